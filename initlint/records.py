@@ -1,0 +1,154 @@
+"""The records that every room speaks: frozen dataclasses, no logic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class InitlintError(Exception):
+    """The request could not be carried out: one line that says where, why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A stretch of source. Lines and columns count from 1, columns in characters, the end is open."""
+
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What a layer's result meets first.
+
+    `activation` is the lower-case torch.nn.functional name, or one of linear, output, gate,
+    attention, mixed, unknown. `via` names what was looked through on the way: norm, pool,
+    residual, shape, dropout; prenorm says that the layer's input is itself normalised.
+    """
+
+    activation: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+    via: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Initializer:
+    """How a parameter gets its values: a torch.nn.init name, its arguments, the std that results.
+
+    `std` is None where it is not known. `default` marks PyTorch's own choice. `site` is the line
+    of the user's that caused it. `call` is the recommended call as source text with the
+    placeholders {init} (the file's spelling of torch.nn.init) and {weight} (of the tensor).
+    """
+
+    name: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+    std: float | None = None
+    default: bool = False
+    site: Site | None = None
+    reason: str = ""
+    call: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One weight of one model, with all that a check needs to judge it, whoever found it.
+
+    `before` and `after` name the parameters of the weighted layers next to it on its path, the
+    longest run along the data with no normalisation between; None where the path begins or ends.
+    `origin` says what the path begins at: input (the model's own), norm, or unknown.
+    `harmless` says why the scale of this weight cannot matter, and is empty where it may.
+    `branch` is inside or last for a layer of a residual branch without normalisation; `branches`
+    is the number of such branches in the model. `head` marks a weight whose result reaches the
+    model's output with no other weighted layer after it.
+    """
+
+    model: str
+    layer: str
+    parameter: str
+    type: str
+    shape: tuple[int, ...]
+    fan_in: int | None
+    fan_out: int | None
+    following: Following
+    current: Initializer | None
+    recommended: Initializer | None = None
+    site: Site | None = None
+    before: str | None = None
+    after: str | None = None
+    origin: str = "unknown"
+    harmless: str = ""
+    branch: str = ""
+    branches: int = 0
+    head: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """What would repair a finding.
+
+    `kind` is insert (a new call for the layer constructed at `site`) or correct (the existing
+    call at `site` is replaced). `call` is source text as in `Initializer.call`. `applicability`
+    is safe, unsafe or display.
+    """
+
+    kind: str
+    site: Site
+    call: str
+    applicability: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule that speaks of a layer, or of all layers made by one source line (`parameters`)."""
+
+    code: str
+    name: str
+    severity: str
+    message: str
+    site: Site | None
+    model: str
+    layer: str
+    parameter: str
+    following: Following
+    current: Initializer | None
+    recommended: Initializer | None
+    fix: Fix | None = None
+    confidence: str = "high"
+    parameters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unanalysed:
+    """A target of which nothing can be said, and why, in one sentence."""
+
+    target: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that was learnt of the targets: layers in the order of the data, findings, gaps."""
+
+    layers: tuple[Layer, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    unanalysed: tuple[Unanalysed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule's card: `rules/CODE.md`, front matter and sections by heading."""
+
+    code: str
+    name: str
+    group: str
+    severity: str
+    confidence: str
+    fixable: bool
+    summary: str
+    sections: Mapping[str, str]
+    text: str
