@@ -1,0 +1,116 @@
+"""What a check is given: one model's layers, and for each the path that it lies on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from initlint.records import Layer
+from initlint.recommend import ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The longest run of weighted layers around a layer with no normalisation between.
+
+    `log_product` is the sum of the logarithms of the layers' ratios: what their initialisation
+    together does to the signal. `end` is the last layer of the run.
+    """
+
+    count: int
+    log_product: float
+    end: str
+    from_input: bool
+
+    @property
+    def matters(self) -> bool:
+        """Whether a wrong scale on this path reaches anything (design, "Where it matters")."""
+        return self.from_input or self.count >= 3 or self.is_far
+
+    @property
+    def is_far(self) -> bool:
+        """Whether the whole path scales the signal by more than a factor 10, either way."""
+        return abs(self.log_product) > math.log(10)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A layer of which a rule speaks, and why."""
+
+    code: str
+    layer: Layer
+    message: str
+
+
+class Model:
+    """One model's layers in the order of the data."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.layers = tuple(layers)
+        self._by_parameter = {layer.parameter: layer for layer in layers}
+        self._up = self._runs({layer.parameter: layer.before for layer in layers})
+        self._down = self._runs({layer.parameter: layer.after for layer in layers})
+
+    def path(self, layer: Layer) -> Path:
+        """The path on which `layer` lies."""
+        above, up, _ = self._up[layer.parameter]
+        below, down, end = self._down[layer.parameter]
+        product = up + down - _log_ratio(layer)
+        last = self._by_parameter[end].layer
+        return Path(above + below - 1, product, last, layer.origin == "input")
+
+    def _runs(self, pointers: dict[str, str | None]) -> dict[str, tuple[int, float, str]]:
+        """Length, sum of log ratios and end of the run that starts at each layer.
+
+        Every pointer leads to a layer used earlier (or later) than the one before, so that runs
+        end; they are followed with a stack because a run may be 10,000 layers long.
+        """
+        runs: dict[str, tuple[int, float, str]] = {}
+        for start in pointers:
+            chain = [start]
+            while (follower := pointers[chain[-1]]) in pointers and follower not in runs:
+                chain.append(str(follower))
+            for parameter in reversed(chain):
+                count, total, end = runs.get(str(pointers[parameter]), (0, 0.0, parameter))
+                log_ratio = _log_ratio(self._by_parameter[parameter])
+                runs[parameter] = (count + 1, total + log_ratio, end)
+        return runs
+
+
+def _log_ratio(layer: Layer) -> float:
+    value = ratio(layer)
+    return math.log(value) if value else 0.0
+
+
+_Speaks = Callable[[Model], Iterable[tuple[Layer, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A rule's code and the function that finds what it speaks of."""
+
+    code: str
+    speaks: _Speaks
+
+    def problems(self, model: Model) -> Iterable[Problem]:
+        """The problems of one model that this rule speaks of."""
+        return (Problem(self.code, layer, text) for layer, text in self.speaks(model))
+
+
+_REGISTRY: list[Check] = []
+
+
+def check(code: str) -> Callable[[_Speaks], _Speaks]:
+    """Register a function as the check of the rule whose card is `rules/<code>.md`."""
+
+    def register(function: _Speaks) -> _Speaks:
+        _REGISTRY.append(Check(code, function))
+        return function
+
+    return register
+
+
+def registered() -> tuple[Check, ...]:
+    """All checks of the modules imported so far."""
+    return tuple(_REGISTRY)

@@ -1,0 +1,59 @@
+"""How a finding is put into words: the layer, what follows, what fills it, and what that does."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from initlint.checks.model import Path
+from initlint.records import Initializer, Layer
+from initlint.recommend import ratio
+
+
+def consequence(layer: Layer, path: Path) -> str:
+    """One sentence on an unsuited std: the values found, and the call that would suit."""
+    current, value = layer.current, ratio(layer)
+    if current is None or current.std is None or value is None or layer.recommended is None:
+        return ""
+    size = "×".join(map(str, layer.shape))
+    reach = f", {times(math.exp(path.log_product))} over the {path.count} layers to {path.end}"
+    return (
+        f"{layer.layer or layer.parameter} ({layer.type} {size}) is followed by {_following(layer)}, "
+        f"but {origin(current)} fills it with std {current.std:.3g}, {times(value)} of what suits"
+        f"{reach if path.count > 1 else ''}; write {spelled(layer)}"
+    )
+
+
+def spelled(layer: Layer) -> str:
+    """The recommended call, for the tensor by its name in the model."""
+    call = layer.recommended.call if layer.recommended else ""
+    tensor = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", "." + layer.parameter).removeprefix(".")
+    return call.format(init="nn.init", weight=tensor)
+
+
+def origin(current: Initializer) -> str:
+    """Who fills a weight with what: PyTorch's default, or the user's call and its line."""
+    shown = ", ".join(f"{name}={_short(value)}" for name, value in current.args.items())
+    call = f"{current.name}({shown})" if shown else current.name
+    if current.default:
+        return f"PyTorch's default {call}"
+    if current.name == "measured":
+        return "what is there"
+    return f"{call} at {current.site.path}:{current.site.line}" if current.site else call
+
+
+def times(factor: float) -> str:
+    """A factor as it is read: ×0.41, ×0.0003, ×12."""
+    return f"×{factor:.2f}" if 0.1 <= factor < 10 else f"×{factor:.2g}"
+
+
+def _following(layer: Layer) -> str:
+    args = {k: v for k, v in layer.following.args.items() if isinstance(v, (int, float))}
+    shown = ", ".join(f"{name}={_short(value)}" for name, value in args.items())
+    via = [word for word in layer.following.via if word in ("pool", "residual")]
+    name = layer.following.activation + (f"({shown})" if shown else "")
+    return name + (f" (via {', '.join(via)})" if via else "")
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else f"{value}"

@@ -1,0 +1,1 @@
+"""Recommendations put into effect: a live model's weights, filled in place where they live."""

@@ -1,0 +1,160 @@
+"""From a Layer to the initialiser that suits what follows it, and to the stds that are accepted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from initlint import catalog
+from initlint.catalog import Activation
+from initlint.records import Initializer, Layer
+
+# A std within this factor of an accepted one is no finding (design, "Compared by effect").
+TOLERANCE = 1.25
+
+
+def with_recommendations(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """The same layers, each with its recommended initialiser where one can be justified."""
+    return tuple(replace(layer, recommended=recommended(layer)) for layer in layers)
+
+
+def recommended(layer: Layer) -> Initializer | None:
+    """The initialiser that suits `layer`; None where what follows, or its fans, are not known.
+
+    The std is gain/sqrt(fan_in) for Kaiming and normal, gain*sqrt(2/(fan_in+fan_out)) for Xavier,
+    with the gain of `rules/activations.toml` for the following activation, and 0 for the last
+    layer of a residual branch without normalisation (Zhang 2019).
+    """
+    activation = catalog.activations().get(layer.following.activation)
+    if activation is None or not layer.fan_in or not layer.fan_out or _is_reparametrised(layer):
+        return None
+    if layer.branch == "last":
+        reason = "the branch starts as the identity (Zhang 2019)"
+        return Initializer("zeros_", {}, 0.0, reason=reason, call="{init}.zeros_({weight})")
+    gain = activation.recommended_gain(layer.following.args, first=_is_first(layer))
+    std = gain * _unit(activation, layer)
+    return _SPELLED[activation.initializer](layer, activation, gain, std)
+
+
+def accepted(layer: Layer) -> tuple[tuple[float, float], ...]:
+    """Intervals of std that suit `layer`: the accepted gains with fan_in, fan_out or their mean.
+
+    Empty where no gain is wrong (output, linear, gate, attention, softmax) or nothing is known.
+    """
+    activation = catalog.activations().get(layer.following.activation)
+    if activation is None or activation.family == "unscaled" or not layer.fan_in:
+        return ()
+    low, high = activation.accepted(layer.following.args, first=_is_first(layer))
+    fan_out = layer.fan_out or layer.fan_in
+    fans = (layer.fan_in, fan_out, (layer.fan_in + fan_out) / 2)
+    return tuple((low / math.sqrt(fan), high / math.sqrt(fan)) for fan in fans)
+
+
+def suits(layer: Layer, std: float) -> bool:
+    """Whether `std` lies within a factor 1.25 of a std that is accepted for `layer`."""
+    intervals = accepted(layer)
+    return not intervals or any(
+        low / TOLERANCE <= std <= high * TOLERANCE for low, high in intervals
+    )
+
+
+def ratio(layer: Layer) -> float | None:
+    """The present std against the nearest accepted one, 1 where it suits; None if not known."""
+    if layer.current is None or layer.current.std is None or layer.recommended is None:
+        return None
+    std = layer.current.std
+    if suits(layer, std):
+        return 1.0
+    activation = catalog.activations()[layer.following.activation]
+    low, high = activation.accepted(layer.following.args, first=_is_first(layer))
+    unit = _unit(activation, layer)
+    return std / min(max(std, low * unit), high * unit)
+
+
+def family(layer: Layer) -> str:
+    """The family of the following activation: rectifier, saturating, smooth or unscaled."""
+    activation = catalog.activations().get(layer.following.activation)
+    return activation.family if activation else ""
+
+
+def _is_first(layer: Layer) -> bool:
+    """The model's first layer sees data, not an activation."""
+    return layer.before is None and layer.origin == "input"
+
+
+def _is_reparametrised(layer: Layer) -> bool:
+    return layer.harmless.startswith("the weight is reparametrised")
+
+
+def _unit(activation: Activation, layer: Layer) -> float:
+    """The std that the activation's initialiser gives with gain 1."""
+    fan_in, fan_out = layer.fan_in or 1, layer.fan_out or layer.fan_in or 1
+    if activation.initializer.startswith("xavier"):
+        return math.sqrt(2 / (fan_in + fan_out))
+    return 1 / math.sqrt(fan_in)
+
+
+def _torch_fans(layer: Layer) -> tuple[int, int]:
+    """fan_in and fan_out as torch.nn.init counts them from the shape alone."""
+    window = math.prod(layer.shape[2:])
+    return layer.shape[1] * window, layer.shape[0] * window
+
+
+def _kaiming(layer: Layer, activation: Activation, gain: float, std: float) -> Initializer:
+    slope = math.sqrt(max(0.0, 2 / gain**2 - 1))
+    arguments = {
+        "relu": {"nonlinearity": "relu"},
+        "linear": {"nonlinearity": "linear"},
+        "leaky_relu": {"a": round(slope, 4), "nonlinearity": "leaky_relu"},
+    }[activation.nonlinearity]
+    mode = _mode(layer)
+    if mode is None:
+        return _normal(layer, activation, gain, std)
+    options = {**arguments, "mode": mode}
+    order = [name for name in ("a", "mode", "nonlinearity") if name in options]
+    text = ", ".join(f"{name}={_quoted(options[name])}" for name in order)
+    call = f"{{init}}.kaiming_normal_({{weight}}, {text})"
+    args = {name: options[name] for name in order}
+    return Initializer("kaiming_normal_", args, std, reason=activation.source, call=call)
+
+
+def _mode(layer: Layer) -> str | None:
+    """The mode under which torch counts this layer's true fan_in; None if under neither.
+
+    Transposed convolutions and `x @ w` have in and out the other way round than torch assumes.
+    """
+    fans = _torch_fans(layer)
+    if layer.fan_in == fans[0]:
+        return "fan_in"
+    return "fan_out" if layer.fan_in == fans[1] else None
+
+
+def _xavier(layer: Layer, activation: Activation, gain: float, std: float) -> Initializer:
+    if sum(_torch_fans(layer)) != (layer.fan_in or 0) + (layer.fan_out or 0):
+        return _normal(layer, activation, gain, std)
+    args = {} if gain == 1 else {"gain": gain}
+    text = "" if gain == 1 else ', gain={init}.calculate_gain("tanh")'
+    call = f"{{init}}.xavier_normal_({{weight}}{text})"
+    return Initializer("xavier_normal_", args, std, reason=activation.source, call=call)
+
+
+def _normal(layer: Layer, activation: Activation, gain: float, std: float) -> Initializer:
+    """A normal draw whose std is spelled from the tensor, where torch has no scheme for it."""
+    fan = {"fan_in": "{weight}[0].numel()", "fan_out": "{weight}[:, 0].numel()"}
+    mode = None if activation.initializer.startswith("xavier") else _mode(layer)
+    if mode is None:
+        text = f"{std:.4g}"
+    elif gain == 1:
+        text = f"{fan[mode]} ** -0.5"
+    else:
+        text = f"{gain:.4g} / {fan[mode]} ** 0.5"
+    call = f"{{init}}.normal_({{weight}}, std={text})"
+    return Initializer("normal_", {"std": std}, std, reason=activation.source, call=call)
+
+
+def _quoted(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else f"{value}"
+
+
+_SPELLED = {"kaiming_normal_": _kaiming, "xavier_normal_": _xavier, "normal_": _normal}

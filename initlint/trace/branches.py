@@ -1,0 +1,130 @@
+"""Residual branches: where the data forks and joins again, and which side carries the layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import fx
+
+from initlint.trace.steps import Steps
+
+_NONLINEAR = ("activation", "gate", "attention", "unknown")
+_THROUGH = ("shape", "dropout", "scale", "pool")
+# A side longer than this is the trunk of a network (U-Net), not a branch of a block.
+_LONGEST = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One residual branch: its join, its nodes, and its last weighted node if it ends in one."""
+
+    join: fx.Node
+    fork: fx.Node
+    nodes: frozenset[fx.Node]
+    last: fx.Node | None
+    normalised: bool
+
+
+def branches(steps: Steps) -> list[Branch]:
+    """All residual branches of a graph, in the order of their joins."""
+    dominators = _dominators(steps)
+    found = []
+    for node, step in steps.items():
+        if step.role == "merge_add" and len(step.inputs) == 2:
+            branch = _branch(steps, node, dominators[node])
+            if branch is not None:
+                found.append(branch)
+    return found
+
+
+def skips(found: list[Branch]) -> frozenset[tuple[fx.Node, fx.Node]]:
+    """Edges by which a stream passes its branch unchanged: from the fork straight to the join."""
+    return frozenset((branch.fork, branch.join) for branch in found)
+
+
+def _dominators(steps: Steps) -> dict[fx.Node, fx.Node | None]:
+    """The immediate dominator of every node along the data (Cooper, Harvey, Kennedy 2001).
+
+    The graph has no cycles and comes in order, so one pass is enough.
+    """
+    order = {node: index for index, node in enumerate(steps)}
+    found: dict[fx.Node, fx.Node | None] = {}
+    for node, step in steps.items():
+        common: fx.Node | None = step.inputs[0] if step.inputs else None
+        for other in step.inputs[1:]:
+            common = _common(found, order, common, other)
+        found[node] = common
+    return found
+
+
+def _common(
+    found: dict[fx.Node, fx.Node | None],
+    order: dict[fx.Node, int],
+    one: fx.Node | None,
+    other: fx.Node | None,
+) -> fx.Node | None:
+    while one is not other:
+        if one is None or other is None:
+            return None
+        if order[one] > order[other]:
+            one = found[one]
+        else:
+            other = found[other]
+    return one
+
+
+def _branch(steps: Steps, join: fx.Node, fork: fx.Node | None) -> Branch | None:
+    """The branch that ends at `join`: one side has layers, the other is at most a projection."""
+    if fork is None:
+        return None
+    sides = [_side(steps, end, fork) for end in steps[join].inputs]
+    if any(side is None for side in sides):
+        return None
+    (skip, _), (side, end) = sorted(
+        zip((s or frozenset() for s in sides), steps[join].inputs, strict=True),
+        key=lambda pair: _weight(steps, pair[0]),
+    )
+    if _nonlinear(steps, skip) or not _weighted(steps, side):
+        return None
+    if skip and not _nonlinear(steps, side):
+        return None
+    normalised = any(steps[node].role == "norm" for node in side)
+    return Branch(join, fork, side, _last(steps, end, side), normalised)
+
+
+def _side(steps: Steps, end: fx.Node, fork: fx.Node) -> frozenset[fx.Node] | None:
+    side: set[fx.Node] = set()
+    waiting = [end]
+    while waiting:
+        node = waiting.pop()
+        if node is fork or node in side:
+            continue
+        side.add(node)
+        if len(side) > _LONGEST:
+            return None
+        waiting.extend(steps[node].inputs)
+    return frozenset(side)
+
+
+def _weight(steps: Steps, side: frozenset[fx.Node]) -> tuple[bool, int, int]:
+    return _nonlinear(steps, side), _weighted(steps, side), len(side)
+
+
+def _nonlinear(steps: Steps, side: frozenset[fx.Node]) -> bool:
+    return any(steps[node].role in _NONLINEAR for node in side)
+
+
+def _weighted(steps: Steps, side: frozenset[fx.Node]) -> int:
+    return sum(steps[node].role == "weighted" for node in side)
+
+
+def _last(steps: Steps, end: fx.Node, side: frozenset[fx.Node]) -> fx.Node | None:
+    """The weighted node whose result is added, if nothing nonlinear comes between."""
+    while end in side:
+        step = steps[end]
+        if step.role == "weighted":
+            return end
+        if step.role not in _THROUGH or len(step.inputs) != 1:
+            return None
+        end = step.inputs[0]
+    return None

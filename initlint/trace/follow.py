@@ -1,0 +1,235 @@
+"""From a graph to what every weighted operation meets: upstream, downstream, and its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from torch import fx
+
+from initlint.records import Following
+from initlint.trace.branches import Branch, branches, skips
+from initlint.trace.patterns import name_patterns
+from initlint.trace.steps import Step, Steps
+from initlint.trace.weights import Weight
+
+# Roles that a walk to the following activation looks through, and the word for it in `via`.
+_THROUGH = {
+    "shape": "shape",
+    "dropout": "dropout",
+    "pool": "pool",
+    "norm": "norm",
+    "merge_add": "residual",
+    "merge_cat": "shape",
+    "scale": "",
+}
+_STOPS = {"output": "output", "gate": "gate", "attention": "attention", "weighted": "linear"}
+_PREFERENCE = {"norm": 0, "unknown": 1, "input": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What reaches a value: the longest run of weighted layers since a normalisation.
+
+    `normalised` holds where the value is a normalisation's result, directly or through its
+    activation, so that the scale of nothing before it matters.
+    """
+
+    count: int = 0
+    before: str | None = None
+    origin: str = "unknown"
+    normalised: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Downstream:
+    """What a value meets.
+
+    `settled` holds where a normalisation stands before, or right after, the activation on every
+    way; `normed` where one comes before any other operation that depends on scale; `weighted`
+    where a weighted operation comes at all.
+    """
+
+    following: Following = Following("unknown")
+    count: int = 0
+    after: str | None = None
+    settled: bool = False
+    normed: bool = False
+    weighted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One weight at one place of the graph, with all that was found there."""
+
+    weight: Weight
+    following: Following
+    upstream: Upstream
+    downstream: Downstream
+    branch: str = ""
+
+
+def uses(steps: Steps) -> tuple[list[Use], int]:
+    """Every use of every weight, in the order of the data, and the number of bare branches.
+
+    Two passes over the graph, one along and one against the data: linear in its size, and not
+    recursive, so that depth does not matter. A bare branch is a residual one without normalisation.
+    """
+    absorbed = name_patterns(steps)
+    found = branches(steps)
+    up = _upstream(steps)
+    down = _downstream(steps, absorbed, skips(found))
+    bare = [branch for branch in found if not branch.normalised and not down[branch.join].normed]
+    inside = _memberships(bare)
+    met = [
+        _use(steps, node, weight, up, down, inside.get(node, ""))
+        for node, step in steps.items()
+        for weight in step.weights
+        if step.role == "weighted"
+    ]
+    return met, len(bare)
+
+
+def combined(answers: Iterable[Following]) -> Following:
+    """One answer from those of several consumers: theirs if they agree, else mixed or unknown.
+
+    A normalisation is on the way only if it is on every way.
+    """
+    distinct = list({(a.activation, repr(a.args), a.via): a for a in answers}.values())
+    if not distinct:
+        return Following("unknown")
+    if len(distinct) == 1:
+        return distinct[0]
+    names = list(dict.fromkeys(name for a in distinct for name in _names(a)))
+    via = tuple(dict.fromkeys(word for a in distinct for word in a.via))
+    if not all("norm" in a.via for a in distinct):
+        via = tuple(word for word in via if word != "norm")
+    if "unknown" in names:
+        return Following("unknown", via=via)
+    if len({(a.activation, repr(a.args)) for a in distinct}) == 1:
+        return replace(distinct[0], via=via)
+    return Following("mixed", {"activations": tuple(names)}, via)
+
+
+def _names(answer: Following) -> tuple[str, ...]:
+    return tuple(answer.args["activations"]) if answer.activation == "mixed" else (answer.activation,)
+
+
+def _upstream(steps: Steps) -> dict[fx.Node, Upstream]:
+    found: dict[fx.Node, Upstream] = {}
+    for node, step in steps.items():
+        found[node] = _after_step(step, [found[value] for value in step.inputs])
+    return found
+
+
+def _after_step(step: Step, values: list[Upstream]) -> Upstream:
+    if step.role == "input":
+        return Upstream(origin="input")
+    if step.role == "norm":
+        return Upstream(origin="norm", normalised=True)
+    if step.role == "unknown" or not values:
+        return Upstream()
+    longest = min(values, key=lambda v: (-v.count, _PREFERENCE[v.origin]))
+    if step.role == "weighted":
+        return _after_weight(step, longest)
+    if step.role in ("gate", "attention"):
+        return replace(longest, normalised=any(v.normalised for v in values))
+    return replace(longest, normalised=all(v.normalised for v in values))
+
+
+def _after_weight(step: Step, longest: Upstream) -> Upstream:
+    """A weighted operation lengthens the run; a recurrent one bounds its result and ends it."""
+    if not step.weights or step.weights[-1].following:
+        return Upstream()
+    return Upstream(longest.count + 1, step.weights[-1].parameter, longest.origin)
+
+
+def _downstream(
+    steps: Steps, absorbed: frozenset[fx.Node], skipped: frozenset[tuple[fx.Node, fx.Node]]
+) -> dict[fx.Node, Downstream]:
+    found: dict[fx.Node, Downstream] = {}
+    for node in reversed(list(steps)):
+        users = [
+            user
+            for user in node.users
+            if user not in absorbed
+            and steps[user].role not in ("query", "tensor")
+            and node in steps[user].inputs
+            and (user.users or steps[user].role == "output")
+        ]
+        ways = {user: _met(steps[user], found[user]) for user in users}
+        direct = [way for user, way in ways.items() if (node, user) not in skipped]
+        found[node] = _joined(list(ways.values()), direct or list(ways.values()))
+    return found
+
+
+def _joined(ways: list[Downstream], direct: list[Downstream]) -> Downstream:
+    """What a value meets, from what it meets at each of its consumers.
+
+    The stream that passes a residual branch unchanged meets the branch's consumer first, so only
+    the `direct` ways decide on the answer.
+    """
+    if not ways:
+        return Downstream()
+    longest = max(ways, key=lambda way: way.count)
+    return Downstream(
+        combined(way.following for way in direct),
+        longest.count,
+        longest.after,
+        all(way.settled for way in ways),
+        all(way.normed for way in ways),
+        any(way.weighted for way in ways),
+    )
+
+
+def _met(step: Step, below: Downstream) -> Downstream:
+    """What a value meets at the consumer `step`, below which lies `below`."""
+    if step.role == "weighted":
+        after = step.weights[0].parameter if step.weights else None
+        return Downstream(Following("linear"), below.count + 1, after, weighted=True)
+    if step.role == "activation":
+        answer = Following(step.activation, step.args)
+        return replace(below, following=answer, settled=below.normed, normed=below.normed)
+    if step.role == "norm":
+        answer = _through("norm", below.following)
+        return Downstream(answer, 0, None, True, True, below.weighted)
+    if step.role in _THROUGH:
+        return replace(below, following=_through(_THROUGH[step.role], below.following))
+    answer = Following(_STOPS.get(step.role, "unknown"))
+    return replace(below, following=answer, settled=False, normed=below.normed and step.role == "gate")
+
+
+def _through(word: str, answer: Following) -> Following:
+    if not word or word in answer.via:
+        return answer
+    return replace(answer, via=(word, *answer.via))
+
+
+def _memberships(bare: list[Branch]) -> dict[fx.Node, str]:
+    """inside or last for every weighted node of a residual branch without normalisation."""
+    inside: dict[fx.Node, str] = {}
+    for branch in bare:
+        inside.update({node: "inside" for node in branch.nodes if node not in inside})
+        if branch.last is not None:
+            inside[branch.last] = "last"
+    return inside
+
+
+def _use(
+    steps: Steps,
+    node: fx.Node,
+    weight: Weight,
+    up: dict[fx.Node, Upstream],
+    down: dict[fx.Node, Downstream],
+    branch: str,
+) -> Use:
+    values = [up[value] for value in steps[node].inputs if value in up] or [Upstream()]
+    upstream = min(values, key=lambda v: (-v.count, _PREFERENCE[v.origin]))
+    below = down[node]
+    following = below.following
+    if weight.following:
+        follows = {"activations": weight.follows} if weight.follows else {}
+        following = Following(weight.following, follows)
+    if upstream.normalised:
+        following = replace(following, via=(*following.via, "prenorm"))
+    return Use(weight, following, upstream, below, branch)

@@ -1,0 +1,156 @@
+"""The tracing engine's answer: one Layer for every weight of a model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from torch import nn
+
+from initlint import catalog
+from initlint.records import Following, Initializer, Layer, Site
+from initlint.trace.build import Built
+from initlint.trace.capture import capture
+from initlint.trace.follow import Use, combined, uses
+from initlint.trace.measure import measured
+from initlint.trace.steps import Steps
+from initlint.trace.weights import Weight, weights_of_module
+
+_PRENORM = "its input comes from a normalisation"
+_NORM = "a normalisation cancels its scale"
+_REPARAMETRISED = "the weight is reparametrised"
+
+
+def layers_of(built: Built) -> tuple[Layer, ...]:
+    """Every weight of a built model, in the order of the data; those never reached come last.
+
+    Raises CaptureError where the graph cannot be had.
+    """
+    steps = Steps(capture(built.model, built.name), built.model)
+    found, bare = uses(steps)
+    owners = _Owners(built)
+    by_parameter: dict[str, list[Use]] = {}
+    for use in found:
+        by_parameter.setdefault(owners.canonical(use.weight.parameter), []).append(use)
+    reached = [_layer(name, group, owners, bare) for name, group in by_parameter.items()]
+    return (*reached, *_unreached(owners, set(by_parameter)))
+
+
+class _Owners:
+    """Who holds which parameter: canonical names, owning modules, sites, initialisers."""
+
+    def __init__(self, built: Built) -> None:
+        self.built = built
+        self.modules = dict(built.model.named_modules())
+        self.tensors = dict(built.model.named_parameters())
+        self._names = {id(tensor): name for name, tensor in self.tensors.items()}
+        self._aliases = dict(built.model.named_parameters(remove_duplicate=False))
+
+    def canonical(self, parameter: str) -> str:
+        """The first of the names under which a shared parameter is known."""
+        return self._names.get(id(self._aliases.get(parameter)), parameter)
+
+    def owner(self, parameter: str) -> tuple[str, nn.Module]:
+        """The innermost weighted module of torch's kinds that holds a parameter, else its holder.
+
+        Parametrisations keep a weight several modules below the layer that it belongs to.
+        """
+        names = [parameter.rsplit(".", cut)[0] for cut in range(1, parameter.count(".") + 1)]
+        for name in [*names, ""]:
+            if name in self.modules and _is_weighted(self.modules[name]):
+                return name, self.modules[name]
+        name = parameter.rpartition(".")[0]
+        return name, self.modules[name]
+
+    def site(self, parameter: str) -> Site | None:
+        """Where the layer was constructed, or the bare parameter was made."""
+        recorder = self.built.recorder
+        if recorder is None:
+            return None
+        module = self.owner(parameter)[1]
+        if _is_weighted(module):
+            return recorder.module_site(module)
+        return recorder.parameter_site(self.tensors[parameter]) or recorder.module_site(module)
+
+    def current(self, weight: Weight, parameter: str) -> Initializer | None:
+        """How the parameter got its values: as recorded, else as measured."""
+        tensor = self.tensors.get(parameter)
+        if tensor is None or weight.reparametrised:
+            return Initializer("unknown")
+        if self.built.recorder is not None:
+            return self.built.recorder.initializer(tensor)
+        fan = math.prod(weight.shape[1:]) if len(weight.shape) > 1 else 0
+        default = weight.type != "Parameter" and weight.fan_in and fan
+        return measured(tensor, 1 / math.sqrt(fan) if default else None)
+
+
+def _is_weighted(module: nn.Module) -> bool:
+    for kind in type(module).__mro__:
+        operation = catalog.operation_of_module(kind.__name__)
+        if operation is not None and kind.__module__.startswith("torch."):
+            return operation.role == "weighted"
+    return False
+
+
+def _layer(parameter: str, group: list[Use], owners: _Owners, bare: int) -> Layer:
+    """One record of a weight that is used at one or more places of the graph."""
+    first, last = group[0], group[-1]
+    name, module = owners.owner(parameter)
+    weight = first.weight
+    return Layer(
+        model=owners.built.name,
+        layer=name,
+        parameter=parameter,
+        type=type(module).__name__ if _is_weighted(module) else weight.type,
+        shape=weight.shape,
+        fan_in=weight.fan_in,
+        fan_out=weight.fan_out,
+        following=combined(use.following for use in group),
+        current=owners.current(weight, parameter),
+        site=owners.site(parameter),
+        before=first.upstream.before,
+        after=last.downstream.after,
+        origin=first.upstream.origin,
+        harmless=_harmless(group),
+        branch=first.branch,
+        branches=bare,
+        head=not any(use.downstream.weighted for use in group),
+    )
+
+
+def _harmless(group: list[Use]) -> str:
+    """Why the scale of a weight cannot matter at any of its uses; empty where it may."""
+    if any(use.weight.reparametrised for use in group):
+        return _REPARAMETRISED
+    if all(use.upstream.normalised for use in group):
+        return _PRENORM
+    if all(use.downstream.settled for use in group):
+        return _NORM
+    return ""
+
+
+def _unreached(owners: _Owners, reached: set[str]) -> Iterable[Layer]:
+    """Weights of torch's own layers that the captured forward never used."""
+    for name, module in owners.modules.items():
+        if _is_weighted(module):
+            for weight in weights_of_module(name, module):
+                parameter = owners.canonical(weight.parameter)
+                if parameter not in reached:
+                    reached.add(parameter)
+                    yield _unknown(parameter, weight, owners)
+
+
+def _unknown(parameter: str, weight: Weight, owners: _Owners) -> Layer:
+    name, module = owners.owner(parameter)
+    return Layer(
+        model=owners.built.name,
+        layer=name,
+        parameter=parameter,
+        type=type(module).__name__,
+        shape=weight.shape,
+        fan_in=weight.fan_in,
+        fan_out=weight.fan_out,
+        following=Following(weight.following or "unknown"),
+        current=owners.current(weight, parameter),
+        site=owners.site(parameter),
+    )

@@ -1,0 +1,46 @@
+"""The initialisation of a live model, told from its weights where nothing was recorded."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from initlint.records import Initializer
+
+# Enough for a standard error of 0.4 % in std, few enough to cost microseconds.
+_SAMPLE = 32_768
+_TOLERANCE = 0.05
+
+
+def measured(weight: torch.Tensor, bound: float | None) -> Initializer:
+    """What `weight` holds: PyTorch's default where it is that for certain, else its std.
+
+    `bound` is the limit of PyTorch's default for this layer, 1/sqrt(fan_in) as torch counts it.
+    Large tensors are sampled evenly. On the meta device there are no values: the name is unknown.
+    """
+    if weight.is_meta or isinstance(weight, torch.nn.parameter.UninitializedTensorMixin):
+        return Initializer("unknown")
+    values = _sample(weight)
+    std = float(values.std(correction=0)) if len(values) else 0.0
+    if not math.isfinite(std):
+        return Initializer("unknown")
+    if bound and _is_default(values, std, bound):
+        return Initializer("kaiming_uniform_", {"a": math.sqrt(5)}, bound / math.sqrt(3), True)
+    return Initializer("measured", {}, std)
+
+
+def _sample(weight: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        flat = weight.detach().reshape(-1)
+        step = max(1, len(flat) // _SAMPLE)
+        return flat[:: step + 1 - step % 2].float()
+
+
+def _is_default(values: torch.Tensor, std: float, bound: float) -> bool:
+    """Uniform on the default's interval: within it, reaching close to it, and of its std."""
+    if len(values) < 64:
+        return False
+    largest = float(values.abs().max())
+    close = abs(std * math.sqrt(3) / bound - 1) < max(_TOLERANCE, 3 / math.sqrt(len(values)))
+    return close and bound * (1 - 6 / len(values) - 1e-3) < largest <= bound * (1 + 1e-2)

@@ -1,0 +1,79 @@
+"""Where in the user's source something happens: the first stack frame outside torch."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from types import CodeType, FrameType
+
+import torch
+
+from initlint.records import Site
+
+TORCH = str(Path(torch.__file__).parent) + "/"
+INIT = str(Path(torch.nn.init.__file__))
+_OWN = str(Path(__file__).parent.parent) + "/"
+
+
+def user_frame(frame: FrameType | None, building: object = None) -> FrameType | None:
+    """The innermost frame outside torch and initlint, from `frame` outwards.
+
+    Frames whose first argument is `building` are passed over: the constructors of a module's own
+    classes are not the call that constructs it.
+    """
+    while frame is not None:
+        code = frame.f_code
+        if not code.co_filename.startswith((TORCH, _OWN, "<frozen")) and not (
+            building is not None and _first_argument(frame) is building
+        ):
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def _first_argument(frame: FrameType) -> object:
+    code = frame.f_code
+    return frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+
+
+def site_of(frame: FrameType | None) -> Site | None:
+    """The expression that `frame` is evaluating; None where there is no source for it."""
+    if frame is None or frame.f_code.co_filename.startswith("<"):
+        return None
+    return _site(frame.f_code, frame.f_lasti)
+
+
+@cache
+def _site(code: CodeType, instruction: int) -> Site | None:
+    position = next(islice(code.co_positions(), instruction // 2, None))
+    line, end_line, column, end_column = position
+    if line is None or end_line is None:
+        return None
+    path = code.co_filename
+    return Site(
+        shown_path(path),
+        line,
+        _characters(path, line, column),
+        end_line,
+        _characters(path, end_line, end_column),
+    )
+
+
+def _characters(path: str, line: int, byte_column: int | None) -> int:
+    text = linecache.getline(path, line).encode()
+    return len(text[: byte_column or 0].decode(errors="replace")) + 1
+
+
+def shown_path(path: str) -> str:
+    """A file's path as the user would type it: relative to the working directory where inside."""
+    here = Path.cwd()
+    absolute = Path(path)
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else path
+
+
+def caller(depth: int) -> FrameType:
+    """The frame `depth` calls above the function that asks."""
+    return sys._getframe(depth + 1)

@@ -1,0 +1,327 @@
+"""Recorder of construction: where every module and parameter is made, and what fills it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from initlint.records import Initializer, Site
+from initlint.trace.draws import (
+    INITIALIZERS,
+    UNKNOWN,
+    UNWRITTEN,
+    Draw,
+    drawn_by,
+    inverse_error_function,
+    scaled,
+    shifted,
+)
+from initlint.trace.places import INIT, TORCH, caller, site_of, user_frame
+
+_TORCH_MODULES = TORCH + "nn/modules/"
+_MODULE_BASE = TORCH + "nn/modules/module.py"
+
+# Draws made by the functions that create a tensor, from the arguments after the size.
+_CREATORS: dict[str, tuple[str, dict[str, Any]]] = {
+    "randn": ("normal_", {"mean": 0.0, "std": 1.0}),
+    "randn_like": ("normal_", {"mean": 0.0, "std": 1.0}),
+    "rand": ("uniform_", {"a": 0.0, "b": 1.0}),
+    "rand_like": ("uniform_", {"a": 0.0, "b": 1.0}),
+    "zeros": ("zeros_", {}),
+    "zeros_like": ("zeros_", {}),
+    "new_zeros": ("zeros_", {}),
+    "ones": ("ones_", {}),
+    "ones_like": ("ones_", {}),
+    "new_ones": ("ones_", {}),
+    "eye": ("eye_", {}),
+}
+_EMPTY = {"empty", "empty_like", "new_empty", "empty_strided", "empty_permuted"}
+# In-place methods of tensors and the initialiser that each stands for, with its arguments.
+_METHODS: dict[str, tuple[str, dict[str, Any]]] = {
+    "normal_": ("normal_", {"mean": 0.0, "std": 1.0}),
+    "uniform_": ("uniform_", {"a": 0.0, "b": 1.0}),
+    "fill_": ("constant_", {"val": 0.0}),
+    "zero_": ("zeros_", {}),
+}
+_KEEPING = {"clone", "contiguous", "to", "float", "double", "half", "bfloat16", "type", "clamp_"}
+_HARMLESS = {"requires_grad_", "detach_", "share_memory_", "retain_grad", "rename_", "set_"}
+
+
+@dataclass(slots=True)
+class _Content:
+    """A storage and its draw; holding the storage keeps its identity from being given away."""
+
+    storage: torch.UntypedStorage
+    elements: int
+    draw: Draw
+
+
+class Recorder(TorchFunctionMode):
+    """Context in which modules are built; afterwards it can say how each of them came to be.
+
+    Nothing is computed from values: the log is exact, costs no memory and works on meta.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._contents: dict[int, _Content] = {}
+        self._modules: dict[int, tuple[nn.Module, Site | None]] = {}
+        self._parameters: dict[int, tuple[nn.Parameter, Site | None]] = {}
+        self._initialising: FrameType | None = None
+        self._patches = contextlib.ExitStack()
+
+    def __enter__(self) -> Recorder:
+        self._patches.enter_context(_replaced(nn.Module, "__init__", self._noting_module))
+        self._patches.enter_context(_replaced(nn.Parameter, "__new__", self._noting_parameter))
+        super().__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)
+        self._patches.close()
+        self._initialising = None
+
+    def module_site(self, module: nn.Module) -> Site | None:
+        """The constructor call that made `module`, if it was made while recording."""
+        return self._modules.get(id(module), (module, None))[1]
+
+    def parameter_site(self, parameter: torch.Tensor) -> Site | None:
+        """The call that made a bare `parameter`, if it was made while recording."""
+        return self._parameters.get(id(parameter), (parameter, None))[1]
+
+    def knows(self, module: nn.Module) -> bool:
+        """Whether `module` was made while recording."""
+        return id(module) in self._modules
+
+    def initializer(self, parameter: torch.Tensor) -> Initializer | None:
+        """What filled `parameter` last; None for memory that nothing wrote."""
+        content = self._contents.get(_key(parameter))
+        return (content.draw if content else UNKNOWN).initializer()
+
+    def _noting_module(self, original: Callable[..., None]) -> Callable[..., None]:
+        def __init__(module: nn.Module, *args: Any, **kwargs: Any) -> None:
+            if id(module) not in self._modules:
+                frame = user_frame(caller(1), building=module)
+                self._modules[id(module)] = (module, site_of(frame))
+            original(module, *args, **kwargs)
+
+        return __init__
+
+    def _noting_parameter(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def __new__(cls: type, *args: Any, **kwargs: Any) -> Any:
+            parameter = original(cls, *args, **kwargs)
+            self._parameters[id(parameter)] = (parameter, site_of(user_frame(caller(1))))
+            return parameter
+
+        return __new__
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        keywords = dict(kwargs or {})
+        name = getattr(func, "__name__", "")
+        frame = caller(1)
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            result = func(*args, **keywords)
+            tensor = keywords.pop("tensor") if "tensor" in keywords else args[0]
+            self._note_initializer(name, tensor, keywords, frame)
+            return result
+        if frame.f_code.co_filename == INIT:
+            self._note_initializing(frame)
+            return func(*args, **keywords)
+        source = self._source(args)
+        result = func(*args, **keywords)
+        if isinstance(result, torch.Tensor) or name in ("__set__", "__setitem__"):
+            self._note(name, args, keywords, result, source, frame)
+        return result
+
+    def _source(self, args: tuple[Any, ...]) -> Draw:
+        """What the first tensor among the arguments holds before the call."""
+        first = next((a for a in args if isinstance(a, torch.Tensor)), None)
+        return UNKNOWN if first is None else self._draw(first)
+
+    def _draw(self, tensor: torch.Tensor) -> Draw:
+        content = self._contents.get(_key(tensor))
+        return content.draw if content else UNKNOWN
+
+    def _note_initializing(self, frame: FrameType) -> None:
+        """A call seen inside torch.nn.init: note the user's initialiser once, by its frame.
+
+        Several initialisers return early on meta tensors, so their writes are never seen; but all
+        of them look at the tensor first.
+        """
+        outermost = None
+        inner: FrameType | None = frame
+        while inner is not None and inner.f_code.co_filename == INIT:
+            if inner.f_code.co_name in INITIALIZERS:
+                outermost = inner
+            inner = inner.f_back
+        if outermost is None or outermost is self._initialising:
+            return
+        self._initialising = outermost
+        code = outermost.f_code
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        values = {name: outermost.f_locals[name] for name in names}
+        self._note_initializer(code.co_name, values.pop("tensor"), values, outermost)
+
+    def _note_initializer(
+        self, name: str, tensor: torch.Tensor, args: Mapping[str, Any], frame: FrameType
+    ) -> None:
+        arguments = {key: value for key, value in args.items() if key != "generator"}
+        draw = drawn_by(name, arguments, tuple(tensor.shape))
+        self._write(tensor, draw, frame)
+
+    def _note(
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+        result: Any,
+        source: Draw,
+        frame: FrameType,
+    ) -> None:
+        if name == "__set__" or name in _HARMLESS:
+            return
+        if name == "__setitem__":
+            self._write_part(args[0], frame)
+        elif args and result is args[0]:
+            self._note_in_place(name, args, keywords, source, frame)
+        elif _key(result) not in self._contents:
+            draw = _created(name, args, keywords, tuple(result.shape), source, site_of)
+            self._remember(result, replace(draw, site=site_of(user_frame(frame))))
+
+    def _note_in_place(
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+        source: Draw,
+        frame: FrameType,
+    ) -> None:
+        tensor, site = args[0], site_of(user_frame(frame))
+        operand = next(iter((*args[1:], *keywords.values())), None)
+        if name in _METHODS:
+            initializer, arguments = _METHODS[name]
+            given = _bound(arguments, args[1:], _renamed(keywords))
+            self._write(tensor, drawn_by(initializer, given, tuple(tensor.shape)), frame)
+        elif name == "copy_" and isinstance(operand, torch.Tensor):
+            self._write(tensor, self._draw(operand), frame)
+        elif name not in _KEEPING:
+            self._write(tensor, _transformed(name, source, operand, site), frame)
+
+    def _write(self, tensor: torch.Tensor, draw: Draw, frame: FrameType) -> None:
+        user = user_frame(frame)
+        content = self._contents.get(_key(tensor))
+        if content is not None and tensor.numel() < content.elements:
+            self._write_part(tensor, frame)
+            return
+        self._remember(tensor, replace(draw, default=_by_torch(frame), site=site_of(user)))
+
+    def _write_part(self, tensor: torch.Tensor, frame: FrameType) -> None:
+        """Part of a tensor was written: a few elements do not change its scale, more might."""
+        content = self._contents.get(_key(tensor))
+        if content is None or 10 * tensor.numel() < content.elements:
+            return
+        content.draw = replace(UNKNOWN, site=site_of(user_frame(frame)))
+
+    def _remember(self, tensor: torch.Tensor, draw: Draw) -> None:
+        storage = tensor.untyped_storage()
+        self._contents[storage._cdata] = _Content(storage, tensor.numel(), draw)
+
+
+def _key(tensor: torch.Tensor) -> int:
+    try:
+        return int(tensor.untyped_storage()._cdata)
+    except (NotImplementedError, RuntimeError):
+        return -id(tensor)
+
+
+def _created(
+    name: str,
+    args: tuple[Any, ...],
+    keywords: Mapping[str, Any],
+    shape: tuple[int, ...],
+    source: Draw,
+    site: Any,
+) -> Draw:
+    """The draw of a new tensor, from the function that made it."""
+    if name in _EMPTY:
+        return UNWRITTEN
+    if name in _CREATORS:
+        initializer, arguments = _CREATORS[name]
+        return drawn_by(initializer, arguments, shape)
+    if name in ("full", "full_like", "new_full"):
+        value = keywords.get("fill_value", args[-1] if args else None)
+        return drawn_by("constant_", {"val": value}, shape)
+    if name == "normal":
+        given = _bound({"mean": 0.0, "std": 1.0}, args[:2], keywords)
+        return drawn_by("normal_", given, shape)
+    if name in _KEEPING:
+        return source
+    operand = next((a for a in args if not isinstance(a, torch.Tensor)), None)
+    return _transformed(name, source, operand, None)
+
+
+def _transformed(name: str, draw: Draw, operand: Any, site: Site | None) -> Draw:
+    """The draw after an arithmetic operation with a number; unknown for anything else."""
+    kind = name.strip("_").removeprefix("r").removeprefix("i")
+    if kind == "erfinv":
+        return inverse_error_function(draw, site)
+    if not isinstance(operand, (int, float)) or not draw.name:
+        return replace(UNKNOWN, site=site)
+    if kind == "mul":
+        return scaled(draw, float(operand), site)
+    if kind in ("div", "truediv", "true_divide") and operand:
+        return scaled(draw, 1 / operand, site)
+    if kind in ("add", "sub"):
+        return shifted(draw, float(operand) * (1 if kind == "add" else -1), site)
+    return replace(UNKNOWN, site=site)
+
+
+def _bound(
+    defaults: Mapping[str, Any], positional: tuple[Any, ...], keywords: Mapping[str, Any]
+) -> dict[str, Any]:
+    given = dict(defaults)
+    given.update(zip(given, positional, strict=False))
+    given.update({key: value for key, value in keywords.items() if key in given})
+    return given
+
+
+def _renamed(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Keyword names of Tensor's methods as torch.nn.init calls them."""
+    names = {"from": "a", "to": "b", "value": "val"}
+    return {names.get(key, key): value for key, value in keywords.items()}
+
+
+def _by_torch(frame: FrameType | None) -> bool:
+    """Whether a write comes from one of torch's own modules rather than from the user's code."""
+    while frame is not None and frame.f_code.co_filename.startswith(TORCH):
+        name = frame.f_code.co_filename
+        if name.startswith(_TORCH_MODULES) and name != _MODULE_BASE:
+            return True
+        frame = frame.f_back
+    return False
+
+
+@contextlib.contextmanager
+def _replaced(
+    owner: type, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> Iterator[None]:
+    original = owner.__dict__[name]
+    function = original.__func__ if isinstance(original, staticmethod) else original
+    setattr(owner, name, wrapper(function))
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)

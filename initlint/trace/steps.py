@@ -1,0 +1,174 @@
+"""What every node of a graph does, in the catalogue's words: the vocabulary of the follower."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from initlint import catalog
+from initlint.trace.weights import Operand, Weight, weights_of_call, weights_of_module
+
+# Functions of these modules are what their names say; any other function is unknown.
+_TRUSTED = ("torch", "_operator", "math", "builtins")
+# What a value is made of: computed from data, one of the model's tensors, or neither.
+DATA, TENSOR, PLAIN = "data", "tensor", "plain"
+
+
+@dataclass(slots=True)
+class Step:
+    """One node: its role, the values it takes in, and what it makes.
+
+    `role` is an operation's role of the catalogue (shape, norm, pool, merge_add, …) or one of
+    input, output, activation, weighted, tensor, gate, attention, unknown. `inputs` are the nodes
+    of computed data that it takes, in order.
+    """
+
+    node: fx.Node
+    role: str
+    kind: str
+    inputs: tuple[fx.Node, ...] = ()
+    activation: str = ""
+    args: Mapping[str, Any] = field(default_factory=dict)
+    weights: tuple[Weight, ...] = ()
+    operand: Operand | None = None
+
+
+class Steps(dict[fx.Node, Step]):
+    """All steps of a graph, in the order of the data."""
+
+    def __init__(self, graph: fx.Graph, model: nn.Module) -> None:
+        super().__init__()
+        self.modules = dict(model.named_modules(remove_duplicate=False))
+        self.tensors = {**dict(model.named_parameters(remove_duplicate=False))}
+        self._readers: dict[str, Callable[[fx.Node], Step]] = {
+            "placeholder": lambda node: Step(node, "input", DATA),
+            "output": lambda node: Step(node, "output", DATA, self.data(node.all_input_nodes)),
+            "get_attr": self._attribute,
+            "call_module": self._module,
+            "call_function": self._function,
+            "call_method": self._function,
+        }
+        for node in graph.nodes:
+            self[node] = self._readers[node.op](node)
+
+    def data(self, nodes: Iterable[fx.Node]) -> tuple[fx.Node, ...]:
+        """Those of `nodes` that carry computed data."""
+        return tuple(node for node in nodes if self[node].kind == DATA)
+
+    def _attribute(self, node: fx.Node) -> Step:
+        target = str(node.target)
+        if target not in self.tensors:
+            return Step(node, "tensor", PLAIN)
+        shape = tuple(self.tensors[target].shape)
+        return Step(node, "tensor", TENSOR, operand=Operand(target, shape))
+
+    def _module(self, node: fx.Node) -> Step:
+        name = str(node.target)
+        module = self.modules[name]
+        inputs = self.data(node.all_input_nodes)
+        kind = type(module).__name__
+        activation = catalog.activation_of_module(kind)
+        if activation is not None:
+            values = {a: getattr(module, a) for a in activation.arguments if hasattr(module, a)}
+            return Step(node, "activation", DATA, inputs, activation.name, values)
+        operation = catalog.operation_of_module(kind)
+        if operation is None:
+            return Step(node, "unknown", DATA, inputs)
+        if operation.role == "weighted":
+            weights = weights_of_module(name, module)
+            # A table of numbers sent through a layer is data from there on (Swin's cpb_mlp).
+            return Step(node, "weighted", DATA, inputs or tuple(node.all_input_nodes), weights=weights)
+        return Step(node, operation.role, DATA if inputs else PLAIN, inputs)
+
+    def _function(self, node: fx.Node) -> Step:
+        name = _function_name(node)
+        inputs = self.data(node.all_input_nodes)
+        operands = self._operands(node)
+        operation = catalog.operation_of_function(name)
+        role = operation.role if operation else "unknown"
+        if role == "query":
+            return Step(node, role, PLAIN)
+        if role in ("weighted", "matmul") and operands:
+            return self._weighted(node, name, inputs, operands)
+        if not inputs:
+            return _of_tensors(node, name, role, list(operands.values()))
+        activation = catalog.activation_of_function(name)
+        if activation is not None:
+            values = _arguments_of(node, list(activation.arguments))
+            return Step(node, "activation", DATA, inputs, activation.name, values)
+        return Step(node, _joined(node, name, role, inputs), DATA, inputs)
+
+    def _operands(self, node: fx.Node) -> dict[fx.Node, Operand]:
+        steps = [self[n] for n in node.all_input_nodes]
+        return {s.node: s.operand for s in steps if s.operand is not None}
+
+    def _weighted(
+        self,
+        node: fx.Node,
+        name: str,
+        inputs: tuple[fx.Node, ...],
+        operands: Mapping[fx.Node, Operand],
+    ) -> Step:
+        weights = weights_of_call(name, node, operands, self.tensors)
+        if not weights:
+            return Step(node, "scale" if inputs else "tensor", DATA if inputs else PLAIN, inputs)
+        plain = tuple(n for n in node.all_input_nodes if self[n].kind == PLAIN)
+        return Step(node, "weighted", DATA, inputs or plain, weights=weights)
+
+
+# Operations on a matrix that exchange its two axes; other shape operations hide them.
+_TURNS = {"t", "T", "mT", "transpose", "swapaxes", "swapdims", "adjoint"}
+_SAME = {"to", "clone", "contiguous", "type_as", "float", "half", "bfloat16", "requires_grad_"}
+
+
+def _of_tensors(node: fx.Node, name: str, role: str, operands: list[Operand]) -> Step:
+    """A value made of the model's own tensors: still that weight, or one computed from it."""
+    if not operands:
+        return Step(node, role, PLAIN)
+    first = operands[0]
+    if len(operands) == 1 and (role in ("shape", "dropout") or name in _SAME):
+        shape = first.shape if name in _SAME else ()
+        if name in _TURNS and len(first.shape) == 2:
+            shape = first.shape[::-1]
+        operand = replace(first, shape=shape)
+    else:
+        operand = replace(first, reparametrised=True)
+    return Step(node, "tensor", TENSOR, operand=operand)
+
+
+def _joined(node: fx.Node, name: str, role: str, inputs: tuple[fx.Node, ...]) -> str:
+    """The role of an operation that may take one computed tensor, or join two of them."""
+    if role == "matmul":
+        return "attention"
+    if role not in ("product", "merge_add"):
+        return role
+    if len(inputs) > 1:
+        return "gate" if role == "product" else role
+    squared = role == "product" and list(node.args).count(inputs[0]) > 1
+    inverted = "div" in name and node.args[0] is not inputs[0]
+    return "unknown" if squared or inverted else "scale"
+
+
+def _function_name(node: fx.Node) -> str:
+    """The bare name of a trusted function, operator or method; the dotted one of any other."""
+    if node.op == "call_method":
+        return str(node.target)
+    target: Any = node.target
+    if target is getattr:
+        return str(node.args[1])
+    name = str(getattr(target, "__name__", target))
+    home = getattr(target, "__module__", None) or ""
+    if home.split(".")[0] in _TRUSTED or isinstance(target, type(torch.Tensor.add)):
+        return name
+    return f"{home}.{name}"
+
+
+def _arguments_of(node: fx.Node, names: list[str]) -> dict[str, Any]:
+    """An activation's own arguments as given in a call, by the names of the functional form."""
+    given = dict(zip(names, node.args[1:], strict=False))
+    given.update({key: value for key, value in node.kwargs.items() if key in names})
+    return {key: value for key, value in given.items() if not isinstance(value, fx.Node)}
