@@ -1,0 +1,298 @@
+"""How a call's result can be named afterwards: the steps from an assigned name down to it."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from initlint.fix.locate import Spot, dotted, last_name
+from initlint.fix.text import Refusal, Text
+
+_SEQUENCES = {"Sequential", "ModuleList", "ParameterList"}
+_MAPPINGS = {"ModuleDict", "ParameterDict"}
+CONTAINERS = _SEQUENCES | _MAPPINGS
+# Methods of modules that return the module itself.
+_RETURN_SELF = {
+    *("apply", "bfloat16", "cpu", "cuda", "double", "eval", "float", "half", "requires_grad_"),
+    *("share_memory", "to", "to_empty", "train", "type"),
+}
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """`.name`"""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """`[key]`; `component` is its part of a parameter's qualified name, if that is known."""
+
+    key: str
+    component: str | None = None
+
+
+@dataclass(frozen=True)
+class Each:
+    """Every member of `suffix` of what comes before: a loop."""
+
+    suffix: str = ""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Only where `test`, with {} for what comes before, holds."""
+
+    test: str
+
+
+@dataclass(frozen=True)
+class Handed:
+    """Given to `callee`, which keeps it somewhere inside what it returns."""
+
+    callee: str
+
+
+Step = Attribute | Item | Each | Guard | Handed
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """One member of a sequence as it is written, or a run of unknown length (`many`)."""
+
+    node: ast.expr
+    many: bool = False
+
+
+class Path:
+    """The steps from the value of a statement down to the spot's call."""
+
+    def __init__(self, spot: Spot, text: Text, own_classes: frozenset[str]) -> None:
+        self._spot = spot
+        self._text = text
+        self._own_classes = own_classes
+
+    def steps(self, value: ast.expr) -> list[Step]:
+        """The steps from `value`. Raises Refusal if the call cannot be reached from it."""
+        if value is self._spot.call:
+            return []
+        match value:
+            case ast.Call():
+                return self._in_call(value)
+            case ast.List() | ast.Tuple() | ast.BinOp(op=ast.Add()):
+                return self._in_sequence(_slots(value), registered=False)
+            case ast.Dict():
+                return self._in_mapping(value)
+            case ast.ListComp() | ast.GeneratorExp():
+                return self._in_run(value, 0, 0)
+            case ast.DictComp() if self._spot.holds(value.value):
+                return [Each(".values()"), *self.steps(value.value)]
+            case ast.IfExp():
+                return self._in_choice(value)
+            case ast.Lambda():
+                raise Refusal("it is made inside a lambda, where no statement can follow")
+            case ast.NamedExpr():
+                raise Refusal("it is named by `:=` inside an expression, where no statement fits")
+        raise Refusal("it is made inside an expression that gives it no name")
+
+    def appended(self, value: ast.expr) -> list[Step]:
+        """The steps from a sequence to which `value` has just been appended."""
+        slots = _slots(value)
+        position = next((i for i, s in enumerate(slots) if self._spot.holds(s.node)), -1)
+        after = _length(slots[position + 1 :])
+        if position < 0 or slots[position].many or after is None:
+            raise Refusal("how many members are added after it is not known")
+        return [Item(str(-1 - after)), *self.steps(slots[position].node)]
+
+    def container(self, name: str, call: ast.Call) -> list[Step]:
+        """The steps from a container made by `call` with the arguments of the torch class `name`."""
+        if call.keywords and self._spot.holds(call.keywords[0]):
+            raise Refusal(f"it is handed to `{name}` by keyword")
+        if name == "Sequential" and not _is_ordered_dict(call):
+            return self._in_sequence(_slots_of(call.args), registered=True)
+        if len(call.args) != 1:
+            raise Refusal(f"`{name}` is called in a way that is not understood")
+        contents = call.args[0]
+        if isinstance(contents, ast.Call) and _is_ordered_dict(call):
+            return self._in_ordered_dict(contents, attributes=name == "Sequential")
+        if name in _SEQUENCES and isinstance(contents, ast.List | ast.Tuple | ast.BinOp):
+            return self._in_sequence(_slots(contents), registered=True)
+        return self.steps(contents)
+
+    def _in_call(self, call: ast.Call) -> list[Step]:
+        function = call.func
+        if self._spot.holds(function):
+            if isinstance(function, ast.Attribute) and function.attr in _RETURN_SELF:
+                return self.steps(function.value)
+            raise Refusal("a method is called on it where it is made, and the result kept instead")
+        name = last_name(function)
+        own = isinstance(function, ast.Name) and name in self._own_classes
+        if name in CONTAINERS and not own:
+            return self.container(name, call)
+        arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+        argument = next(a for a in arguments if self._spot.holds(a))
+        if isinstance(argument, ast.Starred):
+            argument = argument.value
+        return [Handed(dotted(function) or name), *self.steps(argument)]
+
+    def _in_sequence(self, slots: list[_Slot], registered: bool) -> list[Step]:
+        position = next(i for i, slot in enumerate(slots) if self._spot.holds(slot.node))
+        slot = slots[position]
+        before = _length(slots[:position])
+        after = _length(slots[position + 1 :])
+        if slot.many:
+            if before is None or after is None:
+                raise Refusal("two starred runs stand around it, so its place is not known")
+            return self._in_run(slot.node, before, after)
+        if before is not None:
+            component = str(before) if registered else None
+            return [Item(str(before), component), *self.steps(slot.node)]
+        if after is not None:
+            return [Item(str(-1 - after)), *self.steps(slot.node)]
+        raise Refusal("starred members stand before and after it, so its index is not known")
+
+    def _in_run(self, run: ast.expr, before: int, after: int) -> list[Step]:
+        """Members filled by a comprehension, between `before` and `after` others."""
+        if not isinstance(run, ast.ListComp | ast.GeneratorExp):
+            raise Refusal("it is made inside a starred expression that is not a comprehension")
+        last = run.generators[-1]
+        if self._spot.holds(run.elt):
+            return [Each(_slice(before, after)), *self.steps(run.elt)]
+        # [m for _ in range(n) for m in (Linear(), ReLU())]: every second member, say.
+        pattern = last.iter
+        if (
+            isinstance(pattern, ast.Tuple | ast.List)
+            and self._spot.holds(pattern)
+            and isinstance(last.target, ast.Name)
+            and isinstance(run.elt, ast.Name)
+            and run.elt.id == last.target.id
+            and not last.ifs
+        ):
+            slots = _slots(pattern)
+            position = next(i for i, slot in enumerate(slots) if self._spot.holds(slot.node))
+            if not any(slot.many for slot in slots):
+                suffix = _slice(before + position, after, len(slots))
+                return [Each(suffix), *self.steps(slots[position].node)]
+        raise Refusal("it is made in the head of a comprehension")
+
+    def _in_mapping(self, mapping: ast.Dict) -> list[Step]:
+        for key, value in zip(mapping.keys, mapping.values, strict=True):
+            if self._spot.holds(value):
+                if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                    return [Item(self._text.segment(key), key.value), *self.steps(value)]
+                raise Refusal("its key in the dict is not a plain string")
+        raise Refusal("it is made in the key of a dict")
+
+    def _in_ordered_dict(self, ordered: ast.Call, attributes: bool) -> list[Step]:
+        """Members of OrderedDict([("name", member), ...]) or OrderedDict({"name": member})."""
+        contents = ordered.args[0]
+        if isinstance(contents, ast.Dict):
+            steps = self._in_mapping(contents)
+            assert isinstance(steps[0], Item)
+            return [_named(steps[0], attributes), *steps[1:]]
+        if isinstance(contents, ast.List | ast.Tuple):
+            for pair in contents.elts:
+                if self._spot.holds(pair):
+                    return self._in_pair(pair, attributes)
+        match contents:
+            case ast.ListComp(elt=ast.Tuple(elts=[_, member])) | ast.GeneratorExp(
+                elt=ast.Tuple(elts=[_, member])
+            ) if self._spot.holds(member):
+                return [Each("" if attributes else ".values()"), *self.steps(member)]
+        raise Refusal("its OrderedDict is not written as a list of pairs or a dict")
+
+    def _in_pair(self, pair: ast.expr, attributes: bool) -> list[Step]:
+        match pair:
+            case ast.Tuple(elts=[ast.Constant(value=str(name)) as key, value]):
+                item = Item(self._text.segment(key), name)
+                return [_named(item, attributes), *self.steps(value)]
+        raise Refusal("its name in the OrderedDict is not a plain string")
+
+    def _in_choice(self, choice: ast.IfExp) -> list[Step]:
+        """One arm of `a if test else b`: guarded by what tells the arms apart afterwards."""
+        arms = [choice.body, choice.orelse]
+        arm = next((a for a in arms if self._spot.holds(a)), None)
+        if arm is None:
+            raise Refusal("it is made in the test of a conditional expression")
+        other = arms[1 - arms.index(arm)]
+        return [Guard(_telling(arm, other)), *self.steps(arm)]
+
+
+def _telling(arm: ast.expr, other: ast.expr) -> str:
+    if isinstance(other, ast.Constant) and other.value is None:
+        return "{} is not None"
+    mine = dotted(arm.func) if isinstance(arm, ast.Call) else None
+    theirs = dotted(other.func) if isinstance(other, ast.Call) else None
+    # Classes of the same module of torch are no subclasses of one another; others might be.
+    if (
+        mine is not None
+        and theirs is not None
+        and mine != theirs
+        and mine.rpartition(".")[2][:1].isupper()
+        and theirs.rpartition(".")[2][:1].isupper()
+        and (mine.rpartition(".")[0] == theirs.rpartition(".")[0] != "")
+    ):
+        return f"isinstance({{}}, {mine})"
+    raise Refusal("it is one arm of a conditional expression that cannot be told from the other")
+
+
+def _named(item: Item, attributes: bool) -> Step:
+    """A member of a Sequential has its name as an attribute; one of a dict is an item."""
+    name = item.component
+    if not attributes or name is None:
+        return item
+    if not name.isidentifier():
+        raise Refusal(f"its name {item.key} is no identifier")
+    return Attribute(name)
+
+
+def _is_ordered_dict(call: ast.Call) -> bool:
+    match call.args:
+        case [ast.Call(func=function, args=[_], keywords=[])]:
+            return last_name(function) == "OrderedDict"
+    return False
+
+
+def _slots(sequence: ast.expr) -> list[_Slot]:
+    """The members of a sequence as far as the source shows them."""
+    match sequence:
+        case ast.List() | ast.Tuple():
+            return _slots_of(sequence.elts)
+        case ast.BinOp(op=ast.Add()):
+            return _slots(sequence.left) + _slots(sequence.right)
+    return [_Slot(sequence, many=True)]
+
+
+def _slots_of(members: list[ast.expr]) -> list[_Slot]:
+    found: list[_Slot] = []
+    for member in members:
+        found += _slots(member.value) if isinstance(member, ast.Starred) else [_Slot(member)]
+    return found
+
+
+def _length(slots: list[_Slot]) -> int | None:
+    return None if any(slot.many for slot in slots) else len(slots)
+
+
+def _slice(before: int, after: int, step: int = 1) -> str:
+    if before == 0 and after == 0 and step == 1:
+        return ""
+    parts = [str(before) if before else "", str(-after) if after else ""]
+    return f"[{':'.join(parts)}]" if step == 1 else f"[{':'.join(parts)}:{step}]"
+
+
+_PURE_CALLS = {"format", "int", "len", "repr", "str"}
+_PURE = (
+    *(ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.BinOp, ast.UnaryOp, ast.Tuple),
+    *(ast.JoinedStr, ast.FormattedValue, ast.operator, ast.unaryop, ast.expr_context),
+)
+
+
+def is_pure(expression: ast.expr) -> bool:
+    """Whether an expression can be evaluated again without effect."""
+    return all(
+        isinstance(node, _PURE)
+        or (isinstance(node, ast.Call) and last_name(node.func) in _PURE_CALLS)
+        for node in ast.walk(expression)
+    )

@@ -1,0 +1,156 @@
+"""What else happens in a function: what loads weights, leaves early or changes what we name."""
+
+from __future__ import annotations
+
+import ast
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from initlint.fix.locate import Scope, dotted, last_name
+
+# Calls that read or replace weights: an initialisation after them would undo them.
+_READS = re.compile(
+    r"load|pretrained|copy|clone|(^|_)ema(_|$)|^EMA|Ema$|weight_norm|spectral_norm|parametri[sz]"
+    r"|quant|prune|tie_|_tie"
+)
+_CHANGES = {
+    "add_module",
+    "append",
+    "clear",
+    "extend",
+    "insert",
+    "pop",
+    "register_module",
+    "register_parameter",
+    "update",
+}
+_INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+
+
+@dataclass
+class Facts:
+    """Of the statements of a scope's own body, by index: which ones matter to what comes before."""
+
+    body: list[ast.stmt]
+    _readers: list[int] = field(default_factory=list)
+    _leavers: list[int] = field(default_factory=list)
+    _ends: list[int] = field(default_factory=list)
+    # Last statement that changes exactly this path, and last one that changes something under it.
+    _changed: dict[str, int] = field(default_factory=dict)
+    _changed_under: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for index, statement in enumerate(self.body):
+            if isinstance(statement, ast.Return | ast.Raise):
+                self._ends.append(index)
+            for node in _own_nodes(statement):
+                self._note(node, index)
+
+    def _note(self, node: ast.AST, index: int) -> None:
+        if isinstance(node, ast.Return):
+            self._leavers.append(index)
+        elif isinstance(node, ast.Call) and _READS.search(last_name(node.func)):
+            self._readers.append(index)
+        path = _changed_path(node)
+        if path is not None:
+            self._changed[path] = index
+            parts = path.split(".")
+            for length in range(1, len(parts) + 1):
+                self._changed_under[".".join(parts[:length])] = index
+
+    def bound(self, index: int) -> int:
+        """The statement before which something made by statement `index` has to be filled."""
+        bounds = [_next(self._readers, index), _next(self._ends, index), len(self.body)]
+        return min(bound for bound in bounds if bound is not None)
+
+    def may_leave(self, index: int, bound: int) -> bool:
+        """Whether the function can return between the two statements."""
+        leaver = _next(self._leavers, index)
+        return leaver is not None and leaver < bound
+
+    def changes(self, path: str, index: int) -> bool:
+        """Whether a statement after `index` changes what `path` names, or a part of it."""
+        parts = path.split(".")
+        # self.add_module(...) changes an attribute of self, not each of them.
+        above = [".".join(parts[:length]) for length in range(2, len(parts))]
+        last = [self._changed.get(prefix, -1) for prefix in above]
+        return max([*last, self._changed_under.get(path, -1)]) > index
+
+
+def _next(indices: list[int], index: int) -> int | None:
+    following = bisect_right(indices, index)
+    return indices[following] if following < len(indices) else None
+
+
+def _own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
+    """The nodes of a statement without the insides of functions and classes defined in it."""
+    pending: list[ast.AST] = [statement]
+    while pending:
+        node = pending.pop()
+        if not isinstance(node, _INNER):
+            yield node
+            pending += ast.iter_child_nodes(node)
+
+
+def _changed_path(node: ast.AST) -> str | None:
+    """What an assignment target, a deletion or a changing method call changes."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        name = node.func.attr
+        return dotted(node.func.value) if name in _CHANGES or name.endswith("_") else None
+    if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+        return dotted(node.value)
+    if isinstance(node, ast.Attribute | ast.Name) and not isinstance(node.ctx, ast.Load):
+        return dotted(node)
+    return None
+
+
+def names_in(scope: Scope) -> frozenset[str]:
+    """The names that a scope's code speaks of, which a new variable must not take.
+
+    Loops that do nothing but call are passed over: their variable is free again afterwards, and
+    those that we wrote ourselves must be found again under the same name.
+    """
+    names: set[str] = set()
+    pending: list[ast.AST] = [scope]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.For) and _only_calls(node):
+            pending.append(node.iter)
+            continue
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        elif isinstance(node, ast.arg):
+            names.add(node.arg)
+        pending += ast.iter_child_nodes(node)
+    return frozenset(names)
+
+
+def bound_in(scope: Scope) -> frozenset[str]:
+    """The names that a function binds itself, and that mean something else outside it."""
+    if isinstance(scope, ast.Module):
+        return frozenset()
+    names: set[str] = set()
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            names.add(node.id)
+        elif isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, ast.alias):
+            names.add((node.asname or node.name).partition(".")[0])
+    return frozenset(names)
+
+
+def _only_calls(loop: ast.For) -> bool:
+    return all(
+        (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call))
+        or (isinstance(statement, ast.For | ast.If) and _nested_calls(statement))
+        for statement in loop.body
+    )
+
+
+def _nested_calls(statement: ast.For | ast.If) -> bool:
+    if isinstance(statement, ast.For):
+        return _only_calls(statement)
+    return all(isinstance(s, ast.Expr) and isinstance(s.value, ast.Call) for s in statement.body)

@@ -1,0 +1,143 @@
+"""A source file as text: its encoding, its lines as Python counts them, its tokens."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tokenize
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO, StringIO
+
+# str.splitlines would also split at form feeds and Unicode separators, where Python does not.
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_QUOTES = re.compile(r"[a-zA-Z]*('''|\"\"\"|'|\")")
+
+
+class Refusal(Exception):
+    """This rewriting is not done; the message says why, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """Decoded source and the way back to its bytes. Positions of nodes are those of `ast`."""
+
+    content: str
+    encoding: str
+
+    def encode(self, content: str) -> bytes:
+        """The bytes of another content in this file's encoding, with its byte order mark if any."""
+        return content.encode(self.encoding)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return _LINE.findall(self.content)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        starts = [0]
+        for line in self.lines:
+            starts.append(starts[-1] + len(line))
+        return starts
+
+    @cached_property
+    def newline(self) -> str:
+        """The ending that most lines have."""
+        endings = Counter(re.findall(r"\r\n|\r|\n", self.content))
+        return endings.most_common(1)[0][0] if endings else "\n"
+
+    @cached_property
+    def indent_unit(self) -> str:
+        """One level of indentation: that of the first indented line."""
+        match = re.search(r"^(\t|  +)[^\s#]", self.content, re.MULTILINE)
+        return match[1] if match else "    "
+
+    @cached_property
+    def comments(self) -> list[str]:
+        return comments_of(self.content)
+
+    @cached_property
+    def quote(self) -> str:
+        """The quote for new strings: single if all strings that had the choice are single."""
+        found = [token.string for token in _tokens(self.content) if token.type in _STRINGS]
+        counts = Counter(q for q in map(_chosen_quote, found) if q)
+        return "'" if counts["'"] and not counts['"'] else '"'
+
+    def offset(self, line: int, byte_column: int) -> int:
+        """Where in the content a position of `ast` lies."""
+        text = self.lines[line - 1]
+        if not text.isascii():
+            byte_column = len(text.encode()[:byte_column].decode())
+        return self._starts[line - 1] + byte_column
+
+    def byte_column(self, line: int, column: int) -> int:
+        """The column of `ast` (bytes from 0) for a column in characters from 1."""
+        if not 1 <= line <= len(self.lines):
+            return -1
+        return len(self.lines[line - 1][: column - 1].encode())
+
+    def span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+        """Where a node begins and ends in the content."""
+        assert node.end_lineno is not None and node.end_col_offset is not None
+        return (
+            self.offset(node.lineno, node.col_offset),
+            self.offset(node.end_lineno, node.end_col_offset),
+        )
+
+    def segment(self, node: ast.expr | ast.stmt) -> str:
+        """A node as it is written."""
+        start, end = self.span(node)
+        return self.content[start:end]
+
+    def before(self, node: ast.expr | ast.stmt) -> str:
+        """What stands on a node's first line before it."""
+        return self.content[self._starts[node.lineno - 1] : self.span(node)[0]]
+
+    def after(self, node: ast.expr | ast.stmt) -> str:
+        """What stands on a node's last line after it, without the line's ending."""
+        end_line = node.end_lineno or node.lineno
+        return self.content[self.span(node)[1] : self._starts[end_line]].rstrip("\r\n")
+
+    def line_end(self, line: int) -> int:
+        """Where in the content the line after `line` begins."""
+        return self._starts[line]
+
+
+def decode(source: bytes) -> Text:
+    """The text of a file's bytes. Raises Refusal if the way back would not give the same bytes."""
+    try:
+        encoding, _ = tokenize.detect_encoding(BytesIO(source).readline)
+        content = source.decode(encoding)
+        unchanged = content.encode(encoding) == source
+    except (SyntaxError, UnicodeError) as error:
+        raise Refusal(f"the file cannot be decoded: {error}") from None
+    if not unchanged:
+        raise Refusal(f"the file does not come back byte for byte from its encoding, {encoding}")
+    return Text(content, encoding)
+
+
+def comments_of(content: str) -> list[str]:
+    """The comments of a source text, in order. Raises Refusal if it has no tokens."""
+    return [token.string for token in _tokens(content) if token.type == tokenize.COMMENT]
+
+
+_STRINGS = {tokenize.STRING, getattr(tokenize, "FSTRING_START", tokenize.STRING)}
+
+
+def _tokens(content: str) -> Iterator[tokenize.TokenInfo]:
+    # StringIO translates lone carriage returns, which tokenize takes for whitespace.
+    try:
+        yield from tokenize.generate_tokens(StringIO(content, newline=None).readline)
+    except (tokenize.TokenError, SyntaxError) as error:
+        raise Refusal(f"the file cannot be split into tokens: {error.args[0]}") from None
+
+
+def _chosen_quote(string: str) -> str | None:
+    """The quote of a string that could as well have had the other one."""
+    match = _QUOTES.match(string)
+    if match is None or len(match[1]) == 3:
+        return None
+    other = "'" if match[1] == '"' else '"'
+    return None if other in string else match[1]

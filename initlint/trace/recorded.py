@@ -1,0 +1,218 @@
+"""The recorded run: one forward whose every torch function becomes a node of an fx.Graph."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.overrides import TorchFunctionMode
+
+from initlint import catalog
+
+
+def is_leaf(module: nn.Module) -> bool:
+    """Whether a module is one of torch's own that the catalogue knows, and stays one node."""
+    kind = type(module)
+    if not kind.__module__.startswith(("torch.nn", "torch.ao.nn")):
+        return False
+    name = kind.__name__
+    return bool(catalog.activation_of_module(name) or catalog.operation_of_module(name))
+
+
+def record(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> fx.Graph:
+    """Run `model` once, in eval mode and without gradients, and return the graph of what it did.
+
+    Nodes name modules and parameters as symbolic tracing does. Whatever forward raises is passed
+    on. The model's mode, buffers and random state are restored, also then.
+    """
+    recording = _Recording(model)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_unchanged(model))
+        stack.enter_context(torch.no_grad())
+        recording.note_inputs(args, kwargs)
+        stack.enter_context(_calls_noted(recording))
+        stack.enter_context(recording)
+        result = model(*args, **kwargs)
+    recording.note_output(result)
+    return recording.graph
+
+
+def meta_twin(model: nn.Module) -> nn.Module:
+    """A copy of `model` on the meta device that takes no memory; ties between weights are kept."""
+    memo: dict[int, Any] = {}
+    for module in model.modules():
+        for tensor in _tensors(list(vars(module).values()), depth=2):
+            if id(tensor) not in memo and not isinstance(tensor, _LAZY):
+                memo[id(tensor)] = _meta(tensor)
+    return copy.deepcopy(model, memo)
+
+
+_LAZY = nn.parameter.UninitializedTensorMixin
+
+
+def _meta(tensor: torch.Tensor) -> torch.Tensor:
+    empty = torch.empty_like(tensor.detach(), device="meta")
+    if isinstance(tensor, nn.Parameter):
+        return nn.Parameter(empty, requires_grad=tensor.requires_grad)
+    return empty
+
+
+class _Recording(TorchFunctionMode):
+    """Writes nodes while a forward runs; tensors are told apart by identity.
+
+    Every tensor seen is held until the end, so that no identity is given out twice.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.graph = fx.Graph()
+        self.inside = 0
+        self.modules = {id(module): name for name, module in model.named_modules()}
+        self._model = model
+        self._nodes: dict[int, fx.Node] = {}
+        self._alive: list[Any] = []
+        self._names = {id(buffer): name for name, buffer in model.named_buffers()}
+        self._constants = 0
+
+    def note_inputs(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Make every tensor among the inputs a placeholder."""
+        for index, tensor in enumerate(_tensors([*args, *kwargs.values()])):
+            self._bind(tensor, self.graph.create_node("placeholder", f"input_{index}"))
+
+    def note_output(self, result: Any) -> None:
+        """Make every tensor of the result an output."""
+        found = [self._nodes[id(t)] for t in _tensors([result]) if id(t) in self._nodes]
+        self.graph.create_node("output", "output", (found,))
+
+    def note_call(self, name: str, args: Any, kwargs: Any, result: Any) -> None:
+        """Note the call of a leaf module."""
+        node = self.graph.create_node(
+            "call_module", name, self._lowered(args), self._lowered(kwargs)
+        )
+        self._bind_all(result, node)
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: Any = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        keywords = dict(kwargs or {})
+        if self.inside:
+            return func(*args, **keywords)
+        result = func(*args, **keywords)
+        written = args[0] if getattr(func, "__name__", "") == "__setitem__" else result
+        if next(_tensors([written], depth=3), None) is not None:
+            lowered = self._lowered(args), self._lowered(keywords)
+            self._bind_all(written, self.graph.create_node("call_function", func, *lowered))
+        return result
+
+    def _bind(self, tensor: torch.Tensor, node: fx.Node) -> None:
+        self._nodes[id(tensor)] = node
+        self._alive.append(tensor)
+
+    def _bind_all(self, result: Any, node: fx.Node) -> None:
+        if isinstance(result, torch.Tensor):
+            self._bind(result, node)
+            return
+        for index, tensor in enumerate(_tensors([result])):
+            item = self.graph.create_node("call_function", _part, (node, index))
+            self._bind(tensor, item)
+
+    def _lowered(self, value: Any) -> Any:
+        """An argument with nodes for its tensors."""
+        if isinstance(value, torch.Tensor):
+            return self._node(value)
+        if isinstance(value, (list, tuple)):
+            return tuple(self._lowered(item) for item in value)
+        if isinstance(value, Mapping):
+            return {str(key): self._lowered(item) for key, item in value.items()}
+        if isinstance(value, slice):
+            return slice(*map(self._lowered, (value.start, value.stop, value.step)))
+        return value
+
+    def _node(self, tensor: torch.Tensor) -> fx.Node:
+        node = self._nodes.get(id(tensor))
+        if node is None:
+            node = self.graph.create_node("get_attr", self._name(tensor))
+            self._bind(tensor, node)
+        return node
+
+    def _name(self, tensor: torch.Tensor) -> str:
+        """A parameter or buffer by its name in the model, read when it is first used: lazy modules
+        make theirs during the run."""
+        if isinstance(tensor, nn.Parameter) and id(tensor) not in self._names:
+            self._names.update({id(t): name for name, t in self._model.named_parameters()})
+        if id(tensor) in self._names:
+            return self._names[id(tensor)]
+        self._constants += 1
+        return f"_constant_{self._constants}"
+
+
+def _part(values: Any, index: int) -> Any:
+    """One tensor of a result that holds several: getitem in the follower's vocabulary."""
+    return values[index]
+
+
+_part.__name__, _part.__module__ = "getitem", "_operator"
+
+
+@contextlib.contextmanager
+def _calls_noted(recording: _Recording) -> Iterator[None]:
+    """While it lasts, the call of a leaf module is one node and what happens inside is not seen."""
+    original = nn.Module.__call__
+
+    def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        name = recording.modules.get(id(module))
+        if recording.inside or name is None or not is_leaf(module):
+            return original(module, *args, **kwargs)
+        recording.inside += 1
+        try:
+            result = original(module, *args, **kwargs)
+        finally:
+            recording.inside -= 1
+        recording.note_call(name, args, kwargs, result)
+        return result
+
+    nn.Module.__call__ = __call__  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        nn.Module.__call__ = original  # type: ignore[method-assign]
+
+
+@contextlib.contextmanager
+def _unchanged(model: nn.Module) -> Iterator[None]:
+    """Eval mode for the run; mode, buffers and the CPU's random state are put back afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    buffers = [(b, b.detach().clone()) for b in model.buffers() if not isinstance(b, _LAZY)]
+    with torch.random.fork_rng(devices=[]):
+        try:
+            for module, _ in modes:
+                module.training = False
+            yield
+        finally:
+            for module, mode in modes:
+                module.training = mode
+            with torch.no_grad():
+                for buffer, value in buffers:
+                    buffer.copy_(value)
+
+
+def _tensors(values: Sequence[Any], depth: int = 6) -> Iterator[torch.Tensor]:
+    """All tensors in nested sequences, mappings, dataclasses and simple objects, in order."""
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif depth and isinstance(value, Mapping):
+            yield from _tensors(list(value.values()), depth - 1)
+        elif depth and isinstance(value, (list, tuple)):
+            yield from _tensors(value, depth - 1)
+        elif depth and dataclasses.is_dataclass(value) and not isinstance(value, type):
+            yield from _tensors(list(vars(value).values()), depth - 1)
