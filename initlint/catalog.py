@@ -118,14 +118,14 @@ def _is_alike(value: object, default: object) -> bool:
 
 @cache
 def keeping_gain(formula: str, arguments: tuple[tuple[str, Any], ...] = ()) -> float:
-    """1/sqrt(E[f(z)^2]) with z ~ N(0,1), by the midpoint rule between -12 and 12.
+    """1/sqrt(E[f(z)^2]) with z ~ N(0,1), by the midpoint rule; what lies beyond 8 counts nothing.
 
-    Integers, at which the known functions have their kinks, are ends of steps: the error is
-    below 1e-6 there, and below 1e-3 for a jump anywhere.
+    Kinks and jumps at multiples of 1/500 are ends of steps and cost no accuracy; for a jump of
+    f(z)^2 by 1 anywhere else, E is off by less than 0.0005.
     """
     f = eval(f"lambda x: {formula}", {**_NAMES, **dict(arguments)})
-    steps = 250
-    points = [(i + 0.5) / steps for i in range(-12 * steps, 12 * steps)]
+    steps = 500
+    points = [(i + 0.5) / steps for i in range(-8 * steps, 8 * steps)]
     moment = math.fsum(f(x) ** 2 * math.exp(-x * x / 2) for x in points)
     return 1 / math.sqrt(moment / steps / math.sqrt(2 * math.pi))
 

@@ -49,6 +49,7 @@ class Model:
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = tuple(layers)
         self._by_parameter = {layer.parameter: layer for layer in layers}
+        self._logs = {layer.parameter: _log_ratio(layer) for layer in layers}
         self._up = self._runs({layer.parameter: layer.before for layer in layers})
         self._down = self._runs({layer.parameter: layer.after for layer in layers})
 
@@ -56,7 +57,7 @@ class Model:
         """The path on which `layer` lies."""
         above, up, _ = self._up[layer.parameter]
         below, down, end = self._down[layer.parameter]
-        product = up + down - _log_ratio(layer)
+        product = up + down - self._logs[layer.parameter]
         last = self._by_parameter[end].layer
         return Path(above + below - 1, product, last, layer.origin == "input")
 
@@ -73,8 +74,7 @@ class Model:
                 chain.append(str(follower))
             for parameter in reversed(chain):
                 count, total, end = runs.get(str(pointers[parameter]), (0, 0.0, parameter))
-                log_ratio = _log_ratio(self._by_parameter[parameter])
-                runs[parameter] = (count + 1, total + log_ratio, end)
+                runs[parameter] = (count + 1, total + self._logs[parameter], end)
         return runs
 
 

@@ -7,8 +7,9 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-from initlint.fix.text import Refusal, Text
+from initlint.fix.text import RefusedError, Text
 from initlint.records import Site
 
 Position = tuple[int, int]
@@ -84,7 +85,7 @@ class Spot:
 
 
 def find(tree: ast.Module, text: Text, site: Site) -> Spot:
-    """The call at `site`. Raises Refusal if there is none.
+    """The call at `site`. Raises RefusedError if there is none.
 
     Calls are told apart by their ends, which are unique; the interpreter reports the start of a
     call whose attribute access runs over several lines differently from `ast`.
@@ -99,7 +100,7 @@ def find(tree: ast.Module, text: Text, site: Site) -> Spot:
             return Spot(chain)
         pending += [(*chain, child) for child in _children_around(node, start, end)]
     place = f"{site.line}:{site.column}"
-    raise Refusal(f"there is no call at {place}: the file is not the one that was read")
+    raise RefusedError(f"there is no call at {place}: the file is not the one that was read")
 
 
 def _children_around(node: ast.AST, start: Position, end: Position) -> Iterator[ast.AST]:
@@ -119,14 +120,14 @@ def _covers(node: ast.AST, start: Position, end: Position) -> bool:
     return not hasattr(node, "lineno") or (_start(node) <= start and end <= _end(node))
 
 
-def _start(node: ast.AST) -> Position:
-    decorators = getattr(node, "decorator_list", ())
-    first = decorators[0] if decorators else node
-    return (first.lineno, first.col_offset)  # type: ignore[attr-defined]
+def _start(node: Any) -> Position:
+    """Where a node begins, its decorators included."""
+    first = next(iter(getattr(node, "decorator_list", ())), node)
+    return (first.lineno, first.col_offset)
 
 
-def _end(node: object) -> Position:
-    return (node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
+def _end(node: Any) -> Position:
+    return (node.end_lineno, node.end_col_offset)
 
 
 def dotted(node: ast.AST | None) -> str | None:

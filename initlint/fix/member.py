@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from initlint.fix.locate import Spot, dotted, last_name
-from initlint.fix.text import Refusal, Text
+from initlint.fix.text import RefusedError, Text
 
 _SEQUENCES = {"Sequential", "ModuleList", "ParameterList"}
 _MAPPINGS = {"ModuleDict", "ParameterDict"}
@@ -74,7 +74,7 @@ class Path:
         self._own_classes = own_classes
 
     def steps(self, value: ast.expr) -> list[Step]:
-        """The steps from `value`. Raises Refusal if the call cannot be reached from it."""
+        """The steps from `value`. Raises RefusedError if the call cannot be reached from it."""
         if value is self._spot.call:
             return []
         match value:
@@ -91,10 +91,12 @@ class Path:
             case ast.IfExp():
                 return self._in_choice(value)
             case ast.Lambda():
-                raise Refusal("it is made inside a lambda, where no statement can follow")
+                raise RefusedError("it is made inside a lambda, where no statement can follow")
             case ast.NamedExpr():
-                raise Refusal("it is named by `:=` inside an expression, where no statement fits")
-        raise Refusal("it is made inside an expression that gives it no name")
+                raise RefusedError(
+                    "it is named by `:=` inside an expression, where no statement fits"
+                )
+        raise RefusedError("it is made inside an expression that gives it no name")
 
     def appended(self, value: ast.expr) -> list[Step]:
         """The steps from a sequence to which `value` has just been appended."""
@@ -102,17 +104,17 @@ class Path:
         position = next((i for i, s in enumerate(slots) if self._spot.holds(s.node)), -1)
         after = _length(slots[position + 1 :])
         if position < 0 or slots[position].many or after is None:
-            raise Refusal("how many members are added after it is not known")
+            raise RefusedError("how many members are added after it is not known")
         return [Item(str(-1 - after)), *self.steps(slots[position].node)]
 
     def container(self, name: str, call: ast.Call) -> list[Step]:
-        """The steps from a container made by `call` with the arguments of the torch class `name`."""
+        """The steps from a container of torch's class `name` that `call` fills."""
         if call.keywords and self._spot.holds(call.keywords[0]):
-            raise Refusal(f"it is handed to `{name}` by keyword")
+            raise RefusedError(f"it is handed to `{name}` by keyword")
         if name == "Sequential" and not _is_ordered_dict(call):
             return self._in_sequence(_slots_of(call.args), registered=True)
         if len(call.args) != 1:
-            raise Refusal(f"`{name}` is called in a way that is not understood")
+            raise RefusedError(f"`{name}` is called in a way that is not understood")
         contents = call.args[0]
         if isinstance(contents, ast.Call) and _is_ordered_dict(call):
             return self._in_ordered_dict(contents, attributes=name == "Sequential")
@@ -125,7 +127,9 @@ class Path:
         if self._spot.holds(function):
             if isinstance(function, ast.Attribute) and function.attr in _RETURN_SELF:
                 return self.steps(function.value)
-            raise Refusal("a method is called on it where it is made, and the result kept instead")
+            raise RefusedError(
+                "a method is called on it where it is made, and the result kept instead"
+            )
         name = last_name(function)
         own = isinstance(function, ast.Name) and name in self._own_classes
         if name in CONTAINERS and not own:
@@ -143,19 +147,19 @@ class Path:
         after = _length(slots[position + 1 :])
         if slot.many:
             if before is None or after is None:
-                raise Refusal("two starred runs stand around it, so its place is not known")
+                raise RefusedError("two starred runs stand around it, so its place is not known")
             return self._in_run(slot.node, before, after)
         if before is not None:
             component = str(before) if registered else None
             return [Item(str(before), component), *self.steps(slot.node)]
         if after is not None:
             return [Item(str(-1 - after)), *self.steps(slot.node)]
-        raise Refusal("starred members stand before and after it, so its index is not known")
+        raise RefusedError("starred members stand before and after it, so its index is not known")
 
     def _in_run(self, run: ast.expr, before: int, after: int) -> list[Step]:
         """Members filled by a comprehension, between `before` and `after` others."""
         if not isinstance(run, ast.ListComp | ast.GeneratorExp):
-            raise Refusal("it is made inside a starred expression that is not a comprehension")
+            raise RefusedError("it is made inside a starred expression that is not a comprehension")
         last = run.generators[-1]
         if self._spot.holds(run.elt):
             return [Each(_slice(before, after)), *self.steps(run.elt)]
@@ -174,15 +178,15 @@ class Path:
             if not any(slot.many for slot in slots):
                 suffix = _slice(before + position, after, len(slots))
                 return [Each(suffix), *self.steps(slots[position].node)]
-        raise Refusal("it is made in the head of a comprehension")
+        raise RefusedError("it is made in the head of a comprehension")
 
     def _in_mapping(self, mapping: ast.Dict) -> list[Step]:
         for key, value in zip(mapping.keys, mapping.values, strict=True):
             if self._spot.holds(value):
                 if isinstance(key, ast.Constant) and isinstance(key.value, str):
                     return [Item(self._text.segment(key), key.value), *self.steps(value)]
-                raise Refusal("its key in the dict is not a plain string")
-        raise Refusal("it is made in the key of a dict")
+                raise RefusedError("its key in the dict is not a plain string")
+        raise RefusedError("it is made in the key of a dict")
 
     def _in_ordered_dict(self, ordered: ast.Call, attributes: bool) -> list[Step]:
         """Members of OrderedDict([("name", member), ...]) or OrderedDict({"name": member})."""
@@ -196,25 +200,26 @@ class Path:
                 if self._spot.holds(pair):
                     return self._in_pair(pair, attributes)
         match contents:
-            case ast.ListComp(elt=ast.Tuple(elts=[_, member])) | ast.GeneratorExp(
-                elt=ast.Tuple(elts=[_, member])
+            case (
+                ast.ListComp(elt=ast.Tuple(elts=[_, member]))
+                | ast.GeneratorExp(elt=ast.Tuple(elts=[_, member]))
             ) if self._spot.holds(member):
                 return [Each("" if attributes else ".values()"), *self.steps(member)]
-        raise Refusal("its OrderedDict is not written as a list of pairs or a dict")
+        raise RefusedError("its OrderedDict is not written as a list of pairs or a dict")
 
     def _in_pair(self, pair: ast.expr, attributes: bool) -> list[Step]:
         match pair:
             case ast.Tuple(elts=[ast.Constant(value=str(name)) as key, value]):
                 item = Item(self._text.segment(key), name)
                 return [_named(item, attributes), *self.steps(value)]
-        raise Refusal("its name in the OrderedDict is not a plain string")
+        raise RefusedError("its name in the OrderedDict is not a plain string")
 
     def _in_choice(self, choice: ast.IfExp) -> list[Step]:
         """One arm of `a if test else b`: guarded by what tells the arms apart afterwards."""
         arms = [choice.body, choice.orelse]
         arm = next((a for a in arms if self._spot.holds(a)), None)
         if arm is None:
-            raise Refusal("it is made in the test of a conditional expression")
+            raise RefusedError("it is made in the test of a conditional expression")
         other = arms[1 - arms.index(arm)]
         return [Guard(_telling(arm, other)), *self.steps(arm)]
 
@@ -234,7 +239,9 @@ def _telling(arm: ast.expr, other: ast.expr) -> str:
         and (mine.rpartition(".")[0] == theirs.rpartition(".")[0] != "")
     ):
         return f"isinstance({{}}, {mine})"
-    raise Refusal("it is one arm of a conditional expression that cannot be told from the other")
+    raise RefusedError(
+        "it is one arm of a conditional expression that cannot be told from the other"
+    )
 
 
 def _named(item: Item, attributes: bool) -> Step:
@@ -243,7 +250,7 @@ def _named(item: Item, attributes: bool) -> Step:
     if not attributes or name is None:
         return item
     if not name.isidentifier():
-        raise Refusal(f"its name {item.key} is no identifier")
+        raise RefusedError(f"its name {item.key} is no identifier")
     return Attribute(name)
 
 

@@ -3,15 +3,45 @@
 from __future__ import annotations
 
 import ast
-import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from initlint.fix.locate import Scope, last_name
+from initlint.fix.locate import Function, Scope, Spot, find, last_name
 from initlint.fix.scope import Facts, bound_in, names_in
 from initlint.fix.spell import Speller
-from initlint.fix.text import Refusal, Text, decode
+from initlint.fix.text import RefusedError, Text, decode
+from initlint.records import Site
+
+# A call as it would stand: the loops and tests around it, outermost first, then the call itself.
+Entry = tuple[str, ...]
+
+
+@dataclass
+class Block:
+    """The initialising calls among the statements of one block, and each statement's position."""
+
+    positions: dict[int, int]
+    entries: list[frozenset[Entry]]
+    last: dict[Entry, int]
+
+    @classmethod
+    def of(cls, statements: Sequence[ast.stmt]) -> Block:
+        entries = [frozenset(_entries(statement) or ()) for statement in statements]
+        last = {entry: index for index, found in enumerate(entries) for entry in found}
+        return cls({id(s): index for index, s in enumerate(statements)}, entries, last)
+
+    def stands(self, entry: Entry, statement: ast.stmt, anywhere: bool) -> bool:
+        """Whether `entry` stands after a statement, directly or (`anywhere`) at any distance."""
+        index = self.positions[id(statement)] + 1
+        if anywhere:
+            return self.last.get(entry, -1) >= index
+        while index < len(self.entries) and self.entries[index]:
+            if entry in self.entries[index]:
+                return True
+            index += 1
+        return False
 
 
 @dataclass
@@ -23,8 +53,7 @@ class Parsed:
     _facts: dict[int, Facts] = field(default_factory=dict)
     _names: dict[int, frozenset[str]] = field(default_factory=dict)
     _bound: dict[int, frozenset[str]] = field(default_factory=dict)
-    _positions: dict[int, dict[int, int]] = field(default_factory=dict)
-    _calls: dict[int, dict[str, int]] = field(default_factory=dict)
+    _blocks: dict[int, Block] = field(default_factory=dict)
 
     @cached_property
     def speller(self) -> Speller:
@@ -32,13 +61,83 @@ class Parsed:
 
     @cached_property
     def own_classes(self) -> frozenset[str]:
-        """The names of classes that the file itself defines."""
+        """The names of the classes that the file itself defines."""
         return frozenset(node.name for node in self.tree.body if isinstance(node, ast.ClassDef))
 
-    def facts(self, scope: Scope) -> Facts:
-        return self._facts.setdefault(id(scope), _Lazy) if False else self._facts_of(scope)
+    def spot(self, site: Site) -> Spot:
+        """The call at `site`. Raises RefusedError if there is none."""
+        return find(self.tree, self.text, site)
 
-    def _facts_of(self, scope: Scope) -> Facts:
+    def facts(self, spot: Spot) -> Facts:
+        """What the statements of a spot's scope do to what they follow."""
+        scope = spot.scope
         if id(scope) not in self._facts:
-            self._facts[id(scope)] = Facts(scope.body)
+            self._facts[id(scope)] = Facts(scope.body, spot.self_name)
         return self._facts[id(scope)]
+
+    def names(self, scope: Scope) -> frozenset[str]:
+        """The names that a new variable of a scope must not take."""
+        if id(scope) not in self._names:
+            self._names[id(scope)] = names_in(scope)
+        return self._names[id(scope)]
+
+    def hidden(self, spot: Spot) -> frozenset[str]:
+        """The module's names that mean something else in the functions around a spot."""
+        hidden: frozenset[str] = frozenset()
+        for node in spot.chain:
+            if isinstance(node, Function):
+                if id(node) not in self._bound:
+                    self._bound[id(node)] = bound_in(node)
+                hidden |= self._bound[id(node)]
+        return hidden
+
+    def block(self, spot: Spot) -> Block:
+        """The initialising calls around a spot's statement."""
+        statements = spot.block
+        if id(statements) not in self._blocks:
+            self._blocks[id(statements)] = Block.of(statements)
+        return self._blocks[id(statements)]
+
+
+def parse(source: bytes) -> Parsed:
+    """A file's bytes, parsed. Raises RefusedError if they are not Python."""
+    text = decode(source)
+    return Parsed(text, tree_of(text.content))
+
+
+def tree_of(content: str) -> ast.Module:
+    """The syntax tree of a source text. Raises RefusedError if it has none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise RefusedError(f"the file cannot be parsed: {error}") from None
+
+
+def entry_of(headers: Sequence[str], call: str) -> Entry:
+    """Loops, tests and a call written by us, as `Block` knows them. Raises SyntaxError."""
+    lines = [*headers, call]
+    source = "\n".join(" " * depth + line for depth, line in enumerate(lines))
+    (entry,) = _entries(ast.parse(source).body[0]) or [()]
+    return entry
+
+
+def _entries(statement: ast.stmt) -> list[Entry] | None:
+    """The calls of a statement that does nothing but initialise; None for any other."""
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        call = statement.value
+        return [(ast.unparse(call),)] if last_name(call.func).endswith("_") else None
+    if isinstance(statement, ast.For) and not statement.orelse:
+        header = f"for {ast.unparse(statement.target)} in {ast.unparse(statement.iter)}"
+    elif isinstance(statement, ast.If) and not statement.orelse:
+        header = f"if {ast.unparse(statement.test)}"
+    else:
+        return None
+    return list(_under(header, statement.body)) or None
+
+
+def _under(header: str, body: Sequence[ast.stmt]) -> Iterator[Entry]:
+    inner = [_entries(statement) for statement in body]
+    if all(inner):
+        yield from ((header, *entry) for entries in inner for entry in entries or ())

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from initlint.fix.locate import last_name
 from initlint.fix.member import Handed
-from initlint.fix.text import Refusal
+from initlint.fix.text import RefusedError
 
 Pattern = Sequence[str | None]
 
-_PARAMETER = {"Parameter", "UninitializedParameter"}
+PARAMETER = {"Parameter", "UninitializedParameter"}
 # Modules of torch that are made of modules: their weights lie deeper than their own attributes.
 _COMPOSITE = re.compile(r"^(MultiheadAttention|Transformer\w*)$")
 _SINGLE = re.compile(
@@ -37,31 +37,33 @@ class Tail:
     derived: bool = False
 
 
-def tails(call: ast.Call, parameters: Sequence[str], pattern: Sequence[str | Handed | None]) -> list[Tail]:
+def tails(
+    call: ast.Call, parameters: Sequence[str], pattern: Sequence[str | Handed | None]
+) -> list[Tail]:
     """For each distinct parameter that `call` makes, what follows the pattern in its name.
 
-    Raises Refusal where the names contradict the source, or fit it in two ways.
+    Raises RefusedError where the names contradict the source, or fit it in two ways.
     """
     kind = last_name(call.func)
     if kind.startswith("Lazy"):
-        raise Refusal("a lazy layer has no weight yet where the constructor ends")
+        raise RefusedError("a lazy layer has no weight yet where the constructor ends")
     names = [parameter.split(".") for parameter in parameters]
     if any(_REPARAMETRISED.intersection(name) for name in names):
-        raise Refusal("its weight is reparametrised: other tensors make it up")
+        raise RefusedError("its weight is reparametrised: other tensors make it up")
     found = [_tail(kind, name, pattern) for name in names]
     if len({tail.inside for tail in found}) > 1:
-        raise Refusal("what it is handed to keeps it in several places")
+        raise RefusedError("what it is handed to keeps it in several places")
     return list(dict.fromkeys(found))
 
 
 def _tail(kind: str, name: list[str], pattern: Sequence[str | Handed | None]) -> Tail:
     handed = [part for part in pattern if isinstance(part, Handed)]
-    own = 0 if kind in _PARAMETER else 1
+    own = 0 if kind in PARAMETER else 1
     if handed:
         return _inside(handed, name, pattern, own)
     known = [part for part in pattern if not isinstance(part, Handed)]
     if _COMPOSITE.match(kind) and (not known or None in known):
-        raise Refusal(f"which of the weights of `{kind}` is meant is not known here")
+        raise RefusedError(f"which of the weights of `{kind}` is meant is not known here")
     if _ends_with(name[: len(name) - own], known):
         return Tail(tuple(name[len(name) - own :]))
     if not _SINGLE.match(kind) and own:
@@ -71,10 +73,12 @@ def _tail(kind: str, name: list[str], pattern: Sequence[str | Handed | None]) ->
 
 def _deeper(kind: str, name: list[str], pattern: Pattern) -> Tail:
     """A weight of a module that the constructor itself made inside."""
-    rests = [name[end:] for end in range(len(pattern), len(name)) if _ends_with(name[:end], pattern)]
+    rests = [
+        name[end:] for end in range(len(pattern), len(name)) if _ends_with(name[:end], pattern)
+    ]
     if len(rests) != 1:
         qualified = ".".join(name)
-        raise Refusal(f"the model's name `{qualified}` does not say where in it the weight is")
+        raise RefusedError(f"the model's name `{qualified}` does not say where in it the weight is")
     return Tail(tuple(rests[0]), derived=True)
 
 
@@ -87,14 +91,14 @@ def _inside(
     after = [part for part in pattern[cut + 1 :] if not isinstance(part, Handed)]
     callee = handed[0].callee
     if len(handed) > 1 or not before or None in after:
-        raise Refusal(f"it is handed to `{callee}`, and where that puts it is not known")
+        raise RefusedError(f"it is handed to `{callee}`, and where that puts it is not known")
     end = len(name) - own - len(after)
     inner = name[:end]
     gaps = [
         inner[start:] for start in range(len(before), end + 1) if _ends_with(inner[:start], before)
     ]
     if not _ends_with(name[: len(name) - own], after) or len(gaps) != 1:
-        raise Refusal(f"it is handed to `{callee}`, and where that puts it is not known")
+        raise RefusedError(f"it is handed to `{callee}`, and where that puts it is not known")
     return Tail(tuple(name[len(name) - own :]), tuple(gaps[0]), derived=True)
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 from initlint.fix.locate import Scope, dotted, last_name
 
-# Calls that read or replace weights: an initialisation after them would undo them.
+# Calls that replace weights: an initialisation after them would undo them.
+_LOADS = re.compile(r"load|pretrained")
+# Calls that read or wrap the weights of what they are given.
 _READS = re.compile(
-    r"load|pretrained|copy|clone|(^|_)ema(_|$)|^EMA|Ema$|weight_norm|spectral_norm|parametri[sz]"
-    r"|quant|prune|tie_|_tie"
+    r"copy|clone|(^|_)ema(_|$)|^EMA|Ema$|weight_norm|spectral_norm|parametri[sz]|quant|prune|tie_"
 )
 _CHANGES = {
     "add_module",
@@ -34,6 +35,7 @@ class Facts:
     """Of the statements of a scope's own body, by index: which ones matter to what comes before."""
 
     body: list[ast.stmt]
+    self_name: str | None
     _readers: list[int] = field(default_factory=list)
     _leavers: list[int] = field(default_factory=list)
     _ends: list[int] = field(default_factory=list)
@@ -41,24 +43,43 @@ class Facts:
     _changed: dict[str, int] = field(default_factory=dict)
     _changed_under: dict[str, int] = field(default_factory=dict)
 
+    _positions: dict[int, int] = field(default_factory=dict)
+
     def __post_init__(self) -> None:
         for index, statement in enumerate(self.body):
+            self._positions[id(statement)] = index
             if isinstance(statement, ast.Return | ast.Raise):
                 self._ends.append(index)
-            for node in _own_nodes(statement):
+            nodes = list(_own_nodes(statement))
+            for node in nodes:
                 self._note(node, index)
+            if self._reads_weights(nodes):
+                self._readers.append(index)
 
     def _note(self, node: ast.AST, index: int) -> None:
         if isinstance(node, ast.Return):
             self._leavers.append(index)
-        elif isinstance(node, ast.Call) and _READS.search(last_name(node.func)):
-            self._readers.append(index)
         path = _changed_path(node)
         if path is not None:
             self._changed[path] = index
             parts = path.split(".")
             for length in range(1, len(parts) + 1):
                 self._changed_under[".".join(parts[:length])] = index
+
+    def _reads_weights(self, nodes: list[ast.AST]) -> bool:
+        called = [last_name(node.func) for node in nodes if isinstance(node, ast.Call)]
+        if any(map(_LOADS.search, called)):
+            return True
+        # The instance only as the owner of what is assigned: self.config = deepcopy(config).
+        assigned = {id(n.value) for n in nodes if isinstance(n, ast.Attribute) and _stores(n)}
+        return any(map(_READS.search, called)) and any(
+            isinstance(node, ast.Name) and node.id == self.self_name and id(node) not in assigned
+            for node in nodes
+        )
+
+    def index(self, statement: ast.stmt) -> int:
+        """Where in the body a statement of it stands."""
+        return self._positions[id(statement)]
 
     def bound(self, index: int) -> int:
         """The statement before which something made by statement `index` has to be filled."""
@@ -99,11 +120,16 @@ def _changed_path(node: ast.AST) -> str | None:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         name = node.func.attr
         return dotted(node.func.value) if name in _CHANGES or name.endswith("_") else None
-    if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+    if isinstance(node, ast.Subscript) and _stores(node):
         return dotted(node.value)
-    if isinstance(node, ast.Attribute | ast.Name) and not isinstance(node.ctx, ast.Load):
+    if isinstance(node, ast.Attribute | ast.Name) and _stores(node):
         return dotted(node)
     return None
+
+
+def _stores(node: ast.Attribute | ast.Name | ast.Subscript) -> bool:
+    """Whether the expression is assigned to or deleted."""
+    return not isinstance(node.ctx, ast.Load)
 
 
 def names_in(scope: Scope) -> frozenset[str]:
@@ -116,7 +142,7 @@ def names_in(scope: Scope) -> frozenset[str]:
     pending: list[ast.AST] = [scope]
     while pending:
         node = pending.pop()
-        if isinstance(node, ast.For) and _only_calls(node):
+        if isinstance(node, ast.For) and _only_calls(node.body):
             pending.append(node.iter)
             continue
         if isinstance(node, ast.Name):
@@ -133,7 +159,7 @@ def bound_in(scope: Scope) -> frozenset[str]:
         return frozenset()
     names: set[str] = set()
     for node in ast.walk(scope):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        if isinstance(node, ast.Name) and _stores(node):
             names.add(node.id)
         elif isinstance(node, ast.arg):
             names.add(node.arg)
@@ -142,15 +168,9 @@ def bound_in(scope: Scope) -> frozenset[str]:
     return frozenset(names)
 
 
-def _only_calls(loop: ast.For) -> bool:
+def _only_calls(body: list[ast.stmt]) -> bool:
     return all(
         (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call))
-        or (isinstance(statement, ast.For | ast.If) and _nested_calls(statement))
-        for statement in loop.body
+        or (isinstance(statement, ast.For | ast.If) and _only_calls(statement.body))
+        for statement in body
     )
-
-
-def _nested_calls(statement: ast.For | ast.If) -> bool:
-    if isinstance(statement, ast.For):
-        return _only_calls(statement)
-    return all(isinstance(s, ast.Expr) and isinstance(s.value, ast.Call) for s in statement.body)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from initlint.fix.text import Refusal, Text
+from initlint.fix.text import RefusedError, Text
 
 _FUNCTION = re.compile(r"\{init\}\.(\w+)")
 IMPORT = "from torch import nn"
@@ -45,7 +45,9 @@ class Speller:
                         self._note_from(module, alias, spelled)
                 case _:
                     self._others |= _bound(statement)
-        self._modules = [m for kind in ("nn", "init", "torch") for m in dict.fromkeys(spelled[kind])]
+        self._modules = [
+            m for kind in ("nn", "init", "torch") for m in dict.fromkeys(spelled[kind])
+        ]
 
     def _note_import(self, alias: ast.alias, spelled: dict[str, list[str]]) -> None:
         match alias.name, alias.asname:
@@ -72,6 +74,10 @@ class Speller:
             case _:
                 self._others.add(name)
 
+    def knows(self, name: str) -> bool:
+        """Whether `name` is a spelling of torch.nn.init."""
+        return name in self._modules
+
     @cached_property
     def _by_use(self) -> list[str]:
         """The spellings, those that the file calls initialisers by most often first."""
@@ -87,24 +93,28 @@ class Speller:
         bare = names and re.search(rf"(?<![\w.])(?:{names})\(", self.text.content)
         return bool(bare) and not any(map(self._uses, self._modules))
 
-    def spell(self, template: str, hidden: frozenset[str], preferred: str | None = None) -> Spelling:
+    def spell(
+        self, template: str, hidden: frozenset[str], preferred: str | None = None
+    ) -> Spelling:
         """`template` with {init} replaced by a spelling whose name is not among `hidden`.
 
-        `preferred` is taken if it is one. Raises Refusal if the file has none and cannot get one.
+        `preferred` is taken if it is one. Raises RefusedError if there is none to be had.
         """
         template = self._quoted(template)
         hidden |= self._others
         needed = set(_FUNCTION.findall(template))
-        if self._calls_bare and preferred is None and needed <= self._functions.keys():
-            if not hidden & {self._functions[name] for name in needed}:
-                return Spelling(_FUNCTION.sub(lambda m: self._functions[m[1]], template))
+        bare = preferred is None and self._calls_bare and needed <= self._functions.keys()
+        if bare and not hidden & {self._functions[name] for name in needed}:
+            return Spelling(_FUNCTION.sub(lambda m: self._functions[m[1]], template))
         usable = [m for m in self._by_use if m.partition(".")[0] not in hidden]
         if preferred in usable:
             return Spelling(template.replace("{init}", preferred))
         if usable:
             return Spelling(template.replace("{init}", usable[0]))
         if "nn" in hidden:
-            raise Refusal("the file has no name for torch.nn.init, and `nn` means something else")
+            raise RefusedError(
+                "the file has no name for torch.nn.init, and `nn` means something else"
+            )
         return Spelling(template.replace("{init}", "nn.init"), needs_import=True)
 
     def _quoted(self, template: str) -> str:
@@ -142,7 +152,7 @@ class Speller:
 
     def _line_before(self, statement: ast.stmt) -> int:
         if self.text.before(statement):
-            raise Refusal("the import that it needs has no line of its own to stand next to")
+            raise RefusedError("the import that it needs has no line of its own to stand next to")
         return statement.lineno - 1
 
     def _top_comments(self) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from initlint.fix.locate import Spot, dotted, last_name
 from initlint.fix.member import CONTAINERS, Attribute, Each, Handed, Item, Path, Step, is_pure
-from initlint.fix.text import Refusal, Text
+from initlint.fix.text import RefusedError, Text
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Naming:
         self._path = Path(spot, text, own_classes)
 
     def target(self) -> Target:
-        """Raises Refusal if the statement gives the layer no name."""
+        """Raises RefusedError if the statement gives the layer no name."""
         match self._spot.statement:
             case ast.Assign(targets=targets, value=value):
                 return self._assigned(self._first(targets), value)
@@ -70,11 +70,11 @@ class Naming:
             case ast.Expr(value=ast.Call() as call):
                 return self._by_call(call)
             case ast.Return():
-                raise Refusal("it is returned without a name; give it to a variable first")
+                raise RefusedError("it is returned without a name; give it to a variable first")
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                raise Refusal("it is made in a decorator or a default argument")
+                raise RefusedError("it is made in a decorator or a default argument")
         kind = type(self._spot.statement).__name__.lower()
-        raise Refusal(f"the {kind} statement that makes it gives it no name")
+        raise RefusedError(f"the {kind} statement that makes it gives it no name")
 
     def _first(self, targets: list[ast.expr]) -> ast.expr:
         """Of the targets of a chained assignment, an attribute of the instance if there is one."""
@@ -82,7 +82,7 @@ class Naming:
 
     def _assigned(self, target: ast.expr, value: ast.expr) -> Target:
         if not self._spot.holds(value):
-            raise Refusal("it is made in the target of an assignment")
+            raise RefusedError("it is made in the target of an assignment")
         if isinstance(target, ast.Tuple | ast.List):
             return self._unpacked(target, value)
         return self._named(target).then(self._path.steps(value))
@@ -95,7 +95,7 @@ class Naming:
         ):
             pairs = zip(targets.elts, value.elts, strict=True)
             return next(self._assigned(t, v) for t, v in pairs if self._spot.holds(v))
-        raise Refusal("it is unpacked into several names")
+        raise RefusedError("it is unpacked into several names")
 
     def _named(self, expression: ast.expr) -> Target:
         name = dotted(expression)
@@ -110,7 +110,7 @@ class Naming:
         """An expression that is safe to use right after the statement, and only there."""
         text = self._text.segment(expression)
         if not is_pure(expression) or "\n" in text or "\r" in text:
-            raise Refusal("what it is assigned to cannot be evaluated a second time")
+            raise RefusedError("what it is assigned to cannot be evaluated a second time")
         return Target(text, (), lasting=False)
 
     def _by_call(self, call: ast.Call) -> Target:
@@ -120,9 +120,10 @@ class Naming:
         match function, call.args:
             case ast.Name("setattr"), [owner, name, member] if self._spot.holds(member):
                 return self._by_name(owner, name, member)
-            case ast.Attribute(
-                owner, "add_module" | "register_module" | "register_parameter"
-            ), [name, member] if self._spot.holds(member):
+            case ast.Attribute(owner, "add_module" | "register_module" | "register_parameter"), [
+                name,
+                member,
+            ] if self._spot.holds(member):
                 return self._by_name(owner, name, member)
             case ast.Attribute(owner, "append"), [member] if self._spot.holds(member):
                 return self._passing(owner).then([Item("-1"), *self._path.steps(member)])
@@ -137,11 +138,10 @@ class Naming:
 
     def _by_name(self, owner: ast.expr, name: ast.expr, member: ast.expr) -> Target:
         steps = self._path.steps(member)
-        if isinstance(name, ast.Constant) and isinstance(name.value, str):
-            if name.value.isidentifier():
-                owned = ast.Attribute(owner, name.value, ast.Load())
-                if dotted(owned) is not None:
-                    return self._named(owned).then(steps)
+        match name:
+            case ast.Constant(value=str(written)) if written.isidentifier() and dotted(owner):
+                owned = ast.Attribute(owner, written, ast.Load())
+                return self._named(owned).then(steps)
         base = f"getattr({self._passing(owner).base}, {self._passing(name).base})"
         return Target(base, (), lasting=False).then(steps)
 
@@ -154,4 +154,4 @@ class Naming:
                 steps = self._path.container(bases.pop(), call)
                 return Target(self._spot.self_name or "self", (), lasting=True).then(steps)
         name = dotted(function) or last_name(function)
-        raise Refusal(f"it is handed to `{name}`, which does not say where it goes")
+        raise RefusedError(f"it is handed to `{name}`, which does not say where it goes")

@@ -16,7 +16,7 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _QUOTES = re.compile(r"[a-zA-Z]*('''|\"\"\"|'|\")")
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """This rewriting is not done; the message says why, in one sentence."""
 
 
@@ -106,20 +106,22 @@ class Text:
 
 
 def decode(source: bytes) -> Text:
-    """The text of a file's bytes. Raises Refusal if the way back would not give the same bytes."""
+    """The text of a file's bytes. Raises RefusedError if the way back gives other bytes."""
     try:
         encoding, _ = tokenize.detect_encoding(BytesIO(source).readline)
         content = source.decode(encoding)
         unchanged = content.encode(encoding) == source
     except (SyntaxError, UnicodeError) as error:
-        raise Refusal(f"the file cannot be decoded: {error}") from None
+        raise RefusedError(f"the file cannot be decoded: {error}") from None
     if not unchanged:
-        raise Refusal(f"the file does not come back byte for byte from its encoding, {encoding}")
+        raise RefusedError(
+            f"the file does not come back byte for byte from its encoding, {encoding}"
+        )
     return Text(content, encoding)
 
 
 def comments_of(content: str) -> list[str]:
-    """The comments of a source text, in order. Raises Refusal if it has no tokens."""
+    """The comments of a source text, in order. Raises RefusedError if it has no tokens."""
     return [token.string for token in _tokens(content) if token.type == tokenize.COMMENT]
 
 
@@ -131,7 +133,7 @@ def _tokens(content: str) -> Iterator[tokenize.TokenInfo]:
     try:
         yield from tokenize.generate_tokens(StringIO(content, newline=None).readline)
     except (tokenize.TokenError, SyntaxError) as error:
-        raise Refusal(f"the file cannot be split into tokens: {error.args[0]}") from None
+        raise RefusedError(f"the file cannot be split into tokens: {error.args[0]}") from None
 
 
 def _chosen_quote(string: str) -> str | None:

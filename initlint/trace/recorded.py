@@ -15,6 +15,21 @@ from torch.overrides import TorchFunctionMode
 from initlint import catalog
 
 
+class RunError(Exception):
+    """A run that ended in an exception: `cause`, and the leaf module that raised it, if one did.
+
+    `shapes` are those of the tensors that the module was given; `placeholder` is the index of the
+    model's own input that came to it as it was.
+    """
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+        self.layer: nn.Module | None = None
+        self.shapes: list[tuple[int, ...]] = []
+        self.placeholder: int | None = None
+
+
 def is_leaf(module: nn.Module) -> bool:
     """Whether a module is one of torch's own that the catalogue knows, and stays one node."""
     kind = type(module)
@@ -27,17 +42,16 @@ def is_leaf(module: nn.Module) -> bool:
 def record(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> fx.Graph:
     """Run `model` once, in eval mode and without gradients, and return the graph of what it did.
 
-    Nodes name modules and parameters as symbolic tracing does. Whatever forward raises is passed
-    on. The model's mode, buffers and random state are restored, also then.
+    Nodes name modules and parameters as symbolic tracing does. Whatever forward raises comes as a
+    RunError. The model's mode, buffers and random state are restored, also then.
     """
     recording = _Recording(model)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_unchanged(model))
-        stack.enter_context(torch.no_grad())
-        recording.note_inputs(args, kwargs)
-        stack.enter_context(_calls_noted(recording))
-        stack.enter_context(recording)
-        result = model(*args, **kwargs)
+    recording.note_inputs(args, kwargs)
+    with _unchanged(model), torch.no_grad(), _calls_noted(recording), recording:
+        try:
+            result = model(*args, **kwargs)
+        except Exception as error:
+            raise recording.failed(error) from error
     recording.note_output(result)
     return recording.graph
 
@@ -78,6 +92,7 @@ class _Recording(TorchFunctionMode):
         self._alive: list[Any] = []
         self._names = {id(buffer): name for name, buffer in model.named_buffers()}
         self._constants = 0
+        self._failed: tuple[nn.Module, list[torch.Tensor]] | None = None
 
     def note_inputs(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Make every tensor among the inputs a placeholder."""
@@ -88,6 +103,22 @@ class _Recording(TorchFunctionMode):
         """Make every tensor of the result an output."""
         found = [self._nodes[id(t)] for t in _tensors([result]) if id(t) in self._nodes]
         self.graph.create_node("output", "output", (found,))
+
+    def note_failure(self, module: nn.Module, args: Any) -> None:
+        """Remember the leaf module in which the run ended."""
+        if self._failed is None:
+            self._failed = module, list(_tensors([args]))
+
+    def failed(self, cause: Exception) -> RunError:
+        """The run's exception, with where it came from."""
+        error = RunError(cause)
+        if self._failed is not None:
+            error.layer, tensors = self._failed
+            error.shapes = [tuple(tensor.shape) for tensor in tensors]
+            nodes = [self._nodes.get(id(tensor)) for tensor in tensors]
+            inputs = [n for n in nodes if n is not None and n.op == "placeholder"]
+            error.placeholder = int(str(inputs[0].target).removeprefix("input_")) if inputs else None
+        return error
 
     def note_call(self, name: str, args: Any, kwargs: Any, result: Any) -> None:
         """Note the call of a leaf module."""
@@ -175,6 +206,9 @@ def _calls_noted(recording: _Recording) -> Iterator[None]:
         recording.inside += 1
         try:
             result = original(module, *args, **kwargs)
+        except Exception:
+            recording.note_failure(module, (args, kwargs))
+            raise
         finally:
             recording.inside -= 1
         recording.note_call(name, args, kwargs, result)

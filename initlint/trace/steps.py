@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import torch
 from torch import fx, nn
 
 from initlint import catalog
@@ -14,6 +14,8 @@ from initlint.trace.weights import Operand, Weight, weights_of_call, weights_of_
 
 # Functions of these modules are what their names say; any other function is unknown.
 _TRUSTED = ("torch", "_operator", "math", "builtins")
+# Methods of tensors as a recorded run sees them: those of C, and operators.
+_METHODS = (types.MethodDescriptorType, types.WrapperDescriptorType)
 # What a value is made of: computed from data, one of the model's tensors, or neither.
 DATA, TENSOR, PLAIN = "data", "tensor", "plain"
 
@@ -160,9 +162,11 @@ def _function_name(node: fx.Node) -> str:
     target: Any = node.target
     if target is getattr:
         return str(node.args[1])
+    if getattr(target, "__name__", "") == "__get__":
+        return str(target.__self__.__name__)
     name = str(getattr(target, "__name__", target))
     home = getattr(target, "__module__", None) or ""
-    if home.split(".")[0] in _TRUSTED or isinstance(target, type(torch.Tensor.add)):
+    if home.split(".")[0] in _TRUSTED or isinstance(target, _METHODS):
         return name
     return f"{home}.{name}"
 

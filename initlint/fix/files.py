@@ -1,0 +1,97 @@
+"""Rewritten files to disk, all or nothing, and as patches."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from initlint.records import InitlintError
+
+_NO_NEWLINE = "\\ No newline at end of file\n"
+
+
+def write_atomically(path: str | Path, old: bytes, new: bytes) -> None:
+    """Replace the contents `old` of a file by `new`; killed at any moment, the file is either.
+
+    Mode bits, owner and symbolic links are kept. Raises InitlintError, with the file as it was
+    and nothing left beside it, if the file is missing, read-only, or no longer holds `old`, or
+    if its folder cannot be written.
+    """
+    try:
+        target = Path(path).resolve(strict=True)
+        status = target.stat()
+        if not status.st_mode & 0o222 or not os.access(target, os.W_OK):
+            raise InitlintError(f"{path}: the file is read-only; make it writable and run again")
+        _replace(target, status, old, new)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InitlintError(f"{path}: cannot be written: {reason}") from error
+
+
+def _replace(target: Path, status: os.stat_result, old: bytes, new: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(new)
+            file.flush()
+            _take_over(file.fileno(), status)
+            os.fsync(file.fileno())
+        # As late as can be: what someone saves while we think must not be lost.
+        if target.read_bytes() != old:
+            raise InitlintError(f"{target}: changed since it was read; run again")
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(target.parent)
+
+
+def _take_over(descriptor: int, status: os.stat_result) -> None:
+    # Windows has neither; there the new file has the folder's rights.
+    if hasattr(os, "fchown"):
+        with contextlib.suppress(PermissionError):
+            os.fchown(descriptor, status.st_uid, status.st_gid)
+    if hasattr(os, "fchmod"):
+        os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name outlive a power failure, where folders can be opened."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def unified_diff(path: str | Path, old: bytes, new: bytes) -> str:
+    """A patch from `old` to `new` that `git apply` takes in the working directory; "" if equal.
+
+    Bytes that are no UTF-8 come as surrogate escapes: written with `errors="surrogateescape"`,
+    the patch is exact for every encoding.
+    """
+    before, after = _patch_lines(old), _patch_lines(new)
+    name = _patch_name(Path(path))
+    # A tab ends a name with blanks, as in git's own patches.
+    mark = "\t" if " " in name else ""
+    lines = difflib.unified_diff(before, after, f"a/{name}{mark}", f"b/{name}{mark}")
+    return "".join(line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}" for line in lines)
+
+
+def _patch_lines(source: bytes) -> list[str]:
+    """Lines as git sees them: a carriage return or form feed is part of the line."""
+    parts = source.decode("utf-8", "surrogateescape").split("\n")
+    lines = [f"{part}\n" for part in parts[:-1]]
+    return [*lines, parts[-1]] if parts[-1] else lines
+
+
+def _patch_name(path: Path) -> str:
+    absolute = path.absolute()
+    here = Path.cwd()
+    inside = absolute.relative_to(here) if absolute.is_relative_to(here) else absolute
+    return inside.as_posix().lstrip("/")

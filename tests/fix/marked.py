@@ -1,0 +1,117 @@
+"""Sources with the call of each finding between « and », and the findings that these mean."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+
+from initlint.fix import Rewritten, rewrite
+from initlint.records import Finding, Fix, Following, Site
+
+PATH = "net.py"
+KAIMING = '{init}.kaiming_normal_({weight}, mode="fan_in", nonlinearity="relu")'
+XAVIER = "{init}.xavier_normal_({weight})"
+Names = str | tuple[str, ...]
+
+
+def unmarked(source: str) -> tuple[str, list[Site]]:
+    """The source without its marks, and the stretch that each pair of marks holds."""
+    sites: list[Site] = []
+    clean = ""
+    opened: list[tuple[int, tuple[int, int]]] = []
+    for piece in re.split("([«»])", source):
+        here = (len(re.findall(r"\r\n|\r|\n", clean)) + 1, len(re.split(r"\r\n|\r|\n", clean)[-1]) + 1)
+        if piece == "«":
+            opened.append((len(sites), here))
+            sites.append(Site(PATH, *here, *here))
+        elif piece == "»":
+            index, start = opened.pop()
+            sites[index] = Site(PATH, *start, *here)
+        else:
+            clean += piece
+    assert not opened
+    return clean, sites
+
+
+def finding(
+    site: Site,
+    names: Names,
+    call: str = KAIMING,
+    kind: str = "insert",
+    applicability: str = "safe",
+) -> Finding:
+    parameters = (names,) if isinstance(names, str) else names
+    return Finding(
+        code="INIT101",
+        name="default-before-rectifier",
+        severity="warning",
+        message="",
+        site=site,
+        model="net.py:Net",
+        layer=parameters[0].rpartition(".")[0],
+        parameter=parameters[0],
+        following=Following("relu"),
+        current=None,
+        recommended=None,
+        fix=Fix(kind, site, call, applicability),
+        parameters=parameters,
+    )
+
+
+def fixed(
+    source: str,
+    names: Sequence[Names],
+    calls: str | Sequence[str] = KAIMING,
+    kind: str = "insert",
+    encoding: str = "utf-8",
+) -> Rewritten:
+    """The rewriting of a marked source, one finding for each mark."""
+    clean, sites = unmarked(source)
+    templates = [calls] * len(sites) if isinstance(calls, str) else calls
+    pairs = zip(sites, names, templates, strict=True)
+    findings = [finding(site, name, call, kind) for site, name, call in pairs]
+    return rewrite(clean.encode(encoding), PATH, findings)
+
+
+def rewritten(source: str, names: Sequence[Names], **options: object) -> str:
+    """The source after a rewriting that must refuse nothing."""
+    result = fixed(source, names, **options)  # type: ignore[arg-type]
+    assert [reason for _, reason in result.refused] == []
+    return result.source.decode()
+
+
+def refusal(source: str, names: Sequence[Names], **options: object) -> str:
+    """The one reason for which a source is left as it is."""
+    result = fixed(source, names, **options)  # type: ignore[arg-type]
+    assert result.source == unmarked(source)[0].encode()
+    assert result.fixed == ()
+    (reason,) = {reason for _, reason in result.refused}
+    return reason
+
+
+def again(source: str, after: str, names: Sequence[Names], **options: object) -> str:
+    """The second run: the same findings on the rewritten file, found there by their own text."""
+    clean, sites = unmarked(source)
+    wanted = [_stretch(clean, site) for site in sites]
+    marks: list[tuple[int, int]] = []
+    position = 0
+    for text in wanted:
+        start = after.index(text, position)
+        marks.append((start, start + len(text)))
+        position = start + 1
+    edits = [(end, 0, "»") for _, end in marks] + [(start, 1, "«") for start, _ in marks]
+    for offset, _, mark in sorted(edits, reverse=True):
+        after = after[:offset] + mark + after[offset:]
+    return rewritten(after, names, **options)
+
+
+def _stretch(content: str, site: Site) -> str:
+    lines = re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", content)
+    starts = [sum(map(len, lines[:n])) for n in range(len(lines))]
+    start = starts[site.line - 1] + site.column - 1
+    return content[start : starts[site.end_line - 1] + site.end_column - 1]
+
+
+def parses(source: str) -> ast.Module:
+    return ast.parse(source)
