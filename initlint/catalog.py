@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache
+from importlib import resources
 from itertools import pairwise
 from pathlib import Path
-from types import MappingProxyType
+from types import CodeType, MappingProxyType
 from typing import Any, TypeVar
 
 from initlint.records import InitlintError, Rule
@@ -92,9 +93,9 @@ class Activation:
     def _evaluate(self, text: str, args: Mapping[str, Any]) -> float:
         values = {**self._values(args), "gain": self.gain(args)}
         try:
-            return float(eval(text, _NAMES, values))
+            return float(eval(_compiled(text), _NAMES, values))
         except ArithmeticError:
-            return float(eval(text, _NAMES, {**self.arguments, "gain": self.keeps}))
+            return float(eval(_compiled(text), _NAMES, {**self.arguments, "gain": self.keeps}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,11 @@ class Operation:
     weight: str = ""
     position: int = -1
     transposed: bool = False
+
+
+@cache
+def _compiled(text: str) -> CodeType:
+    return compile(text, "rules/activations.toml", "eval")
 
 
 def _is_alike(value: object, default: object) -> bool:
@@ -174,7 +180,7 @@ def _by_function(table: Any) -> Mapping[str, Any]:
 
 def _rules_folder() -> Path:
     """`rules/` inside the installed package, or beside the package in a checkout."""
-    package = Path(__file__).parent
+    package = Path(str(resources.files("initlint")))
     inside = package / "rules"
     return inside if inside.is_dir() else package.parent / "rules"
 

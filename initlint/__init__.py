@@ -1,0 +1,1 @@
+"""initlint: are my weights initialised right?"""
