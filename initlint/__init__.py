@@ -1,1 +1,62 @@
-"""initlint: are my weights initialised right?"""
+"""initlint: are my weights initialised right? The public names, each imported when first used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from initlint.api import Report, apply_, check, fix
+    from initlint.records import Finding, Following, InitlintError, Initializer, Layer, Site
+
+    __version__: str
+
+__all__ = [
+    "Finding",
+    "Following",
+    "InitlintError",
+    "Initializer",
+    "Layer",
+    "Report",
+    "Site",
+    "apply_",
+    "check",
+    "fix",
+]
+
+_API = ("Report", "apply_", "check", "fix")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
+    if name not in __all__:
+        raise AttributeError(f"module 'initlint' has no attribute {name!r}")
+    home = "initlint.api" if name in _API else "initlint.records"
+    return getattr(importlib.import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__, "__version__"])
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("initlint")
+    except PackageNotFoundError:
+        return "0.0.0+checkout"
+
+
+class _Package(ModuleType):
+    """Importing the room `initlint.fix` would otherwise hide the function `initlint.fix`."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in __all__ and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from initlint import records
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from initlint.trace.build import Built
+
+Signatures = Mapping[str, Mapping[str, tuple[int, ...]]]
 
 
 class Report(records.Report):
@@ -34,6 +38,32 @@ class Options:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     inputs: tuple[Any, ...] = ()
     codes: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """What a repair came to.
+
+    `report` is what remains, `files` are (path, old bytes, new bytes) of the files that change,
+    `diff` is their patch, `count` the number of findings repaired, `refused` those that could not
+    be, each with the reason.
+    """
+
+    report: Report
+    files: tuple[tuple[str, bytes, bytes], ...]
+    diff: str
+    count: int
+    refused: tuple[tuple[Finding, str], ...]
+
+    @property
+    def source(self) -> str:
+        """The new text of the one file that changes; empty if none or several do."""
+        return self.files[0][2].decode() if len(self.files) == 1 else ""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings that remain."""
+        return self.report.findings
 
 
 def check(
@@ -57,14 +87,92 @@ def check(
 
 
 def check_all(targets: Sequence[str], options: Options) -> Report:
-    """One report on several targets."""
+    """One report on several targets; those that cannot be built are listed in `unanalysed`."""
+    return judged(targets, options)[0]
+
+
+def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures]:
+    """The report on several targets, and the shapes in every model's state dict by its name."""
     built: list[Built | Unanalysed] = []
     for target in targets:
         try:
             built.extend(_built(target, options))
         except InitlintError as error:
             built.append(Unanalysed(target, str(error)))
-    return _report(built, options)
+    signatures = {
+        model.name: {name: tuple(value.shape) for name, value in model.model.state_dict().items()}
+        for model in built
+        if not isinstance(model, Unanalysed)
+    }
+    return _report(built, options), signatures
+
+
+def fix_all(
+    targets: Sequence[str], options: Options, *, unsafe: bool = False, write: bool = True
+) -> Fixed:
+    """Repair what `check_all` finds in the files of `targets`, and write them if `write`.
+
+    The rewritten models are built and judged in a process of their own before a file is replaced.
+    `unsafe` also does the fixes that may override a choice made on purpose.
+    """
+    from initlint.fix import unified_diff, write_atomically
+    from initlint.fix.converge import Before, converge
+    from initlint.trace.again import checked_again
+
+    report, signatures = judged(targets, options)
+    allowed = ("safe", "unsafe") if unsafe else ("safe",)
+    wanted = [f for f in report.findings if f.fix and f.fix.applicability in allowed]
+    paths = dict.fromkeys(f.fix.site.path for f in wanted if f.fix)
+    sources = {path: Path(path).read_bytes() for path in paths}
+    outcome = converge(
+        wanted,
+        sources,
+        lambda texts: checked_again(targets, options, texts),
+        Before(report, signatures),
+    )
+    if write:
+        for path, old, new in outcome.files:
+            write_atomically(path, old, new)
+    diff = "".join(unified_diff(path, old, new) for path, old, new in outcome.files)
+    after = _with_reasons(outcome.report, outcome.refused)
+    return Fixed(after, outcome.files, diff, len(outcome.fixed), outcome.refused)
+
+
+def fix(
+    target: str,
+    *,
+    args: Mapping[str, Any] | None = None,
+    select: Collection[str] | None = None,
+    unsafe: bool = False,
+    write: bool = False,
+) -> Fixed:
+    """Repair a file, a target in one (`path/file.py:attr`), or source text given as it is.
+
+    The models are imported and built, as by `check(trace=True)`. Nothing is written unless
+    `write`; the result holds the new source, the diff, and the findings that remain.
+    """
+    codes = None if select is None else frozenset(select)
+    options = Options(True, args or {}, (), codes)
+    if "\n" not in target:
+        return fix_all([target], options, unsafe=unsafe, write=write)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "source.py"
+        path.write_text(target, encoding="utf-8")
+        fixed = fix_all([str(path)], options, unsafe=unsafe, write=False)
+    return fixed if fixed.files else replace(fixed, files=((str(path), target.encode(),) * 2,))
+
+
+def _with_reasons(
+    report: records.Report, refused: Sequence[tuple[Finding, str]]
+) -> Report:
+    """The report, whose findings say why they were not repaired."""
+    reasons = {(f.code, f.model, f.parameter): reason for f, reason in refused}
+    findings = [
+        replace(f, message=f"{f.message} (not fixed: {reasons[key]})") if key in reasons else f
+        for f in report.findings
+        for key in [(f.code, f.model, f.parameter)]
+    ]
+    return Report(report.layers, tuple(findings), report.unanalysed)
 
 
 def apply_(
@@ -86,11 +194,42 @@ def apply_(
     from initlint.trace.build import Built
     from initlint.trace.layers import layers_of
 
-    layers = with_recommendations(layers_of(Built(type(model).__name__, model, None)))
+    layers = with_recommendations(layers_of(Built(type(model).__name__, model, None), inputs))
     filled = fill_(model, layers, seed, only, skip)
     done = set(filled.weights)
     now = tuple(replace(x, current=x.recommended) if x.parameter in done else x for x in layers)
     return Report(now, (), filled.skipped)
+
+
+def apply_target(
+    target: str,
+    options: Options,
+    *,
+    device: str = "cpu",
+    seed: int | None = None,
+    only: Sequence[str] | None = None,
+    skip: Sequence[str] | None = None,
+    out: str | None = None,
+) -> Report:
+    """Build `target` on `device`, initialise it as `apply_` does, and save its state to `out`.
+
+    With `seed` everything that is drawn depends on it, what the constructor draws included. The
+    file is in the safetensors format and is replaced as a whole.
+    """
+    import torch
+
+    from initlint.fill.save import save_weights
+    from initlint.trace import build
+
+    with torch.random.fork_rng(devices=[]):
+        if seed is not None:
+            torch.manual_seed(seed)
+        built = build.build(target, options.arguments, device)
+    report = apply_(built.model, *options.inputs, seed=seed, only=only, skip=skip)
+    if out is not None:
+        save_weights(built.model, out)
+    named = tuple(replace(layer, model=target) for layer in report.layers)
+    return Report(named, (), report.unanalysed)
 
 
 def _built(target: Any, options: Options) -> list[Built | Unanalysed]:
@@ -125,7 +264,7 @@ def _report(built: Sequence[Built | Unanalysed], options: Options) -> Report:
             gaps.append(model)
             continue
         try:
-            layers.extend(layers_of(model))
+            layers.extend(layers_of(model, options.inputs))
         except CaptureError as error:
             gaps.append(Unanalysed(model.name, str(error)))
     judged = with_recommendations(layers)

@@ -19,7 +19,7 @@ def consequence(layer: Layer, path: Path) -> str:
     reach = f", {times(math.exp(path.log_product))} over the {path.count} layers to {path.end}"
     return (
         f"{layer.layer or layer.parameter} ({layer.type} {size}) is followed by {_following(layer)}, "
-        f"but {origin(current)} fills it with std {current.std:.3g}, {times(value)} of what suits"
+        f"but {origin(current)} gives it std {current.std:.3g}, {times(value)} of what suits"
         f"{reach if path.count > 1 else ''}; write {spelled(layer)}"
     )
 
@@ -33,7 +33,8 @@ def spelled(layer: Layer) -> str:
 
 def origin(current: Initializer) -> str:
     """Who fills a weight with what: PyTorch's default, or the user's call and its line."""
-    shown = ", ".join(f"{name}={_short(value)}" for name, value in current.args.items())
+    args = {"a": current.args["a"]} if current.default and "a" in current.args else current.args
+    shown = ", ".join(f"{name}={_short(value)}" for name, value in args.items())
     call = f"{current.name}({shown})" if shown else current.name
     if current.default:
         return f"PyTorch's default {call}"
@@ -56,4 +57,6 @@ def _following(layer: Layer) -> str:
 
 
 def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else f"{value}"
+    if isinstance(value, float):
+        return "√5" if math.isclose(value, math.sqrt(5)) else f"{value:.4g}"
+    return f"{value}"

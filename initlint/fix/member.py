@@ -225,23 +225,33 @@ class Path:
 
 
 def _telling(arm: ast.expr, other: ast.expr) -> str:
+    """The test, with {} for the expression's result, that it came from `arm`."""
     if isinstance(other, ast.Constant) and other.value is None:
         return "{} is not None"
-    mine = dotted(arm.func) if isinstance(arm, ast.Call) else None
-    theirs = dotted(other.func) if isinstance(other, ast.Call) else None
-    # Classes of the same module of torch are no subclasses of one another; others might be.
-    if (
-        mine is not None
-        and theirs is not None
-        and mine != theirs
-        and mine.rpartition(".")[2][:1].isupper()
-        and theirs.rpartition(".")[2][:1].isupper()
-        and (mine.rpartition(".")[0] == theirs.rpartition(".")[0] != "")
-    ):
+    mine = _class_called(arm)
+    if mine and (isinstance(other, ast.Constant) or _unrelated(mine, _class_called(other))):
         return f"isinstance({{}}, {mine})"
     raise RefusedError(
         "it is one arm of a conditional expression that cannot be told from the other"
     )
+
+
+def _class_called(expression: ast.expr) -> str:
+    """The class that an expression makes an instance of, as written; "" if that is not plain."""
+    name = dotted(expression.func) if isinstance(expression, ast.Call) else None
+    return name if name and name.rpartition(".")[2][0].isupper() else ""
+
+
+def _unrelated(mine: str, theirs: str) -> bool:
+    """Whether two classes are certainly no subclasses of one another.
+
+    Nothing derives from Identity, and no layer in a module of torch's from another beside it.
+    """
+    module, _, name = mine.rpartition(".")
+    other_module, _, other_name = theirs.rpartition(".")
+    if other_name == "Identity":
+        return name not in {"Identity", "Module"}
+    return bool(theirs) and mine != theirs and module == other_module != ""
 
 
 def _named(item: Item, attributes: bool) -> Step:

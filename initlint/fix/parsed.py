@@ -116,11 +116,14 @@ def tree_of(content: str) -> ast.Module:
 
 
 def entry_of(headers: Sequence[str], call: str) -> Entry:
-    """Loops, tests and a call written by us, as `Block` knows them. Raises SyntaxError."""
+    """Loops, tests and a call written by us, as `Block` knows them; () if it is no such call.
+
+    Raises SyntaxError.
+    """
     lines = [*headers, call]
     source = "\n".join(" " * depth + line for depth, line in enumerate(lines))
-    (entry,) = _entries(ast.parse(source).body[0]) or [()]
-    return entry
+    found = [_entries(statement) for statement in ast.parse(source).body]
+    return found[0][0] if found and found[0] else ()
 
 
 def _entries(statement: ast.stmt) -> list[Entry] | None:

@@ -69,12 +69,21 @@ class Naming:
                 return self._passing(target).then(self._path.appended(value))
             case ast.Expr(value=ast.Call() as call):
                 return self._by_call(call)
+            case ast.Expr(value=ast.Tuple(elts=calls)):
+                return self._among(calls)
             case ast.Return():
                 raise RefusedError("it is returned without a name; give it to a variable first")
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 raise RefusedError("it is made in a decorator or a default argument")
         kind = type(self._spot.statement).__name__.lower()
         raise RefusedError(f"the {kind} statement that makes it gives it no name")
+
+    def _among(self, calls: list[ast.expr]) -> Target:
+        """Calls with commas between them, or one with a stray comma after it."""
+        for call in calls:
+            if isinstance(call, ast.Call) and self._spot.holds(call):
+                return self._by_call(call)
+        raise RefusedError("it is made in an expression that is not a call")
 
     def _first(self, targets: list[ast.expr]) -> ast.expr:
         """Of the targets of a chained assignment, an attribute of the instance if there is one."""
@@ -153,5 +162,5 @@ class Naming:
             case ast.Attribute(ast.Call(func=ast.Name("super")), "__init__") if len(bases) == 1:
                 steps = self._path.container(bases.pop(), call)
                 return Target(self._spot.self_name or "self", (), lasting=True).then(steps)
-        name = dotted(function) or last_name(function)
+        name = ast.unparse(function)
         raise RefusedError(f"it is handed to `{name}`, which does not say where it goes")

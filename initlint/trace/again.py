@@ -27,9 +27,12 @@ def checked_again(
     the present one (registries, modules already imported) is touched or in the way. Raises
     InitlintError where that process fails.
     """
-    request = pickle.dumps((list(targets), options, dict(replaced), sys.path))
+    request = pickle.dumps((list(targets), options, dict(replaced)))
     command = [sys.executable, "-c", "from initlint.trace.again import answer; answer()"]
-    done = subprocess.run(command, input=request, capture_output=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        command, input=request, capture_output=True, check=False, env=environment
+    )
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise InitlintError(f"the rewritten model could not be built: {' '.join(last)}")
@@ -42,8 +45,7 @@ def answer() -> None:
     results = os.fdopen(os.dup(1), "wb")
     # The user's modules may print while they are imported: that must not end up in the answer.
     os.dup2(2, 1)
-    targets, options, replaced, path = pickle.load(sys.stdin.buffer)
-    sys.path[:] = path
+    targets, options, replaced = pickle.load(sys.stdin.buffer)
     _replace(replaced)
     from initlint.api import judged
 

@@ -36,21 +36,24 @@ class BuildError(InitlintError):
     """A target could not be imported, found or constructed."""
 
 
-def build(target: str, arguments: Mapping[str, Any] | None = None) -> Built:
+def build(
+    target: str, arguments: Mapping[str, Any] | None = None, device: str | None = None
+) -> Built:
     """The model that `package.module:attr` or `path/file.py:attr` names.
 
     attr is an nn.Module subclass, a function that returns a model, or a model. Classes and
-    functions are called with `arguments` on the meta device, and again on the CPU where they need
-    values. Raises BuildError with one line: where, what, and what to do.
+    functions are called with `arguments` on `device`; without one on the meta device, and again
+    on the CPU where they need values. Raises BuildError with one line: where, what, and what to do.
     """
     module, recorder = load(target.rpartition(":")[0])
     attribute = _attribute(module, target)
     if isinstance(attribute, nn.Module):
-        return Built(target, attribute, recorder if recorder.knows(attribute) else None)
+        model = attribute if device is None else attribute.to(device)
+        return Built(target, model, recorder if recorder.knows(attribute) else None)
     if not callable(attribute):
         kind = type(attribute).__name__
         raise BuildError(f"{target}: a {kind} is neither a model, a class nor a function")
-    return construct(attribute, target, arguments or {})
+    return construct(attribute, target, arguments or {}, device)
 
 
 def build_all(path: str, arguments: Mapping[str, Any] | None = None) -> list[Built | Unanalysed]:
@@ -72,21 +75,24 @@ def build_all(path: str, arguments: Mapping[str, Any] | None = None) -> list[Bui
     return [r for r in results if isinstance(r, Unanalysed) or type(r.model) not in parts]
 
 
-def construct(factory: Callable[..., Any], name: str, arguments: Mapping[str, Any]) -> Built:
+def construct(
+    factory: Callable[..., Any],
+    name: str,
+    arguments: Mapping[str, Any],
+    device: str | None = None,
+) -> Built:
     """The model that a class or factory function returns, built under the recorder."""
     given = _accepted_arguments(factory, name, arguments)
-    try:
-        return _built_on("meta", factory, name, given)
-    except BuildError:
-        raise
-    except Exception:
-        # Constructors that read values (.item(), linspace().tolist()) cannot run on meta.
+    # Constructors that read values (.item(), linspace().tolist()) cannot run on meta.
+    devices = ["meta", "cpu"] if device is None else [device]
+    for attempt in devices:
         try:
-            return _built_on("cpu", factory, name, given)
+            return _built_on(attempt, factory, name, given)
         except BuildError:
             raise
         except Exception as error:
-            raise BuildError(f"{where(error, name)}: {described(error)}") from error
+            failure = error
+    raise BuildError(f"{where(failure, name)}: {described(failure)}") from failure
 
 
 def load(path_or_module: str) -> tuple[types.ModuleType, Recorder]:

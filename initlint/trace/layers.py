@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from torch import nn
 
@@ -21,12 +22,13 @@ _NORM = "a normalisation cancels its scale"
 _REPARAMETRISED = "the weight is reparametrised"
 
 
-def layers_of(built: Built) -> tuple[Layer, ...]:
+def layers_of(built: Built, inputs: Sequence[Any] = ()) -> tuple[Layer, ...]:
     """Every weight of a built model, in the order of the data; those never reached come last.
 
-    Raises CaptureError where the graph cannot be had.
+    `inputs` are example inputs for models that have to be run. Raises CaptureError where the
+    graph cannot be had.
     """
-    steps = Steps(capture(built.model, built.name), built.model)
+    steps = Steps(capture(built.model, built.name, inputs), built.model)
     found, bare = uses(steps)
     owners = _Owners(built)
     by_parameter: dict[str, list[Use]] = {}

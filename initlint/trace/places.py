@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import linecache
 import sys
-from functools import cache
 from itertools import islice
 from pathlib import Path
 from types import CodeType, FrameType
@@ -39,14 +38,25 @@ def _first_argument(frame: FrameType) -> object:
     return frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
 
 
-def site_of(frame: FrameType | None) -> Site | None:
-    """The expression that `frame` is evaluating; None where there is no source for it."""
-    if frame is None or frame.f_code.co_filename.startswith("<"):
-        return None
-    return _site(frame.f_code, frame.f_lasti)
+class Sites:
+    """Sites of frames, each worked out once.
+
+    Keyed by the code object itself: two of them are equal even if they come from different files.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[int, int], tuple[CodeType, Site | None]] = {}
+
+    def of(self, frame: FrameType | None) -> Site | None:
+        """The expression that `frame` is evaluating; None where there is no source for it."""
+        if frame is None or frame.f_code.co_filename.startswith("<"):
+            return None
+        key = id(frame.f_code), frame.f_lasti
+        if key not in self._found:
+            self._found[key] = frame.f_code, _site(frame.f_code, frame.f_lasti)
+        return self._found[key][1]
 
 
-@cache
 def _site(code: CodeType, instruction: int) -> Site | None:
     position = next(islice(code.co_positions(), instruction // 2, None))
     line, end_line, column, end_column = position

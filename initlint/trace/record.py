@@ -23,7 +23,7 @@ from initlint.trace.draws import (
     scaled,
     shifted,
 )
-from initlint.trace.places import INIT, TORCH, caller, site_of, user_frame
+from initlint.trace.places import INIT, TORCH, Sites, caller, user_frame
 
 _TORCH_MODULES = TORCH + "nn/modules/"
 _MODULE_BASE = TORCH + "nn/modules/module.py"
@@ -74,6 +74,7 @@ class Recorder(TorchFunctionMode):
         self._contents: dict[int, _Content] = {}
         self._modules: dict[int, tuple[nn.Module, Site | None]] = {}
         self._parameters: dict[int, tuple[nn.Parameter, Site | None]] = {}
+        self._sites = Sites()
         self._initialising: FrameType | None = None
         self._patches = contextlib.ExitStack()
 
@@ -109,7 +110,7 @@ class Recorder(TorchFunctionMode):
         def __init__(module: nn.Module, *args: Any, **kwargs: Any) -> None:
             if id(module) not in self._modules:
                 frame = user_frame(caller(1), building=module)
-                self._modules[id(module)] = (module, site_of(frame))
+                self._modules[id(module)] = (module, self._sites.of(frame))
             original(module, *args, **kwargs)
 
         return __init__
@@ -117,7 +118,7 @@ class Recorder(TorchFunctionMode):
     def _noting_parameter(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def __new__(cls: type, *args: Any, **kwargs: Any) -> Any:
             parameter = original(cls, *args, **kwargs)
-            self._parameters[id(parameter)] = (parameter, site_of(user_frame(caller(1))))
+            self._parameters[id(parameter)] = (parameter, self._sites.of(user_frame(caller(1))))
             return parameter
 
         return __new__
@@ -198,8 +199,8 @@ class Recorder(TorchFunctionMode):
         elif args and result is args[0]:
             self._note_in_place(name, args, keywords, source, frame)
         elif _key(result) not in self._contents:
-            draw = _created(name, args, keywords, tuple(result.shape), source, site_of)
-            self._remember(result, replace(draw, site=site_of(user_frame(frame))))
+            draw = _created(name, args, keywords, tuple(result.shape), source)
+            self._remember(result, replace(draw, site=self._sites.of(user_frame(frame))))
 
     def _note_in_place(
         self,
@@ -209,7 +210,7 @@ class Recorder(TorchFunctionMode):
         source: Draw,
         frame: FrameType,
     ) -> None:
-        tensor, site = args[0], site_of(user_frame(frame))
+        tensor, site = args[0], self._sites.of(user_frame(frame))
         operand = next(iter((*args[1:], *keywords.values())), None)
         if name in _METHODS:
             initializer, arguments = _METHODS[name]
@@ -226,14 +227,14 @@ class Recorder(TorchFunctionMode):
         if content is not None and tensor.numel() < content.elements:
             self._write_part(tensor, frame)
             return
-        self._remember(tensor, replace(draw, default=_by_torch(frame), site=site_of(user)))
+        self._remember(tensor, replace(draw, default=_by_torch(frame), site=self._sites.of(user)))
 
     def _write_part(self, tensor: torch.Tensor, frame: FrameType) -> None:
         """Part of a tensor was written: a few elements do not change its scale, more might."""
         content = self._contents.get(_key(tensor))
         if content is None or 10 * tensor.numel() < content.elements:
             return
-        content.draw = replace(UNKNOWN, site=site_of(user_frame(frame)))
+        content.draw = replace(UNKNOWN, site=self._sites.of(user_frame(frame)))
 
     def _remember(self, tensor: torch.Tensor, draw: Draw) -> None:
         storage = tensor.untyped_storage()
@@ -253,7 +254,6 @@ def _created(
     keywords: Mapping[str, Any],
     shape: tuple[int, ...],
     source: Draw,
-    site: Any,
 ) -> Draw:
     """The draw of a new tensor, from the function that made it."""
     if name in _EMPTY:

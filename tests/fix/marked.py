@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Sequence
 
@@ -21,7 +20,8 @@ def unmarked(source: str) -> tuple[str, list[Site]]:
     clean = ""
     opened: list[tuple[int, tuple[int, int]]] = []
     for piece in re.split("([«»])", source):
-        here = (len(re.findall(r"\r\n|\r|\n", clean)) + 1, len(re.split(r"\r\n|\r|\n", clean)[-1]) + 1)
+        lines = re.split(r"\r\n|\r|\n", clean)
+        here = (len(lines), len(lines[-1]) + 1)
         if piece == "«":
             opened.append((len(sites), here))
             sites.append(Site(PATH, *here, *here))
@@ -91,27 +91,23 @@ def refusal(source: str, names: Sequence[Names], **options: object) -> str:
 
 
 def again(source: str, after: str, names: Sequence[Names], **options: object) -> str:
-    """The second run: the same findings on the rewritten file, found there by their own text."""
+    """The second run: the same findings on the rewritten file, at the same calls."""
     clean, sites = unmarked(source)
-    wanted = [_stretch(clean, site) for site in sites]
-    marks: list[tuple[int, int]] = []
-    position = 0
-    for text in wanted:
-        start = after.index(text, position)
-        marks.append((start, start + len(text)))
-        position = start + 1
-    edits = [(end, 0, "»") for _, end in marks] + [(start, 1, "«") for start, _ in marks]
+    edits: list[tuple[int, int, str]] = []
+    for site in sites:
+        start, end = (
+            _offset(clean, site.line, site.column),
+            _offset(clean, site.end_line, site.end_column),
+        )
+        text = clean[start:end]
+        pieces = after.split(text)
+        before = text.join(pieces[: clean[:start].count(text) + 1])
+        edits += [(len(before), 1, "«"), (len(before) + len(text), 0, "»")]
     for offset, _, mark in sorted(edits, reverse=True):
         after = after[:offset] + mark + after[offset:]
     return rewritten(after, names, **options)
 
 
-def _stretch(content: str, site: Site) -> str:
+def _offset(content: str, line: int, column: int) -> int:
     lines = re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", content)
-    starts = [sum(map(len, lines[:n])) for n in range(len(lines))]
-    start = starts[site.line - 1] + site.column - 1
-    return content[start : starts[site.end_line - 1] + site.end_column - 1]
-
-
-def parses(source: str) -> ast.Module:
-    return ast.parse(source)
+    return sum(map(len, lines[: line - 1])) + column - 1

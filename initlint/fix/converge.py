@@ -1,0 +1,102 @@
+"""Findings to files that are proved repaired: rewrite, build again, leave out what did not help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from initlint.fix.rewrite import rewrite
+from initlint.records import Finding, InitlintError, Report
+
+Signatures = Mapping[str, Mapping[str, tuple[int, ...]]]
+Rebuild = Callable[[Mapping[str, bytes]], tuple[Report, Signatures]]
+Refusals = list[tuple[Finding, str]]
+_ROUNDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is known before the fix: the report, and every model's state dict by name and shape."""
+
+    report: Report
+    signatures: Signatures
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Files with their old and new bytes, the findings repaired, those refused with the reason,
+    and the report on the rewritten files."""
+
+    files: tuple[tuple[str, bytes, bytes], ...]
+    fixed: tuple[Finding, ...]
+    refused: tuple[tuple[Finding, str], ...]
+    report: Report
+
+
+@dataclass
+class _Round:
+    """One attempt: the texts that the wanted findings give."""
+
+    texts: dict[str, bytes] = field(default_factory=dict)
+    fixed: list[Finding] = field(default_factory=list)
+
+
+def converge(
+    wanted: Sequence[Finding], sources: Mapping[str, bytes], rebuild: Rebuild, before: Before
+) -> Outcome:
+    """Rewrite the files of `wanted` until what is left of the fixes stands the test.
+
+    The rewritten models are built and judged by `rebuild`. A finding that is still there then, or
+    that brings another, is refused and its edit left out; if the models cannot be built, or have
+    another state dict, every finding of the file is refused.
+    """
+    refused: Refusals = []
+    pending = list(wanted)
+    for _ in range(_ROUNDS):
+        attempt = _rewritten(pending, sources, refused)
+        if not attempt.texts:
+            break
+        blamed, report = _tested(attempt, rebuild, before)
+        if not blamed:
+            files = tuple((path, sources[path], text) for path, text in attempt.texts.items())
+            return Outcome(files, tuple(attempt.fixed), tuple(refused), report)
+        refused += blamed
+        pending = [f for f in attempt.fixed if f not in [finding for finding, _ in blamed]]
+    return Outcome((), (), tuple(refused), before.report)
+
+
+def _rewritten(
+    pending: Sequence[Finding], sources: Mapping[str, bytes], refused: Refusals
+) -> _Round:
+    by_path: dict[str, list[Finding]] = {}
+    for finding in pending:
+        if finding.fix is not None:
+            by_path.setdefault(finding.fix.site.path, []).append(finding)
+    attempt = _Round()
+    for path, group in by_path.items():
+        result = rewrite(sources[path], path, group)
+        refused += result.refused
+        attempt.fixed += result.fixed
+        if result.source != sources[path]:
+            attempt.texts[path] = result.source
+    return attempt
+
+
+def _tested(attempt: _Round, rebuild: Rebuild, before: Before) -> tuple[Refusals, Report]:
+    """The findings whose fixes did not help, with the reason, and the report after the fixes."""
+    try:
+        report, signatures = rebuild(attempt.texts)
+    except InitlintError as error:
+        return [(finding, str(error)) for finding in attempt.fixed], before.report
+    if signatures != before.signatures:
+        reason = "the rewritten model would have another state dict or could not be built"
+        return [(finding, reason) for finding in attempt.fixed], before.report
+    left = {(f.model, parameter) for f in report.findings for parameter in f.parameters}
+    known = {(f.model, parameter) for f in before.report.findings for parameter in f.parameters}
+    still = [f for f in attempt.fixed if left & {(f.model, p) for p in f.parameters}]
+    if still:
+        return [(f, "the layer would still be reported after the rewrite") for f in still], report
+    if left - known:
+        names = ", ".join(sorted(parameter for _, parameter in left - known))
+        return [(f, f"the rewrite would spoil {names}") for f in attempt.fixed], report
+    return [], report

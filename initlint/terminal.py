@@ -1,0 +1,48 @@
+"""What the command line writes: findings to stdout, all else to stderr; colour and width."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from typing import TextIO
+
+_PIPE_WIDTH = 160
+
+
+def out(text: str) -> None:
+    """Write findings, tables and diffs."""
+    _write(sys.stdout, text)
+
+
+def err(line: str) -> None:
+    """Write one line that is no finding."""
+    _write(sys.stderr, f"{line}\n")
+
+
+def wants_colour(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether `stream` shows colours: NO_COLOR forbids, FORCE_COLOR demands, else a terminal."""
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return stream.isatty() and environ.get("TERM") != "dumb"
+
+
+def width() -> int:
+    """Columns of the terminal that stdout is; a fixed number where it is none."""
+    if not sys.stdout.isatty():
+        return _PIPE_WIDTH
+    return shutil.get_terminal_size((_PIPE_WIDTH, 50)).columns
+
+
+def _write(stream: TextIO, text: str) -> None:
+    encoding = stream.encoding or "utf-8"
+    try:
+        stream.write(text.encode(encoding, "replace").decode(encoding))
+        stream.flush()
+    except BrokenPipeError:
+        # The reader (head, a pager) has seen enough: the verdict stands, and the interpreter must
+        # find nothing left to flush when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
