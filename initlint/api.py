@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from initlint import records
 from initlint.checks import findings
-from initlint.records import Finding, InitlintError, Unanalysed
 from initlint.recommend import with_recommendations
+from initlint.records import Finding, InitlintError, Unanalysed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,7 +32,7 @@ class Report(records.Report):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How targets are built and which rules speak; `codes` None means all that are on by default."""
+    """How targets are built and which rules speak; `codes` None means all of them."""
 
     trace: bool = False
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -159,12 +159,11 @@ def fix(
         path = Path(folder) / "source.py"
         path.write_text(target, encoding="utf-8")
         fixed = fix_all([str(path)], options, unsafe=unsafe, write=False)
-    return fixed if fixed.files else replace(fixed, files=((str(path), target.encode(),) * 2,))
+    unchanged = (str(path), target.encode(), target.encode())
+    return fixed if fixed.files else replace(fixed, files=(unchanged,))
 
 
-def _with_reasons(
-    report: records.Report, refused: Sequence[tuple[Finding, str]]
-) -> Report:
+def _with_reasons(report: records.Report, refused: Sequence[tuple[Finding, str]]) -> Report:
     """The report, whose findings say why they were not repaired."""
     reasons = {(f.code, f.model, f.parameter): reason for f, reason in refused}
     findings = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from initlint import catalog
 from initlint.catalog import Activation
@@ -102,20 +103,15 @@ def _torch_fans(layer: Layer) -> tuple[int, int]:
 
 
 def _kaiming(layer: Layer, activation: Activation, gain: float, std: float) -> Initializer:
-    slope = math.sqrt(max(0.0, 2 / gain**2 - 1))
-    arguments = {
-        "relu": {"nonlinearity": "relu"},
-        "linear": {"nonlinearity": "linear"},
-        "leaky_relu": {"a": round(slope, 4), "nonlinearity": "leaky_relu"},
-    }[activation.nonlinearity]
     mode = _mode(layer)
     if mode is None:
         return _normal(layer, activation, gain, std)
-    options = {**arguments, "mode": mode}
-    order = [name for name in ("a", "mode", "nonlinearity") if name in options]
-    text = ", ".join(f"{name}={_quoted(options[name])}" for name in order)
+    args: dict[str, Any] = {"mode": mode, "nonlinearity": activation.nonlinearity}
+    if activation.nonlinearity == "leaky_relu":
+        slope = math.sqrt(max(0.0, 2 / gain**2 - 1))
+        args = {"a": round(slope, 4), **args}
+    text = ", ".join(f"{name}={_quoted(value)}" for name, value in args.items())
     call = f"{{init}}.kaiming_normal_({{weight}}, {text})"
-    args = {name: options[name] for name in order}
     return Initializer("kaiming_normal_", args, std, reason=activation.source, call=call)
 
 

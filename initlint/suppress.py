@@ -58,56 +58,62 @@ def suppressions(lines: Sequence[str]) -> Suppressions:
     if not any("noqa" in (low := line.lower()) or "initlint:" in low for line in lines):
         return Suppressions()
     by_line: dict[int, frozenset[str]] = {}
-    for comment, target in _comments(lines):
+    for comment, spoken_of, alone in _comments(lines):
         if _SKIP_FILE.search(comment):
             return Suppressions(whole_file=True)
-        for line in target:
-            by_line[line] = by_line.get(line, frozenset()) | _entries(comment)
+        entries = _ignored(comment) if alone else _ignored(comment) | _noqa(comment)
+        for line in spoken_of:
+            by_line[line] = by_line.get(line, frozenset()) | entries
     return Suppressions(by_line=by_line)
 
 
 def _names(finding: Finding, entry: str) -> bool:
     """A code, the beginning of one (as in flake8), a name, or everything."""
-    return entry in (_ANY, finding.name) or finding.code.startswith(entry.upper())
+    return entry == _ANY or entry.lower() == finding.name or finding.code.startswith(entry.upper())
 
 
-def _entries(comment: str) -> frozenset[str]:
-    found: set[str] = set()
-    noqa = _NOQA.search(comment)
-    if noqa is not None:
-        # A list of which nothing can be understood silences nothing, least of all everything.
-        found.update(_split(noqa["entries"] or "") if noqa["listed"] else [_ANY])
-    for ignore in _IGNORE.finditer(comment):
-        found.update(_split(ignore["entries"]))
-    return frozenset(found)
+def _noqa(comment: str) -> frozenset[str]:
+    found = _NOQA.search(comment)
+    if found is None:
+        return frozenset()
+    # A list of which nothing can be understood silences nothing, least of all everything.
+    return frozenset(_split(found["entries"] or "") if found["listed"] else [_ANY])
+
+
+def _ignored(comment: str) -> frozenset[str]:
+    lists = [found["entries"] for found in _IGNORE.finditer(comment)]
+    return frozenset(entry for entries in lists for entry in _split(entries))
 
 
 def _split(entries: str) -> Iterable[str]:
     return (entry for entry in re.split(r"[\s,]+", entries) if re.fullmatch(_ENTRY, entry))
 
 
-def _comments(lines: Sequence[str]) -> Iterator[tuple[str, range]]:
-    """Each comment with the lines that it speaks of.
+def _comments(lines: Sequence[str]) -> Iterator[tuple[str, range, bool]]:
+    """Each comment, the lines that it speaks of, and whether it stands alone on its line.
 
-    A trailing comment speaks of its own line. Of our own form, one that stands alone speaks of
-    the statement below it, or inside brackets of the line below it.
+    A trailing comment speaks of its own line; one that stands alone of the statement below it, or
+    inside brackets of the line below it.
     """
     waiting: list[str] = []
-    first, depth, start = 0, 0, 0
+    above: list[str] = []
+    start = 0
     for token in _tokens(lines):
         line = token.start[0]
         if token.type == tokenize.COMMENT:
             if token.line[: token.start[1]].strip():
-                yield token.string, range(line, line + 1)
-            elif not _NOQA.search(token.string):
+                yield token.string, range(line, line + 1), False
+            else:
                 waiting.append(token.string)
-                if _SKIP_FILE.search(token.string):
-                    yield token.string, range(line, line + 1)
-            continue
-        if token.type in _LAYOUT:
-            continue
-        del first, depth, start
-        return
+        elif token.type == tokenize.NEWLINE:
+            yield from ((comment, range(start, line + 1), True) for comment in above)
+            above, start = [], 0
+        elif token.type not in _LAYOUT:
+            if not start:
+                above, waiting, start = waiting, [], line
+            yield from ((comment, range(line, line + 1), True) for comment in waiting)
+            waiting = []
+    yield from ((comment, range(0), True) for comment in above + waiting)
 
 
 def _tokens(lines: Sequence[str]) -> Iterator[tokenize.TokenInfo]:

@@ -1,4 +1,4 @@
-"""Every rule's card is true: bad speaks, fixing it gives good, good and the cases left alone are silent."""
+"""Every rule's card is true: bad speaks, its fix gives good, and what is left alone is silent."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A LeNet for 32×32 colour images: its linear layers are initialised by hand, its convolutions not."""
+"""A LeNet for 32×32 colour images: linear layers initialised by hand, convolutions not."""
 
 import torch
 from torch import nn

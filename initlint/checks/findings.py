@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from initlint import catalog
 from initlint.checks.model import Problem
-from initlint.records import Finding, Fix, Layer, Site
 from initlint.recommend import accepted, suits
+from initlint.records import Finding, Fix, Layer, Site
 
 _SHOWN = 3
 
@@ -82,7 +82,7 @@ def _shared(layers: list[Layer]) -> Layer | None:
 def _takes(layer: Layer, donor: Layer) -> bool:
     """Whether the recommendation made for another layer of the same line suits this one too."""
     own, other = layer.recommended, donor.recommended
-    if own is None or other is None or not own.name == other.name:
+    if own is None or other is None or own.name != other.name:
         return False
     if own.call == other.call:
         return True
@@ -99,9 +99,9 @@ def _fix(code: str, layer: Layer, donor: Layer | None, places: _Places) -> Fix |
     if _is_installed(layer.site):
         applicability = "display"
     call, present = donor.recommended.call, layer.current.site
-    if not layer.current.default and present is not None:
-        if all(_may_get(other, donor) for other in places.initialised[present]):
-            return Fix("correct", present, call, applicability)
+    written = [] if present is None or layer.current.default else places.initialised[present]
+    if present is not None and written and all(_may_get(other, donor) for other in written):
+        return Fix("correct", present, call, applicability)
     if all(_may_get(other, donor) for other in places.constructed[layer.site]):
         return Fix("insert", layer.site, call, applicability)
     return None

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from initlint.records import Layer
 from initlint.recommend import ratio
+from initlint.records import Layer
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from initlint.checks.model import Model, Path, check
 from initlint.checks.wording import consequence
-from initlint.records import Layer
 from initlint.recommend import family, ratio
+from initlint.records import Layer
 
 _Spoken = Iterator[tuple[Layer, str]]
 # Beyond this factor a std that someone chose by hand is questioned.
@@ -52,7 +52,7 @@ def explicit_scale_off(model: Model) -> _Spoken:
 
 
 def _unsuited(model: Model, kind: str, *schemes: str) -> _Spoken:
-    """Layers before an activation of this family whose scheme is one of these and whose std is off."""
+    """Layers before an activation of this family, filled by one of these schemes, badly."""
     for layer in model.layers:
         if family(layer) == kind and _scheme(layer) in schemes and not _is_silent(layer):
             path = model.path(layer)
@@ -72,7 +72,7 @@ def _scheme(layer: Layer) -> str:
 
 
 def _is_silent(layer: Layer) -> bool:
-    """Whether the scale cannot matter here, is meant so, or ours would do harm (design, "Silent")."""
+    """Whether the scale cannot matter here, is meant so, or ours would do harm."""
     value = ratio(layer)
     if value is None or value == 1.0 or value == 0.0 or layer.harmless:
         return True

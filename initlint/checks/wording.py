@@ -6,8 +6,8 @@ import math
 import re
 
 from initlint.checks.model import Path
-from initlint.records import Initializer, Layer
 from initlint.recommend import ratio
+from initlint.records import Initializer, Layer
 
 
 def consequence(layer: Layer, path: Path) -> str:
@@ -17,8 +17,9 @@ def consequence(layer: Layer, path: Path) -> str:
         return ""
     size = "×".join(map(str, layer.shape))
     reach = f", {times(math.exp(path.log_product))} over the {path.count} layers to {path.end}"
+    name = layer.layer or layer.parameter
     return (
-        f"{layer.layer or layer.parameter} ({layer.type} {size}) is followed by {_following(layer)}, "
+        f"{name} ({layer.type} {size}) is followed by {_following(layer)}, "
         f"but {origin(current)} gives it std {current.std:.3g}, {times(value)} of what suits"
         f"{reach if path.count > 1 else ''}; write {spelled(layer)}"
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from initlint.records import InitlintError, Initializer, Layer, Unanalysed
+from initlint.records import Initializer, InitlintError, Layer, Unanalysed
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,10 @@ def fill_(
 
 
 def _chosen(
-    layers: Sequence[Layer], tensors: dict[str, nn.Parameter], only: Sequence[str], skip: Sequence[str]
+    layers: Sequence[Layer],
+    tensors: dict[str, nn.Parameter],
+    only: Sequence[str],
+    skip: Sequence[str],
 ) -> tuple[list[Layer], list[Unanalysed]]:
     chosen, skipped = [], []
     for layer in layers:

@@ -30,9 +30,7 @@ def checked_again(
     request = pickle.dumps((list(targets), options, dict(replaced)))
     command = [sys.executable, "-c", "from initlint.trace.again import answer; answer()"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        command, input=request, capture_output=True, check=False, env=environment
-    )
+    done = subprocess.run(command, input=request, capture_output=True, check=False, env=environment)
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise InitlintError(f"the rewritten model could not be built: {' '.join(last)}")
@@ -67,4 +65,4 @@ def _replace(texts: Mapping[str, bytes]) -> None:
             return original(loader, name)
         return loader.source_to_code(text, loader.path)
 
-    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+    setattr(importlib.machinery.SourceFileLoader, "get_code", get_code)  # noqa: B010

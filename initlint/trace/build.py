@@ -64,7 +64,9 @@ def build_all(path: str, arguments: Mapping[str, Any] | None = None) -> list[Bui
     """
     module, _ = load(path)
     classes = [c for c in vars(module).values() if _is_model_class(c, module)]
-    results = [_attempted(c, f"{path}:{c.__name__}", arguments or {}) for c in dict.fromkeys(classes)]
+    results = [
+        _attempted(c, f"{path}:{c.__name__}", arguments or {}) for c in dict.fromkeys(classes)
+    ]
     parts = {
         type(part)
         for built in results
@@ -280,5 +282,3 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
         warnings.simplefilter("ignore")
         yield
-
-

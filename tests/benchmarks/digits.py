@@ -1,4 +1,4 @@
-"""Does the fix make networks train? Digits, MLPs of 20 layers, before and after `initlint check --fix`.
+"""Does the fix make networks train? MLPs of 20 layers on digits, before and after `--fix`.
 
     python tests/benchmarks/digits.py [--epochs N] [--activations relu,tanh]
 
@@ -27,7 +27,7 @@ EXPRESSIONS = {
     "elu": "F.elu({})",
     "selu": "F.selu({})",
 }
-SOURCE = '''import torch
+SOURCE = """import torch
 from torch import nn
 from torch.nn import functional as F
 
@@ -44,7 +44,7 @@ class Net(nn.Module):
         for layer in self.hidden:
             x = {hidden}
         return self.head(x)
-'''
+"""
 
 
 def source_of(activation: str) -> str:

@@ -1,4 +1,4 @@
-"""Public model collections on CPU torch: torchvision is built for CUDA and lacks two operators here."""
+"""torchvision on CPU torch: it is built for CUDA, and two of its operators are missing here."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import torch
 from public import import_torchvision
 from torch import fx, nn
 
-import initlint.api as initlint
+import initlint
 
 MODELS = (
     "alexnet",
@@ -57,8 +57,12 @@ def main() -> None:
         bare = seconds(lambda model=model: fx.symbolic_trace(model))
         ours = seconds(lambda model=model: initlint.check(model))
         ratios.append(ours / bare)
-        print(f"{name:20} trace {bare * 1e3:7.1f} ms   check {ours * 1e3:7.1f} ms   ×{ratios[-1]:.2f}")
-    print(f"median over {len(MODELS)} models: check takes ×{statistics.median(ratios):.2f} of the trace")
+        print(
+            f"{name:20} trace {bare * 1e3:7.1f} ms   check {ours * 1e3:7.1f} ms   ×{ratios[-1]:.2f}"
+        )
+    print(
+        f"median of {len(MODELS)} models: check takes ×{statistics.median(ratios):.2f} of the trace"
+    )
     with torch.device("meta"):
         short, long = deep(100), deep(10_000)
     growth = seconds(lambda: initlint.check(long), 1) / seconds(lambda: initlint.check(short))

@@ -1,0 +1,158 @@
+"""The command line: reads the options of each command and turns every failure into one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from initlint import commands, terminal
+from initlint.output import FORMATS, card
+from initlint.records import InitlintError
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def run(argv: list[str] | None = None) -> NoReturn:
+    """The console script."""
+    sys.exit(main(argv))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Carry out one command line and return the exit code; a failure is one line on stderr."""
+    try:
+        code = group.main(argv, prog_name="initlint", standalone_mode=False)
+        return int(code or commands.CLEAN)
+    except (click.Abort, KeyboardInterrupt):
+        return commands.INTERRUPTED
+    except click.UsageError as error:
+        more = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        return commands.failed(f"{error.format_message()}{more}")
+    except (click.ClickException, InitlintError) as error:
+        return commands.failed(str(error))
+    except Exception as error:
+        return _internal(error)
+
+
+def _internal(error: Exception) -> int:
+    if os.environ.get("INITLINT_DEBUG"):
+        traceback.print_exception(error)
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    how = "(please report; INITLINT_DEBUG=1 shows the traceback)"
+    terminal.err(f"initlint: internal error: {what} {how}")
+    return commands.FAILED
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, help="Print the version and exit.")
+@click.pass_context
+def group(context: click.Context, version: bool) -> int:
+    """Are my weights initialised right? A linter, fixer and initialiser for PyTorch models.
+
+    \b
+    Examples:
+      initlint check net.py:Net                   judge the model that Net() builds
+      initlint check net.py:Net --show-layers     with a table of every layer
+      initlint check --trace net.py --diff        show what --fix would change
+      initlint check --trace net.py --fix         change it
+      initlint apply net.py:Net --out net.safetensors
+      initlint rule INIT101                       read why a rule speaks
+
+    \b
+    Exit codes:
+      0  nothing found, or all of it fixed
+      1  findings remain
+      2  the request could not be carried out; stderr says why
+    """
+    if version:
+        from initlint import __version__
+
+        terminal.out(f"initlint {__version__}\n")
+    elif context.invoked_subcommand is None:
+        terminal.out(f"{context.get_help()}\n")
+    return commands.CLEAN
+
+
+def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    """Several options as one decorator, listed by --help in the order given."""
+
+    def add(command: _Command) -> _Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def _flag(*names: str, help: str) -> Callable[[_Command], _Command]:
+    return click.option(*names, is_flag=True, help=help)
+
+
+def _many(*names: str, metavar: str, help: str) -> Callable[[_Command], _Command]:
+    return click.option(*names, multiple=True, metavar=metavar, help=f"{help} Repeatable.")
+
+
+_of_model = _options(
+    _many("--arg", "args", metavar="NAME=VALUE", help="Argument of the constructor."),
+    _many("--input", "inputs", metavar="SPEC", help="Input: 1,3,32,32 or ids=int64[2,16]."),
+)
+
+
+@group.command()
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@_flag("--trace", help="Import TARGET, a file, and judge every model class in it.")
+@_flag("--fix", help="Repair the files, where that is safe.")
+@_flag("--diff", help="Show what --fix would change; write nothing.")
+@_flag("--unsafe-fixes", help="Fix also what may have been chosen on purpose.")
+@_many("--select", metavar="CODES", help="Only these rules: codes, prefixes (INIT1), names, ALL.")
+@_many("--ignore", metavar="CODES", help="All but these rules.")
+@click.option("--output-format", type=click.Choice(FORMATS), default="full", show_default=True)
+@_flag("--show-layers", help="Begin with a table of all layers; JSON has them always.")
+@_flag("--statistics", help="Count the findings of each rule instead of listing them.")
+@_flag("--exit-zero", help="Exit with 0 although there are findings.")
+@_of_model
+@_flag("-q", "--quiet", help="Print findings and errors only.")
+def check(**options: Any) -> int:
+    """Judge how each weight is initialised by the activation that follows it.
+
+    TARGET is package.module:attr or path/net.py:attr, where attr is a model class, a function
+    that returns a model, or a model. After --trace it can be a file.
+    """
+    request = commands.Check(**options)
+    if not request.targets:
+        raise click.UsageError("no target: name a model, as net.py:Net, or a file after --trace")
+    if request.statistics and request.output_format not in commands.FOR_PEOPLE:
+        raise click.UsageError("--statistics goes with --output-format full or concise")
+    return commands.check(request)
+
+
+@group.command()
+@click.argument("target")
+@click.option("--device", default="cpu", show_default=True, help="Where the model is built.")
+@click.option("--seed", type=int, help="The same seed gives the same weights.")
+@_many("--only", metavar="PATTERN", help="Only weights or modules of this name (* and ?).")
+@_many("--skip", metavar="PATTERN", help="All but weights or modules of this name.")
+@click.option("--out", metavar="FILE.safetensors", help="Write the state dict to this file.")
+@_of_model
+def apply(**options: Any) -> int:
+    """Build a model, initialise every weight as recommended, and write the state dict.
+
+    TARGET is package.module:attr or path/net.py:attr. Biases become zero; normalisations and
+    embeddings keep what they have.
+    """
+    return commands.apply(commands.Apply(**options))
+
+
+@group.command()
+@click.argument("rule", required=False, metavar="[CODE|NAME]")
+@_flag("--all", "every", help="Print all cards.")
+@click.option("--output-format", type=click.Choice(card.FORMATS), default="text", show_default=True)
+def rule(rule: str | None, every: bool, output_format: str) -> int:
+    """Print a rule's card: what it says, why, a bad and a good example, when it is silent."""
+    if (rule is None) is not every:
+        raise click.UsageError("name one rule by code or name, or give --all")
+    return commands.rule(rule, output_format)

@@ -1,0 +1,60 @@
+"""A rule's card, for `initlint rule`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from initlint.records import Rule
+
+FORMATS = ("text", "json", "markdown")
+
+
+def render(rules: Sequence[Rule], form: str = "text") -> str:
+    """The cards one after the other; as JSON one object, or an array where there are several."""
+    if form == "json":
+        objects = [_object(rule) for rule in rules]
+        return json.dumps(objects if len(objects) != 1 else objects[0], indent=2) + "\n"
+    if form == "markdown":
+        return "\n".join(_markdown(rule) for rule in rules)
+    return "\n\n".join("\n".join(_text(rule)) + "\n" for rule in rules)
+
+
+def _object(rule: Rule) -> dict[str, object]:
+    return {
+        "code": rule.code,
+        "name": rule.name,
+        "group": rule.group,
+        "severity": rule.severity,
+        "confidence": rule.confidence,
+        "fixable": rule.fixable,
+        "summary": rule.summary,
+        "explanation": rule.text,
+    }
+
+
+def _markdown(rule: Rule) -> str:
+    return f"# {rule.name} ({rule.code})\n\n{_facts(rule)}\n\n{rule.text}"
+
+
+def _text(rule: Rule) -> Iterator[str]:
+    """The card without its markup: headings underlined, examples indented."""
+    yield f"{rule.code} {rule.name}"
+    yield _facts(rule)
+    yield ""
+    fenced = False
+    for line in rule.text.splitlines():
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+        elif fenced:
+            yield f"    {line}".rstrip()
+        elif line.startswith("## "):
+            heading = line.removeprefix("## ")
+            yield from (heading, "-" * len(heading))
+        else:
+            yield line
+
+
+def _facts(rule: Rule) -> str:
+    fixable = "fixable" if rule.fixable else "not fixable"
+    return f"{rule.group}: {rule.severity}, {rule.confidence} confidence, {fixable}"

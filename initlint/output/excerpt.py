@@ -1,0 +1,75 @@
+"""The lines of source that a finding speaks of, with a gutter and the call marked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from initlint.output.paint import Paint
+from initlint.records import Site
+
+_TAB = 4
+# Longer calls are shown by their ends.
+_MOST = 8
+# A source file must not steer the terminal that shows it.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+
+
+def excerpt(lines: Sequence[str], site: Site, paint: Paint, style: str) -> list[str]:
+    """The lines of `site`, its expression underlined; nothing where the file has no such lines."""
+    if not 1 <= site.line <= site.end_line <= len(lines):
+        return []
+    margin = " " * len(str(site.end_line))
+    bar = paint("|", "blue")
+    shown = [f"{margin} {bar}"]
+    for number, text, is_mark in _rows(lines, site):
+        gutter = paint(str(number).rjust(len(margin)), "blue") if number else margin
+        shown.append(f"{gutter} {bar} {_marked(text, paint, style) if is_mark else text}".rstrip())
+    return shown
+
+
+def gutter(site: Site | None) -> str:
+    """What stands left of the notes under an excerpt."""
+    return " " * len(str(site.end_line)) if site else ""
+
+
+def _rows(lines: Sequence[str], site: Site) -> Iterator[tuple[int, str, bool]]:
+    """Line number (0 for none), text, and whether the text is a mark."""
+    start, end = _cells(lines[site.line - 1], site.column), _end(lines, site)
+    if site.line == site.end_line:
+        yield site.line, _clean(lines[site.line - 1]), False
+        yield 0, " " * start + "^" * max(1, end - start), True
+        return
+    yield site.line, "  " + _clean(lines[site.line - 1]), False
+    yield 0, " " + "_" * (start + 1) + "^", True
+    inner = range(site.line + 1, site.end_line + 1)
+    for number in inner:
+        if len(inner) < _MOST or number in (inner[0], inner[1], inner[-2], inner[-1]):
+            yield number, "| " + _clean(lines[number - 1]), False
+        elif number == inner[2]:
+            yield 0, "| ...", False
+    yield 0, "|" + "_" * end + "^", True
+
+
+def _end(lines: Sequence[str], site: Site) -> int:
+    return _cells(lines[site.end_line - 1], site.end_column)
+
+
+def _marked(text: str, paint: Paint, style: str) -> str:
+    """The mark in its colour, the space before it in none."""
+    mark = text.lstrip()
+    return text[: len(text) - len(mark)] + paint(mark, style)
+
+
+def _clean(line: str) -> str:
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", line.expandtabs(_TAB))
+
+
+def _cells(line: str, column: int) -> int:
+    """Terminal cells before a column: tabs and East Asian characters take more than one."""
+    before = line[: column - 1].expandtabs(_TAB)
+    if before.isascii():
+        return len(before)
+    from rich.cells import cell_len
+
+    return cell_len(before)

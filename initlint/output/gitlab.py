@@ -1,0 +1,33 @@
+"""The format `gitlab`: a code quality report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from initlint.output.project import fingerprints, shown_path
+from initlint.records import Finding, Report
+
+_SEVERITIES = {"error": "major", "warning": "minor"}
+
+
+def render(report: Report, root: Path | None = None) -> str:
+    """A JSON array with one entry for each finding."""
+    marks = fingerprints(report, root)
+    entries = [_entry(f, mark, root) for f, mark in zip(report.findings, marks, strict=True)]
+    return json.dumps(entries, indent=2) + "\n"
+
+
+def _entry(finding: Finding, fingerprint: str, root: Path | None) -> dict[str, Any]:
+    return {
+        "description": f"{finding.code} {finding.name}: {finding.message}",
+        "check_name": finding.code,
+        "fingerprint": fingerprint,
+        "severity": _SEVERITIES.get(finding.severity, "info"),
+        "location": {
+            # GitLab takes no entry without a file.
+            "path": shown_path(finding, root) or finding.model,
+            "lines": {"begin": finding.site.line if finding.site else 1},
+        },
+    }

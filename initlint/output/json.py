@@ -1,0 +1,116 @@
+"""The format `json`: one object, its keys as promised, null for what is not known."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from initlint import __version__
+from initlint.records import Finding, Fix, Following, Initializer, Layer, Report, Site
+
+
+def render(report: Report) -> str:
+    """The whole report; `layers` is complete whether or not there are findings."""
+    content = {
+        "version": __version__,
+        "findings": [_finding(finding) for finding in report.findings],
+        "layers": [_layer(layer) for layer in report.layers],
+        "unanalysed": [{"target": gap.target, "reason": gap.reason} for gap in report.unanalysed],
+    }
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    site = finding.site
+    return {
+        "code": finding.code,
+        "name": finding.name,
+        "severity": finding.severity,
+        "message": finding.message,
+        **_start(site),
+        "end_line": site.end_line if site else None,
+        "end_column": site.end_column if site else None,
+        "model": finding.model,
+        "layer": finding.layer,
+        "parameter": finding.parameter,
+        "following": _following(finding.following),
+        "current": _current(finding.current),
+        "recommended": _recommended(finding.recommended),
+        "fix": _fix(finding.fix),
+    }
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    return {
+        "model": layer.model,
+        "layer": layer.layer,
+        "parameter": layer.parameter,
+        "type": layer.type,
+        "shape": list(layer.shape),
+        "fan_in": layer.fan_in,
+        "fan_out": layer.fan_out,
+        "following": _following(layer.following),
+        "current": _current(layer.current),
+        "recommended": _recommended(layer.recommended),
+        **_start(layer.site),
+    }
+
+
+def _start(site: Site | None) -> dict[str, Any]:
+    if site is None:
+        return {"path": None, "line": None, "column": None}
+    return {"path": site.path, "line": site.line, "column": site.column}
+
+
+def _following(following: Following) -> dict[str, Any]:
+    args, via = plain(following.args), list(following.via)
+    return {"activation": following.activation, "args": args, "via": via}
+
+
+def _current(current: Initializer | None) -> dict[str, Any] | None:
+    if current is None:
+        return None
+    return {
+        "initializer": current.name,
+        "args": plain(current.args),
+        "std": _std(current.std),
+        "default": current.default,
+        "path": current.site.path if current.site else None,
+        "line": current.site.line if current.site else None,
+    }
+
+
+def _recommended(recommended: Initializer | None) -> dict[str, Any] | None:
+    if recommended is None:
+        return None
+    return {
+        "initializer": recommended.name,
+        "args": plain(recommended.args),
+        "std": _std(recommended.std),
+        "reason": recommended.reason,
+    }
+
+
+def _fix(fix: Fix | None) -> dict[str, Any] | None:
+    if fix is None:
+        return None
+    return {"applicability": fix.applicability, "kind": fix.kind, "call": fix.call}
+
+
+def _std(std: float | None) -> float | None:
+    return None if std is None or not math.isfinite(std) else float(std)
+
+
+def plain(value: Any) -> Any:
+    """A value of an argument as JSON has it; what JSON cannot say is given as text."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int | float) and math.isfinite(value):
+        return float(value) if isinstance(value, float) else int(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, Sequence | set | frozenset):
+        return [plain(entry) for entry in value]
+    return str(value)

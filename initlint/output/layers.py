@@ -1,0 +1,140 @@
+"""The table of every layer, for --show-layers and apply."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from initlint.output.phrases import ratio, times
+from initlint.records import Following, Initializer, Layer, Report
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_NAME_WIDTH = 24
+_BRANCH = {"inside": "inside a residual branch", "last": "ends a residual branch"}
+
+
+def render(report: Report, *, colour: bool = False, width: int = 160) -> str:
+    """One table for each model; where it is narrow, the less important columns are left out."""
+    from rich.console import Console
+
+    # With height given too, rich asks neither the terminal nor the environment for a size.
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        height=100,
+        force_terminal=colour,
+        no_color=not colour,
+        color_system="standard" if colour else None,
+        highlight=False,
+        legacy_windows=False,
+    )
+    found = {(f.model, name) for f in report.findings for name in f.parameters or (f.parameter,)}
+    with console.capture() as capture:
+        for model, layers in _by_model(report).items():
+            wrong = {layer.parameter for layer in layers if (model, layer.parameter) in found}
+            console.print(_table(model, layers, wrong, width))
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+
+
+def _by_model(report: Report) -> Mapping[str, list[Layer]]:
+    models: dict[str, list[Layer]] = {}
+    for layer in report.layers:
+        models.setdefault(layer.model, []).append(layer)
+    return models
+
+
+def _table(model: str, layers: Iterable[Layer], wrong: set[str], width: int) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    columns = [column for column in _COLUMNS if width >= column.from_width]
+    rows = [[column.cell(layer) for column in columns] for layer in layers]
+    longest = max(len(row[0]) for row in rows)
+    table = Table(title=Text(model), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for column in columns:
+        least = min(longest, _NAME_WIDTH) if column is _COLUMNS[0] else None
+        justify: Any = "right" if column.is_number else "left"
+        table.add_column(column.heading, overflow="fold", min_width=least, justify=justify)
+    for layer, row in zip(layers, rows, strict=True):
+        style = "yellow" if layer.parameter in wrong else None
+        table.add_row(*(Text(cell) for cell in row), style=style)
+    return table
+
+
+def _name(layer: Layer) -> str:
+    return layer.parameter.removesuffix(".weight")
+
+
+def _shape(layer: Layer) -> str:
+    return "×".join(map(str, layer.shape))
+
+
+def _following(layer: Layer) -> str:
+    following = layer.following
+    via = f" via {', '.join(following.via)}" if following.via else ""
+    return f"{following.activation}{_arguments(following)}{via}"
+
+
+def _arguments(following: Following) -> str:
+    shown = ", ".join(_argument(value) for value in following.args.values())
+    return f"({shown})" if shown else ""
+
+
+def _argument(value: object) -> str:
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(_argument(entry) for entry in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _current(layer: Layer) -> str:
+    if layer.current is None:
+        return "never"
+    return f"{layer.current.name} (default)" if layer.current.default else layer.current.name
+
+
+def _recommended(layer: Layer) -> str:
+    return layer.recommended.name if layer.recommended else "-"
+
+
+def _std(initializer: Initializer | None) -> str:
+    if initializer is None:
+        return "-"
+    return "?" if initializer.std is None else f"{initializer.std:.3g}"
+
+
+def _ratio(layer: Layer) -> str:
+    factor = ratio(layer.current, layer.recommended)
+    return "-" if factor is None else times(factor)
+
+
+def _silence(layer: Layer) -> str:
+    return layer.harmless or _BRANCH.get(layer.branch, "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column, and how wide the table must be for it to be shown."""
+
+    heading: str
+    cell: Callable[[Layer], str]
+    from_width: int = 0
+    is_number: bool = False
+
+
+_COLUMNS = (
+    _Column("layer", _name),
+    _Column("type", lambda layer: layer.type, from_width=100),
+    _Column("shape", _shape, from_width=120),
+    _Column("following", _following),
+    _Column("current", _current),
+    _Column("std", lambda layer: _std(layer.current), from_width=100, is_number=True),
+    _Column("recommended", _recommended),
+    _Column("std", lambda layer: _std(layer.recommended), from_width=100, is_number=True),
+    _Column("ratio", _ratio, is_number=True),
+    _Column("silent because", _silence, from_width=120),
+)

@@ -1,0 +1,96 @@
+"""The wording that several formats share: place, call, ratio, gaps, summary."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from initlint.output.paint import Paint, style_of
+from initlint.records import Finding, Initializer, Report, Unanalysed
+
+
+def place(finding: Finding) -> str:
+    """`path:line:column`, or model and layer of a finding without source."""
+    if finding.site is None:
+        return f"{finding.model}: {finding.layer or finding.parameter}"
+    return f"{finding.site.path}:{finding.site.line}:{finding.site.column}"
+
+
+def headline(finding: Finding, message: str, paint: Paint) -> str:
+    """The one line that says it all: place, code, name, message."""
+    code = paint(finding.code, style_of(finding.severity))
+    return f"{paint(place(finding), 'bold')}: {code} {finding.name}: {message}"
+
+
+def call(finding: Finding, owner: str = "") -> str:
+    """The call that repairs the finding, on the tensor as reached from `owner`; else empty."""
+    source = finding.fix.call if finding.fix else ""
+    if not source and finding.recommended:
+        source = finding.recommended.call
+    return source.format(init="nn.init", weight=access(owner, finding.parameter))
+
+
+def access(owner: str, parameter: str) -> str:
+    """The expression that reaches a parameter: self.features[0].weight."""
+    dotted = "".join(_step(part) for part in parameter.split("."))
+    return owner + dotted if owner else dotted.removeprefix(".")
+
+
+def fixability(finding: Finding) -> str:
+    """The option that carries the finding's fix out; empty if none does."""
+    options = {"safe": "fixable with --fix", "unsafe": "fixable with --fix --unsafe-fixes"}
+    return options.get(finding.fix.applicability, "") if finding.fix else ""
+
+
+def ratio(current: Initializer | None, recommended: Initializer | None) -> float | None:
+    """The present std against the recommended one; None where either is unknown or zero."""
+    if current is None or recommended is None or current.std is None or not recommended.std:
+        return None
+    return current.std / recommended.std
+
+
+def times(factor: float) -> str:
+    """A factor as it is read: ×0.41, ×0.0003, ×12."""
+    return f"×{factor:.2f}" if 0.1 <= factor < 10 else f"×{factor:.2g}"
+
+
+def gap(unanalysed: Unanalysed) -> str:
+    """What could not be analysed and why, naming it once."""
+    reason = " ".join(unanalysed.reason.split())
+    if unanalysed.target.partition(":")[0] in reason.partition(" ")[0]:
+        return reason
+    return f"{unanalysed.target}: {reason}"
+
+
+def summary(report: Report) -> str:
+    """One sentence on the whole report."""
+    if not report.findings:
+        return _nothing_found(report)
+    models = len({finding.model for finding in report.findings})
+    found = f"Found {counted(len(report.findings), 'finding')} in {counted(models, 'model')}"
+    fixes = Counter(finding.fix.applicability for finding in report.findings if finding.fix)
+    ways = []
+    if fixes["safe"]:
+        ways.append(f"{fixes['safe']} fixable with --fix")
+    if fixes["unsafe"]:
+        more = " more" if ways else ""
+        ways.append(f"{fixes['unsafe']}{more} fixable with --fix --unsafe-fixes")
+    return f"{found}; {', '.join(ways)}." if ways else f"{found}."
+
+
+def counted(number: int, noun: str) -> str:
+    """1 finding, 2 findings."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _nothing_found(report: Report) -> str:
+    if not report.layers:
+        return "Nothing could be analysed." if report.unanalysed else "Found no weights to judge."
+    models = counted(len({layer.model for layer in report.layers}), "model")
+    return f"No findings in {counted(len(report.layers), 'weight')} of {models}."
+
+
+def _step(part: str) -> str:
+    if part.isdigit():
+        return f"[{part}]"
+    return f".{part}" if re.fullmatch(r"[^\W\d]\w*", part) else f'["{part}"]'

@@ -1,0 +1,48 @@
+"""What code hosts need of a finding: a path in the project, and a mark that outlives edits."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from initlint.records import Finding, Report
+
+_LINE = re.compile(r"(\.(?:py|ipynb)):\d+(?::\d+)?")
+# Digits inside names (conv1, features.0) tell layers apart; others change with the neighbours.
+_NUMBER = re.compile(r"(?<![\w.])\d[\d.]*(?:e[+-]?\d+)?")
+
+
+def project_root(environ: Mapping[str, str]) -> Path:
+    """Where the code host has the checkout; elsewhere the working directory."""
+    return Path(environ.get("GITHUB_WORKSPACE") or environ.get("CI_PROJECT_DIR") or ".")
+
+
+def shown_path(finding: Finding, root: Path | None) -> str | None:
+    """The finding's file relative to the project, links resolved, with forward slashes."""
+    if finding.site is None:
+        return None
+    path = Path(finding.site.path).resolve()
+    for folder in ((root or Path()).resolve(), Path.cwd()):
+        if path.is_relative_to(folder):
+            return path.relative_to(folder).as_posix()
+    return path.as_posix()
+
+
+def fingerprints(report: Report, root: Path | None) -> tuple[str, ...]:
+    """For each finding a hash of file, rule, wording and occurrence, but of no line number."""
+    seen: Counter[tuple[str, str, str]] = Counter()
+    marks = []
+    for finding in report.findings:
+        key = (shown_path(finding, root) or finding.model, finding.code, _normalised(finding))
+        seen[key] += 1
+        text = "\0".join((*key, str(seen[key])))
+        marks.append(hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest())
+    return tuple(marks)
+
+
+def _normalised(finding: Finding) -> str:
+    text = _LINE.sub(r"\1", " ".join(finding.message.split()))
+    return _NUMBER.sub("#", text)

@@ -1,0 +1,123 @@
+"""The format `sarif`: SARIF 2.1.0, as GitHub's code scanning wants it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from initlint import __version__, catalog
+from initlint.output.project import fingerprints, shown_path
+from initlint.records import Finding, Report, Rule
+
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_LEVELS = {"error": "error", "warning": "warning"}
+_TEXT_LIMIT = 1024
+
+
+def render(
+    report: Report, root: Path | None = None, codes: Collection[str] | None = None
+) -> str:
+    """One run; `codes` are the rules that ran, all of the catalogue's where None."""
+    ran = set(codes if codes is not None else catalog.rules())
+    ran.update(finding.code for finding in report.findings)
+    rules = [rule for code, rule in sorted(catalog.rules().items()) if code in ran]
+    log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [_run(report, rules, root)]}
+    return json.dumps(log, indent=2) + "\n"
+
+
+def _run(report: Report, rules: Sequence[Rule], root: Path | None) -> dict[str, Any]:
+    marks = fingerprints(report, root)
+    order = [rule.code for rule in rules]
+    return {
+        "tool": {
+            "driver": {
+                "name": "initlint",
+                "version": __version__,
+                "semanticVersion": __version__,
+                "rules": [_rule(rule) for rule in rules],
+            }
+        },
+        "columnKind": "unicodeCodePoints",
+        "invocations": [_invocation(report)],
+        "results": [
+            _result(finding, mark, order, root)
+            for finding, mark in zip(report.findings, marks, strict=True)
+        ],
+    }
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    severity = rule.severity if rule.severity in _LEVELS else "recommendation"
+    return {
+        "id": rule.code,
+        "name": rule.name,
+        "shortDescription": {"text": _cut(rule.summary)},
+        "fullDescription": {"text": _cut(rule.sections.get("What", rule.summary))},
+        "help": {"text": rule.text, "markdown": rule.text},
+        "defaultConfiguration": {"level": _level(rule.severity)},
+        "properties": {
+            "precision": rule.confidence,
+            "problem.severity": severity,
+            "tags": ["pytorch", "weight-initialisation"],
+        },
+    }
+
+
+def _result(
+    finding: Finding, fingerprint: str, order: Sequence[str], root: Path | None
+) -> dict[str, Any]:
+    return {
+        "ruleId": finding.code,
+        "ruleIndex": order.index(finding.code) if finding.code in order else -1,
+        "level": _level(finding.severity),
+        "message": {"text": finding.message},
+        "locations": [_location(finding, root)],
+        "partialFingerprints": {"primaryLocationLineHash": fingerprint},
+        "properties": {
+            "confidence": finding.confidence,
+            "fix": finding.fix.applicability if finding.fix else "none",
+        },
+    }
+
+
+def _location(finding: Finding, root: Path | None) -> dict[str, Any]:
+    name = ".".join(part for part in (finding.model, finding.layer) if part)
+    location: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": name}]}
+    site, path = finding.site, shown_path(finding, root)
+    if site is not None and path is not None:
+        location["physicalLocation"] = {
+            "artifactLocation": {"uri": _uri(path)},
+            "region": {
+                "startLine": site.line,
+                "startColumn": site.column,
+                "endLine": site.end_line,
+                "endColumn": site.end_column,
+            },
+        }
+    return location
+
+
+def _invocation(report: Report) -> dict[str, Any]:
+    """Whether the run did all that was asked, and of what it can say nothing."""
+    gaps = [f"{gap.target}: {gap.reason}" for gap in report.unanalysed]
+    return {
+        "executionSuccessful": not gaps,
+        "toolExecutionNotifications": [
+            {"level": "warning", "message": {"text": text}} for text in gaps
+        ],
+    }
+
+
+def _uri(path: str) -> str:
+    return Path(path).as_uri() if Path(path).is_absolute() else quote(path)
+
+
+def _level(severity: str) -> str:
+    return _LEVELS.get(severity, "note")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _TEXT_LIMIT else f"{text[: _TEXT_LIMIT - 1]}…"

@@ -1,0 +1,56 @@
+"""The format `full`, for people: each finding like a compiler's message, with its source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initlint.output.excerpt import excerpt, gutter
+from initlint.output.paint import Paint, painter, style_of
+from initlint.output.phrases import access, call, fixability, gap, headline, summary
+from initlint.records import Finding, Report
+from initlint.sourcefiles import SourceFiles
+
+_SHOWN = 6
+
+
+def render(report: Report, *, colour: bool = False) -> str:
+    """All findings, each followed by an empty line."""
+    paint, files = painter(colour), SourceFiles()
+    shown = ("\n".join(_lines(finding, files, paint)) for finding in report.findings)
+    return "".join(f"{text}\n\n" for text in shown)
+
+
+def render_whole(report: Report) -> str:
+    """The findings and what the command line says beside them: gaps and the summary."""
+    gaps = "".join(f"not analysed: {gap(unanalysed)}\n" for unanalysed in report.unanalysed)
+    return render(report) + gaps + summary(report)
+
+
+def _lines(finding: Finding, files: SourceFiles, paint: Paint) -> Iterator[str]:
+    yield headline(finding, _without_call(finding), paint)
+    notes = list(_notes(finding))
+    if finding.site is not None:
+        style = style_of(finding.severity)
+        shown = excerpt(files.lines(finding.site.path), finding.site, paint, style)
+        yield from shown
+        if shown and notes:
+            yield f"{gutter(finding.site)} {paint('|', 'blue')}"
+    for note in notes:
+        yield f"{gutter(finding.site)} {paint('=', 'blue')} {note}"
+
+
+def _without_call(finding: Finding) -> str:
+    """The message; the call to write comes last, where it can be copied."""
+    return finding.message.replace(f"; write {call(finding)}", "", 1)
+
+
+def _notes(finding: Finding) -> Iterator[str]:
+    owner = "self" if finding.site else "model"
+    if finding.parameters[1:]:
+        others = [access("", parameter) for parameter in finding.parameters[1 : _SHOWN + 1]]
+        more = len(finding.parameters) - 1 - len(others)
+        yield f"also: {', '.join(others)}{f' and {more} more' if more else ''}"
+    written = call(finding, owner)
+    if written:
+        way = fixability(finding)
+        yield f"help: {written}{f' ({way})' if way else ''}"
