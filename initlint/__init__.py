@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from initlint.api import Report, apply_, check, fix
-    from initlint.records import Finding, Following, InitlintError, Initializer, Layer, Site
+    from initlint.records import Finding, Following, Initializer, InitlintError, Layer, Site
 
     __version__: str
 
 __all__ = [
     "Finding",
     "Following",
-    "InitlintError",
     "Initializer",
+    "InitlintError",
     "Layer",
     "Report",
     "Site",

@@ -97,12 +97,12 @@ def _many(*names: str, metavar: str, help: str) -> Callable[[_Command], _Command
 
 
 _of_model = _options(
-    _many("--arg", "args", metavar="NAME=VALUE", help="Argument of the constructor."),
-    _many("--input", "inputs", metavar="SPEC", help="Input: 1,3,32,32 or ids=int64[2,16]."),
+    _many("--arg", "args", metavar="NAME=VALUE", help="Constructor argument."),
+    _many("--input", "inputs", metavar="SPEC", help="Example input: 1,3,32,32 or ids=int64[2,16]."),
 )
 
 
-@group.command()
+@group.command(short_help="Judge how each weight is initialised.")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @_flag("--trace", help="Import TARGET, a file, and judge every model class in it.")
 @_flag("--fix", help="Repair the files, where that is safe.")
@@ -130,7 +130,7 @@ def check(**options: Any) -> int:
     return commands.check(request)
 
 
-@group.command()
+@group.command(short_help="Initialise a model's weights and write them.")
 @click.argument("target")
 @click.option("--device", default="cpu", show_default=True, help="Where the model is built.")
 @click.option("--seed", type=int, help="The same seed gives the same weights.")
@@ -147,7 +147,7 @@ def apply(**options: Any) -> int:
     return commands.apply(commands.Apply(**options))
 
 
-@group.command()
+@group.command(short_help="Explain a rule.")
 @click.argument("rule", required=False, metavar="[CODE|NAME]")
 @_flag("--all", "every", help="Print all cards.")
 @click.option("--output-format", type=click.Choice(card.FORMATS), default="text", show_default=True)

@@ -67,7 +67,8 @@ def check(request: Check) -> int:
     else:
         report = suppress.filter_report(api.check_all(request.targets, options))
         _print(report, request, options)
-    _say(request, phrases.summary(report))
+    if report.layers or not report.unanalysed:
+        _say(request, phrases.summary(report))
     if _failures(report, request.targets):
         return FAILED
     return FOUND if report.findings and not request.exit_zero else CLEAN

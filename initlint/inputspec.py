@@ -12,7 +12,13 @@ DTYPES = (
     *("float16", "bfloat16", "float32", "float64", "complex64", "complex128"),
     *("int8", "int16", "int32", "int64", "uint8", "bool"),
 )
-_SHORT = {"half": "float16", "float": "float32", "double": "float64", "int": "int32", "long": "int64"}
+_SHORT = {
+    "half": "float16",
+    "float": "float32",
+    "double": "float64",
+    "int": "int32",
+    "long": "int64",
+}
 _SPEC = re.compile(
     r"(?:(?P<name>[^=\[\]]*)=)?"
     r"(?:(?P<dtype>[A-Za-z][\w.]*)\[(?P<typed>[^\[\]]*)\]|(?P<plain>[^=\[\]]*))"

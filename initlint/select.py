@@ -54,9 +54,9 @@ def _normalised(option: str, entry: str, rules: Mapping[str, Rule]) -> str:
     if entry.lower() in names:
         return entry.lower()
     close = [
-        *difflib.get_close_matches(entry.upper(), sorted({*codes, "ALL"}, reverse=True), n=1),
         *difflib.get_close_matches(entry.lower(), sorted(names), n=1),
+        *difflib.get_close_matches(entry.upper(), sorted(codes - {"INIT"}), n=1),
+        "ALL",
     ]
-    # A group that does not exist is nearest to no code in particular.
-    near = close[-1] if close else "ALL"
-    raise InitlintError(f"{option} {entry}: there is no such rule or group; did you mean {near}?")
+    problem = f"{option} {entry}: there is no such rule or group"
+    raise InitlintError(f"{problem}; did you mean {close[0]}?")

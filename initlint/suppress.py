@@ -1,4 +1,4 @@
-"""Comments that silence findings: `# noqa: CODE`, `# initlint: ignore[…]`, `# initlint: skip-file`."""
+"""Comments that silence findings: `noqa: CODE`, `initlint: ignore[…]`, `initlint: skip-file`."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from initlint import __version__
-from initlint.records import Finding, Fix, Following, Initializer, Layer, Report, Site
+from initlint.output.phrases import call, owner
+from initlint.records import Finding, Following, Initializer, Layer, Report, Site
 
 
 def render(report: Report) -> str:
@@ -38,7 +39,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "following": _following(finding.following),
         "current": _current(finding.current),
         "recommended": _recommended(finding.recommended),
-        "fix": _fix(finding.fix),
+        "fix": _fix(finding),
     }
 
 
@@ -93,10 +94,15 @@ def _recommended(recommended: Initializer | None) -> dict[str, Any] | None:
     }
 
 
-def _fix(fix: Fix | None) -> dict[str, Any] | None:
+def _fix(finding: Finding) -> dict[str, Any] | None:
+    fix = finding.fix
     if fix is None:
         return None
-    return {"applicability": fix.applicability, "kind": fix.kind, "call": fix.call}
+    return {
+        "applicability": fix.applicability,
+        "kind": fix.kind,
+        "call": call(finding, owner(finding)),
+    }
 
 
 def _std(std: float | None) -> float | None:

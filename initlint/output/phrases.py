@@ -30,6 +30,11 @@ def call(finding: Finding, owner: str = "") -> str:
     return source.format(init="nn.init", weight=access(owner, finding.parameter))
 
 
+def owner(finding: Finding) -> str:
+    """By what name the model is reached: from within its class, or as the live one checked."""
+    return "self" if finding.site else "model"
+
+
 def access(owner: str, parameter: str) -> str:
     """The expression that reaches a parameter: self.features[0].weight."""
     dotted = "".join(_step(part) for part in parameter.split("."))
@@ -57,7 +62,7 @@ def times(factor: float) -> str:
 def gap(unanalysed: Unanalysed) -> str:
     """What could not be analysed and why, naming it once."""
     reason = " ".join(unanalysed.reason.split())
-    if unanalysed.target.partition(":")[0] in reason.partition(" ")[0]:
+    if reason.startswith(unanalysed.target.partition(":")[0] + ":"):
         return reason
     return f"{unanalysed.target}: {reason}"
 

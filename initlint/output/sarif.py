@@ -17,9 +17,7 @@ _LEVELS = {"error": "error", "warning": "warning"}
 _TEXT_LIMIT = 1024
 
 
-def render(
-    report: Report, root: Path | None = None, codes: Collection[str] | None = None
-) -> str:
+def render(report: Report, root: Path | None = None, codes: Collection[str] | None = None) -> str:
     """One run; `codes` are the rules that ran, all of the catalogue's where None."""
     ran = set(codes if codes is not None else catalog.rules())
     ran.update(finding.code for finding in report.findings)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from initlint.output.excerpt import excerpt, gutter
 from initlint.output.paint import Paint, painter, style_of
-from initlint.output.phrases import access, call, fixability, gap, headline, summary
+from initlint.output.phrases import access, call, fixability, gap, headline, owner, summary
 from initlint.records import Finding, Report
 from initlint.sourcefiles import SourceFiles
 
@@ -45,12 +45,11 @@ def _without_call(finding: Finding) -> str:
 
 
 def _notes(finding: Finding) -> Iterator[str]:
-    owner = "self" if finding.site else "model"
     if finding.parameters[1:]:
         others = [access("", parameter) for parameter in finding.parameters[1 : _SHOWN + 1]]
         more = len(finding.parameters) - 1 - len(others)
         yield f"also: {', '.join(others)}{f' and {more} more' if more else ''}"
-    written = call(finding, owner)
+    written = call(finding, owner(finding))
     if written:
         way = fixability(finding)
         yield f"help: {written}{f' ({way})' if way else ''}"
