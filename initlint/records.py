@@ -64,7 +64,8 @@ class Layer:
     `harmless` says why the scale of this weight cannot matter, and is empty where it may.
     `branch` is inside or last for a layer of a residual branch without normalisation; `branches`
     is the number of such branches in the model. `head` marks a weight whose result reaches the
-    model's output with no other weighted layer after it.
+    model's output with no other weighted layer after it. `nominal` says that shape, fans and stds
+    are true only in proportion to one another: their sizes are names in the source, not numbers.
     """
 
     model: str
@@ -85,6 +86,7 @@ class Layer:
     branch: str = ""
     branches: int = 0
     head: bool = False
+    nominal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,8 @@ def _expression(
     parsed: Parsed, spot: Spot, base: str, steps: Sequence[Step], tail: Tail
 ) -> tuple[tuple[str, ...], str]:
     """The loops and tests around the call, and the tensor's name within them."""
-    taken = set(parsed.names(spot.scope))
+    looped = any(isinstance(step, Each) for step in steps)
+    taken = set(parsed.names(spot.scope)) if looped else set()
     headers: list[str] = []
     expression = base
     for index, step in enumerate(steps):

@@ -72,7 +72,7 @@ class Spot:
         """The statements among which the call's statement stands."""
         parent = self.chain[self.chain.index(self.statement) - 1]
         for _, value in ast.iter_fields(parent):
-            if isinstance(value, list) and any(node is self.statement for node in value):
+            if isinstance(value, list) and self.statement in value:
                 return value
         raise AssertionError("a statement that stands in no block")
 

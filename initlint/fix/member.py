@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from initlint.fix.locate import Spot, dotted, last_name
 from initlint.fix.text import RefusedError, Text
@@ -65,6 +67,29 @@ class _Slot:
     many: bool = False
 
 
+class _Members:
+    """The members of a sequence, and what is known of their places."""
+
+    def __init__(self, slots: Sequence[_Slot]) -> None:
+        self.slots = slots
+        self._index = {id(slot.node): index for index, slot in enumerate(slots)}
+        runs = [index for index, slot in enumerate(slots) if slot.many]
+        self._first_run = runs[0] if runs else len(slots)
+        self._last_run = runs[-1] if runs else -1
+
+    def position(self, spot: Spot) -> int:
+        """Which of them is or holds the spot's call."""
+        return next(self._index[id(node)] for node in spot.chain if id(node) in self._index)
+
+    def before(self, position: int) -> int | None:
+        """How many members come before one, if that is known."""
+        return position if position <= self._first_run else None
+
+    def after(self, position: int) -> int | None:
+        """How many members come after one, if that is known."""
+        return len(self.slots) - 1 - position if position >= self._last_run else None
+
+
 class Path:
     """The steps from the value of a statement down to the spot's call."""
 
@@ -81,7 +106,7 @@ class Path:
             case ast.Call():
                 return self._in_call(value)
             case ast.List() | ast.Tuple() | ast.BinOp(op=ast.Add()):
-                return self._in_sequence(_slots(value), registered=False)
+                return self._in_sequence(_members(value), registered=False)
             case ast.Dict():
                 return self._in_mapping(value)
             case ast.ListComp() | ast.GeneratorExp():
@@ -100,26 +125,26 @@ class Path:
 
     def appended(self, value: ast.expr) -> list[Step]:
         """The steps from a sequence to which `value` has just been appended."""
-        slots = _slots(value)
-        position = next((i for i, s in enumerate(slots) if self._spot.holds(s.node)), -1)
-        after = _length(slots[position + 1 :])
-        if position < 0 or slots[position].many or after is None:
+        members = _members(value)
+        position = members.position(self._spot)
+        slot, after = members.slots[position], members.after(position)
+        if slot.many or after is None:
             raise RefusedError("how many members are added after it is not known")
-        return [Item(str(-1 - after)), *self.steps(slots[position].node)]
+        return [Item(str(-1 - after)), *self.steps(slot.node)]
 
     def container(self, name: str, call: ast.Call) -> list[Step]:
         """The steps from a container of torch's class `name` that `call` fills."""
         if call.keywords and self._spot.holds(call.keywords[0]):
             raise RefusedError(f"it is handed to `{name}` by keyword")
         if name == "Sequential" and not _is_ordered_dict(call):
-            return self._in_sequence(_slots_of(call.args), registered=True)
+            return self._in_sequence(_members(call), registered=True)
         if len(call.args) != 1:
             raise RefusedError(f"`{name}` is called in a way that is not understood")
         contents = call.args[0]
         if isinstance(contents, ast.Call) and _is_ordered_dict(call):
             return self._in_ordered_dict(contents, attributes=name == "Sequential")
         if name in _SEQUENCES and isinstance(contents, ast.List | ast.Tuple | ast.BinOp):
-            return self._in_sequence(_slots(contents), registered=True)
+            return self._in_sequence(_members(contents), registered=True)
         return self.steps(contents)
 
     def _in_call(self, call: ast.Call) -> list[Step]:
@@ -140,11 +165,10 @@ class Path:
             argument = argument.value
         return [Handed(dotted(function) or name), *self.steps(argument)]
 
-    def _in_sequence(self, slots: list[_Slot], registered: bool) -> list[Step]:
-        position = next(i for i, slot in enumerate(slots) if self._spot.holds(slot.node))
-        slot = slots[position]
-        before = _length(slots[:position])
-        after = _length(slots[position + 1 :])
+    def _in_sequence(self, members: _Members, registered: bool) -> list[Step]:
+        position = members.position(self._spot)
+        slot = members.slots[position]
+        before, after = members.before(position), members.after(position)
         if slot.many:
             if before is None or after is None:
                 raise RefusedError("two starred runs stand around it, so its place is not known")
@@ -173,11 +197,11 @@ class Path:
             and run.elt.id == last.target.id
             and not last.ifs
         ):
-            slots = _slots(pattern)
-            position = next(i for i, slot in enumerate(slots) if self._spot.holds(slot.node))
-            if not any(slot.many for slot in slots):
-                suffix = _slice(before + position, after, len(slots))
-                return [Each(suffix), *self.steps(slots[position].node)]
+            members = _members(pattern)
+            position = members.position(self._spot)
+            if not any(slot.many for slot in members.slots):
+                suffix = _slice(before + position, after, len(members.slots))
+                return [Each(suffix), *self.steps(members.slots[position].node)]
         raise RefusedError("it is made in the head of a comprehension")
 
     def _in_mapping(self, mapping: ast.Dict) -> list[Step]:
@@ -271,8 +295,15 @@ def _is_ordered_dict(call: ast.Call) -> bool:
     return False
 
 
+@lru_cache(maxsize=64)
+def _members(sequence: ast.expr) -> _Members:
+    """The members of a sequence, or the arguments of a call, as far as the source shows them."""
+    if isinstance(sequence, ast.Call):
+        return _Members(_slots_of(sequence.args))
+    return _Members(_slots(sequence))
+
+
 def _slots(sequence: ast.expr) -> list[_Slot]:
-    """The members of a sequence as far as the source shows them."""
     match sequence:
         case ast.List() | ast.Tuple():
             return _slots_of(sequence.elts)
@@ -286,10 +317,6 @@ def _slots_of(members: list[ast.expr]) -> list[_Slot]:
     for member in members:
         found += _slots(member.value) if isinstance(member, ast.Starred) else [_Slot(member)]
     return found
-
-
-def _length(slots: list[_Slot]) -> int | None:
-    return None if any(slot.many for slot in slots) else len(slots)
 
 
 def _slice(before: int, after: int, step: int = 1) -> str:

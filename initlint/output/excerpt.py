@@ -30,7 +30,7 @@ def excerpt(lines: Sequence[str], site: Site, paint: Paint, style: str) -> list[
 
 def gutter(site: Site | None) -> str:
     """What stands left of the notes under an excerpt."""
-    return " " * len(str(site.end_line)) if site else ""
+    return " " * len(str(site.end_line)) if site else " "
 
 
 def _rows(lines: Sequence[str], site: Site) -> Iterator[tuple[int, str, bool]]:
