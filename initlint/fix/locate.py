@@ -15,6 +15,8 @@ from initlint.records import Site
 Position = tuple[int, int]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Scope = Function | ast.Module | ast.ClassDef
+# Fields that hold lists of nodes with positions, in the order of the source.
+_ORDERED = {"args", "body", "elts", "keywords", "orelse", "finalbody"}
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,9 @@ def find(tree: ast.Module, text: Text, site: Site) -> Spot:
 
 def _children_around(node: ast.AST, start: Position, end: Position) -> Iterator[ast.AST]:
     """The children that can hold the stretch; lists are searched by bisection, being in order."""
-    for _, value in ast.iter_fields(node):
+    for name, value in ast.iter_fields(node):
         children: Sequence[object] = value if isinstance(value, list) else [value]
-        if len(children) > 8 and all(hasattr(child, "end_lineno") for child in children):
+        if name in _ORDERED and isinstance(value, list):
             first = bisect_left(children, end, key=_end)
             children = children[first : first + 1]
         for child in children:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from initlint.output.phrases import ratio, times
 from initlint.records import Following, Initializer, Layer, Report
@@ -55,11 +55,24 @@ def _table(model: str, layers: Iterable[Layer], wrong: set[str], width: int) -> 
     columns = [column for column in _COLUMNS if width >= column.from_width]
     rows = [[column.cell(layer) for column in columns] for layer in layers]
     longest = max(len(row[0]) for row in rows)
-    table = Table(title=Text(model), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table = Table(
+        title=Text(model),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     for column in columns:
-        least = min(longest, _NAME_WIDTH) if column is _COLUMNS[0] else None
-        justify: Any = "right" if column.is_number else "left"
-        table.add_column(column.heading, overflow="fold", min_width=least, justify=justify)
+        # Left to itself rich gives long names a column of a few letters.
+        room = min(longest, max(_NAME_WIDTH, width // 4)) if column is _COLUMNS[0] else None
+        table.add_column(
+            column.heading,
+            overflow="fold",
+            width=room,
+            justify="right" if column.is_number else "left",
+            # Numbers are not worth reading in pieces; rich narrows the other columns first.
+            no_wrap=column.is_number,
+        )
     for layer, row in zip(layers, rows, strict=True):
         style = "yellow" if layer.parameter in wrong else None
         table.add_row(*(Text(cell) for cell in row), style=style)

@@ -20,8 +20,9 @@ from handmade import (
 )
 
 from initlint import output
-from initlint.output import github, gitlab, project
+from initlint.output import github, gitlab
 from initlint.output import json as json_format
+from initlint.output.project import fingerprints, project_root, shown_path
 from initlint.records import Following, Initializer, Report, Site, Unanalysed
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -252,9 +253,10 @@ def test_gitlab(project, golden):
 
 
 @pytest.mark.parametrize(
-    "report", [full_report(), Report(), Report(findings=(live_finding(),))], ids=str.__len__
-    if False else ["full", "empty", "live"],
-)  # fmt: skip
+    "report",
+    [full_report(), Report(), Report(findings=(live_finding(),))],
+    ids=["full", "empty", "live"],
+)
 def test_gitlab_matches_its_schema(project, report):
     assert len(as_gitlab(report)) == len(report.findings)
 
@@ -281,32 +283,28 @@ def test_gitlab_severities(project, severity, expected):
 def test_paths_are_relative_to_the_project(project, monkeypatch):
     monkeypatch.chdir(project / "pkg")
     found = finding(site=replace(CONV_SITE, path="müller.py"))
-    assert project_path(found, project) == "pkg/müller.py"
-    assert project_path(found, None) == "müller.py"
-
-
-def project_path(found, root):
-    return project.shown_path(found, root)
+    assert shown_path(found, project) == "pkg/müller.py"
+    assert shown_path(found, None) == "müller.py"
 
 
 def test_paths_resolve_links(project):
     (project / "link").symlink_to(project / "pkg", target_is_directory=True)
-    assert project_path(finding(site=replace(CONV_SITE, path="link/müller.py")), project) == (
+    assert shown_path(finding(site=replace(CONV_SITE, path="link/müller.py")), project) == (
         "pkg/müller.py"
     )
 
 
 def test_paths_outside_the_project_stay_absolute(project):
     outside = finding(site=replace(CONV_SITE, path="/elsewhere/net.py"))
-    assert project_path(outside, project) == "/elsewhere/net.py"
+    assert shown_path(outside, project) == "/elsewhere/net.py"
 
 
 def test_paths_of_another_root_fall_back_to_here(project):
-    assert project_path(finding(), Path("/github/workspace")) == "net.py"
+    assert shown_path(finding(), Path("/github/workspace")) == "net.py"
 
 
 def test_no_path_without_a_site():
-    assert project_path(live_finding(), None) is None
+    assert shown_path(live_finding(), None) is None
 
 
 @pytest.mark.parametrize(
@@ -319,11 +317,11 @@ def test_no_path_without_a_site():
     ],
 )
 def test_project_root(environ, expected):
-    assert project.project_root(environ) == Path(expected)
+    assert project_root(environ) == Path(expected)
 
 
 def marks(*findings):
-    return project.fingerprints(Report(findings=findings), None)
+    return fingerprints(Report(findings=findings), None)
 
 
 ORIGINAL = finding(

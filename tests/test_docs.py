@@ -1,0 +1,71 @@
+"""The documents say what the program does: output, rule table, digits, flags and exit codes."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from initlint import catalog
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+
+
+def between(text, mark):
+    return text.split(f"<!-- {mark} -->\n")[1].split(f"<!-- /{mark} -->")[0]
+
+
+def written(path, mark, new, update):
+    """What a document holds between two marks, rewritten first under --update-golden."""
+    text = path.read_text(encoding="utf-8")
+    if update:
+        head, tail = text.split(f"<!-- {mark} -->\n")
+        rest = tail.split(f"<!-- /{mark} -->")[1]
+        text = f"{head}<!-- {mark} -->\n{new}<!-- /{mark} -->{rest}"
+        path.write_text(text, encoding="utf-8")
+    return between(text, mark)
+
+
+@pytest.fixture
+def update(request):
+    return request.config.getoption("--update-golden")
+
+
+def test_readme_shows_real_output(update):
+    command = [sys.executable, "-m", "initlint", "check", "docs/examples/lenet.py:LeNet"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 1, done.stderr
+    new = f"```\n{done.stdout}{done.stderr}```\n"
+    assert written(README, "output", new, update) == new
+
+
+def test_readme_lists_every_rule(update):
+    safe = {"INIT106": "unsafe"}
+    new = "".join(
+        f"| [{rule.code}](rules/{rule.code}.md) `{rule.name}` | {rule.summary} "
+        f"| {safe.get(rule.code, 'safe') if rule.fixable else ''} |\n"
+        for rule in catalog.rules().values()
+    )
+    table = "| rule | speaks of | fix |\n|---|---|---|\n" + new
+    assert written(README, "rules", table, update) == table
+
+
+def test_verdict_names_every_activation_that_is_judged():
+    text = (ROOT / "docs" / "verdict.md").read_text(encoding="utf-8")
+    judged = [a.name for a in catalog.activations().values() if a.family != "unscaled"]
+    assert [name for name in judged if not re.search(rf"\b{name}\b", text)] == []
+
+
+@pytest.mark.parametrize("command", ["check", "apply", "rule"])
+def test_every_option_is_documented(command):
+    done = subprocess.run(
+        [sys.executable, "-m", "initlint", command, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    options = set(re.findall(r"--[a-z][a-z-]+", done.stdout)) - {"--help"}
+    documents = README.read_text(encoding="utf-8") + (ROOT / "docs" / "usage.md").read_text("utf-8")
+    assert {option for option in options if option not in documents} == set()
