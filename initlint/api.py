@@ -253,6 +253,7 @@ def _built(target: Any, options: Options) -> list[Built | Unanalysed]:
 
 
 def _report(built: Sequence[Built | Unanalysed], options: Options) -> Report:
+    from initlint.trace.build import quiet
     from initlint.trace.capture import CaptureError
     from initlint.trace.layers import layers_of
 
@@ -263,7 +264,8 @@ def _report(built: Sequence[Built | Unanalysed], options: Options) -> Report:
             gaps.append(model)
             continue
         try:
-            layers.extend(layers_of(model, options.inputs))
+            with quiet():
+                layers.extend(layers_of(model, options.inputs))
         except CaptureError as error:
             gaps.append(Unanalysed(model.name, str(error)))
     judged = with_recommendations(layers)

@@ -48,6 +48,7 @@ def _checked(option: str, written: Iterable[str], rules: Mapping[str, Rule]) -> 
 
 def _normalised(option: str, entry: str, rules: Mapping[str, Rule]) -> str:
     codes = {code[:end] for code in rules for end in range(len("INIT"), len(code) + 1)}
+    groups = {code[: len(_PEDANTIC)] for code in rules}
     names = {rule.name for rule in rules.values()}
     if entry.upper() in codes or entry.upper() == "ALL":
         return entry.upper()
@@ -55,7 +56,7 @@ def _normalised(option: str, entry: str, rules: Mapping[str, Rule]) -> str:
         return entry.lower()
     close = [
         *difflib.get_close_matches(entry.lower(), sorted(names), n=1),
-        *difflib.get_close_matches(entry.upper(), sorted(codes - {"INIT"}), n=1),
+        *difflib.get_close_matches(entry.upper(), sorted({*rules, *groups}), n=1),
         "ALL",
     ]
     problem = f"{option} {entry}: there is no such rule or group"

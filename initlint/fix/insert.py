@@ -150,5 +150,5 @@ def _stands(parsed: Parsed, spot: Spot, place: _Place, headers: Sequence[str], c
     except SyntaxError:
         raise RefusedError(f"its recommended call is no Python: {call}") from None
     if not entry:
-        raise RefusedError(f"its recommended call is no initialising call: {call}")
+        raise RefusedError(f"its recommended call is no call: {call}")
     return parsed.block(spot).stands(entry, spot.statement, place.lasting)

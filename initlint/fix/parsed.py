@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -27,8 +27,13 @@ class Block:
     last: dict[Entry, int]
 
     @classmethod
-    def of(cls, statements: Sequence[ast.stmt]) -> Block:
-        entries = [frozenset(_entries(statement) or ()) for statement in statements]
+    def of(cls, statements: Sequence[ast.stmt], functions: Collection[str]) -> Block:
+        """`functions` are the names of initialisers that do not end in an underscore."""
+
+        def initialises(name: str) -> bool:
+            return name.endswith("_") or name in functions
+
+        entries = [frozenset(_entries(s, initialises) or ()) for s in statements]
         last = {entry: index for index, found in enumerate(entries) for entry in found}
         return cls({id(s): index for index, s in enumerate(statements)}, entries, last)
 
@@ -95,7 +100,7 @@ class Parsed:
         """The initialising calls around a spot's statement."""
         statements = spot.block
         if id(statements) not in self._blocks:
-            self._blocks[id(statements)] = Block.of(statements)
+            self._blocks[id(statements)] = Block.of(statements, self.speller.functions())
         return self._blocks[id(statements)]
 
 
@@ -116,31 +121,28 @@ def tree_of(content: str) -> ast.Module:
 
 
 def entry_of(headers: Sequence[str], call: str) -> Entry:
-    """Loops, tests and a call written by us, as `Block` knows them; () if it is no such call.
+    """Loops, tests and a call written by us, as `Block` knows them; () if it is no call.
 
     Raises SyntaxError.
     """
     lines = [*headers, call]
     source = "\n".join(" " * depth + line for depth, line in enumerate(lines))
-    found = [_entries(statement) for statement in ast.parse(source).body]
+    found = [_entries(statement, lambda _: True) for statement in ast.parse(source).body]
     return found[0][0] if found and found[0] else ()
 
 
-def _entries(statement: ast.stmt) -> list[Entry] | None:
-    """The calls of a statement that does nothing but initialise; None for any other."""
+def _entries(statement: ast.stmt, accepts: Callable[[str], bool]) -> list[Entry] | None:
+    """The calls of a statement that makes only accepted calls; None for any other."""
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         call = statement.value
-        return [(ast.unparse(call),)] if last_name(call.func).endswith("_") else None
+        return [(ast.unparse(call),)] if accepts(last_name(call.func)) else None
     if isinstance(statement, ast.For) and not statement.orelse:
         header = f"for {ast.unparse(statement.target)} in {ast.unparse(statement.iter)}"
     elif isinstance(statement, ast.If) and not statement.orelse:
         header = f"if {ast.unparse(statement.test)}"
     else:
         return None
-    return list(_under(header, statement.body)) or None
-
-
-def _under(header: str, body: Sequence[ast.stmt]) -> Iterator[Entry]:
-    inner = [_entries(statement) for statement in body]
-    if all(inner):
-        yield from ((header, *entry) for entries in inner for entry in entries or ())
+    inner = [_entries(each, accepts) for each in statement.body]
+    if not all(inner):
+        return None
+    return [(header, *entry) for entries in inner for entry in entries or ()]

@@ -78,6 +78,10 @@ class Speller:
         """Whether `name` is a spelling of torch.nn.init."""
         return name in self._modules
 
+    def functions(self) -> frozenset[str]:
+        """The file's names for initialisers that it imports by name."""
+        return frozenset(self._functions.values())
+
     @cached_property
     def _by_use(self) -> list[str]:
         """The spellings, those that the file calls initialisers by most often first."""

@@ -70,8 +70,8 @@ def _table(model: str, layers: Iterable[Layer], wrong: set[str], width: int) -> 
             overflow="fold",
             width=room,
             justify="right" if column.is_number else "left",
-            # Numbers are not worth reading in pieces; rich narrows the other columns first.
-            no_wrap=column.is_number,
+            # Not worth reading in pieces; rich narrows the other columns.
+            no_wrap=column.is_number or column.is_whole,
         )
     for layer, row in zip(layers, rows, strict=True):
         style = "yellow" if layer.parameter in wrong else None
@@ -137,6 +137,7 @@ class _Column:
     cell: Callable[[Layer], str]
     from_width: int = 0
     is_number: bool = False
+    is_whole: bool = False
 
 
 _COLUMNS = (
@@ -146,8 +147,8 @@ _COLUMNS = (
     _Column("following", _following),
     _Column("current", _current),
     _Column("std", lambda layer: _std(layer.current), from_width=100, is_number=True),
-    _Column("recommended", _recommended),
+    _Column("recommended", _recommended, is_whole=True),
     _Column("std", lambda layer: _std(layer.recommended), from_width=100, is_number=True),
     _Column("ratio", _ratio, is_number=True),
-    _Column("silent because", _silence, from_width=120),
+    _Column("silent because", _silence, from_width=130),
 )

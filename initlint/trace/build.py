@@ -99,7 +99,7 @@ def construct(
 
 def load(path_or_module: str) -> tuple[types.ModuleType, Recorder]:
     """Import a file or a dotted module, recording the models that importing it makes."""
-    with _quiet(), Recorder() as recorder:
+    with quiet(), Recorder() as recorder:
         try:
             if path_or_module.endswith(".py"):
                 return _loaded_file(Path(path_or_module)), recorder
@@ -162,7 +162,7 @@ def _suggested(error: AttributeError | NameError) -> str:
 def _built_on(
     device: str, factory: Callable[..., Any], name: str, arguments: Mapping[str, Any]
 ) -> Built:
-    with _quiet(), torch.random.fork_rng(devices=[]), torch.device(device), Recorder() as recorder:
+    with quiet(), torch.random.fork_rng(devices=[]), torch.device(device), Recorder() as recorder:
         model = factory(**arguments)
     if not isinstance(model, nn.Module):
         kind = type(model).__name__
@@ -277,7 +277,7 @@ def _importable(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """The user's own warnings and prints are not initlint's findings: prints go to stderr."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
         warnings.simplefilter("ignore")

@@ -365,10 +365,10 @@ def test_two_weights_of_one_site_may_have_different_calls() -> None:
         finding(site, "rnn.weight_ih_l0", KAIMING),
         finding(site, "rnn.weight_hh_l0", XAVIER),
     ]
-    added = rewrite(clean.encode(), site.path, both).source.decode().splitlines()[-5:-3]
-    assert added == [
-        '        nn.init.kaiming_normal_(self.rnn.weight_ih_l0, mode="fan_in", nonlinearity="relu")',
-        "        nn.init.xavier_normal_(self.rnn.weight_hh_l0)",
+    lines = rewrite(clean.encode(), site.path, both).source.decode().splitlines()
+    assert [line.strip() for line in lines[-5:-3]] == [
+        'nn.init.kaiming_normal_(self.rnn.weight_ih_l0, mode="fan_in", nonlinearity="relu")',
+        "nn.init.xavier_normal_(self.rnn.weight_hh_l0)",
     ]
 
 

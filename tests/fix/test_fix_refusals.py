@@ -451,8 +451,8 @@ def test_an_unknown_kind_of_fix() -> None:
     ("call", "reason"),
     [
         ("{init}.zeros_({weight}", "no Python: nn.init.zeros_(self.fc.weight"),
-        ("{weight} + 1", "no initialising call: self.fc.weight + 1"),
-        ("", "no initialising call: "),
+        ("{weight} + 1", "no call: self.fc.weight + 1"),
+        ("", "no call: "),
     ],
 )
 def test_a_recommendation_that_is_no_call(call: str, reason: str) -> None:

@@ -1,0 +1,336 @@
+"""Existing init calls: corrected in place with their tensor kept, or left alone with a reason."""
+
+from __future__ import annotations
+
+import pytest
+from marked import KAIMING, PATH, XAVIER, finding, fixed, refusal, rewritten, unmarked
+
+from initlint.fix import rewrite
+
+HEAD = "import torch\nfrom torch import nn\nfrom torch.nn.init import xavier_uniform_\n\n"
+STD = "{init}.normal_({weight}, std=1.534 / {weight}[0].numel() ** 0.5)"
+GAIN = '{init}.xavier_normal_({weight}, gain={init}.calculate_gain("tanh"))'
+
+CASES = [
+    (
+        "function of nn.init",
+        XAVIER,
+        "«nn.init.kaiming_uniform_(self.fc.weight)»",
+        "nn.init.xavier_normal_(self.fc.weight)",
+    ),
+    (
+        "arguments replaced",
+        XAVIER,
+        "«nn.init.kaiming_uniform_(self.w, a=math.sqrt(5))»",
+        "nn.init.xavier_normal_(self.w)",
+    ),
+    (
+        "spelled in full",
+        XAVIER,
+        "«torch.nn.init.normal_(m.weight, std=1)»",
+        "torch.nn.init.xavier_normal_(m.weight)",
+    ),
+    (
+        "imported by name",
+        XAVIER,
+        "«xavier_uniform_(self.fc.weight)»",
+        "nn.init.xavier_normal_(self.fc.weight)",
+    ),
+    (
+        "deprecated name",
+        XAVIER,
+        "«nn.init.xavier_uniform(self.fc.weight)»",
+        "nn.init.xavier_normal_(self.fc.weight)",
+    ),
+    (
+        "initialiser of another library",
+        XAVIER,
+        "«trunc_normal_(m.weight, std=0.02)»",
+        "nn.init.xavier_normal_(m.weight)",
+    ),
+    (
+        "tensor by keyword",
+        XAVIER,
+        "«nn.init.normal_(std=0.1, tensor=m.weight)»",
+        "nn.init.xavier_normal_(m.weight)",
+    ),
+    (
+        "method of the data",
+        XAVIER,
+        "«self.fc.weight.data.normal_(0, 1)»",
+        "nn.init.xavier_normal_(self.fc.weight.data)",
+    ),
+    (
+        "method of a member",
+        XAVIER,
+        "«self.net[0].weight.uniform_(-1, 1)»",
+        "nn.init.xavier_normal_(self.net[0].weight)",
+    ),
+    (
+        "tensor made on the spot",
+        XAVIER,
+        "self.w = nn.Parameter(«torch.empty(3, 4).normal_()»)",
+        "self.w = nn.Parameter(nn.init.xavier_normal_(torch.empty(3, 4)))",
+    ),
+    (
+        "tensor named twice",
+        STD,
+        "«nn.init.normal_(m.weight)»",
+        "nn.init.normal_(m.weight, std=1.534 / m.weight[0].numel() ** 0.5)",
+    ),
+    (
+        "tensor from getattr named twice",
+        STD,
+        "«nn.init.normal_(getattr(m, name))»",
+        "nn.init.normal_(getattr(m, name), std=1.534 / getattr(m, name)[0].numel() ** 0.5)",
+    ),
+    (
+        "tensor that needs parentheses",
+        "{init}.normal_({weight}, std={weight}[0].std())",
+        "«nn.init.normal_(a if b else c)»",
+        "nn.init.normal_((a if b else c), std=(a if b else c)[0].std())",
+    ),
+    (
+        "gain by name",
+        GAIN,
+        "«nn.init.xavier_normal_(m.weight)»",
+        'nn.init.xavier_normal_(m.weight, gain=nn.init.calculate_gain("tanh"))',
+    ),
+    (
+        "generator kept",
+        XAVIER,
+        "«nn.init.normal_(m.weight, generator=self.rng)»",
+        "nn.init.xavier_normal_(m.weight, generator=self.rng)",
+    ),
+    (
+        "inside a lambda",
+        XAVIER,
+        "model.apply(lambda m: «nn.init.normal_(m.weight)»)",
+        "model.apply(lambda m: nn.init.xavier_normal_(m.weight))",
+    ),
+    (
+        "on a line with others",
+        XAVIER,
+        "if m: «nn.init.normal_(m.weight)»; m.bias.data.zero_()  # both",
+        "if m: nn.init.xavier_normal_(m.weight); m.bias.data.zero_()  # both",
+    ),
+    (
+        "result returned",
+        XAVIER,
+        "def f(m):\n    return «nn.init.normal_(m.weight)»",
+        "def f(m):\n    return nn.init.xavier_normal_(m.weight)",
+    ),
+    (
+        "several lines become one",
+        XAVIER,
+        "«nn.init.normal_(\n    m.weight,\n    std=0.02,\n)»\nx = 1",
+        "nn.init.xavier_normal_(m.weight)\nx = 1",
+    ),
+    (
+        "attribute chain over several lines",
+        XAVIER,
+        "(\n    «m.weight\n    .data\n    .normal_()»\n)",
+        "(\n    nn.init.xavier_normal_(m.weight\n    .data)\n)",
+    ),
+    (
+        "two on one line",
+        XAVIER,
+        "«nn.init.normal_(a)»; «nn.init.normal_(b)»",
+        "nn.init.xavier_normal_(a); nn.init.xavier_normal_(b)",
+    ),
+    (
+        "too long for a line",
+        KAIMING,
+        "«nn.init.normal_(self.a_rather_long_name.of_an_attribute.weight, std=0.02)»",
+        "nn.init.kaiming_normal_(\n"
+        "    self.a_rather_long_name.of_an_attribute.weight, "
+        'mode="fan_in", nonlinearity="relu"\n)',
+    ),
+    (
+        "characters of two bytes before it",
+        XAVIER,
+        "ü = 'ß'; «nn.init.normal_(größe.weight)»",
+        "ü = 'ß'; nn.init.xavier_normal_(größe.weight)",
+    ),
+]
+
+
+def names(source: str) -> list[str]:
+    return ["fc.weight"] * source.count("«")
+
+
+cases = pytest.mark.parametrize(
+    ("call", "before", "after"), [pytest.param(*case[1:], id=case[0]) for case in CASES]
+)
+
+
+@cases
+def test_corrected(call: str, before: str, after: str) -> None:
+    result = rewritten(f"{HEAD}{before}\n", names(before), calls=call, kind="correct")
+    # The file's one other string decides the quotes of the last case.
+    assert result == f"{HEAD}{after}\n"
+
+
+@cases
+def test_a_second_run_changes_nothing(call: str, before: str, after: str) -> None:
+    result = fixed(f"{HEAD}{before}\n", names(before), calls=call, kind="correct").source.decode()
+    corrected = fixed(f"{HEAD}{before}\n", names(before), calls=call, kind="correct").source
+    first = _marked_calls(result, before.count("«"))
+    assert fixed(first, names(before), calls=call, kind="correct").source == corrected
+
+
+def _marked_calls(source: str, count: int) -> str:
+    """The first calls of an initialiser after the imports, marked."""
+    import ast
+
+    body = source[len(HEAD) :]
+    tree = ast.parse(body)
+    calls = sorted(
+        (node for node in ast.walk(tree) if isinstance(node, ast.Call) and _initialises(node)),
+        key=lambda node: (node.lineno, node.col_offset),
+    )
+    lines = body.splitlines(keepends=True)
+    for call in reversed(calls[:count]):
+        for line, column, mark in [
+            (call.end_lineno, call.end_col_offset, "»"),
+            (call.lineno, call.col_offset, "«"),
+        ]:
+            text = lines[line - 1].encode()  # type: ignore[operator]
+            lines[line - 1] = (text[:column] + mark.encode() + text[column:]).decode()  # type: ignore
+    return HEAD + "".join(lines)
+
+
+def _initialises(call: object) -> bool:
+    import ast
+
+    return ast.unparse(call.func).startswith(("nn.init.", "torch.nn.init.")) and ast.unparse(  # type: ignore[attr-defined]
+        call.func  # type: ignore[attr-defined]
+    ).endswith("_")
+
+
+REFUSALS = [
+    (
+        "not an initialiser",
+        XAVIER,
+        "self.w = nn.Parameter(«torch.randn(3, 4)»)",
+        "`torch.randn` gives the values here, and is no initialiser to correct",
+    ),
+    (
+        "method that does not fill",
+        XAVIER,
+        "«self.w.data.copy_(other)»",
+        "`self.w.data.copy_` gives the values here, and is no initialiser to correct",
+    ),
+    (
+        "the user's own function",
+        XAVIER,
+        "«init_weights(self.w)»",
+        "`init_weights` gives the values here, and is no initialiser to correct",
+    ),
+    (
+        "no tensor",
+        XAVIER,
+        "«nn.init.normal_(*args)»",
+        "`nn.init.normal_` gives the values here, and is no initialiser to correct",
+    ),
+    (
+        "scaled afterwards by a method",
+        XAVIER,
+        "«self.w.data.normal_()».mul_(0.1)",
+        "something is computed with the values that the call gives",
+    ),
+    (
+        "scaled afterwards by an operator",
+        XAVIER,
+        "self.w = nn.Parameter(«torch.empty(3, 4).normal_()» * 0.1)",
+        "something is computed with the values that the call gives",
+    ),
+    (
+        "one row of it taken",
+        XAVIER,
+        "w = «torch.empty(3, 4).normal_()»[0]",
+        "something is computed with the values that the call gives",
+    ),
+    (
+        "comment inside",
+        XAVIER,
+        "«nn.init.normal_(\n    m.weight,\n    std=0.02,  # as in GPT-2\n)»",
+        "a comment stands inside the call",
+    ),
+    (
+        "tensor with an effect named twice",
+        STD,
+        "«nn.init.normal_(next(weights))»",
+        "its tensor is made by an expression that must not be evaluated twice",
+    ),
+    (
+        "tensor with a walrus named twice",
+        STD,
+        "«nn.init.normal_((w := m.weight))»",
+        "its tensor is made by an expression that must not be evaluated twice",
+    ),
+    (
+        "recommendation that is no call",
+        "{weight}",
+        "«nn.init.normal_(m.weight)»",
+        "its recommended call is no call: m.weight",
+    ),
+    (
+        "recommendation that does not parse",
+        "{init}.normal_({weight}",
+        "«nn.init.normal_(m.weight)»",
+        "its recommended call is no call: nn.init.normal_(m.weight",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("call", "source", "reason"), [pytest.param(*case[1:], id=case[0]) for case in REFUSALS]
+)
+def test_left_alone(call: str, source: str, reason: str) -> None:
+    assert refusal(f"{HEAD}{source}\n", ["fc.weight"], calls=call, kind="correct") == reason
+
+
+def test_a_call_that_is_right_already_keeps_its_form() -> None:
+    source = f"{HEAD}«nn.init.xavier_normal_( m.weight )»\n"
+    assert rewritten(source, ["fc.weight"], calls=XAVIER, kind="correct") == unmarked(source)[0]
+
+
+def test_calls_inside_one_another_are_both_refused() -> None:
+    source = f"{HEAD}«nn.init.normal_(«nn.init.zeros_(w)»)»\n"
+    result = fixed(source, ["w", "w"], calls=XAVIER, kind="correct")
+    assert result.source.decode() == unmarked(source)[0]
+    assert len(result.refused) == 2
+
+
+def test_two_findings_that_agree_correct_once() -> None:
+    clean, (site,) = unmarked(f"{HEAD}«nn.init.normal_(m.weight)»\n")
+    both = [finding(site, name, XAVIER, "correct") for name in ("a.weight", "b.weight")]
+    result = rewrite(clean.encode(), PATH, both)
+    assert result.source.decode() == f"{HEAD}nn.init.xavier_normal_(m.weight)\n"
+    assert result.fixed == tuple(both)
+
+
+def test_insertions_and_corrections_in_one_run() -> None:
+    source = """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = «nn.Linear(3, 4)»
+        self.b = nn.Linear(4, 5)
+        «nn.init.normal_(self.b.weight)»
+"""
+    clean, (made, drawn) = unmarked(source)
+    result = rewrite(
+        clean.encode(),
+        PATH,
+        [finding(drawn, "b.weight", XAVIER, "correct"), finding(made, "a.weight", XAVIER)],
+    )
+    assert result.refused == ()
+    assert result.source.decode().splitlines()[-2:] == [
+        "        nn.init.xavier_normal_(self.b.weight)",
+        "        nn.init.xavier_normal_(self.a.weight)",
+    ]

@@ -1,0 +1,200 @@
+"""check from Python: every kind of target, and what a live model is told by."""
+
+import copy
+import math
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+import initlint
+from initlint import api
+from initlint.records import InitlintError
+
+SOURCE = """import torch
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+
+    def forward(self, x):
+        return self.fc(x).relu()
+
+
+class Net(nn.Module):
+    def __init__(self, depth=2):
+        super().__init__()
+        self.blocks = nn.ModuleList([Block() for _ in range(depth)])
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+class Sized(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.fc = nn.Linear(width, width)
+
+    def forward(self, x):
+        return self.fc(x)
+
+
+def make(depth=3, bias=True):
+    return Net(depth)
+
+
+ready = make()
+number = 3
+"""
+
+
+class Net(nn.Module):
+    def __init__(self, width=64):
+        super().__init__()
+        self.fc1 = nn.Linear(width, 64)
+        self.fc2 = nn.Linear(64, 2)
+
+    def forward(self, x):
+        return self.fc2(self.fc1(x).relu())
+
+
+@pytest.fixture
+def net(tmp_path, monkeypatch):
+    (tmp_path / "net.py").write_text(SOURCE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "net", raising=False)
+    return tmp_path / "net.py"
+
+
+def test_a_class_is_built_on_meta_with_sites():
+    report = initlint.check(Net)
+    assert [layer.parameter for layer in report.layers] == ["fc1.weight", "fc2.weight"]
+    assert report.layers[0].current.default and report.layers[0].site.path.endswith("test_api.py")
+    assert [finding.code for finding in report.findings] == ["INIT101"]
+
+
+def test_a_factory_and_constructor_arguments():
+    assert initlint.check(lambda: Net(32)).layers[0].shape == (64, 32)
+    assert initlint.check(Net, args={"width": 16}).layers[0].shape == (64, 16)
+
+
+@pytest.mark.parametrize(
+    ("target", "count"),
+    [("net.py:Net", 2), ("net.py:make", 3), ("net.py:ready", 3), ("net:make", 3)],
+)
+def test_targets_by_name(net, target, count):
+    report = initlint.check(target)
+    assert len(report.layers) == count and {layer.model for layer in report.layers} == {target}
+    assert report.findings[0].site.path == "net.py" and report.findings[0].site.line == 8
+
+
+def test_layers_of_one_line_are_one_finding(net):
+    [finding] = initlint.check("net.py:make").findings
+    assert finding.parameters == tuple(f"blocks.{i}.fc.weight" for i in range(3))
+    assert "2 more of this line" in finding.message
+
+
+def test_trace_takes_whole_models_and_lists_what_lacks_arguments(net):
+    report = initlint.check("net.py", trace=True)
+    assert {layer.model for layer in report.layers} == {"net.py:Net"}
+    [gap] = report.unanalysed
+    assert gap.target == "net.py:Sized" and "--arg width=VALUE" in gap.reason
+
+
+REFUSED = {
+    "net.py": "--trace",
+    "net.py:Nett": "did you mean Net",
+    "net.py:number": "a int is neither",
+    "net.py:Sized": "--arg width=VALUE",
+    "missing.py:Net": "no such file",
+    "no.such.module:Net": "No module named",
+}
+
+
+@pytest.mark.parametrize(("target", "words"), REFUSED.items(), ids=REFUSED)
+def test_targets_that_cannot_be_built_say_why(net, target, words):
+    with pytest.raises(InitlintError) as error:
+        initlint.check(target)
+    assert words in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_wrong_argument_names_the_nearest(net):
+    with pytest.raises(InitlintError, match="takes no argument dept; did you mean depth"):
+        initlint.check("net.py:make", args={"dept": 3})
+
+
+def test_a_live_model_is_measured_and_left_as_it_was():
+    model = Net().train()
+    before = copy.deepcopy(model.state_dict())
+    random = torch.get_rng_state()
+    report = initlint.check(model)
+    assert report.layers[0].site is None and report.layers[0].current.default
+    assert [finding.code for finding in report.findings] == ["INIT101"]
+    assert all(value.equal(before[name]) for name, value in model.state_dict().items())
+    assert model.training and torch.get_rng_state().equal(random)
+
+
+def test_a_live_models_other_weights_are_judged_by_their_std():
+    model = Net()
+    nn.init.normal_(model.fc1.weight, std=1e-4)
+    current = initlint.check(model).layers[0].current
+    assert (current.name, current.default) == ("measured", False)
+    assert current.std == pytest.approx(1e-4, rel=0.05)
+    nn.init.kaiming_normal_(model.fc1.weight, nonlinearity="relu")
+    assert initlint.check(model).findings == ()
+
+
+def test_a_live_model_on_meta_is_unknown():
+    with torch.device("meta"):
+        model = Net()
+    report = initlint.check(model)
+    assert report.layers[0].current.name == "unknown" and report.findings == ()
+    assert report.layers[0].recommended.std == pytest.approx(math.sqrt(2 / 64))
+
+
+def test_select_limits_the_rules():
+    assert initlint.check(Net, select=["INIT102"]).findings == ()
+
+
+def test_str_is_the_text_of_the_command_line():
+    assert "INIT101 default-before-rectifier" in str(initlint.check(Net))
+
+
+def test_pretrained_weights_are_not_judged():
+    def pretrained():
+        model = Net()
+        loaded = {name: torch.ones(value.shape) for name, value in model.state_dict().items()}
+        loaded = {name: value.cumsum(0) for name, value in loaded.items()}
+        model.load_state_dict(loaded)
+        return model
+
+    report = initlint.check(pretrained)
+    assert report.layers[0].current.name == "unknown" and report.findings == ()
+
+
+def test_fix_of_source_text_returns_the_new_text():
+    fixed = initlint.fix(SOURCE)
+    assert fixed.count == 1 and fixed.findings == ()
+    assert "nn.init.kaiming_normal_(self.fc.weight" in fixed.source
+    assert "+        nn.init.kaiming_normal_" in fixed.diff
+
+
+def test_fix_all_writes_only_if_asked(net):
+    options = api.Options(trace=True)
+    assert api.fix_all(["net.py"], options, write=False).count == 1
+    assert net.read_text() == SOURCE
+    api.fix_all(["net.py"], options, write=True)
+    assert "kaiming_normal_" in net.read_text()
+    assert api.fix_all(["net.py"], options).files == ()
+
+
+def test_prints_of_the_users_code_do_not_reach_standard_output(net, capsys):
+    net.write_text(SOURCE.replace("        return x\n", "        print('x')\n        return x\n"))
+    initlint.check("net.py:Net")
+    assert capsys.readouterr().out == ""
