@@ -55,12 +55,12 @@ def group(context: click.Context, version: bool) -> int:
 
     \b
     Examples:
-      initlint check net.py:Net                   judge the model that Net() builds
-      initlint check net.py:Net --show-layers     with a table of every layer
-      initlint check --trace net.py --diff        show what --fix would change
-      initlint check --trace net.py --fix         change it
+      initlint check net.py:Net                judge the model that Net() builds
+      initlint check net.py:Net --show-layers  with a table of every layer
+      initlint check --trace net.py --diff     show what --fix would change
+      initlint check --trace net.py --fix      change it
       initlint apply net.py:Net --out net.safetensors
-      initlint rule INIT101                       read why a rule speaks
+      initlint rule INIT101                    read why a rule speaks
 
     \b
     Exit codes:

@@ -67,7 +67,8 @@ def finding(of="conv", **changes):
         "code": "INIT101",
         "name": "default-before-rectifier",
         "severity": "warning",
-        "message": f"{of} is followed by relu, but the default gives it std 0.1, ×0.40 of what suits",
+        "message": f"{of} is followed by relu, but the default gives it std 0.1, "
+        "×0.40 of what suits",
         "site": CONV_SITE,
         "model": "net.py:Net",
         "layer": of,
@@ -135,6 +136,14 @@ def full_report():
         Unanalysed("other.py:Net", "other.py:3: forward raises NameError: name 'y' is not defined"),
     )
     return Report(all_layers(), three_findings(), gaps)
+
+
+CLEAN = Report(layers=(layer(),))
+FOUND = Report(all_layers(), three_findings())
+FAILED_TARGET = Unanalysed("net.py:Net", "net.py:3: forward raises NameError: no y")
+PASSED_OVER = Unanalysed("net.py:Decoder", "net.py:Decoder: needs width; give --arg width=VALUE")
+DIFF = "--- a/net.py\n+++ b/net.py\n@@ -1 +1 @@\n-x\n+y\n"
+FILES = (("net.py", b"x\n", b"y\n"),)
 
 
 def rule(code="INIT101", name="default-before-rectifier", **changes):

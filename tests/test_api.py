@@ -198,3 +198,31 @@ def test_prints_of_the_users_code_do_not_reach_standard_output(net, capsys):
     net.write_text(SOURCE.replace("        return x\n", "        print('x')\n        return x\n"))
     initlint.check("net.py:Net")
     assert capsys.readouterr().out == ""
+
+
+def test_a_line_whose_layers_need_different_initialisers_has_no_fix():
+    class Mixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList([nn.Linear(64, 64) for _ in range(2)])
+
+        def forward(self, x):
+            return self.layers[1](self.layers[0](x).relu()).tanh()
+
+    findings = initlint.check(Mixed).findings
+    assert [finding.code for finding in findings] == ["INIT101", "INIT103"]
+    assert all(f.fix is None and "no fix: other layers" in f.message for f in findings)
+
+
+def test_one_initialiser_call_for_layers_that_agree_is_corrected_where_it_stands():
+    class Initialised(Net):
+        def __init__(self):
+            super().__init__()
+            for module in (self.fc1, self.fc2):
+                nn.init.xavier_uniform_(module.weight)
+
+        def forward(self, x):
+            return self.fc2(self.fc1(x).relu()).relu()
+
+    [first] = initlint.check(Initialised).findings
+    assert first.fix.kind == "correct" and first.fix.site == first.current.site

@@ -12,6 +12,7 @@ from initlint.recommend import accepted, suits
 from initlint.records import Finding, Fix, Layer, Site
 
 _SHOWN = 3
+_NO_FIX = " (no fix: other layers made by this line need another initialiser)"
 
 
 def merged(problems: Iterable[Problem], layers: Sequence[Layer]) -> tuple[Finding, ...]:
@@ -42,11 +43,13 @@ def _finding(group: list[Problem], places: _Places) -> Finding:
     first = group[0]
     layer, card = first.layer, catalog.rule(first.code)
     donor = _shared([problem.layer for problem in group])
+    fix = _fix(first.code, layer, donor, places) if card.fixable else None
+    unfixed = card.fixable and fix is None and layer.site is not None
     return Finding(
         code=first.code,
         name=card.name,
         severity=card.severity,
-        message=first.message + _others(group),
+        message=first.message + _others(group) + (_NO_FIX if unfixed else ""),
         site=layer.site,
         model=layer.model,
         layer=layer.layer,
@@ -54,7 +57,7 @@ def _finding(group: list[Problem], places: _Places) -> Finding:
         following=layer.following,
         current=layer.current,
         recommended=(donor or layer).recommended,
-        fix=_fix(first.code, layer, donor, places) if card.fixable else None,
+        fix=fix,
         confidence=card.confidence,
         parameters=tuple(dict.fromkeys(problem.layer.parameter for problem in group)),
     )

@@ -55,7 +55,7 @@ def correction(parsed: Parsed, fix: Fix) -> tuple[Correction | None, bool]:
     start, end = text.span(call)
     before = text.before(call)
     indent = before[: len(before) - len(before.lstrip())]
-    lines = call_lines(new, indent, text.indent_unit, taken=len(before) - len(indent))
+    lines = call_lines(new, indent, parsed.indent_unit, taken=len(before) - len(indent))
     lines[0] = lines[0][len(indent) :]
     last = call.end_lineno or call.lineno
     return Correction(start, end, text.newline.join(lines), call.lineno, last), (

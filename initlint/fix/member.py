@@ -328,7 +328,16 @@ def _slice(before: int, after: int, step: int = 1) -> str:
 
 _PURE_CALLS = {"format", "int", "len", "repr", "str"}
 _PURE = (
-    *(ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.BinOp, ast.UnaryOp, ast.Tuple),
+    *(
+        ast.Name,
+        ast.Constant,
+        ast.Attribute,
+        ast.Subscript,
+        ast.BinOp,
+        ast.UnaryOp,
+        ast.Tuple,
+        ast.Slice,
+    ),
     *(ast.JoinedStr, ast.FormattedValue, ast.operator, ast.unaryop, ast.expr_context),
 )
 

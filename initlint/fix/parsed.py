@@ -69,6 +69,15 @@ class Parsed:
         """The names of the classes that the file itself defines."""
         return frozenset(node.name for node in self.tree.body if isinstance(node, ast.ClassDef))
 
+    @cached_property
+    def indent_unit(self) -> str:
+        """One level of indentation: that of the first block."""
+        for statement in self.tree.body:
+            body = getattr(statement, "body", None)
+            if body and body[0].lineno > statement.lineno:
+                return self.text.before(body[0])
+        return "    "
+
     def spot(self, site: Site) -> Spot:
         """The call at `site`. Raises RefusedError if there is none."""
         return find(self.tree, self.text, site)

@@ -121,7 +121,7 @@ def _applied(parsed: Parsed, plans: Sequence[_Plan]) -> bytes:
         by_line[insertion.line].append(insertion)
     edits = [(c.start, c.end, c.text) for c in corrections]
     for line, group in by_line.items():
-        edits.append(_inserted(text, line, laid_out(group, text.indent_unit)))
+        edits.append(_inserted(text, line, laid_out(group, parsed.indent_unit)))
     if any(plan.needs_import for plan in plans):
         edits.append(_inserted(text, parsed.speller.import_line(), [IMPORT]))
     if not edits:

@@ -55,12 +55,6 @@ class Text:
         return endings.most_common(1)[0][0] if endings else "\n"
 
     @cached_property
-    def indent_unit(self) -> str:
-        """One level of indentation: that of the first indented line."""
-        match = re.search(r"^(\t|  +)[^\s#]", self.content, re.MULTILINE)
-        return match[1] if match else "    "
-
-    @cached_property
     def comments(self) -> list[str]:
         return comments_of(self.content)
 

@@ -14,16 +14,20 @@ from initlint.records import Finding, Following, Initializer, Layer, Report, Sit
 
 def render(report: Report) -> str:
     """The whole report; `layers` is complete whether or not there are findings."""
+    nominal = {(layer.model, layer.parameter) for layer in report.layers if layer.nominal}
     content = {
         "version": __version__,
-        "findings": [_finding(finding) for finding in report.findings],
+        "findings": [
+            _finding(finding, exact=(finding.model, finding.parameter) not in nominal)
+            for finding in report.findings
+        ],
         "layers": [_layer(layer) for layer in report.layers],
         "unanalysed": [{"target": gap.target, "reason": gap.reason} for gap in report.unanalysed],
     }
     return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, exact: bool) -> dict[str, Any]:
     site = finding.site
     return {
         "code": finding.code,
@@ -37,24 +41,25 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "layer": finding.layer,
         "parameter": finding.parameter,
         "following": _following(finding.following),
-        "current": _current(finding.current),
-        "recommended": _recommended(finding.recommended),
+        "current": _current(finding.current, exact),
+        "recommended": _recommended(finding.recommended, exact),
         "fix": _fix(finding),
     }
 
 
 def _layer(layer: Layer) -> dict[str, Any]:
+    exact = not layer.nominal
     return {
         "model": layer.model,
         "layer": layer.layer,
         "parameter": layer.parameter,
         "type": layer.type,
-        "shape": list(layer.shape),
-        "fan_in": layer.fan_in,
-        "fan_out": layer.fan_out,
+        "shape": list(layer.shape) if exact else None,
+        "fan_in": layer.fan_in if exact else None,
+        "fan_out": layer.fan_out if exact else None,
         "following": _following(layer.following),
-        "current": _current(layer.current),
-        "recommended": _recommended(layer.recommended),
+        "current": _current(layer.current, exact),
+        "recommended": _recommended(layer.recommended, exact),
         **_start(layer.site),
     }
 
@@ -70,26 +75,26 @@ def _following(following: Following) -> dict[str, Any]:
     return {"activation": following.activation, "args": args, "via": via}
 
 
-def _current(current: Initializer | None) -> dict[str, Any] | None:
+def _current(current: Initializer | None, exact: bool) -> dict[str, Any] | None:
     if current is None:
         return None
     return {
         "initializer": current.name,
         "args": plain(current.args),
-        "std": _std(current.std),
+        "std": _std(current.std) if exact else None,
         "default": current.default,
         "path": current.site.path if current.site else None,
         "line": current.site.line if current.site else None,
     }
 
 
-def _recommended(recommended: Initializer | None) -> dict[str, Any] | None:
+def _recommended(recommended: Initializer | None, exact: bool) -> dict[str, Any] | None:
     if recommended is None:
         return None
     return {
         "initializer": recommended.name,
         "args": plain(recommended.args),
-        "std": _std(recommended.std),
+        "std": _std(recommended.std) if exact else None,
         "reason": recommended.reason,
     }
 

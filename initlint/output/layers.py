@@ -84,7 +84,7 @@ def _name(layer: Layer) -> str:
 
 
 def _shape(layer: Layer) -> str:
-    return "×".join(map(str, layer.shape))
+    return "?" if layer.nominal else "×".join(map(str, layer.shape))
 
 
 def _following(layer: Layer) -> str:
@@ -114,10 +114,10 @@ def _recommended(layer: Layer) -> str:
     return layer.recommended.name if layer.recommended else "-"
 
 
-def _std(initializer: Initializer | None) -> str:
+def _std(initializer: Initializer | None, layer: Layer) -> str:
     if initializer is None:
         return "-"
-    return "?" if initializer.std is None else f"{initializer.std:.3g}"
+    return "?" if initializer.std is None or layer.nominal else f"{initializer.std:.3g}"
 
 
 def _ratio(layer: Layer) -> str:
@@ -146,9 +146,9 @@ _COLUMNS = (
     _Column("shape", _shape, from_width=120),
     _Column("following", _following),
     _Column("current", _current),
-    _Column("std", lambda layer: _std(layer.current), from_width=100, is_number=True),
+    _Column("std", lambda layer: _std(layer.current, layer), from_width=100, is_number=True),
     _Column("recommended", _recommended, is_whole=True),
-    _Column("std", lambda layer: _std(layer.recommended), from_width=100, is_number=True),
+    _Column("std", lambda layer: _std(layer.recommended, layer), from_width=100, is_number=True),
     _Column("ratio", _ratio, is_number=True),
     _Column("silent because", _silence, from_width=130),
 )

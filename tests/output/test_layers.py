@@ -119,6 +119,11 @@ def test_current(current, cells):
     assert row(layer(current=current))[4:6] == cells
 
 
+def test_sizes_that_are_only_names_are_not_shown_but_their_ratio_is():
+    cells = row(layer(nominal=True))
+    assert [cells[2], cells[5], cells[7], cells[8]] == ["?", "?", "?", "×0.40"]
+
+
 def test_nothing_recommended():
     assert row(layer(recommended=None))[-3:] == ["-", "-", "-"]
 

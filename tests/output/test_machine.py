@@ -26,14 +26,14 @@ from initlint.output.project import fingerprints, project_root, shown_path
 from initlint.records import Following, Initializer, Report, Site, Unanalysed
 
 SCHEMAS = Path(__file__).parent / "schemas"
-FINDING_KEYS = (
-    "code name severity message path line column end_line end_column "
-    "model layer parameter following current recommended fix"
-).split()
-LAYER_KEYS = (
-    "model layer parameter type shape fan_in fan_out following current recommended "
-    "path line column"
-).split()
+FINDING_KEYS = [
+    *("code", "name", "severity", "message", "path", "line", "column", "end_line", "end_column"),
+    *("model", "layer", "parameter", "following", "current", "recommended", "fix"),
+]
+LAYER_KEYS = [
+    *("model", "layer", "parameter", "type", "shape", "fan_in", "fan_out"),
+    *("following", "current", "recommended", "path", "line", "column"),
+]
 
 
 def validated(text, schema):
@@ -88,6 +88,17 @@ def test_json_unknown_is_null():
     (entry,) = as_json(Report(layers=(bare,)))["layers"]
     names = ("current", "recommended", "path", "line", "column", "fan_in", "fan_out")
     assert [entry[name] for name in names] == [None] * len(names)
+
+
+def test_json_sizes_that_are_only_names_are_null():
+    named = Report(layers=(layer(nominal=True), layer("b")), findings=(finding(), finding("b")))
+    content = as_json(named)
+    first, second = content["layers"]
+    assert (first["shape"], first["fan_in"], first["fan_out"]) == (None, None, None)
+    assert second["shape"] == [8, 8]
+    for entries in (content["layers"], content["findings"]):
+        assert [entry["current"]["std"] for entry in entries] == [None, 0.1]
+        assert [entry["recommended"]["std"] for entry in entries] == [None, 0.25]
 
 
 def test_json_finding_of_a_live_model_has_no_place():

@@ -1,0 +1,57 @@
+"""An api made by hand for the command line, and a way to run the one on the other."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from handmade import CLEAN
+
+from initlint import api, cli
+from initlint.records import Report
+
+
+@dataclass
+class Fake:
+    """Stands for the api: gives what it is told to and keeps what it was asked."""
+
+    report: Report = CLEAN
+    diff: str = ""
+    files: tuple = ()
+    error: BaseException | None = None
+    asked: dict = field(default_factory=dict)
+
+    def answer(self, **asked):
+        self.asked = asked
+        if self.error is not None:
+            raise self.error
+        return self.report
+
+    def check_all(self, targets, options):
+        return self.answer(targets=targets, options=options)
+
+    def fix_all(self, targets, options, *, unsafe, write):
+        report = self.answer(targets=targets, options=options, unsafe=unsafe, write=write)
+        return api.Fixed(report, self.files, self.diff, 2 * len(self.files), ())
+
+    def apply_target(self, target, options, **rest):
+        return self.answer(target=target, options=options, **rest)
+
+
+@pytest.fixture
+def fake(monkeypatch, project):
+    made = Fake()
+    for name in ("check_all", "fix_all", "apply_target"):
+        monkeypatch.setattr(api, name, getattr(made, name))
+    return made
+
+
+@pytest.fixture
+def initlint(fake, capsys):
+    """Runs a command line on the fake api; gives exit code, stdout and stderr."""
+
+    def run(line, **answer):
+        vars(fake).update(answer)
+        code = cli.main(line.split() if isinstance(line, str) else line)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run

@@ -1,0 +1,131 @@
+"""What each command asks of the api, and what help, version and cards print."""
+
+import json
+
+import pytest
+from handmade import CLEAN, layer
+
+from initlint import __version__, catalog, cli
+from initlint.inputspec import InputSpec
+from initlint.records import Report, Unanalysed
+
+# What is asked of the api
+
+
+def test_check_asks(initlint, fake):
+    initlint(
+        ["check", "a.py:A", "b:B", "--arg", "n=3", "--arg", "act=relu", "--input", "x=int64[2]"]
+    )
+    assert fake.asked["targets"] == ("a.py:A", "b:B")
+    options = fake.asked["options"]
+    assert options.arguments == {"n": 3, "act": "relu"}
+    assert options.inputs == (InputSpec("x", "int64", (2,)),)
+    assert options.trace is False
+    assert {"INIT101", "INIT106"} <= options.codes
+
+
+def test_check_asks_for_selected_codes(initlint, fake):
+    initlint("check --trace net.py --select INIT101,INIT102 --ignore INIT102")
+    assert fake.asked["options"].codes == {"INIT101"}
+    assert fake.asked["options"].trace is True
+
+
+@pytest.mark.parametrize(
+    ("flags", "unsafe", "write"),
+    [
+        ("--fix", False, True),
+        ("--fix --unsafe-fixes", True, True),
+        ("--diff", False, False),
+        ("--fix --diff", False, False),
+        ("--diff --unsafe-fixes", True, False),
+    ],
+)
+def test_repair_asks(initlint, fake, flags, unsafe, write):
+    initlint(f"check net.py:Net {flags}")
+    assert (fake.asked["unsafe"], fake.asked["write"]) == (unsafe, write)
+
+
+def test_unsafe_fixes_alone_repair_nothing(initlint, fake):
+    initlint("check net.py:Net --unsafe-fixes")
+    assert "write" not in fake.asked
+
+
+def test_apply_asks(initlint, fake):
+    initlint(
+        "apply net.py:Net --device cuda --seed 7 --only body.* --only head --skip norm "
+        "--out net.safetensors --arg n=3 --input 1,3"
+    )
+    options = fake.asked.pop("options")
+    assert options.arguments == {"n": 3}
+    assert options.inputs == (InputSpec(None, "float32", (1, 3)),)
+    assert fake.asked == {
+        "target": "net.py:Net",
+        "device": "cuda",
+        "seed": 7,
+        "only": ("body.*", "head"),
+        "skip": ("norm",),
+        "out": "net.safetensors",
+    }
+
+
+def test_apply_asks_for_everything_by_default(initlint, fake):
+    initlint("apply net.py:Net")
+    assert (fake.asked["device"], fake.asked["seed"], fake.asked["out"]) == ("cpu", None, None)
+
+
+def test_apply_says_what_it_did(initlint):
+    done = layer(current=layer().recommended)
+    gap = Unanalysed("emb.weight", "it keeps the initialisation of its own")
+    report = Report((done, layer("emb", recommended=None)), (), (gap,))
+    code, out, err = initlint("apply net.py:Net --out w.safetensors", report=report)
+    assert code == 0
+    assert out.startswith("net.py:Net\n")
+    assert "×1.00" in out
+    assert err.splitlines() == [
+        "initlint: left as it was: emb.weight: it keeps the initialisation of its own",
+        "Initialised 1 of 2 weights; written to w.safetensors.",
+    ]
+
+
+def test_apply_without_a_file_says_so(initlint):
+    _, _, err = initlint("apply net.py:Net", report=CLEAN)
+    assert err == "Initialised 0 of 1 weight; nothing written (no --out FILE).\n"
+
+
+# Help, version, cards
+
+
+def test_no_command_shows_help(initlint):
+    assert initlint("") == initlint("--help")
+
+
+def test_help_has_examples_and_exit_codes(initlint):
+    _, out, _ = initlint("--help")
+    assert "initlint check net.py:Net --show-layers" in out
+    assert "1  findings remain" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", cli.group.commands)
+def test_every_command_and_option_has_help(initlint, name):
+    command = cli.group.commands[name]
+    assert command.help
+    for parameter in command.params:
+        if "--" in "".join(parameter.opts) and "--output-format" not in parameter.opts:
+            assert parameter.help, parameter.opts
+
+
+def test_version(initlint):
+    assert initlint("--version") == (0, f"initlint {__version__}\n", "")
+
+
+def test_rule_prints_a_card(initlint):
+    by_code = initlint("rule INIT101")
+    assert by_code[1].startswith("INIT101 default-before-rectifier\n")
+    assert by_code == initlint("rule default-before-rectifier")
+    assert by_code[2] == ""
+
+
+def test_rule_all(initlint):
+    _, out, _ = initlint("rule --all --output-format json")
+    assert [entry["code"] for entry in json.loads(out)] == list(catalog.rules())

@@ -1,0 +1,117 @@
+"""The command line on the real api and the example models."""
+
+import json
+import shutil
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from initlint import cli
+
+torch = pytest.importorskip("torch")
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = json.loads((ROOT / "tests/output/schemas/report.json").read_text())
+
+
+@pytest.fixture
+def lenet(tmp_path, monkeypatch):
+    shutil.copy(ROOT / "docs/examples/lenet.py", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "lenet.py"
+
+
+@pytest.fixture
+def initlint(capsys):
+    def run(line):
+        code = cli.main(line.split())
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_check(lenet, initlint):
+    code, out, err = initlint("check lenet.py:LeNet")
+    assert code == 1
+    assert [line for line in out.splitlines() if "^" in line] == [
+        f"   |                      {'^' * length}" for length in (18, 19)
+    ]
+    assert "nn.init.kaiming_normal_(self.conv1.weight" in out
+    assert err == "Found 2 findings in 1 model; 2 fixable with --fix.\n"
+
+
+def test_json_holds_to_its_schema(lenet, initlint):
+    _, out, _ = initlint("check lenet.py:LeNet --output-format json")
+    content = json.loads(out)
+    jsonschema.validate(content, SCHEMA)
+    assert [entry["layer"] for entry in content["layers"]] == [
+        *("conv1", "conv2", "fc1", "fc2", "fc3")
+    ]
+    assert [entry["layer"] for entry in content["findings"]] == ["conv1", "conv2"]
+
+
+def test_select_and_ignore(lenet, initlint):
+    assert initlint("check lenet.py:LeNet --ignore INIT101 -q") == (0, "", "")
+    assert initlint("check lenet.py:LeNet --select INIT102 -q") == (0, "", "")
+    assert initlint("check lenet.py:LeNet --select default-before-rectifier")[0] == 1
+
+
+def test_suppression(lenet, initlint):
+    text = lenet.read_text().replace("nn.Conv2d(3, 6, 5)", "nn.Conv2d(3, 6, 5)  # noqa: INIT101")
+    lenet.write_text(f"# initlint: ignore[INIT102]\n{text}")
+    _, out, _ = initlint("check lenet.py:LeNet --output-format concise")
+    assert "conv1" not in out
+    assert "conv2" in out
+
+
+def test_diff_then_fix_then_nothing(lenet, initlint):
+    before = lenet.read_bytes()
+    code, diff, _ = initlint("check --trace lenet.py --diff")
+    assert code == 1
+    assert diff.count("\n+        nn.init.kaiming_normal_(self.conv") == 2
+    assert lenet.read_bytes() == before
+    code, out, err = initlint("check --trace lenet.py --fix")
+    assert (code, out) == (0, "")
+    assert err.startswith("Fixed 2 findings in 1 file.\nNo findings")
+    after = lenet.read_bytes()
+    assert initlint("check --trace lenet.py")[0] == 0
+    assert initlint("check --trace lenet.py --diff") == (0, "", "Would fix nothing.\n")
+    assert initlint("check --trace lenet.py --fix")[0] == 0
+    assert lenet.read_bytes() == after
+
+
+def test_suppressed_findings_are_not_fixed(lenet, initlint):
+    lenet.write_text(f"# initlint: skip-file\n{lenet.read_text()}")
+    assert initlint("check --trace lenet.py --diff") == (0, "", "Would fix nothing.\n")
+
+
+def test_apply_writes_weights(lenet, initlint):
+    load = pytest.importorskip("safetensors.torch").load_file
+    for name in ("a.safetensors", "b.safetensors"):
+        code, out, err = initlint(f"apply lenet.py:LeNet --seed 3 --out {name}")
+        assert code == 0
+        assert "×1.00" in out
+        assert err == f"Initialised 5 of 5 weights; written to {name}.\n"
+    first, second = load("a.safetensors"), load("b.safetensors")
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert first["conv1.weight"].std().item() == pytest.approx(0.163, rel=0.15)
+
+
+REFUSED = [
+    ("check lenet.py:LeNt", "lenet.py:LeNt: there is no LeNt in lenet; did you mean LeNet?"),
+    ("check lent.py:LeNet", "lent.py: no such file"),
+    ("check lenet.py", "lenet.py: reading a path without running it does not exist yet"),
+    ("check lenet.py:LeNet --arg clases=3", "lenet.py:LeNet: takes no argument clases"),
+    ("apply lenet.py:LeNt", "lenet.py:LeNt: there is no LeNt in lenet"),
+]
+
+
+@pytest.mark.parametrize(("line", "reason"), REFUSED)
+def test_what_cannot_be_done_is_one_line(lenet, initlint, line, reason):
+    code, out, err = initlint(line)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert err.startswith("initlint: error: ")
+    assert reason in err

@@ -1,0 +1,62 @@
+"""What may be imported when: no torch to ask for help, no libcst where nothing is rewritten."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("torch", "numpy", "libcst", "safetensors", "matplotlib")
+RUN = "from initlint.cli import main; main({!r})"
+
+
+def imported(code):
+    """Which heavy packages a fresh interpreter has imported after running `code`."""
+    tail = (
+        f"\nimport sys\nprint('\\n', *[n for n in {HEAVY!r} if n in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code + tail], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(done.stderr.splitlines()[-1].split())
+
+
+LIGHT = {
+    "import": "import initlint",
+    "version": "import initlint; initlint.__version__",
+    "records": "from initlint import Layer, Finding, Following, Initializer, Site, InitlintError",
+    "report": "from initlint import Report; str(Report())",
+    "public names": "import initlint; dir(initlint); initlint.check; initlint.fix; initlint.apply_",
+    "command line": "import initlint.cli",
+    "no command": RUN.format([]),
+    "help": RUN.format(["--help"]),
+    "help of check": RUN.format(["check", "--help"]),
+    "help of apply": RUN.format(["apply", "--help"]),
+    "a card": RUN.format(["rule", "INIT101"]),
+    "all cards": RUN.format(["rule", "--all", "--output-format", "json"]),
+    "usage error": RUN.format(["check", "--nonsense"]),
+    "unknown rule": RUN.format(["check", "net.py:Net", "--select", "INIT9"]),
+    "wrong input": RUN.format(["check", "net.py:Net", "--input", "x"]),
+}
+
+
+@pytest.mark.parametrize("code", LIGHT.values(), ids=LIGHT)
+def test_nothing_heavy(code):
+    assert imported(code) == set()
+
+
+def test_checking_rewrites_nothing():
+    assert "libcst" not in imported(RUN.format(["check", "docs/examples/lenet.py:LeNet", "-q"]))
+
+
+@pytest.mark.parametrize("name", ["torch", "libcst"])
+def test_this_test_can_fail(name):
+    pytest.importorskip(name)
+    assert name in imported(f"import initlint, {name}")
+    sneaking = f"import sys; sys.path.insert(0, '.'); exec('import initlint, {name}')"
+    assert name in imported(sneaking)
+
+
+def test_this_test_sees_what_the_command_line_imports():
+    assert "torch" in imported(RUN.format(["check", "docs/examples/lenet.py:LeNet", "-q"]))

@@ -1,0 +1,255 @@
+"""The command line with an api made by hand: exit codes and what goes to which stream."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from handmade import (
+    CLEAN,
+    DIFF,
+    FAILED_TARGET,
+    FILES,
+    FOUND,
+    PASSED_OVER,
+    finding,
+)
+
+from initlint import cli
+from initlint.output import FORMATS
+from initlint.records import InitlintError, Report
+
+# Exit codes
+
+EXITS = [
+    ("", {}, 0),
+    ("--help", {}, 0),
+    ("-h", {}, 0),
+    ("--version", {}, 0),
+    ("check --help", {}, 0),
+    ("check net.py:Net", {"report": CLEAN}, 0),
+    ("check net.py:Net", {"report": FOUND}, 1),
+    ("check net.py:Net --exit-zero", {"report": FOUND}, 0),
+    ("check net.py:Net -q", {"report": FOUND}, 1),
+    ("check net.py:Net --statistics", {"report": FOUND}, 1),
+    ("check net.py:Net --show-layers", {"report": CLEAN}, 0),
+    ("check net.py:Net", {"report": Report()}, 0),
+    *((f"check net.py:Net --output-format {form}", {"report": FOUND}, 1) for form in FORMATS),
+    *((f"check net.py:Net --output-format {form}", {"report": CLEAN}, 0) for form in FORMATS),
+    # What was named and could not be analysed
+    ("check net.py:Net", {"report": Report(unanalysed=(FAILED_TARGET,))}, 2),
+    ("check net.py:Net other.py:A", {"report": Report(CLEAN.layers, (), (FAILED_TARGET,))}, 2),
+    ("check net.py:Net", {"report": Report(FOUND.layers, FOUND.findings, (FAILED_TARGET,))}, 2),
+    ("check net.py:Net --exit-zero", {"report": Report(unanalysed=(FAILED_TARGET,))}, 2),
+    # What was merely passed over
+    ("check --trace net.py", {"report": Report(CLEAN.layers, (), (PASSED_OVER,))}, 0),
+    ("check --trace net.py", {"report": Report(FOUND.layers, FOUND.findings, (PASSED_OVER,))}, 1),
+    ("check --trace net.py", {"report": Report(unanalysed=(PASSED_OVER,))}, 2),
+    # Repair
+    ("check net.py:Net --fix", {"report": CLEAN, "files": FILES}, 0),
+    ("check net.py:Net --fix", {"report": FOUND, "files": FILES}, 1),
+    ("check net.py:Net --fix --exit-zero", {"report": FOUND, "files": FILES}, 0),
+    ("check net.py:Net --fix", {"report": Report(unanalysed=(FAILED_TARGET,))}, 2),
+    ("check net.py:Net --diff", {"diff": DIFF, "files": FILES}, 1),
+    ("check net.py:Net --diff", {"report": FOUND}, 0),
+    ("check net.py:Net --diff --exit-zero", {"diff": DIFF, "files": FILES}, 0),
+    ("check net.py:Net --diff --fix", {"diff": DIFF, "files": FILES}, 1),
+    ("check net.py:Net --diff", {"report": Report(unanalysed=(FAILED_TARGET,))}, 2),
+    # Other commands
+    ("apply net.py:Net", {"report": CLEAN}, 0),
+    ("rule INIT101", {}, 0),
+    ("rule default-before-rectifier --output-format json", {}, 0),
+    ("rule --all --output-format markdown", {}, 0),
+    # Requests that make no sense
+    ("check", {}, 2),
+    ("chekc net.py:Net", {}, 2),
+    ("check net.py:Net --fixx", {}, 2),
+    ("check net.py:Net --output-format yaml", {}, 2),
+    ("check net.py:Net --select INIT9", {}, 2),
+    ("check net.py:Net --ignore nonsense", {}, 2),
+    ("check net.py:Net --arg width", {}, 2),
+    ("check net.py:Net --input 1,x", {}, 2),
+    ("check net.py:Net --statistics --output-format json", {}, 2),
+    ("apply", {}, 2),
+    ("apply a:A b:B", {}, 2),
+    ("apply net.py:Net --seed x", {}, 2),
+    ("rule", {}, 2),
+    ("rule INIT101 --all", {}, 2),
+    ("rule INIT999", {}, 2),
+    # What goes wrong
+    ("check net.py:Net", {"error": InitlintError("net.py: no such file")}, 2),
+    ("check net.py:Net --fix", {"error": InitlintError("net.py: is read-only")}, 2),
+    ("apply net.py:Net", {"error": InitlintError("net.py: no such file")}, 2),
+    ("check net.py:Net", {"error": ZeroDivisionError("division by zero")}, 2),
+    ("check net.py:Net", {"error": RecursionError()}, 2),
+    ("check net.py:Net", {"error": KeyboardInterrupt()}, 130),
+]
+
+
+@pytest.mark.parametrize(("line", "answer", "expected"), EXITS)
+def test_exit_code(initlint, line, answer, expected):
+    code, _, err = initlint(line, **answer)
+    assert code == expected
+    if code == 2:
+        assert "initlint: " in err
+        assert "Traceback" not in err
+
+
+def test_run_exits_with_the_code(fake):
+    with pytest.raises(SystemExit) as exit:
+        cli.run(["check"])
+    assert exit.value.code == 2
+
+
+ONE_LINE = [
+    ("check", "no target: name a model, as net.py:Net, or a file after --trace"),
+    ("chekc", "No such command 'chekc'"),
+    ("check x --fixx", "No such option"),
+    ("check x --select INIT9", "--select INIT9: there is no such rule or group; did you mean"),
+    ("check x --arg width", "--arg width: write name=value, as --arg width=64"),
+    ("check x --input 1,x", "--input 1,x: 'x' is not a size"),
+    ("check x --statistics --output-format sarif", "--statistics goes with --output-format full"),
+    ("rule", "name one rule by code or name, or give --all"),
+    ("rule INIT1O1", "there is no rule 'INIT1O1'"),
+]
+
+
+@pytest.mark.parametrize(("line", "reason"), ONE_LINE)
+def test_refusal_is_one_line(initlint, line, reason):
+    code, out, err = initlint(line)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"initlint: error: {reason}")
+    assert err.count("\n") == 1
+
+
+def test_usage_errors_say_where_help_is(initlint):
+    assert initlint("check")[2].endswith("(see initlint check --help)\n")
+
+
+def test_failed_target_is_one_line(initlint):
+    code, out, err = initlint("check net.py:Net", report=Report(unanalysed=(FAILED_TARGET,)))
+    assert (code, out) == (2, "")
+    assert err == "initlint: error: net.py:3: forward raises NameError: no y\n"
+
+
+def test_error_with_line_ends_is_one_line(initlint):
+    _, _, err = initlint("check net.py:Net", error=InitlintError("net.py:\n  no such\n  file"))
+    assert err == "initlint: error: net.py: no such file\n"
+
+
+def test_internal_error_is_one_line(initlint):
+    code, out, err = initlint("check net.py:Net", error=KeyError("two\nlines"))
+    assert (code, out) == (2, "")
+    assert err == (
+        "initlint: internal error: KeyError: 'two\\nlines' "
+        "(please report; INITLINT_DEBUG=1 shows the traceback)\n"
+    )
+
+
+def test_internal_error_with_traceback(initlint, monkeypatch):
+    monkeypatch.setenv("INITLINT_DEBUG", "1")
+    _, _, err = initlint("check net.py:Net", error=KeyError("x"))
+    assert err.startswith("Traceback")
+    assert err.splitlines()[-1].startswith("initlint: internal error: KeyError")
+
+
+# Streams
+
+
+def test_findings_on_stdout_all_else_on_stderr(initlint):
+    report = Report(FOUND.layers, FOUND.findings, (PASSED_OVER,))
+    _, out, err = initlint("check --trace net.py --output-format concise", report=report)
+    assert [line.split()[1] for line in out.splitlines()] == ["INIT101", "INIT101", "INIT106"]
+    assert err.splitlines() == [
+        "initlint: not analysed: net.py:Decoder: needs width; give --arg width=VALUE",
+        "Found 3 findings in 1 model; 2 fixable with --fix, "
+        "1 more fixable with --fix --unsafe-fixes.",
+    ]
+
+
+def test_quiet_leaves_findings(initlint):
+    report = Report(FOUND.layers, FOUND.findings, (PASSED_OVER,))
+    loud = initlint("check --trace net.py", report=report)
+    quiet = initlint("check --trace net.py -q", report=report)
+    assert quiet == (1, loud[1], "")
+
+
+def test_quiet_still_says_what_failed(initlint):
+    for gap in (FAILED_TARGET, PASSED_OVER):
+        _, _, err = initlint("check net.py:Net -q", report=Report(unanalysed=(gap,)))
+        assert err.startswith("initlint: error: net.py")
+
+
+def test_clean_prints_only_a_summary(initlint):
+    assert initlint("check net.py:Net") == (0, "", "No findings in 1 weight of 1 model.\n")
+
+
+@pytest.mark.parametrize("form", ["json", "gitlab", "sarif"])
+def test_machine_formats_are_alone_on_stdout(initlint, form):
+    report = Report(FOUND.layers, FOUND.findings, (PASSED_OVER,))
+    line = f"check --trace net.py --show-layers --output-format {form}"
+    json.loads(initlint(line, report=report)[1])
+
+
+def test_json_of_a_failed_target_says_why(initlint):
+    report = Report(unanalysed=(FAILED_TARGET,))
+    _, out, err = initlint("check net.py:Net --output-format json", report=report)
+    assert json.loads(out)["unanalysed"] == [
+        {"target": FAILED_TARGET.target, "reason": FAILED_TARGET.reason}
+    ]
+    assert err.count("\n") == 1
+
+
+def test_sarif_lists_the_rules_that_were_selected(initlint):
+    _, out, _ = initlint("check net.py:Net --select INIT101,INIT103 --output-format sarif")
+    listed = json.loads(out)["runs"][0]["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in listed] == ["INIT101", "INIT103"]
+
+
+def test_paths_for_code_hosts_come_from_their_checkout(initlint, monkeypatch, project):
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(project))
+    monkeypatch.chdir(project / "pkg")
+    moved = finding(site=replace(finding().site, path="müller.py"))
+    _, out, _ = initlint("check x --output-format github", report=Report(findings=(moved,)))
+    assert "file=pkg/müller.py," in out
+
+
+def test_show_layers_comes_before_findings(initlint):
+    _, out, _ = initlint("check net.py:Net --show-layers", report=FOUND)
+    assert out.startswith("net.py:Net\n")
+    assert out.index("recommended") < out.index("INIT101")
+
+
+def test_statistics_instead_of_findings(initlint):
+    _, out, _ = initlint("check net.py:Net --statistics", report=FOUND)
+    assert out == "2  INIT101  default-before-rectifier\n1  INIT106  explicit-scale-off\n"
+
+
+def test_suppressed_findings_are_left_out(initlint, project):
+    path = project / "net.py"
+    path.write_text(path.read_text().replace("8, 3)", "8, 3)  # noqa: INIT101"))
+    _, out, err = initlint("check net.py:Net --output-format concise", report=FOUND)
+    assert len(out.splitlines()) == 2
+    assert err.startswith("Found 2 findings")
+
+
+def test_fix_counts_on_stderr(initlint):
+    _, out, err = initlint("check net.py:Net --fix", files=FILES)
+    assert out == ""
+    assert err == "Fixed 2 findings in 1 file.\nNo findings in 1 weight of 1 model.\n"
+
+
+def test_fix_reports_what_remains(initlint):
+    _, out, err = initlint("check net.py:Net --fix", report=FOUND)
+    assert out.count("INIT106") == 1
+    assert err.startswith("Fixed nothing.\nFound 3 findings")
+
+
+def test_diff_alone_on_stdout(initlint):
+    code, out, err = initlint("check net.py:Net --diff", diff=DIFF, files=FILES, report=FOUND)
+    assert (code, out) == (1, DIFF)
+    assert err == "Would fix 2 findings in 1 file.\n"
+    assert initlint("check net.py:Net --diff -q") == (1, DIFF, "")
+
+
+def test_diff_of_nothing(initlint):
+    assert initlint("check net.py:Net --diff") == (0, "", "Would fix nothing.\n")

@@ -1,0 +1,64 @@
+"""The public names of the package."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import initlint
+from initlint import api, records
+
+
+@pytest.mark.parametrize("name", initlint.__all__)
+def test_public_names_are_those_of_their_rooms(name):
+    home = api if name in ("Report", "apply_", "check", "fix") else records
+    assert getattr(initlint, name) is getattr(home, name)
+
+
+def test_public_names_are_listed():
+    assert {*initlint.__all__, "__version__"} <= set(dir(initlint))
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(AttributeError, match="module 'initlint' has no attribute 'chekc'"):
+        initlint.chekc  # noqa: B018
+    with pytest.raises(ImportError):
+        importlib.import_module("initlint.chekc")
+
+
+def test_version_is_that_of_the_distribution(monkeypatch):
+    import importlib.metadata
+
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: f"{name} 9.8.7")
+    assert initlint.__version__ == "initlint 9.8.7"
+
+
+def test_version_without_an_installation(monkeypatch):
+    import importlib.metadata
+
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    assert initlint.__version__ == "0.0.0+checkout"
+
+
+ORDERS = {
+    "room first": "import initlint.fix, initlint; initlint.fix.__code__",
+    "function first": "import initlint; initlint.fix.__code__; import initlint.fix as room;"
+    "initlint.fix.__code__",
+    "by name": "import initlint.fix; from initlint import fix; fix.__code__",
+    "room by name": "from initlint.fix import rewrite; import initlint; initlint.fix.__code__",
+}
+
+
+@pytest.mark.parametrize("code", ORDERS.values(), ids=ORDERS)
+def test_fix_is_the_function_whatever_was_imported(code):
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True)
+
+
+def test_str_of_a_report_is_text():
+    assert isinstance(str(initlint.Report()), str)
