@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from initlint import records
 from initlint.checks import findings
 from initlint.recommend import with_recommendations
+from initlint.suppress import filter_report
 from initlint.records import Finding, InitlintError, Unanalysed
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ class Report(records.Report):
     """What was learnt of the targets; `str()` is the text that the command line prints."""
 
     def __str__(self) -> str:
-        from initlint.output.text import render
+        from initlint.output.text import render_whole
 
-        return render(self)
+        return render_whole(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,4 +270,5 @@ def _report(built: Sequence[Built | Unanalysed], options: Options) -> Report:
         except CaptureError as error:
             gaps.append(Unanalysed(model.name, str(error)))
     judged = with_recommendations(layers)
-    return Report(judged, findings(judged, options.codes), tuple(gaps))
+    report = Report(judged, findings(judged, options.codes), tuple(gaps))
+    return filter_report(report)

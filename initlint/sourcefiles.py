@@ -1,26 +1,16 @@
-"""The lines of source files as Python decodes them, each file read once."""
+"""The lines of source files, decoded as Python does."""
 
 from __future__ import annotations
 
-import tokenize
+import linecache
+import os
 
 
-class SourceFiles:
-    """Lines by path, without their ends; none for a file that cannot be read or decoded."""
+def lines_of(path: str) -> list[str]:
+    """All lines of `path` as it is now, without their ends; none where it cannot be read.
 
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[str, ...]] = {}
-
-    def lines(self, path: str) -> tuple[str, ...]:
-        """All lines of `path`."""
-        if path not in self._known:
-            self._known[path] = _read(path)
-        return self._known[path]
-
-
-def _read(path: str) -> tuple[str, ...]:
-    try:
-        with tokenize.open(path) as file:
-            return tuple(line.removesuffix("\n") for line in file)
-    except (OSError, SyntaxError, ValueError):
-        return ()
+    Goes through linecache, so that text which only stands for the file's own is seen here too.
+    """
+    real = os.path.realpath(path)
+    linecache.checkcache(real)
+    return [line.removesuffix("\n") for line in linecache.getlines(real)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from initlint.records import Finding, Report
-from initlint.sourcefiles import SourceFiles
+from initlint.sourcefiles import lines_of
 
 _Report = TypeVar("_Report", bound=Report)
 _ENTRY = r"(?:[A-Za-z]+[0-9]+|[A-Za-z]+(?:-[A-Za-z]+)+)"
@@ -46,9 +46,8 @@ def suppressed(finding: Finding, lines: Sequence[str]) -> bool:
 
 def filter_report(report: _Report) -> _Report:
     """The report without the findings that a comment in their file silences."""
-    files, known = SourceFiles(), {}
-    for path in {finding.site.path for finding in report.findings if finding.site}:
-        known[path] = suppressions(files.lines(path))
+    paths = {finding.site.path for finding in report.findings if finding.site}
+    known = {path: suppressions(lines_of(path)) for path in paths}
     kept = [f for f in report.findings if not (f.site and known[f.site.path].cover(f))]
     return replace(report, findings=tuple(kept))
 

@@ -84,6 +84,7 @@ def _place(parsed: Parsed, spot: Spot, target: Target, found: Sequence[Tail]) ->
         and not changed
         and all(tail.sure for tail in found)
         and spot.statement is spot.top
+        and getattr(spot.scope, "name", "") != "forward"
         and not facts.may_leave(top, bound)
         and _ends_line(parsed, last)
     )

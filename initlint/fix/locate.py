@@ -148,3 +148,20 @@ def last_name(node: ast.AST) -> str:
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""
+
+
+_PURE_CALLS = {"format", "int", "len", "repr", "str"}
+_PURE = (
+    *(ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple),
+    *(ast.BinOp, ast.UnaryOp, ast.JoinedStr, ast.FormattedValue),
+    *(ast.operator, ast.unaryop, ast.expr_context),
+)
+
+
+def is_pure(expression: ast.expr) -> bool:
+    """Whether an expression can be evaluated again without effect."""
+    return all(
+        isinstance(node, _PURE)
+        or (isinstance(node, ast.Call) and last_name(node.func) in _PURE_CALLS)
+        for node in ast.walk(expression)
+    )

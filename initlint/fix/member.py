@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from initlint.fix.locate import Spot, dotted, last_name
+from initlint.fix.sequence import Members, members_of, slice_text
 from initlint.fix.text import RefusedError, Text
 
 _SEQUENCES = {"Sequential", "ModuleList", "ParameterList"}
@@ -59,37 +58,6 @@ class Handed:
 Step = Attribute | Item | Each | Guard | Handed
 
 
-@dataclass(frozen=True)
-class _Slot:
-    """One member of a sequence as it is written, or a run of unknown length (`many`)."""
-
-    node: ast.expr
-    many: bool = False
-
-
-class _Members:
-    """The members of a sequence, and what is known of their places."""
-
-    def __init__(self, slots: Sequence[_Slot]) -> None:
-        self.slots = slots
-        self._index = {id(slot.node): index for index, slot in enumerate(slots)}
-        runs = [index for index, slot in enumerate(slots) if slot.many]
-        self._first_run = runs[0] if runs else len(slots)
-        self._last_run = runs[-1] if runs else -1
-
-    def position(self, spot: Spot) -> int:
-        """Which of them is or holds the spot's call."""
-        return next(self._index[id(node)] for node in spot.chain if id(node) in self._index)
-
-    def before(self, position: int) -> int | None:
-        """How many members come before one, if that is known."""
-        return position if position <= self._first_run else None
-
-    def after(self, position: int) -> int | None:
-        """How many members come after one, if that is known."""
-        return len(self.slots) - 1 - position if position >= self._last_run else None
-
-
 class Path:
     """The steps from the value of a statement down to the spot's call."""
 
@@ -106,7 +74,7 @@ class Path:
             case ast.Call():
                 return self._in_call(value)
             case ast.List() | ast.Tuple() | ast.BinOp(op=ast.Add()):
-                return self._in_sequence(_members(value), registered=False)
+                return self._in_sequence(members_of(value), registered=False)
             case ast.Dict():
                 return self._in_mapping(value)
             case ast.ListComp() | ast.GeneratorExp():
@@ -125,7 +93,7 @@ class Path:
 
     def appended(self, value: ast.expr) -> list[Step]:
         """The steps from a sequence to which `value` has just been appended."""
-        members = _members(value)
+        members = members_of(value)
         position = members.position(self._spot)
         slot, after = members.slots[position], members.after(position)
         if slot.many or after is None:
@@ -137,14 +105,14 @@ class Path:
         if call.keywords and self._spot.holds(call.keywords[0]):
             raise RefusedError(f"it is handed to `{name}` by keyword")
         if name == "Sequential" and not _is_ordered_dict(call):
-            return self._in_sequence(_members(call), registered=True)
+            return self._in_sequence(members_of(call), registered=True)
         if len(call.args) != 1:
             raise RefusedError(f"`{name}` is called in a way that is not understood")
         contents = call.args[0]
         if isinstance(contents, ast.Call) and _is_ordered_dict(call):
             return self._in_ordered_dict(contents, attributes=name == "Sequential")
         if name in _SEQUENCES and isinstance(contents, ast.List | ast.Tuple | ast.BinOp):
-            return self._in_sequence(_members(contents), registered=True)
+            return self._in_sequence(members_of(contents), registered=True)
         return self.steps(contents)
 
     def _in_call(self, call: ast.Call) -> list[Step]:
@@ -165,7 +133,7 @@ class Path:
             argument = argument.value
         return [Handed(dotted(function) or name), *self.steps(argument)]
 
-    def _in_sequence(self, members: _Members, registered: bool) -> list[Step]:
+    def _in_sequence(self, members: Members, registered: bool) -> list[Step]:
         position = members.position(self._spot)
         slot = members.slots[position]
         before, after = members.before(position), members.after(position)
@@ -186,7 +154,7 @@ class Path:
             raise RefusedError("it is made inside a starred expression that is not a comprehension")
         last = run.generators[-1]
         if self._spot.holds(run.elt):
-            return [Each(_slice(before, after)), *self.steps(run.elt)]
+            return [Each(slice_text(before, after)), *self.steps(run.elt)]
         # [m for _ in range(n) for m in (Linear(), ReLU())]: every second member, say.
         pattern = last.iter
         if (
@@ -197,10 +165,10 @@ class Path:
             and run.elt.id == last.target.id
             and not last.ifs
         ):
-            members = _members(pattern)
+            members = members_of(pattern)
             position = members.position(self._spot)
             if not any(slot.many for slot in members.slots):
-                suffix = _slice(before + position, after, len(members.slots))
+                suffix = slice_text(before + position, after, len(members.slots))
                 return [Each(suffix), *self.steps(members.slots[position].node)]
         raise RefusedError("it is made in the head of a comprehension")
 
@@ -252,9 +220,13 @@ def _telling(arm: ast.expr, other: ast.expr) -> str:
     """The test, with {} for the expression's result, that it came from `arm`."""
     if isinstance(other, ast.Constant) and other.value is None:
         return "{} is not None"
-    mine = _class_called(arm)
-    if mine and (isinstance(other, ast.Constant) or _unrelated(mine, _class_called(other))):
+    mine, theirs = _class_called(arm), _class_called(other)
+    module = mine.rpartition(".")[0]
+    # No layer in a module of torch's derives from another beside it, nor any from Identity.
+    if module and mine != theirs and theirs.rpartition(".")[0] == module:
         return f"isinstance({{}}, {mine})"
+    if theirs.rpartition(".")[2] == "Identity":
+        return f"not isinstance({{}}, {theirs})"
     raise RefusedError(
         "it is one arm of a conditional expression that cannot be told from the other"
     )
@@ -264,18 +236,6 @@ def _class_called(expression: ast.expr) -> str:
     """The class that an expression makes an instance of, as written; "" if that is not plain."""
     name = dotted(expression.func) if isinstance(expression, ast.Call) else None
     return name if name and name.rpartition(".")[2][0].isupper() else ""
-
-
-def _unrelated(mine: str, theirs: str) -> bool:
-    """Whether two classes are certainly no subclasses of one another.
-
-    Nothing derives from Identity, and no layer in a module of torch's from another beside it.
-    """
-    module, _, name = mine.rpartition(".")
-    other_module, _, other_name = theirs.rpartition(".")
-    if other_name == "Identity":
-        return name not in {"Identity", "Module"}
-    return bool(theirs) and mine != theirs and module == other_module != ""
 
 
 def _named(item: Item, attributes: bool) -> Step:
@@ -293,59 +253,3 @@ def _is_ordered_dict(call: ast.Call) -> bool:
         case [ast.Call(func=function, args=[_], keywords=[])]:
             return last_name(function) == "OrderedDict"
     return False
-
-
-@lru_cache(maxsize=64)
-def _members(sequence: ast.expr) -> _Members:
-    """The members of a sequence, or the arguments of a call, as far as the source shows them."""
-    if isinstance(sequence, ast.Call):
-        return _Members(_slots_of(sequence.args))
-    return _Members(_slots(sequence))
-
-
-def _slots(sequence: ast.expr) -> list[_Slot]:
-    match sequence:
-        case ast.List() | ast.Tuple():
-            return _slots_of(sequence.elts)
-        case ast.BinOp(op=ast.Add()):
-            return _slots(sequence.left) + _slots(sequence.right)
-    return [_Slot(sequence, many=True)]
-
-
-def _slots_of(members: list[ast.expr]) -> list[_Slot]:
-    found: list[_Slot] = []
-    for member in members:
-        found += _slots(member.value) if isinstance(member, ast.Starred) else [_Slot(member)]
-    return found
-
-
-def _slice(before: int, after: int, step: int = 1) -> str:
-    if before == 0 and after == 0 and step == 1:
-        return ""
-    parts = [str(before) if before else "", str(-after) if after else ""]
-    return f"[{':'.join(parts)}]" if step == 1 else f"[{':'.join(parts)}:{step}]"
-
-
-_PURE_CALLS = {"format", "int", "len", "repr", "str"}
-_PURE = (
-    *(
-        ast.Name,
-        ast.Constant,
-        ast.Attribute,
-        ast.Subscript,
-        ast.BinOp,
-        ast.UnaryOp,
-        ast.Tuple,
-        ast.Slice,
-    ),
-    *(ast.JoinedStr, ast.FormattedValue, ast.operator, ast.unaryop, ast.expr_context),
-)
-
-
-def is_pure(expression: ast.expr) -> bool:
-    """Whether an expression can be evaluated again without effect."""
-    return all(
-        isinstance(node, _PURE)
-        or (isinstance(node, ast.Call) and last_name(node.func) in _PURE_CALLS)
-        for node in ast.walk(expression)
-    )

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from initlint.fix.locate import Spot, dotted, last_name
-from initlint.fix.member import CONTAINERS, Attribute, Each, Handed, Item, Path, Step, is_pure
+from initlint.fix.locate import Spot, dotted, is_pure, last_name
+from initlint.fix.member import CONTAINERS, Attribute, Each, Handed, Item, Path, Step
 from initlint.fix.text import RefusedError, Text
 
 

@@ -8,15 +8,15 @@ from initlint.output.excerpt import excerpt, gutter
 from initlint.output.paint import Paint, painter, style_of
 from initlint.output.phrases import access, call, fixability, gap, headline, owner, summary
 from initlint.records import Finding, Report
-from initlint.sourcefiles import SourceFiles
+from initlint.sourcefiles import lines_of
 
 _SHOWN = 6
 
 
 def render(report: Report, *, colour: bool = False) -> str:
     """All findings, each followed by an empty line."""
-    paint, files = painter(colour), SourceFiles()
-    shown = ("\n".join(_lines(finding, files, paint)) for finding in report.findings)
+    paint = painter(colour)
+    shown = ("\n".join(_lines(finding, paint)) for finding in report.findings)
     return "".join(f"{text}\n\n" for text in shown)
 
 
@@ -26,12 +26,12 @@ def render_whole(report: Report) -> str:
     return render(report) + gaps + summary(report)
 
 
-def _lines(finding: Finding, files: SourceFiles, paint: Paint) -> Iterator[str]:
+def _lines(finding: Finding, paint: Paint) -> Iterator[str]:
     yield headline(finding, _without_call(finding), paint)
     notes = list(_notes(finding))
     if finding.site is not None:
         style = style_of(finding.severity)
-        shown = excerpt(files.lines(finding.site.path), finding.site, paint, style)
+        shown = excerpt(lines_of(finding.site.path), finding.site, paint, style)
         yield from shown
         if shown and notes:
             yield f"{gutter(finding.site)} {paint('|', 'blue')}"

@@ -87,6 +87,15 @@ def test_suppressed_findings_are_not_fixed(lenet, initlint):
     assert initlint("check --trace lenet.py --diff") == (0, "", "Would fix nothing.\n")
 
 
+def test_what_is_not_suppressed_is_fixed(lenet, initlint):
+    text = lenet.read_text().replace("nn.Conv2d(3, 6, 5)", "nn.Conv2d(3, 6, 5)  # noqa: INIT101")
+    lenet.write_text(text)
+    code, out, err = initlint("check --trace lenet.py --fix")
+    assert (code, out) == (0, "")
+    assert err.startswith("Fixed 1 finding in 1 file.")
+    assert "conv1.weight" not in lenet.read_text()
+
+
 def test_apply_writes_weights(lenet, initlint):
     load = pytest.importorskip("safetensors.torch").load_file
     for name in ("a.safetensors", "b.safetensors"):

@@ -224,14 +224,6 @@ def test_statistics_instead_of_findings(initlint):
     assert out == "2  INIT101  default-before-rectifier\n1  INIT106  explicit-scale-off\n"
 
 
-def test_suppressed_findings_are_left_out(initlint, project):
-    path = project / "net.py"
-    path.write_text(path.read_text().replace("8, 3)", "8, 3)  # noqa: INIT101"))
-    _, out, err = initlint("check net.py:Net --output-format concise", report=FOUND)
-    assert len(out.splitlines()) == 2
-    assert err.startswith("Found 2 findings")
-
-
 def test_fix_counts_on_stderr(initlint):
     _, out, err = initlint("check net.py:Net --fix", files=FILES)
     assert out == ""

@@ -555,6 +555,18 @@ FORMS = [
         """,
     ),
     at_end(
+        "layer by a name of its own, or Identity",
+        ("down.weight",),
+        """
+        conv = nn.Conv2d
+        self.down = «conv(3, 4, 1)» if n else nn.Identity()
+        """,
+        """
+        if not isinstance(self.down, nn.Identity):
+            nn.init.zeros_(self.down.weight)
+        """,
+    ),
+    at_end(
         "layer or Identity in a comprehension",
         (("fcs.1.weight",),),
         """

@@ -352,6 +352,25 @@ class Net(nn.Module):
     assert rewritten(source, ["fc.weight"], calls=ZEROS).endswith(expected)
 
 
+def test_a_layer_made_in_forward_is_filled_before_it_is_used() -> None:
+    source = """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def forward(self, x):
+        self.fc = «nn.Linear(x.shape[1], 4)»
+        x = self.fc(x)
+        return x
+"""
+    expected = """\
+        self.fc = nn.Linear(x.shape[1], 4)
+        nn.init.zeros_(self.fc.weight)
+        x = self.fc(x)
+"""
+    assert expected in rewritten(source, ["fc.weight"], calls=ZEROS)
+
+
 def test_several_findings_on_one_site_make_one_edit() -> None:
     clean, (site,) = unmarked(f"{HEAD}        self.fc = «nn.Linear(3, 4)»\n{TAIL}")
     result = rewrite(clean.encode(), site.path, [finding(site, "a.fc.weight")] * 2)

@@ -259,6 +259,12 @@ BODIES: list[tuple[str, Names, str, str]] = [
         "it is one arm of a conditional expression that cannot be told from the other",
     ),
     (
+        "other arm a number",
+        "gamma",
+        "self.gamma = «nn.Parameter(torch.ones(3))» if n else 1.0",
+        "it is one arm of a conditional expression that cannot be told from the other",
+    ),
+    (
         "test of a conditional expression",
         "fc.weight",
         "self.fc = a if «nn.Linear(3, 4)» else b",

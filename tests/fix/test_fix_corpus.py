@@ -1,0 +1,109 @@
+"""Installed model collections, every layer in them fixed: nothing breaks, nothing foreign moves."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import libcst
+import pytest
+from marked import PATH, finding
+
+from initlint.fix import rewrite
+from initlint.fix.locate import last_name
+from initlint.fix.member import Handed
+from initlint.fix.parsed import Parsed, parse
+from initlint.fix.target import Naming
+from initlint.fix.text import RefusedError, comments_of
+from initlint.records import Finding, Site
+
+pytestmark = pytest.mark.corpus
+
+PACKAGES = {
+    "torchvision": "models/**/*.py",
+    "timm": "**/*.py",
+    "transformers": "models/**/modeling_*.py",
+    "torch": "nn/modules/*.py",
+}
+_LAYER = re.compile(r"^(Linear|Conv[123]d|ConvTranspose[123]d|Embedding|Parameter)$")
+
+
+def files(package: str) -> list[Path]:
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        pytest.skip(f"{package} is not installed")
+    return sorted(Path(spec.origin).parent.glob(PACKAGES[package]))
+
+
+def layers(parsed: Parsed) -> Iterator[Finding]:
+    """A finding for each layer made in a file, with the name that a model would give it."""
+    text = parsed.text
+    for node in ast.walk(parsed.tree):
+        if isinstance(node, ast.Call) and _LAYER.match(last_name(node.func)):
+            assert node.end_lineno is not None and node.end_col_offset is not None
+            start, end = text.span(node)
+            first = start - text.offset(node.lineno, 0) + 1
+            last = end - text.offset(node.end_lineno, 0) + 1
+            site = Site(PATH, node.lineno, first, node.end_lineno, last)
+            bare = last_name(node.func) == "Parameter"
+            yield finding(site, ".".join([*names(parsed, site), *([] if bare else ["weight"])]))
+
+
+def names(parsed: Parsed, site: Site) -> list[str]:
+    try:
+        target = Naming(parsed.spot(site), parsed.text, parsed.own_classes).target()
+    except RefusedError:
+        return ["model", "x"]
+    parts = ["fn" if isinstance(part, Handed) else part or "0" for part in target.pattern]
+    return ["model", *parts]
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_every_layer_of(package: str) -> None:
+    fixed, refused = 0, []
+    for path in files(package):
+        source = path.read_bytes()
+        wanted = list(layers(parse(source)))
+        result = rewrite(source, PATH, wanted)
+        fixed += len(result.fixed)
+        refused += [(path, f.fix.site.line, why) for f, why in result.refused if f.fix]
+        check(source, result.source)
+    assert not [why for *_, why in refused if "line that is not ours" in why or "comment" in why]
+    assert fixed >= 0.95 * (fixed + len(refused)), refused
+
+
+def check(before: bytes, after: bytes) -> None:
+    """Parses, keeps every line and comment, and is left alone by a second run."""
+    old, new = parse(before), parse(after)
+    compile(after, PATH, "exec", dont_inherit=True)
+    assert comments_of(new.text.content) == comments_of(old.text.content)
+    remaining = iter(new.text.lines)
+    assert all(line in remaining for line in old.text.lines)
+    if before != after:
+        assert rewrite(after, PATH, list(layers(new))).source == after
+
+
+def test_time_against_libcst_s_parse_and_print() -> None:
+    ratios = []
+    for path in files("timm"):
+        source = path.read_bytes()
+        wanted = list(layers(parse(source)))
+        if wanted and len(source) > 20_000:
+            printing = seconds(lambda s=source: libcst.parse_module(s).code)
+            rewriting = seconds(lambda s=source, w=wanted: rewrite(s, PATH, w))
+            ratios.append(rewriting / printing)
+    assert statistics.median(ratios) <= 1.5, sorted(ratios)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    best = float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - start)
+    return best
