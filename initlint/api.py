@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from initlint import records
 from initlint.checks import findings
 from initlint.recommend import with_recommendations
-from initlint.suppress import filter_report
 from initlint.records import Finding, InitlintError, Unanalysed
+from initlint.suppress import filter_report
 
 if TYPE_CHECKING:
     from torch import nn

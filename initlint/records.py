@@ -13,7 +13,7 @@ class InitlintError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A stretch of source. Lines and columns count from 1, columns in characters, the end is open."""
+    """A stretch of source: lines and columns (in characters) count from 1, the end is open."""
 
     path: str
     line: int

@@ -79,6 +79,7 @@ def _place(parsed: Parsed, spot: Spot, target: Target, found: Sequence[Tail]) ->
     if changed and any(tail.derived for tail in found):
         raise RefusedError("a later statement changes where it is kept")
     last = facts.body[bound - 1]
+    # What forward makes, it uses before its end.
     lasting = (
         target.lasting
         and not changed

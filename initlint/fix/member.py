@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from initlint.fix.locate import Spot, dotted, last_name
-from initlint.fix.sequence import Members, members_of, slice_text
+from initlint.fix.sequence import Members, arguments_of, members_of, slice_text
 from initlint.fix.text import RefusedError, Text
 
 _SEQUENCES = {"Sequential", "ModuleList", "ParameterList"}
@@ -102,10 +102,10 @@ class Path:
 
     def container(self, name: str, call: ast.Call) -> list[Step]:
         """The steps from a container of torch's class `name` that `call` fills."""
-        if call.keywords and self._spot.holds(call.keywords[0]):
+        if any(map(self._spot.holds, call.keywords)):
             raise RefusedError(f"it is handed to `{name}` by keyword")
         if name == "Sequential" and not _is_ordered_dict(call):
-            return self._in_sequence(members_of(call), registered=True)
+            return self._in_sequence(arguments_of(call), registered=True)
         if len(call.args) != 1:
             raise RefusedError(f"`{name}` is called in a way that is not understood")
         contents = call.args[0]

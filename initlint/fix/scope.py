@@ -42,7 +42,6 @@ class Facts:
     # Last statement that changes exactly this path, and last one that changes something under it.
     _changed: dict[str, int] = field(default_factory=dict)
     _changed_under: dict[str, int] = field(default_factory=dict)
-
     _positions: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

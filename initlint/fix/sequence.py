@@ -43,10 +43,14 @@ class Members:
 
 @lru_cache(maxsize=64)
 def members_of(sequence: ast.expr) -> Members:
-    """The members of a sequence, or the arguments of a call, as far as the source shows them."""
-    if isinstance(sequence, ast.Call):
-        return Members(_slots_of(sequence.args))
+    """The members of a sequence as far as the source shows them."""
     return Members(_slots(sequence))
+
+
+@lru_cache(maxsize=64)
+def arguments_of(call: ast.Call) -> Members:
+    """The positional arguments of a call as members of what it makes."""
+    return Members(_slots_of(call.args))
 
 
 def _slots(sequence: ast.expr) -> list[Slot]:

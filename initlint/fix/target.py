@@ -65,7 +65,7 @@ class Naming:
                 return self._assigned(self._first(targets), value)
             case ast.AnnAssign(target=target, value=ast.expr() as value):
                 return self._assigned(target, value)
-            case ast.AugAssign(target=target, op=ast.Add(), value=value):
+            case ast.AugAssign(target=target, op=ast.Add(), value=value) if self._spot.holds(value):
                 return self._passing(target).then(self._path.appended(value))
             case ast.Expr(value=ast.Call() as call):
                 return self._by_call(call)

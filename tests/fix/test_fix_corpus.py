@@ -1,4 +1,4 @@
-"""Installed model collections, every layer in them fixed: nothing breaks, nothing foreign moves."""
+"""Real files, every layer or any call in them fixed: nothing breaks, nothing foreign moves."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import ast
 import re
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
+from itertools import cycle
 from pathlib import Path
 
 import libcst
@@ -22,14 +23,14 @@ from initlint.fix.target import Naming
 from initlint.fix.text import RefusedError, comments_of
 from initlint.records import Finding, Site
 
-pytestmark = pytest.mark.corpus
-
 PACKAGES = {
     "torchvision": "models/**/*.py",
     "timm": "**/*.py",
     "transformers": "models/**/modeling_*.py",
     "torch": "nn/modules/*.py",
 }
+LIBRARY = sorted(Path(ast.__file__).parent.glob("*.py"))
+KINDS = ("insert", "correct")
 _LAYER = re.compile(r"^(Linear|Conv[123]d|ConvTranspose[123]d|Embedding|Parameter)$")
 
 
@@ -40,11 +41,11 @@ def files(package: str) -> list[Path]:
     return sorted(Path(spec.origin).parent.glob(PACKAGES[package]))
 
 
-def layers(parsed: Parsed) -> Iterator[Finding]:
+def layers(parsed: Parsed, pattern: re.Pattern[str] = _LAYER) -> Iterator[Finding]:
     """A finding for each layer made in a file, with the name that a model would give it."""
     text = parsed.text
     for node in ast.walk(parsed.tree):
-        if isinstance(node, ast.Call) and _LAYER.match(last_name(node.func)):
+        if isinstance(node, ast.Call) and pattern.match(last_name(node.func)):
             assert node.end_lineno is not None and node.end_col_offset is not None
             start, end = text.span(node)
             first = start - text.offset(node.lineno, 0) + 1
@@ -63,6 +64,7 @@ def names(parsed: Parsed, site: Site) -> list[str]:
     return ["model", *parts]
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize("package", sorted(PACKAGES))
 def test_every_layer_of(package: str) -> None:
     fixed, refused = 0, []
@@ -88,6 +90,33 @@ def check(before: bytes, after: bytes) -> None:
         assert rewrite(after, PATH, list(layers(new))).source == after
 
 
+def any_call(paths: Sequence[Path]) -> int:
+    """Take every call for a layer, and every other one for an initialiser."""
+    fixed = 0
+    for path in paths:
+        source = path.read_bytes()
+        wanted = [
+            finding(f.fix.site, f.parameters, kind=kind)
+            for f, kind in zip(layers(parse(source), re.compile("")), cycle(KINDS), strict=False)
+            if f.fix
+        ]
+        result = rewrite(source, PATH, wanted)
+        assert len(result.fixed) + len(result.refused) == len(wanted)
+        compile(result.source, PATH, "exec", dont_inherit=True)
+        fixed += len(result.fixed)
+    return fixed
+
+
+def test_calls_of_all_kinds_are_fixed_or_refused() -> None:
+    assert any_call([path for path in LIBRARY if path.stem in {"ast", "enum", "shutil"}]) > 20
+
+
+@pytest.mark.corpus
+def test_all_calls_of_the_standard_library() -> None:
+    assert any_call(LIBRARY) > 1000
+
+
+@pytest.mark.corpus
 def test_time_against_libcst_s_parse_and_print() -> None:
     ratios = []
     for path in files("timm"):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 from marked import KAIMING, PATH, XAVIER, finding, fixed, refusal, rewritten, unmarked
 
 from initlint.fix import rewrite
+from initlint.fix.text import Text
 
 HEAD = "import torch\nfrom torch import nn\nfrom torch.nn.init import xavier_uniform_\n\n"
 STD = "{init}.normal_({weight}, std=1.534 / {weight}[0].numel() ** 0.5)"
@@ -167,45 +170,25 @@ cases = pytest.mark.parametrize(
 @cases
 def test_corrected(call: str, before: str, after: str) -> None:
     result = rewritten(f"{HEAD}{before}\n", names(before), calls=call, kind="correct")
-    # The file's one other string decides the quotes of the last case.
     assert result == f"{HEAD}{after}\n"
 
 
 @cases
 def test_a_second_run_changes_nothing(call: str, before: str, after: str) -> None:
-    result = fixed(f"{HEAD}{before}\n", names(before), calls=call, kind="correct").source.decode()
-    corrected = fixed(f"{HEAD}{before}\n", names(before), calls=call, kind="correct").source
-    first = _marked_calls(result, before.count("«"))
-    assert fixed(first, names(before), calls=call, kind="correct").source == corrected
+    found = names(before)
+    marked = _marked(after, len(found))
+    assert rewritten(f"{HEAD}{marked}\n", found, calls=call, kind="correct") == f"{HEAD}{after}\n"
 
 
-def _marked_calls(source: str, count: int) -> str:
-    """The first calls of an initialiser after the imports, marked."""
-    import ast
-
-    body = source[len(HEAD) :]
-    tree = ast.parse(body)
-    calls = sorted(
-        (node for node in ast.walk(tree) if isinstance(node, ast.Call) and _initialises(node)),
-        key=lambda node: (node.lineno, node.col_offset),
-    )
-    lines = body.splitlines(keepends=True)
-    for call in reversed(calls[:count]):
-        for line, column, mark in [
-            (call.end_lineno, call.end_col_offset, "»"),
-            (call.lineno, call.col_offset, "«"),
-        ]:
-            text = lines[line - 1].encode()  # type: ignore[operator]
-            lines[line - 1] = (text[:column] + mark.encode() + text[column:]).decode()  # type: ignore
-    return HEAD + "".join(lines)
-
-
-def _initialises(call: object) -> bool:
-    import ast
-
-    return ast.unparse(call.func).startswith(("nn.init.", "torch.nn.init.")) and ast.unparse(  # type: ignore[attr-defined]
-        call.func  # type: ignore[attr-defined]
-    ).endswith("_")
+def _marked(source: str, count: int) -> str:
+    """The first `count` corrected calls of a source, marked."""
+    text = Text(source, "utf-8")
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    spans = [text.span(call) for call in calls if "nn.init." in ast.unparse(call.func)]
+    marks = [mark for start, end in sorted(spans)[:count] for mark in ((end, "»"), (start, "«"))]
+    for offset, mark in sorted(marks, reverse=True):
+        source = source[:offset] + mark + source[offset:]
+    return source
 
 
 REFUSALS = [

@@ -157,6 +157,18 @@ BODIES: list[tuple[str, Names, str, str]] = [
         "how many members are added after it is not known",
     ),
     (
+        "added as it is",
+        "net.0.weight",
+        "layers += «make_layers(3, 4)»",
+        "how many members are added after it is not known",
+    ),
+    (
+        "in the index of what is added to",
+        "net.0.weight",
+        "layers[«len(layers)»] += [nn.ReLU()]",
+        "the augassign statement that makes it gives it no name",
+    ),
+    (
         "inserted at a computed place",
         "net.0.weight",
         "layers.insert(n, «nn.Linear(3, 4)»)",
