@@ -1,0 +1,104 @@
+"""Public model collections by name: torchvision, timm and transformers, none with weights."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+
+import torch
+from public import import_torchvision
+
+Factories = dict[str, Callable[[], torch.nn.Module]]
+# A configuration's depth, which says nothing new after the second layer.
+_DEPTHS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers", "encoder_layers")
+_MORE_DEPTHS = ("decoder_layers", "num_decoder_layers", "num_encoder_layers", "depth", "num_blocks")
+_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+
+
+def torchvision_models() -> Factories:
+    """All of torchvision's models: classification first, then all the others."""
+    models = import_torchvision().models
+    _define_nms()
+    first = models.list_models(module=models)
+    names = first + [name for name in models.list_models() if name not in first]
+    return {name: functools.partial(_torchvision, models, name) for name in names}
+
+
+def _torchvision(models: Any, name: str) -> torch.nn.Module:
+    builder = models.get_model_builder(name)
+    wanted = builder.__code__.co_varnames[: builder.__code__.co_argcount + 9]
+    backbone = {"weights_backbone": None} if "weights_backbone" in wanted else {}
+    return builder(weights=None, **backbone)
+
+
+@functools.cache
+def _define_nms() -> None:
+    """torchvision's C++ operators are missing beside a CPU build of torch: nms in Python."""
+    from torchvision.ops import boxes
+
+    def nms(dets: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:
+        left, kept = scores.argsort(descending=True), []
+        while len(left):
+            kept.append(left[0])
+            overlap = boxes.box_iou(dets[left[:1]], dets[left])[0]
+            left = left[overlap <= iou_threshold]
+        return torch.stack(kept) if kept else left
+
+    boxes.nms = nms
+
+
+def timm_models(spread: bool = False) -> Factories:
+    """All of timm's models, or one of every module: the one whose name is shortest."""
+    import timm
+
+    names = timm.list_models()
+    if spread:
+        modules = (timm.list_models(module=module) for module in timm.list_modules())
+        names = [min(found, key=lambda name: (len(name), name)) for found in modules if found]
+    return {name: functools.partial(timm.create_model, name) for name in names}
+
+
+def transformers_models() -> Factories:
+    """The base model of every architecture of transformers, with its depth reduced to two."""
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
+
+    return {name: functools.partial(_transformer, name) for name in MODEL_MAPPING_NAMES}
+
+
+def _transformer(kind: str) -> torch.nn.Module:
+    from transformers import AutoConfig, AutoModel
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        config = AutoConfig.for_model(kind)
+        _reduce(config)
+        return AutoModel.from_config(config)
+
+
+def _reduce(config: Any) -> None:
+    """Two layers where the configuration has one number for them, here and in its parts."""
+    for name in (*_DEPTHS, *_MORE_DEPTHS):
+        value = getattr(config, name, None)
+        if isinstance(value, int) and value > 2:
+            _shorten(config, name)
+    for name in _EXPERTS:
+        if isinstance(getattr(config, name, None), int) and getattr(config, name) > 8:
+            setattr(config, name, 8)
+    for part in list(vars(config).values()):
+        if hasattr(part, "to_diff_dict"):
+            _reduce(part)
+
+
+def _shorten(config: Any, name: str) -> None:
+    """Set a depth to two, and with it the lists that have an entry for every layer."""
+    before = getattr(config, name)
+    setattr(config, name, 2)
+    for key, value in list(vars(config).items()):
+        if isinstance(value, list) and len(value) == before:
+            setattr(config, key, value[:2])
