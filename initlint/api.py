@@ -165,14 +165,16 @@ def fix(
 
 
 def _with_reasons(report: records.Report, refused: Sequence[tuple[Finding, str]]) -> Report:
-    """The report, whose findings say why they were not repaired."""
+    """The report, whose findings say why they were not repaired and no longer promise a fix."""
     reasons = {(f.code, f.model, f.parameter): reason for f, reason in refused}
-    findings = [
-        replace(f, message=f"{f.message} (not fixed: {reasons[key]})") if key in reasons else f
-        for f in report.findings
-        for key in [(f.code, f.model, f.parameter)]
-    ]
-    return Report(report.layers, tuple(findings), report.unanalysed)
+
+    def told(finding: Finding) -> Finding:
+        reason = reasons.get((finding.code, finding.model, finding.parameter))
+        if reason is None:
+            return finding
+        return replace(finding, message=f"{finding.message} (not fixed: {reason})", fix=None)
+
+    return Report(report.layers, tuple(map(told, report.findings)), report.unanalysed)
 
 
 def apply_(

@@ -54,7 +54,7 @@ def _table(model: str, layers: Iterable[Layer], wrong: set[str], width: int) -> 
 
     columns = [column for column in _COLUMNS if width >= column.from_width]
     rows = [[column.cell(layer) for column in columns] for layer in layers]
-    longest = max(len(row[0]) for row in rows)
+    longest = max(len(columns[0].heading), *(len(row[0]) for row in rows))
     table = Table(
         title=Text(model),
         title_justify="left",

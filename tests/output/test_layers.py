@@ -227,3 +227,7 @@ def test_several_cards(form):
     else:
         assert both.index("INIT101") < both.index("INIT102")
         assert both.endswith("\n")
+
+
+def test_short_names_leave_the_heading_whole():
+    assert " layer " in table(layer("a"))
