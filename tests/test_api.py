@@ -124,6 +124,15 @@ def test_targets_that_cannot_be_built_say_why(net, target, words):
     assert words in str(error.value) and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [(".", "a folder"), ("notes.txt", "not a Python file"), ("missing.py", "no such file")],
+)
+def test_what_cannot_be_traced_says_why(net, target, words):
+    with pytest.raises(InitlintError, match=words):
+        initlint.check(target, trace=True)
+
+
 def test_a_wrong_argument_names_the_nearest(net):
     with pytest.raises(InitlintError, match="takes no argument dept; did you mean depth"):
         initlint.check("net.py:make", args={"dept": 3})

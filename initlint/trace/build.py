@@ -62,6 +62,9 @@ def build_all(path: str, arguments: Mapping[str, Any] | None = None) -> list[Bui
     A class that another one of the file is made of is no model of its own and is left out. Those
     that lack an argument, or whose constructor raises, come as Unanalysed with the reason.
     """
+    if not path.endswith(".py") or Path(path).is_dir():
+        known = "a folder" if Path(path).is_dir() else "not a Python file"
+        raise BuildError(f"{path}: {known}; after --trace name files, as path/net.py")
     module, _ = load(path)
     classes = [c for c in vars(module).values() if _is_model_class(c, module)]
     results = [
