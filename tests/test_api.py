@@ -235,3 +235,8 @@ def test_one_initialiser_call_for_layers_that_agree_is_corrected_where_it_stands
 
     [first] = initlint.check(Initialised).findings
     assert first.fix.kind == "correct" and first.fix.site == first.current.site
+
+
+def test_a_bare_sequential_is_called_model_in_messages():
+    report = initlint.check(lambda: nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 2)))
+    assert "nn.init.kaiming_normal_(model[0].weight" in report.findings[0].message

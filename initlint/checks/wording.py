@@ -29,7 +29,7 @@ def spelled(layer: Layer) -> str:
     """The recommended call, for the tensor by its name in the model."""
     call = layer.recommended.call if layer.recommended else ""
     tensor = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", "." + layer.parameter).removeprefix(".")
-    return call.format(init="nn.init", weight=tensor)
+    return call.format(init="nn.init", weight="model" + tensor if tensor[0] == "[" else tensor)
 
 
 def origin(current: Initializer) -> str:

@@ -38,6 +38,8 @@ def owner(finding: Finding) -> str:
 def access(owner: str, parameter: str) -> str:
     """The expression that reaches a parameter: self.features[0].weight."""
     dotted = "".join(_step(part) for part in parameter.split("."))
+    if not owner and dotted.startswith("["):
+        return f"model{dotted}"
     return owner + dotted if owner else dotted.removeprefix(".")
 
 
