@@ -28,8 +28,8 @@ NO_LAYERS = {
 }
 # Functions that are not known on purpose: what follows them is unknown, and nothing is reported.
 UNKNOWN_FUNCTIONS = {
-    *("affine_grid", "grid_sample", "conv_tbc", "cosine_similarity", "pairwise_distance", "pdist"),
-    *("grouped_mm", "scaled_grouped_mm", "scaled_mm", "linear_cross_entropy"),
+    *("affine_grid", "conv_tbc", "cosine_similarity", "pairwise_distance", "pdist"),
+    *("scaled_grouped_mm", "scaled_mm", "linear_cross_entropy"),
 }
 # Machinery that torch.nn.functional imports or defines for its own use.
 NO_FUNCTIONS = {

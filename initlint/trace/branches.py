@@ -27,11 +27,11 @@ class Branch:
 
 def branches(steps: Steps) -> list[Branch]:
     """All residual branches of a graph, in the order of their joins."""
-    dominators = _dominators(steps)
+    forks = dominators(steps)
     found = []
     for node, step in steps.items():
         if step.role == "merge_add" and len(step.inputs) == 2:
-            branch = _branch(steps, node, dominators[node])
+            branch = _branch(steps, node, forks[node])
             if branch is not None:
                 found.append(branch)
     return found
@@ -42,7 +42,7 @@ def skips(found: list[Branch]) -> frozenset[tuple[fx.Node, fx.Node]]:
     return frozenset((branch.fork, branch.join) for branch in found)
 
 
-def _dominators(steps: Steps) -> dict[fx.Node, fx.Node | None]:
+def dominators(steps: Steps) -> dict[fx.Node, fx.Node | None]:
     """The immediate dominator of every node along the data (Cooper, Harvey, Kennedy 2001).
 
     The graph has no cycles and comes in order, so one pass is enough.

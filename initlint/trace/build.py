@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -25,11 +26,15 @@ from initlint.trace.record import Recorder
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A model ready to be captured. `recorder` is None for a live model, whose past is unknown."""
+    """A model ready to be captured. `recorder` is None for a live model, whose past is unknown.
+
+    `rebuild` makes a model that was built without memory once more, with memory.
+    """
 
     name: str
     model: nn.Module
     recorder: Recorder | None
+    rebuild: Callable[[], nn.Module] | None = None
 
 
 class BuildError(InitlintError):
@@ -170,7 +175,14 @@ def _built_on(
     if not isinstance(model, nn.Module):
         kind = type(model).__name__
         raise BuildError(f"{name}: returned a {kind}, not a torch.nn.Module")
-    return Built(name, model, recorder if recorder.knows(model) else None)
+    rebuild = functools.partial(_rebuilt, factory, arguments) if device == "meta" else None
+    return Built(name, model, recorder if recorder.knows(model) else None, rebuild)
+
+
+def _rebuilt(factory: Callable[..., Any], arguments: Mapping[str, Any]) -> nn.Module:
+    with quiet(), torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        model: nn.Module = factory(**arguments)
+    return model
 
 
 def _attempted(cls: type, name: str, arguments: Mapping[str, Any]) -> Built | Unanalysed:

@@ -1,4 +1,4 @@
-"""What a tensor was last filled with: the distribution, its mean and std, as writes happen to it."""
+"""What a tensor was last filled with: distribution, mean and std, as writes happen to it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from initlint.records import Initializer, Site
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """A tensor's content as far as it is known; `std` None means not known, `name` empty unwritten."""
+    """A tensor's content as far as it is known: `std` None is unknown, an empty `name` unwritten."""
 
     name: str
     args: Mapping[str, Any] = field(default_factory=dict)
@@ -57,7 +57,9 @@ def scaled(draw: Draw, factor: float, site: Site | None) -> Draw:
         return replace(UNKNOWN, site=site)
     mean, std = draw.mean * factor, draw.std * abs(factor)
     if draw.name in ("uniform_", "xavier_normal_", "xavier_uniform_", "orthogonal_", "constant_"):
-        return Draw(draw.name, {k: v * factor for k, v in draw.args.items()}, mean, std, False, site)
+        return Draw(
+            draw.name, {k: v * factor for k, v in draw.args.items()}, mean, std, False, site
+        )
     return Draw("normal_", {"mean": mean, "std": std}, mean, std, False, site)
 
 

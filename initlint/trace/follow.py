@@ -10,7 +10,7 @@ from torch import fx
 from initlint.records import Following
 from initlint.trace.branches import Branch, branches, skips
 from initlint.trace.patterns import name_patterns
-from initlint.trace.steps import Step, Steps
+from initlint.trace.steps import Step, Steps, bare_name
 from initlint.trace.weights import Weight
 
 # Roles that a walk to the following activation looks through, and the word for it in `via`.
@@ -25,6 +25,8 @@ _THROUGH = {
 }
 _STOPS = {"output": "output", "gate": "gate", "attention": "attention", "weighted": "linear"}
 _PREFERENCE = {"norm": 0, "unknown": 1, "input": 2}
+# Activations whose result is a share of something else when it is multiplied with it.
+_SHARES = ("sigmoid", "hardsigmoid", "softmax")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,15 @@ class Upstream:
     """What reaches a value: the longest run of weighted layers since a normalisation.
 
     `normalised` holds where the value is a normalisation's result, directly or through its
-    activation, so that the scale of nothing before it matters.
+    activation, so that the scale of nothing before it matters; `bounded` where it is that of an
+    activation that lies between 0 and 1.
     """
 
     count: int = 0
     before: str | None = None
     origin: str = "unknown"
     normalised: bool = False
+    bounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,8 @@ class Downstream:
     """What a value meets.
 
     `settled` holds where a normalisation stands before, or right after, the activation on every
-    way; `normed` where one comes before any other operation that depends on scale; `weighted`
-    where a weighted operation comes at all.
+    way; `normed` where one comes before any other operation that depends on scale; `gating` where
+    every way ends in a factor between 0 and 1; `weighted` where a weighted operation comes at all.
     """
 
     following: Following = Following("unknown")
@@ -56,6 +60,7 @@ class Downstream:
     settled: bool = False
     normed: bool = False
     weighted: bool = False
+    gating: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ def uses(steps: Steps) -> tuple[list[Use], int]:
     absorbed = name_patterns(steps)
     found = branches(steps)
     up = _upstream(steps)
-    down = _downstream(steps, absorbed, skips(found))
+    down = _downstream(steps, up, absorbed, skips(found))
     bare = [branch for branch in found if not branch.normalised and not down[branch.join].normed]
     inside = _memberships(bare)
     met = [
@@ -112,54 +117,92 @@ def combined(answers: Iterable[Following]) -> Following:
 
 
 def _names(answer: Following) -> tuple[str, ...]:
-    return tuple(answer.args["activations"]) if answer.activation == "mixed" else (answer.activation,)
+    return (
+        tuple(answer.args["activations"]) if answer.activation == "mixed" else (answer.activation,)
+    )
 
 
 def _upstream(steps: Steps) -> dict[fx.Node, Upstream]:
     found: dict[fx.Node, Upstream] = {}
     for node, step in steps.items():
-        found[node] = _after_step(step, [found[value] for value in step.inputs])
+        if step.role == "input":
+            found[node] = Upstream(origin="input" if steps.whole else "unknown")
+        else:
+            found[node] = _after_step(step, [found[value] for value in step.inputs])
     return found
 
 
 def _after_step(step: Step, values: list[Upstream]) -> Upstream:
-    if step.role == "input":
-        return Upstream(origin="input")
     if step.role == "norm":
         return Upstream(origin="norm", normalised=True)
     if step.role == "unknown" or not values:
         return Upstream()
-    longest = min(values, key=lambda v: (-v.count, _PREFERENCE[v.origin]))
+    signals = [values[place] for place in _signals(step, values)] or values
+    longest = min(signals, key=lambda v: (-v.count, _PREFERENCE[v.origin]))
     if step.role == "weighted":
         return _after_weight(step, longest)
     if step.role in ("gate", "attention"):
-        return replace(longest, normalised=any(v.normalised for v in values))
-    return replace(longest, normalised=all(v.normalised for v in values))
+        return replace(longest, normalised=any(v.normalised for v in values), bounded=False)
+    bounded = all(v.bounded for v in values)
+    if step.role == "activation":
+        bounded = step.activation in _SHARES
+    return replace(longest, normalised=all(v.normalised for v in values), bounded=bounded)
+
+
+def _signals(step: Step, values: list[Upstream]) -> list[int]:
+    """Which of the values that a step takes in are signal, not the shares in which it passes."""
+    if bare_name(step.node) == "scaled_dot_product_attention" and len(step.inputs) > 2:
+        return [2]
+    return [place for place, value in enumerate(values) if not value.bounded]
 
 
 def _after_weight(step: Step, longest: Upstream) -> Upstream:
-    """A weighted operation lengthens the run; a recurrent one bounds its result and ends it."""
+    """A weighted operation lengthens the run; a recurrent one bounds its result and ends it.
+
+    What an embedding gives is data to all that comes after it.
+    """
     if not step.weights or step.weights[-1].following:
         return Upstream()
+    if _is_lookup(step):
+        return Upstream(origin="input")
     return Upstream(longest.count + 1, step.weights[-1].parameter, longest.origin)
 
 
+def _is_lookup(step: Step) -> bool:
+    return step.weights[-1].type.startswith("Embedding") or bare_name(step.node).startswith(
+        "embedding"
+    )
+
+
 def _downstream(
-    steps: Steps, absorbed: frozenset[fx.Node], skipped: frozenset[tuple[fx.Node, fx.Node]]
+    steps: Steps,
+    up: dict[fx.Node, Upstream],
+    absorbed: frozenset[fx.Node],
+    skipped: frozenset[tuple[fx.Node, fx.Node]],
 ) -> dict[fx.Node, Downstream]:
     found: dict[fx.Node, Downstream] = {}
+    consumers = _consumers(steps, absorbed)
     for node in reversed(list(steps)):
-        users = [
-            user
-            for user in node.users
-            if user not in absorbed
-            and steps[user].role not in ("query", "tensor")
-            and node in steps[user].inputs
-            and (user.users or steps[user].role == "output")
-        ]
-        ways = {user: _met(steps[user], found[user]) for user in users}
+        ways = {user: _met(steps[user], found[user], node, up[node]) for user in consumers[node]}
         direct = [way for user, way in ways.items() if (node, user) not in skipped]
         found[node] = _joined(list(ways.values()), direct or list(ways.values()))
+    return found
+
+
+def _consumers(steps: Steps, absorbed: frozenset[fx.Node]) -> dict[fx.Node, list[fx.Node]]:
+    """By every node those that take its value in: those that lead on to a result of the model, and
+    where there are none all of them, for what is thrown away in the end is computed all the same."""
+    alive: set[fx.Node] = set()
+    found: dict[fx.Node, list[fx.Node]] = {node: [] for node in steps}
+    for node in reversed(list(steps)):
+        users = [user for user in found[node] if user in alive]
+        found[node] = (users or found[node])[::-1]
+        if node in absorbed:
+            continue
+        if users or node.op == "output":
+            alive.add(node)
+        for value in dict.fromkeys(steps[node].inputs):
+            found[value].append(node)
     return found
 
 
@@ -179,24 +222,36 @@ def _joined(ways: list[Downstream], direct: list[Downstream]) -> Downstream:
         all(way.settled for way in ways),
         all(way.normed for way in ways),
         any(way.weighted for way in ways),
+        all(way.gating for way in ways),
     )
 
 
-def _met(step: Step, below: Downstream) -> Downstream:
-    """What a value meets at the consumer `step`, below which lies `below`."""
+def _met(step: Step, below: Downstream, node: fx.Node, value: Upstream) -> Downstream:
+    """What the `value` of `node` meets at the consumer `step`, below which lies `below`."""
     if step.role == "weighted":
         after = step.weights[0].parameter if step.weights else None
-        return Downstream(Following("linear"), below.count + 1, after, weighted=True)
+        met = Downstream(Following("linear"), below.count + 1, after, weighted=True)
+        return replace(met, gating=below.gating)
+    if step.role in ("gate", "attention") and _only_shares(step, node, value):
+        return Downstream(Following(_STOPS[step.role]), weighted=below.weighted, gating=True)
     if step.role == "activation":
         answer = Following(step.activation, step.args)
         return replace(below, following=answer, settled=below.normed, normed=below.normed)
     if step.role == "norm":
         answer = _through("norm", below.following)
-        return Downstream(answer, 0, None, True, True, below.weighted)
+        return Downstream(answer, 0, None, True, True, below.weighted, below.gating)
     if step.role in _THROUGH:
         return replace(below, following=_through(_THROUGH[step.role], below.following))
     answer = Following(_STOPS.get(step.role, "unknown"))
-    return replace(below, following=answer, settled=False, normed=below.normed and step.role == "gate")
+    return replace(
+        below, following=answer, settled=False, normed=below.normed and step.role == "gate"
+    )
+
+
+def _only_shares(step: Step, node: fx.Node, value: Upstream) -> bool:
+    if bare_name(step.node) == "scaled_dot_product_attention" and len(step.inputs) > 2:
+        return node is not step.inputs[2]
+    return value.bounded and len(step.inputs) > 1
 
 
 def _through(word: str, answer: Following) -> Following:

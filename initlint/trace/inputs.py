@@ -5,107 +5,113 @@ from __future__ import annotations
 import inspect
 import math
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _NormBase
-from torch.nn.modules.conv import _ConvNd
 
+from initlint.trace import guesses, lessons
+from initlint.trace.guesses import BATCH, FRAMES, LENGTH, Spec
 from initlint.trace.recorded import RunError
 
-_BATCH, _LENGTH = 2, 16
 # Image sizes to try where nothing says one, those of common data sets first.
 _SIZES = (32, 64, 28, 96, 128, 224, 256, 299, 384, 512, 16, 48, 160, 192, 240, 288, 320, 448, 640)
-_IDS = re.compile(r"(^|_)(ids?|idx|tokens?|indices)$|^(src|tgt|source|target)_tokens$")
-_MASK = re.compile(r"mask$")
-_IMAGE = re.compile(r"pixel|image|img|^(left|right)$")
-_FEATURES = re.compile(r"features$|embeds$|states$")
-_WAVE = re.compile(r"input_values|wave|audio|wav$")
-_TIME = re.compile(r"^(t|timesteps?|time|sigma|noise_level)$")
 # Settings of forward that are better off for a run that only wants the graph.
 _OFF = ("use_cache", "output_attentions", "output_hidden_states")
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """One tensor to make: its shape, with None for the sides of an image, and whether integer."""
-
-    shape: tuple[int | None, ...]
-    integer: bool = False
-    ones: bool = False
+# Seconds after which no further guess is made, and elements above which none is worth a run.
+_PATIENCE, _MOST = 30.0, 1 << 26
+_FREE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class Guesser:
-    """Guesses a model's inputs, and learns from the errors of the runs that they lead to."""
+    """Guesses a model's inputs, and learns from the errors of the runs that they lead to.
+
+    An input is a tensor, or a dict or tuple of tensors; each tensor has a path: `x`, `batch.image`,
+    `pair.0`. Those of the user's own are taken as they are.
+    """
 
     def __init__(self, model: nn.Module, given: Sequence[Any] = ()) -> None:
         self._model = model
         self._given = tuple(given)
         self._parameters = inspect.signature(model.forward).parameters
-        self._first = _first_layer(model)
-        self._size = _known_size(model)
+        self._first = guesses.first_layer(model)
+        self._size = guesses.known_size(model)
         self._tried = {self._size}
         self._specs: dict[str, Spec] = {}
-        self._deepened = False
+        self._kinds: dict[str, str] = {}
+        self._made: dict[str, torch.Tensor] = {}
+        self._others: dict[str, list[Spec]] = {}
+        self._example = None if given else guesses.example_of(model)
+        self._deadline = time.monotonic() + _PATIENCE
         for name in self._wanted():
-            self._specs[name] = self._spec(name)
+            self._want(name)
 
     def inputs(self, device: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and keyword arguments for forward, on `device`."""
+        if self._example is not None:
+            return _as_arguments(_moved(self._example, device))
         args, kwargs = self._of_user(device)
-        for name, spec in self._specs.items():
-            parameter = self._parameters.get(name)
-            tensor = _tensor(spec, self._size, device)
-            if parameter is not None and parameter.kind is parameter.VAR_POSITIONAL:
-                args.append(tensor)
-            elif parameter is None or parameter.kind is not parameter.POSITIONAL_ONLY:
-                kwargs[name] = tensor
+        self._made = {path: s.tensor(self._size, device) for path, s in self._specs.items()}
+        for name in dict.fromkeys(path.partition(".")[0] for path in self._specs):
+            value, parameter = self._assembled(name), self._parameters.get(name)
+            if parameter is not None and parameter.kind in (
+                parameter.POSITIONAL_ONLY,
+                parameter.VAR_POSITIONAL,
+            ):
+                args.extend(value if isinstance(value, tuple) else (value,))
             else:
-                args.append(tensor)
+                kwargs[name] = value
         kwargs.update({name: False for name in _OFF if name in self._parameters})
         return tuple(args), kwargs
 
     def learn(self, error: RunError) -> bool:
         """Whether another guess follows from what the last one led to."""
-        if self._given:
-            return False
-        return (
-            self._learn_layer(error)
-            or self._learn_missing(error)
-            or self._learn_size(error)
-            or self._deepen()
+        if self._example is not None:
+            self._example = None
+            return bool(self._specs)
+        lessons_of = (
+            *(self._learn_layer, self._learn_missing, self._learn_shape, self._learn_parts),
+            *(self._learn_size, self._learn_other),
         )
+        if not self._specs or time.monotonic() > self._deadline:
+            return False
+        return any(lesson(error) and self._is_reasonable() for lesson in lessons_of)
 
-    def unguessed(self) -> str:
-        """The argument that could not be found out, and the option that gives it."""
-        name = next(iter(self._specs), "x")
-        return f"the input {name} could not be guessed; give it with --input {name}=1,3,32,32"
+    def hint(self) -> str:
+        """What was guessed, and the option that gives something else; empty for given inputs."""
+        if not self._specs:
+            return ""
+        made = [f"{path}={spec.spelled(self._size)}" for path, spec in self._specs.items()]
+        options = " ".join(f"--input {path}=SHAPE" for path in self._specs)
+        return f"; inputs guessed: {' '.join(made)}; give others with {options}"
 
     def _of_user(self, device: str) -> tuple[list[Any], dict[str, Any]]:
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
         for value in self._given:
-            made = value.to(device) if isinstance(value, torch.Tensor) else value
-            if hasattr(value, "shape") and hasattr(value, "dtype") and isinstance(value.dtype, str):
+            name = getattr(value, "name", None)
+            if hasattr(value, "shape") and isinstance(getattr(value, "dtype", None), str):
                 made = torch.zeros(value.shape, dtype=getattr(torch, value.dtype), device=device)
-                if value.name:
-                    kwargs[value.name] = made
-                    continue
-            args.append(made)
+                if name:
+                    kwargs[name] = made
+                else:
+                    args.append(made)
+            else:
+                args.append(_moved(value, device))
         return args, kwargs
 
     def _wanted(self) -> Iterator[str]:
         """Forward's arguments that need a tensor: all without default, else what models name."""
+        names = [value.name for value in self._given if hasattr(value, "dtype") and _named(value)]
+        free = [p.name for p in self._parameters.values() if p.kind not in _FREE]
+        free = [n for n in free[len(self._given) - len(names) :] if n not in names]
+        required = [n for n in free if self._parameters[n].default is inspect.Parameter.empty]
+        yield from required
         if self._given:
             return
-        free = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-        required = [
-            p.name for p in self._parameters.values() if p.default is p.empty and p.kind not in free
-        ]
-        yield from required
         main = getattr(self._model, "main_input_name", None)
         if isinstance(main, str) and main in self._parameters and main not in required:
             yield main
@@ -114,49 +120,100 @@ class Guesser:
             ):
                 yield "decoder_input_ids"
         elif not required:
-            optional = [p.name for p in self._parameters.values() if p.kind not in free]
             loose = [p.name for p in self._parameters.values() if p.kind is p.VAR_POSITIONAL]
-            yield from (optional or loose)[:1]
+            yield from (free or loose)[:1]
 
-    def _spec(self, name: str) -> Spec:
-        """What an argument's name says, else what the first layer takes."""
-        config = getattr(self._model, "config", None)
-        if _IDS.search(name):
-            return Spec((_BATCH, _LENGTH), integer=True)
-        if _MASK.search(name):
-            return Spec((_BATCH, _LENGTH), integer=True, ones=True)
-        if _TIME.search(name):
-            return Spec((_BATCH,), integer=True)
-        if _WAVE.search(name):
-            return Spec((_BATCH, 16_000))
-        if name == "input_features" and hasattr(config, "num_mel_bins"):
-            frames = 2 * getattr(config, "max_source_positions", 50)
-            return Spec((_BATCH, config.num_mel_bins, frames))
-        if _IMAGE.search(name):
-            return Spec((_BATCH, _channels(self._model), None, None))
-        if _FEATURES.search(name) and hasattr(config, "hidden_size"):
-            return Spec((_BATCH, _LENGTH, config.hidden_size))
-        return _taken_by(self._first) or Spec((_BATCH, 3, None, None))
+    def _want(self, name: str) -> None:
+        self._specs[name], *self._others[name] = self._alternatives(name)
+
+    def _alternatives(self, name: str) -> list[Spec]:
+        """What an argument's name says, what the model carries, what the first layer takes; then
+        the same in other shapes."""
+        image = guesses.carried_image(self._model)
+        first = guesses.by_layer(self._first)
+        likely = [guesses.by_name(name, self._model)]
+        if name in ("hidden_states", "pixel_values") and any(n.endswith("grid_thw") for n in self._parameters):
+            likely.insert(0, guesses.of_patches(self._model))
+        if image is not None and len(image) == 3 and len(self._specs) == 0:
+            likely.append(Spec((BATCH, image[0], None, None)))
+        found = [s for s in likely if s and s.kind != "float"][:1]
+        found = found or [s for s in (*likely, first) if s] or [Spec((BATCH, 3, None, None))]
+        shaped = [other for spec in found for other in _reshaped(spec)]
+        return list(dict.fromkeys([*found, *shaped]))
+
+    def _assembled(self, name: str) -> Any:
+        """The value of one argument, from the tensors that it is made of."""
+        parts = {p.partition(".")[2]: t for p, t in self._made.items() if p.split(".")[0] == name}
+        kind = self._kinds.get(name)
+        if kind == "dict":
+            return parts
+        return tuple(parts.values()) if kind == "tuple" else parts[""]
 
     def _learn_layer(self, error: RunError) -> bool:
         """A layer was handed an input of the model itself, and refused it: give it its own shape."""
-        spec = _taken_by(error.layer)
-        names = list(self._specs)
-        if spec is None or error.placeholder is None or error.placeholder >= len(names):
+        spec = guesses.by_layer(error.layer)
+        place = -1 if error.placeholder is None else error.placeholder - len(self._given)
+        paths = list(self._specs)
+        if spec is None or not 0 <= place < len(paths) or self._specs[paths[place]] == spec:
             return False
-        name = names[error.placeholder]
-        if self._specs[name] == spec:
-            return False
-        self._specs[name] = spec
+        self._set(paths[place], spec)
+        self._others[paths[place]] = [*_reshaped(spec)]
         return True
 
     def _learn_missing(self, error: RunError) -> bool:
-        """The error names an argument that was left out."""
-        words = set(re.findall(r"\w+", str(error.cause)))
-        for name in self._parameters:
-            if name in words and name not in self._specs and name not in _OFF:
-                self._specs[name] = self._spec(name)
+        """An argument that was left out is missed."""
+        names = [n for n in self._parameters if not self._has(n) and n not in _OFF]
+        names = [n for n in names if self._parameters[n].kind not in _FREE]
+        for name in lessons.absent(error.cause, names):
+            self._want(name)
+            return True
+        return False
+
+    def _learn_shape(self, error: RunError) -> bool:
+        """The user's own names for the dimensions of an input, or how many it should have."""
+        found = lessons.wanted_shape(error.cause, self._made)
+        if found is not None:
+            path, names = found
+            shape = tuple(self._side(name, self._specs[path].shape) for name in names)
+            if path in self._specs and shape != self._specs[path].shape and len(shape) > 1:
+                self._set(path, replace(self._specs[path], shape=shape))
                 return True
+        count = lessons.wanted_dimensions(error.cause)
+        for path, others in self._others.items():
+            fitting = [spec for spec in others if len(spec.shape) == count]
+            if fitting and len(self._specs[path].shape) != count:
+                others.remove(fitting[0])
+                self._set(path, fitting[0])
+                return True
+        return False
+
+    def _side(self, name: str, shape: tuple[int | None, ...]) -> int | None:
+        """The size of a dimension that goes by this name, in place of a tensor of this shape."""
+        if name.isdecimal():
+            return int(name)
+        kind = next((k for pattern, k in _DIMENSIONS if re.search(pattern, name.lower())), "")
+        if kind == "channels":
+            return guesses.channels_of(self._model)
+        if kind == "length" and guesses.SAMPLES in shape:
+            return guesses.SAMPLES
+        sizes = {"batch": BATCH, "side": None, "length": LENGTH, "width": shape[-1]}
+        return sizes.get(kind, FRAMES)
+
+    def _learn_parts(self, error: RunError) -> bool:
+        """An input is used as a dict or taken apart as a tuple: make it one."""
+        for path in [path for path in self._specs if "." not in path]:
+            keys = lessons.keys_of(error.cause, path)
+            count = 0 if keys else lessons.count_of(error.cause, path)
+            names = keys or [str(place) for place in range(count)]
+            if not names:
+                continue
+            own = {name: self._alternatives(name) for name in names}
+            del self._specs[path]
+            self._kinds[path] = "dict" if keys else "tuple"
+            for name, (spec, *others) in own.items():
+                self._specs[f"{path}.{name}"] = spec
+                self._others[f"{path}.{name}"] = others
+            return True
         return False
 
     def _learn_size(self, error: RunError) -> bool:
@@ -169,89 +226,81 @@ class Guesser:
             fitting = max(1, round(self._size * scale))
             if fitting not in self._tried and scale != 1:
                 return self._try(fitting)
-        return any(size not in self._tried and self._try(size) for size in _SIZES)
+        named = [number for number in lessons.numbers(error.cause) if 8 <= number <= 1024]
+        return any(size not in self._tried and self._try(size) for size in (*named, *_SIZES))
+
+    def _learn_other(self, error: RunError) -> bool:
+        """Another shape that an input of this kind may have."""
+        for path, others in self._others.items():
+            if others and path in self._specs:
+                self._set(path, others.pop(0))
+                return True
+        return False
+
+    def _set(self, path: str, spec: Spec) -> None:
+        self._specs[path] = spec
+        self._tried = {self._size}
 
     def _try(self, size: int) -> bool:
         self._tried.add(size)
         self._size = size
         return True
 
-    def _deepen(self) -> bool:
-        """Features of single examples may have been meant as sequences of them."""
-        flat = [n for n, s in self._specs.items() if len(s.shape) == 2 and not s.integer]
-        if self._deepened or not flat:
-            return False
-        self._deepened = True
-        for name in flat:
-            batch, width = self._specs[name].shape
-            self._specs[name] = replace(self._specs[name], shape=(batch, _LENGTH, width))
-        return True
+    def _has(self, name: str) -> bool:
+        return any(path.split(".")[0] == name for path in self._specs)
+
+    def _is_reasonable(self) -> bool:
+        sizes = [math.prod(spec.sized(self._size)) for spec in self._specs.values()]
+        return max(sizes, default=0) <= _MOST
 
 
-def _tensor(spec: Spec, size: int, device: str) -> torch.Tensor:
-    shape = tuple(size if side is None else side for side in spec.shape)
-    if spec.integer:
-        return torch.full(shape, int(spec.ones), dtype=torch.int64, device=device)
-    # On real devices values matter little, but equal ones would make normalisations divide by 0.
-    return torch.rand(shape, device=device)
+# What dimensions are called.
+_DIMENSIONS = (
+    (r"^(b|n|bs|bsz|nb)$|batch", "batch"),
+    (r"^(c|ch)$|chan", "channels"),
+    (r"^d$|dim|feat|embed|hidden", "width"),
+    (r"^(h|w)$|height|width|size", "side"),
+    (r"^(l|s|t)$|len|seq|tokens|samples", "length"),
+)
 
 
-def _first_layer(model: nn.Module) -> nn.Module | None:
-    return next((m for m in model.modules() if _taken_by(m) is not None), None)
+def _reshaped(spec: Spec) -> Iterator[Spec]:
+    """The same numbers in other shapes: with or without a sequence, a channel, frames."""
+    shape = spec.shape
+    if spec.kind == "ids" and len(shape) == 2:
+        yield replace(spec, shape=shape[:1])
+    if spec.kind != "float":
+        return
+    if len(shape) == 2 and shape[1] == guesses.SAMPLES:
+        yield replace(spec, shape=(shape[0], 1, shape[1]))
+    elif len(shape) == 2:
+        yield replace(spec, shape=(shape[0], LENGTH, shape[1]))
+        yield replace(spec, shape=(shape[0], FRAMES, LENGTH, shape[1]))
+    elif len(shape) == 3 and None not in shape:
+        yield replace(spec, shape=(shape[0], shape[2]))
+    elif len(shape) == 4 and None in shape:
+        yield replace(spec, shape=(shape[0], FRAMES, *shape[1:]))
+    elif len(shape) == 5 and None in shape:
+        yield replace(spec, shape=(*shape[:2], *(None,) * 3))
+        yield replace(spec, shape=(shape[0], shape[2], shape[1], *shape[3:]))
 
 
-def _taken_by(layer: nn.Module | None) -> Spec | None:
-    """The input that one of torch's layers takes."""
-    if isinstance(layer, nn.Linear):
-        return Spec((_BATCH, layer.in_features))
-    if isinstance(layer, _ConvNd):
-        rank = len(layer.kernel_size)
-        sides: tuple[int | None, ...] = (64,) if rank == 1 else (None,) * rank
-        return Spec((_BATCH, layer.in_channels, *sides))
-    if isinstance(layer, (nn.Embedding, nn.EmbeddingBag)):
-        return Spec((_BATCH, _LENGTH), integer=True)
-    if isinstance(layer, nn.RNNBase):
-        return Spec((_BATCH, _LENGTH, layer.input_size))
-    if isinstance(layer, nn.RNNCellBase):
-        return Spec((_BATCH, layer.input_size))
-    if isinstance(layer, nn.MultiheadAttention):
-        return Spec((_BATCH, _LENGTH, layer.embed_dim))
-    return _normalised_by(layer)
+def _named(value: Any) -> bool:
+    return isinstance(value.dtype, str) and bool(getattr(value, "name", None))
 
 
-def _normalised_by(layer: nn.Module | None) -> Spec | None:
-    if isinstance(layer, (nn.LayerNorm, nn.RMSNorm)):
-        return Spec((_BATCH, _LENGTH, *layer.normalized_shape))
-    if isinstance(layer, _NormBase):
-        sides = {"1": (), "2": (None, None), "3": (None, None, None)}
-        return Spec((_BATCH, layer.num_features, *sides.get(type(layer).__name__[-2:-1], ())))
-    if isinstance(layer, nn.GroupNorm):
-        return Spec((_BATCH, layer.num_channels, None, None))
-    return None
+def _moved(value: Any, device: str) -> Any:
+    """A value with all its tensors on `device`."""
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    if isinstance(value, Mapping):
+        return {key: _moved(part, device) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_moved(part, device) for part in value)
+    return value
 
 
-def _channels(model: nn.Module) -> int:
-    """The channels of an image, from the first convolution over two dimensions or the config."""
-    convolution = next((m for m in model.modules() if isinstance(m, nn.Conv2d)), None)
-    if convolution is not None:
-        return convolution.in_channels
-    config = getattr(model, "config", None)
-    return int(getattr(getattr(config, "vision_config", config), "num_channels", 3))
-
-
-def _known_size(model: nn.Module) -> int:
-    """The image size that a model carries in one of the usual attributes, else the first to try."""
-    config = getattr(model, "config", None)
-    carriers = [model, config, getattr(config, "vision_config", None)]
-    for attribute in ("pretrained_cfg", "default_cfg"):
-        value = getattr(model, attribute, None)
-        if isinstance(value, Mapping) and isinstance(value.get("input_size"), Sequence):
-            return int(value["input_size"][-1])
-    for carrier in carriers:
-        for attribute in ("image_size", "img_size", "input_size"):
-            value = getattr(carrier, attribute, None)
-            if isinstance(value, Sequence) and value and isinstance(value[-1], int):
-                return int(value[-1])
-            if isinstance(value, int) and not isinstance(value, bool):
-                return value
-    return _SIZES[0]
+def _as_arguments(example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if isinstance(example, Mapping):
+        return (), dict(example)
+    return (tuple(example), {}) if isinstance(example, (list, tuple)) else ((example,), {})

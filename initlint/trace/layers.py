@@ -13,12 +13,14 @@ from initlint.records import Following, Initializer, Layer, Site
 from initlint.trace.build import Built
 from initlint.trace.capture import capture
 from initlint.trace.follow import Use, combined, uses
+from initlint.trace.islands import has_forward, islands
 from initlint.trace.measure import measured
 from initlint.trace.steps import Steps
 from initlint.trace.weights import Weight, weights_of_module
 
 _PRENORM = "its input comes from a normalisation"
 _NORM = "a normalisation cancels its scale"
+_GATING = "it only decides what share of another value passes"
 _REPARAMETRISED = "the weight is reparametrised"
 
 
@@ -28,8 +30,28 @@ def layers_of(built: Built, inputs: Sequence[Any] = ()) -> tuple[Layer, ...]:
     `inputs` are example inputs for models that have to be run. Raises CaptureError where the
     graph cannot be had.
     """
-    steps = Steps(capture(built.model, built.name, inputs), built.model)
-    found, bare = uses(steps)
+    return layers_of_graphs(built, graphs_of(built, inputs))
+
+
+def graphs_of(built: Built, inputs: Sequence[Any] = ()) -> list[Steps]:
+    """The graph of a model's forward, and those of its parts that this forward never calls.
+
+    A model without a forward of its own is only its parts.
+    """
+    whole: list[Steps] = []
+    if has_forward(built.model):
+        captured = capture(built.model, built.name, inputs, built.rebuild)
+        whole.append(Steps(captured.graph, captured.model))
+    return [*whole, *islands(built.model, built.name, whole)]
+
+
+def layers_of_graphs(built: Built, graphs: Sequence[Steps]) -> tuple[Layer, ...]:
+    """Every weight of a built model whose graphs have been had."""
+    found: list[Use] = []
+    bare = 0
+    for steps in graphs:
+        used, count = uses(steps)
+        found, bare = [*found, *used], bare + count
     owners = _Owners(built)
     by_parameter: dict[str, list[Use]] = {}
     for use in found:
@@ -128,6 +150,8 @@ def _harmless(group: list[Use]) -> str:
         return _PRENORM
     if all(use.downstream.settled for use in group):
         return _NORM
+    if all(use.downstream.gating for use in group):
+        return _GATING
     return ""
 
 

@@ -7,6 +7,7 @@ import math
 import torch
 
 from initlint.records import Initializer
+from initlint.trace.unchanged import LAZY
 
 # Enough for a standard error of 0.8 % in std, few enough to cost microseconds.
 _SAMPLE = 8_192
@@ -19,7 +20,7 @@ def measured(weight: torch.Tensor, bound: float | None) -> Initializer:
     `bound` is the limit of PyTorch's default for this layer, 1/sqrt(fan_in) as torch counts it.
     Large tensors are sampled evenly. On the meta device there are no values: the name is unknown.
     """
-    if weight.is_meta or isinstance(weight, torch.nn.parameter.UninitializedTensorMixin):
+    if weight.is_meta or isinstance(weight, LAZY):
         return Initializer("unknown")
     values = _sample(weight)
     std = float(values.std(correction=0)) if len(values) else 0.0

@@ -14,7 +14,7 @@ from initlint.records import Site
 
 TORCH = str(Path(torch.__file__).parent) + "/"
 INIT = str(Path(torch.nn.init.__file__))
-_OWN = str(Path(__file__).parent.parent) + "/"
+OWN = str(Path(__file__).parent.parent) + "/"
 
 
 def user_frame(frame: FrameType | None, building: object = None) -> FrameType | None:
@@ -25,7 +25,7 @@ def user_frame(frame: FrameType | None, building: object = None) -> FrameType | 
     """
     while frame is not None:
         code = frame.f_code
-        if not code.co_filename.startswith((TORCH, _OWN, "<frozen")) and not (
+        if not code.co_filename.startswith((TORCH, OWN, "<frozen")) and not (
             building is not None and _first_argument(frame) is building
         ):
             return frame

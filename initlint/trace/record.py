@@ -81,11 +81,11 @@ class Recorder(TorchFunctionMode):
     def __enter__(self) -> Recorder:
         self._patches.enter_context(_replaced(nn.Module, "__init__", self._noting_module))
         self._patches.enter_context(_replaced(nn.Parameter, "__new__", self._noting_parameter))
-        super().__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        super().__exit__(*exception)
+        super().__exit__(*exception)  # type: ignore[no-untyped-call]
         self._patches.close()
         self._initialising = None
 
@@ -107,21 +107,21 @@ class Recorder(TorchFunctionMode):
         return (content.draw if content else UNKNOWN).initializer()
 
     def _noting_module(self, original: Callable[..., None]) -> Callable[..., None]:
-        def __init__(module: nn.Module, *args: Any, **kwargs: Any) -> None:
+        def construct(module: nn.Module, *args: Any, **kwargs: Any) -> None:
             if id(module) not in self._modules:
                 frame = user_frame(caller(1), building=module)
                 self._modules[id(module)] = (module, self._sites.of(frame))
             original(module, *args, **kwargs)
 
-        return __init__
+        return construct
 
     def _noting_parameter(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        def __new__(cls: type, *args: Any, **kwargs: Any) -> Any:
+        def make(cls: type, *args: Any, **kwargs: Any) -> Any:
             parameter = original(cls, *args, **kwargs)
             self._parameters[id(parameter)] = (parameter, self._sites.of(user_frame(caller(1))))
             return parameter
 
-        return __new__
+        return make
 
     def __torch_function__(
         self,

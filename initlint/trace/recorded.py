@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,13 +14,14 @@ from torch import fx, nn
 from torch.overrides import TorchFunctionMode
 
 from initlint import catalog
+from initlint.trace.unchanged import LAZY, unchanged
 
 
 class RunError(Exception):
     """A run that ended in an exception: `cause`, and the leaf module that raised it, if one did.
 
     `shapes` are those of the tensors that the module was given; `placeholder` is the index of the
-    model's own input that came to it as it was.
+    model's own input that came to it as it was; `progress` counts what was recorded before.
     """
 
     def __init__(self, cause: Exception) -> None:
@@ -28,6 +30,7 @@ class RunError(Exception):
         self.layer: nn.Module | None = None
         self.shapes: list[tuple[int, ...]] = []
         self.placeholder: int | None = None
+        self.progress = 0
 
 
 def is_leaf(module: nn.Module) -> bool:
@@ -47,7 +50,7 @@ def record(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> 
     """
     recording = _Recording(model)
     recording.note_inputs(args, kwargs)
-    with _unchanged(model), torch.no_grad(), _calls_noted(recording), recording:
+    with _evaluating(model), _eagerly(), torch.no_grad(), _calls_noted(recording), recording:
         try:
             result = model(*args, **kwargs)
         except Exception as error:
@@ -61,15 +64,15 @@ def meta_twin(model: nn.Module) -> nn.Module:
     memo: dict[int, Any] = {}
     for module in model.modules():
         for tensor in _tensors(list(vars(module).values()), depth=2):
-            if id(tensor) not in memo and not isinstance(tensor, _LAZY):
+            if id(tensor) not in memo:
                 memo[id(tensor)] = _meta(tensor)
     return copy.deepcopy(model, memo)
 
 
-_LAZY = nn.parameter.UninitializedTensorMixin
-
-
 def _meta(tensor: torch.Tensor) -> torch.Tensor:
+    if isinstance(tensor, LAZY):
+        lazy: torch.Tensor = type(tensor)(device="meta", dtype=tensor.dtype)
+        return lazy
     empty = torch.empty_like(tensor.detach(), device="meta")
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(empty, requires_grad=tensor.requires_grad)
@@ -112,12 +115,15 @@ class _Recording(TorchFunctionMode):
     def failed(self, cause: Exception) -> RunError:
         """The run's exception, with where it came from."""
         error = RunError(cause)
+        error.progress = len(self._alive)
         if self._failed is not None:
             error.layer, tensors = self._failed
             error.shapes = [tuple(tensor.shape) for tensor in tensors]
             nodes = [self._nodes.get(id(tensor)) for tensor in tensors]
             inputs = [n for n in nodes if n is not None and n.op == "placeholder"]
-            error.placeholder = int(str(inputs[0].target).removeprefix("input_")) if inputs else None
+            error.placeholder = (
+                int(str(inputs[0].target).removeprefix("input_")) if inputs else None
+            )
         return error
 
     def note_call(self, name: str, args: Any, kwargs: Any, result: Any) -> None:
@@ -137,12 +143,24 @@ class _Recording(TorchFunctionMode):
         keywords = dict(kwargs or {})
         if self.inside:
             return func(*args, **keywords)
-        result = func(*args, **keywords)
-        written = args[0] if getattr(func, "__name__", "") == "__setitem__" else result
+        name = getattr(func, "__name__", "")
+        if name == "__bool__" and args[0].is_meta:
+            return self._supposed(args[0])
+        result = _on_meta(func, args, keywords) if name in _PICKY else func(*args, **keywords)
+        written = args[0] if name == "__setitem__" else result
         if next(_tensors([written], depth=3), None) is not None:
             lowered = self._lowered(args), self._lowered(keywords)
             self._bind_all(written, self.graph.create_node("call_function", func, *lowered))
         return result
+
+    def _supposed(self, condition: torch.Tensor) -> bool:
+        """The answer to a question about values that meta tensors do not have.
+
+        Models ask whether all of a mask is set, whether sequences are unpacked, or whether
+        any number has overflowed, and most often take the plain way if so, if so, and if not.
+        """
+        node = self._nodes.get(id(condition))
+        return node is None or getattr(node.target, "__name__", "") != "any"
 
     def _bind(self, tensor: torch.Tensor, node: fx.Node) -> None:
         self._nodes[id(tensor)] = node
@@ -186,6 +204,18 @@ class _Recording(TorchFunctionMode):
         return f"_constant_{self._constants}"
 
 
+# Functions whose kernels on the meta device take fewer types than those on real ones.
+_PICKY = {"_grouped_mm", "grouped_mm"}
+
+
+def _on_meta(func: Callable[..., Any], args: Any, keywords: Mapping[str, Any]) -> Any:
+    """The result of a function that takes bfloat16 alone where tensors have no values."""
+    if not args[0].is_meta:
+        return func(*args, **keywords)
+    cast = [a.bfloat16() if torch.is_tensor(a) and a.is_floating_point() else a for a in args]
+    return func(*cast, **keywords).to(args[0].dtype)
+
+
 def _part(values: Any, index: int) -> Any:
     """One tensor of a result that holds several: getitem in the follower's vocabulary."""
     return values[index]
@@ -201,7 +231,8 @@ def _calls_noted(recording: _Recording) -> Iterator[None]:
 
     def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
         name = recording.modules.get(id(module))
-        if recording.inside or name is None or not is_leaf(module):
+        opaque = isinstance(module, torch.jit.ScriptModule)
+        if recording.inside or name is None or not (opaque or is_leaf(module)):
             return original(module, *args, **kwargs)
         recording.inside += 1
         try:
@@ -222,21 +253,28 @@ def _calls_noted(recording: _Recording) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _unchanged(model: nn.Module) -> Iterator[None]:
-    """Eval mode for the run; mode, buffers and the CPU's random state are put back afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    buffers = [(b, b.detach().clone()) for b in model.buffers() if not isinstance(b, _LAZY)]
-    with torch.random.fork_rng(devices=[]):
-        try:
-            for module, _ in modes:
-                module.training = False
+def _eagerly() -> Iterator[None]:
+    """Compiled parts run as they were written, and the fused forms of torch's own are not taken."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        # To import the compiler takes a second, and without it nothing has been compiled.
+        if "torch._dynamo" in sys.modules:
+            with torch.compiler.set_stance("force_eager"):
+                yield
+        else:
             yield
-        finally:
-            for module, mode in modes:
-                module.training = mode
-            with torch.no_grad():
-                for buffer, value in buffers:
-                    buffer.copy_(value)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+@contextlib.contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode for the run; afterwards the model is as it was."""
+    with unchanged(model):
+        for module in model.modules():
+            module.training = False
+        yield
 
 
 def _tensors(values: Sequence[Any], depth: int = 6) -> Iterator[torch.Tensor]:

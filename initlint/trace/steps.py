@@ -40,15 +40,20 @@ class Step:
 
 
 class Steps(dict[fx.Node, Step]):
-    """All steps of a graph, in the order of the data."""
+    """All steps of a graph, in the order of the data.
 
-    def __init__(self, graph: fx.Graph, model: nn.Module) -> None:
+    Of a graph that is not that of a `whole` model, nobody knows what comes before or after.
+    """
+
+    def __init__(self, graph: fx.Graph, model: nn.Module, whole: bool = True) -> None:
         super().__init__()
+        self.whole = whole
+        result = "output" if whole else "unknown"
         self.modules = dict(model.named_modules(remove_duplicate=False))
         self.tensors = {**dict(model.named_parameters(remove_duplicate=False))}
         self._readers: dict[str, Callable[[fx.Node], Step]] = {
             "placeholder": lambda node: Step(node, "input", DATA),
-            "output": lambda node: Step(node, "output", DATA, self.data(node.all_input_nodes)),
+            "output": lambda node: Step(node, result, DATA, self.data(node.all_input_nodes)),
             "get_attr": self._attribute,
             "call_module": self._module,
             "call_function": self._function,
@@ -83,15 +88,20 @@ class Steps(dict[fx.Node, Step]):
         if operation.role == "weighted":
             weights = weights_of_module(name, module)
             # A table of numbers sent through a layer is data from there on (Swin's cpb_mlp).
-            return Step(node, "weighted", DATA, inputs or tuple(node.all_input_nodes), weights=weights)
+            return Step(
+                node, "weighted", DATA, inputs or tuple(node.all_input_nodes), weights=weights
+            )
         return Step(node, operation.role, DATA if inputs else PLAIN, inputs)
 
     def _function(self, node: fx.Node) -> Step:
-        name = _function_name(node)
+        name = function_name(node)
         inputs = self.data(node.all_input_nodes)
         operands = self._operands(node)
         operation = catalog.operation_of_function(name)
         role = operation.role if operation else "unknown"
+        if isinstance(node.target, type):
+            # A container made for several results: they leave it as they came.
+            role = "scale"
         if role == "query":
             return Step(node, role, PLAIN)
         if role in ("weighted", "matmul") and operands:
@@ -101,7 +111,11 @@ class Steps(dict[fx.Node, Step]):
         activation = catalog.activation_of_function(name)
         if activation is not None:
             values = _arguments_of(node, list(activation.arguments))
-            return Step(node, "activation", DATA, inputs, activation.name, values)
+            return Step(node, "activation", DATA, inputs[:1], activation.name, values)
+        if role == "shape" and isinstance(node.args[0] if node.args else None, fx.Node):
+            # What comes after the moved value says where to: indices, another tensor's shape.
+            inputs = self.data(node.args[:1])  # type: ignore[arg-type]
+            return Step(node, role, DATA if inputs else PLAIN, inputs)
         return Step(node, _joined(node, name, role, inputs), DATA, inputs)
 
     def _operands(self, node: fx.Node) -> dict[fx.Node, Operand]:
@@ -155,7 +169,25 @@ def _joined(node: fx.Node, name: str, role: str, inputs: tuple[fx.Node, ...]) ->
     return "unknown" if squared or inverted else "scale"
 
 
-def _function_name(node: fx.Node) -> str:
+def is_known_call(node: fx.Node) -> bool:
+    """Whether a function is one of torch's, or the catalogue knows what it does."""
+    if node.op != "call_function" or isinstance(node.target, type):
+        return True
+    name = function_name(node)
+    known = catalog.operation_of_function(name) or catalog.activation_of_function(name)
+    return known is not None or "." not in name
+
+
+def bare_name(node: fx.Node) -> str:
+    """The last part of a function's or method's name; empty for anything else."""
+    return (
+        function_name(node).rpartition(".")[2]
+        if node.op.startswith("call_f") or (node.op == "call_method")
+        else ""
+    )
+
+
+def function_name(node: fx.Node) -> str:
     """The bare name of a trusted function, operator or method; the dotted one of any other."""
     if node.op == "call_method":
         return str(node.target)

@@ -10,6 +10,8 @@ import torch
 from torch import fx, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from initlint.trace.unchanged import LAZY
+
 Tensors = Mapping[str, torch.Tensor]
 Fans = tuple[int | None, int | None]
 
@@ -53,7 +55,7 @@ def weights_of_module(name: str, module: nn.Module) -> tuple[Weight, ...]:
 
 
 def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
-    if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
+    if isinstance(tensor, LAZY):
         return ()
     return tuple(tensor.shape)
 
@@ -164,7 +166,10 @@ def _multiplied(
 
 
 # Where the two factors begin among the arguments of a matrix product.
-_PRODUCTS = {"matmul": 0, "rmatmul": 0, "mm": 0, "bmm": 0, "addmm": 1, "baddbmm": 1}
+_PRODUCTS = {
+    **dict.fromkeys(("matmul", "rmatmul", "mm", "bmm", "grouped_mm"), 0),
+    **{"addmm": 1, "baddbmm": 1},
+}
 
 
 def _weight_position(name: str) -> int:
@@ -213,5 +218,7 @@ def _term_fans(term: str, result: str, others: set[str], shape: tuple[int, ...])
         return None, None
     sizes = dict(zip(term, shape, strict=True))
     summed = math.prod(size for index, size in sizes.items() if index not in result)
-    new = math.prod(size for index, size in sizes.items() if index in result and index not in others)
+    new = math.prod(
+        size for index, size in sizes.items() if index in result and index not in others
+    )
     return summed, new

@@ -1,6 +1,6 @@
 """What becomes of every model of a collection: captured or why not, and what its layers meet.
 
-    python tests/corpus/census.py timm [--spread] [--part 0/8] [--out results.jsonl] [NAME …]
+python tests/corpus/census.py timm [--spread] [--part 0/8] [--out results.jsonl] [NAME …]
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Entry:
     `state` is captured, unbuilt, uncaptured or crashed; `reason` says why. `way` is symbolic or
     recorded. `following` counts layers by following activation; `stops` counts the operations at
     which nothing could be said; `unreached` are weights that forward did not use; `findings` are
-    the codes and messages of the default rules.
+    the codes of the default rules, what the layer's path begins at, and the messages.
     """
 
     name: str
@@ -75,20 +75,31 @@ def entry(name: str, factory: Callable[[], torch.nn.Module]) -> Entry:
 
 
 def _judged(built: Built) -> Entry:
-    captured = capture.capture(built.model, built.name)
-    steps = Steps(captured.graph, captured.model)
-    listed = with_recommendations(layers.layers_of_steps(built, steps))
-    used = {weight.parameter for step in steps.values() for weight in step.weights}
+    graphs = layers.graphs_of(built)
+    listed = with_recommendations(layers.layers_of_graphs(built, graphs))
+    used = {w.parameter for steps in graphs for step in steps.values() for w in step.weights}
     unknown = [layer for layer in listed if layer.following.activation == "unknown"]
     reached = [layer for layer in unknown if _names(built, layer) & used]
+    parameters = {name for layer in reached for name in _names(built, layer)}
+    origins = {layer.parameter: layer.origin for layer in listed}
+    stops: Counter[str] = Counter()
+    for steps in graphs:
+        stops += _stops(steps, parameters)
     return Entry(
         built.name,
-        way=captured.way,
+        way=_way(graphs),
         following=dict(Counter(layer.following.activation for layer in listed)),
-        stops=dict(_stops(steps, {name for layer in reached for name in _names(built, layer)})),
+        stops=dict(stops),
         unreached=len(unknown) - len(reached),
-        findings=[f"{f.code} {f.message}" for f in findings(listed)],
+        findings=[f"{f.code} [{origins[f.parameter]}] {f.message}" for f in findings(listed)],
     )
+
+
+def _way(graphs: list[Steps]) -> str:
+    if not graphs or not graphs[0].whole:
+        return "in parts"
+    recorded = any(str(node.target).startswith("input_") for node in graphs[0])
+    return "recorded" if recorded else "symbolic"
 
 
 def _names(built: Built, layer: Layer) -> set[str]:
@@ -143,9 +154,7 @@ def summary(entries: Iterable[Entry]) -> str:
     missed = following["unknown"] - unreached
     lines.append(f"{total} layers: " + ", ".join(f"{n} {c}" for n, c in following.most_common()))
     if total:
-        lines.append(
-            f"  unknown {missed} ({missed / total:.2%}), not used by forward {unreached}"
-        )
+        lines.append(f"  unknown {missed} ({missed / total:.2%}), not used by forward {unreached}")
     lines += [f"  stops at {name}: {count}" for name, count in stops.most_common(25)]
     speaking = [e for e in entries if e.findings]
     lines.append(f"{len(speaking)} with findings ({len(speaking) / max(1, len(entries)):.1%})")

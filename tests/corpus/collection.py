@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 import warnings
 from collections.abc import Callable
@@ -23,8 +24,7 @@ _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_exp
 
 def torchvision_models() -> Factories:
     """All of torchvision's models: classification first, then all the others."""
-    models = import_torchvision().models
-    _define_nms()
+    models = _torchvision_package().models
     first = models.list_models(module=models)
     names = first + [name for name in models.list_models() if name not in first]
     return {name: functools.partial(_torchvision, models, name) for name in names}
@@ -32,15 +32,16 @@ def torchvision_models() -> Factories:
 
 def _torchvision(models: Any, name: str) -> torch.nn.Module:
     builder = models.get_model_builder(name)
-    wanted = builder.__code__.co_varnames[: builder.__code__.co_argcount + 9]
+    wanted = inspect.signature(builder).parameters
     backbone = {"weights_backbone": None} if "weights_backbone" in wanted else {}
     return builder(weights=None, **backbone)
 
 
 @functools.cache
-def _define_nms() -> None:
-    """torchvision's C++ operators are missing beside a CPU build of torch: nms in Python."""
-    from torchvision.ops import boxes
+def _torchvision_package() -> Any:
+    """torchvision, whose C++ operators are missing beside a CPU build of torch: nms in Python."""
+    package = import_torchvision()
+    boxes = package.ops.boxes
 
     def nms(dets: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:
         left, kept = scores.argsort(descending=True), []
@@ -51,10 +52,12 @@ def _define_nms() -> None:
         return torch.stack(kept) if kept else left
 
     boxes.nms = nms
+    return package
 
 
 def timm_models(spread: bool = False) -> Factories:
     """All of timm's models, or one of every module: the one whose name is shortest."""
+    _torchvision_package()
     import timm
 
     names = timm.list_models()
@@ -66,6 +69,7 @@ def timm_models(spread: bool = False) -> Factories:
 
 def transformers_models() -> Factories:
     """The base model of every architecture of transformers, with its depth reduced to two."""
+    _torchvision_package()
     from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
 
     return {name: functools.partial(_transformer, name) for name in MODEL_MAPPING_NAMES}

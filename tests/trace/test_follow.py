@@ -185,7 +185,10 @@ SILENT = {
     "norm before the activation": (lambda m, x: m.norm(m.a(x)).relu(), "cancels"),
     "norm after the activation": (lambda m, x: m.norm(m.a(x).relu()), "cancels"),
     "norm before the layer": (lambda m, x: m.a(m.norm(x)).relu(), "comes from"),
-    "norm and activation before the layer": (lambda m, x: m.a(m.norm(x).relu()).relu(), "comes from"),
+    "norm and activation before the layer": (
+        lambda m, x: m.a(m.norm(x).relu()).relu(),
+        "comes from",
+    ),
 }
 
 

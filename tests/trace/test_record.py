@@ -1,6 +1,7 @@
 """The recorder of construction: initialisers, stds and constructor calls, exactly."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +11,9 @@ from initlint.trace.record import Recorder
 
 WRITES = {
     "kaiming_normal_": lambda w: nn.init.kaiming_normal_(w, a=0.2),
-    "kaiming_uniform_ fan_out": lambda w: nn.init.kaiming_uniform_(w, mode="fan_out", nonlinearity="relu"),
+    "kaiming_uniform_ fan_out": lambda w: nn.init.kaiming_uniform_(
+        w, mode="fan_out", nonlinearity="relu"
+    ),
     "xavier_normal_ positional gain": lambda w: nn.init.xavier_normal_(w, 1.5),
     "xavier_uniform_": nn.init.xavier_uniform_,
     "orthogonal_": lambda w: nn.init.orthogonal_(w, gain=2.0),
@@ -133,8 +136,7 @@ class Sited(nn.Module):
     def __init__(self):
         super().__init__()
         self.single = nn.Linear(3, 4)
-        self.nested = nn.Sequential(nn.Linear(4, 4), nn.Sequential(
-            nn.Conv2d(1, 1, 1)))
+        self.nested = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Conv2d(1, 1, 1)))
         self.listed = nn.ModuleList([nn.Linear(4, 4) for _ in range(2)])
         self.own = Inner(4)
         self.ünïcode = nn.Linear(1, 1)
@@ -143,7 +145,7 @@ class Sited(nn.Module):
 def test_sites_are_the_constructor_calls_to_the_column():
     with Recorder() as recorder:
         model = Sited()
-    source = open(__file__, encoding="utf-8").read().splitlines()
+    source = Path(__file__).read_text(encoding="utf-8").splitlines()
     texts = {
         "single": "nn.Linear(3, 4)",
         "nested.0": "nn.Linear(4, 4)",

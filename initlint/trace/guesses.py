@@ -1,0 +1,201 @@
+"""First guesses at the inputs of a model: from names, from layers, and from what models carry."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.conv import _ConvNd
+
+BATCH, LENGTH, FRAMES, SAMPLES = 2, 16, 4, 16_000
+# Tried first where nothing says how large images are.
+USUAL_SIZE = 32
+_GRID = ((1, 4, 4), (1, 4, 4))
+_IDS = re.compile(r"(^|_)(ids?|idx|tokens?|indices)$|^(src|tgt|source|target)_tokens$")
+_MASK = re.compile(r"mask$|^patch_valid$")
+_GRIDS = re.compile(r"grid_thw$")
+_VIDEO = re.compile(r"video|frames$|^clip$")
+_IMAGE = re.compile(r"pixel|image|img|^(left|right)$")
+_FEATURES = re.compile(r"features$|embeds$|states$")
+_WAVE = re.compile(r"input_values|wave|audio|wav$")
+_TIME = re.compile(r"^(t|timesteps?|time|sigma|noise_level)$")
+_SERIES = re.compile(r"^(past|future|history|context)_values$")
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One tensor to make.
+
+    `shape` has None for the sides of an image. `kind` is float, ids (integers, zero), ones
+    (integers) or values, which are then given.
+    """
+
+    shape: tuple[int | None, ...]
+    kind: str = "float"
+    values: tuple[tuple[int, ...], ...] = ()
+
+    def tensor(self, size: int, device: str) -> torch.Tensor:
+        """The tensor, with images of this size."""
+        shape = self.sized(size)
+        if self.kind == "values":
+            return torch.tensor(self.values, device=device)
+        if self.kind != "float":
+            return torch.full(shape, int(self.kind == "ones"), dtype=torch.int64, device=device)
+        if device == "meta":
+            return torch.empty(shape, device=device)
+        # Values matter little, but equal ones would make normalisations divide by 0.
+        return torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(device)
+
+    def sized(self, size: int) -> tuple[int, ...]:
+        """The shape, with images of this size."""
+        return tuple(size if side is None else side for side in self.shape)
+
+    def spelled(self, size: int) -> str:
+        """As `--input` takes it."""
+        shape = ",".join(map(str, self.sized(size)))
+        return shape if self.kind == "float" else f"int64[{shape}]"
+
+
+def by_name(name: str, model: nn.Module) -> Spec | None:
+    """What an argument's name says, with what the model's configuration adds to it."""
+    config = getattr(model, "config", None)
+    if _GRIDS.search(name):
+        return Spec((len(_GRID), 3), "values", _GRID)
+    if _IDS.search(name):
+        return Spec((BATCH, LENGTH), "ids")
+    if _MASK.search(name):
+        return Spec((BATCH, LENGTH), "ones")
+    if name == "bbox":
+        return Spec((BATCH, LENGTH, 4), "ids")
+    if _TIME.search(name):
+        return Spec((BATCH,), "ids")
+    if _SERIES.search(name) and config is not None and hasattr(config, "context_length"):
+        channels = _first(config, "num_input_channels", "input_size")
+        return Spec((BATCH, config.context_length, channels or 1))
+    if _WAVE.search(name):
+        channels = _first(config, "audio_channels")
+        return Spec((BATCH, channels, SAMPLES) if channels else (BATCH, SAMPLES))
+    return _of_pictures(name, model) or _of_features(name, config)
+
+
+def _of_pictures(name: str, model: nn.Module) -> Spec | None:
+    if _VIDEO.search(name):
+        frames = _first(getattr(model, "config", None), "num_frames") or FRAMES
+        return Spec((BATCH, frames, channels_of(model), None, None))
+    return Spec((BATCH, channels_of(model), None, None)) if _IMAGE.search(name) else None
+
+
+def _of_features(name: str, config: Any) -> Spec | None:
+    if name == "input_features" and hasattr(config, "num_mel_bins"):
+        return Spec((BATCH, config.num_mel_bins, 2 * getattr(config, "max_source_positions", 50)))
+    width = _first(config, "hidden_size", "input_dim")
+    return Spec((BATCH, LENGTH, width)) if width and _FEATURES.search(name) else None
+
+
+def _first(config: Any, *names: str) -> int | None:
+    values = (getattr(config, name, None) for name in names)
+    return next((v for v in values if isinstance(v, int) and not isinstance(v, bool)), None)
+
+
+def of_patches(model: nn.Module) -> Spec | None:
+    """Pictures that come as flattened patches beside a grid: what the patch embedding takes."""
+    rows = sum(time * height * width for time, height, width in _GRID)
+    for layer in model.modules():
+        if isinstance(layer, _ConvNd):
+            window = 1
+            for side in layer.kernel_size:
+                window *= side
+            return Spec((rows, layer.in_channels * window))
+        if isinstance(layer, nn.Linear):
+            return Spec((rows, layer.in_features))
+    return None
+
+
+def first_layer(model: nn.Module) -> nn.Module | None:
+    """The first of a model's layers that says what it takes."""
+    return next((m for m in model.modules() if by_layer(m) is not None), None)
+
+
+def by_layer(layer: nn.Module | None) -> Spec | None:
+    """The input that one of torch's layers takes."""
+    if isinstance(layer, nn.Linear) and not isinstance(layer, nn.LazyLinear):
+        return Spec((BATCH, layer.in_features))
+    if isinstance(layer, _ConvNd) and layer.in_channels:
+        rank = len(layer.kernel_size)
+        sides: tuple[int | None, ...] = (64,) if rank == 1 else (None, None)
+        if rank == 3:
+            sides = (LENGTH, *sides)
+        return Spec((BATCH, layer.in_channels, *sides))
+    if isinstance(layer, (nn.Embedding, nn.EmbeddingBag)):
+        return Spec((BATCH, LENGTH), "ids")
+    if isinstance(layer, nn.RNNBase):
+        return Spec((BATCH, LENGTH, layer.input_size))
+    if isinstance(layer, nn.RNNCellBase):
+        return Spec((BATCH, layer.input_size))
+    if isinstance(layer, nn.MultiheadAttention):
+        return Spec((BATCH, LENGTH, layer.embed_dim))
+    return _normalised_by(layer)
+
+
+def _normalised_by(layer: nn.Module | None) -> Spec | None:
+    if isinstance(layer, (nn.LayerNorm, nn.RMSNorm)):
+        return Spec((BATCH, LENGTH, *layer.normalized_shape))
+    if isinstance(layer, _NormBase) and layer.num_features:
+        sides = {"1": (), "2": (None, None), "3": (None, None, None)}
+        return Spec((BATCH, layer.num_features, *sides.get(type(layer).__name__[-2:-1], ())))
+    if isinstance(layer, nn.GroupNorm):
+        return Spec((BATCH, layer.num_channels, None, None))
+    return None
+
+
+def channels_of(model: nn.Module) -> int:
+    """The channels of an image or a sound, from the first convolution or the configuration."""
+    convolutions = [m for m in model.modules() if isinstance(m, _ConvNd) and m.in_channels]
+    flat = [m for m in convolutions if not isinstance(m, nn.Conv1d)]
+    if convolutions:
+        return (flat or convolutions)[0].in_channels
+    config = getattr(model, "config", None)
+    return _first(getattr(config, "vision_config", config), "num_channels") or 3
+
+
+def carried_image(model: nn.Module) -> tuple[int, ...] | None:
+    """Channels, height and width of the images that a model of timm's kind says it takes."""
+    for attribute in ("pretrained_cfg", "default_cfg"):
+        value = getattr(model, attribute, None)
+        if isinstance(value, Mapping) and isinstance(value.get("input_size"), Sequence):
+            return tuple(value["input_size"])
+    return None
+
+
+def known_size(model: nn.Module) -> int:
+    """The image size that a model carries in one of the usual attributes, else the usual one."""
+    image = carried_image(model)
+    if image is not None:
+        return int(image[-1])
+    config = getattr(model, "config", None)
+    for carrier in (model, config, getattr(config, "vision_config", None)):
+        for attribute in ("image_size", "img_size", "input_size"):
+            value = getattr(carrier, attribute, None)
+            if isinstance(value, Sequence) and value and isinstance(value[-1], int):
+                return int(value[-1])
+            if isinstance(value, int) and not isinstance(value, bool):
+                return value
+    return USUAL_SIZE
+
+
+def example_of(model: nn.Module) -> Any:
+    """The example input that a model carries: `example_input_array`, or `dummy_inputs`."""
+    for attribute in ("example_input_array", "dummy_inputs"):
+        try:
+            value = getattr(model, attribute, None)
+        except Exception:
+            # A property of the user's, which may raise anything: then there is no example.
+            continue
+        if isinstance(value, (torch.Tensor, tuple, list, dict)) and len(value):
+            return value
+    return None
