@@ -15,7 +15,7 @@ from initlint.records import Initializer, Site
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """A tensor's content as far as it is known: `std` None is unknown, an empty `name` unwritten."""
+    """What is known of a tensor's content: no `std` means unknown, an empty `name` unwritten."""
 
     name: str
     args: Mapping[str, Any] = field(default_factory=dict)

@@ -29,6 +29,9 @@ _PREFERENCE = {"norm": 0, "unknown": 1, "input": 2}
 _SHARES = ("sigmoid", "hardsigmoid", "softmax")
 
 
+_UNKNOWN = Following("unknown")
+
+
 @dataclass(frozen=True, slots=True)
 class Upstream:
     """What reaches a value: the longest run of weighted layers since a normalisation.
@@ -54,7 +57,7 @@ class Downstream:
     every way ends in a factor between 0 and 1; `weighted` where a weighted operation comes at all.
     """
 
-    following: Following = Following("unknown")
+    following: Following = _UNKNOWN
     count: int = 0
     after: str | None = None
     settled: bool = False
@@ -190,8 +193,10 @@ def _downstream(
 
 
 def _consumers(steps: Steps, absorbed: frozenset[fx.Node]) -> dict[fx.Node, list[fx.Node]]:
-    """By every node those that take its value in: those that lead on to a result of the model, and
-    where there are none all of them, for what is thrown away in the end is computed all the same."""
+    """By every node those that take its value in and lead on to a result of the model.
+
+    Where none does, all that take it in: what is thrown away in the end is computed all the same.
+    """
     alive: set[fx.Node] = set()
     found: dict[fx.Node, list[fx.Node]] = {node: [] for node in steps}
     for node in reversed(list(steps)):

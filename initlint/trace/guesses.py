@@ -77,7 +77,7 @@ def by_name(name: str, model: nn.Module) -> Spec | None:
     if _SERIES.search(name) and config is not None and hasattr(config, "context_length"):
         channels = _first(config, "num_input_channels", "input_size")
         return Spec((BATCH, config.context_length, channels or 1))
-    if _WAVE.search(name):
+    if _WAVE.search(name) and not hasattr(config, "num_mel_bins"):
         channels = _first(config, "audio_channels")
         return Spec((BATCH, channels, SAMPLES) if channels else (BATCH, SAMPLES))
     return _of_pictures(name, model) or _of_features(name, config)
@@ -91,8 +91,14 @@ def _of_pictures(name: str, model: nn.Module) -> Spec | None:
 
 
 def _of_features(name: str, config: Any) -> Spec | None:
-    if name == "input_features" and hasattr(config, "num_mel_bins"):
-        return Spec((BATCH, config.num_mel_bins, 2 * getattr(config, "max_source_positions", 50)))
+    bands = _first(config, "num_mel_bins", "feature_size", "input_feat_per_channel")
+    if bands and (
+        name == "input_features" or (name == "input_values" and hasattr(config, "max_length"))
+    ):
+        frames = _first(config, "max_source_positions")
+        if frames:
+            return Spec((BATCH, bands, 2 * frames))
+        return Spec((BATCH, _first(config, "max_length") or 96, bands))
     width = _first(config, "hidden_size", "input_dim")
     return Spec((BATCH, LENGTH, width)) if width and _FEATURES.search(name) else None
 

@@ -22,7 +22,7 @@ _SIZES = (32, 64, 28, 96, 128, 224, 256, 299, 384, 512, 16, 48, 160, 192, 240, 2
 # Settings of forward that are better off for a run that only wants the graph.
 _OFF = ("use_cache", "output_attentions", "output_hidden_states")
 # Seconds after which no further guess is made, and elements above which none is worth a run.
-_PATIENCE, _MOST = 30.0, 1 << 26
+_PATIENCE, _MOST = 20.0, 1 << 26
 _FREE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -44,10 +44,12 @@ class Guesser:
         self._kinds: dict[str, str] = {}
         self._made: dict[str, torch.Tensor] = {}
         self._others: dict[str, list[Spec]] = {}
-        self._example = None if given else guesses.example_of(model)
         self._deadline = time.monotonic() + _PATIENCE
         for name in self._wanted():
             self._want(name)
+        self._example = None if given else guesses.example_of(model)
+        if isinstance(self._example, Mapping) and not self._specs.keys() <= self._example.keys():
+            self._example = None
 
     def inputs(self, device: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and keyword arguments for forward, on `device`."""
@@ -74,7 +76,7 @@ class Guesser:
             return bool(self._specs)
         lessons_of = (
             *(self._learn_layer, self._learn_missing, self._learn_shape, self._learn_parts),
-            *(self._learn_size, self._learn_other),
+            *(self._learn_length, self._learn_size, self._learn_other),
         )
         if not self._specs or time.monotonic() > self._deadline:
             return False
@@ -132,7 +134,9 @@ class Guesser:
         image = guesses.carried_image(self._model)
         first = guesses.by_layer(self._first)
         likely = [guesses.by_name(name, self._model)]
-        if name in ("hidden_states", "pixel_values") and any(n.endswith("grid_thw") for n in self._parameters):
+        if name in ("hidden_states", "pixel_values") and any(
+            n.endswith("grid_thw") for n in self._parameters
+        ):
             likely.insert(0, guesses.of_patches(self._model))
         if image is not None and len(image) == 3 and len(self._specs) == 0:
             likely.append(Spec((BATCH, image[0], None, None)))
@@ -216,6 +220,17 @@ class Guesser:
             return True
         return False
 
+    def _learn_length(self, error: RunError) -> bool:
+        """A signal shorter than a filter is made longer."""
+        if not lessons.is_too_short(error.cause):
+            return False
+        for path, spec in self._specs.items():
+            last = spec.shape[-1] if spec.kind == "float" and len(spec.shape) < 4 else None
+            if last is not None and last < guesses.SAMPLES:
+                self._set(path, replace(spec, shape=(*spec.shape[:-1], 4 * last)))
+                return True
+        return False
+
     def _learn_size(self, error: RunError) -> bool:
         """Another image size: the one that makes a flattened image fit a Linear, else the next."""
         if not any(None in spec.shape for spec in self._specs.values()):
@@ -277,6 +292,7 @@ def _reshaped(spec: Spec) -> Iterator[Spec]:
         yield replace(spec, shape=(shape[0], LENGTH, shape[1]))
         yield replace(spec, shape=(shape[0], FRAMES, LENGTH, shape[1]))
     elif len(shape) == 3 and None not in shape:
+        yield replace(spec, shape=(shape[0], shape[2], shape[1]))
         yield replace(spec, shape=(shape[0], shape[2]))
     elif len(shape) == 4 and None in shape:
         yield replace(spec, shape=(shape[0], FRAMES, *shape[1:]))
@@ -296,7 +312,8 @@ def _moved(value: Any, device: str) -> Any:
     if isinstance(value, Mapping):
         return {key: _moved(part, device) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_moved(part, device) for part in value)
+        parts = [_moved(part, device) for part in value]
+        return parts if isinstance(value, list) else tuple(parts)
     return value
 
 

@@ -1,4 +1,4 @@
-"""Parts of a model that its forward never calls, each captured on its own: towers, auxiliary heads."""
+"""Parts that a forward never calls (towers, auxiliary heads), each captured on its own."""
 
 from __future__ import annotations
 

@@ -25,9 +25,10 @@ def absent(error: BaseException, names: Collection[str]) -> list[str]:
     words = set(re.findall(r"\w+", str(error)))
     found = [name for name in names if name in words]
     for frame, line in _frames(error):
-        used = set(re.findall(r"\w+", line))
-        found += [n for n in names if n in used and frame.f_locals.get(n, frame) is None]
-        break
+        if found:
+            break
+        used = set(re.findall(r"\w+", line.split("=", 1)[-1]))
+        found = [n for n in names if n in used and frame.f_locals.get(n, frame) is None]
     return found
 
 
@@ -55,6 +56,11 @@ def wanted_shape(
         name = next((name for name in named if name is not None), None)
         return None if name is None else (name, [part.strip() for part in shown[1].split(",")])
     return None
+
+
+def is_too_short(error: BaseException) -> bool:
+    """Whether a signal had fewer samples than a filter is long."""
+    return re.search(r"too small|can't be greater than actual|too short", str(error)) is not None
 
 
 def numbers(error: BaseException) -> list[int]:

@@ -49,7 +49,7 @@ class _Patterns:
 
     def _may_end(self, node: fx.Node, step: Step) -> bool:
         """Whether a pattern may end at a node: cheap, for it is asked of every one."""
-        if step.kind != DATA or node.op == "call_module" and step.role != "activation":
+        if step.kind != DATA or (node.op == "call_module" and step.role != "activation"):
             return False
         if step.role == "activation":
             return _is_shifted(self._steps, step)
@@ -188,7 +188,9 @@ class _Degrees:
 _POWERS = {
     **dict.fromkeys(("mean", "sum", "std", "norm", "vector_norm", "amax"), 1.0),
     **dict.fromkeys(("var", "square"), 2.0),
-    **{"sqrt": 0.5, "rsqrt": -0.5, "reciprocal": -1.0},
+    "sqrt": 0.5,
+    "rsqrt": -0.5,
+    "reciprocal": -1.0,
 }
 _SAME_DEGREE = ("abs", "clamp", "clamp_min", "clip", "maximum")
 

@@ -61,7 +61,7 @@ def is_pointwise(node: fx.Node) -> bool:
 
 
 def recognised(steps: Steps, node: fx.Node, origin: fx.Node) -> tuple[str, dict[str, Any]] | None:
-    """The activation that `node` computes of `origin`, and its arguments; linear for a straight line.
+    """The activation that `node` computes of `origin`, and its arguments; linear for a line.
 
     Nothing else may reach `node` but numbers and parameters, which count as neutral.
     """
@@ -97,7 +97,7 @@ class _Evaluation:
             activation = self._steps.modules[str(node.target)]
             return type(activation).forward(activation, self.of(node.all_input_nodes[0]))
         name = bare_name(node)
-        if name in CASTS or self._steps[node].role == "dropout" and "masked" not in name:
+        if name in CASTS or (self._steps[node].role == "dropout" and "masked" not in name):
             return self.of(node.all_input_nodes[0])
         if "clamp" in name and any(b.op == "get_attr" for b in node.all_input_nodes[1:]):
             # Bounds that are kept as tensors are calibrated to let signals pass.

@@ -229,7 +229,7 @@ def _calls_noted(recording: _Recording) -> Iterator[None]:
     """While it lasts, the call of a leaf module is one node and what happens inside is not seen."""
     original = nn.Module.__call__
 
-    def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    def noted(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
         name = recording.modules.get(id(module))
         opaque = isinstance(module, torch.jit.ScriptModule)
         if recording.inside or name is None or not (opaque or is_leaf(module)):
@@ -245,7 +245,7 @@ def _calls_noted(recording: _Recording) -> Iterator[None]:
         recording.note_call(name, args, kwargs, result)
         return result
 
-    nn.Module.__call__ = __call__  # type: ignore[method-assign]
+    nn.Module.__call__ = noted  # type: ignore[method-assign]
     try:
         yield
     finally:

@@ -168,7 +168,8 @@ def _multiplied(
 # Where the two factors begin among the arguments of a matrix product.
 _PRODUCTS = {
     **dict.fromkeys(("matmul", "rmatmul", "mm", "bmm", "grouped_mm"), 0),
-    **{"addmm": 1, "baddbmm": 1},
+    "addmm": 1,
+    "baddbmm": 1,
 }
 
 

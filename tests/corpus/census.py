@@ -166,7 +166,7 @@ def summary(entries: Iterable[Entry]) -> str:
 
 
 def main() -> None:
-    """Run a collection, or part of one, and print the summary; results go to a file as they come."""
+    """Run a collection, or part of one, and print the summary; results go to a file at once."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("collection", choices=COLLECTIONS)
     parser.add_argument("names", nargs="*")

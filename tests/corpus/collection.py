@@ -88,11 +88,11 @@ def _transformer(kind: str) -> torch.nn.Module:
 def _reduce(config: Any) -> None:
     """Two layers where the configuration has one number for them, here and in its parts."""
     for name in (*_DEPTHS, *_MORE_DEPTHS):
-        value = getattr(config, name, None)
+        value = vars(config).get(name)
         if isinstance(value, int) and value > 2:
             _shorten(config, name)
     for name in _EXPERTS:
-        if isinstance(getattr(config, name, None), int) and getattr(config, name) > 8:
+        if isinstance(vars(config).get(name), int) and vars(config)[name] > 8:
             setattr(config, name, 8)
     for part in list(vars(config).values()):
         if hasattr(part, "to_diff_dict"):
@@ -101,7 +101,7 @@ def _reduce(config: Any) -> None:
 
 def _shorten(config: Any, name: str) -> None:
     """Set a depth to two, and with it the lists that have an entry for every layer."""
-    before = getattr(config, name)
+    before = vars(config)[name]
     setattr(config, name, 2)
     for key, value in list(vars(config).items()):
         if isinstance(value, list) and len(value) == before:

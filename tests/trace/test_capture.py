@@ -407,7 +407,7 @@ def asking(run):
 RAISING = {
     "a function that torch.nn lacks": (
         lambda m, x: nn.sigmoid(m.first(x)),
-        "AttributeError: module 'torch.nn' has no attribute 'sigmoid'; the nearest existing name is",
+        "AttributeError: module 'torch.nn' has no attribute 'sigmoid'; the nearest existing name is",  # noqa: E501
     ),
     "an attribute that the model lacks": (
         lambda m, x: m.frist(x),
