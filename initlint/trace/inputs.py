@@ -1,4 +1,4 @@
-"""Example inputs found, not asked for: guessed from the model, corrected by what a run complains of."""
+"""Example inputs found, not asked for: guessed from the model, corrected by failed runs."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class Guesser:
         return tuple(parts.values()) if kind == "tuple" else parts[""]
 
     def _learn_layer(self, error: RunError) -> bool:
-        """A layer was handed an input of the model itself, and refused it: give it its own shape."""
+        """A layer refused an input of the model itself: give that the shape the layer takes."""
         spec = guesses.by_layer(error.layer)
         place = -1 if error.placeholder is None else error.placeholder - len(self._given)
         paths = list(self._specs)

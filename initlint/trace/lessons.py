@@ -1,4 +1,4 @@
-"""What the exception of a run says about the inputs that led to it, read from where it was raised."""
+"""What a run's exception says about its inputs, read from where it was raised."""
 
 from __future__ import annotations
 
