@@ -199,7 +199,7 @@ def test_excerpt_of_lines_that_do_not_exist(site):
         ("weights.3", "self", "self.weights[3]"),
         ("heads.my-task.weight", "self", 'self.heads["my-task"].weight'),
         ("body.0.größe", "", "body[0].größe"),
-        ("0.weight", "", "[0].weight"),
+        ("0.weight", "", "model[0].weight"),
     ],
 )
 def test_access(parameter, owner, expected):
