@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import torch
 from torch import fx, nn
+from torch.fx.experimental import _config as fx_config
 
 from initlint.records import InitlintError
 from initlint.trace.build import described, where
@@ -172,7 +174,21 @@ def _ran(model: nn.Module, name: str, inputs: Sequence[Any], rebuild: _Rebuild) 
             return _recorded(_real_copy(model, rebuild), again, "cpu")
         except RunError as error:
             furthest = error if limited else max(furthest, error, key=lambda e: e.progress)
+    if limited:
+        with contextlib.suppress(RunError), _all_is_something():
+            return _recorded(_twin(model), Guesser(model, inputs), "meta", supposing=True)
     raise CaptureError(_explained(furthest.cause, name, guesser)) from furthest
+
+
+@contextlib.contextmanager
+def _all_is_something() -> Iterator[None]:
+    """While it lasts, `nonzero` of a meta tensor takes all of its elements to be so."""
+    before = fx_config.meta_nonzero_assume_all_nonzero
+    fx_config.meta_nonzero_assume_all_nonzero = True
+    try:
+        yield
+    finally:
+        fx_config.meta_nonzero_assume_all_nonzero = before
 
 
 def _is_limit_of_meta(cause: Exception) -> bool:
@@ -215,17 +231,17 @@ def _filled(model: nn.Module) -> nn.Module:
     return model
 
 
-def _recorded(model: nn.Module, guesser: Guesser, device: str) -> Captured:
+def _recorded(model: nn.Module, guesser: Guesser, device: str, supposing: bool = False) -> Captured:
     """The run that the guesser's inputs lead to; the error of the run that got furthest if none."""
     furthest: RunError | None = None
     for _ in range(_TRIES):
         args, kwargs = guesser.inputs(device)
         try:
-            return Captured(record(model, args, kwargs), model, "recorded")
+            return Captured(record(model, args, kwargs, supposing), model, "recorded")
         except RunError as error:
             if furthest is None or error.progress > furthest.progress:
                 furthest = error
-            if device == "meta" and _is_limit_of_meta(error.cause):
+            if device == "meta" and not supposing and _is_limit_of_meta(error.cause):
                 raise
             if not guesser.learn(error):
                 break

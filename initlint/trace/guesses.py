@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ _GRID = ((1, 4, 4), (1, 4, 4))
 _IDS = re.compile(r"(^|_)(ids?|idx|tokens?|indices)$|^(src|tgt|source|target)_tokens$")
 _MASK = re.compile(r"mask$|^patch_valid$")
 _GRIDS = re.compile(r"grid_thw$")
+_SIDES = re.compile(r"^(spatial_shapes|target_sizes)$")
 _VIDEO = re.compile(r"video|frames$|^clip$")
 _IMAGE = re.compile(r"pixel|image|img|^(left|right)$")
 _FEATURES = re.compile(r"features$|embeds$|states$")
@@ -66,6 +68,8 @@ def by_name(name: str, model: nn.Module) -> Spec | None:
     config = getattr(model, "config", None)
     if _GRIDS.search(name):
         return Spec((len(_GRID), 3), "values", _GRID)
+    if _SIDES.search(name):
+        return Spec((len(_GRID), 2), "values", tuple(sides[1:] for sides in _GRID))
     if _IDS.search(name):
         return Spec((BATCH, LENGTH), "ids")
     if _MASK.search(name):
@@ -85,9 +89,10 @@ def by_name(name: str, model: nn.Module) -> Spec | None:
 
 def _of_pictures(name: str, model: nn.Module) -> Spec | None:
     if _VIDEO.search(name):
-        frames = _first(getattr(model, "config", None), "num_frames") or FRAMES
-        return Spec((BATCH, frames, channels_of(model), None, None))
-    return Spec((BATCH, channels_of(model), None, None)) if _IMAGE.search(name) else None
+        return Spec((BATCH, frames_of(model), channels_of(model), *sides_of(model)))
+    if not _IMAGE.search(name):
+        return None
+    return Spec((BATCH, channels_of(model), *sides_of(model)))
 
 
 def _of_features(name: str, config: Any) -> Spec | None:
@@ -104,21 +109,33 @@ def _of_features(name: str, config: Any) -> Spec | None:
 
 
 def _first(config: Any, *names: str) -> int | None:
-    values = (getattr(config, name, None) for name in names)
-    return next((v for v in values if isinstance(v, int) and not isinstance(v, bool)), None)
+    """The first whole number of these names in a configuration, else in one of its parts."""
+    parts = list(vars(config).values()) if hasattr(config, "to_dict") else []
+    for part in (config, *(part for part in parts if hasattr(part, "to_dict"))):
+        for name in names:
+            value = getattr(part, name, None)
+            if isinstance(value, int) and not isinstance(value, bool):
+                return value
+    return None
 
 
-def of_patches(model: nn.Module) -> Spec | None:
-    """Pictures that come as flattened patches beside a grid: what the patch embedding takes."""
-    rows = sum(time * height * width for time, height, width in _GRID)
+def frames_of(model: nn.Module) -> int:
+    """How many frames a clip has."""
+    return _first(getattr(model, "config", None), "num_frames") or FRAMES
+
+
+def of_patches(model: nn.Module, others: Iterable[str]) -> Spec | None:
+    """Pictures that come as flattened patches, beside a grid that says how they lie."""
+    packed = any(_GRIDS.search(name) for name in others)
+    if not packed and "spatial_shapes" not in others:
+        return None
+    rows = sum(math.prod(sides) for sides in _GRID)
+    shape = (rows,) if packed else (BATCH, rows // BATCH)
     for layer in model.modules():
         if isinstance(layer, _ConvNd):
-            window = 1
-            for side in layer.kernel_size:
-                window *= side
-            return Spec((rows, layer.in_channels * window))
+            return Spec((*shape, layer.in_channels * math.prod(layer.kernel_size)))
         if isinstance(layer, nn.Linear):
-            return Spec((rows, layer.in_features))
+            return Spec((*shape, layer.in_features))
     return None
 
 
@@ -176,6 +193,14 @@ def carried_image(model: nn.Module) -> tuple[int, ...] | None:
         if isinstance(value, Mapping) and isinstance(value.get("input_size"), Sequence):
             return tuple(value["input_size"])
     return None
+
+
+def sides_of(model: nn.Module) -> tuple[int | None, int | None]:
+    """Height and width where a model takes images that are not square; else None twice."""
+    value = getattr(getattr(model, "config", None), "image_size", None)
+    if isinstance(value, (list, tuple)) and len(value) == 2 and value[0] != value[1]:
+        return int(value[0]), int(value[1])
+    return None, None
 
 
 def known_size(model: nn.Module) -> int:

@@ -134,10 +134,8 @@ class Guesser:
         image = guesses.carried_image(self._model)
         first = guesses.by_layer(self._first)
         likely = [guesses.by_name(name, self._model)]
-        if name in ("hidden_states", "pixel_values") and any(
-            n.endswith("grid_thw") for n in self._parameters
-        ):
-            likely.insert(0, guesses.of_patches(self._model))
+        if name in ("hidden_states", "pixel_values"):
+            likely.insert(0, guesses.of_patches(self._model, self._parameters))
         if image is not None and len(image) == 3 and len(self._specs) == 0:
             likely.append(Spec((BATCH, image[0], None, None)))
         found = [s for s in likely if s and s.kind != "float"][:1]
@@ -201,7 +199,7 @@ class Guesser:
         if kind == "length" and guesses.SAMPLES in shape:
             return guesses.SAMPLES
         sizes = {"batch": BATCH, "side": None, "length": LENGTH, "width": shape[-1]}
-        return sizes.get(kind, FRAMES)
+        return sizes[kind] if kind else guesses.frames_of(self._model)
 
     def _learn_parts(self, error: RunError) -> bool:
         """An input is used as a dict or taken apart as a tuple: make it one."""
@@ -225,7 +223,7 @@ class Guesser:
         if not lessons.is_too_short(error.cause):
             return False
         for path, spec in self._specs.items():
-            last = spec.shape[-1] if spec.kind == "float" and len(spec.shape) < 4 else None
+            last = spec.shape[-1] if spec.kind != "values" and len(spec.shape) < 4 else None
             if last is not None and last < guesses.SAMPLES:
                 self._set(path, replace(spec, shape=(*spec.shape[:-1], 4 * last)))
                 return True

@@ -59,8 +59,11 @@ def wanted_shape(
 
 
 def is_too_short(error: BaseException) -> bool:
-    """Whether a signal had fewer samples than a filter is long."""
-    return re.search(r"too small|can't be greater than actual|too short", str(error)) is not None
+    """Whether a signal had fewer samples than a filter is long, or a search wants to find."""
+    return (
+        re.search(r"too small|can't be greater than actual|too short|not in range", str(error))
+        is not None
+    )
 
 
 def numbers(error: BaseException) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import copyreg
 import linecache
 import sys
 from itertools import islice
@@ -15,6 +17,8 @@ from initlint.records import Site
 TORCH = str(Path(torch.__file__).parent) + "/"
 INIT = str(Path(torch.nn.init.__file__))
 OWN = str(Path(__file__).parent.parent) + "/"
+# Not where anything is made, but on the way: the standard library copies for whoever asks it to.
+_ON_THE_WAY = (TORCH, OWN, "<frozen", copy.__file__, copyreg.__file__)
 
 
 def user_frame(frame: FrameType | None, building: object = None) -> FrameType | None:
@@ -25,7 +29,7 @@ def user_frame(frame: FrameType | None, building: object = None) -> FrameType | 
     """
     while frame is not None:
         code = frame.f_code
-        if not code.co_filename.startswith((TORCH, OWN, "<frozen")) and not (
+        if not code.co_filename.startswith(_ON_THE_WAY) and not (
             building is not None and _first_argument(frame) is building
         ):
             return frame

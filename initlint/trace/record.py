@@ -80,6 +80,7 @@ class Recorder(TorchFunctionMode):
 
     def __enter__(self) -> Recorder:
         self._patches.enter_context(_replaced(nn.Module, "__init__", self._noting_module))
+        self._patches.enter_context(_replaced(nn.Module, "__setstate__", self._noting_copy))
         self._patches.enter_context(_replaced(nn.Parameter, "__new__", self._noting_parameter))
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
@@ -114,6 +115,14 @@ class Recorder(TorchFunctionMode):
             original(module, *args, **kwargs)
 
         return construct
+
+    def _noting_copy(self, original: Callable[..., None]) -> Callable[..., None]:
+        def restore(module: nn.Module, state: Any) -> None:
+            """Copies and unpickled modules get their state without being constructed."""
+            original(module, state)
+            self._modules[id(module)] = (module, self._sites.of(user_frame(caller(1))))
+
+        return restore
 
     def _noting_parameter(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def make(cls: type, *args: Any, **kwargs: Any) -> Any:

@@ -42,13 +42,16 @@ def is_leaf(module: nn.Module) -> bool:
     return bool(catalog.activation_of_module(name) or catalog.operation_of_module(name))
 
 
-def record(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> fx.Graph:
+def record(
+    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], supposing: bool = False
+) -> fx.Graph:
     """Run `model` once, in eval mode and without gradients, and return the graph of what it did.
 
     Nodes name modules and parameters as symbolic tracing does. Whatever forward raises comes as a
-    RunError. The model's mode, buffers and random state are restored, also then.
+    RunError. The model's mode, buffers and random state are restored, also then. `supposing` gives
+    answers to all questions about values that meta tensors do not have: each number is one.
     """
-    recording = _Recording(model)
+    recording = _Recording(model, supposing)
     recording.note_inputs(args, kwargs)
     with _evaluating(model), _eagerly(), torch.no_grad(), _calls_noted(recording), recording:
         try:
@@ -85,8 +88,9 @@ class _Recording(TorchFunctionMode):
     Every tensor seen is held until the end, so that no identity is given out twice.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, supposing: bool) -> None:
         super().__init__()
+        self._supposing = supposing
         self.graph = fx.Graph()
         self.inside = 0
         self.modules = {id(module): name for name, module in model.named_modules()}
@@ -144,8 +148,8 @@ class _Recording(TorchFunctionMode):
         if self.inside:
             return func(*args, **keywords)
         name = getattr(func, "__name__", "")
-        if name == "__bool__" and args[0].is_meta:
-            return self._supposed(args[0])
+        if name in _QUESTIONS and args[0].is_meta and (self._supposing or name == "__bool__"):
+            return self._supposed(name, args[0])
         result = _on_meta(func, args, keywords) if name in _PICKY else func(*args, **keywords)
         written = args[0] if name == "__setitem__" else result
         if next(_tensors([written], depth=3), None) is not None:
@@ -153,14 +157,18 @@ class _Recording(TorchFunctionMode):
             self._bind_all(written, self.graph.create_node("call_function", func, *lowered))
         return result
 
-    def _supposed(self, condition: torch.Tensor) -> bool:
+    def _supposed(self, name: str, asked: torch.Tensor) -> Any:
         """The answer to a question about values that meta tensors do not have.
 
         Models ask whether all of a mask is set, whether sequences are unpacked, or whether
         any number has overflowed, and most often take the plain way if so, if so, and if not.
         """
-        node = self._nodes.get(id(condition))
-        return node is None or getattr(node.target, "__name__", "") != "any"
+        if name == "__bool__":
+            node = self._nodes.get(id(asked))
+            return node is None or getattr(node.target, "__name__", "") != "any"
+        if name == "tolist":
+            return torch.ones(asked.shape, dtype=asked.dtype, device="cpu").tolist()
+        return float(1) if name == "__float__" or asked.is_floating_point() else 1
 
     def _bind(self, tensor: torch.Tensor, node: fx.Node) -> None:
         self._nodes[id(tensor)] = node
@@ -204,6 +212,7 @@ class _Recording(TorchFunctionMode):
         return f"_constant_{self._constants}"
 
 
+_QUESTIONS = {"__bool__", "__int__", "__float__", "__index__", "item", "tolist"}
 # Functions whose kernels on the meta device take fewer types than those on real ones.
 _PICKY = {"_grouped_mm", "grouped_mm"}
 

@@ -160,6 +160,9 @@ def _joined(node: fx.Node, name: str, role: str, inputs: tuple[fx.Node, ...]) ->
     """The role of an operation that may take one computed tensor, or join two of them."""
     if role == "matmul":
         return "attention"
+    if name.startswith("addcmul"):
+        factors = [part for part in node.args[1:3] if part in inputs]
+        return "gate" if len(factors) == 2 else role
     if role not in ("product", "merge_add"):
         return role
     if len(inputs) > 1:

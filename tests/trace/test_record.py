@@ -1,5 +1,7 @@
 """The recorder of construction: initialisers, stds and constructor calls, exactly."""
 
+import copy
+import functools
 import math
 from pathlib import Path
 
@@ -157,6 +159,63 @@ def test_sites_are_the_constructor_calls_to_the_column():
     for name, text in texts.items():
         site = recorder.module_site(model.get_submodule(name))
         assert source[site.line - 1][site.column - 1 : site.end_column - 1] == text, name
+
+
+def made(width):
+    return nn.Linear(width, width)
+
+
+class Assembled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        template = nn.Linear(4, 4)
+        self.first = template
+        self.copied = copy.deepcopy(template)
+        self.cloned = nn.ModuleList(copy.deepcopy(self.first) for _ in range(2))
+        self.encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 1), 2)
+        setattr(self, "by" + "_name", nn.Linear(5, 5))
+        self.add_module("added", nn.Linear(6, 6))
+        self.partial = functools.partial(nn.Linear, 7)(8)
+        self.factory = made(9)
+        for size in (10, 11):
+            self.add_module(f"loop{size}", nn.Linear(size, size))
+        self.table = nn.ModuleDict({str(n): nn.Linear(n, n) for n in (1, 2)})
+        self.own = Inner(12)
+        self.chosen = {"linear": nn.Linear}["linear"](13, 13)
+
+
+SITES = {
+    "first": "nn.Linear(4, 4)",
+    "copied": "copy.deepcopy(template)",
+    "cloned.1": "copy.deepcopy(self.first)",
+    "encoder.layers.1.linear1": "nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 1), 2)",
+    "by_name": "nn.Linear(5, 5)",
+    "added": "nn.Linear(6, 6)",
+    "partial": "functools.partial(nn.Linear, 7)(8)",
+    "factory": "nn.Linear(width, width)",
+    "loop11": "nn.Linear(size, size)",
+    "table.2": "nn.Linear(n, n)",
+    "own": "Inner(12)",
+    "chosen": '{"linear": nn.Linear}["linear"](13, 13)',
+}
+
+
+@pytest.mark.parametrize(("name", "text"), SITES.items())
+def test_sites_however_a_layer_comes_about(name, text):
+    with torch.device("meta"), Recorder() as recorder:
+        model = Assembled()
+    site = recorder.module_site(model.get_submodule(name))
+    line = Path(__file__).read_text(encoding="utf-8").splitlines()[site.line - 1]
+    assert line[site.column - 1 : site.end_column - 1] == text
+
+
+def test_a_copy_holds_what_its_original_held():
+    with torch.device("meta"), Recorder() as recorder:
+        layer = nn.Linear(4, 4)
+        nn.init.orthogonal_(layer.weight)
+        copied = copy.deepcopy(layer)
+    assert recorder.initializer(copied.weight).name == "orthogonal_"
+    assert recorder.initializer(copied.bias).default
 
 
 def test_a_layer_that_torch_makes_inside_its_own_belongs_to_the_users_line():
