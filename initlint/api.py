@@ -33,12 +33,18 @@ class Report(records.Report):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How targets are built and which rules speak; `codes` None means all of them."""
+    """How targets are built and which rules speak; `codes` None means all of them.
+
+    `speaks` says of a finding whether its rule speaks in its file; None where all do. `texts` are
+    the files, by path, that are not what the disk holds.
+    """
 
     trace: bool = False
     arguments: Mapping[str, Any] = field(default_factory=dict)
     inputs: tuple[Any, ...] = ()
     codes: frozenset[str] | None = None
+    speaks: Callable[[Finding], bool] | None = None
+    texts: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,4 +279,4 @@ def _report(built: Sequence[Built | Unanalysed], options: Options) -> Report:
             gaps.append(Unanalysed(model.name, str(error)))
     judged = with_recommendations(layers)
     report = Report(judged, findings(judged, options.codes), tuple(gaps))
-    return filter_report(report)
+    return filter_report(report, options.speaks)

@@ -55,7 +55,8 @@ def group(context: click.Context, version: bool) -> int:
 
     \b
     Examples:
-      initlint check net.py:Net                judge the model that Net() builds
+      initlint check src/                      read files; nothing of them is run
+      initlint check net.py:Net                build the model Net() and judge it
       initlint check net.py:Net --show-layers  with a table of every layer
       initlint check --trace net.py --diff     show what --fix would change
       initlint check --trace net.py --fix      change it
@@ -96,6 +97,10 @@ def _many(*names: str, metavar: str, help: str) -> Callable[[_Command], _Command
     return click.option(*names, multiple=True, metavar=metavar, help=f"{help} Repeatable.")
 
 
+_of_settings = _options(
+    click.option("--config", metavar="FILE", help="Settings of this file alone."),
+    _flag("--isolated", help="No settings but the command line's."),
+)
 _of_model = _options(
     _many("--arg", "args", metavar="NAME=VALUE", help="Constructor argument."),
     _many("--input", "inputs", metavar="SPEC", help="Example input: 1,3,32,32 or ids=int64[2,16]."),
@@ -104,7 +109,7 @@ _of_model = _options(
 
 @group.command(short_help="Judge how each weight is initialised.")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@_flag("--trace", help="Import TARGET, a file, and judge every model class in it.")
+@_flag("--trace", help="Import the files, and judge every model class in them.")
 @_flag("--fix", help="Repair the files, where that is safe.")
 @_flag("--diff", help="Show what --fix would change; write nothing.")
 @_flag("--unsafe-fixes", help="Fix also what may have been chosen on purpose.")
@@ -115,16 +120,22 @@ _of_model = _options(
 @_flag("--statistics", help="Count the findings of each rule instead of listing them.")
 @_flag("--exit-zero", help="Exit with 0 although there are findings.")
 @_of_model
+@click.option(
+    "--stdin-filename", metavar="PATH", help="What the file that TARGET - reads is called."
+)
+@_of_settings
 @_flag("-q", "--quiet", help="Print findings and errors only.")
 def check(**options: Any) -> int:
     """Judge how each weight is initialised by the activation that follows it.
 
-    TARGET is package.module:attr or path/net.py:attr, where attr is a model class, a function
-    that returns a model, or a model. After --trace it can be a file.
+    TARGET is a file, a folder or - (standard input), which are read; or package.module:attr or
+    path/net.py:attr, where attr is a model class, a function that returns a model, or a model,
+    which are imported and built. Without one: the paths and models of [tool.initlint] in the
+    nearest pyproject.toml, else the working directory.
     """
     request = commands.Check(**options)
-    if not request.targets:
-        raise click.UsageError("no target: name a model, as net.py:Net, or a file after --trace")
+    if request.config and request.isolated:
+        raise click.UsageError("--config and --isolated exclude each other")
     if request.statistics and request.output_format not in commands.FOR_PEOPLE:
         raise click.UsageError("--statistics goes with --output-format full or concise")
     return commands.check(request)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from initlint import arguments, inputspec, output, terminal
+from initlint import arguments, config, inputspec, output, select, sourcefiles, suppress, terminal
 from initlint.output import phrases
 from initlint.records import Report, Unanalysed
+from initlint.targets import STDIN, Targets, gather
 
 if TYPE_CHECKING:
     from initlint.api import Fixed, Options
@@ -36,6 +38,26 @@ class Check:
     args: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     quiet: bool = False
+    config: str | None = None
+    isolated: bool = False
+    stdin_filename: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request with what its targets stand for and which rules speak where."""
+
+    request: Check
+    targets: Targets
+    selection: select.Selection
+    options: Options
+
+    def failures(self, report: Report) -> list[Unanalysed]:
+        """The gaps in what was asked for by name, or all of them if nothing was analysed."""
+        if not report.layers:
+            return list(report.unanalysed)
+        named = {*self.request.targets, *self.targets.all}
+        return [gap for gap in report.unanalysed if gap.target in named or gap in self.targets.gaps]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +76,17 @@ class Apply:
 
 def check(request: Check) -> int:
     """Report, or repair and report what remains."""
-    from initlint import api
+    asked = _asked(request)
+    with sourcefiles.standing_in(asked.targets.texts):
+        return _diff(asked) if request.diff else _verdict(asked)
 
-    options = _options(request)
-    if request.diff:
-        return _diff(request, options)
-    if request.fix:
-        fixed = api.fix_all(request.targets, options, unsafe=request.unsafe_fixes, write=True)
-        _print(fixed.report, request, options)
-        _say(request, _count("Fixed", fixed))
-        report: Report = fixed.report
-    else:
-        report = api.check_all(request.targets, options)
-        _print(report, request, options)
+
+def _verdict(asked: _Asked) -> int:
+    request = asked.request
+    report = _repaired(asked) if request.fix else _checked(asked)
     if report.layers or not report.unanalysed:
         _say(request, phrases.summary(report))
-    if _failures(report, request.targets):
+    if asked.failures(report):
         return FAILED
     return FOUND if report.findings and not request.exit_zero else CLEAN
 
@@ -118,64 +135,119 @@ def failed(reason: str) -> int:
     return FAILED
 
 
-def _diff(request: Check, options: Options) -> int:
-    """Show what --fix would write; like diff, exit with 1 where there is something."""
+def _asked(request: Check) -> _Asked:
     from initlint import api
 
-    fixed = api.fix_all(request.targets, options, unsafe=request.unsafe_fixes, write=False)
-    terminal.out(fixed.diff)
-    _print_gaps(fixed.report, request)
-    _say(request, _count("Would fix", fixed))
-    if _failures(fixed.report, request.targets):
-        return FAILED
-    return FOUND if fixed.diff and not request.exit_zero else CLEAN
-
-
-def _options(request: Check) -> Options:
-    from initlint import api, catalog, select
-
-    return api.Options(
+    settings = config.settings(request.config, request.isolated)
+    written = request.targets or settings.here().targets() or (".",)
+    targets = gather(written, settings, request.stdin_filename or STDIN)
+    selection = select.Selection(request.select, request.ignore, settings)
+    options = api.Options(
         trace=request.trace,
         arguments=arguments.parse(request.args),
         inputs=tuple(inputspec.parse(text) for text in request.inputs),
-        codes=select.expand(request.select, request.ignore, catalog.rules()),
+        codes=selection.codes().union(*map(selection.codes, targets.files)),
+        speaks=selection.speaks,
+        texts=targets.texts,
     )
+    if not targets.all and not targets.gaps:
+        _say(request, f"initlint: no Python files in {', '.join(written)}")
+    return _Asked(request, targets, selection, options)
 
 
-def _print(report: Report, request: Check, options: Options) -> None:
+def _checked(asked: _Asked) -> Report:
+    """The report, printed."""
+    from initlint import api
+
+    report: Report = Report()
+    if asked.targets.all:
+        report = api.check_all(asked.targets.all, asked.options)
+    report = _with_gaps(report, asked)
+    _print(report, asked)
+    for idle in suppress.idle(report, asked.selection.codes):
+        place = phrases.place_of(idle.site)
+        _say(asked.request, f"initlint: {place}: suppression of {idle.entry} {idle.reason}")
+    return report
+
+
+def _repaired(asked: _Asked) -> Report:
+    """What remains after a repair, printed; the repaired standard input goes to the output."""
+    given = asked.targets.texts
+    fixed = _fixed(asked, write=not given)
+    changed = {path: new for path, _, new in fixed.files}
+    for path, text in given.items():
+        terminal.raw(changed.get(path, text))
+    report = _with_gaps(fixed.report, asked)
+    with sourcefiles.standing_in({path: changed.get(path, text) for path, text in given.items()}):
+        _print(report, asked)
+    _say(asked.request, _count("Fixed", fixed))
+    return report
+
+
+def _diff(asked: _Asked) -> int:
+    """Show what --fix would write; like diff, exit with 1 where there is something."""
+    fixed = _fixed(asked, write=False)
+    report = _with_gaps(fixed.report, asked)
+    terminal.out(fixed.diff)
+    _print_gaps(report, asked)
+    _say(asked.request, _count("Would fix", fixed))
+    if asked.failures(report):
+        return FAILED
+    return FOUND if fixed.diff and not asked.request.exit_zero else CLEAN
+
+
+def _fixed(asked: _Asked, write: bool) -> Fixed:
+    from initlint import api
+
+    if not asked.targets.all:
+        return api.Fixed(api.Report(), (), "", 0, ())
+    unsafe = asked.request.unsafe_fixes
+    return api.fix_all(asked.targets.all, asked.options, unsafe=unsafe, write=write)
+
+
+def _with_gaps(report: Report, asked: _Asked) -> Report:
+    return replace(report, unanalysed=(*asked.targets.gaps, *report.unanalysed))
+
+
+def _print(report: Report, asked: _Asked) -> None:
     """The table if asked for, the findings or their statistics, and the gaps."""
-    from initlint.output import layers, project, statistics
-
-    colour = terminal.wants_colour(sys.stdout)
+    request = asked.request
+    # A repaired standard input is alone on the standard output.
+    aside = request.fix and bool(asked.targets.texts)
+    write = terminal.aside if aside else terminal.out
+    colour = terminal.wants_colour(sys.stderr if aside else sys.stdout)
     if request.show_layers and request.output_format in FOR_PEOPLE:
-        terminal.out(layers.render(report, colour=colour, width=terminal.width()))
-    if request.statistics:
-        terminal.out(statistics.render(report))
-    else:
-        shape: dict[str, Any] = {
-            "colour": colour,
-            "root": project.project_root(os.environ),
-            "codes": options.codes,
-        }
-        terminal.out(output.render(report, request.output_format, **shape))
-    _print_gaps(report, request)
+        from initlint.output import layers
+
+        write(layers.render(report, colour=colour, width=terminal.width()))
+    write(_findings(report, asked, colour))
+    _print_gaps(report, asked)
 
 
-def _print_gaps(report: Report, request: Check) -> None:
+def _findings(report: Report, asked: _Asked, colour: bool) -> str:
+    if asked.request.statistics:
+        from initlint.output import statistics
+
+        return statistics.render(report)
+    form = asked.request.output_format
+    root = None if form in FOR_PEOPLE else _root()
+    return output.render(report, form, colour=colour, root=root, codes=asked.options.codes)
+
+
+def _root() -> Path:
+    from initlint.output import project
+
+    return project.project_root(os.environ)
+
+
+def _print_gaps(report: Report, asked: _Asked) -> None:
     """What could not be analysed: errors always, what was merely passed over unless quiet."""
-    failures = _failures(report, request.targets)
+    failures = asked.failures(report)
     for gap in report.unanalysed:
         if gap in failures:
             failed(phrases.gap(gap))
         else:
-            _say(request, f"initlint: not analysed: {phrases.gap(gap)}")
-
-
-def _failures(report: Report, targets: tuple[str, ...]) -> list[Unanalysed]:
-    """The gaps that the user asked about by name, or all of them if nothing was analysed."""
-    if not report.layers:
-        return list(report.unanalysed)
-    return [gap for gap in report.unanalysed if gap.target in targets]
+            _say(asked.request, f"initlint: not analysed: {phrases.gap(gap)}")
 
 
 def _count(verb: str, fixed: Fixed) -> str:

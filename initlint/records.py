@@ -134,11 +134,15 @@ class Unanalysed:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that was learnt of the targets: layers in the order of the data, findings, gaps."""
+    """All that was learnt of the targets: layers in the order of the data, findings, gaps.
+
+    `silenced` are the findings that a comment in their file silences.
+    """
 
     layers: tuple[Layer, ...] = ()
     findings: tuple[Finding, ...] = ()
     unanalysed: tuple[Unanalysed, ...] = ()
+    silenced: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,80 @@
-"""Which rules speak: --select and --ignore, by code, prefix, name or ALL."""
+"""Which rules speak where: --select, --ignore and the settings, by code, prefix, name or ALL."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 
-from initlint.records import InitlintError, Rule
+from initlint.config import Config, Settings
+from initlint.records import Finding, InitlintError, Rule
 
 _PEDANTIC = "INIT4"
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the command line selects, and the settings that speak where it does not."""
+
+    select: tuple[str, ...]
+    ignore: tuple[str, ...]
+    settings: Settings
+
+    def codes(self, path: str | None = None) -> frozenset[str]:
+        """The rules that speak in a file; without one, those of the working directory."""
+        config = self.settings.here() if path is None else self.settings.of(path)
+        ignored = () if path is None else config.ignored_in(path)
+        return _codes(self.select, self.ignore, config, ignored)
+
+    def speaks(self, finding: Finding) -> bool:
+        """Whether the finding's rule speaks in the finding's file."""
+        return finding.code in self.codes(finding.site.path if finding.site else None)
+
+
+@cache
+def _codes(
+    select: tuple[str, ...], ignore: tuple[str, ...], config: Config, ignored: tuple[str, ...]
+) -> frozenset[str]:
+    """As in ruff, --select puts aside what the file selects and ignores, --ignore adds to it."""
+    from initlint import catalog
+
+    rules = catalog.rules()
+    if select:
+        chosen = expand(select, ignore, rules)
+    else:
+        lists = [
+            _checked(f"{config.file}: {key}", entries, rules)
+            for key, entries in (
+                ("select", config.select),
+                ("ignore", config.ignore),
+                ("extend-select", config.extend_select),
+            )
+        ]
+        chosen = expand(lists[0], (*lists[1], *ignore), rules, lists[2])
+    silent = _checked(f"{config.file}: per-file-ignores", ignored, rules)
+    return chosen - (expand(silent, (), rules) if silent else frozenset())
+
+
 def expand(
-    select: Sequence[str], ignore: Sequence[str], rules: Mapping[str, Rule]
+    select: Sequence[str],
+    ignore: Sequence[str],
+    rules: Mapping[str, Rule],
+    extend: Sequence[str] = (),
 ) -> frozenset[str]:
     """The codes that --select and --ignore leave; as in ruff the more specific selector wins.
 
-    Nothing selected stands for all rules but the pedantic ones and those of low confidence.
+    Nothing selected stands for all rules but the pedantic ones and those of low confidence;
+    `extend` comes on top of either.
     """
     wanted = _checked("--select", select, rules)
     unwanted = _checked("--ignore", ignore, rules)
+    usual = not wanted
+    wanted += _checked("extend-select", extend, rules)
     chosen = set()
     for rule in rules.values():
-        default = 0 if not wanted and _is_default(rule) else -1
-        gain = max((_weight(entry, rule) for entry in wanted), default=default)
+        default = 0 if usual and _is_default(rule) else -1
+        gain = max([default, *(_weight(entry, rule) for entry in wanted)])
         if gain > max((_weight(entry, rule) for entry in unwanted), default=-1):
             chosen.add(rule.code)
     return frozenset(chosen)

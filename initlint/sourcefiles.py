@@ -1,9 +1,17 @@
-"""The lines of source files, decoded as Python does."""
+"""The lines of source files, decoded as Python does; those of notebooks are their code cells'."""
 
 from __future__ import annotations
 
+import io
 import linecache
 import os
+import tokenize
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from initlint.records import InitlintError, Site
 
 
 def lines_of(path: str) -> list[str]:
@@ -11,6 +19,75 @@ def lines_of(path: str) -> list[str]:
 
     Goes through linecache, so that text which only stands for the file's own is seen here too.
     """
+    if path.endswith(".ipynb"):
+        return _cells_of(path)
     real = os.path.realpath(path)
     linecache.checkcache(real)
     return [line.removesuffix("\n") for line in linecache.getlines(real)]
+
+
+def in_cell(site: Site) -> tuple[int, Site]:
+    """The cell of a notebook that a site is in, and the site in that cell; 0 elsewhere."""
+    if not site.path.endswith(".ipynb"):
+        return 0, site
+    from initlint import notebooks
+
+    cell, line = notebooks.opened(site.path).locate(site.line)
+    return cell, replace(site, line=line, end_line=line + site.end_line - site.line)
+
+
+def cell_lines(path: str, cell: int) -> list[str]:
+    """The lines of one cell of a notebook."""
+    from initlint import notebooks
+
+    return notebooks.opened(path).lines(cell)
+
+
+@contextmanager
+def standing_in(texts: Mapping[str, bytes]) -> Iterator[None]:
+    """Let the sources by path be what the files hold, whatever is on the disk, for a while."""
+    reals = {os.path.realpath(path): source for path, source in texts.items()}
+    before = {real: linecache.cache.get(real) for real in reals}
+    linecache.cache.update({real: _entry(real, source) for real, source in reals.items()})
+    try:
+        yield
+    finally:
+        for real, entry in before.items():
+            linecache.cache.pop(real, None)
+            if entry is not None:
+                linecache.cache[real] = entry
+
+
+def source_of(path: str) -> bytes:
+    """The bytes that stand for the file at `path`, or those on the disk."""
+    entry = linecache.cache.get(os.path.realpath(path))
+    return entry.source if isinstance(entry, _Entry) else Path(path).read_bytes()
+
+
+class _Entry(tuple[int, None, list[str], str]):
+    """An entry of linecache that knows the bytes that it was made from."""
+
+    source: bytes
+
+
+def _entry(real: str, source: bytes) -> _Entry:
+    entry = _Entry((len(source), None, _decoded(source), real))
+    entry.source = source
+    return entry
+
+
+def _decoded(source: bytes) -> list[str]:
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    except SyntaxError:
+        encoding = "utf-8"
+    return io.TextIOWrapper(io.BytesIO(source), encoding, "replace").readlines()
+
+
+def _cells_of(path: str) -> list[str]:
+    from initlint import notebooks
+
+    try:
+        return notebooks.opened(path).text.split("\n")[:-1]
+    except InitlintError:
+        return []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import tokenize
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from initlint.records import Finding, Report
+from initlint import catalog
+from initlint.records import Finding, Report, Rule, Site
 from initlint.sourcefiles import lines_of
 
 _Report = TypeVar("_Report", bound=Report)
@@ -23,20 +24,36 @@ _LAYOUT = (tokenize.NL, tokenize.INDENT, tokenize.DEDENT)
 
 
 @dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment at `line` that silences codes and names on `lines`."""
+
+    line: int
+    lines: range
+    entries: frozenset[str]
+
+    def speaks_of(self, site: Site | None) -> bool:
+        """Whether an expression lies on one of the comment's lines."""
+        return site is not None and bool(
+            range(max(self.lines.start, site.line), min(self.lines.stop, site.end_line + 1))
+        )
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether the comment silences `finding`."""
+        return self.speaks_of(finding.site) and any(_names(finding, e) for e in self.entries)
+
+
+@dataclass(frozen=True, slots=True)
 class Suppressions:
-    """What one file's comments silence: all of it, or codes and names by line."""
+    """What one file's comments silence: all of it, or some rules on some lines."""
 
     whole_file: bool = False
-    by_line: dict[int, frozenset[str]] = field(default_factory=dict)
+    comments: tuple[Comment, ...] = ()
 
     def cover(self, finding: Finding) -> bool:
         """Whether a comment on a line of the reported expression silences `finding`."""
         if finding.site is None:
             return False
-        span = range(finding.site.line, finding.site.end_line + 1)
-        return self.whole_file or any(
-            _names(finding, entry) for line in span for entry in self.by_line.get(line, ())
-        )
+        return self.whole_file or any(comment.covers(finding) for comment in self.comments)
 
 
 def suppressed(finding: Finding, lines: Sequence[str]) -> bool:
@@ -44,29 +61,78 @@ def suppressed(finding: Finding, lines: Sequence[str]) -> bool:
     return suppressions(lines).cover(finding)
 
 
-def filter_report(report: _Report) -> _Report:
-    """The report without the findings that a comment in their file silences."""
-    paths = {finding.site.path for finding in report.findings if finding.site}
-    known = {path: suppressions(lines_of(path)) for path in paths}
-    kept = [f for f in report.findings if not (f.site and known[f.site.path].cover(f))]
-    return replace(report, findings=tuple(kept))
+def filter_report(report: _Report, speaks: Callable[[Finding], bool] | None = None) -> _Report:
+    """The report without the findings that do not speak in their file or are silenced there."""
+    spoken = [f for f in report.findings if speaks is None or speaks(f)]
+    known = {f.site.path: suppressions(lines_of(f.site.path)) for f in spoken if f.site}
+    silenced = [f for f in spoken if f.site and known[f.site.path].cover(f)]
+    kept = [f for f in spoken if f not in silenced]
+    return replace(report, findings=tuple(kept), silenced=tuple(silenced))
 
 
 def suppressions(lines: Sequence[str]) -> Suppressions:
     """The suppressing comments of a file; none where it cannot be tokenised."""
     if not any("noqa" in (low := line.lower()) or "initlint:" in low for line in lines):
         return Suppressions()
-    by_line: dict[int, frozenset[str]] = {}
-    for comment, spoken_of, alone in _comments(lines):
+    found = []
+    for comment, line, spoken_of, alone in _comments(lines):
         if _SKIP_FILE.search(comment):
             return Suppressions(whole_file=True)
         entries = _ignored(comment) if alone else _ignored(comment) | _noqa(comment)
-        for line in spoken_of:
-            by_line[line] = by_line.get(line, frozenset()) | entries
-    return Suppressions(by_line=by_line)
+        if entries:
+            found.append(Comment(line, spoken_of, entries))
+    return Suppressions(comments=tuple(found))
 
 
-def _names(finding: Finding, entry: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """An entry of a suppressing comment that does nothing, and why."""
+
+    site: Site
+    entry: str
+    reason: str
+
+
+def idle(report: Report, codes: Callable[[str], Collection[str]]) -> Iterator[Idle]:
+    """The entries of comments that silence nothing in the files of the report's layers.
+
+    Spoken of are only entries of ours, of rules that ran (`codes` by path), on lines that make a
+    layer of which it is known what follows: elsewhere another run may have something to silence.
+    """
+    by_path: dict[str, list[Site]] = {}
+    for layer in report.layers:
+        if layer.site is not None:
+            sites = by_path.setdefault(layer.site.path, [])
+            if layer.following.activation != "unknown":
+                sites.append(layer.site)
+    for path, sites in sorted(by_path.items()):
+        silenced = [f for f in report.silenced if f.site and f.site.path == path]
+        for comment in suppressions(lines_of(path)).comments:
+            for entry in sorted(comment.entries - {_ANY}):
+                reason = _why_idle(comment, entry, codes(path), sites, silenced)
+                if reason:
+                    line = comment.line
+                    yield Idle(Site(path, line, 1, line, 1), entry, reason)
+
+
+def _why_idle(
+    comment: Comment,
+    entry: str,
+    codes: Collection[str],
+    sites: Sequence[Site],
+    silenced: Sequence[Finding],
+) -> str:
+    """Why an entry does nothing; empty where it does something, is not ours, or may be needed."""
+    named = {rule.code for rule in catalog.rules().values() if _names(rule, entry)}
+    if not named:
+        return "is no rule" if entry.upper().startswith("INIT") else ""
+    if not named & set(codes) or not any(map(comment.speaks_of, sites)):
+        return ""
+    used = any(comment.covers(f) and f.code in named for f in silenced)
+    return "" if used else "silences nothing on this line"
+
+
+def _names(finding: Finding | Rule, entry: str) -> bool:
     """A code, the beginning of one (as in flake8), a name, or everything."""
     return entry == _ANY or entry.lower() == finding.name or finding.code.startswith(entry.upper())
 
@@ -88,31 +154,31 @@ def _split(entries: str) -> Iterable[str]:
     return (entry for entry in re.split(r"[\s,]+", entries) if re.fullmatch(_ENTRY, entry))
 
 
-def _comments(lines: Sequence[str]) -> Iterator[tuple[str, range, bool]]:
-    """Each comment, the lines that it speaks of, and whether it stands alone on its line.
+def _comments(lines: Sequence[str]) -> Iterator[tuple[str, int, range, bool]]:
+    """Each comment, its line, the lines that it speaks of, and whether it stands alone there.
 
     A trailing comment speaks of its own line; one that stands alone of the statement below it, or
     inside brackets of the line below it.
     """
-    waiting: list[str] = []
-    above: list[str] = []
+    waiting: list[tuple[str, int]] = []
+    above: list[tuple[str, int]] = []
     start = 0
     for token in _tokens(lines):
         line = token.start[0]
         if token.type == tokenize.COMMENT:
             if token.line[: token.start[1]].strip():
-                yield token.string, range(line, line + 1), False
+                yield token.string, line, range(line, line + 1), False
             else:
-                waiting.append(token.string)
+                waiting.append((token.string, line))
         elif token.type == tokenize.NEWLINE:
-            yield from ((comment, range(start, line + 1), True) for comment in above)
+            yield from ((*comment, range(start, line + 1), True) for comment in above)
             above, start = [], 0
         elif token.type not in _LAYOUT:
             if not start:
                 above, waiting, start = waiting, [], line
-            yield from ((comment, range(line, line + 1), True) for comment in waiting)
+            yield from ((*comment, range(line, line + 1), True) for comment in waiting)
             waiting = []
-    yield from ((comment, range(0), True) for comment in above + waiting)
+    yield from ((*comment, range(0), True) for comment in above + waiting)
 
 
 def _tokens(lines: Sequence[str]) -> Iterator[tokenize.TokenInfo]:

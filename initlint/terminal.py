@@ -16,6 +16,18 @@ def out(text: str) -> None:
     _write(sys.stdout, text)
 
 
+def aside(text: str) -> None:
+    """Write findings to stderr, where stdout carries a file."""
+    _write(sys.stderr, text)
+
+
+def raw(data: bytes) -> None:
+    """Write a file's bytes as they are."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.flush()
+
+
 def err(line: str) -> None:
     """Write one line that is no finding."""
     _write(sys.stderr, f"{line}\n")

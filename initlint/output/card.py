@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 
 from initlint.records import Rule
@@ -13,6 +12,8 @@ FORMATS = ("text", "json", "markdown")
 def render(rules: Sequence[Rule], form: str = "text") -> str:
     """The cards one after the other; as JSON one object, or an array where there are several."""
     if form == "json":
+        import json
+
         objects = [_object(rule) for rule in rules]
         return json.dumps(objects if len(objects) != 1 else objects[0], indent=2) + "\n"
     if form == "markdown":

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from initlint.output.phrases import counted, place, ratio
-from initlint.output.project import shown_path
+from initlint.output.project import shown_path, shown_site
 from initlint.records import Finding, Report
 
 _LEVELS = {"error": "error", "warning": "warning"}
@@ -32,7 +32,7 @@ def _command(finding: Finding, root: Path | None) -> str:
 
 
 def _position(finding: Finding, root: Path | None) -> dict[str, object]:
-    site = finding.site
+    site = shown_site(finding)
     if site is None:
         return {}
     position: dict[str, object] = {

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from initlint.output.project import fingerprints, shown_path
+from initlint.output.project import fingerprints, shown_path, shown_site
 from initlint.records import Finding, Report
 
 _SEVERITIES = {"error": "major", "warning": "minor"}
@@ -20,6 +20,7 @@ def render(report: Report, root: Path | None = None) -> str:
 
 
 def _entry(finding: Finding, fingerprint: str, root: Path | None) -> dict[str, Any]:
+    site = shown_site(finding)
     return {
         "description": f"{finding.code} {finding.name}: {finding.message}",
         "check_name": finding.code,
@@ -28,6 +29,6 @@ def _entry(finding: Finding, fingerprint: str, root: Path | None) -> dict[str, A
         "location": {
             # GitLab takes no entry without a file.
             "path": shown_path(finding, root) or finding.model,
-            "lines": {"begin": finding.site.line if finding.site else 1},
+            "lines": {"begin": site.line if site else 1},
         },
     }

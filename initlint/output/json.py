@@ -10,6 +10,7 @@ from typing import Any
 from initlint import __version__
 from initlint.output.phrases import call, owner
 from initlint.records import Finding, Following, Initializer, Layer, Report, Site
+from initlint.sourcefiles import in_cell
 
 
 def render(report: Report) -> str:
@@ -28,13 +29,14 @@ def render(report: Report) -> str:
 
 
 def _finding(finding: Finding, exact: bool) -> dict[str, Any]:
-    site = finding.site
+    start = _start(finding.site)
+    site = in_cell(finding.site)[1] if finding.site else None
     return {
         "code": finding.code,
         "name": finding.name,
         "severity": finding.severity,
         "message": finding.message,
-        **_start(site),
+        **start,
         "end_line": site.end_line if site else None,
         "end_column": site.end_column if site else None,
         "model": finding.model,
@@ -67,7 +69,9 @@ def _layer(layer: Layer) -> dict[str, Any]:
 def _start(site: Site | None) -> dict[str, Any]:
     if site is None:
         return {"path": None, "line": None, "column": None}
-    return {"path": site.path, "line": site.line, "column": site.column}
+    cell, site = in_cell(site)
+    start = {"path": site.path, "line": site.line, "column": site.column}
+    return {**start, "cell": cell} if cell else start
 
 
 def _following(following: Following) -> dict[str, Any]:
@@ -84,7 +88,7 @@ def _current(current: Initializer | None, exact: bool) -> dict[str, Any] | None:
         "std": _std(current.std) if exact else None,
         "default": current.default,
         "path": current.site.path if current.site else None,
-        "line": current.site.line if current.site else None,
+        "line": in_cell(current.site)[1].line if current.site else None,
     }
 
 

@@ -6,14 +6,21 @@ import re
 from collections import Counter
 
 from initlint.output.paint import Paint, style_of
-from initlint.records import Finding, Initializer, Report, Unanalysed
+from initlint.records import Finding, Initializer, Report, Site, Unanalysed
+from initlint.sourcefiles import in_cell
 
 
 def place(finding: Finding) -> str:
     """`path:line:column`, or model and layer of a finding without source."""
     if finding.site is None:
         return f"{finding.model}: {finding.layer or finding.parameter}"
-    return f"{finding.site.path}:{finding.site.line}:{finding.site.column}"
+    return f"{place_of(finding.site)}:{finding.site.column}"
+
+
+def place_of(site: Site) -> str:
+    """`path:line`; in a notebook `path:cell N:line`."""
+    cell, shown = in_cell(site)
+    return f"{site.path}:cell {cell}:{shown.line}" if cell else f"{site.path}:{site.line}"
 
 
 def headline(finding: Finding, message: str, paint: Paint) -> str:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from initlint.records import Finding, Report
+from initlint.records import Finding, Report, Site
 
 _LINE = re.compile(r"(\.(?:py|ipynb)):\d+(?::\d+)?")
 # Digits inside names (conv1, features.0) tell layers apart; others change with the neighbours.
@@ -29,6 +29,17 @@ def shown_path(finding: Finding, root: Path | None) -> str | None:
         if path.is_relative_to(folder):
             return path.relative_to(folder).as_posix()
     return path.as_posix()
+
+
+def shown_site(finding: Finding) -> Site | None:
+    """The finding's place in the file as the host shows it: of a notebook, the first line.
+
+    A host shows a notebook's JSON, in which neither the cell's line nor its column is anywhere.
+    """
+    site = finding.site
+    if site is None or not site.path.endswith(".ipynb"):
+        return site
+    return Site(site.path, 1, 1, 1, 1)
 
 
 def fingerprints(report: Report, root: Path | None) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from initlint import __version__, catalog
-from initlint.output.project import fingerprints, shown_path
+from initlint.output.project import fingerprints, shown_path, shown_site
 from initlint.records import Finding, Report, Rule
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -84,7 +84,7 @@ def _result(
 def _location(finding: Finding, root: Path | None) -> dict[str, Any]:
     name = ".".join(part for part in (finding.model, finding.layer) if part)
     location: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": name}]}
-    site, path = finding.site, shown_path(finding, root)
+    site, path = shown_site(finding), shown_path(finding, root)
     if site is not None and path is not None:
         location["physicalLocation"] = {
             "artifactLocation": {"uri": _uri(path)},

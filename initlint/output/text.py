@@ -8,7 +8,7 @@ from initlint.output.excerpt import excerpt, gutter
 from initlint.output.paint import Paint, painter, style_of
 from initlint.output.phrases import access, call, fixability, gap, headline, owner, summary
 from initlint.records import Finding, Report
-from initlint.sourcefiles import lines_of
+from initlint.sourcefiles import cell_lines, in_cell, lines_of
 
 _SHOWN = 6
 
@@ -28,15 +28,17 @@ def render_whole(report: Report) -> str:
 
 def _lines(finding: Finding, paint: Paint) -> Iterator[str]:
     yield headline(finding, _without_call(finding), paint)
-    notes = list(_notes(finding))
+    notes, site = list(_notes(finding)), finding.site
     if finding.site is not None:
         style = style_of(finding.severity)
-        shown = excerpt(lines_of(finding.site.path), finding.site, paint, style)
+        cell, site = in_cell(finding.site)
+        lines = cell_lines(site.path, cell) if cell else lines_of(site.path)
+        shown = excerpt(lines, site, paint, style)
         yield from shown
         if shown and notes:
-            yield f"{gutter(finding.site)} {paint('|', 'blue')}"
+            yield f"{gutter(site)} {paint('|', 'blue')}"
     for note in notes:
-        yield f"{gutter(finding.site)} {paint('=', 'blue')} {note}"
+        yield f"{gutter(site)} {paint('=', 'blue')} {note}"
 
 
 def _without_call(finding: Finding) -> str:

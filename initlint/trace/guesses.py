@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ BATCH, LENGTH, FRAMES, SAMPLES = 2, 16, 4, 16_000
 USUAL_SIZE = 32
 _GRID = ((1, 4, 4), (1, 4, 4))
 _IDS = re.compile(r"(^|_)(ids?|idx|tokens?|indices)$|^(src|tgt|source|target)_tokens$")
-_MASK = re.compile(r"mask$|^patch_valid$")
+_MASK = re.compile(r"mask$|_mask_|^patch_valid$")
 _GRIDS = re.compile(r"grid_thw$")
 _SIDES = re.compile(r"^(spatial_shapes|target_sizes)$")
 _VIDEO = re.compile(r"video|frames$|^clip$")
@@ -51,7 +51,8 @@ class Spec:
         if device == "meta":
             return torch.empty(shape, device=device)
         # Values matter little, but equal ones would make normalisations divide by 0.
-        return torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(device)
+        source = torch.Generator("cpu").manual_seed(0)
+        return torch.rand(shape, generator=source, device="cpu").to(device)
 
     def sized(self, size: int) -> tuple[int, ...]:
         """The shape, with images of this size."""
@@ -73,7 +74,7 @@ def by_name(name: str, model: nn.Module) -> Spec | None:
     if _IDS.search(name):
         return Spec((BATCH, LENGTH), "ids")
     if _MASK.search(name):
-        return Spec((BATCH, LENGTH), "ones")
+        return Spec((BATCH, frames_of(model) if _VIDEO.search(name) else LENGTH), "ones")
     if name == "bbox":
         return Spec((BATCH, LENGTH, 4), "ids")
     if _TIME.search(name):
@@ -137,6 +138,28 @@ def of_patches(model: nn.Module, others: Iterable[str]) -> Spec | None:
         if isinstance(layer, nn.Linear):
             return Spec((*shape, layer.in_features))
     return None
+
+
+def reshaped(spec: Spec) -> Iterator[Spec]:
+    """The same numbers in other shapes: with or without a sequence, a channel, frames."""
+    shape = spec.shape
+    if spec.kind == "ids" and len(shape) == 2:
+        yield replace(spec, shape=shape[:1])
+    if spec.kind != "float":
+        return
+    if len(shape) == 2 and shape[1] == SAMPLES:
+        yield replace(spec, shape=(shape[0], 1, shape[1]))
+    elif len(shape) == 2:
+        yield replace(spec, shape=(shape[0], LENGTH, shape[1]))
+        yield replace(spec, shape=(shape[0], FRAMES, LENGTH, shape[1]))
+    elif len(shape) == 3 and None not in shape:
+        yield replace(spec, shape=(shape[0], shape[2], shape[1]))
+        yield replace(spec, shape=(shape[0], shape[2]))
+    elif len(shape) == 4 and None in shape:
+        yield replace(spec, shape=(shape[0], FRAMES, *shape[1:]))
+    elif len(shape) == 5 and None in shape:
+        yield replace(spec, shape=(*shape[:2], *(None,) * 3))
+        yield replace(spec, shape=(shape[0], shape[2], shape[1], *shape[3:]))
 
 
 def first_layer(model: nn.Module) -> nn.Module | None:

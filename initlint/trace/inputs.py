@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from initlint.trace import guesses, lessons
-from initlint.trace.guesses import BATCH, FRAMES, LENGTH, Spec
+from initlint.trace import given, guesses, lessons
+from initlint.trace.guesses import BATCH, LENGTH, Spec
 from initlint.trace.recorded import RunError
 
 # Image sizes to try where nothing says one, those of common data sets first.
@@ -33,13 +33,14 @@ class Guesser:
     `pair.0`. Those of the user's own are taken as they are.
     """
 
-    def __init__(self, model: nn.Module, given: Sequence[Any] = ()) -> None:
+    def __init__(self, model: nn.Module, inputs: Sequence[Any] = ()) -> None:
         self._model = model
-        self._given = tuple(given)
+        self._given = tuple(inputs)
         self._parameters = inspect.signature(model.forward).parameters
         self._first = guesses.first_layer(model)
         self._size = guesses.known_size(model)
         self._tried = {self._size}
+        self._fitted: set[tuple[str, int]] = set()
         self._specs: dict[str, Spec] = {}
         self._kinds: dict[str, str] = {}
         self._made: dict[str, torch.Tensor] = {}
@@ -47,15 +48,15 @@ class Guesser:
         self._deadline = time.monotonic() + _PATIENCE
         for name in self._wanted():
             self._want(name)
-        self._example = None if given else guesses.example_of(model)
+        self._example = None if inputs else guesses.example_of(model)
         if isinstance(self._example, Mapping) and not self._specs.keys() <= self._example.keys():
             self._example = None
 
     def inputs(self, device: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and keyword arguments for forward, on `device`."""
         if self._example is not None:
-            return _as_arguments(_moved(self._example, device))
-        args, kwargs = self._of_user(device)
+            return given.as_arguments(given.moved(self._example, device))
+        args, kwargs = given.made(self._given, device)
         self._made = {path: s.tensor(self._size, device) for path, s in self._specs.items()}
         for name in dict.fromkeys(path.partition(".")[0] for path in self._specs):
             value, parameter = self._assembled(name), self._parameters.get(name)
@@ -76,7 +77,8 @@ class Guesser:
             return bool(self._specs)
         lessons_of = (
             *(self._learn_layer, self._learn_missing, self._learn_shape, self._learn_parts),
-            *(self._learn_length, self._learn_size, self._learn_other),
+            *(self._learn_number, self._learn_length, self._learn_width, self._learn_size),
+            self._learn_other,
         )
         if not self._specs or time.monotonic() > self._deadline:
             return False
@@ -90,24 +92,9 @@ class Guesser:
         options = " ".join(f"--input {path}=SHAPE" for path in self._specs)
         return f"; inputs guessed: {' '.join(made)}; give others with {options}"
 
-    def _of_user(self, device: str) -> tuple[list[Any], dict[str, Any]]:
-        args: list[Any] = []
-        kwargs: dict[str, Any] = {}
-        for value in self._given:
-            name = getattr(value, "name", None)
-            if hasattr(value, "shape") and isinstance(getattr(value, "dtype", None), str):
-                made = torch.zeros(value.shape, dtype=getattr(torch, value.dtype), device=device)
-                if name:
-                    kwargs[name] = made
-                else:
-                    args.append(made)
-            else:
-                args.append(_moved(value, device))
-        return args, kwargs
-
     def _wanted(self) -> Iterator[str]:
         """Forward's arguments that need a tensor: all without default, else what models name."""
-        names = [value.name for value in self._given if hasattr(value, "dtype") and _named(value)]
+        names = [value.name for value in self._given if given.is_named(value)]
         free = [p.name for p in self._parameters.values() if p.kind not in _FREE]
         free = [n for n in free[len(self._given) - len(names) :] if n not in names]
         required = [n for n in free if self._parameters[n].default is inspect.Parameter.empty]
@@ -140,7 +127,7 @@ class Guesser:
             likely.append(Spec((BATCH, image[0], None, None)))
         found = [s for s in likely if s and s.kind != "float"][:1]
         found = found or [s for s in (*likely, first) if s] or [Spec((BATCH, 3, None, None))]
-        shaped = [other for spec in found for other in _reshaped(spec)]
+        shaped = [other for spec in found for other in guesses.reshaped(spec)]
         return list(dict.fromkeys([*found, *shaped]))
 
     def _assembled(self, name: str) -> Any:
@@ -158,8 +145,13 @@ class Guesser:
         paths = list(self._specs)
         if spec is None or not 0 <= place < len(paths) or self._specs[paths[place]] == spec:
             return False
+        if (
+            guesses.by_name(paths[place], self._model)
+            and spec.kind != self._specs[paths[place]].kind
+        ):
+            return False
         self._set(paths[place], spec)
-        self._others[paths[place]] = [*_reshaped(spec)]
+        self._others[paths[place]] = [*guesses.reshaped(spec)]
         return True
 
     def _learn_missing(self, error: RunError) -> bool:
@@ -218,6 +210,17 @@ class Guesser:
             return True
         return False
 
+    def _learn_number(self, error: RunError) -> bool:
+        """The user's own check names a size that is wrong, and the right one."""
+        for path, spec in self._specs.items():
+            found = lessons.wanted_number(error.cause, [side for side in spec.shape[1:] if side])
+            if found is not None and None not in spec.shape:
+                wrong, right = found
+                shape = (spec.shape[0], *(right if s == wrong else s for s in spec.shape[1:]))
+                self._set(path, replace(spec, shape=shape))
+                return True
+        return False
+
     def _learn_length(self, error: RunError) -> bool:
         """A signal shorter than a filter is made longer."""
         if not lessons.is_too_short(error.cause):
@@ -226,6 +229,20 @@ class Guesser:
             last = spec.shape[-1] if spec.kind != "values" and len(spec.shape) < 4 else None
             if last is not None and last < guesses.SAMPLES:
                 self._set(path, replace(spec, shape=(*spec.shape[:-1], 4 * last)))
+                return True
+        return False
+
+    def _learn_width(self, error: RunError) -> bool:
+        """Signals that are flattened into a Linear: the length that makes the numbers fit."""
+        if not isinstance(error.layer, nn.Linear) or not error.shapes or not error.shapes[0][-1]:
+            return False
+        scale = error.layer.in_features / error.shapes[0][-1]
+        for path, spec in self._specs.items():
+            last = spec.shape[-1] if spec.kind == "float" and None not in spec.shape else None
+            fitting = round((last or 0) * scale)
+            if fitting > 0 and (path, fitting) not in self._fitted:
+                self._fitted.add((path, fitting))
+                self._set(path, replace(spec, shape=(*spec.shape[:-1], fitting)))
                 return True
         return False
 
@@ -275,47 +292,3 @@ _DIMENSIONS = (
     (r"^(h|w)$|height|width|size", "side"),
     (r"^(l|s|t)$|len|seq|tokens|samples", "length"),
 )
-
-
-def _reshaped(spec: Spec) -> Iterator[Spec]:
-    """The same numbers in other shapes: with or without a sequence, a channel, frames."""
-    shape = spec.shape
-    if spec.kind == "ids" and len(shape) == 2:
-        yield replace(spec, shape=shape[:1])
-    if spec.kind != "float":
-        return
-    if len(shape) == 2 and shape[1] == guesses.SAMPLES:
-        yield replace(spec, shape=(shape[0], 1, shape[1]))
-    elif len(shape) == 2:
-        yield replace(spec, shape=(shape[0], LENGTH, shape[1]))
-        yield replace(spec, shape=(shape[0], FRAMES, LENGTH, shape[1]))
-    elif len(shape) == 3 and None not in shape:
-        yield replace(spec, shape=(shape[0], shape[2], shape[1]))
-        yield replace(spec, shape=(shape[0], shape[2]))
-    elif len(shape) == 4 and None in shape:
-        yield replace(spec, shape=(shape[0], FRAMES, *shape[1:]))
-    elif len(shape) == 5 and None in shape:
-        yield replace(spec, shape=(*shape[:2], *(None,) * 3))
-        yield replace(spec, shape=(shape[0], shape[2], shape[1], *shape[3:]))
-
-
-def _named(value: Any) -> bool:
-    return isinstance(value.dtype, str) and bool(getattr(value, "name", None))
-
-
-def _moved(value: Any, device: str) -> Any:
-    """A value with all its tensors on `device`."""
-    if isinstance(value, torch.Tensor):
-        return value.to(device)
-    if isinstance(value, Mapping):
-        return {key: _moved(part, device) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        parts = [_moved(part, device) for part in value]
-        return parts if isinstance(value, list) else tuple(parts)
-    return value
-
-
-def _as_arguments(example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    if isinstance(example, Mapping):
-        return (), dict(example)
-    return (tuple(example), {}) if isinstance(example, (list, tuple)) else ((example,), {})

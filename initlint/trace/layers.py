@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from torch import nn
@@ -30,7 +32,21 @@ def layers_of(built: Built, inputs: Sequence[Any] = ()) -> tuple[Layer, ...]:
     `inputs` are example inputs for models that have to be run. Raises CaptureError where the
     graph cannot be had.
     """
-    return layers_of_graphs(built, graphs_of(built, inputs))
+    with _uncollected():
+        return layers_of_graphs(built, graphs_of(built, inputs))
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """No collection of garbage while it lasts: with a large model alive each takes a tenth of a
+    second, and there is little to collect."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def graphs_of(built: Built, inputs: Sequence[Any] = ()) -> list[Steps]:

@@ -13,6 +13,7 @@ import torch
 from initlint.trace.places import OWN, TORCH
 
 _UNPACKED = re.compile(r"^\s*\(?([\w\s,*]+?)\)?\s*=\s*([\w.]+?)\.(?:shape|size\(\))")
+_ASSIGNED = re.compile(r"^[\w\s,.]+(?<![=!<>])=(?!=)")
 _SHOWN_SHAPE = re.compile(r"\(([a-z_]\w*(?:,\s*[\w.]+)+)\)", re.IGNORECASE)
 _DIMENSIONS = re.compile(
     r"\b([2-5])\s*-?\s*(?:d|dim\w*)\b|ndim(?:ension)?s?\s*(?:==|=|of|is)\s*([2-5])", re.IGNORECASE
@@ -24,10 +25,10 @@ def absent(error: BaseException, names: Collection[str]) -> list[str]:
     or that its text speaks of."""
     words = set(re.findall(r"\w+", str(error)))
     found = [name for name in names if name in words]
-    for frame, line in _frames(error):
+    for frame, line in _frames(error) if "None" in str(error) else ():
         if found:
             break
-        used = set(re.findall(r"\w+", line.split("=", 1)[-1]))
+        used = set(re.findall(r"\w+", _ASSIGNED.sub("", line)))
         found = [n for n in names if n in used and frame.f_locals.get(n, frame) is None]
     return found
 
@@ -56,6 +57,16 @@ def wanted_shape(
         name = next((name for name in named if name is not None), None)
         return None if name is None else (name, [part.strip() for part in shown[1].split(",")])
     return None
+
+
+def wanted_number(error: BaseException, sizes: Collection[int]) -> tuple[int, int] | None:
+    """Which of `sizes` a complaint of the user's own names, and what it should have been."""
+    if not isinstance(error, (ValueError, AssertionError)):
+        return None
+    named = numbers(error)
+    ours = [number for number in named if number in sizes]
+    others = [number for number in named if number not in sizes]
+    return (ours[-1], others[-1]) if ours and others and others[-1] > 1 else None
 
 
 def is_too_short(error: BaseException) -> bool:

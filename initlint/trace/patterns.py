@@ -56,7 +56,10 @@ class _Patterns:
         if step.role in ("gate", "unknown"):
             return True
         if step.role == "merge_add":
-            return len(step.inputs) == 2 and any(_is_reduction(value) for value in step.inputs)
+            return len(step.inputs) == 2 and any(
+                _is_reduction(value) or self._steps[value].role == "unknown"
+                for value in step.inputs
+            )
         others = [value for value in node.all_input_nodes if value not in step.inputs]
         masked = any(self._steps[v].kind == PLAIN and v.op != "get_attr" for v in others)
         return step.role in ("scale", "pool", "merge_cat", "dropout") and (
@@ -140,7 +143,10 @@ def _inner(region: Sequence[fx.Node], result: fx.Node) -> set[fx.Node]:
     return inside - {result}
 
 
-_REDUCTIONS = {"mean", "var", "std", "norm", "vector_norm", "sum", "amax"}
+_REDUCTIONS = {
+    *("mean", "var", "std", "sum", "amax", "norm", "vector_norm", "linalg_norm"),
+    "linalg_vector_norm",
+}
 
 
 def _is_reduction(node: fx.Node) -> bool:
@@ -186,8 +192,9 @@ class _Degrees:
 
 
 _POWERS = {
-    **dict.fromkeys(("mean", "sum", "std", "norm", "vector_norm", "amax"), 1.0),
-    **dict.fromkeys(("var", "square"), 2.0),
+    **dict.fromkeys(_REDUCTIONS, 1.0),
+    "var": 2.0,
+    "square": 2.0,
     "sqrt": 0.5,
     "rsqrt": -0.5,
     "reciprocal": -1.0,

@@ -65,15 +65,17 @@ def recognised(steps: Steps, node: fx.Node, origin: fx.Node) -> tuple[str, dict[
 
     Nothing else may reach `node` but numbers and parameters, which count as neutral.
     """
-    grid = torch.linspace(-_REACH, _REACH, 1601, dtype=torch.float64)
-    try:
-        values = _Evaluation(steps, origin, grid).of(node)
-    except Exception:
-        # Whatever a user's expression raises on numbers of our own choice, it is not recognised.
-        return None
-    if not isinstance(values, torch.Tensor) or values.shape != grid.shape:
-        return None
-    return _nearest(grid, values.double())
+    # The user may have made another device the default one.
+    with torch.device("cpu"):
+        grid = torch.linspace(-_REACH, _REACH, 1601, dtype=torch.float64)
+        try:
+            values = _Evaluation(steps, origin, grid).of(node)
+        except Exception:
+            # Whatever an expression raises on numbers of our own choice, it is not recognised.
+            return None
+        if not isinstance(values, torch.Tensor) or values.shape != grid.shape:
+            return None
+        return _nearest(grid, values.double())
 
 
 class _Evaluation:
@@ -165,6 +167,8 @@ def _candidates(values: torch.Tensor) -> list[tuple[str, dict[str, Any]]]:
 def _is_sound(name: str, args: Mapping[str, Any]) -> bool:
     if name in ("prelu", "rrelu", "linear", "threshold"):
         return False
+    if name == "leaky_relu":
+        return bool(0 <= args["negative_slope"] < 1)
     if name == "hardtanh":
         return bool(args["min_val"] < args["max_val"])
     return not (name == "elu" and args["alpha"] <= 0)

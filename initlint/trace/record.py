@@ -13,44 +13,13 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from initlint.records import Initializer, Site
-from initlint.trace.draws import (
-    INITIALIZERS,
-    UNKNOWN,
-    UNWRITTEN,
-    Draw,
-    drawn_by,
-    inverse_error_function,
-    scaled,
-    shifted,
-)
+from initlint.trace.draws import INITIALIZERS, UNKNOWN, Draw, drawn_by
 from initlint.trace.places import INIT, TORCH, Sites, caller, user_frame
+from initlint.trace.writes import KEEPING, METHODS, bound, created, renamed, transformed
 
 _TORCH_MODULES = TORCH + "nn/modules/"
 _MODULE_BASE = TORCH + "nn/modules/module.py"
 
-# Draws made by the functions that create a tensor, from the arguments after the size.
-_CREATORS: dict[str, tuple[str, dict[str, Any]]] = {
-    "randn": ("normal_", {"mean": 0.0, "std": 1.0}),
-    "randn_like": ("normal_", {"mean": 0.0, "std": 1.0}),
-    "rand": ("uniform_", {"a": 0.0, "b": 1.0}),
-    "rand_like": ("uniform_", {"a": 0.0, "b": 1.0}),
-    "zeros": ("zeros_", {}),
-    "zeros_like": ("zeros_", {}),
-    "new_zeros": ("zeros_", {}),
-    "ones": ("ones_", {}),
-    "ones_like": ("ones_", {}),
-    "new_ones": ("ones_", {}),
-    "eye": ("eye_", {}),
-}
-_EMPTY = {"empty", "empty_like", "new_empty", "empty_strided", "empty_permuted"}
-# In-place methods of tensors and the initialiser that each stands for, with its arguments.
-_METHODS: dict[str, tuple[str, dict[str, Any]]] = {
-    "normal_": ("normal_", {"mean": 0.0, "std": 1.0}),
-    "uniform_": ("uniform_", {"a": 0.0, "b": 1.0}),
-    "fill_": ("constant_", {"val": 0.0}),
-    "zero_": ("zeros_", {}),
-}
-_KEEPING = {"clone", "contiguous", "to", "float", "double", "half", "bfloat16", "type", "clamp_"}
 _HARMLESS = {"requires_grad_", "detach_", "share_memory_", "retain_grad", "rename_", "set_"}
 
 
@@ -208,7 +177,7 @@ class Recorder(TorchFunctionMode):
         elif args and result is args[0]:
             self._note_in_place(name, args, keywords, source, frame)
         elif _key(result) not in self._contents:
-            draw = _created(name, args, keywords, tuple(result.shape), source)
+            draw = created(name, args, keywords, tuple(result.shape), source)
             self._remember(result, replace(draw, site=self._sites.of(user_frame(frame))))
 
     def _note_in_place(
@@ -221,14 +190,14 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         tensor, site = args[0], self._sites.of(user_frame(frame))
         operand = next(iter((*args[1:], *keywords.values())), None)
-        if name in _METHODS:
-            initializer, arguments = _METHODS[name]
-            given = _bound(arguments, args[1:], _renamed(keywords))
+        if name in METHODS:
+            initializer, arguments = METHODS[name]
+            given = bound(arguments, args[1:], renamed(keywords))
             self._write(tensor, drawn_by(initializer, given, tuple(tensor.shape)), frame)
         elif name == "copy_" and isinstance(operand, torch.Tensor):
             self._write(tensor, self._draw(operand), frame)
-        elif name not in _KEEPING:
-            self._write(tensor, _transformed(name, source, operand, site), frame)
+        elif name not in KEEPING:
+            self._write(tensor, transformed(name, source, operand, site), frame)
 
     def _write(self, tensor: torch.Tensor, draw: Draw, frame: FrameType) -> None:
         user = user_frame(frame)
@@ -255,62 +224,6 @@ def _key(tensor: torch.Tensor) -> int:
         return int(tensor.untyped_storage()._cdata)
     except (NotImplementedError, RuntimeError):
         return -id(tensor)
-
-
-def _created(
-    name: str,
-    args: tuple[Any, ...],
-    keywords: Mapping[str, Any],
-    shape: tuple[int, ...],
-    source: Draw,
-) -> Draw:
-    """The draw of a new tensor, from the function that made it."""
-    if name in _EMPTY:
-        return UNWRITTEN
-    if name in _CREATORS:
-        initializer, arguments = _CREATORS[name]
-        return drawn_by(initializer, arguments, shape)
-    if name in ("full", "full_like", "new_full"):
-        value = keywords.get("fill_value", args[-1] if args else None)
-        return drawn_by("constant_", {"val": value}, shape)
-    if name == "normal":
-        given = _bound({"mean": 0.0, "std": 1.0}, args[:2], keywords)
-        return drawn_by("normal_", given, shape)
-    if name in _KEEPING:
-        return source
-    operand = next((a for a in args if not isinstance(a, torch.Tensor)), None)
-    return _transformed(name, source, operand, None)
-
-
-def _transformed(name: str, draw: Draw, operand: Any, site: Site | None) -> Draw:
-    """The draw after an arithmetic operation with a number; unknown for anything else."""
-    kind = name.strip("_").removeprefix("r").removeprefix("i")
-    if kind == "erfinv":
-        return inverse_error_function(draw, site)
-    if not isinstance(operand, (int, float)) or not draw.name:
-        return replace(UNKNOWN, site=site)
-    if kind == "mul":
-        return scaled(draw, float(operand), site)
-    if kind in ("div", "truediv", "true_divide") and operand:
-        return scaled(draw, 1 / operand, site)
-    if kind in ("add", "sub"):
-        return shifted(draw, float(operand) * (1 if kind == "add" else -1), site)
-    return replace(UNKNOWN, site=site)
-
-
-def _bound(
-    defaults: Mapping[str, Any], positional: tuple[Any, ...], keywords: Mapping[str, Any]
-) -> dict[str, Any]:
-    given = dict(defaults)
-    given.update(zip(given, positional, strict=False))
-    given.update({key: value for key, value in keywords.items() if key in given})
-    return given
-
-
-def _renamed(keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """Keyword names of Tensor's methods as torch.nn.init calls them."""
-    names = {"from": "a", "to": "b", "value": "val"}
-    return {names.get(key, key): value for key, value in keywords.items()}
 
 
 def _by_torch(frame: FrameType | None) -> bool:

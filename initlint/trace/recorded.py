@@ -14,6 +14,7 @@ from torch import fx, nn
 from torch.overrides import TorchFunctionMode
 
 from initlint import catalog
+from initlint.trace.quick import called, known_result
 from initlint.trace.unchanged import LAZY, unchanged
 
 
@@ -145,12 +146,13 @@ class _Recording(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         keywords = dict(kwargs or {})
-        if self.inside:
-            return func(*args, **keywords)
         name = getattr(func, "__name__", "")
+        quick = known_result(name, args, keywords)
+        if self.inside:
+            return func(*args, **keywords) if quick is None else quick
         if name in _QUESTIONS and args[0].is_meta and (self._supposing or name == "__bool__"):
             return self._supposed(name, args[0])
-        result = _on_meta(func, args, keywords) if name in _PICKY else func(*args, **keywords)
+        result = called(func, name, args, keywords) if quick is None else quick
         written = args[0] if name == "__setitem__" else result
         if next(_tensors([written], depth=3), None) is not None:
             lowered = self._lowered(args), self._lowered(keywords)
@@ -213,16 +215,6 @@ class _Recording(TorchFunctionMode):
 
 
 _QUESTIONS = {"__bool__", "__int__", "__float__", "__index__", "item", "tolist"}
-# Functions whose kernels on the meta device take fewer types than those on real ones.
-_PICKY = {"_grouped_mm", "grouped_mm"}
-
-
-def _on_meta(func: Callable[..., Any], args: Any, keywords: Mapping[str, Any]) -> Any:
-    """The result of a function that takes bfloat16 alone where tensors have no values."""
-    if not args[0].is_meta:
-        return func(*args, **keywords)
-    cast = [a.bfloat16() if torch.is_tensor(a) and a.is_floating_point() else a for a in args]
-    return func(*cast, **keywords).to(args[0].dtype)
 
 
 def _part(values: Any, index: int) -> Any:

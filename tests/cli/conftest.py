@@ -7,6 +7,7 @@ from handmade import CLEAN
 
 from initlint import api, cli
 from initlint.records import Report
+from initlint.sourcefiles import lines_of
 
 
 @dataclass
@@ -18,9 +19,11 @@ class Fake:
     files: tuple = ()
     error: BaseException | None = None
     asked: dict = field(default_factory=dict)
+    seen: dict = field(default_factory=dict)
 
     def answer(self, **asked):
         self.asked = asked
+        self.seen = {path: lines_of(path) for path in asked["options"].texts}
         if self.error is not None:
             raise self.error
         return self.report

@@ -60,7 +60,6 @@ EXITS = [
     ("rule default-before-rectifier --output-format json", {}, 0),
     ("rule --all --output-format markdown", {}, 0),
     # Requests that make no sense
-    ("check", {}, 2),
     ("chekc net.py:Net", {}, 2),
     ("check net.py:Net --fixx", {}, 2),
     ("check net.py:Net --output-format yaml", {}, 2),
@@ -96,12 +95,14 @@ def test_exit_code(initlint, line, answer, expected):
 
 def test_run_exits_with_the_code(fake):
     with pytest.raises(SystemExit) as exit:
-        cli.run(["check"])
+        cli.run(["rule"])
     assert exit.value.code == 2
 
 
 ONE_LINE = [
-    ("check", "no target: name a model, as net.py:Net, or a file after --trace"),
+    ("check gone.py", "gone.py: no such file or folder"),
+    ("check --config gone.toml", "gone.toml: No such file or directory"),
+    ("check --config pyproject.toml --isolated", "--config and --isolated exclude each other"),
     ("chekc", "No such command 'chekc'"),
     ("check x --fixx", "No such option"),
     ("check x --select INIT9", "--select INIT9: there is no such rule or group; did you mean"),
@@ -122,7 +123,7 @@ def test_refusal_is_one_line(initlint, line, reason):
 
 
 def test_usage_errors_say_where_help_is(initlint):
-    assert initlint("check")[2].endswith("(see initlint check --help)\n")
+    assert initlint("check --fixx")[2].endswith("(see initlint check --help)\n")
 
 
 def test_failed_target_is_one_line(initlint):
@@ -209,7 +210,7 @@ def test_paths_for_code_hosts_come_from_their_checkout(initlint, monkeypatch, pr
     monkeypatch.setenv("GITHUB_WORKSPACE", str(project))
     monkeypatch.chdir(project / "pkg")
     moved = finding(site=replace(finding().site, path="müller.py"))
-    _, out, _ = initlint("check x --output-format github", report=Report(findings=(moved,)))
+    _, out, _ = initlint("check net:Net --output-format github", report=Report(findings=(moved,)))
     assert "file=pkg/müller.py," in out
 
 

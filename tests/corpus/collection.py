@@ -19,6 +19,7 @@ Factories = dict[str, Callable[[], torch.nn.Module]]
 # A configuration's depth, which says nothing new after the second layer.
 _DEPTHS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers", "encoder_layers")
 _MORE_DEPTHS = ("decoder_layers", "num_decoder_layers", "num_encoder_layers", "depth", "num_blocks")
+_CHOSEN = ("num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k", "top_k")
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 
 
@@ -39,20 +40,33 @@ def _torchvision(models: Any, name: str) -> torch.nn.Module:
 
 @functools.cache
 def _torchvision_package() -> Any:
-    """torchvision, whose C++ operators are missing beside a CPU build of torch: nms in Python."""
+    """torchvision; where its C++ operators are missing, stand-ins of the same kind."""
     package = import_torchvision()
-    boxes = package.ops.boxes
-
-    def nms(dets: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:
-        left, kept = scores.argsort(descending=True), []
-        while len(left):
-            kept.append(left[0])
-            overlap = boxes.box_iou(dets[left[:1]], dets[left])[0]
-            left = left[overlap <= iou_threshold]
-        return torch.stack(kept) if kept else left
-
-    boxes.nms = nms
+    if package._declared is not None:
+        library = package._declared
+        library.define(f"roi_align({_ROI_ALIGN}) -> Tensor")
+        library.impl("nms", _nms, "CPU")
+        library.impl("roi_align", _roi_align, "CPU")
+        for module in ("torchvision.extension", "torchvision.ops.roi_align"):
+            sys.modules[module]._has_ops = lambda: True
     return package
+
+
+_ROI_ALIGN = (
+    "Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width, "
+    "int sampling_ratio, bool aligned"
+)
+
+
+def _nms(dets: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:
+    """The best boxes: which of them overlap does not matter to what layers follow."""
+    return scores.argsort(descending=True)[:100]
+
+
+def _roi_align(
+    image: torch.Tensor, rois: torch.Tensor, scale: float, height: int, width: int, *_: Any
+) -> torch.Tensor:
+    return torch.zeros(len(rois), image.shape[1], height, width)
 
 
 def timm_models(spread: bool = False) -> Factories:
@@ -91,9 +105,11 @@ def _reduce(config: Any) -> None:
         value = vars(config).get(name)
         if isinstance(value, int) and value > 2:
             _shorten(config, name)
+    chosen = [vars(config).get(name) for name in _CHOSEN]
+    few = 2 * max([4, *(value for value in chosen if isinstance(value, int))])
     for name in _EXPERTS:
-        if isinstance(vars(config).get(name), int) and vars(config)[name] > 8:
-            setattr(config, name, 8)
+        if isinstance(vars(config).get(name), int) and vars(config)[name] > few:
+            setattr(config, name, few)
     for part in list(vars(config).values()):
         if hasattr(part, "to_diff_dict"):
             _reduce(part)

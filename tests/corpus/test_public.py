@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,31 @@ def test_the_follower_says_of_public_models_what_autograd_says(collection, name)
     clear = {n: next(iter(met)) for n, met in known.items() if len(met) == 1 and "?" not in met}
     assert len(clear) >= 0.2 * len(found)
     assert {parameter: found[parameter] for parameter in clear} == clear
+
+
+@pytest.mark.parametrize(("collection", "name"), SHORT_CASES[:12])
+def test_both_ways_agree_on_public_models(collection, name, monkeypatch):
+    """All but `dropout`, which a run in eval mode does not come through."""
+    import census
+
+    from initlint.trace import capture
+    from initlint.trace.build import construct
+    from initlint.trace.layers import layers_of
+
+    built = construct(census.COLLECTIONS[collection]()[name], name, {})
+    built.model.eval()
+    symbolic = layers_of(built)
+
+    def refuse(model):
+        raise RuntimeError
+
+    monkeypatch.setattr(capture, "traced", refuse)
+    assert [seen(layer) for layer in symbolic] == [seen(layer) for layer in layers_of(built)]
+
+
+def seen(layer):
+    via = frozenset(layer.following.via) - {"dropout"}
+    return replace(layer, following=replace(layer.following, via=via))
 
 
 WHOLE = {"torchvision": 119, "timm": 1365, "transformers": 60}

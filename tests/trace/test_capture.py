@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from initlint.inputspec import InputSpec
 from initlint.trace import capture as capturing
 from initlint.trace.build import Built, construct
 from initlint.trace.capture import CaptureError, capture
@@ -257,7 +258,7 @@ class Pair(nn.Module):
 
     def forward(self, image, input_ids):
         seen = self.image(image).mean((2, 3))
-        assert len(seen) == len(input_ids)
+        assert len(seen) == len(input_ids), "as many images as sentences"
         return self.head(torch.cat([seen, self.words(input_ids).mean(1)], 1).relu())
 
 
@@ -340,6 +341,9 @@ FOUND = {
     "image flattened into a linear layer, 28": lambda: Flattened(13),
     "image flattened into a linear layer, 40": lambda: Flattened(19, 3),
     "1-D convolution": lambda: nn.Sequential(nn.Conv1d(3, 4, 5), nn.ReLU()),
+    "signal flattened into a linear layer": lambda: nn.Sequential(
+        nn.Conv1d(2, 4, 5, stride=2), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 98, 3)
+    ),
     "3-D convolution": lambda: nn.Sequential(nn.Conv3d(1, 4, 3), nn.ReLU()),
     "tokens into a recurrent layer": Tokens,
     "two inputs": Pair,
@@ -544,3 +548,19 @@ def test_a_model_that_needs_values_of_its_buffers_is_built_once_more():
 
     (layer,) = layers_of(construct(Buffered, "model", {}))
     assert layer.following.activation == "relu"
+
+
+@pytest.mark.parametrize("make", [Asking, Efficient, Looking, lambda: Flattened(13)])
+def test_a_default_device_of_the_users_changes_nothing(make):
+    model = make()
+    expected = followings(model)
+    with torch.device("meta"):
+        assert followings(model) == expected
+
+
+def test_inputs_described_by_name_leave_the_others_to_be_found():
+    image = InputSpec("image", "float32", (2, 1, 40, 40))
+    found = followings(Pair(), image)
+    assert found == {"image.weight": "relu", "words.weight": "relu", "head.weight": "output"}
+    with pytest.raises(CaptureError, match="input_ids=int64"):
+        followings(Pair(), InputSpec("image", "float32", (3, 1, 40, 40)))

@@ -1,0 +1,152 @@
+"""Notebooks as Python: the code cells as one text, and from its lines back to cell and line."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import warnings
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from initlint.records import InitlintError
+from initlint.sourcefiles import source_of
+
+SUFFIX = ".ipynb"
+# After these the rest of the cell is Python; after any other cell magic it is not.
+_PYTHON = re.compile(r"%%(?:time|timeit|capture|prun|memit|mprun)\b")
+_MAGIC = re.compile(r"\s*(?:[%!?]|[\w.,\s\[\]'\"]+=\s*[%!])|.*[^#\n]\?{1,2}\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A cell that is no Python: which one, the line in it, and why."""
+
+    cell: int
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notebook:
+    """The text of all code cells; `starts` has the first line of each and the cell's number.
+
+    Cells are numbered from 1 as they stand in the notebook, the ones without code among them.
+    """
+
+    text: str
+    starts: tuple[tuple[int, int], ...]
+    broken: tuple[Broken, ...]
+
+    def locate(self, line: int) -> tuple[int, int]:
+        """The cell that a line of the text is in, and the line in that cell."""
+        index = max(bisect_right(self.starts, (line, 1 << 60)) - 1, 0)
+        start, cell = self.starts[index] if self.starts else (1, 1)
+        return cell, line - start + 1
+
+    def lines(self, cell: int) -> list[str]:
+        """The lines of one cell."""
+        every = self.text.split("\n")
+        ends = [start for start, _ in self.starts[1:]] + [len(every)]
+        for (start, number), end in zip(self.starts, ends, strict=True):
+            if number == cell:
+                return every[start - 1 : end - 1]
+        return []
+
+
+def opened(path: str) -> Notebook:
+    """The notebook at `path`; raises InitlintError where there is none to be read."""
+    try:
+        return parsed(source_of(path))
+    except OSError as error:
+        raise InitlintError(f"{path}: cannot be read: {error.strerror}") from error
+    except InitlintError as error:
+        raise InitlintError(f"{path}: {error}") from error
+
+
+@lru_cache(maxsize=64)
+def parsed(source: bytes) -> Notebook:
+    """A notebook's source as Python; magics become `pass`, cells that are no Python are blanked."""
+    lines: list[str] = []
+    starts, broken = [], []
+    for number, text in _cells(source):
+        python, trouble = _python(text)
+        starts.append((len(lines) + 1, number))
+        lines += python
+        if trouble is not None:
+            broken.append(Broken(number, *trouble))
+    return Notebook("".join(f"{line}\n" for line in lines), tuple(starts), tuple(broken))
+
+
+def _cells(source: bytes) -> list[tuple[int, str]]:
+    try:
+        content = json.loads(source)
+    except (ValueError, RecursionError) as error:
+        raise InitlintError(f"is no notebook: {error}") from error
+    cells = content.get("cells") if isinstance(content, dict) else None
+    if not isinstance(cells, list):
+        raise InitlintError("is no notebook of format 4; convert it by jupyter nbconvert")
+    if _language(content) != "python":
+        return []
+    return [
+        (number, _text(cell.get("source")))
+        for number, cell in enumerate(cells, 1)
+        if isinstance(cell, dict) and cell.get("cell_type") == "code"
+    ]
+
+
+def _language(content: dict[str, Any]) -> str:
+    metadata = content.get("metadata")
+    named = metadata if isinstance(metadata, dict) else {}
+    for key, field in (("language_info", "name"), ("kernelspec", "language")):
+        entry = named.get(key)
+        if isinstance(entry, dict) and isinstance(entry.get(field), str):
+            return str(entry[field]).lower()
+    return "python"
+
+
+def _text(source: object) -> str:
+    if isinstance(source, list):
+        return "".join(line for line in source if isinstance(line, str))
+    return source if isinstance(source, str) else ""
+
+
+def _python(text: str) -> tuple[list[str], tuple[int, str] | None]:
+    """A cell's lines as Python, as many as it has, and where and why it is none."""
+    lines = re.split(r"\r\n|\r|\n", text)
+    first = next((n for n, line in enumerate(lines) if line.strip()), 0)
+    if lines[first].startswith("%%"):
+        if not _PYTHON.match(lines[first]):
+            return [""] * len(lines), None
+        lines[first] = ""
+    while (trouble := _trouble(lines)) is not None:
+        at = min(trouble[0], len(lines)) - 1
+        # What looks like a magic but is Python (a line that begins with %) is left alone: only
+        # the line that the parser stumbles over is taken for one.
+        if not _MAGIC.match(lines[at]):
+            return [""] * len(lines), trouble
+        _pass(lines, at)
+    return lines, None
+
+
+def _pass(lines: list[str], at: int) -> None:
+    """Put `pass` in place of a magic and blank the lines by which it is continued."""
+    goes_on = lines[at].endswith("\\")
+    lines[at] = lines[at][: len(lines[at]) - len(lines[at].lstrip())] + "pass"
+    while goes_on and at + 1 < len(lines):
+        at += 1
+        goes_on = lines[at].endswith("\\")
+        lines[at] = ""
+
+
+def _trouble(lines: list[str]) -> tuple[int, str] | None:
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            ast.parse("\n".join(lines))
+    except SyntaxError as error:
+        return error.lineno or 1, error.msg
+    except (ValueError, RecursionError, MemoryError) as error:
+        return 1, str(error) or type(error).__name__
+    return None

@@ -1,0 +1,45 @@
+"""What the targets of a command line stand for: models to build, files, the standard input."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from initlint import discover
+from initlint.config import Settings
+from initlint.records import Unanalysed
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Models by name, files by path, and the text of those that are not on the disk."""
+
+    models: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    texts: Mapping[str, bytes] = field(default_factory=dict)
+    gaps: tuple[Unanalysed, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """What the api is asked about."""
+        return (*self.models, *self.files)
+
+
+def gather(written: Sequence[str], settings: Settings, stdin_filename: str = STDIN) -> Targets:
+    """The targets that someone wrote; `-` is standard input, taken for the file of that name."""
+    models = tuple(dict.fromkeys(target for target in written if is_model(target)))
+    paths = [target for target in written if not is_model(target) and target != STDIN]
+    found = discover.discover(paths, settings)
+    if STDIN not in written or settings.of(stdin_filename).excludes(stdin_filename):
+        return Targets(models, found.files, {}, found.gaps)
+    source = sys.stdin.buffer.read()
+    files = tuple(dict.fromkeys((*found.files, stdin_filename)))
+    return Targets(models, files, {stdin_filename: source}, found.gaps)
+
+
+def is_model(target: str) -> bool:
+    """Whether a target is module:attr or path/file.py:attr, and neither a path nor source text."""
+    return "\n" not in target and ":" in target.rpartition("/")[2]

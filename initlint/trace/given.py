@@ -1,0 +1,52 @@
+"""Inputs that the user gave, or that the model carries, as arguments of its forward on a device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+
+def made(values: Sequence[Any], device: str) -> tuple[list[Any], dict[str, Any]]:
+    """Positional and keyword arguments; what `--input` describes by dtype and shape is made."""
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    for value in values:
+        if not _is_described(value):
+            args.append(moved(value, device))
+            continue
+        tensor = torch.zeros(value.shape, dtype=getattr(torch, value.dtype), device=device)
+        if value.name:
+            kwargs[value.name] = tensor
+        else:
+            args.append(tensor)
+    return args, kwargs
+
+
+def is_named(value: Any) -> bool:
+    """Whether a value is the description of a tensor for an argument of a certain name."""
+    return _is_described(value) and bool(value.name)
+
+
+def _is_described(value: Any) -> bool:
+    return hasattr(value, "shape") and isinstance(getattr(value, "dtype", None), str)
+
+
+def moved(value: Any, device: str) -> Any:
+    """A value with all its tensors on `device`."""
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    if isinstance(value, Mapping):
+        return {key: moved(part, device) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        parts = [moved(part, device) for part in value]
+        return parts if isinstance(value, list) else tuple(parts)
+    return value
+
+
+def as_arguments(example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """A model's example input as lightning and transformers hold it: one, several, or by name."""
+    if isinstance(example, Mapping):
+        return (), dict(example)
+    return (tuple(example), {}) if isinstance(example, (list, tuple)) else ((example,), {})

@@ -1,0 +1,73 @@
+"""What the source engine is given and what is made of its answer; the engine is made by hand."""
+
+import json
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from handmade import layer
+
+from initlint import reading
+from initlint.records import Unanalysed
+from initlint.sourcefiles import standing_in
+
+
+@pytest.fixture
+def engine(monkeypatch, project):
+    """Stands for initlint.source: keeps what it was asked and answers with one of each."""
+    asked = SimpleNamespace(paths=None, texts=None)
+
+    def read(paths, texts):
+        asked.paths, asked.texts = list(paths), dict(texts)
+        broken = [Unanalysed("a.py", "a.py:3: invalid syntax")]
+        return SimpleNamespace(
+            layers=[layer()], unanalysed=[Unanalysed("b.py:Net", "why")], broken=broken
+        )
+
+    module = ModuleType("initlint.source")
+    module.read = read
+    monkeypatch.setitem(sys.modules, "initlint.source", module)
+    monkeypatch.setattr("initlint.source", module, raising=False)
+    return asked
+
+
+def notebook(path, *cells):
+    cells = [{"cell_type": "code", "source": text} for text in cells]
+    path.write_text(json.dumps({"cells": cells, "metadata": {}}))
+
+
+def test_files_are_read_together(engine):
+    read = reading.read(["net.py", "pkg/müller.py"], {})
+    assert engine.paths == ["net.py", "pkg/müller.py"]
+    assert engine.texts == {}
+    assert read.layers == (layer(),)
+    assert [gap.target for gap in read.gaps] == ["a.py", "b.py:Net"]
+
+
+def test_text_that_is_not_on_the_disk(engine):
+    reading.read(["net.py", "new.py"], {"new.py": b"x = 1\n", "other.py": b""})
+    assert engine.texts == {"new.py": b"x = 1\n"}
+
+
+def test_notebooks_are_given_as_python(engine, project):
+    notebook(project / "n.ipynb", "%cd ..", "größe = 1", "y = (")
+    read = reading.read(["n.ipynb"], {})
+    assert engine.texts == {"n.ipynb": "pass\ngröße = 1\n\n".encode()}
+    assert read.gaps[0] == Unanalysed("n.ipynb", "n.ipynb:cell 3:1: '(' was never closed")
+
+
+def test_notebook_from_standard_input(engine, project):
+    notebook(project / "n.ipynb", "x = 1")
+    texts = {"s.ipynb": (project / "n.ipynb").read_bytes()}
+    with standing_in(texts):
+        reading.read(["s.ipynb"], texts)
+    assert engine.texts == {"s.ipynb": b"x = 1\n"}
+
+
+def test_what_is_no_notebook_is_named_and_the_rest_read(engine, project):
+    (project / "n.ipynb").write_text("{")
+    read = reading.read(["n.ipynb", "gone.ipynb", "net.py"], {})
+    assert engine.paths == ["net.py"]
+    reasons = [gap.reason for gap in read.gaps[:2]]
+    assert reasons[0].startswith("n.ipynb: is no notebook")
+    assert reasons[1].startswith("gone.ipynb: cannot be read: No such file")
