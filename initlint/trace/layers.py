@@ -11,19 +11,17 @@ from typing import Any
 from torch import nn
 
 from initlint import catalog
+from initlint.dataflow.follow import Use, uses
+from initlint.dataflow.graph import Weight
+from initlint.dataflow.record import layer_of
 from initlint.records import Following, Initializer, Layer, Site
 from initlint.trace.build import Built
 from initlint.trace.capture import capture
-from initlint.trace.follow import Use, combined, uses
 from initlint.trace.islands import has_forward, islands
 from initlint.trace.measure import measured
+from initlint.trace.patterns import name_patterns
 from initlint.trace.steps import Steps
-from initlint.trace.weights import Weight, weights_of_module
-
-_PRENORM = "its input comes from a normalisation"
-_NORM = "a normalisation cancels its scale"
-_GATING = "it only decides what share of another value passes"
-_REPARAMETRISED = "the weight is reparametrised"
+from initlint.trace.weights import weights_of_module
 
 
 def layers_of(built: Built, inputs: Sequence[Any] = ()) -> tuple[Layer, ...]:
@@ -66,7 +64,7 @@ def layers_of_graphs(built: Built, graphs: Sequence[Steps]) -> tuple[Layer, ...]
     found: list[Use] = []
     bare = 0
     for steps in graphs:
-        used, count = uses(steps)
+        used, count = uses(steps, name_patterns(steps), steps.whole)
         found, bare = [*found, *used], bare + count
     owners = _Owners(built)
     by_parameter: dict[str, list[Use]] = {}
@@ -134,41 +132,18 @@ def _is_weighted(module: nn.Module) -> bool:
 
 def _layer(parameter: str, group: list[Use], owners: _Owners, bare: int) -> Layer:
     """One record of a weight that is used at one or more places of the graph."""
-    first, last = group[0], group[-1]
     name, module = owners.owner(parameter)
-    weight = first.weight
-    return Layer(
+    weight = group[0].weight
+    return layer_of(
+        group,
+        bare,
         model=owners.built.name,
         layer=name,
         parameter=parameter,
         type=type(module).__name__ if _is_weighted(module) else weight.type,
-        shape=weight.shape,
-        fan_in=weight.fan_in,
-        fan_out=weight.fan_out,
-        following=combined(use.following for use in group),
         current=owners.current(weight, parameter),
         site=owners.site(parameter),
-        before=first.upstream.before,
-        after=last.downstream.after,
-        origin=first.upstream.origin,
-        harmless=_harmless(group),
-        branch=first.branch,
-        branches=bare,
-        head=not any(use.downstream.weighted for use in group),
     )
-
-
-def _harmless(group: list[Use]) -> str:
-    """Why the scale of a weight cannot matter at any of its uses; empty where it may."""
-    if any(use.weight.reparametrised for use in group):
-        return _REPARAMETRISED
-    if all(use.upstream.normalised for use in group):
-        return _PRENORM
-    if all(use.downstream.settled for use in group):
-        return _NORM
-    if all(use.downstream.gating for use in group):
-        return _GATING
-    return ""
 
 
 def _unreached(owners: _Owners, reached: set[str]) -> Iterable[Layer]:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from torch import fx
 
-from initlint.trace.branches import dominators
+from initlint.dataflow.branches import dominators
 from initlint.trace.pointwise import is_pointwise, recognised
 from initlint.trace.steps import DATA, PLAIN, TENSOR, Step, Steps, bare_name
 

@@ -10,7 +10,8 @@ from typing import Any
 from torch import fx, nn
 
 from initlint import catalog
-from initlint.trace.weights import Operand, Weight, weights_of_call, weights_of_module
+from initlint.dataflow.graph import Weight
+from initlint.trace.weights import Operand, weights_of_call, weights_of_module
 
 # Functions of these modules are what their names say; any other function is unknown.
 _TRUSTED = ("torch", "_operator", "math", "builtins")
@@ -37,6 +38,16 @@ class Step:
     args: Mapping[str, Any] = field(default_factory=dict)
     weights: tuple[Weight, ...] = ()
     operand: Operand | None = None
+
+    @property
+    def name(self) -> str:
+        """The last part of the name of the function or method that is called."""
+        return bare_name(self.node)
+
+    @property
+    def final(self) -> bool:
+        """Whether this is the graph's result."""
+        return self.node.op == "output"
 
 
 class Steps(dict[fx.Node, Step]):

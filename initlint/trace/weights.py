@@ -10,29 +10,11 @@ import torch
 from torch import fx, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from initlint.dataflow.graph import Weight
 from initlint.trace.unchanged import LAZY
 
 Tensors = Mapping[str, torch.Tensor]
 Fans = tuple[int | None, int | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Weight:
-    """One weight of one operation.
-
-    `parameter` is its qualified name, `following` its fixed answer where the operation itself
-    decides what follows (gates of recurrent cells, attention's projections). `reparametrised`
-    marks weights that are computed from other parameters, whose scale is not the weight's.
-    """
-
-    parameter: str
-    type: str
-    shape: tuple[int, ...]
-    fan_in: int | None
-    fan_out: int | None
-    following: str = ""
-    follows: tuple[str, ...] = ()
-    reparametrised: bool = False
 
 
 def weights_of_module(name: str, module: nn.Module) -> tuple[Weight, ...]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import fx
-
-from initlint.trace.steps import Steps
+from initlint.dataflow.graph import Node, Steps
 
 _NONLINEAR = ("activation", "gate", "attention", "unknown")
 _THROUGH = ("shape", "dropout", "scale", "pool")
@@ -18,10 +16,10 @@ _LONGEST = 2000
 class Branch:
     """One residual branch: its join, its nodes, and its last weighted node if it ends in one."""
 
-    join: fx.Node
-    fork: fx.Node
-    nodes: frozenset[fx.Node]
-    last: fx.Node | None
+    join: Node
+    fork: Node
+    nodes: frozenset[Node]
+    last: Node | None
     normalised: bool
 
 
@@ -37,20 +35,20 @@ def branches(steps: Steps) -> list[Branch]:
     return found
 
 
-def skips(found: list[Branch]) -> frozenset[tuple[fx.Node, fx.Node]]:
+def skips(found: list[Branch]) -> frozenset[tuple[Node, Node]]:
     """Edges by which a stream passes its branch unchanged: from the fork straight to the join."""
     return frozenset((branch.fork, branch.join) for branch in found)
 
 
-def dominators(steps: Steps) -> dict[fx.Node, fx.Node | None]:
+def dominators(steps: Steps) -> dict[Node, Node | None]:
     """The immediate dominator of every node along the data (Cooper, Harvey, Kennedy 2001).
 
     The graph has no cycles and comes in order, so one pass is enough.
     """
     order = {node: index for index, node in enumerate(steps)}
-    found: dict[fx.Node, fx.Node | None] = {}
+    found: dict[Node, Node | None] = {}
     for node, step in steps.items():
-        common: fx.Node | None = step.inputs[0] if step.inputs else None
+        common: Node | None = step.inputs[0] if step.inputs else None
         for other in step.inputs[1:]:
             common = _common(found, order, common, other)
         found[node] = common
@@ -58,11 +56,11 @@ def dominators(steps: Steps) -> dict[fx.Node, fx.Node | None]:
 
 
 def _common(
-    found: dict[fx.Node, fx.Node | None],
-    order: dict[fx.Node, int],
-    one: fx.Node | None,
-    other: fx.Node | None,
-) -> fx.Node | None:
+    found: dict[Node, Node | None],
+    order: dict[Node, int],
+    one: Node | None,
+    other: Node | None,
+) -> Node | None:
     while one is not other:
         if one is None or other is None:
             return None
@@ -73,7 +71,7 @@ def _common(
     return one
 
 
-def _branch(steps: Steps, join: fx.Node, fork: fx.Node | None) -> Branch | None:
+def _branch(steps: Steps, join: Node, fork: Node | None) -> Branch | None:
     """The branch that ends at `join`: one side has layers, the other is at most a projection."""
     if fork is None:
         return None
@@ -92,8 +90,8 @@ def _branch(steps: Steps, join: fx.Node, fork: fx.Node | None) -> Branch | None:
     return Branch(join, fork, side, _last(steps, end, side), normalised)
 
 
-def _side(steps: Steps, end: fx.Node, fork: fx.Node) -> frozenset[fx.Node] | None:
-    side: set[fx.Node] = set()
+def _side(steps: Steps, end: Node, fork: Node) -> frozenset[Node] | None:
+    side: set[Node] = set()
     waiting = [end]
     while waiting:
         node = waiting.pop()
@@ -106,19 +104,19 @@ def _side(steps: Steps, end: fx.Node, fork: fx.Node) -> frozenset[fx.Node] | Non
     return frozenset(side)
 
 
-def _weight(steps: Steps, side: frozenset[fx.Node]) -> tuple[bool, int, int]:
+def _weight(steps: Steps, side: frozenset[Node]) -> tuple[bool, int, int]:
     return _nonlinear(steps, side), _weighted(steps, side), len(side)
 
 
-def _nonlinear(steps: Steps, side: frozenset[fx.Node]) -> bool:
+def _nonlinear(steps: Steps, side: frozenset[Node]) -> bool:
     return any(steps[node].role in _NONLINEAR for node in side)
 
 
-def _weighted(steps: Steps, side: frozenset[fx.Node]) -> int:
+def _weighted(steps: Steps, side: frozenset[Node]) -> int:
     return sum(steps[node].role == "weighted" for node in side)
 
 
-def _last(steps: Steps, end: fx.Node, side: frozenset[fx.Node]) -> fx.Node | None:
+def _last(steps: Steps, end: Node, side: frozenset[Node]) -> Node | None:
     """The weighted node whose result is added, if nothing nonlinear comes between."""
     while end in side:
         step = steps[end]

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from torch import fx
-
+from initlint.dataflow.branches import Branch, branches, skips
+from initlint.dataflow.graph import Node, Step, Steps, Weight
 from initlint.records import Following
-from initlint.trace.branches import Branch, branches, skips
-from initlint.trace.patterns import name_patterns
-from initlint.trace.steps import Step, Steps, bare_name
-from initlint.trace.weights import Weight
 
 # Roles that a walk to the following activation looks through, and the word for it in `via`.
 _THROUGH = {
@@ -55,6 +51,7 @@ class Downstream:
     `settled` holds where a normalisation stands before, or right after, the activation on every
     way; `normed` where one comes before any other operation that depends on scale; `gating` where
     every way ends in a factor between 0 and 1; `weighted` where a weighted operation comes at all.
+    `uncertain` holds where a choice comes, so that not every way need be gone.
     """
 
     following: Following = _UNKNOWN
@@ -64,6 +61,7 @@ class Downstream:
     normed: bool = False
     weighted: bool = False
     gating: bool = False
+    uncertain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +75,19 @@ class Use:
     branch: str = ""
 
 
-def uses(steps: Steps) -> tuple[list[Use], int]:
+def uses(
+    steps: Steps, absorbed: frozenset[Node] = frozenset(), whole: bool = True
+) -> tuple[list[Use], int]:
     """Every use of every weight, in the order of the data, and the number of bare branches.
+
+    `absorbed` are nodes that are only parts of a written-out operation; of a graph that is not
+    `whole`, nobody knows what comes before or after.
 
     Two passes over the graph, one along and one against the data: linear in its size, and not
     recursive, so that depth does not matter. A bare branch is a residual one without normalisation.
     """
-    absorbed = name_patterns(steps)
     found = branches(steps)
-    up = _upstream(steps)
+    up = _upstream(steps, whole)
     down = _downstream(steps, up, absorbed, skips(found))
     bare = [branch for branch in found if not branch.normalised and not down[branch.join].normed]
     inside = _memberships(bare)
@@ -125,11 +127,11 @@ def _names(answer: Following) -> tuple[str, ...]:
     )
 
 
-def _upstream(steps: Steps) -> dict[fx.Node, Upstream]:
-    found: dict[fx.Node, Upstream] = {}
+def _upstream(steps: Steps, whole: bool) -> dict[Node, Upstream]:
+    found: dict[Node, Upstream] = {}
     for node, step in steps.items():
         if step.role == "input":
-            found[node] = Upstream(origin="input" if steps.whole else "unknown")
+            found[node] = Upstream(origin="input" if whole else "unknown")
         else:
             found[node] = _after_step(step, [found[value] for value in step.inputs])
     return found
@@ -147,6 +149,8 @@ def _after_step(step: Step, values: list[Upstream]) -> Upstream:
     if step.role in ("gate", "attention"):
         return replace(longest, normalised=any(v.normalised for v in values), bounded=False)
     bounded = all(v.bounded for v in values)
+    if step.role == "choice":
+        return replace(longest, normalised=any(v.normalised for v in values), bounded=bounded)
     if step.role == "activation":
         bounded = step.activation in _SHARES
     return replace(longest, normalised=all(v.normalised for v in values), bounded=bounded)
@@ -154,7 +158,7 @@ def _after_step(step: Step, values: list[Upstream]) -> Upstream:
 
 def _signals(step: Step, values: list[Upstream]) -> list[int]:
     """Which of the values that a step takes in are signal, not the shares in which it passes."""
-    if bare_name(step.node) == "scaled_dot_product_attention" and len(step.inputs) > 2:
+    if step.name == "scaled_dot_product_attention" and len(step.inputs) > 2:
         return [2]
     return [place for place, value in enumerate(values) if not value.bounded]
 
@@ -172,18 +176,16 @@ def _after_weight(step: Step, longest: Upstream) -> Upstream:
 
 
 def _is_lookup(step: Step) -> bool:
-    return step.weights[-1].type.startswith("Embedding") or bare_name(step.node).startswith(
-        "embedding"
-    )
+    return step.weights[-1].type.startswith("Embedding") or step.name.startswith("embedding")
 
 
 def _downstream(
     steps: Steps,
-    up: dict[fx.Node, Upstream],
-    absorbed: frozenset[fx.Node],
-    skipped: frozenset[tuple[fx.Node, fx.Node]],
-) -> dict[fx.Node, Downstream]:
-    found: dict[fx.Node, Downstream] = {}
+    up: dict[Node, Upstream],
+    absorbed: frozenset[Node],
+    skipped: frozenset[tuple[Node, Node]],
+) -> dict[Node, Downstream]:
+    found: dict[Node, Downstream] = {}
     consumers = _consumers(steps, absorbed)
     for node in reversed(list(steps)):
         ways = {user: _met(steps[user], found[user], node, up[node]) for user in consumers[node]}
@@ -192,19 +194,19 @@ def _downstream(
     return found
 
 
-def _consumers(steps: Steps, absorbed: frozenset[fx.Node]) -> dict[fx.Node, list[fx.Node]]:
+def _consumers(steps: Steps, absorbed: frozenset[Node]) -> dict[Node, list[Node]]:
     """By every node those that take its value in and lead on to a result of the model.
 
     Where none does, all that take it in: what is thrown away in the end is computed all the same.
     """
-    alive: set[fx.Node] = set()
-    found: dict[fx.Node, list[fx.Node]] = {node: [] for node in steps}
+    alive: set[Node] = set()
+    found: dict[Node, list[Node]] = {node: [] for node in steps}
     for node in reversed(list(steps)):
         users = [user for user in found[node] if user in alive]
         found[node] = (users or found[node])[::-1]
         if node in absorbed:
             continue
-        if users or node.op == "output":
+        if users or steps[node].final:
             alive.add(node)
         for value in dict.fromkeys(steps[node].inputs):
             found[value].append(node)
@@ -220,18 +222,24 @@ def _joined(ways: list[Downstream], direct: list[Downstream]) -> Downstream:
     if not ways:
         return Downstream()
     longest = max(ways, key=lambda way: way.count)
+    uncertain = any(way.uncertain for way in ways)
+    every = any if uncertain else all
+    following = combined(way.following for way in direct)
+    if uncertain and following.activation == "mixed":
+        following = _UNKNOWN
     return Downstream(
-        combined(way.following for way in direct),
+        following,
         longest.count,
         longest.after,
-        all(way.settled for way in ways),
-        all(way.normed for way in ways),
+        every(way.settled for way in ways),
+        every(way.normed for way in ways),
         any(way.weighted for way in ways),
-        all(way.gating for way in ways),
+        every(way.gating for way in ways),
+        uncertain,
     )
 
 
-def _met(step: Step, below: Downstream, node: fx.Node, value: Upstream) -> Downstream:
+def _met(step: Step, below: Downstream, node: Node, value: Upstream) -> Downstream:
     """What the `value` of `node` meets at the consumer `step`, below which lies `below`."""
     if step.role == "weighted":
         after = step.weights[0].parameter if step.weights else None
@@ -241,10 +249,12 @@ def _met(step: Step, below: Downstream, node: fx.Node, value: Upstream) -> Downs
         return Downstream(Following(_STOPS[step.role]), weighted=below.weighted, gating=True)
     if step.role == "activation":
         answer = Following(step.activation, step.args)
-        return replace(below, following=answer, settled=below.normed, normed=below.normed)
+        return replace(below, following=answer, settled=below.normed, uncertain=False)
     if step.role == "norm":
         answer = _through("norm", below.following)
         return Downstream(answer, 0, None, True, True, below.weighted, below.gating)
+    if step.role == "choice":
+        return replace(below, uncertain=True)
     if step.role in _THROUGH:
         return replace(below, following=_through(_THROUGH[step.role], below.following))
     answer = Following(_STOPS.get(step.role, "unknown"))
@@ -253,8 +263,8 @@ def _met(step: Step, below: Downstream, node: fx.Node, value: Upstream) -> Downs
     )
 
 
-def _only_shares(step: Step, node: fx.Node, value: Upstream) -> bool:
-    if bare_name(step.node) == "scaled_dot_product_attention" and len(step.inputs) > 2:
+def _only_shares(step: Step, node: Node, value: Upstream) -> bool:
+    if step.name == "scaled_dot_product_attention" and len(step.inputs) > 2:
         return node is not step.inputs[2]
     return value.bounded and len(step.inputs) > 1
 
@@ -265,9 +275,9 @@ def _through(word: str, answer: Following) -> Following:
     return replace(answer, via=(word, *answer.via))
 
 
-def _memberships(bare: list[Branch]) -> dict[fx.Node, str]:
+def _memberships(bare: list[Branch]) -> dict[Node, str]:
     """inside or last for every weighted node of a residual branch without normalisation."""
-    inside: dict[fx.Node, str] = {}
+    inside: dict[Node, str] = {}
     for branch in bare:
         inside.update({node: "inside" for node in branch.nodes if node not in inside})
         if branch.last is not None:
@@ -277,10 +287,10 @@ def _memberships(bare: list[Branch]) -> dict[fx.Node, str]:
 
 def _use(
     steps: Steps,
-    node: fx.Node,
+    node: Node,
     weight: Weight,
-    up: dict[fx.Node, Upstream],
-    down: dict[fx.Node, Downstream],
+    up: dict[Node, Upstream],
+    down: dict[Node, Downstream],
     branch: str,
 ) -> Use:
     values = [up[value] for value in steps[node].inputs if value in up] or [Upstream()]

@@ -1,0 +1,65 @@
+"""One record of a weight from all of its uses in the graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from initlint.dataflow.follow import Use, combined
+from initlint.records import Initializer, Layer, Site
+
+_PRENORM = "its input comes from a normalisation"
+_NORM = "a normalisation cancels its scale"
+_GATING = "it only decides what share of another value passes"
+_REPARAMETRISED = "the weight is reparametrised"
+
+
+def layer_of(
+    group: Sequence[Use],
+    bare: int,
+    *,
+    model: str,
+    layer: str,
+    parameter: str,
+    type: str,
+    current: Initializer | None,
+    site: Site | None,
+    nominal: bool = False,
+) -> Layer:
+    """The record of a weight that is used at one or more places of a graph.
+
+    `bare` is the number of residual branches without normalisation in the model.
+    """
+    first, last = group[0], group[-1]
+    return Layer(
+        model=model,
+        layer=layer,
+        parameter=parameter,
+        type=type,
+        shape=first.weight.shape,
+        fan_in=first.weight.fan_in,
+        fan_out=first.weight.fan_out,
+        following=combined(use.following for use in group),
+        current=current,
+        site=site,
+        before=first.upstream.before,
+        after=last.downstream.after,
+        origin=first.upstream.origin,
+        harmless=harmless(group),
+        branch=first.branch,
+        branches=bare,
+        head=not any(use.downstream.weighted for use in group),
+        nominal=nominal,
+    )
+
+
+def harmless(group: Sequence[Use]) -> str:
+    """Why the scale of a weight cannot matter at any of its uses; empty where it may."""
+    if any(use.weight.reparametrised for use in group):
+        return _REPARAMETRISED
+    if all(use.upstream.normalised for use in group):
+        return _PRENORM
+    if all(use.downstream.settled for use in group):
+        return _NORM
+    if all(use.downstream.gating for use in group):
+        return _GATING
+    return ""
