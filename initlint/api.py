@@ -10,15 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from initlint import records
 from initlint.checks import findings
+from initlint.config import Config, Settings
+from initlint.discover import discover
+from initlint.reading import Reading, read
 from initlint.recommend import with_recommendations
 from initlint.records import Finding, InitlintError, Unanalysed
+from initlint.sourcefiles import source_of, standing_in
 from initlint.suppress import filter_report
+from initlint.targets import is_model
 
 if TYPE_CHECKING:
     from torch import nn
 
     from initlint.trace.build import Built
 
+SOURCE = "<source>"
 Signatures = Mapping[str, Mapping[str, tuple[int, ...]]]
 
 
@@ -90,7 +96,16 @@ def check(
     """
     codes = None if select is None else frozenset(select)
     options = Options(trace, args or {}, inputs, codes)
-    return _report(_built(target, options), options)
+    if not isinstance(target, str) or is_model(target):
+        report = _report(_built(target, options), options)
+        return filter_report(report)
+    if "\n" in target:
+        options = replace(options, texts={SOURCE: target.encode()})
+        return judged([SOURCE], options)[0]
+    found = discover([target], Settings(Config()))
+    if found.gaps:
+        raise InitlintError(found.gaps[0].reason)
+    return judged(found.files, options)[0]
 
 
 def check_all(targets: Sequence[str], options: Options) -> Report:
@@ -99,7 +114,28 @@ def check_all(targets: Sequence[str], options: Options) -> Report:
 
 
 def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures]:
-    """The report on several targets, and the shapes in every model's state dict by its name."""
+    """The report on several targets, and the shapes in every model's state dict by its name.
+
+    Paths are read, with `options.trace` traced as well; everything else is built and traced. Where
+    both know the layer that a line makes, what was traced holds.
+    """
+    paths = [target for target in targets if isinstance(target, str) and not is_model(target)]
+    models = targets if options.trace else [target for target in targets if target not in paths]
+    with standing_in(options.texts):
+        reading = read(paths, options.texts) if paths else Reading()
+        traced, signatures = _traced(models, options) if models else (Report(), {})
+        known = {layer.site for layer in traced.layers if layer.site}
+        unknown = [layer for layer in reading.layers if layer.site not in known]
+        from_reading = findings(with_recommendations(reading.layers), options.codes)
+        report = Report(
+            (*traced.layers, *with_recommendations(unknown)),
+            (*traced.findings, *(f for f in from_reading if f.site not in known)),
+            (*reading.gaps, *traced.unanalysed),
+        )
+        return filter_report(report, options.speaks), signatures
+
+
+def _traced(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures]:
     built: list[Built | Unanalysed] = []
     for target in targets:
         try:
@@ -124,25 +160,36 @@ def fix_all(
     """
     from initlint.fix import unified_diff, write_atomically
     from initlint.fix.converge import Before, converge
-    from initlint.trace.again import checked_again
 
     report, signatures = judged(targets, options)
     allowed = ("safe", "unsafe") if unsafe else ("safe",)
     wanted = [f for f in report.findings if f.fix and f.fix.applicability in allowed]
     paths = dict.fromkeys(f.fix.site.path for f in wanted if f.fix)
-    sources = {path: Path(path).read_bytes() for path in paths}
-    outcome = converge(
-        wanted,
-        sources,
-        lambda texts: checked_again(targets, options, texts),
-        Before(report, signatures),
-    )
+    with standing_in(options.texts):
+        sources = {path: source_of(path) for path in paths}
+    outcome = converge(wanted, sources, _again(targets, options), Before(report, signatures))
     if write:
         for path, old, new in outcome.files:
             write_atomically(path, old, new)
     diff = "".join(unified_diff(path, old, new) for path, old, new in outcome.files)
     after = _with_reasons(outcome.report, outcome.refused)
     return Fixed(after, outcome.files, diff, len(outcome.fixed), outcome.refused)
+
+
+def _again(
+    targets: Sequence[str], options: Options
+) -> Callable[[Mapping[str, bytes]], tuple[records.Report, Signatures]]:
+    """Judges the targets once more as if files held other text, models in another process."""
+
+    def again(texts: Mapping[str, bytes]) -> tuple[records.Report, Signatures]:
+        changed = replace(options, texts={**options.texts, **texts})
+        if options.trace or any(map(is_model, targets)):
+            from initlint.trace.again import checked_again
+
+            return checked_again(targets, changed, texts)
+        return judged(targets, changed)
+
+    return again
 
 
 def fix(
@@ -251,13 +298,8 @@ def _built(target: Any, options: Options) -> list[Built | Unanalysed]:
     if not isinstance(target, str):
         name = getattr(target, "__qualname__", type(target).__name__)
         return [build.construct(target, name, options.arguments)]
-    if ":" in target.rpartition("/")[2]:
+    if is_model(target):
         return [build.build(target, options.arguments)]
-    if not options.trace:
-        raise InitlintError(
-            f"{target}: reading a path without running it does not exist yet; "
-            f"give --trace to import and build it, or name a model as {target}:ClassName"
-        )
     return build.build_all(target, options.arguments)
 
 
@@ -278,5 +320,4 @@ def _report(built: Sequence[Built | Unanalysed], options: Options) -> Report:
         except CaptureError as error:
             gaps.append(Unanalysed(model.name, str(error)))
     judged = with_recommendations(layers)
-    report = Report(judged, findings(judged, options.codes), tuple(gaps))
-    return filter_report(report, options.speaks)
+    return Report(judged, findings(judged, options.codes), tuple(gaps))

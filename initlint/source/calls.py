@@ -1,0 +1,343 @@
+"""Calls: arguments bound to parameters, functions of the files, modules, what torch provides."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from initlint.source.builtins import Builtins
+from initlint.source.classes import TRUSTED, UserClass, is_layer, trusted_kind
+from initlint.source.draws import ARGUMENTS
+from initlint.source.graph import Graph, Node
+from initlint.source.patterns import name_patterns
+from initlint.source.plain import asked
+from initlint.source.state import Frame, flat_tensors
+from initlint.source.values import (
+    PLAIN,
+    UNKNOWN,
+    Bound,
+    Choice,
+    External,
+    Function,
+    Held,
+    Instance,
+    Listing,
+    Method,
+    Named,
+    Partial,
+    Slot,
+    Table,
+    Tensor,
+    Value,
+    key_of,
+)
+
+_DEEPEST = 60
+# How often a function may call itself (those that visit a tree of modules do).
+_RECURSION = 8
+
+
+class Calls(Builtins):
+    """Reads calls."""
+
+    def run(self, function: Function, frame: Frame) -> Value:
+        """The value that a function's body returns in a frame whose parameters are bound."""
+        raise NotImplementedError
+
+    def call(
+        self,
+        function: Value,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None = None,
+    ) -> Value:
+        """The result of a call."""
+        kind = type(function)
+        if kind is Function:
+            return self.call_function(function, args, kwargs)
+        if kind is Bound:
+            return self.call(function.function, [function.receiver, *args], kwargs, node)
+        if kind is Instance:
+            return self.call_instance(function, args, kwargs)
+        if kind is UserClass:
+            return self.construct(function, args, kwargs, node)
+        if kind is External:
+            return self.call_external(function.name, args, kwargs, node)
+        if kind is Method:
+            return self.call_method(function.receiver, function.name, args, kwargs, node)
+        if kind is Partial:
+            merged = {**function.kwargs, **kwargs}
+            return self.call(function.function, [*function.args, *args], merged, node)
+        if kind is Choice:
+            return self._call_any(function, args, kwargs, node)
+        return self.lost(args, kwargs, "")
+
+    def _call_any(
+        self,
+        function: Choice,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None,
+    ) -> Value:
+        options = [option for option in function.options if option is not None]
+        results = []
+        outer = self.arms
+        for option in options:
+            self.arms = self.new_arm() if len(options) > 1 else outer
+            results.append(self.call(option, args, kwargs, node))
+            self.arms = outer
+        result = results[0] if results else UNKNOWN
+        for other in results[1:]:
+            result = self.joined(result, other)
+        return result
+
+    def lost(self, args: Sequence[Value], kwargs: Mapping[str, Value], name: str) -> Value:
+        """The result of a function of which nothing is known."""
+        values = [*args, *kwargs.values()]
+        for value in values:
+            if isinstance(value, (Instance, Slot, Held, Listing, tuple)):
+                self.smudge(value, name)
+        inputs = list(dict.fromkeys(node for value in values for node in flat_tensors(value)))
+        return self.unclear(inputs) if inputs else UNKNOWN
+
+    def call_function(
+        self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> Value:
+        """The result of a function of the files read."""
+        node = function.node
+        visits = any(isinstance(value, Instance) for value in args)
+        most = _RECURSION if visits else 1
+        if len(self.frames) > _DEEPEST or sum(e is node for e in self.active) > most:
+            return self.lost(args, kwargs, getattr(node, "name", ""))
+        receiver = args[0] if args and function.owner is not None else None
+        frame = Frame(function.module, function.closure, receiver, function.owner)
+        self.frames.append(frame)
+        self.active.append(node)
+        arms = self.arms
+        try:
+            self._bind(function, frame, args, kwargs)
+            return self.run(function, frame)
+        finally:
+            self.arms = arms
+            self.active.pop()
+            self.frames.pop()
+
+    def _bind(
+        self, function: Function, frame: Frame, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> None:
+        spec = function.node.args
+        places = [*spec.posonlyargs, *spec.args]
+        defaults = dict(zip([a.arg for a in places[::-1]], spec.defaults[::-1], strict=False))
+        defaults.update(
+            {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d}
+        )
+        given = dict(zip([a.arg for a in places], args, strict=False))
+        rest: dict[str, Value] = {}
+        known = {a.arg for a in (*places, *spec.kwonlyargs)}
+        for name, value in kwargs.items():
+            (given if name in known else rest)[name] = value
+        home = Frame(function.module, function.closure, None, function.owner)
+        open_ended = "*" in kwargs
+        for parameter in (*places, *spec.kwonlyargs):
+            name = parameter.arg
+            if name in given:
+                frame.names[name] = given[name]
+            elif name in defaults and not open_ended:
+                frame.names[name] = self.evaluate(defaults[name], home)
+            else:
+                label = getattr(function.node, "name", "") or "lambda"
+                owner = function.owner.name if function.owner is not None else ""
+                frame.names[name] = UNKNOWN if open_ended else Named(f"{owner}.{label}.{name}")
+        if spec.vararg is not None:
+            frame.names[spec.vararg.arg] = tuple(args[len(places) :])
+        if spec.kwarg is not None:
+            rest.pop("*", None)
+            rest.pop("**", None)
+            frame.names[spec.kwarg.arg] = Table(dict(rest), "**" in kwargs)
+
+    def call_instance(
+        self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> Value:
+        """The result of calling a module: its own graph, copied into the present one."""
+        if instance.cls is None:
+            return self.run_torch(instance, args, kwargs)
+        name = "forward" if instance.torch else "__call__"
+        found = self.member(instance.cls, name)
+        if found is None:
+            return self.run_torch(instance, args, kwargs) if instance.torch else UNKNOWN
+        if not instance.torch:
+            return self.call(self.function(*found), [instance, *args], kwargs)
+        if sum(entry is instance for entry in self.active) > 1 or len(self.frames) > _DEEPEST:
+            return self.lost(args, kwargs, "")
+        key = (_pattern(tuple(args)), _pattern(kwargs))
+        if key not in instance.templates:
+            instance.templates[key] = self._template(instance, self.function(*found), args, kwargs)
+        graph, inputs, result = instance.templates[key]
+        values = list(_inputs(tuple(args))) + list(_inputs(tuple(kwargs.values())))
+        given = {old: value.node for old, value in zip(inputs, values, strict=True)}
+        owner = self.constructing or instance
+        copies = self.graph.splice(graph, given, lambda use: self.redrawn(use, owner))
+        return _mapped(result, copies)
+
+    def _template(
+        self,
+        instance: Instance,
+        forward: Function,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+    ) -> tuple[Graph, list[Node], Value]:
+        """A module's forward as a graph of its own, drawn once for all calls of the same kind."""
+        outer, self.graph = self.graph, Graph()
+        constructing, self.constructing = self.constructing, instance
+        arms, self.arms = self.arms, instance.arms
+        self.active.append(instance)
+        inputs: list[Node] = []
+        try:
+            own = [_placed(value, self.graph, inputs) for value in args]
+            named = {name: _placed(v, self.graph, inputs) for name, v in kwargs.items()}
+            result = self.call(forward, [instance, *own], named)
+            name_patterns(self.graph)
+            return self.graph, inputs, result
+        finally:
+            self.active.pop()
+            self.graph, self.constructing, self.arms = outer, constructing, arms
+
+    def call_external(
+        self,
+        name: str,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None,
+    ) -> Value:
+        """The result of something that lies outside the files read."""
+        known = self.builtin(name, args, kwargs, node)
+        if known is not NotImplemented:
+            return known
+        package, _, rest = name.partition(".")
+        bare = name.rpartition(".")[2]
+        if name.startswith("torch.nn.init.") or (package in TRUSTED and bare in ARGUMENTS):
+            return self.initialise(bare, args, kwargs, node)
+        if bare == "__init__" and args and isinstance(args[0], Instance):
+            return self.ask_module(args[0], bare, args[1:], kwargs, node)
+        kind = trusted_kind(name)
+        if kind:
+            return self.make(kind, args, kwargs, node)
+        if _wraps(name) and args and isinstance(args[0], Instance):
+            args[0].reparametrised = is_layer(args[0])
+            return args[0]
+        if package == "torch" and not rest.startswith("utils"):
+            return self.operate(bare, args, kwargs)
+        if package in TRUSTED and flat_tensors(tuple(args)) and self.is_operation(bare):
+            return self.operate(bare, args, kwargs)
+        if package in ("math", "operator"):
+            return self.operate(bare, args, kwargs) if flat_tensors(tuple(args)) else PLAIN
+        return self.lost(args, kwargs, name)
+
+    def call_method(
+        self,
+        receiver: Value,
+        name: str,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None,
+    ) -> Value:
+        """A method that the language or torch provides."""
+        if type(receiver) is Tensor:
+            return self.operate(name, [receiver, *args], kwargs)
+        if isinstance(receiver, (Slot, Held)):
+            return self._ask_parameter(receiver, name, args, kwargs, node)
+        if isinstance(receiver, Instance):
+            return self.ask_module(receiver, name, args, kwargs, node)
+        result = asked(receiver, name, args, kwargs)
+        if result is NotImplemented:
+            if flat_tensors((tuple(args), tuple(kwargs.values()))) or receiver is PLAIN:
+                return self.operate(name, [receiver, *args], kwargs)
+            return self.lost(args, kwargs, name)
+        return result
+
+    def _ask_parameter(
+        self,
+        receiver: Slot | Held,
+        name: str,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None,
+    ) -> Value:
+        if name.endswith("_") and not name.endswith("__"):
+            return self.write_in_place(receiver, name, args, kwargs, node)
+        shape = receiver.shape
+        if name in ("size", "dim", "numel", "ndimension", "nelement") and shape is not None:
+            if name == "size":
+                return self.item(shape, args[0]) if args else shape
+            return len(shape) if name.startswith(("dim", "ndim")) else PLAIN
+        return self.operate(name, [receiver, *args], kwargs)
+
+    def item(self, value: Value, index: Value) -> Value:
+        """What stands in a value's brackets."""
+        raise NotImplementedError
+
+
+def _wraps(name: str) -> bool:
+    return name.rpartition(".")[2] in ("weight_norm", "spectral_norm") and "torch" in name
+
+
+def _pattern(value: Value) -> Any:
+    """What calls have in common that draw the same graph: tensors are all alike."""
+    if type(value) is Tensor:
+        return Tensor
+    if isinstance(value, tuple):
+        return tuple(map(_pattern, value))
+    if isinstance(value, Listing):
+        return (Listing, tuple(map(_pattern, value.items)))
+    if isinstance(value, (Table, Mapping)):
+        items = value.items if isinstance(value, Table) else value
+        return (Table, tuple((name, _pattern(item)) for name, item in items.items()))
+    return key_of(value)
+
+
+def _inputs(value: Value) -> list[Tensor]:
+    """The tensors in a value, in the order in which `_placed` meets them."""
+    if type(value) is Tensor:
+        return [value]
+    if isinstance(value, tuple):
+        return [tensor for item in value for tensor in _inputs(item)]
+    if isinstance(value, Listing):
+        return [tensor for item in value.items for tensor in _inputs(item)]
+    if isinstance(value, Table):
+        return [tensor for item in value.items.values() for tensor in _inputs(item)]
+    return []
+
+
+def _placed(value: Value, graph: Graph, inputs: list[Node]) -> Value:
+    """A value whose tensors are inputs of a new graph."""
+    if type(value) is Tensor:
+        node = graph.add(Node("input"))
+        inputs.append(node)
+        return Tensor(node)
+    if isinstance(value, tuple):
+        return tuple(_placed(item, graph, inputs) for item in value)
+    if isinstance(value, Listing):
+        return Listing([_placed(item, graph, inputs) for item in value.items], value.open)
+    if isinstance(value, Table):
+        items = {name: _placed(item, graph, inputs) for name, item in value.items.items()}
+        return Table(items, value.open)
+    return value
+
+
+def _mapped(value: Value, copies: Mapping[Node, Node]) -> Value:
+    """A value that a graph gave, in terms of the graph into which it was copied."""
+    if type(value) is Tensor:
+        return Tensor(copies.get(value.node, value.node))
+    if isinstance(value, tuple):
+        return tuple(_mapped(item, copies) for item in value)
+    if isinstance(value, Listing):
+        return Listing([_mapped(item, copies) for item in value.items], value.open)
+    if isinstance(value, Table):
+        items = {name: _mapped(item, copies) for name, item in value.items.items()}
+        return Table(items, value.open)
+    if isinstance(value, Instance) and not value.torch and flat_tensors(value):
+        copy = Instance(value.cls, "")
+        copy.attrs = {name: _mapped(item, copies) for name, item in value.attrs.items()}
+        return copy
+    return value

@@ -1,0 +1,35 @@
+"""Copies of modules: new layers with new parameters, made where the copy was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from initlint.records import Site
+from initlint.source.values import Instance, Listing, Slot, Table, Value
+
+
+def copied(value: Value, site: Site | None, home: Any) -> Value:
+    """What copy.deepcopy gives of a value at the line `site`, in the constructor of `home`."""
+    return _copied(value, site, home, {})
+
+
+def _copied(value: Value, site: Site | None, home: Any, known: dict[int, Value]) -> Value:
+    if id(value) in known:
+        return known[id(value)]
+    if isinstance(value, Instance):
+        twin = replace(value, site=site, attrs={}, templates={}, owner=None)
+        known[id(value)] = twin
+        for name, item in value.attrs.items():
+            twin.attrs[name] = _copied(item, site, home, known)
+        return twin
+    if isinstance(value, Slot):
+        holder = known.get(id(value.holder), value.holder)
+        slot = replace(value, holder=holder, home=home, site=site)
+        known[id(value)] = slot
+        return slot
+    if isinstance(value, Listing):
+        return Listing([_copied(v, site, home, known) for v in value.items], value.open)
+    if isinstance(value, Table):
+        return Table({k: _copied(v, site, home, known) for k, v in value.items.items()}, value.open)
+    return value

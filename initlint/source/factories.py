@@ -1,0 +1,105 @@
+"""Functions that build models: those of a file that together mention all of its classes."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from initlint import catalog
+from initlint.source.resolve import Module, Program
+
+# More functions of one file tell too little more.
+_MOST = 6
+_WORDS = re.compile(rb"[A-Za-z_]\w*")
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def factories(program: Program, module: Module) -> Iterator[_Function]:
+    """Functions of a file's top level that can be called without arguments, and may build models.
+
+    Of many alike, those are chosen that mention classes, functions or activations that the ones
+    before them do not.
+    """
+    names = program.names(module)
+    functions = {name: e for name, e in names.items() if isinstance(e, _Function)}
+    classes = {name for name, entry in names.items() if isinstance(entry, ast.ClassDef)}
+    if not functions or not classes:
+        return
+    words = {name: _words(module, entry) for name, entry in functions.items()}
+    known = classes | functions.keys() | _activations()
+    seen: set[str] = set()
+    chosen = 0
+    for name, entry in functions.items():
+        said = _mentioned(name, words) & known - {name}
+        if chosen < _MOST and said & classes and said - seen and _is_callable(entry):
+            seen |= said
+            chosen += 1
+            yield entry
+
+
+def _words(module: Module, entry: _Function) -> set[str]:
+    """Every word of a function's text, those in its strings included."""
+    text = module.source.lines(entry.lineno, entry.end_lineno or entry.lineno)
+    return {word.decode("utf-8", "replace") for word in _WORDS.findall(text)}
+
+
+def _mentioned(name: str, words: dict[str, set[str]]) -> set[str]:
+    """The words of a function and of the functions of the same file that it calls."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        function = waiting.pop()
+        fresh = words[function] - found
+        found |= fresh
+        waiting.extend(word for word in fresh if word in words and word != function)
+    return found
+
+
+def _is_callable(entry: _Function) -> bool:
+    spec = entry.args
+    places = len(spec.posonlyargs) + len(spec.args)
+    return places <= len(spec.defaults) and all(spec.kw_defaults)
+
+
+def _activations() -> set[str]:
+    rows = catalog.activations().values()
+    return {name for row in rows for name in (*row.modules, *row.functions)}
+
+
+# A class that is given to a function, or kept in a table, as a value; and one that is called.
+_GIVEN = re.compile(rb"(?<=[(\[{,=:\s])([A-Za-z_]\w*)(?=\s*[,)\]}\n])")
+_CALLED = re.compile(rb"(?<![\w.])([A-Za-z_]\w*)(?=\()")
+_ASKED = re.compile(rb"isinstance|issubclass|super\(|__all__|^\s*(?:from|import|class|def)\b")
+
+
+def given_away(program: Program, names: set[str]) -> set[str]:
+    """Those of `names` of classes of which it is not certain who makes them.
+
+    Some file hands them on as values, or another class makes them in code that may not be
+    understood.
+    """
+    found: set[str] = set()
+    for module in program.modules:
+        if module.source.hinted:
+            data = module.source.data
+            found |= _matching(data, _GIVEN, names - found)
+            for entry in program.names(module).values():
+                if isinstance(entry, ast.ClassDef):
+                    text = module.source.lines(entry.lineno, entry.end_lineno or entry.lineno)
+                    found |= _matching(text, _CALLED, names - found - {entry.name})
+    return found
+
+
+def _matching(data: bytes, pattern: re.Pattern[bytes], names: set[str]) -> set[str]:
+    found = set()
+    for match in pattern.finditer(data):
+        word = match[1].decode("utf-8", "replace")
+        if word in names and not _ASKED.search(_line(data, match)):
+            found.add(word)
+    return found
+
+
+def _line(data: bytes, match: re.Match[bytes]) -> bytes:
+    end = data.find(b"\n", match.end())
+    return data[data.rfind(b"\n", 0, match.start()) + 1 : end if end >= 0 else len(data)]

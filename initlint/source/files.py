@@ -1,0 +1,124 @@
+"""Files to syntax trees: what may be about torch is parsed once, what cannot be is named."""
+
+from __future__ import annotations
+
+import ast
+import re
+import symtable
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from initlint.records import Unanalysed
+
+# A file without any of these defines no layers of its own; it is parsed if another one needs it.
+_HINTS = re.compile(rb"torch|\bnn\.|\bnn\b")
+# Beyond this a file is data, not code.
+_LARGEST = 20_000_000
+
+
+class Source:
+    """One file: its path as it was given, its bytes, and its tree once it is asked for."""
+
+    def __init__(self, path: str, data: bytes) -> None:
+        self.path = path
+        self.data = data
+        self.hinted = bool(_HINTS.search(data))
+        self._tree: ast.Module | None = None
+        self._lines: list[bytes] = []
+
+    @property
+    def tree(self) -> ast.Module:
+        """The syntax tree; an empty one where the file cannot be parsed."""
+        if self._tree is None:
+            self.parse()
+        return self._tree or _EMPTY
+
+    def parse(self) -> Unanalysed | None:
+        """Parse the file; the reason where that fails."""
+        self._tree = _EMPTY
+        if not self.data.strip():
+            return None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._tree = ast.parse(self.data, self.path)
+        except Exception as error:
+            return _broken(self.path, error)
+        return None
+
+    def verify(self) -> Unanalysed | None:
+        """Whether a file that is of no interest could be parsed: cheaper than parsing it."""
+        try:
+            text = self.data.decode("utf-8-sig")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                symtable.symtable(text, self.path, "exec")
+        except Exception:
+            # Whether it is another encoding or a real fault, parsing will say.
+            return self.parse()
+        return None
+
+    def lines(self, first: int, last: int) -> bytes:
+        """The text from one line to another, both counted from 1 and included."""
+        return b"\n".join(self._split()[first - 1 : last])
+
+    def _split(self) -> list[bytes]:
+        if not self._lines:
+            self._lines = re.split(rb"\r\n|\r|\n", self.data.removeprefix(b"\xef\xbb\xbf"))
+        return self._lines
+
+    def characters(self, line: int, byte_column: int) -> int:
+        """A column in characters that counts from 1, from one in bytes that counts from 0."""
+        self._split()
+        text = self._lines[line - 1][:byte_column] if line <= len(self._lines) else b""
+        if text.isascii():
+            return byte_column + 1
+        return len(text.decode("utf-8", errors="replace")) + 1
+
+    @property
+    def text(self) -> str:
+        """The file's text, as far as it can be decoded."""
+        return self.data.decode("utf-8", errors="replace")
+
+
+_EMPTY = ast.Module([], [])
+
+
+def sources(
+    paths: Sequence[str], texts: Mapping[str, str | bytes]
+) -> tuple[list[Source], list[Unanalysed]]:
+    """All files that can be read and parsed, and the reasons for the others."""
+    found, broken = [], []
+    for path in dict.fromkeys(paths):
+        try:
+            source = Source(path, _bytes(path, texts))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            broken.append(Unanalysed(path, f"{path}: cannot be read: {reason}"))
+            continue
+        fault = source.parse() if source.hinted else source.verify()
+        if fault is not None:
+            broken.append(fault)
+        else:
+            found.append(source)
+    return found, broken
+
+
+def _bytes(path: str, texts: Mapping[str, str | bytes]) -> bytes:
+    data = texts[path] if path in texts else Path(path).read_bytes()
+    if isinstance(data, str):
+        data = data.encode("utf-8", "surrogatepass")
+    if len(data) > _LARGEST:
+        raise ValueError(f"larger than {_LARGEST // 1_000_000} MB")
+    return data
+
+
+def _broken(path: str, error: Exception) -> Unanalysed:
+    """One line on a file that cannot be parsed: where, and why."""
+    if isinstance(error, SyntaxError):
+        place = f"{path}:{error.lineno}" if error.lineno else path
+        return Unanalysed(path, f"{place}: SyntaxError: {error.msg}")
+    if isinstance(error, (RecursionError, MemoryError)):
+        return Unanalysed(path, f"{path}: nested too deeply to be read")
+    return Unanalysed(path, f"{path}: cannot be parsed: {error}")

@@ -1,0 +1,83 @@
+"""The data that flows through a forward: nodes, each with its role, and graphs joined together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True, eq=False)
+class Use:
+    """One weight where it is multiplied with data.
+
+    `slot` is the parameter, `draw` what it holds, `fans` its fan_in and fan_out (numbers, or
+    symbols), `following` the fixed answer where the operation itself decides what follows.
+    """
+
+    slot: Any
+    type: str
+    fans: tuple[Any, Any]
+    draw: Any
+    following: str = ""
+    follows: tuple[str, ...] = ()
+    reparametrised: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One operation on data: a role of the catalogue, or input, output, activation or choice.
+
+    `operands` are all arguments as they were given, for those who look for written-out patterns.
+    `frame` tells the calls of modules apart in which the nodes came to be.
+    """
+
+    role: str
+    inputs: tuple[Node, ...] = ()
+    name: str = ""
+    operands: tuple[Any, ...] = ()
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+    activation: str = ""
+    args: Mapping[str, Any] = field(default_factory=dict)
+    weights: tuple[Any, ...] = ()
+    frame: int = 0
+    final: bool = False
+
+
+class Graph:
+    """Nodes in the order of the data; frames are numbered from 0, which is the graph's own."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.frames = 1
+
+    def add(self, node: Node) -> Node:
+        """The node, which now is the last."""
+        self.nodes.append(node)
+        return node
+
+    def splice(
+        self, other: Graph, given: Mapping[Node, Node], redrawn: Callable[[Use], Any]
+    ) -> dict[Node, Node]:
+        """Copy the nodes of `other`, whose inputs are `given`; by every old node the new one."""
+        copies = dict(given)
+        base = self.frames
+        self.frames += other.frames
+        for old in other.nodes:
+            if old in copies:
+                continue
+            new = Node(
+                old.role,
+                tuple([copies[value] for value in old.inputs]),
+                old.name,
+                (),
+                {},
+                old.activation,
+                old.args,
+                tuple([redrawn(use) for use in old.weights]) if old.weights else (),
+                base + old.frame,
+                old.final,
+            )
+            copies[old] = new
+            self.nodes.append(new)
+        return copies

@@ -1,0 +1,186 @@
+"""Present initialisation: calls of torch.nn.init, writes in place, and who visits all modules."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from initlint.records import Site
+from initlint.source.draws import ARGUMENTS, METHODS, UNCLEAR, UNWRITTEN, Draw, calculate_gain
+from initlint.source.sizes import product
+from initlint.source.tensors import Tensors, explicit
+from initlint.source.values import (
+    PLAIN,
+    UNKNOWN,
+    Fresh,
+    Held,
+    Instance,
+    Listing,
+    Slot,
+    Sym,
+    Value,
+    known_number,
+    options_of,
+)
+
+# Functions that print or count and leave the weights of what they are given as they are.
+_IDLE = ("log", "print", "summary", "count", "info", "warn", "assert", "check", "register", "get")
+
+
+class Initialising(Tensors):
+    """Reads what is written to parameters."""
+
+    def initialise(
+        self, name: str, args: Sequence[Value], kwargs: Mapping[str, Value], node: ast.AST | None
+    ) -> Value:
+        """A function of torch.nn.init."""
+        if name == "calculate_gain":
+            try:
+                return calculate_gain(*args, **kwargs)
+            except (ValueError, TypeError):
+                return PLAIN
+        if name == "_calculate_fan_in_and_fan_out":
+            return _torch_fans(args[0] if args else None)
+        if name == "_calculate_correct_fan" and len(args) > 1:
+            fans = _torch_fans(args[0])
+            return fans[0 if args[1] == "fan_in" else 1]
+        full = name if name in ARGUMENTS else name + "_"
+        values = list(args)
+        tensor = values.pop(0) if values else kwargs.get("tensor")
+        given = {key: v for key, v in kwargs.items() if key not in ("tensor", "generator")}
+        draw = _drawn(full, values, given, self.site(node))
+        for target in _slots(tensor):
+            self.write(target, draw)
+        return tensor
+
+    def write_in_place(
+        self,
+        target: Held | Slot,
+        name: str,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None,
+    ) -> Value:
+        """A method of a parameter that ends in an underscore."""
+        slot = target if isinstance(target, Slot) else target.slot
+        site, bare = self.site(node), name.strip("_")
+        renamed = {{"from": "a", "to": "b", "value": "val"}.get(k, k): v for k, v in kwargs.items()}
+        if isinstance(target, Held) and target.reparametrised:
+            return target
+        if isinstance(target, Held) and target.shape is None and name not in METHODS:
+            self.write(slot, replace(UNCLEAR, site=site))
+        elif name in METHODS:
+            self.write(slot, _drawn(METHODS[name], list(args), renamed, site))
+        elif name == "copy_":
+            self.write(slot, self._copied(args[0] if args else None, site))
+        elif bare in ("mul", "div") and args:
+            factor = args[0]
+            if bare == "div" and known_number(factor) and factor:
+                factor = 1 / factor
+            # A layer that stands for many alike is scaled once for each of them.
+            is_own = slot.home is self.constructing
+            draw = explicit(self.drawn(slot), factor, site) if is_own else UNCLEAR
+            self.write(slot, replace(draw, site=site))
+        elif name not in ("requires_grad_", "detach_", "clamp_", "add_", "sub_"):
+            self.write(slot, replace(UNCLEAR, site=site))
+        return target
+
+    def _copied(self, value: Value, site: Site | None) -> Draw:
+        if isinstance(value, Fresh):
+            return replace(value.draw, site=site)
+        if isinstance(value, (Slot, Held)):
+            return replace(self.drawn(value if isinstance(value, Slot) else value.slot), site=site)
+        return replace(UNCLEAR, site=site)
+
+    def parameter(self, value: Value, node: ast.AST | None) -> Slot:
+        """What nn.Parameter makes of a tensor."""
+        shape, draw = None, UNCLEAR
+        if isinstance(value, Fresh):
+            shape, draw = value.shape, value.draw
+        elif isinstance(value, (Slot, Held)):
+            shape = value.shape
+        site = self.site(node)
+        if draw is not UNWRITTEN:
+            draw = replace(draw, site=site)
+        return Slot(self.constructing, "", shape, draw, self.arms, self.constructing, site)
+
+    def smudge(self, value: Value, name: str, depth: int = 0) -> None:
+        """Somebody unknown was handed parameters or modules: what they hold is not clear now."""
+        if depth > 3 or any(word in name.rpartition(".")[2].lower() for word in _IDLE):
+            return
+        if isinstance(value, (Slot, Held)):
+            self.write(value if isinstance(value, Slot) else value.slot, UNCLEAR)
+        elif isinstance(value, Instance):
+            for _, module in modules_of(value):
+                for slot in module.attrs.values():
+                    if isinstance(slot, Slot):
+                        self.write(slot, UNCLEAR)
+        elif isinstance(value, (tuple, Listing)):
+            for item in value if isinstance(value, tuple) else value.items:
+                self.smudge(item, name, depth + 1)
+
+
+def _drawn(
+    name: str, args: Sequence[Value], kwargs: Mapping[str, Value], site: Site | None
+) -> Draw:
+    """A draw whose std is worked out in the end, when the parameter's shape is settled."""
+    defaults = ARGUMENTS.get(name)
+    if defaults is None:
+        return replace(UNCLEAR, site=site)
+    given = {**defaults, **dict(zip(defaults, args, strict=False))}
+    given.update({key: value for key, value in kwargs.items() if key in defaults})
+    if not all(isinstance(value, (int, float, str, Sym)) for value in given.values()):
+        return Draw("unknown", {}, site=site)
+    return Draw(name, given, site=site)
+
+
+def _slots(value: Value) -> list[Slot]:
+    found = []
+    for option in options_of(value):
+        if isinstance(option, Slot):
+            found.append(option)
+        elif isinstance(option, Held) and not option.reparametrised:
+            found.append(option.slot)
+    return found
+
+
+def _torch_fans(value: Value) -> tuple[Value, Value]:
+    shape = value.shape if isinstance(value, (Slot, Held)) else None
+    if shape is None or len(shape) < 2:
+        return UNKNOWN, UNKNOWN
+    return product(shape[1:]), product((shape[0], *shape[2:]))
+
+
+def children(instance: Instance) -> Iterator[tuple[str, Instance]]:
+    """The modules that a module holds, by name; of several that may be there, each."""
+    for name, value in list(instance.attrs.items()):
+        for option in options_of(value):
+            if isinstance(option, Instance) and option.torch:
+                yield name, option
+
+
+def modules_of(instance: Instance, prefix: str = "") -> list[tuple[str, Instance]]:
+    """A module and all that it holds, each once, with its name from there, outermost first."""
+    found: list[tuple[str, Instance]] = []
+    seen: set[int] = set()
+    waiting = [(prefix, instance)]
+    while waiting:
+        name, module = waiting.pop()
+        if id(module) in seen:
+            continue
+        seen.add(id(module))
+        found.append((name, module))
+        inner = [(f"{name}.{child}" if name else child, part) for child, part in children(module)]
+        waiting.extend(reversed(inner))
+    return found
+
+
+def parameters_of(instance: Instance) -> list[tuple[str, Slot]]:
+    """All parameters of a module and its parts, by name."""
+    return [
+        (f"{prefix}.{name}" if prefix else name, slot)
+        for prefix, module in modules_of(instance)
+        for name, slot in module.attrs.items()
+        if isinstance(slot, Slot)
+    ]

@@ -1,0 +1,83 @@
+"""Lists as a reader knows them: ranges, pairs, and what is repeated or joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from initlint.source.modules import elements
+from initlint.source.values import PLAIN, UNKNOWN, Listing, Plain, Tensor, Value
+
+# Longer ranges say no more than this one does.
+_LONGEST = 64
+
+
+def ranged(args: Sequence[Value]) -> Value:
+    """What range() gives; where its end is not known, a first number and one for all others."""
+    if all(type(value) is int for value in args) and args:
+        numbers = range(*args) if len(args) < 3 or args[2] else range(0)
+        return Listing(list(numbers[:_LONGEST]), len(numbers) > _LONGEST)
+    first = args[0] if len(args) > 1 else 0
+    return Listing([first if type(first) is int else PLAIN, PLAIN], True)
+
+
+def numbered(value: Value, start: Value) -> Value:
+    """What enumerate() gives."""
+    found = elements(value)
+    if found is None:
+        return _open([(PLAIN, element_of(value))]) if element_of(value) is not UNKNOWN else UNKNOWN
+    known = type(start) is int
+    pairs = [((start + place) if known else PLAIN, item) for place, item in enumerate(found)]
+    return Listing(list(pairs), _is_open(value))
+
+
+def zipped(values: Sequence[Value]) -> Value:
+    """What zip() gives, as far as the shortest list whose length is known goes."""
+    columns = [elements(value) for value in values]
+    sure = [
+        len(c) for c, v in zip(columns, values, strict=True) if c is not None and not _is_open(v)
+    ]
+    known = [len(c) for c in columns if c is not None]
+    if not known:
+        return UNKNOWN
+    length = min(sure) if sure else min(known)
+    rows = []
+    for place in range(length):
+        row = [
+            column[place] if column is not None and place < len(column) else element_of(value)
+            for column, value in zip(columns, values, strict=True)
+        ]
+        rows.append(tuple(row))
+    return Listing(list(rows), not sure)
+
+
+def chained(values: Sequence[Value]) -> Value:
+    """What one list after the other gives."""
+    if len(values) == 1 and isinstance(values[0], Listing):
+        values = values[0].items
+    found = [elements(value) for value in values]
+    if any(column is None for column in found):
+        return UNKNOWN
+    items = [item for column in found if column is not None for item in column]
+    return Listing(items, any(map(_is_open, values)))
+
+
+def counted(value: Value, count: Value) -> Listing:
+    """A value `count` times over."""
+    if type(count) is int and count <= _LONGEST:
+        return Listing([value] * count)
+    return Listing([value] * 2, True)
+
+
+def element_of(value: Value) -> Value:
+    """Any one of a value's elements, where it is not known which there are."""
+    if isinstance(value, Listing) and value.items:
+        return value.items[-1]
+    return value if isinstance(value, Plain | Tensor) else UNKNOWN
+
+
+def _is_open(value: Value) -> bool:
+    return isinstance(value, Listing) and value.open
+
+
+def _open(items: list[Value]) -> Listing:
+    return Listing(items, True)

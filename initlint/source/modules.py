@@ -1,0 +1,258 @@
+"""torch.nn's modules: made, filled with others, asked for their parts, and called."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from initlint import catalog
+from initlint.source.graph import Node
+from initlint.source.initial import Initialising, children, modules_of, parameters_of
+from initlint.source.state import flat_tensors
+from initlint.source.torchlib import CONTAINERS, fill, uses_of
+from initlint.source.values import (
+    PLAIN,
+    UNKNOWN,
+    Choice,
+    Instance,
+    Listing,
+    Slot,
+    Table,
+    Tensor,
+    Unknown,
+    Value,
+    choice,
+    known_number,
+    options_of,
+)
+
+# Methods of modules that give the module back and leave its weights as they are.
+_ITSELF = {
+    *("to", "cuda", "cpu", "eval", "train", "half", "float", "double", "bfloat16", "type"),
+    *("requires_grad_", "share_memory", "compile"),
+}
+
+
+class Modules(Initialising):
+    """Reads how torch's own modules are made and called."""
+
+    def make(
+        self,
+        kind: str,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None,
+    ) -> Instance:
+        """A module of one of torch's classes."""
+        instance = Instance(None, kind, self.site(node), arms=self.arms)
+        self.furnish(instance, args, kwargs)
+        return instance
+
+    def furnish(
+        self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> None:
+        """What the constructor of a module's torch base does to it."""
+        if instance.torch in CONTAINERS:
+            self._contain(instance, args)
+            return
+        fill(instance, tuple(args), kwargs)
+        for _, module in modules_of(instance):
+            for slot in module.attrs.values():
+                if isinstance(slot, Slot) and slot.home is None:
+                    slot.home, slot.arms = self.constructing, self.arms
+                    slot.site = instance.site
+                    slot.draw = replace(slot.draw, site=instance.site)
+
+    def _contain(self, instance: Instance, args: Sequence[Value]) -> None:
+        if instance.torch == "Sequential" and len(args) != 1:
+            for place, value in enumerate(args):
+                instance.attrs[str(place)] = value
+            return
+        for given in args[:1]:
+            if isinstance(given, Table):
+                instance.attrs.update({str(key): value for key, value in given.items.items()})
+            elif isinstance(given, (Listing, tuple)):
+                items = given if isinstance(given, tuple) else given.items
+                if instance.torch == "ModuleDict":
+                    _pair(instance, items)
+                else:
+                    instance.attrs.update({str(i): value for i, value in enumerate(items)})
+            elif isinstance(given, Instance) and instance.torch != "Sequential":
+                instance.attrs.update(dict(children(given)))
+            elif instance.torch == "Sequential":
+                instance.attrs["0"] = given
+
+    def run_torch(
+        self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> Value:
+        """The result of the forward of a module's torch base."""
+        if instance.torch == "Sequential":
+            value = args[0] if args else UNKNOWN
+            for name, part in list(instance.attrs.items()):
+                if isinstance(part, Choice) and None in part.options:
+                    value = self.joined(self.call(part, [value], {}), value)
+                elif name.isdigit() or _is_part(part):
+                    value = self.call(part, [value], {})
+            return value
+        inputs = list(dict.fromkeys(n for v in (*args, *kwargs.values()) for n in flat_tensors(v)))
+        activation = catalog.activation_of_module(instance.torch)
+        if activation is not None:
+            node = Node("activation", tuple(inputs), activation=activation.name)
+            node.args = _settings(instance, activation.arguments)
+            return Tensor(self.graph.add(node)) if inputs else PLAIN
+        operation = catalog.operation_of_module(instance.torch)
+        if operation is None:
+            return self.unclear(inputs) if inputs else UNKNOWN
+        if operation.role == "weighted":
+            uses = [replace(use, draw=self.drawn(use.slot)) for use in uses_of(instance)]
+            node = Node("weighted", tuple(inputs), instance.torch, weights=tuple(uses))
+            return Tensor(self.graph.add(node))
+        if not inputs:
+            return PLAIN if not any(isinstance(v, (Unknown, Choice)) for v in args) else UNKNOWN
+        return self.node(operation.role, inputs, instance.torch)
+
+    def ask_module(
+        self,
+        instance: Instance,
+        name: str,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None,
+    ) -> Value:
+        """A method of nn.Module, or of one of its containers."""
+        if name == "__init__":
+            self.furnish(instance, args, kwargs)
+            return None
+        if name == "super.forward":
+            return self.run_torch(instance, args, kwargs)
+        if name in _ITSELF or name == "apply":
+            if name == "apply" and args:
+                for _, module in reversed(modules_of(instance)):
+                    self.call(args[0], [module], {}, node)
+            return instance
+        if name in ("modules", "named_modules", "children", "named_children"):
+            return _listed(instance, name, args)
+        if name in ("parameters", "named_parameters"):
+            found = parameters_of(instance)
+            return Listing([pair if name[0] == "n" else pair[1] for pair in found])
+        if name in ("register_buffer", "register_parameter", "add_module", "register_module"):
+            self._register(instance, name, args, kwargs)
+            return None
+        if name == "forward" or name == "__call__":
+            return self.call_instance(instance, args, kwargs)
+        if name in ("load_state_dict", "reset_parameters") or "init" in name:
+            self.smudge(instance, name)
+            return PLAIN
+        if instance.torch in CONTAINERS:
+            return self._ask_container(instance, name, args)
+        if name in ("get_submodule", "get_parameter") and args and isinstance(args[0], str):
+            value: Value = instance
+            for part in args[0].split("."):
+                value = self.attribute(value, part)
+            return value
+        return PLAIN if name in ("extra_repr", "state_dict", "__len__") else UNKNOWN
+
+    def _register(
+        self, instance: Instance, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> None:
+        given = [*args, *kwargs.values()]
+        if len(given) > 1 and isinstance(given[0], str):
+            value = PLAIN if name == "register_buffer" and given[1] is not None else given[1]
+            self.hold(instance, given[0], value)
+
+    def hold(self, instance: Instance, name: str, value: Value) -> None:
+        """Set an attribute; a bare parameter now has its holder and its name."""
+        if isinstance(value, Slot) and not value.name:
+            value.holder, value.name = instance, name
+        instance.attrs[name] = value
+
+    def _ask_container(self, instance: Instance, name: str, args: Sequence[Value]) -> Value:
+        parts = instance.attrs
+        if name in ("append", "extend", "insert") and args:
+            items = list(parts.values())
+            if name == "extend":
+                items += elements(args[0]) or []
+            elif name == "append" or args[0] != 0:
+                items.append(args[-1])
+            else:
+                items.insert(0, args[-1])
+            parts.clear()
+            parts.update({str(place): value for place, value in enumerate(items)})
+            return instance
+        if name == "update" and args and isinstance(args[0], Table):
+            parts.update({str(key): value for key, value in args[0].items.items()})
+            return None
+        if name == "items":
+            return Listing([(key, value) for key, value in parts.items()])
+        if name == "keys":
+            return Listing(list(parts))
+        if name == "values":
+            return Listing(list(parts.values()))
+        if name == "get" and args and isinstance(args[0], str):
+            return parts.get(args[0], args[1] if len(args) > 1 else None)
+        return UNKNOWN
+
+    def part(self, instance: Instance, index: Value) -> Value:
+        """What stands in a container's brackets."""
+        parts = list(instance.attrs.values())
+        if isinstance(index, slice):
+            return self._slice(instance, index)
+        if isinstance(index, str):
+            return instance.attrs.get(index, UNKNOWN)
+        if known_number(index):
+            return parts[int(index)] if -len(parts) <= index < len(parts) else UNKNOWN
+        return choice(parts) if parts else UNKNOWN
+
+    def _slice(self, instance: Instance, index: slice) -> Value:
+        ends = (index.start, index.stop, index.step)
+        known = all(end is None or isinstance(end, int) for end in ends)
+        pairs = list(instance.attrs.items())
+        part = Instance(None, instance.torch, instance.site)
+        part.attrs = dict(pairs[index] if known else pairs)
+        return part
+
+
+def _pair(instance: Instance, items: Sequence[Value]) -> None:
+    for item in items:
+        if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
+            instance.attrs[item[0]] = item[1]
+
+
+def _is_part(value: Value) -> bool:
+    return any(isinstance(option, Instance) and option.torch for option in options_of(value))
+
+
+def _settings(instance: Instance, names: Mapping[str, Any]) -> dict[str, Any]:
+    """An activation module's own arguments: those given by place or name, else the defaults."""
+    given = dict(names)
+    places = list(names) if instance.torch != "PReLU" else ["num_parameters", "init"]
+    values = {**dict(zip(places, instance.args.get("*", ()), strict=False)), **instance.args}
+    for name in names:
+        value = values.get(name, given[name])
+        given[name] = value if known_number(value) or isinstance(value, str) else given[name]
+    return given
+
+
+def _listed(instance: Instance, name: str, args: Sequence[Value]) -> Listing:
+    prefix = args[0] if args and isinstance(args[0], str) else ""
+    found = list(children(instance)) if "children" in name else modules_of(instance, prefix)
+    return Listing([pair if name[0] == "n" else pair[1] for pair in found])
+
+
+def elements(value: Value) -> list[Value] | None:
+    """What a loop over a value goes through; None where that is not known."""
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, Listing):
+        return list(value.items)
+    if isinstance(value, Table):
+        return list(value.items)
+    if isinstance(value, str):
+        return list(value)
+    if isinstance(value, Instance) and value.torch == "ModuleDict":
+        return list(value.attrs)
+    if isinstance(value, Instance) and value.torch in CONTAINERS:
+        return list(value.attrs.values())
+    return None

@@ -1,0 +1,100 @@
+"""Methods of Python's own values: lists, tables, texts and tuples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from initlint.source.modules import elements
+from initlint.source.values import PLAIN, UNKNOWN, Listing, Table, Value, choice
+
+
+def asked(receiver: Value, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
+    """What a method gives, or NotImplemented where it is not known."""
+    if isinstance(receiver, Listing):
+        return _list(receiver, name, args)
+    if isinstance(receiver, Table):
+        return _table(receiver, name, args, kwargs)
+    if isinstance(receiver, str):
+        return _text(receiver, name, args)
+    if isinstance(receiver, tuple):
+        return PLAIN if name in ("index", "count") else NotImplemented
+    return NotImplemented
+
+
+def _list(receiver: Listing, name: str, args: Sequence[Value]) -> Value:
+    if name in ("append", "add", "appendleft") and args:
+        receiver.items.insert(0 if name == "appendleft" else len(receiver.items), args[0])
+        return None
+    if name in ("extend", "update") and args:
+        found = elements(args[0])
+        receiver.items += found or []
+        receiver.open = receiver.open or found is None or getattr(args[0], "open", False)
+        return None
+    if name == "insert" and len(args) > 1:
+        place = args[0] if type(args[0]) is int else len(receiver.items)
+        receiver.items.insert(place, args[1])
+        return None
+    if name in ("pop", "popleft"):
+        return _popped(receiver, 0 if name == "popleft" else args[0] if args else -1)
+    if name == "copy":
+        return Listing(list(receiver.items), receiver.open)
+    if name in ("reverse", "sort", "clear", "remove"):
+        _rearrange(receiver, name)
+        return None
+    return PLAIN if name in ("index", "count") else NotImplemented
+
+
+def _popped(receiver: Listing, place: Value) -> Value:
+    if type(place) is int and -len(receiver.items) <= place < len(receiver.items):
+        return receiver.items.pop(place)
+    return UNKNOWN
+
+
+def _rearrange(receiver: Listing, name: str) -> None:
+    if name == "reverse":
+        receiver.items.reverse()
+    elif name == "clear":
+        receiver.items.clear()
+    else:
+        receiver.open = True
+
+
+def _table(receiver: Table, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
+    items = receiver.items
+    if name in ("get", "pop", "setdefault") and args:
+        return _got(receiver, name, args)
+    if name == "update":
+        for given in args:
+            if isinstance(given, Table):
+                items.update(given.items)
+            receiver.open = receiver.open or not isinstance(given, Table) or given.open
+        items.update({key: value for key, value in kwargs.items() if key not in ("*", "**")})
+        return None
+    if name in ("items", "keys", "values"):
+        found = {"items": list(items.items()), "keys": list(items)}.get(name, list(items.values()))
+        return Listing(list(found), receiver.open)
+    if name == "copy":
+        return Table(dict(items), receiver.open)
+    return NotImplemented
+
+
+def _got(receiver: Table, name: str, args: Sequence[Value]) -> Value:
+    key, default = args[0], args[1] if len(args) > 1 else None
+    if not isinstance(key, str | int):
+        return choice(list(receiver.items.values())) if receiver.items else UNKNOWN
+    if key in receiver.items:
+        return receiver.items.pop(key) if name == "pop" else receiver.items[key]
+    if name == "setdefault":
+        receiver.items[key] = default
+    # Of a table that may hold more, the default is what its author expects.
+    return UNKNOWN if receiver.open and default is None else default
+
+
+def _text(receiver: str, name: str, args: Sequence[Value]) -> Value:
+    if name == "format" or not all(isinstance(value, str | int | tuple) for value in args):
+        return PLAIN
+    if name in ("lower", "upper", "strip", "startswith", "endswith", "replace", "removeprefix"):
+        return getattr(receiver, name)(*args)
+    if name == "split":
+        return Listing(list(receiver.split(*args)))
+    return PLAIN

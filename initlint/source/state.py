@@ -1,0 +1,210 @@
+"""What a reader keeps in mind: frames, undecided conditions, the graph being drawn, and joins."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from initlint.records import Site
+from initlint.source.draws import UNCLEAR, Draw
+from initlint.source.graph import Graph, Node, Use
+from initlint.source.resolve import Module, Program
+from initlint.source.values import (
+    PLAIN,
+    Instance,
+    Listing,
+    Slot,
+    Table,
+    Tensor,
+    Unknown,
+    Value,
+    choice,
+    key_of,
+)
+
+
+class TooMuchError(Exception):
+    """A class or function takes more steps than a reader has patience for."""
+
+
+class ImpossibleError(Exception):
+    """The statement that is read would raise: what comes after it is never reached."""
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """One call of a function: its local names, and where it looks for the others."""
+
+    module: Module
+    closure: Frame | None = None
+    receiver: Value = None
+    owner: Value = None
+    names: dict[str, Value] = field(default_factory=dict)
+    returns: list[Value] = field(default_factory=list)
+    yields: Listing | None = None
+
+
+# Statements after which a reader gives a class or a function up.
+_PATIENCE = 20_000
+
+
+class State:
+    """What all parts of the reader share."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.graph = Graph()
+        self.constructing: Instance | None = None
+        self.arms: tuple[int, ...] = ()
+        self.frames: list[Frame] = []
+        self.steps = 0
+        self.active: list[object] = []
+        self.memo: dict[object, Instance] = {}
+        self._arm = 0
+
+    def call(
+        self,
+        function: Value,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None = None,
+    ) -> Value:
+        """The result of a call; `node` is where it stands in the source."""
+        raise NotImplementedError
+
+    def call_instance(
+        self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> Value:
+        """The result of calling a module."""
+        raise NotImplementedError
+
+    def attribute(self, value: Value, name: str) -> Value:
+        """The value of an attribute."""
+        raise NotImplementedError
+
+    def tick(self) -> None:
+        """Count a statement."""
+        self.steps += 1
+        if self.steps > _PATIENCE:
+            raise TooMuchError
+
+    def new_arm(self) -> tuple[int, ...]:
+        """The present undecided conditions, and one more."""
+        self._arm += 1
+        return (*self.arms, self._arm)
+
+    def site(self, node: ast.AST | None) -> Site | None:
+        """Where an expression stands."""
+        if node is None or not self.frames:
+            return None
+        source = self.frames[-1].module.source
+        line, column = node.lineno, node.col_offset  # type: ignore[attr-defined]
+        last, end = node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]
+        start = source.characters(line, column)
+        return Site(source.path, line, start, last, source.characters(last, end))
+
+    # The graph.
+
+    def node(self, role: str, inputs: Sequence[Node] = (), name: str = "") -> Tensor:
+        """The result of a new operation."""
+        return Tensor(self.graph.add(Node(role, tuple(inputs), name)))
+
+    def unclear(self, inputs: Sequence[Node] = ()) -> Tensor:
+        """The result of an operation of which nothing is known."""
+        return self.node("unknown", inputs)
+
+    def joined(self, one: Value, other: Value) -> Value:
+        """The value of a name that holds one or the other of two."""
+        if one is other:
+            return one
+        if type(one) is Tensor or type(other) is Tensor:
+            return self._joined_tensors(one, other)
+        if isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other):
+            return tuple(self.joined(a, b) for a, b in zip(one, other, strict=True))
+        if isinstance(one, Listing) and isinstance(other, Listing):
+            return one if len(one.items) >= len(other.items) else other
+        if isinstance(one, Table) and isinstance(other, Table):
+            return one if len(one.items) >= len(other.items) else other
+        if key_of(one) == key_of(other):
+            return one
+        if _is_number(one) and _is_number(other):
+            return PLAIN
+        return choice([one, other])
+
+    def _joined_tensors(self, one: Value, other: Value) -> Value:
+        if type(one) is not Tensor:
+            one, other = other, one
+        if type(other) is Tensor:
+            return Tensor(self.merged(one.node, other.node))
+        if isinstance(other, Unknown):
+            return self.unclear([one.node])
+        if isinstance(other, tuple) and other and type(other[0]) is Tensor:
+            return self.joined(one, other[0])
+        return one
+
+    def merged(self, one: Node, other: Node) -> Node:
+        """The node of a value that is one or the other of two."""
+        if one is other or _passes(one, other):
+            return one
+        if _passes(other, one):
+            return other
+        return self.node("choice", [one, other]).node
+
+    # What is written to parameters.
+
+    def write(self, slot: Slot, draw: Draw) -> None:
+        """A parameter is filled; under a condition that its layer does not share, who knows."""
+        before = self.drawn(slot)
+        certain = slot.arms[: len(self.arms)] == self.arms
+        if not certain and not _same(before, draw):
+            draw = replace(UNCLEAR, site=draw.site)
+        if self.constructing is None or slot.home is self.constructing:
+            slot.draw = draw
+        else:
+            self.constructing.overrides[slot] = draw
+
+    def drawn(self, slot: Slot) -> Draw:
+        """What a parameter holds now."""
+        if self.constructing is None:
+            return slot.draw
+        return self.constructing.overrides.get(slot, slot.draw)
+
+    def redrawn(self, use: Use, owner: Instance) -> Use:
+        """A weight as `owner`, in whose constructor it may have been filled, leaves it."""
+        draw = owner.overrides.get(use.slot)
+        return use if draw is None else replace(use, draw=draw)
+
+
+def _passes(late: Node, early: Node) -> bool:
+    """Whether a node is another one's value, moved or masked."""
+    for _ in range(3):
+        if late is early:
+            return True
+        if late.role not in ("shape", "dropout") or len(late.inputs) != 1:
+            return False
+        late = late.inputs[0]
+    return late is early
+
+
+def _same(one: Draw, other: Draw) -> bool:
+    return bool(one.name == other.name != "unknown" and one.args == other.args)
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def flat_tensors(value: Value) -> list[Node]:
+    """The nodes of all tensors in a value, in order."""
+    if type(value) is Tensor:
+        return [value.node]
+    if isinstance(value, tuple):
+        return [node for item in value for node in flat_tensors(item)]
+    if isinstance(value, Listing):
+        return [node for item in value.items for node in flat_tensors(item)]
+    if isinstance(value, Table):
+        return [node for item in value.items.values() for node in flat_tensors(item)]
+    if isinstance(value, Instance) and value.torch == "":
+        return [node for item in value.attrs.values() for node in flat_tensors(item)]
+    return []
