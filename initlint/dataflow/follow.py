@@ -142,6 +142,8 @@ def _after_step(step: Step, values: list[Upstream]) -> Upstream:
         return Upstream(origin="norm", normalised=True)
     if step.role == "unknown" or not values:
         return Upstream()
+    if len(values) == 1 and step.role in _THROUGH:
+        return values[0]
     signals = [values[place] for place in _signals(step, values)] or values
     longest = min(signals, key=lambda v: (-v.count, _PREFERENCE[v.origin]))
     if step.role == "weighted":
@@ -221,6 +223,8 @@ def _joined(ways: list[Downstream], direct: list[Downstream]) -> Downstream:
     """
     if not ways:
         return Downstream()
+    if len(ways) == 1 and not ways[0].uncertain:
+        return ways[0]
     longest = max(ways, key=lambda way: way.count)
     uncertain = any(way.uncertain for way in ways)
     every = any if uncertain else all
@@ -254,9 +258,10 @@ def _met(step: Step, below: Downstream, node: Node, value: Upstream) -> Downstre
         answer = _through("norm", below.following)
         return Downstream(answer, 0, None, True, True, below.weighted, below.gating)
     if step.role == "choice":
-        return replace(below, uncertain=True)
+        return below if below.uncertain else replace(below, uncertain=True)
     if step.role in _THROUGH:
-        return replace(below, following=_through(_THROUGH[step.role], below.following))
+        through = _through(_THROUGH[step.role], below.following)
+        return below if through is below.following else replace(below, following=through)
     answer = Following(_STOPS.get(step.role, "unknown"))
     return replace(
         below, following=answer, settled=False, normed=below.normed and step.role == "gate"

@@ -276,6 +276,19 @@ def _bool(reader: Builtins, args: _Args, kwargs: _Kwargs, node: ast.AST | None) 
     return PLAIN if found is None else found
 
 
+@handles("builtins.any", "builtins.all")
+def _any(reader: Builtins, args: _Args, kwargs: _Kwargs, node: ast.AST | None) -> Value:
+    found = elements(args[0]) if args else None
+    if found is None or not isinstance(node, ast.Call):
+        return PLAIN
+    wanted = getattr(node.func, "id", "") == "any"
+    answers = [truth(value) for value in found]
+    if wanted in answers:
+        return wanted
+    is_open = isinstance(args[0], Listing) and args[0].open
+    return PLAIN if None in answers or is_open else not wanted
+
+
 @handles("builtins.str")
 def _str(reader: Builtins, args: _Args, kwargs: _Kwargs, node: ast.AST | None) -> Value:
     return str(args[0]) if args and isinstance(args[0], int | str) else PLAIN

@@ -12,6 +12,7 @@ from initlint.source.draws import ARGUMENTS
 from initlint.source.graph import Graph, Node
 from initlint.source.patterns import name_patterns
 from initlint.source.plain import asked
+from initlint.source.signatures import Signature, signature_of
 from initlint.source.state import Frame, flat_tensors
 from initlint.source.values import (
     PLAIN,
@@ -26,7 +27,9 @@ from initlint.source.values import (
     Method,
     Named,
     Partial,
+    Plain,
     Slot,
+    Sym,
     Table,
     Tensor,
     Value,
@@ -104,7 +107,25 @@ class Calls(Builtins):
     def call_function(
         self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
     ) -> Value:
-        """The result of a function of the files read."""
+        """The result of a function of the files read.
+
+        What comes of plain values alone is worked out once.
+        """
+        if function.closure is not None or function.owner is not None:
+            return self._called(function, args, kwargs)
+        key = _plain_key(function, args, kwargs)
+        if key is None:
+            return self._called(function, args, kwargs)
+        if key not in self.results:
+            result = self._called(function, args, kwargs)
+            if _is_plain(result):
+                self.results[key] = result
+            return result
+        return self.results[key]
+
+    def _called(
+        self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> Value:
         node = function.node
         visits = any(isinstance(value, Instance) for value in args)
         most = _RECURSION if visits else 1
@@ -126,35 +147,33 @@ class Calls(Builtins):
     def _bind(
         self, function: Function, frame: Frame, args: Sequence[Value], kwargs: Mapping[str, Value]
     ) -> None:
-        spec = function.node.args
-        places = [*spec.posonlyargs, *spec.args]
-        defaults = dict(zip([a.arg for a in places[::-1]], spec.defaults[::-1], strict=False))
-        defaults.update(
-            {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d}
-        )
-        given = dict(zip([a.arg for a in places], args, strict=False))
+        if function.signature is None:
+            function.signature = signature_of(function)
+        spec: Signature = function.signature
+        names = frame.names
+        names.update(zip(spec.places, args, strict=False))
         rest: dict[str, Value] = {}
-        known = {a.arg for a in (*places, *spec.kwonlyargs)}
         for name, value in kwargs.items():
-            (given if name in known else rest)[name] = value
-        home = Frame(function.module, function.closure, None, function.owner)
+            (names if name in spec.names else rest)[name] = value
         open_ended = "*" in kwargs
-        for parameter in (*places, *spec.kwonlyargs):
-            name = parameter.arg
-            if name in given:
-                frame.names[name] = given[name]
-            elif name in defaults and not open_ended:
-                frame.names[name] = self.evaluate(defaults[name], home)
-            else:
-                label = getattr(function.node, "name", "") or "lambda"
-                owner = function.owner.name if function.owner is not None else ""
-                frame.names[name] = UNKNOWN if open_ended else Named(f"{owner}.{label}.{name}")
-        if spec.vararg is not None:
-            frame.names[spec.vararg.arg] = tuple(args[len(places) :])
-        if spec.kwarg is not None:
+        for name in spec.names:
+            if name not in names:
+                names[name] = self._default(function, spec, name, open_ended)
+        if spec.rest:
+            names[spec.rest] = tuple(args[len(spec.places) :])
+        if spec.keywords:
             rest.pop("*", None)
-            rest.pop("**", None)
-            frame.names[spec.kwarg.arg] = Table(dict(rest), "**" in kwargs)
+            is_open = rest.pop("**", None) is not None or "**" in kwargs
+            names[spec.keywords] = Table(rest, is_open)
+
+    def _default(self, function: Function, spec: Signature, name: str, open_ended: bool) -> Value:
+        """What a parameter is that nothing was given for."""
+        if open_ended:
+            return UNKNOWN
+        if name in spec.defaults:
+            home = Frame(function.module, function.closure, None, function.owner)
+            return self.evaluate(spec.defaults[name], home)
+        return Named(f"{spec.label}.{name}")
 
     def call_instance(
         self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
@@ -276,6 +295,24 @@ class Calls(Builtins):
     def item(self, value: Value, index: Value) -> Value:
         """What stands in a value's brackets."""
         raise NotImplementedError
+
+
+_PLAIN = (int, float, str, type(None), Named, Sym, External, UserClass, Plain)
+
+
+def _is_plain(value: Value) -> bool:
+    """Whether a value can be compared, and nobody can change it."""
+    if type(value) is tuple:
+        return all(map(_is_plain, value))
+    return isinstance(value, _PLAIN)
+
+
+def _plain_key(function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Any:
+    """What tells a call of plain values from others; None where some are not plain."""
+    if not (_is_plain(tuple(args)) and _is_plain(tuple(kwargs.values()))):
+        return None
+    names = tuple(kwargs)
+    return id(function.node), names, key_of(tuple(args)), key_of(tuple(kwargs.values()))
 
 
 def _wraps(name: str) -> bool:

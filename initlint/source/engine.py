@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from initlint.records import Layer, Site, Unanalysed
-from initlint.source.classes import UserClass
-from initlint.source.factories import factories, given_away
+from initlint.garbage import uncollected
+from initlint.records import Initializer, Layer, Site, Unanalysed
+from initlint.source.classes import UserClass, claim
+from initlint.source.factories import factories, given_away, initialised_outside
 from initlint.source.files import sources
 from initlint.source.graph import Graph, Node
 from initlint.source.layers import (
     Drawn,
     Place,
     followed,
+    last_draw,
     places_of,
     records,
     site_of,
@@ -25,7 +28,8 @@ from initlint.source.patterns import name_patterns
 from initlint.source.reader import Reader
 from initlint.source.resolve import Module, Program
 from initlint.source.state import Frame, ImpossibleError, TooMuchError, flat_tensors
-from initlint.source.values import PLAIN, Function, Instance, Slot, Value, options_of
+from initlint.source.torchlib import type_of
+from initlint.source.values import PLAIN, Instance, Slot, Value, options_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +47,16 @@ def read(paths: Sequence[str], texts: Mapping[str, str | bytes] | None = None) -
     `texts` are the contents of those files that are not what the disk holds. Files are read
     together, so that a class may be made, derived from or called in another file than its own.
     """
-    files, broken = sources(paths, texts or {})
-    engine = _Engine(Program(files))
-    engine.run()
+    with uncollected():
+        files, broken = sources(paths, texts or {})
+        engine = _Engine(Program(files))
+        engine.run()
     return Read(tuple(engine.layers), tuple(engine.unanalysed), tuple(broken))
-
-
-# What may end the reading of one class; the others go on.
-_ENDS = (TooMuchError, ImpossibleError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A module under the name of the class, or of the function, that makes it."""
+    """A module under the name of the class, the function or the variable that it comes from."""
 
     name: str
     instance: Instance
@@ -71,82 +72,84 @@ class _Engine:
         self.unanalysed: list[Unanalysed] = []
         self._sites: set[Site | None] = set()
         self._kinds: set[object] = set()
-        self._apart: set[UserClass] = set()
+        self._apart: set[Value] = set()
         self._drawn: dict[Instance, Drawn | None] = {}
 
     def run(self) -> None:
-        """Read every class."""
-        classes = self._classes()
+        """Read every class, and what functions and top levels make of them."""
+        modules = [module for module in self.program.modules if module.source.hinted]
+        classes = [cls for module in modules for cls in self._classes(module)]
         made = {cls: self._made(cls) for cls in classes}
-        built = [model for module in self.program.modules for model in self._built(module)]
-        given = given_away(self.program, {cls.name for cls in classes})
-        given -= {model.instance.cls.name for model in built if not model.instance.cls.used}
-        self._apart = {cls for cls in classes if cls.used or cls.name in given}
-        self._record_built(built)
-        done = {model.instance.cls for model in built}
+        built = [model for module in modules for model in self._built(module)]
+        self._apart = self._parts(classes, built)
+        names = {cls.name for cls in classes} | {model.name for model in built}
+        redrawn = initialised_outside(modules, self.program, names)
+        done: set[Value] = set()
+        for model in built:
+            if model.instance.cls not in self._apart:
+                self._record(model, model.instance.cls in done, model.name in redrawn)
+                done.add(model.instance.cls)
+        done.discard(None)
         for cls in sorted(classes, key=lambda cls: cls in self._apart):
             instance = made[cls]
             if instance is not None:
-                self._record(Model(cls.name, instance), again=cls in done)
+                self._record(Model(cls.name, instance), cls in done, cls.name in redrawn)
 
-    def _record_built(self, built: list[Model]) -> None:
-        """The models of functions: of each class the first one whole, of others what is new."""
-        done: set[UserClass] = set()
-        for model in built:
-            cls = model.instance.cls
-            if cls not in self._apart:
-                self._record(model, again=cls in done)
-                done.add(cls)
+    def _parts(self, classes: Sequence[UserClass], built: Sequence[Model]) -> set[Value]:
+        """Classes that are not models of their own, or of which that is not certain."""
+        given = given_away(self.program, {cls.name for cls in classes})
+        whole = {model.instance.cls for model in built if not _is_used(model.instance)}
+        parts = {cls for cls in classes if cls.used or cls.name in given}
+        return {cls for cls in classes if parts & set(self.reader.order(cls))} - whole
 
-    def _built(self, module: Module) -> list[Model]:
-        """The models that a file's functions build when they are called without arguments."""
-        found = []
-        if module.source.hinted:
-            for entry in factories(self.program, module):
-                try:
-                    with self._alone(module):
-                        value = self.reader.call(Function(entry, module), [], {})
-                except _ENDS:
-                    continue
-                found += [
-                    Model(entry.name, option)
-                    for option in options_of(value)
-                    if isinstance(option, Instance) and option.cls is not None and option.torch
-                ]
-        return found
-
-    def _classes(self) -> list[UserClass]:
-        found = []
-        for module in self.program.modules:
-            if not module.source.hinted:
-                continue
-            for name, entry in self.program.names(module).items():
-                if isinstance(entry, ast.ClassDef):
-                    cls = self.reader.top_level(module, name)
-                    if isinstance(cls, UserClass) and self._is_module(cls):
-                        found.append(cls)
-        return found
-
-    def _is_module(self, cls: UserClass) -> bool:
-        try:
-            return bool(self.reader.torch_base(cls))
-        except _ENDS:
-            return False
+    def _classes(self, module: Module) -> Iterator[UserClass]:
+        for name, entry in self.program.names(module).items():
+            if isinstance(entry, ast.ClassDef):
+                cls = self.reader.top_level(module, name)
+                if isinstance(cls, UserClass):
+                    kind = self._tried(module, name, self.reader.torch_base, cls)
+                    if kind:
+                        yield cls
 
     def _made(self, cls: UserClass) -> Instance | None:
         """A module of a class, with names for the arguments that have no default."""
-        try:
-            with self._alone(cls.module):
-                found = self.reader.construct(cls, [], {}, cls.node)
-        except _ENDS:
-            return None
+        found = self._tried(cls.module, cls.name, self.reader.construct, cls, [], {}, cls.node)
         return found if isinstance(found, Instance) else None
 
-    def _alone(self, module: Module) -> _Alone:
-        return _Alone(self.reader, module)
+    def _built(self, module: Module) -> Iterator[Model]:
+        """The models that a file's functions build, or that its top level holds."""
+        for name, entry in factories(self.program, module):
+            value = self._tried(module, name, self.reader.top_level, module, name)
+            if isinstance(entry, ast.FunctionDef | ast.AsyncFunctionDef) and value is not None:
+                value = self._tried(module, name, self.reader.call, value, [], {})
+            for option in options_of(value):
+                if isinstance(option, Instance) and option.torch:
+                    if option.cls is None:
+                        claim(option)
+                    yield Model(name, option)
 
-    def _record(self, model: Model, again: bool = False) -> None:
-        """Record a model's layers; of a part, or of a class met before, only those that are new."""
+    def _tried(self, module: Module, name: str, work: Callable[..., Any], *args: Any) -> Any:
+        """What a piece of work gives; None where it does not end, or cannot be done."""
+        try:
+            with _Alone(self.reader, module):
+                return work(*args)
+        except (TooMuchError, ImpossibleError, RecursionError):
+            return None
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            self.unanalysed.append(
+                Unanalysed(
+                    f"{module.path}:{name}",
+                    f"{module.path}: {name}: {reason} (a bug of initlint's; the rest was checked)",
+                )
+            )
+            return None
+
+    def _record(self, model: Model, again: bool, redrawn: bool) -> None:
+        """Record a model's layers; of a part, or of a class met before, only those that are new.
+
+        Who holds a part, and whoever calls a model `redrawn`, may fill its weights anew.
+        """
         instance = model.instance
         apart = instance.cls in self._apart
         held = list(weights_held(instance))
@@ -158,51 +161,54 @@ class _Engine:
         for place, slot, kind in held:
             if id(slot) not in reached:
                 reached.add(id(slot))
-                found += self._elsewhere(model.name, place, slot, kind)
+                found += self._elsewhere(model, place, slot, kind)
         if apart:
             found = [layer for layer in found if layer.site not in self._sites]
         elif again:
             found = [layer for layer in found if _kind_of(layer) not in self._kinds]
+        if apart or redrawn:
+            found = [replace(layer, current=Initializer("unknown")) for layer in found]
         self.layers += found
         self._sites |= {layer.site for layer in found}
         self._kinds |= {_kind_of(layer) for layer in found}
 
-    def _elsewhere(self, model: str, place: Place, slot: Slot, kind: str) -> list[Layer]:
+    def _elsewhere(self, model: Model, place: Place, slot: Slot, kind: str) -> list[Layer]:
         """The record of a weight that a model's graph does not reach: as its own class sees it."""
         owner = slot.holder.owner[0] if slot.holder.owner else None
         drawn = self._followed(owner, whole=False) if owner is not None else None
-        if drawn is not None:
-            met = tuple(pair for pair in drawn.met if pair[0].slot is slot)
-            if met:
-                one = Drawn(met, drawn.bare)
-                return records(model, one, {id(slot): [place]})
-        return [unknown(model, place, slot, kind)]
+        draw = last_draw(model.instance, slot)
+        met = [pair for pair in drawn.met if pair[0].slot is slot] if drawn is not None else []
+        if drawn is None or not met:
+            return [unknown(model.name, place, slot, kind, draw)]
+        own = tuple((replace(use, draw=draw), found) for use, found in met)
+        return records(model.name, Drawn(own, drawn.bare), {id(slot): [place]})
 
     def _followed(self, instance: Instance, whole: bool) -> Drawn | None:
         if instance not in self._drawn:
             self._drawn[instance] = None
-            try:
-                graph = self._graph(instance, whole)
-                self._drawn[instance] = followed(graph, whole) if graph is not None else None
-            except _ENDS:
-                pass
+            module = instance.cls.module if instance.cls is not None else self.program.modules[0]
+            self._drawn[instance] = self._tried(
+                module, type_of(instance), self._drawing, instance, whole
+            )
         return self._drawn[instance]
 
-    def _graph(self, instance: Instance, whole: bool) -> Graph | None:
-        """The graph of a module called with data, its result marked."""
+    def _drawing(self, instance: Instance, whole: bool) -> Drawn | None:
+        """The graph of a module called with data, its result marked, and followed."""
         reader = self.reader
-        found = reader.member(instance.cls, "forward")
-        if found is None and instance.torch == "Module":
+        found = reader.member(instance.cls, "forward") if instance.cls is not None else None
+        if found is None and instance.torch in ("Module", "ModuleList", "ModuleDict"):
             return None
-        node = found[1] if found is not None else None
-        with self._alone(instance.cls.module):
-            reader.graph = Graph()
-            args = _inputs(node, reader) if node is not None else [reader.node("input")]
-            result = reader.call_instance(instance, args, {})
-            end = Node("output" if whole else "unknown", tuple(_distinct(result)), final=True)
-            reader.graph.add(end)
-            name_patterns(reader.graph)
-            return reader.graph
+        reader.graph = Graph()
+        args = _inputs(found[1], reader) if found is not None else [reader.node("input")]
+        result = reader.call_instance(instance, args, {})
+        end = Node("output" if whole else "unknown", tuple(_distinct(result)), final=True)
+        reader.graph.add(end)
+        name_patterns(reader.graph)
+        return followed(reader.graph, whole)
+
+
+def _is_used(instance: Instance) -> bool:
+    return instance.cls is not None and instance.cls.used
 
 
 class _Alone:

@@ -4,38 +4,47 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from initlint import catalog
 from initlint.source.resolve import Module, Program
 
 # More functions of one file tell too little more.
-_MOST = 6
+_MOST = 4
 _WORDS = re.compile(rb"[A-Za-z_]\w*")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def factories(program: Program, module: Module) -> Iterator[_Function]:
-    """Functions of a file's top level that can be called without arguments, and may build models.
+def factories(program: Program, module: Module) -> Iterator[tuple[str, ast.AST]]:
+    """What may build models at a file's top level: assignments, and functions, by name.
 
-    Of many alike, those are chosen that mention classes, functions or activations that the ones
-    before them do not.
+    Of functions only those that can be called without arguments; and of many alike, those that
+    mention classes, functions or activations that the ones before do not.
     """
     names = program.names(module)
     functions = {name: e for name, e in names.items() if isinstance(e, _Function)}
     classes = {name for name, entry in names.items() if isinstance(entry, ast.ClassDef)}
-    if not functions or not classes:
-        return
+    for name, entry in names.items():
+        if isinstance(entry, ast.Assign) and _holds(module, entry):
+            yield name, entry
     words = {name: _words(module, entry) for name, entry in functions.items()}
     known = classes | functions.keys() | _activations()
     seen: set[str] = set()
     chosen = 0
     for name, entry in functions.items():
-        said = _mentioned(name, words) & known - {name}
-        if chosen < _MOST and said & classes and said - seen and _is_callable(entry):
-            seen |= said
+        said = _mentioned(name, words)
+        new = said & known - {name} - seen
+        builds = said & (classes | {"Sequential"}) and _is_callable(entry)
+        if chosen < _MOST and builds and (new or not chosen):
+            seen |= new
             chosen += 1
-            yield entry
+            yield name, entry
+
+
+def _holds(module: Module, entry: ast.Assign) -> bool:
+    """Whether an assignment may make a model out of torch's own modules."""
+    text = module.source.lines(entry.lineno, entry.end_lineno or entry.lineno)
+    return isinstance(entry.value, ast.Call) and b"Sequential" in text
 
 
 def _words(module: Module, entry: _Function) -> set[str]:
@@ -68,9 +77,9 @@ def _activations() -> set[str]:
 
 
 # A class that is given to a function, or kept in a table, as a value; and one that is called.
-_GIVEN = re.compile(rb"(?<=[(\[{,=:\s])([A-Za-z_]\w*)(?=\s*[,)\]}\n])")
+_GIVEN = re.compile(rb"(?<=[(\[{,=:\s])([A-Za-z_]\w*)(?=\s*(?:[,)\]}\n]|if\b|else\b))")
 _CALLED = re.compile(rb"(?<![\w.])([A-Za-z_]\w*)(?=\()")
-_ASKED = re.compile(rb"isinstance|issubclass|super\(|__all__|^\s*(?:from|import|class|def)\b")
+_ASKED = re.compile(rb"isinstance|issubclass|super\(|__all__|^\s*(?:from|import|class|def|#)\b")
 
 
 def given_away(program: Program, names: set[str]) -> set[str]:
@@ -88,6 +97,30 @@ def given_away(program: Program, names: set[str]) -> set[str]:
                 if isinstance(entry, ast.ClassDef):
                     text = module.source.lines(entry.lineno, entry.end_lineno or entry.lineno)
                     found |= _matching(text, _CALLED, names - found - {entry.name})
+    return found
+
+
+# Code outside classes that fills weights, or has them filled.
+_FILLS = re.compile(
+    rb"\.apply\(|\binit\.\w+_\(|\b\w*(?:init_?weight|weights?_init|init_net|init_param|init_model)"
+    rb"\w*\(|\.(?:normal_|uniform_|load_state_dict)\("
+)
+
+
+def initialised_outside(modules: Sequence[Module], program: Program, names: set[str]) -> set[str]:
+    """Those of `names` of classes and functions that are called by code which then fills weights.
+
+    What such code does to the models is not followed.
+    """
+    found: set[str] = set()
+    for module in modules:
+        bodies = [e for e in program.names(module).values() if isinstance(e, ast.ClassDef)]
+        inside = {n for e in bodies for n in range(e.lineno, (e.end_lineno or e.lineno) + 1)}
+        text = b"\n".join(
+            line for n, line in enumerate(module.source.split(), 1) if n not in inside
+        )
+        if _FILLS.search(text):
+            found |= _matching(text, _CALLED, names - found)
     return found
 
 

@@ -61,16 +61,17 @@ class Source:
 
     def lines(self, first: int, last: int) -> bytes:
         """The text from one line to another, both counted from 1 and included."""
-        return b"\n".join(self._split()[first - 1 : last])
+        return b"\n".join(self.split()[first - 1 : last])
 
-    def _split(self) -> list[bytes]:
+    def split(self) -> list[bytes]:
+        """The file's lines, in bytes."""
         if not self._lines:
             self._lines = re.split(rb"\r\n|\r|\n", self.data.removeprefix(b"\xef\xbb\xbf"))
         return self._lines
 
     def characters(self, line: int, byte_column: int) -> int:
         """A column in characters that counts from 1, from one in bytes that counts from 0."""
-        self._split()
+        self.split()
         text = self._lines[line - 1][:byte_column] if line <= len(self._lines) else b""
         if text.isascii():
             return byte_column + 1

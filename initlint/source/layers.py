@@ -124,9 +124,18 @@ def _record(
     )
 
 
-def unknown(model: str, place: Place, slot: Slot, kind: str) -> Layer:
+def last_draw(model: Instance, slot: Slot) -> Draw:
+    """What a weight holds in a model, whose constructor or whose parts' may have filled it."""
+    for _, module in _walk(model, "", ()):
+        if slot in module.overrides:
+            found: Draw = module.overrides[slot]
+            return found
+    return slot.draw
+
+
+def unknown(model: str, place: Place, slot: Slot, kind: str, draw: Draw) -> Layer:
     """The record of a weight of which it is not known where it is used."""
-    use = Use(slot, kind, (None, None), slot.draw)
+    use = Use(slot, kind, (None, None), draw)
     weight = _weight(use, 0)
     return Layer(
         model=model,

@@ -79,10 +79,6 @@ class Reader(Expressions):
         node = function.node
         if isinstance(node, ast.Lambda):
             return self.evaluate(node.body, frame)
-        if function.yields is None:
-            function.yields = _yields(node)
-        if function.yields:
-            frame.yields = Listing()
         flow = self.block(node.body, frame)
         if frame.yields is not None:
             return frame.yields
@@ -118,7 +114,7 @@ class Reader(Expressions):
     def _yield(self, node: ast.Yield | ast.YieldFrom, frame: Frame) -> None:
         value = self.evaluate(node.value, frame) if node.value is not None else None
         if frame.yields is None:
-            return
+            frame.yields = Listing()
         found = elements(value) if isinstance(node, ast.YieldFrom) else [value]
         frame.yields.items += found or []
         frame.yields.open = frame.yields.open or found is None
@@ -332,15 +328,3 @@ class Reader(Expressions):
                 if isinstance(part, ast.MatchAs | ast.MatchStar) and part.name:
                     frame.names[part.name] = UNKNOWN
         return self._either([*(case.body for case in node.cases), []], frame)
-
-
-def _yields(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether a function is a generator; what functions inside it yield does not count."""
-    waiting: list[ast.AST] = list(node.body)
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, ast.Yield | ast.YieldFrom):
-            return True
-        if not isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-            waiting.extend(ast.iter_child_nodes(part))
-    return False

@@ -155,6 +155,5 @@ def nominal(value: Value) -> float:
     found = symbol(value)
     if found is None:
         raise ValueError(value)
-    return float(found.factor) * float(NOMINAL) ** float(
-        sum((p for _, p in found.powers), Fraction(0))
-    )
+    exponent = float(sum((p for _, p in found.powers), Fraction(0)))
+    return float(found.factor) * math.pow(NOMINAL, exponent)

@@ -61,6 +61,7 @@ class State:
         self.steps = 0
         self.active: list[object] = []
         self.memo: dict[object, Instance] = {}
+        self.results: dict[object, Value] = {}
         self._arm = 0
 
     def call(

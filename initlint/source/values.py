@@ -120,13 +120,16 @@ class Choice:
 
 @dataclass(slots=True, eq=False)
 class Function:
-    """A function of the files read, or a lambda; `owner` is the class it was defined in."""
+    """A function of the files read, or a lambda; `owner` is the class it was defined in.
+
+    `signature` is worked out when it is called for the first time.
+    """
 
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
     module: Any
     closure: Any = None
     owner: Any = None
-    yields: bool | None = None
+    signature: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torch import nn
@@ -14,6 +12,7 @@ from initlint import catalog
 from initlint.dataflow.follow import Use, uses
 from initlint.dataflow.graph import Weight
 from initlint.dataflow.record import layer_of
+from initlint.garbage import uncollected
 from initlint.records import Following, Initializer, Layer, Site
 from initlint.trace.build import Built
 from initlint.trace.capture import capture
@@ -30,21 +29,8 @@ def layers_of(built: Built, inputs: Sequence[Any] = ()) -> tuple[Layer, ...]:
     `inputs` are example inputs for models that have to be run. Raises CaptureError where the
     graph cannot be had.
     """
-    with _uncollected():
+    with uncollected():
         return layers_of_graphs(built, graphs_of(built, inputs))
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """No collection of garbage while it lasts: with a large model alive each takes a tenth of a
-    second, and there is little to collect."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def graphs_of(built: Built, inputs: Sequence[Any] = ()) -> list[Steps]:

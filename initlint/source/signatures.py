@@ -1,0 +1,42 @@
+"""What a function's parameters are called, and what they are where nothing is given."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from initlint.source.values import Function
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Parameters by place and by name, and those that take the rest.
+
+    `label` tells the names of one function's parameters from those of another.
+    """
+
+    places: tuple[str, ...]
+    names: Mapping[str, None]
+    defaults: Mapping[str, ast.expr]
+    rest: str
+    keywords: str
+    label: str
+
+
+def signature_of(function: Function) -> Signature:
+    """The signature of a function of the files read."""
+    spec = function.node.args
+    places = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+    named = [a.arg for a in spec.kwonlyargs]
+    defaults = dict(zip(places[::-1], spec.defaults[::-1], strict=False))
+    defaults.update({k: v for k, v in zip(named, spec.kw_defaults, strict=True) if v is not None})
+    owner = function.owner.name if function.owner is not None else ""
+    return Signature(
+        tuple(places),
+        dict.fromkeys((*places, *named)),
+        defaults,
+        spec.vararg.arg if spec.vararg is not None else "",
+        spec.kwarg.arg if spec.kwarg is not None else "",
+        f"{owner}.{getattr(function.node, 'name', 'lambda')}",
+    )
