@@ -3,6 +3,7 @@
 import copy
 import math
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -102,13 +103,12 @@ def test_layers_of_one_line_are_one_finding(net):
 
 def test_trace_takes_whole_models_and_lists_what_lacks_arguments(net):
     report = initlint.check("net.py", trace=True)
-    assert {layer.model for layer in report.layers} == {"net.py:Net"}
+    assert {layer.model for layer in report.layers} == {"net.py:Net", "Sized"}
     [gap] = report.unanalysed
     assert gap.target == "net.py:Sized" and "--arg width=VALUE" in gap.reason
 
 
 REFUSED = {
-    "net.py": "--trace",
     "net.py:Nett": "did you mean Net",
     "net.py:number": "a int is neither",
     "net.py:Sized": "--arg width=VALUE",
@@ -126,11 +126,28 @@ def test_targets_that_cannot_be_built_say_why(net, target, words):
 
 @pytest.mark.parametrize(
     ("target", "words"),
-    [(".", "a folder"), ("notes.txt", "not a Python file"), ("missing.py", "no such file")],
+    [("notes.txt", "no such file"), ("missing.py", "no such file")],
 )
 def test_what_cannot_be_traced_says_why(net, target, words):
     with pytest.raises(InitlintError, match=words):
         initlint.check(target, trace=True)
+
+
+def test_a_folder_is_read_and_each_of_its_files_traced(net):
+    report = initlint.check(".", trace=True)
+    assert {layer.model for layer in report.layers} == {"net.py:Net", "Sized"}
+
+
+def test_a_path_is_read_and_nothing_of_it_runs(net):
+    Path("net.py").write_text(SOURCE + "\nopen('ran', 'w')\n")
+    report = initlint.check("net.py")
+    assert {layer.model for layer in report.layers} == {"make", "Sized"}
+    assert not Path("ran").exists() and not report.unanalysed
+
+
+def test_source_text_is_read(net):
+    report = initlint.check(SOURCE)
+    assert {layer.site.path for layer in report.layers} == {"<source>"}
 
 
 def test_a_wrong_argument_names_the_nearest(net):

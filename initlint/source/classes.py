@@ -27,15 +27,18 @@ from initlint.source.values import (
 
 # Classes outside torch that are modules, by the last part of their names.
 _KNOWN_BASES = {
-    *("LightningModule", "PreTrainedModel", "BaseModule", "BaseModel", "FlaxPreTrainedModel"),
+    *("LightningModule", "PreTrainedModel", "BaseModule"),
     *("PyTorchModelHubMixin", "ModelMixin", "TorchModelV2"),
 }
+# Those that are not followed even where their own files are read: what they do to a model depends
+# on its configuration, and all models derive from them.
+_FRAMEWORK = ("PreTrainedModel",)
 # Packages whose modules are called what they are.
 TRUSTED = ("torch", "torchvision", "timm", "einops", "apex", "transformers")
 _DEEPEST = 3
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class UserClass:
     """A class as it is written, with what was worked out of it so far.
 
@@ -100,6 +103,8 @@ class Classes(Modules):
             found: list[Value] = [cls]
             for node in cls.node.bases:
                 base = self.evaluate(node, frame)
+                if isinstance(base, UserClass) and base.name in _FRAMEWORK:
+                    base = External(f"transformers.{base.name}")
                 found.extend(self.order(base) if isinstance(base, UserClass) else [base])
             # The last of several places counts, so that a shared base comes after all that have it.
             keep = {key_of(value): place for place, value in enumerate(found)}
@@ -251,6 +256,16 @@ class Classes(Modules):
                         return self.call(value, [], {})
                 return UNKNOWN
         return self.evaluate(node, frame)
+
+
+# Bases that fill the weights of a model, and of all of its parts, by rules of their own.
+_FILLING = ("PreTrainedModel", "BaseModule", "ModelMixin")
+
+
+def is_filled(order: Sequence[Value]) -> bool:
+    """Whether a class derives from one that fills weights by rules of its own."""
+    names = [value.name.rpartition(".")[2] for value in order if isinstance(value, External)]
+    return any(name in _FILLING for name in names)
 
 
 def _is_dataclass(cls: UserClass) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from initlint.garbage import uncollected
 from initlint.records import Initializer, Layer, Site, Unanalysed
-from initlint.source.classes import UserClass, claim
+from initlint.source.classes import UserClass, claim, is_filled
 from initlint.source.factories import factories, given_away, initialised_outside
 from initlint.source.files import sources
 from initlint.source.graph import Graph, Node
@@ -99,7 +99,8 @@ class _Engine:
         """Classes that are not models of their own, or of which that is not certain."""
         given = given_away(self.program, {cls.name for cls in classes})
         whole = {model.instance.cls for model in built if not _is_used(model.instance)}
-        parts = {cls for cls in classes if cls.used or cls.name in given}
+        filled = {cls.module for cls in classes if is_filled(self.reader.order(cls))}
+        parts = {cls for cls in classes if cls.used or cls.name in given or cls.module in filled}
         return {cls for cls in classes if parts & set(self.reader.order(cls))} - whole
 
     def _classes(self, module: Module) -> Iterator[UserClass]:

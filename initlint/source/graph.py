@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Use:
     """One weight where it is multiplied with data.
 
@@ -24,7 +24,7 @@ class Use:
     reparametrised: bool = False
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Node:
     """One operation on data: a role of the catalogue, or input, output, activation or choice.
 
@@ -66,6 +66,10 @@ class Graph:
         for old in other.nodes:
             if old in copies:
                 continue
+            for value in old.inputs:
+                if value not in copies:
+                    # Data that an object kept from another call: nobody knows which.
+                    copies[value] = self.add(Node("unknown"))
             new = Node(
                 old.role,
                 tuple([copies[value] for value in old.inputs]),

@@ -233,7 +233,7 @@ def places_of(root: Instance) -> dict[int, list[Place]]:
         if count > _MOST_NAMES:
             break
         for key, value in module.attrs.items():
-            if isinstance(value, Slot):
+            if isinstance(value, Slot) and value.holder is module:
                 parameter = f"{name}.{key}" if name else key
                 found.setdefault(id(value), []).append(Place(name, parameter))
     return found

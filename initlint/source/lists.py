@@ -8,7 +8,7 @@ from initlint.source.modules import elements
 from initlint.source.values import PLAIN, UNKNOWN, Listing, Plain, Tensor, Value
 
 # Longer ranges say no more than this one does.
-_LONGEST = 64
+_LONGEST = 1000
 
 
 def ranged(args: Sequence[Value]) -> Value:

@@ -14,7 +14,7 @@ from initlint.source.lists import element_of
 from initlint.source.memory import Memory
 from initlint.source.modules import elements
 from initlint.source.resolve import Import
-from initlint.source.state import Frame, ImpossibleError
+from initlint.source.state import Frame, ImpossibleError, TooMuchError
 from initlint.source.torchlib import CONTAINERS
 from initlint.source.values import (
     UNKNOWN,
@@ -42,7 +42,8 @@ class Flow(Enum):
     DEAD = auto()
 
 
-_MOST_ROUNDS = 64
+# A loop that goes on longer is not followed to its end, and so not at all.
+_MOST_ROUNDS = 3000
 
 
 class Reader(Expressions):
@@ -273,7 +274,9 @@ class Reader(Expressions):
         found = elements(value)
         if found is None:
             return self._perhaps(node, element_of(value), frame)
-        for item in found[:_MOST_ROUNDS]:
+        if len(found) > _MOST_ROUNDS:
+            raise TooMuchError
+        for item in found:
             self.assign(node.target, item, frame)
             flow = self.block(node.body, frame)
             if flow in (Flow.RETURN, Flow.DEAD):
@@ -290,6 +293,7 @@ class Reader(Expressions):
 
     def _while(self, node: ast.While, frame: Frame) -> Flow:
         for _ in range(_MOST_ROUNDS):
+            self.tick()
             test = truth(self.evaluate(node.test, frame))
             if test is False:
                 return self.block(node.orelse, frame)

@@ -23,7 +23,7 @@ class Import:
     level: int
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Module:
     """The top level of a file: what every name was last bound to, and the star imports."""
 

@@ -32,7 +32,7 @@ class ImpossibleError(Exception):
     """The statement that is read would raise: what comes after it is never reached."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Frame:
     """One call of a function: its local names, and where it looks for the others."""
 

@@ -55,6 +55,7 @@ _CREATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "ones": ("ones_", {}),
 }
 _EMPTY = ("empty", "Tensor", "FloatTensor")
+_MAKERS = (*_CREATORS, *_EMPTY)
 
 
 class Tensors(State):
@@ -70,7 +71,7 @@ class Tensors(State):
         operands = [held for value in values for held in _held(value)]
         operation = catalog.operation_of_function(name)
         role = operation.role if operation else "unknown"
-        if role == "query":
+        if role == "query" and (inputs or operands or name not in _MAKERS):
             return PLAIN
         if role in ("weighted", "matmul") and operands:
             return self._multiplied(name, args, keywords, inputs)
@@ -115,7 +116,7 @@ class Tensors(State):
         fresh = next((value for value in args if type(value) is Fresh), None)
         if fresh is not None:
             return _changed(fresh, name, args)
-        if name in _CREATORS or name in _EMPTY:
+        if name in _MAKERS:
             return _created(name, args, keywords)
         uncertain = any(isinstance(value, (Unknown, Choice)) for value in args)
         return UNKNOWN if uncertain and role != "query" else PLAIN

@@ -54,14 +54,14 @@ class External:
     name: str
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Tensor:
     """Computed data: the result of a node of the graph."""
 
     node: Node
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Slot:
     """One parameter: its place, its shape as far as it is known, and what was written to it last.
 
@@ -95,7 +95,7 @@ class Fresh:
     draw: Draw
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Listing:
     """A list; `open` where more elements may follow than are known."""
 
@@ -103,7 +103,7 @@ class Listing:
     open: bool = False
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Table:
     """A dict; `open` where it may have more keys than are known."""
 
@@ -118,7 +118,7 @@ class Choice:
     options: tuple[Value, ...]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Function:
     """A function of the files read, or a lambda; `owner` is the class it was defined in.
 
@@ -148,7 +148,7 @@ class Method:
     name: str
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Partial:
     """A function with some of its arguments given already."""
 
@@ -157,7 +157,7 @@ class Partial:
     kwargs: dict[str, Value]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Super:
     """What `super()` gives: the next classes after `owner` in the receiver's order."""
 
@@ -165,7 +165,7 @@ class Super:
     owner: Any
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Instance:
     """An object: a module of torch's (`torch` is its base there), of the user's (`cls`), or both.
 

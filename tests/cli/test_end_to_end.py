@@ -111,7 +111,7 @@ def test_apply_writes_weights(lenet, initlint):
 REFUSED = [
     ("check lenet.py:LeNt", "lenet.py:LeNt: there is no LeNt in lenet; did you mean LeNet?"),
     ("check lent.py:LeNet", "lent.py: no such file"),
-    ("check lenet.py", "lenet.py: reading a path without running it does not exist yet"),
+    ("check lent.py", "lent.py: no such file or folder"),
     ("check lenet.py:LeNet --arg clases=3", "lenet.py:LeNet: takes no argument clases"),
     ("apply lenet.py:LeNt", "lenet.py:LeNt: there is no LeNt in lenet"),
 ]

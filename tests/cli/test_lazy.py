@@ -3,16 +3,12 @@
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "numpy", "libcst", "safetensors", "matplotlib")
-needs_reading = pytest.mark.skipif(
-    find_spec("initlint.source") is None, reason="reads files, which this checkout cannot yet"
-)
 RUN = "from initlint.cli import main; main({!r})"
 
 
@@ -51,7 +47,6 @@ def test_nothing_heavy(code):
     assert imported(code) == set()
 
 
-@needs_reading
 @pytest.mark.parametrize(
     "options", [[], ["--show-layers"], ["--output-format", "sarif"]], ids=" ".join
 )
@@ -60,7 +55,6 @@ def test_reading_a_file_imports_nothing_heavy(options):
     assert imported(code) == set()
 
 
-@needs_reading
 def test_repairing_what_was_read_needs_no_torch(tmp_path):
     path = shutil.copy(ROOT / "docs/examples/lenet.py", tmp_path)
     assert imported(RUN.format(["check", path, "-q", "--fix"])) == {"libcst"}

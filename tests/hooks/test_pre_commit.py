@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,9 +15,6 @@ ROOT = Path(__file__).parents[2]
 SHIPPED = (
     *("initlint", "rules", "pyproject.toml", "README.md", "LICENSE"),
     ".pre-commit-hooks.yaml",
-)
-needs_reading = pytest.mark.skipif(
-    find_spec("initlint.source") is None, reason="reads files, which this checkout cannot yet"
 )
 
 CONFIG = """repos:
@@ -109,7 +105,6 @@ def write(folder, files):
     committed(folder)
 
 
-@needs_reading
 def test_try_repo(shipped, tmp_path):
     write(tmp_path, {"net.py": BAD, "good.py": GOOD})
     command = ["try-repo", str(shipped), "initlint", "--verbose", "--all-files"]
@@ -119,20 +114,17 @@ def test_try_repo(shipped, tmp_path):
     assert "good.py" not in done.stdout
 
 
-@needs_reading
 def test_bad_file_fails_with_the_finding(hook):
     code, output = hook("initlint", {"net.py": BAD})
     assert code == 1
     assert "net.py:7:20: INIT101 default-before-rectifier" in output
 
 
-@needs_reading
 def test_clean_files_pass(hook):
     code, output = hook("initlint", {"net.py": GOOD, "setup.py": "x = 1\n"})
     assert code == 0, output
 
 
-@needs_reading
 def test_excludes_hold_for_files_that_are_named(hook):
     settings = '[tool.initlint]\nextend-exclude = ["gen"]\n'
     code, output = hook("initlint", {"pyproject.toml": settings, "gen/net.py": BAD})
@@ -140,7 +132,6 @@ def test_excludes_hold_for_files_that_are_named(hook):
     assert "no Python files" in output
 
 
-@needs_reading
 def test_settings_of_a_folder_hold_for_its_files(hook):
     settings = '[tool.initlint]\nignore = ["INIT101"]\n'
     files = {"a/pyproject.toml": settings, "a/net.py": BAD, "b/other.py": BAD}
@@ -150,7 +141,6 @@ def test_settings_of_a_folder_hold_for_its_files(hook):
     assert "a/net.py" not in output
 
 
-@needs_reading
 def test_hook_brings_no_torch(hook, home):
     hook("initlint", {"net.py": GOOD})
     installed = {path.name for path in home.glob("*/py_env-*/lib/python*/site-packages/*")}
@@ -158,7 +148,6 @@ def test_hook_brings_no_torch(hook, home):
     assert "torch" not in installed
 
 
-@needs_reading
 def test_fix_hook_repairs(hook, tmp_path):
     code, output = hook("initlint-fix", {"net.py": BAD})
     assert code == 1, "pre-commit fails where a hook changes files"

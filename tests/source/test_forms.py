@@ -1,0 +1,353 @@
+"""Ways of writing a model: reading gives the same layers and answers as building and tracing."""
+
+import textwrap
+
+import pytest
+
+from initlint.source import read
+from initlint.trace.build import build_all
+from initlint.trace.layers import layers_of
+
+HEAD = """\
+import copy, math
+from collections import OrderedDict
+from functools import partial
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn import init
+"""
+
+FORMS = {
+    "plain attributes": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a = nn.Linear(8, 16)
+                self.b = nn.Linear(16, 4)
+            def forward(self, x):
+                return self.b(F.relu(self.a(x)))
+    """,
+    "a literal Sequential": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.LeakyReLU(0.2), nn.Conv2d(8, 4, 1))
+            def forward(self, x):
+                return torch.tanh(self.net(x))
+    """,
+    "an OrderedDict": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.net = nn.Sequential(OrderedDict([("fc", nn.Linear(3, 8)), ("act", nn.GELU())]))
+            def forward(self, x):
+                return self.net(x)
+    """,
+    "a list that grows": """
+        class Net(nn.Module):
+            def __init__(self, widths=(8, 16, 32), norm=True):
+                super().__init__()
+                layers, last = [], 3
+                for width in widths:
+                    layers.append(nn.Linear(last, width))
+                    if norm:
+                        layers += [nn.LayerNorm(width)]
+                    layers.append(nn.SiLU())
+                    last = width
+                self.net = nn.Sequential(*layers)
+                self.head = nn.Linear(last, 2)
+            def forward(self, x):
+                return self.head(self.net(x))
+    """,
+    "a list of modules": """
+        class Net(nn.Module):
+            def __init__(self, depth=4):
+                super().__init__()
+                self.layers = nn.ModuleList([nn.Linear(8, 8) for _ in range(depth)])
+                self.last = len(self.layers) - 1
+            def forward(self, x):
+                for i, layer in enumerate(self.layers):
+                    x = layer(x)
+                    if i < self.last:
+                        x = torch.tanh(x)
+                return x
+    """,
+    "a dict of modules": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.parts = nn.ModuleDict({"a": nn.Linear(4, 4), "b": nn.Linear(4, 4)})
+            def forward(self, x):
+                return self.parts["b"](self.parts["a"](x).sigmoid())
+    """,
+    "blocks with a residual": """
+        class Block(nn.Module):
+            def __init__(self, dim, act=nn.ReLU):
+                super().__init__()
+                self.norm = nn.LayerNorm(dim)
+                self.up, self.act, self.down = nn.Linear(dim, 4 * dim), act(), nn.Linear(4 * dim, dim)
+            def forward(self, x):
+                return x + self.down(self.act(self.up(self.norm(x))))
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.blocks = nn.Sequential(*[Block(8, act=nn.GELU) for _ in range(3)])
+                self.head = nn.Linear(8, 2)
+            def forward(self, x):
+                return self.head(self.blocks(x).mean(1))
+    """,
+    "a helper method": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.stem = self._make(3, 8)
+                self.body = self._make(8, 8)
+            def _make(self, a, b):
+                return nn.Sequential(nn.Conv2d(a, b, 3, bias=False), nn.BatchNorm2d(b), nn.ReLU())
+            def forward(self, x):
+                return self.body(self.stem(x))
+    """,
+    "a factory function": """
+        def mlp(*sizes, act=nn.Tanh):
+            layers = []
+            for a, b in zip(sizes[:-1], sizes[1:]):
+                layers += [nn.Linear(a, b), act()]
+            return nn.Sequential(*layers[:-1])
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.net = mlp(4, 8, 8, 2)
+            def forward(self, x):
+                return self.net(x)
+    """,
+    "a base class": """
+        class Base(nn.Module):
+            def __init__(self, width):
+                super().__init__()
+                self.fc = nn.Linear(width, width)
+            def features(self, x):
+                return F.elu(self.fc(x))
+        class Net(Base):
+            def __init__(self):
+                super().__init__(6)
+                self.head = nn.Linear(6, 2)
+            def forward(self, x):
+                return self.head(self.features(x))
+    """,
+    "a subclass of a layer": """
+        class MyLinear(nn.Linear):
+            def __init__(self, a, b):
+                super().__init__(a, b, bias=False)
+            def forward(self, x):
+                return super().forward(x).relu()
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a, self.b = MyLinear(4, 8), MyLinear(8, 2)
+            def forward(self, x):
+                return self.b(self.a(x))
+    """,
+    "a partial and a string": """
+        ACTS = {"relu": nn.ReLU, "mish": nn.Mish}
+        class Net(nn.Module):
+            def __init__(self, act="mish", conv=partial(nn.Conv2d, kernel_size=3, padding=1)):
+                super().__init__()
+                self.a, self.act, self.b = conv(3, 8), ACTS[act](), conv(8, 8)
+            def forward(self, x):
+                return F.softplus(self.b(self.act(self.a(x))))
+    """,
+    "copies": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                layer = nn.Linear(4, 4)
+                self.a = copy.deepcopy(layer)
+                self.b = copy.deepcopy(layer)
+            def forward(self, x):
+                return self.b(F.relu(self.a(x))).sigmoid()
+    """,
+    "written-out activations": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a, self.b, self.c, self.d = (nn.Linear(4, 4) for _ in range(4))
+                self.e = nn.Linear(4, 4)
+            def forward(self, x):
+                x = self.a(x)
+                x = self.b(x * torch.sigmoid(x))
+                x = self.c(torch.clamp(x, min=0))
+                x = 0.5 * self.d(x * F.relu6(x + 3) / 6)
+                x = 0.5 * x * (1 + torch.erf(x / math.sqrt(2)))
+                return self.e(x)
+    """,
+    "a written-out norm": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+            def forward(self, x):
+                x = self.a(x)
+                x = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6)
+                return self.b(F.relu(x))
+    """,
+    "attention": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.qkv, self.proj = nn.Linear(8, 24), nn.Linear(8, 8)
+            def forward(self, x):
+                q, k, v = self.qkv(x).chunk(3, dim=-1)
+                x = (q @ k.transpose(-2, -1)).softmax(-1) @ v
+                return F.relu(self.proj(x))
+    """,
+    "gates": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.up, self.gate, self.down = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 8)
+            def forward(self, x):
+                return self.down(F.silu(self.gate(x)) * self.up(x))
+    """,
+    "a bare parameter": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.weight = nn.Parameter(torch.empty(8, 4))
+                self.scale = nn.Parameter(torch.ones(8))
+                nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
+            def forward(self, x):
+                return F.relu(F.linear(x, self.weight) * self.scale)
+    """,
+    "early returns and optional parts": """
+        class Net(nn.Module):
+            def __init__(self, dim=8, skip=None, drop=0.0):
+                super().__init__()
+                self.fc = nn.Linear(dim, dim)
+                self.skip = skip
+                self.drop = nn.Dropout(drop) if drop > 0 else nn.Identity()
+            def forward(self, x, mask=None):
+                x = self.drop(self.fc(x))
+                if self.skip is not None:
+                    x = self.skip(x)
+                if mask is None:
+                    return x.relu()
+                return x.relu() * mask
+    """,
+    "a recurrent layer": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.rnn, self.fc = nn.RNN(4, 8, batch_first=True), nn.Linear(8, 2)
+            def forward(self, x):
+                out, state = self.rnn(x)
+                return self.fc(out[:, -1])
+    """,
+    "transposed and grouped": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a = nn.Conv2d(8, 16, 3, groups=4)
+                self.b = nn.ConvTranspose2d(16, 8, 4, 2, 1)
+            def forward(self, x):
+                return F.hardswish(self.b(F.leaky_relu(self.a(x), 0.1)))
+    """,
+}
+
+FILLED = {
+    "one by one": "init.xavier_uniform_(self.a.weight, gain=2)\nself.b.weight.data.normal_(0, 0.02)",
+    "a loop": """
+        for m in self.modules():
+            if isinstance(m, nn.Linear):
+                nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
+                if m.bias is not None:
+                    nn.init.zeros_(m.bias)
+            elif isinstance(m, nn.Conv2d):
+                nn.init.ones_(m.weight)
+    """,
+    "apply": "self.apply(self._fill)",
+    "a method": "self.reset()",
+    "by name": """
+        for name, p in self.named_parameters():
+            if "weight" in name:
+                nn.init.trunc_normal_(p, std=0.1)
+    """,
+    "the last write": "init.zeros_(self.a.weight)\ninit.orthogonal_(self.a.weight)",
+    "scaled": "with torch.no_grad():\n    self.a.weight.mul_(0.5)\n    self.b.weight.div_(2)",
+    "from the fan": "nn.init.normal_(self.a.weight, std=math.sqrt(2 / self.a.in_features))",
+    "copied": "self.a.weight.data.copy_(torch.randn(8, 4) * 0.3)",
+    "tied": "self.b.weight = self.a.weight",
+}
+
+
+def filled(text):
+    body = textwrap.indent(textwrap.dedent(text).strip("\n"), " " * 8)
+    return f"""
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(4, 8)
+        self.b = nn.Linear(8, 4)
+{body}
+    def _fill(self, module):
+        if isinstance(module, nn.Linear):
+            init.uniform_(module.weight, -0.1, 0.1)
+    def reset(self):
+        init.kaiming_uniform_(self.a.weight, a=0.3)
+        for layer in (self.b,):
+            init.xavier_normal_(layer.weight)
+    def forward(self, x):
+        return F.relu(self.b(F.relu(self.a(x))))
+"""
+
+
+CASES = {
+    **{name: textwrap.dedent(text) for name, text in FORMS.items()},
+    **{f"filled: {name}": filled(text) for name, text in FILLED.items()},
+}
+
+
+def facts(layer):
+    current = layer.current
+    std = None if current is None or current.std is None else round(current.std, 6)
+    return {
+        "parameter": layer.parameter,
+        "type": layer.type,
+        "shape": layer.shape,
+        "fans": (layer.fan_in, layer.fan_out),
+        "activation": layer.following.activation,
+        "via": layer.following.via,
+        "std": std,
+        "default": current is not None and current.default,
+        "line": layer.site and (layer.site.line, layer.site.column),
+        "harmless": layer.harmless,
+        "branch": layer.branch,
+        "before": layer.before,
+        "after": layer.after,
+        "origin": layer.origin,
+        "head": layer.head,
+    }
+
+
+def traced(path):
+    found = build_all(str(path), {})
+    (built,) = [model for model in found if getattr(model, "name", "").endswith(":Net")]
+    return {layer.parameter: facts(layer) for layer in layers_of(built)}
+
+
+@pytest.mark.parametrize("source", CASES.values(), ids=CASES)
+def test_reading_agrees_with_tracing(source, tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text(HEAD + source)
+    found = read([str(path)])
+    assert found.broken == found.unanalysed == ()
+    mine = {layer.parameter: facts(layer) for layer in found.layers if layer.model == "Net"}
+    assert mine == traced(path)
+
+
+def test_the_comparison_can_fail(tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text(HEAD + textwrap.dedent(FORMS["plain attributes"]))
+    (first, *_) = read([str(path)]).layers
+    path.write_text(path.read_text().replace("relu", "tanh"))
+    assert facts(first) != traced(path)["a.weight"]
