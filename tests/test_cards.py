@@ -84,5 +84,5 @@ def test_a_rule_is_one_card_and_one_function(tmp_path, monkeypatch):
             yield layer, f"{layer.layer} is there"
 
     monkeypatch.setattr(checks, "_checks", lambda: (Check("INIT101", speaks),))
-    _, report = report_on(examples(RULES[0], "Good")[0], tmp_path)
+    _, report = report_on(examples(RULES[0], "Good")[0], tmp_path, True)
     assert {finding.message for finding in report.findings} == {"fc1 is there", "fc2 is there"}

@@ -86,7 +86,8 @@ FORMS = {
             def __init__(self, dim, act=nn.ReLU):
                 super().__init__()
                 self.norm = nn.LayerNorm(dim)
-                self.up, self.act, self.down = nn.Linear(dim, 4 * dim), act(), nn.Linear(4 * dim, dim)
+                self.up, self.act = nn.Linear(dim, 4 * dim), act()
+                self.down = nn.Linear(4 * dim, dim)
             def forward(self, x):
                 return x + self.down(self.act(self.up(self.norm(x))))
         class Net(nn.Module):
@@ -255,7 +256,7 @@ FORMS = {
 }
 
 FILLED = {
-    "one by one": "init.xavier_uniform_(self.a.weight, gain=2)\nself.b.weight.data.normal_(0, 0.02)",
+    "one by one": "init.xavier_uniform_(self.a.weight, 2)\nself.b.weight.data.normal_(0, 0.02)",
     "a loop": """
         for m in self.modules():
             if isinstance(m, nn.Linear):
