@@ -79,8 +79,9 @@ class _Engine:
         """Read every class, and what functions and top levels make of them."""
         modules = [module for module in self.program.modules if module.source.hinted]
         classes = [cls for module in modules for cls in self._classes(module)]
-        made = {cls: self._made(cls) for cls in classes}
         built = [model for module in modules for model in self._built(module)]
+        # What a function made of a class says more than what its defaults make of it.
+        made = {cls: self._made(cls) for cls in classes if not cls.made}
         self._apart = self._parts(classes, built)
         names = {cls.name for cls in classes} | {model.name for model in built}
         redrawn = initialised_outside(modules, self.program, names)
@@ -91,9 +92,15 @@ class _Engine:
                 done.add(model.instance.cls)
         done.discard(None)
         for cls in sorted(classes, key=lambda cls: cls in self._apart):
-            instance = made[cls]
+            # A class may be made by a function that gives something else back.
+            instance = made[cls] if cls in made else self._unrecorded(cls)
             if instance is not None:
                 self._record(Model(cls.name, instance), cls in done, cls.name in redrawn)
+
+    def _unrecorded(self, cls: UserClass) -> Instance | None:
+        """A module of a class that was made, but not as a part of anything recorded so far."""
+        sites = {site_of(slot) for _, slot, _ in weights_held(cls.made[0])}
+        return None if sites <= self._sites else self._made(cls)
 
     def _parts(self, classes: Sequence[UserClass], built: Sequence[Model]) -> set[Value]:
         """Classes that are not models of their own, or of which that is not certain."""

@@ -66,13 +66,9 @@ class Graph:
         for old in other.nodes:
             if old in copies:
                 continue
-            for value in old.inputs:
-                if value not in copies:
-                    # Data that an object kept from another call: nobody knows which.
-                    copies[value] = self.add(Node("unknown"))
             new = Node(
                 old.role,
-                tuple([copies[value] for value in old.inputs]),
+                tuple([copies.get(value) or self._stray(value, copies) for value in old.inputs]),
                 old.name,
                 (),
                 {},
@@ -85,3 +81,8 @@ class Graph:
             copies[old] = new
             self.nodes.append(new)
         return copies
+
+    def _stray(self, value: Node, copies: dict[Node, Node]) -> Node:
+        """Data that an object kept from another call: nobody knows which."""
+        copies[value] = self.add(Node("unknown"))
+        return copies[value]

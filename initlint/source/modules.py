@@ -58,9 +58,9 @@ class Modules(Initialising):
             self._contain(instance, args)
             return
         fill(instance, tuple(args), kwargs)
-        for _, module in modules_of(instance):
+        for module in (instance, *(part for _, part in children(instance))):
             for slot in module.attrs.values():
-                if isinstance(slot, Slot) and slot.home is None:
+                if type(slot) is Slot and slot.home is None:
                     slot.home, slot.arms = self.constructing, self.arms
                     slot.site = instance.site
                     slot.draw = replace(slot.draw, site=instance.site)
@@ -106,7 +106,7 @@ class Modules(Initialising):
         if operation is None:
             return self.unclear(inputs) if inputs else UNKNOWN
         if operation.role == "weighted":
-            uses = [replace(use, draw=self.drawn(use.slot)) for use in uses_of(instance)]
+            uses = [self.current(use) for use in uses_of(instance)]
             node = Node("weighted", tuple(inputs), instance.torch, weights=tuple(uses))
             return Tensor(self.graph.add(node))
         if not inputs:

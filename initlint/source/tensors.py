@@ -130,14 +130,16 @@ class Tensors(State):
     ) -> Value:
         """A functional form (F.linear, @, einsum, …) one of whose operands is a parameter."""
         uses = [use for use in _weights_of_call(name, args, keywords) if _is_matrix(use)]
-        uses = [self._current(use) for use in uses]
+        uses = [self.current(use) for use in uses]
         if not uses:
             return self.node("scale", inputs, name) if inputs else PLAIN
         node = Node("weighted", tuple(inputs), name, weights=tuple(uses))
         return Tensor(self.graph.add(node))
 
-    def _current(self, use: Use) -> Use:
-        return replace(use, draw=self.drawn(use.slot))
+    def current(self, use: Use) -> Use:
+        """A weight with what it holds now."""
+        draw = self.drawn(use.slot)
+        return use if draw is use.draw else replace(use, draw=draw)
 
     def assigned(self, target: Value, value: Value) -> Value:
         """A tensor of which a part was set to a value."""
