@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from initlint import records
 from initlint.checks import findings
 from initlint.recommend import with_recommendations
-from initlint.records import Finding, InitlintError, Unanalysed
+from initlint.records import Finding, InitlintError, Preferences, Unanalysed
 from initlint.suppress import filter_report
+from initlint.variants import preferred
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,7 +37,8 @@ class Options:
     """How targets are built and which rules speak; `codes` None means all of them.
 
     `speaks` says of a finding whether its rule speaks in its file; None where all do. `texts` are
-    the files, by path, that are not what the disk holds.
+    the files, by path, that are not what the disk holds. `preferences` say how an initialiser is
+    drawn and written where several ways are right.
     """
 
     trace: bool = False
@@ -45,6 +47,7 @@ class Options:
     codes: frozenset[str] | None = None
     speaks: Callable[[Finding], bool] | None = None
     texts: Mapping[str, bytes] = field(default_factory=dict)
+    preferences: Preferences = field(default_factory=Preferences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ def fix_all(
         wanted,
         sources,
         lambda texts: checked_again(targets, options, texts),
-        Before(report, signatures),
+        Before(report, signatures, options.preferences),
     )
     if write:
         for path, old, new in outcome.files:
@@ -152,14 +155,16 @@ def fix(
     select: Collection[str] | None = None,
     unsafe: bool = False,
     write: bool = False,
+    **preferences: str,
 ) -> Fixed:
     """Repair a file, a target in one (`path/file.py:attr`), or source text given as it is.
 
     The models are imported and built, as by `check(trace=True)`. Nothing is written unless
     `write`; the result holds the new source, the diff, and the findings that remain.
+    `preferences` are style, distribution, mode and bias, as in `[tool.initlint]`.
     """
     codes = None if select is None else frozenset(select)
-    options = Options(True, args or {}, (), codes)
+    options = Options(True, args or {}, (), codes, preferences=_chosen(preferences))
     if "\n" not in target:
         return fix_all([target], options, unsafe=unsafe, write=write)
     with tempfile.TemporaryDirectory() as folder:
@@ -168,6 +173,15 @@ def fix(
         fixed = fix_all([str(path)], options, unsafe=unsafe, write=False)
     unchanged = (str(path), target.encode(), target.encode())
     return fixed if fixed.files else replace(fixed, files=(unchanged,))
+
+
+def _chosen(given: Mapping[str, str]) -> Preferences:
+    """The preferences by name. Raises InitlintError for a name or a value that is none."""
+    for name, value in given.items():
+        if value not in records.CHOICES.get(name, ()):
+            known = ", ".join(records.CHOICES.get(name, records.CHOICES))
+            raise InitlintError(f"{name}={value!r}: there is no such preference; choose of {known}")
+    return Preferences(**given)
 
 
 def _with_reasons(report: records.Report, refused: Sequence[tuple[Finding, str]]) -> Report:
@@ -277,6 +291,6 @@ def _report(built: Sequence[Built | Unanalysed], options: Options) -> Report:
                 layers.extend(layers_of(model, options.inputs))
         except CaptureError as error:
             gaps.append(Unanalysed(model.name, str(error)))
-    judged = with_recommendations(layers)
+    judged = preferred(with_recommendations(layers), options.preferences)
     report = Report(judged, findings(judged, options.codes), tuple(gaps))
     return filter_report(report, options.speaks)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from initlint.fix.rewrite import rewrite
-from initlint.records import Finding, InitlintError, Report
+from initlint.records import Finding, InitlintError, Preferences, Report
 
 Signatures = Mapping[str, Mapping[str, tuple[int, ...]]]
 Rebuild = Callable[[Mapping[str, bytes]], tuple[Report, Signatures]]
@@ -16,10 +16,11 @@ _ROUNDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What is known before the fix: the report, and every model's state dict by name and shape."""
+    """What is known before the fix: the report, every model's state dict, and how to write."""
 
     report: Report
     signatures: Signatures
+    preferences: Preferences = field(default_factory=Preferences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def converge(
     refused: Refusals = []
     pending = list(wanted)
     for _ in range(_ROUNDS):
-        attempt = _rewritten(pending, sources, refused)
+        attempt = _rewritten(pending, sources, refused, before.preferences)
         if not attempt.texts:
             break
         blamed, report = _tested(attempt, rebuild, before)
@@ -66,7 +67,10 @@ def converge(
 
 
 def _rewritten(
-    pending: Sequence[Finding], sources: Mapping[str, bytes], refused: Refusals
+    pending: Sequence[Finding],
+    sources: Mapping[str, bytes],
+    refused: Refusals,
+    preferences: Preferences,
 ) -> _Round:
     by_path: dict[str, list[Finding]] = {}
     for finding in pending:
@@ -74,7 +78,7 @@ def _rewritten(
             by_path.setdefault(finding.fix.site.path, []).append(finding)
     attempt = _Round()
     for path, group in by_path.items():
-        result = rewrite(sources[path], path, group)
+        result = rewrite(sources[path], path, group, preferences)
         refused += result.refused
         attempt.fixed += result.fixed
         if result.source != sources[path]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 
 from initlint.fix.layout import call_lines
 from initlint.fix.locate import Spot, dotted, last_name
 from initlint.fix.parsed import Parsed
-from initlint.fix.text import RefusedError, comments_of
+from initlint.fix.text import Edit, RefusedError, comments_of
 from initlint.records import Fix
 
 _INITIALISERS = {
@@ -25,18 +24,7 @@ _HOLDERS = (
 _PRIMARIES = (ast.Name, ast.Attribute, ast.Subscript, ast.Call)
 
 
-@dataclass(frozen=True)
-class Correction:
-    """`text` in place of the content between two offsets, on the lines from `first` to `last`."""
-
-    start: int
-    end: int
-    text: str
-    first: int
-    last: int
-
-
-def correction(parsed: Parsed, fix: Fix) -> tuple[Correction | None, bool]:
+def correction(parsed: Parsed, fix: Fix) -> tuple[Edit | None, bool]:
     """The new call, None where it stands already, and whether it needs an import.
 
     Raises RefusedError.
@@ -58,9 +46,7 @@ def correction(parsed: Parsed, fix: Fix) -> tuple[Correction | None, bool]:
     lines = call_lines(new, indent, parsed.indent_unit, taken=len(before) - len(indent))
     lines[0] = lines[0][len(indent) :]
     last = call.end_lineno or call.lineno
-    return Correction(start, end, text.newline.join(lines), call.lineno, last), (
-        spelling.needs_import
-    )
+    return Edit(start, end, text.newline.join(lines), call.lineno, last), (spelling.needs_import)
 
 
 def _init_module(parsed: Parsed, call: ast.Call) -> str | None:

@@ -36,9 +36,18 @@ class Item:
 
 @dataclass(frozen=True)
 class Each:
-    """Every member of `suffix` of what comes before: a loop."""
+    """Every member of `suffix` of what comes before: a loop.
+
+    `run` says of a sequence how many members come before those, how many after, and the step.
+    """
 
     suffix: str = ""
+    run: tuple[int, int, int] | None = None
+
+    @classmethod
+    def of_run(cls, before: int, after: int, step: int = 1) -> Each:
+        """Every `step`th member but the first and last ones."""
+        return cls(slice_text(before, after, step), (before, after, step))
 
 
 @dataclass(frozen=True)
@@ -154,7 +163,7 @@ class Path:
             raise RefusedError("it is made inside a starred expression that is not a comprehension")
         last = run.generators[-1]
         if self._spot.holds(run.elt):
-            return [Each(slice_text(before, after)), *self.steps(run.elt)]
+            return [Each.of_run(before, after), *self.steps(run.elt)]
         # [m for _ in range(n) for m in (Linear(), ReLU())]: every second member, say.
         pattern = last.iter
         if (
@@ -168,8 +177,8 @@ class Path:
             members = members_of(pattern)
             position = members.position(self._spot)
             if not any(slot.many for slot in members.slots):
-                suffix = slice_text(before + position, after, len(members.slots))
-                return [Each(suffix), *self.steps(members.slots[position].node)]
+                each = Each.of_run(before + position, after, len(members.slots))
+                return [each, *self.steps(members.slots[position].node)]
         raise RefusedError("it is made in the head of a comprehension")
 
     def _in_mapping(self, mapping: ast.Dict) -> list[Step]:
@@ -196,7 +205,8 @@ class Path:
                 ast.ListComp(elt=ast.Tuple(elts=[_, member]))
                 | ast.GeneratorExp(elt=ast.Tuple(elts=[_, member]))
             ) if self._spot.holds(member):
-                return [Each("" if attributes else ".values()"), *self.steps(member)]
+                each = Each.of_run(0, 0) if attributes else Each(".values()")
+                return [each, *self.steps(member)]
         raise RefusedError("its OrderedDict is not written as a list of pairs or a dict")
 
     def _in_pair(self, pair: ast.expr, attributes: bool) -> list[Step]:

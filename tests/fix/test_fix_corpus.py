@@ -57,7 +57,7 @@ def layers(parsed: Parsed, pattern: re.Pattern[str] = _LAYER) -> Iterator[Findin
 
 def names(parsed: Parsed, site: Site) -> list[str]:
     try:
-        target = Naming(parsed.spot(site), parsed.text, parsed.own_classes).target()
+        target = Naming(parsed.spot(site), parsed.text, parsed.own_classes, parsed.names).target()
     except RefusedError:
         return ["model", "x"]
     parts = ["fn" if isinstance(part, Handed) else part or "0" for part in target.pattern]
