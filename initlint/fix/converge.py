@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from initlint.fix.rewrite import rewrite
@@ -92,15 +92,29 @@ def _tested(attempt: _Round, rebuild: Rebuild, before: Before) -> tuple[Refusals
         report, signatures = rebuild(attempt.texts)
     except InitlintError as error:
         return [(finding, str(error)) for finding in attempt.fixed], before.report
-    if signatures != before.signatures:
+    names = {*signatures, *before.signatures}
+    changed = {name for name in names if signatures.get(name) != before.signatures.get(name)}
+    if changed:
         reason = "the rewritten model would have another state dict or could not be built"
-        return [(finding, reason) for finding in attempt.fixed], before.report
+        return [(finding, reason) for finding in _concerned(attempt, changed)], before.report
     left = {(f.model, parameter) for f in report.findings for parameter in f.parameters}
     known = {(f.model, parameter) for f in before.report.findings for parameter in f.parameters}
     still = [f for f in attempt.fixed if left & {(f.model, p) for p in f.parameters}]
     if still:
         return [(f, "the layer would still be reported after the rewrite") for f in still], report
     if left - known:
-        names = ", ".join(sorted(parameter for _, parameter in left - known))
-        return [(f, f"the rewrite would spoil {names}") for f in attempt.fixed], report
+        reason = f"the rewrite would spoil {', '.join(sorted(name for _, name in left - known))}"
+        spoilt = _concerned(attempt, {model for model, _ in left - known})
+        return [(finding, reason) for finding in spoilt], report
     return [], report
+
+
+def _concerned(attempt: _Round, models: Collection[str]) -> list[Finding]:
+    """The findings that may have harmed some models: in them or in their files, else all."""
+    files = {model.rpartition(":")[0] for model in models}
+    found = [
+        finding
+        for finding in attempt.fixed
+        if finding.model in models or (finding.fix and finding.fix.site.path in files)
+    ]
+    return found or attempt.fixed

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from initlint.fix.biases import bias_of
 from initlint.fix.decide import deciding
+from initlint.fix.later import Named, after_later
 from initlint.fix.layout import Insertion
 from initlint.fix.locate import Spot, last_name
 from initlint.fix.member import Attribute, Each, Guard, Handed, Item, Step
 from initlint.fix.narrow import narrowed
-from initlint.fix.parsed import Parsed, entry_of
+from initlint.fix.parsed import Entry, Parsed, entry_of
 from initlint.fix.qualified import PARAMETER, Tail, access, tails
 from initlint.fix.rooms import Place, placed
 from initlint.fix.styles import arranged
@@ -26,6 +27,9 @@ _VARIABLES = {
     "block": ("block", "group", "section", "the_block"),
     "parameter": ("parameter", "tensor", "weight", "the_parameter"),
 }
+
+# The loops and tests around a call, the call as a template, and the tensor.
+_Text = tuple[tuple[str, ...], str, str]
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,14 @@ def insertions(parsed: Parsed, finding: Finding, fix: Fix, preferences: Preferen
     found = tails(spot.call, names, target.pattern)
     place = placed(parsed, spot, target, found)
     calls = _Calls(parsed, spot, fix)
+    zeroed = preferences.bias == "zeros"
+    later = after_later(parsed, spot, finding, place)
+    if later is not None:
+        return calls.after(*later, zeroed)
     new: list[Insertion] = []
     for routed in narrowed(target, spot.call, names, fix.spared):
         for tail in found:
-            new += calls.of(routed, tail, place, preferences.bias == "zeros")
+            new += calls.of(routed, tail, place, zeroed)
     if place.inline:
         return _in_line(parsed, spot, new, calls.needs_import)
     new = arranged(parsed, spot, fix, place, new, preferences.style)
@@ -83,11 +91,37 @@ class _Calls:
         """The calls that fill one tensor, and the layer's bias, and do not stand there yet."""
         headers, tensor = _expression(self._parsed, self._spot, target, tail)
         texts = [((*headers, *test), call, tensor) for test, call in self._cases(target, place)]
-        if biases:
-            bias = bias_of(self._spot, tensor)
-            texts += [(headers + b.headers, b.call, b.tensor) for b in ([bias] if bias else [])]
+        block = self._parsed.block(self._spot.block)
+
+        def stands(entry: Entry) -> bool:
+            return block.stands(entry, self._spot.statement, place.lasting)
+
+        return self._missing(place, texts + self._bias(headers, tensor, biases), stands)
+
+    def after(self, place: Place, named: Sequence[Named], biases: bool) -> Written:
+        """The calls after a later initialisation, on the model's own names."""
+        if self._fix.cases:
+            raise RefusedError("a later call would undo it")
+        texts = [
+            text
+            for each in named
+            for text in (
+                (each.headers, self._fix.call, each.tensor),
+                *self._bias(each.headers, each.tensor, biases),
+            )
+        ]
+        return Written(self._missing(place, texts, lambda _: False), [], self.needs_import)
+
+    def _bias(self, headers: tuple[str, ...], tensor: str, wanted: bool) -> list[_Text]:
+        bias = bias_of(self._spot, tensor) if wanted else None
+        return [(headers + bias.headers, bias.call, bias.tensor)] if bias else []
+
+    def _missing(
+        self, place: Place, texts: Sequence[_Text], stands: Callable[[Entry], bool]
+    ) -> list[Insertion]:
+        """The calls that do not stand there yet."""
         made = [self._insertion(place, rank, *text) for rank, text in enumerate(texts)]
-        return [insertion for insertion in made if insertion is not None]
+        return [i for i in made if not stands(self._entry(i.headers, i.call))]
 
     def _cases(self, target: Target, place: Place) -> list[tuple[tuple[str, ...], str]]:
         """The calls, each with the test for the activation that it is meant for, if any."""
@@ -104,26 +138,23 @@ class _Calls:
 
     def _insertion(
         self, place: Place, rank: int, headers: tuple[str, ...], template: str, tensor: str
-    ) -> Insertion | None:
+    ) -> Insertion:
         spelling = self._parsed.speller.spell(template, self._parsed.hidden(self._spot))
         call = spelling.call.replace("{weight}", tensor)
-        if self._stands(place, headers, call):
-            return None
         self.needs_import |= spelling.needs_import
         order = (self._spot.call.lineno, f"{self._spot.call.col_offset:06}", rank)
         taken = self._parsed.names(self._spot.scope)
         variable = next((name for name in _VARIABLES["layer"] if name not in taken), "")
         return Insertion(place.line, place.indent, order, headers, call, tensor, variable)
 
-    def _stands(self, place: Place, headers: Sequence[str], call: str) -> bool:
+    def _entry(self, headers: Sequence[str], call: str) -> Entry:
         try:
             entry = entry_of(headers, call)
         except SyntaxError:
             raise RefusedError(f"its recommended call is no Python: {call}") from None
         if not entry:
             raise RefusedError(f"its recommended call is no call: {call}")
-        block = self._parsed.block(self._spot.block)
-        return block.stands(entry, self._spot.statement, place.lasting)
+        return entry
 
 
 def _expression(

@@ -30,8 +30,8 @@ class Insertion:
 
 # A run of layers as long as this shares a loop.
 _RUN = 3
-# How a function that is applied to all modules tells them apart.
-_TYPE_TEST = "if isinstance(module,"
+# A test of what a name or an attribute holds.
+_TYPE_TEST = re.compile(r"if isinstance\(([\w.\[\]]+), ")
 
 
 def laid_out(insertions: Sequence[Insertion], unit: str) -> list[str]:
@@ -65,7 +65,9 @@ def laid_out(insertions: Sequence[Insertion], unit: str) -> list[str]:
 
 def _continues(before: tuple[str, ...], header: str) -> bool:
     """Whether a test of a module's type follows another one, of which it is the alternative."""
-    return bool(before) and all(text.startswith(_TYPE_TEST) for text in (*before, header))
+    own = _TYPE_TEST.match(header)
+    others = [_TYPE_TEST.match(text) for text in before]
+    return any(own and other and own[1] == other[1] for other in others)
 
 
 def _opening(header: str, indent: str, unit: str) -> list[str]:

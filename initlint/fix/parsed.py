@@ -97,9 +97,9 @@ class Parsed:
                 return self.text.before(body[0])
         return "    "
 
-    def spot(self, site: Site) -> Spot:
-        """The call at `site`. Raises RefusedError if there is none."""
-        return find(self.tree, self.text, site)
+    def spot(self, site: Site, *others: type[ast.expr]) -> Spot:
+        """The call (or one of `others`) at `site`. Raises RefusedError if there is none."""
+        return find(self.tree, self.text, site, (ast.Call, *others))
 
     def facts(self, spot: Spot) -> Facts:
         """What the statements of a spot's scope do to what they follow."""
@@ -167,12 +167,27 @@ def _entries(statement: ast.stmt, accepts: Callable[[str], bool]) -> list[Entry]
         return _unrolled(statement, accepts)
     if isinstance(statement, ast.For) and not statement.orelse:
         header = f"for {ast.unparse(statement.target)} in {ast.unparse(statement.iter)}"
-    elif isinstance(statement, ast.If) and not statement.orelse:
+    elif isinstance(statement, ast.If):
         header = f"if {ast.unparse(statement.test)}"
     else:
         return None
     inner = _all_entries(statement.body, accepts)
-    return None if inner is None else [(header, *entry) for entry in inner]
+    others = _alternatives(statement, accepts)
+    if inner is None or others is None:
+        return None
+    return [*((header, *entry) for entry in inner), *others]
+
+
+def _alternatives(
+    statement: ast.For | ast.If, accepts: Callable[[str], bool]
+) -> list[Entry] | None:
+    """What an `elif` guards, which is looked for under an `if` of its own; None for an `else`."""
+    match statement.orelse:
+        case []:
+            return []
+        case [ast.If()]:
+            return _all_entries(statement.orelse, accepts)
+    return None
 
 
 def _all_entries(body: list[ast.stmt], accepts: Callable[[str], bool]) -> list[Entry] | None:
