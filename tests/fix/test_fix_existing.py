@@ -87,7 +87,8 @@ ARMS = {
     ),
     "an arm is added to several": (
         applied(
-            "if isinstance(m, nn.Linear):\n    pass\nelif isinstance(m, (nn.GRU, nn.LSTM)):\n    pass\n"
+            "if isinstance(m, nn.Linear):\n    pass\n"
+            "elif isinstance(m, (nn.GRU, nn.LSTM)):\n    pass\n"
         ),
         "    elif isinstance(m, nn.Conv2d):\n        nn.init.zeros_(m.weight)\n",
     ),
