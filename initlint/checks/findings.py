@@ -125,12 +125,12 @@ def _fix(code: str, group: list[Problem], donor: Layer | None, places: _Places) 
 def _type_of(layer: Layer, donor: Layer, places: _Places) -> str:
     """The layer's class, if all its layers may get the call and none was chosen otherwise.
 
-    Looked at are the models with layers of this line, and all models of this file.
+    Looked at are the models with layers of this line, and all layers made in this file.
     """
     models = {other.model for other in places.constructed[layer.site]}
     path = layer.site.path if layer.site else ""
     typed = places.typed[layer.type]
-    alike = [x for x in typed if x.model in models or x.model.rpartition(":")[0] == path]
+    alike = [x for x in typed if x.model in models or (x.site and x.site.path == path)]
     free = all(other.current is None or other.current.default for other in alike)
     return layer.type if free and all(_may_get(other, donor) for other in alike) else ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from initlint.fix.rewrite import rewrite
+from initlint.fix.notebook import rewrite_file
 from initlint.records import Finding, InitlintError, Preferences, Report
 
 Signatures = Mapping[str, Mapping[str, tuple[int, ...]]]
@@ -78,7 +78,7 @@ def _rewritten(
             by_path.setdefault(finding.fix.site.path, []).append(finding)
     attempt = _Round()
     for path, group in by_path.items():
-        result = rewrite(sources[path], path, group, preferences)
+        result = rewrite_file(sources[path], path, group, preferences)
         refused += result.refused
         attempt.fixed += result.fixed
         if result.source != sources[path]:
