@@ -8,7 +8,7 @@ from collections.abc import Callable
 from initlint.fix.layout import call_lines
 from initlint.fix.locate import Spot, dotted, is_pure, last_name
 from initlint.fix.parsed import Parsed
-from initlint.fix.text import Edit, RefusedError, Text, comments_of
+from initlint.fix.text import Edit, RefusedError, Text, TwiceError, comments_of
 from initlint.records import Fix
 
 _INITIALISERS = {
@@ -82,7 +82,7 @@ def _emptied(text: Text, call: ast.Call) -> Callable[[str], str]:
 
     def tensor(template: str) -> str:
         if template.count("{weight}") > 1:
-            raise RefusedError(_TWICE)
+            raise TwiceError(_TWICE)
         return empty
 
     return tensor
@@ -129,7 +129,7 @@ def _filled(parsed: Parsed, template: str, tensor: ast.expr) -> str:
     if template.count("{weight}") > 1:
         calls = [node for node in ast.walk(tensor) if isinstance(node, ast.Call | ast.NamedExpr)]
         if any(not isinstance(c, ast.Call) or last_name(c.func) != "getattr" for c in calls):
-            raise RefusedError(_TWICE)
+            raise TwiceError(_TWICE)
     if not isinstance(tensor, _PRIMARIES) and ("{weight}[" in template or "{weight}." in template):
         written = f"({written})"
     return written

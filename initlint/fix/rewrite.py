@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from initlint.fix.correct import correction
@@ -16,7 +16,7 @@ from initlint.fix.insert import insertions
 from initlint.fix.layout import Insertion, laid_out
 from initlint.fix.parsed import Parsed, parse
 from initlint.fix.spell import IMPORT
-from initlint.fix.text import Edit, RefusedError, Text
+from initlint.fix.text import Edit, RefusedError, Text, TwiceError
 from initlint.fix.verify import verify
 from initlint.records import Finding, Fix, Preferences
 
@@ -102,7 +102,14 @@ def _plan(parsed: Parsed, path: str, finding: Finding, fix: Fix, preferences: Pr
         new = insertions(parsed, finding, fix, preferences)
         return _Plan(new.insertions, new.edits, new.needs_import)
     if fix.kind == "correct":
-        changed, needs_import = correction(parsed, fix)
+        try:
+            changed, needs_import = correction(parsed, fix)
+        except TwiceError:
+            if finding.site in (None, fix.site):
+                raise
+            # The tensor has a name once it is made.
+            made = replace(fix, kind="insert", site=finding.site)
+            return _plan(parsed, path, finding, made, preferences)
         return _Plan(corrections=[changed] if changed else [], needs_import=needs_import)
     raise RefusedError(f"a fix of the kind {fix.kind!r} is not known")
 
