@@ -132,7 +132,14 @@ def _type_of(layer: Layer, donor: Layer, places: _Places) -> str:
     typed = places.typed[layer.type]
     alike = [x for x in typed if x.model in models or (x.site and x.site.path == path)]
     free = all(other.current is None or other.current.default for other in alike)
-    return layer.type if free and all(_may_get(other, donor) for other in alike) else ""
+    return layer.type if free and all(_wants_the_same(other, donor) for other in alike) else ""
+
+
+def _wants_the_same(layer: Layer, donor: Layer) -> bool:
+    """Whether the very same call suits a layer, so that no two findings can want two."""
+    if layer.recommended is None or donor.recommended is None:
+        return False
+    return bool(layer.harmless) or layer.recommended.call == donor.recommended.call
 
 
 def _is_run(layers: Sequence[Layer]) -> bool:
