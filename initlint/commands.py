@@ -201,6 +201,9 @@ def _diff(asked: _Asked) -> int:
     fixed = _fixed(asked, write=False)
     report = _with_gaps(fixed.report, asked)
     terminal.out(fixed.diff)
+    for finding, reason in fixed.refused:
+        place = phrases.place_of(finding.site) if finding.site else finding.parameter
+        _say(asked.request, f"initlint: not fixed: {place}: {finding.code} {reason}")
     _print_gaps(report, asked)
     _say(asked.request, _count("Would fix", fixed))
     if asked.failures(report):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 
 from initlint.fix.locate import Spot, dotted, last_name
@@ -17,6 +18,8 @@ _RETURN_SELF = {
     *("apply", "bfloat16", "cpu", "cuda", "double", "eval", "float", "half", "requires_grad_"),
     *("share_memory", "to", "to_empty", "train", "type"),
 }
+# What keeps or replaces the weights of the layers that it is given.
+_WRAPS = re.compile(r"(?i:lora|peft|quant)")
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,8 @@ class Path:
         argument = next(a for a in arguments if self._spot.holds(a))
         if isinstance(argument, ast.Starred):
             argument = argument.value
+        if _WRAPS.search(name):
+            raise RefusedError(f"it is handed to `{name}`, which wraps its weight")
         return [Handed(dotted(function) or name), *self.steps(argument)]
 
     def _in_sequence(self, members: Members, registered: bool) -> list[Step]:

@@ -33,6 +33,8 @@ def placed(parsed: Parsed, spot: Spot, target: Target, found: Sequence[Tail]) ->
     facts = parsed.facts(spot)
     top = facts.index(spot.top)
     bound = facts.bound(top)
+    if target.lasting and facts.freezes(target.base, top):
+        raise RefusedError("it is frozen: its weights are not meant to be trained")
     changed = target.lasting and facts.changes(target.base, top)
     if changed and any(tail.derived for tail in found):
         raise RefusedError("a later statement changes where it is kept")

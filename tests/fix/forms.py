@@ -898,4 +898,15 @@ FORMS = [
                 return layer
         """,
     ),
+    at_end(
+        "made after the others were frozen",
+        ("head.weight",),
+        """
+        self.fc = nn.Linear(3, 4)
+        for p in self.parameters():
+            p.requires_grad = False
+        self.head = «nn.Linear(4, 2)»
+        """,
+        "nn.init.zeros_(self.head.weight)",
+    ),
 ]

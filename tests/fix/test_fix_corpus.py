@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-import statistics
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
 from itertools import cycle
 from pathlib import Path
 
-import libcst
 import pytest
 from marked import PATH, finding
 
@@ -126,25 +123,3 @@ def test_calls_of_all_kinds_are_fixed_or_refused() -> None:
 @pytest.mark.corpus
 def test_all_calls_of_the_standard_library() -> None:
     assert any_call(LIBRARY) > 1000
-
-
-@pytest.mark.corpus
-def test_time_against_libcst_s_parse_and_print() -> None:
-    ratios = []
-    for path in files("timm"):
-        source = path.read_bytes()
-        wanted = list(layers(parse(source)))
-        if wanted and len(source) > 20_000:
-            printing = seconds(lambda s=source: libcst.parse_module(s).code)
-            rewriting = seconds(lambda s=source, w=wanted: rewrite(s, PATH, w))
-            ratios.append(rewriting / printing)
-    assert statistics.median(ratios) <= 1.5, sorted(ratios)
-
-
-def seconds(work: Callable[[], object]) -> float:
-    best = float("inf")
-    for _ in range(3):
-        start = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - start)
-    return best

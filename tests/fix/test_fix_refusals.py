@@ -81,6 +81,43 @@ BODIES: list[tuple[str, Names, str, str]] = [
         "it is returned without a name, and the names to give it are taken",
     ),
     (
+        "frozen by its method",
+        "fc.weight",
+        "self.fc = «nn.Linear(3, 4)»\nself.fc.requires_grad_(False)",
+        "it is frozen: its weights are not meant to be trained",
+    ),
+    (
+        "frozen by its weight",
+        "fc.weight",
+        "self.fc = «nn.Linear(3, 4)»\nself.fc.weight.requires_grad = False",
+        "it is frozen: its weights are not meant to be trained",
+    ),
+    (
+        "frozen with what is around it",
+        "net.0.weight",
+        "self.net = nn.Sequential(«nn.Linear(3, 4)»)\n"
+        "for p in self.net.parameters():\n    p.requires_grad = False",
+        "it is frozen: its weights are not meant to be trained",
+    ),
+    (
+        "frozen with the whole model",
+        "fc.weight",
+        "self.fc = «nn.Linear(3, 4)»\nfor p in self.parameters():\n    p.requires_grad_(False)",
+        "it is frozen: its weights are not meant to be trained",
+    ),
+    (
+        "wrapped by LoRA",
+        "fc.base.weight",
+        "self.fc = LoRALinear(«nn.Linear(3, 4)», rank=2)",
+        "it is handed to `LoRALinear`, which wraps its weight",
+    ),
+    (
+        "quantised",
+        "fc.base.weight",
+        "self.fc = quantize_dynamic(«nn.Linear(3, 4)»)",
+        "it is handed to `quantize_dynamic`, which wraps its weight",
+    ),
+    (
         "two starred runs around it",
         "net.3.weight",
         "self.net = nn.Sequential(*a, «nn.Linear(3, 4)», *b)",
