@@ -184,12 +184,18 @@ def _chosen(given: Mapping[str, str]) -> Preferences:
     return Preferences(**given)
 
 
+def _place(finding: Finding) -> tuple[str, ...]:
+    """What a finding speaks of, wherever its lines have moved to."""
+    path = finding.site.path if finding.site else ""
+    return (finding.code, path, finding.model, finding.parameter)
+
+
 def _with_reasons(report: records.Report, refused: Sequence[tuple[Finding, str]]) -> Report:
     """The report, whose findings say why they were not repaired and no longer promise a fix."""
-    reasons = {(f.code, f.model, f.parameter): reason for f, reason in refused}
+    reasons = {_place(finding): reason for finding, reason in refused}
 
     def told(finding: Finding) -> Finding:
-        reason = reasons.get((finding.code, finding.model, finding.parameter))
+        reason = reasons.get(_place(finding))
         if reason is None:
             return finding
         return replace(finding, message=f"{finding.message} (not fixed: {reason})", fix=None)

@@ -97,16 +97,23 @@ def _tested(attempt: _Round, rebuild: Rebuild, before: Before) -> tuple[Refusals
     if changed:
         reason = "the rewritten model would have another state dict or could not be built"
         return [(finding, reason) for finding in _concerned(attempt, changed)], before.report
-    left = {(f.model, parameter) for f in report.findings for parameter in f.parameters}
-    known = {(f.model, parameter) for f in before.report.findings for parameter in f.parameters}
-    still = [f for f in attempt.fixed if left & {(f.model, p) for p in f.parameters}]
+    left = {weight for finding in report.findings for weight in _weights(finding)}
+    known = {weight for finding in before.report.findings for weight in _weights(finding)}
+    still = [finding for finding in attempt.fixed if left & _weights(finding)]
     if still:
         return [(f, "the layer would still be reported after the rewrite") for f in still], report
     if left - known:
-        reason = f"the rewrite would spoil {', '.join(sorted(name for _, name in left - known))}"
-        spoilt = _concerned(attempt, {model for model, _ in left - known})
+        names = {weight[-1] for weight in left - known}
+        reason = f"the rewrite would spoil {', '.join(sorted(names))}"
+        spoilt = _concerned(attempt, {model for _, model, _ in left - known})
         return [(finding, reason) for finding in spoilt], report
     return [], report
+
+
+def _weights(finding: Finding) -> set[tuple[str, str, str]]:
+    """The weights of a finding: their file, since models of two files may share a name, too."""
+    path = finding.site.path if finding.site else ""
+    return {(path, finding.model, parameter) for parameter in finding.parameters}
 
 
 def _concerned(attempt: _Round, models: Collection[str]) -> list[Finding]:

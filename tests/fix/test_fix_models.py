@@ -65,7 +65,10 @@ def renamed(report: api.Report, old: str, new: str) -> api.Report:
     """The report as if it were of another file."""
     from dataclasses import replace
 
-    named = [replace(f, model=f.model.replace(old, new)) for f in report.findings]
+    named = [
+        replace(f, model=f.model.replace(old, new), site=f.site and replace(f.site, path=new))
+        for f in report.findings
+    ]
     return api.Report(report.layers, tuple(named), report.unanalysed)
 
 
