@@ -10,6 +10,7 @@ from initlint.fix.layout import Insertion
 from initlint.fix.locate import Spot, dotted
 from initlint.fix.parsed import Parsed, entry_of
 from initlint.fix.rooms import Place, ends_line, line_after
+from initlint.fix.text import RefusedError
 from initlint.records import Fix
 
 NAME, VARIABLE = "init_weights", "module"
@@ -24,27 +25,35 @@ class _Function:
 
 
 def in_callback(
-    parsed: Parsed,
-    spot: Spot,
-    fix: Fix,
-    place: Place,
-    new: Sequence[Insertion],
-    style: str,
+    parsed: Parsed, spot: Spot, fix: Fix, new: Sequence[Insertion]
 ) -> list[Insertion] | None:
-    """The insertions as an arm of a callback; None where the layer's type does not decide."""
+    """The insertions in an arm of a function that the constructor applies to all modules.
+
+    None where there is none, or where the layer's type does not decide.
+    """
+    written = _deciding_type(parsed, spot, fix, new)
+    found = next(_applied(parsed, spot), None) if written else None
+    return _extended(parsed, found, written, new) if found and written else None
+
+
+def in_new_callback(
+    parsed: Parsed, spot: Spot, fix: Fix, place: Place, new: Sequence[Insertion]
+) -> list[Insertion] | None:
+    """The insertions in a function of ours, applied at the end of the constructor."""
+    written = _deciding_type(parsed, spot, fix, new)
+    if written is None or any(_applied(parsed, spot)):
+        return None
+    return _new(parsed, spot, place, written, new)
+
+
+def _deciding_type(parsed: Parsed, spot: Spot, fix: Fix, new: Sequence[Insertion]) -> str | None:
+    """The layer's class as it is written, if all layers of it may get the call."""
     if not fix.of_type or fix.cases or not all(_is_own(insertion) for insertion in new):
         return None
     written = dotted(spot.call.func)
     if written is None or written.rpartition(".")[2] != fix.of_type:
         return None
-    if written.partition(".")[0] in parsed.hidden(spot):
-        return None
-    found = list(_applied(parsed, spot))
-    if found:
-        return _extended(parsed, found[0], written, new)
-    if style == "apply":
-        return _new(parsed, spot, place, written, new)
-    return None
+    return None if written.partition(".")[0] in parsed.hidden(spot) else written
 
 
 def _is_own(insertion: Insertion) -> bool:
@@ -203,16 +212,12 @@ def _new(
 ) -> list[Insertion] | None:
     """The calls in a new function before the classes, applied at the end of the constructor."""
     first = next((s for s in parsed.tree.body if isinstance(s, ast.ClassDef)), None)
-    scope = spot.scope
     if first is None or NAME in parsed.all_names:
         return None
     if parsed.text.before(first).strip():
         return None
     line = parsed.comment_start(first)
-    typed = isinstance(scope, ast.FunctionDef) and scope.returns is not None
-    module = written.rpartition(".")[0]
-    hint = f": {module}.Module" if typed and module else ""
-    header = f"def {NAME}({VARIABLE}{hint}){' -> None' if hint else ''}:"
+    header = _header(parsed)
     test = f"if isinstance({VARIABLE}, {written}):"
     calls = [
         replace(
@@ -227,3 +232,18 @@ def _new(
     applied = f"{spot.self_name}.apply({NAME})"
     call = replace(new[0], headers=(), call=applied, tensor=applied, order=(0, "", 0), variable="")
     return [call, *calls]
+
+
+def _header(parsed: Parsed) -> str:
+    """The function's first line, annotated where the file's methods are; the same for all."""
+    methods = [node for owner in parsed.classes for node in owner.body]
+    typed = any(isinstance(node, ast.FunctionDef) and node.returns for node in methods)
+    try:
+        module = parsed.speller.module(frozenset()) if typed else ""
+    except RefusedError:
+        module = ""
+    return (
+        f"def {NAME}({VARIABLE}: {module}.Module) -> None:"
+        if module
+        else f"def {NAME}({VARIABLE}):"
+    )

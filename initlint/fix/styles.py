@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import replace
 
-from initlint.fix.callback import in_callback
+from initlint.fix.callback import in_callback, in_new_callback
 from initlint.fix.layout import Insertion
 from initlint.fix.locate import Function, Spot, dotted, last_name
 from initlint.fix.parsed import Parsed, entry_of
@@ -37,15 +37,17 @@ def arranged(
     """
     if not new or not place.lasting or not _in_constructor(spot) or _is_local(parsed, spot, new):
         return list(new)
+    # First what a layer's type decides: a method of ours must not win it over in a second run.
+    extended = in_callback(parsed, spot, fix, new)
+    if extended is not None:
+        return extended
     method = _called_method(parsed, spot)
     if method is not None:
         return _appended(parsed, spot, method, new)
-    called_back = in_callback(parsed, spot, fix, place, new, style)
-    if called_back is not None:
-        return called_back
     if style == "method" and _may_have_method(parsed, spot):
         return _in_new_method(parsed, spot, place, new)
-    return list(new)
+    applied = in_new_callback(parsed, spot, fix, place, new) if style == "apply" else None
+    return list(new) if applied is None else applied
 
 
 def _in_constructor(spot: Spot) -> bool:

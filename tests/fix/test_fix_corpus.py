@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from itertools import cycle
@@ -19,7 +20,7 @@ from initlint.fix.member import Handed
 from initlint.fix.parsed import Parsed, parse
 from initlint.fix.target import Naming
 from initlint.fix.text import RefusedError, comments_of
-from initlint.records import Finding, Site
+from initlint.records import CHOICES, Finding, Preferences, Site
 
 PACKAGES = {
     "torchvision": "models/**/*.py",
@@ -75,6 +76,44 @@ def test_every_layer_of(package: str) -> None:
         check(source, result.source)
     assert not [why for *_, why in refused if "line that is not ours" in why or "comment" in why]
     assert fixed >= 0.95 * (fixed + len(refused)), refused
+
+
+def typed(source: bytes) -> list[Finding]:
+    """The same findings, where all layers of a linear or convolutional type want the call."""
+    parsed = parse(source)
+    found = []
+    for each in layers(parsed):
+        assert each.fix
+        name = last_name(parsed.spot(each.fix.site).call.func)
+        decided = name if name.startswith(("Conv", "Linear")) else ""
+        found.append(replace(each, fix=replace(each.fix, of_type=decided)))
+    return found
+
+
+def in_style(package: str, style: str) -> int:
+    """Fix every layer of a package's files in one style; a second run must change nothing."""
+    wanted, fixed = Preferences(style=style, bias="zeros"), 0
+    for path in files(package):
+        source = path.read_bytes()
+        result = rewrite(source, PATH, typed(source), wanted)
+        compile(result.source, PATH, "exec", dont_inherit=True)
+        fixed += len(result.fixed)
+        if result.source != source:
+            again = rewrite(result.source, PATH, typed(result.source), wanted)
+            assert again.source == result.source, path
+    return fixed
+
+
+@pytest.mark.parametrize("style", CHOICES["style"])
+def test_every_style_in_the_modules_of_torch(style: str) -> None:
+    assert in_style("torch", style) > 10
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("style", ["method", "apply"])
+@pytest.mark.parametrize("package", ["timm", "torchvision", "transformers"])
+def test_every_style_in(package: str, style: str) -> None:
+    assert in_style(package, style) > 200
 
 
 def check(before: bytes, after: bytes) -> None:
