@@ -14,18 +14,17 @@ from initlint.config import Config, Settings
 from initlint.discover import discover
 from initlint.reading import Reading, read
 from initlint.recommend import with_recommendations
-from initlint.records import Finding, InitlintError, Unanalysed
+from initlint.records import Finding, InitlintError, Preferences
 from initlint.sourcefiles import source_of, standing_in
 from initlint.suppress import filter_report
 from initlint.targets import is_model
+from initlint.tracing import Signatures, Traced, traced
+from initlint.variants import preferred
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from initlint.trace.build import Built
-
 SOURCE = "<source>"
-Signatures = Mapping[str, Mapping[str, tuple[int, ...]]]
 
 
 class Report(records.Report):
@@ -42,7 +41,8 @@ class Options:
     """How targets are built and which rules speak; `codes` None means all of them.
 
     `speaks` says of a finding whether its rule speaks in its file; None where all do. `texts` are
-    the files, by path, that are not what the disk holds.
+    the files, by path, that are not what the disk holds. `preferences` say how an initialiser is
+    drawn and written where several ways are right.
     """
 
     trace: bool = False
@@ -51,6 +51,7 @@ class Options:
     codes: frozenset[str] | None = None
     speaks: Callable[[Finding], bool] | None = None
     texts: Mapping[str, bytes] = field(default_factory=dict)
+    preferences: Preferences = field(default_factory=Preferences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,10 @@ def check(
     codes = None if select is None else frozenset(select)
     options = Options(trace, args or {}, inputs, codes)
     if not isinstance(target, str) or is_model(target):
-        report = _report(_built(target, options), options)
-        return filter_report(report)
+        report, _ = judged([target], options)
+        if report.unanalysed and not report.layers:
+            raise InitlintError(report.unanalysed[0].reason)
+        return report
     if "\n" in target:
         options = replace(options, texts={SOURCE: target.encode()})
         return judged([SOURCE], options)[0]
@@ -123,31 +126,19 @@ def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures
     models = targets if options.trace else [target for target in targets if target not in paths]
     with standing_in(options.texts):
         reading = read(paths, options.texts) if paths else Reading()
-        traced, signatures = _traced(models, options) if models else (Report(), {})
-        known = {layer.site for layer in traced.layers if layer.site}
-        unknown = [layer for layer in reading.layers if layer.site not in known]
-        from_reading = findings(with_recommendations(reading.layers), options.codes)
+        found = traced(models, options.arguments, options.inputs) if models else Traced()
+        layers = _recommended(found.layers, options)
+        others = _recommended(reading.layers, options)
+        known = {layer.site for layer in layers if layer.site}
         report = Report(
-            (*traced.layers, *with_recommendations(unknown)),
-            (*traced.findings, *(f for f in from_reading if f.site not in known)),
-            (*reading.gaps, *traced.unanalysed),
+            (*layers, *(layer for layer in others if layer.site not in known)),
+            (
+                *findings(layers, options.codes),
+                *(f for f in findings(others, options.codes) if f.site not in known),
+            ),
+            (*reading.gaps, *found.gaps),
         )
-        return filter_report(report, options.speaks), signatures
-
-
-def _traced(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures]:
-    built: list[Built | Unanalysed] = []
-    for target in targets:
-        try:
-            built.extend(_built(target, options))
-        except InitlintError as error:
-            built.append(Unanalysed(target, str(error)))
-    signatures = {
-        model.name: {name: tuple(value.shape) for name, value in model.model.state_dict().items()}
-        for model in built
-        if not isinstance(model, Unanalysed)
-    }
-    return _report(built, options), signatures
+        return filter_report(report, options.speaks), found.signatures
 
 
 def fix_all(
@@ -167,7 +158,8 @@ def fix_all(
     paths = dict.fromkeys(f.fix.site.path for f in wanted if f.fix)
     with standing_in(options.texts):
         sources = {path: source_of(path) for path in paths}
-    outcome = converge(wanted, sources, _again(targets, options), Before(report, signatures))
+    before = Before(report, signatures, options.preferences)
+    outcome = converge(wanted, sources, _again(targets, options), before)
     if write:
         for path, old, new in outcome.files:
             write_atomically(path, old, new)
@@ -199,14 +191,16 @@ def fix(
     select: Collection[str] | None = None,
     unsafe: bool = False,
     write: bool = False,
+    **preferences: str,
 ) -> Fixed:
     """Repair a file, a target in one (`path/file.py:attr`), or source text given as it is.
 
     The models are imported and built, as by `check(trace=True)`. Nothing is written unless
     `write`; the result holds the new source, the diff, and the findings that remain.
+    `preferences` are style, distribution, mode and bias, as in `[tool.initlint]`.
     """
     codes = None if select is None else frozenset(select)
-    options = Options(True, args or {}, (), codes)
+    options = Options(True, args or {}, (), codes, preferences=_chosen(preferences))
     if "\n" not in target:
         return fix_all([target], options, unsafe=unsafe, write=write)
     with tempfile.TemporaryDirectory() as folder:
@@ -215,6 +209,15 @@ def fix(
         fixed = fix_all([str(path)], options, unsafe=unsafe, write=False)
     unchanged = (str(path), target.encode(), target.encode())
     return fixed if fixed.files else replace(fixed, files=(unchanged,))
+
+
+def _chosen(given: Mapping[str, str]) -> Preferences:
+    """The preferences by name. Raises InitlintError for a name or a value that is none."""
+    for name, value in given.items():
+        if value not in records.CHOICES.get(name, ()):
+            known = ", ".join(records.CHOICES.get(name, records.CHOICES))
+            raise InitlintError(f"{name}={value!r}: there is no such preference; choose of {known}")
+    return Preferences(**given)
 
 
 def _with_reasons(report: records.Report, refused: Sequence[tuple[Finding, str]]) -> Report:
@@ -287,37 +290,5 @@ def apply_target(
     return Report(named, (), report.unanalysed)
 
 
-def _built(target: Any, options: Options) -> list[Built | Unanalysed]:
-    """The models that a target stands for."""
-    from torch import nn
-
-    from initlint.trace import build
-
-    if isinstance(target, nn.Module):
-        return [build.Built(type(target).__name__, target, None)]
-    if not isinstance(target, str):
-        name = getattr(target, "__qualname__", type(target).__name__)
-        return [build.construct(target, name, options.arguments)]
-    if is_model(target):
-        return [build.build(target, options.arguments)]
-    return build.build_all(target, options.arguments)
-
-
-def _report(built: Sequence[Built | Unanalysed], options: Options) -> Report:
-    from initlint.trace.build import quiet
-    from initlint.trace.capture import CaptureError
-    from initlint.trace.layers import layers_of
-
-    layers: list[records.Layer] = []
-    gaps: list[Unanalysed] = []
-    for model in built:
-        if isinstance(model, Unanalysed):
-            gaps.append(model)
-            continue
-        try:
-            with quiet():
-                layers.extend(layers_of(model, options.inputs))
-        except CaptureError as error:
-            gaps.append(Unanalysed(model.name, str(error)))
-    judged = with_recommendations(layers)
-    return Report(judged, findings(judged, options.codes), tuple(gaps))
+def _recommended(layers: Sequence[records.Layer], options: Options) -> tuple[records.Layer, ...]:
+    return preferred(with_recommendations(layers), options.preferences)

@@ -12,7 +12,7 @@ import click
 
 from initlint import commands, terminal
 from initlint.output import FORMATS, card
-from initlint.records import InitlintError
+from initlint.records import CHOICES, InitlintError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -97,6 +97,10 @@ def _many(*names: str, metavar: str, help: str) -> Callable[[_Command], _Command
     return click.option(*names, multiple=True, metavar=metavar, help=f"{help} Repeatable.")
 
 
+def _choice(name: str, help: str) -> Callable[[_Command], _Command]:
+    return click.option(name, type=click.Choice(CHOICES[name.removeprefix("--")]), help=help)
+
+
 _of_settings = _options(
     click.option("--config", metavar="FILE", help="Settings of this file alone."),
     _flag("--isolated", help="No settings but the command line's."),
@@ -113,6 +117,10 @@ _of_model = _options(
 @_flag("--fix", help="Repair the files, where that is safe.")
 @_flag("--diff", help="Show what --fix would change; write nothing.")
 @_flag("--unsafe-fixes", help="Fix also what may have been chosen on purpose.")
+@_choice("--style", help="Where --fix writes: in __init__, reset_parameters, or a callback.")
+@_choice("--distribution", help="What weights are drawn from.")
+@_choice("--mode", help="What Kaiming counts: what enters a layer or what leaves it.")
+@_choice("--bias", help="Whether --fix zeroes the biases of the layers it initialises.")
 @_many("--select", metavar="CODES", help="Only these rules: codes, prefixes (INIT1), names, ALL.")
 @_many("--ignore", metavar="CODES", help="All but these rules.")
 @click.option("--output-format", type=click.Choice(FORMATS), default="full", show_default=True)

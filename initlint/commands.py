@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from initlint import arguments, config, inputspec, output, select, sourcefiles, suppress, terminal
+from initlint.config import Settings
 from initlint.output import phrases
-from initlint.records import Report, Unanalysed
+from initlint.records import Preferences, Report, Unanalysed
 from initlint.targets import STDIN, Targets, gather
 
 if TYPE_CHECKING:
@@ -41,6 +42,16 @@ class Check:
     config: str | None = None
     isolated: bool = False
     stdin_filename: str | None = None
+    style: str | None = None
+    distribution: str | None = None
+    mode: str | None = None
+    bias: str | None = None
+
+    def preferences(self, settings: Settings) -> Preferences:
+        """How initialisers are written: the command line before the settings."""
+        return settings.here().preferences(
+            style=self.style, distribution=self.distribution, mode=self.mode, bias=self.bias
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +160,7 @@ def _asked(request: Check) -> _Asked:
         codes=selection.codes().union(*map(selection.codes, targets.files)),
         speaks=selection.speaks,
         texts=targets.texts,
+        preferences=request.preferences(settings),
     )
     if not targets.all and not targets.gaps:
         _say(request, f"initlint: no Python files in {', '.join(written)}")
@@ -189,6 +201,9 @@ def _diff(asked: _Asked) -> int:
     fixed = _fixed(asked, write=False)
     report = _with_gaps(fixed.report, asked)
     terminal.out(fixed.diff)
+    for finding, reason in fixed.refused:
+        place = phrases.place_of(finding.site) if finding.site else finding.parameter
+        _say(asked.request, f"initlint: not fixed: {place}: {finding.code} {reason}")
     _print_gaps(report, asked)
     _say(asked.request, _count("Would fix", fixed))
     if asked.failures(report):

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from initlint.records import InitlintError
+from initlint.records import CHOICES, InitlintError, Preferences
 
 NAME = "pyproject.toml"
 _TABLE = "[tool.initlint]"
@@ -20,7 +20,7 @@ _LISTS = (
     *("exclude", "extend-exclude", "paths", "models"),
 )
 _PER_FILE = "per-file-ignores"
-KEYS = (*_LISTS, _PER_FILE)
+KEYS = (*_LISTS, *CHOICES, _PER_FILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,10 @@ class Config:
     paths: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    style: str = ""
+    distribution: str = ""
+    mode: str = ""
+    bias: str = ""
 
     @property
     def folder(self) -> Path:
@@ -58,6 +62,12 @@ class Config:
     def targets(self) -> tuple[str, ...]:
         """`paths` and `models` as they are written from the working directory."""
         return tuple(self._from_here(target) for target in (*self.paths, *self.models))
+
+    def preferences(self, **given: str | None) -> Preferences:
+        """How initialisers are written: as `given` says, else as this file does."""
+        own = {key: getattr(self, key) for key in CHOICES}
+        chosen = {key: given.get(key) or own[key] for key in CHOICES}
+        return Preferences(**{key: value for key, value in chosen.items() if value})
 
     def _matches(self, patterns: tuple[str, ...], path: str | Path) -> bool:
         if not patterns:
@@ -172,7 +182,11 @@ def _config(file: Path, table: Any) -> Config:
         _reject_unknown(file, key)
         if key in _LISTS and not _is_texts(value):
             raise InitlintError(f"{_shown(file)}: {_TABLE} {key}: write a list of strings")
-    given = {key.replace("-", "_"): tuple(table[key]) for key in _LISTS if key in table}
+        if key in CHOICES and value not in CHOICES[key]:
+            wanted = f"write one of {', '.join(CHOICES[key])}"
+            raise InitlintError(f"{_shown(file)}: {_TABLE} {key}: {wanted}")
+    given: dict[str, Any] = {key: table[key] for key in CHOICES if key in table}
+    given |= {key.replace("-", "_"): tuple(table[key]) for key in _LISTS if key in table}
     return Config(file, per_file_ignores=_per_file(file, table.get(_PER_FILE, {})), **given)
 
 

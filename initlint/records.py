@@ -90,18 +90,46 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Preferences:
+    """How recommended initialisers are drawn and written, where several ways are right.
+
+    `style` is init, method or apply; `distribution` normal, uniform, orthogonal or trunc_normal;
+    `mode` fan_in or fan_out; `bias` keep or zeros.
+    """
+
+    style: str = "init"
+    distribution: str = "normal"
+    mode: str = "fan_in"
+    bias: str = "keep"
+
+
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "style": ("init", "method", "apply"),
+    "distribution": ("normal", "uniform", "orthogonal", "trunc_normal"),
+    "mode": ("fan_in", "fan_out"),
+    "bias": ("keep", "zeros"),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Fix:
     """What would repair a finding.
 
     `kind` is insert (a new call for the layer constructed at `site`) or correct (the existing
     call at `site` is replaced). `call` is source text as in `Initializer.call`. `applicability`
-    is safe, unsafe or display.
+    is safe, unsafe or display. `of_type` names the class all of whose layers may get the call,
+    none of which was initialised on purpose; it is empty where that cannot be said. `spared` are
+    parameters that the same line makes and that must keep what they have. `cases` are given where
+    the activation decides: its module classes, and the call that suits it.
     """
 
     kind: str
     site: Site
     call: str
     applicability: str
+    of_type: str = ""
+    spared: tuple[str, ...] = ()
+    cases: tuple[tuple[tuple[str, ...], str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

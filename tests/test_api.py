@@ -230,14 +230,52 @@ def test_a_line_whose_layers_need_different_initialisers_has_no_fix():
     class Mixed(nn.Module):
         def __init__(self):
             super().__init__()
+            self.layers = nn.ModuleDict({name: nn.Linear(64, 64) for name in "ab"})
+
+        def forward(self, x):
+            x = nn.functional.leaky_relu(self.layers["a"](x), 0.1)
+            return nn.functional.leaky_relu(self.layers["b"](x), 0.9)
+
+    (finding,) = initlint.check(Mixed).findings
+    assert finding.fix is None and "no fix: other layers" in finding.message
+
+
+def test_members_of_a_run_that_need_different_initialisers_are_spared():
+    class Mixed(nn.Module):
+        def __init__(self):
+            super().__init__()
             self.layers = nn.ModuleList([nn.Linear(64, 64) for _ in range(2)])
 
         def forward(self, x):
             return self.layers[1](self.layers[0](x).relu()).tanh()
 
-    findings = initlint.check(Mixed).findings
-    assert [finding.code for finding in findings] == ["INIT101", "INIT103"]
-    assert all(f.fix is None and "no fix: other layers" in f.message for f in findings)
+    first, second = initlint.check(Mixed).findings
+    assert (first.fix.applicability, first.fix.spared) == ("safe", ("layers.1.weight",))
+    assert (second.fix.applicability, second.fix.spared) == ("safe", ("layers.0.weight",))
+
+
+def test_activations_that_differ_by_instance_are_an_unsafe_fix():
+    class Block(nn.Module):
+        def __init__(self, act):
+            super().__init__()
+            self.fc = nn.Linear(64, 64)
+            self.act = act
+
+        def forward(self, x):
+            return self.act(self.fc(x))
+
+    class Mixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = Block(nn.ReLU())
+            self.b = Block(nn.Tanh())
+
+        def forward(self, x):
+            return self.b(self.a(x))
+
+    first, second = initlint.check(Mixed).findings
+    assert (first.fix.applicability, first.fix.cases[0][0]) == ("unsafe", ("ReLU",))
+    assert (second.fix.applicability, second.fix.cases[0][0]) == ("unsafe", ("Tanh",))
 
 
 def test_one_initialiser_call_for_layers_that_agree_is_corrected_where_it_stands():

@@ -12,6 +12,7 @@ from initlint.recommend import accepted, suits
 from initlint.records import Finding, Fix, Layer, Site
 
 _SHOWN = 3
+_BY_FAN = {"normal_", "trunc_normal_", "uniform_"}
 _NO_FIX = " (no fix: other layers made by this line need another initialiser)"
 
 
@@ -28,13 +29,15 @@ def merged(problems: Iterable[Problem], layers: Sequence[Layer]) -> tuple[Findin
 
 
 class _Places:
-    """All layers by the line that constructs them and by the line that initialises them."""
+    """All layers by the line that constructs them, the one that initialises them, and class."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.constructed: dict[Site | None, list[Layer]] = {}
         self.initialised: dict[Site | None, list[Layer]] = {}
+        self.typed: dict[str, list[Layer]] = {}
         for layer in layers:
             self.constructed.setdefault(layer.site, []).append(layer)
+            self.typed.setdefault(layer.type, []).append(layer)
             if layer.current is not None and not layer.current.default:
                 self.initialised.setdefault(layer.current.site, []).append(layer)
 
@@ -43,7 +46,7 @@ def _finding(group: list[Problem], places: _Places) -> Finding:
     first = group[0]
     layer, card = first.layer, catalog.rule(first.code)
     donor = _shared([problem.layer for problem in group])
-    fix = _fix(first.code, layer, donor, places) if card.fixable else None
+    fix = _fix(first.code, group, donor, places) if card.fixable else None
     unfixed = card.fixable and fix is None and layer.site is not None
     return Finding(
         code=first.code,
@@ -89,25 +92,84 @@ def _takes(layer: Layer, donor: Layer) -> bool:
         return False
     if own.call == other.call:
         return True
-    # A normal draw is written as its gain over the tensor's own fan, so the gain carries over.
-    std = (other.std or 0.0) * math.sqrt((donor.fan_in or 1) / (layer.fan_in or 1))
-    return own.name == "normal_" and bool(accepted(layer)) and suits(layer, std)
+    # Such a draw is written as its gain over the tensor's own fan, so the gain carries over.
+    fans = (
+        (donor.fan_out, layer.fan_out) if "[:, 0]" in other.call else (donor.fan_in, layer.fan_in)
+    )
+    std = (other.std or 0.0) * math.sqrt((fans[0] or 1) / (fans[1] or 1))
+    return own.name in _BY_FAN and bool(accepted(layer)) and suits(layer, std)
 
 
-def _fix(code: str, layer: Layer, donor: Layer | None, places: _Places) -> Fix | None:
+def _fix(code: str, group: list[Problem], donor: Layer | None, places: _Places) -> Fix | None:
     """The edit that repairs all layers of this line, if none of the others would be harmed."""
-    if donor is None or donor.recommended is None or layer.site is None or layer.current is None:
+    layer = group[0].layer
+    if layer.site is None or layer.current is None or layer.recommended is None:
         return None
     applicability = "unsafe" if code == "INIT106" else "safe"
     if _is_installed(layer.site):
         applicability = "display"
+    if donor is None or donor.recommended is None:
+        return _by_cases(group, applicability, places)
     call, present = donor.recommended.call, layer.current.site
     written = [] if present is None or layer.current.default else places.initialised[present]
     if present is not None and written and all(_may_get(other, donor) for other in written):
         return Fix("correct", present, call, applicability)
-    if all(_may_get(other, donor) for other in places.constructed[layer.site]):
-        return Fix("insert", layer.site, call, applicability)
-    return None
+    made = places.constructed[layer.site]
+    spared = tuple(other.parameter for other in made if not _may_get(other, donor))
+    fix = Fix("insert", layer.site, call, applicability, _type_of(layer, donor, places), spared)
+    if spared and not _is_run([other for other in made if other.model == layer.model]):
+        return _by_cases(group, applicability, places)
+    return fix
+
+
+def _type_of(layer: Layer, donor: Layer, places: _Places) -> str:
+    """The layer's class, if all its layers may get the call and none was chosen otherwise.
+
+    Looked at are the models with layers of this line, and all layers made in this file.
+    """
+    models = {other.model for other in places.constructed[layer.site]}
+    path = layer.site.path if layer.site else ""
+    typed = places.typed[layer.type]
+    alike = [x for x in typed if x.model in models or (x.site and x.site.path == path)]
+    free = all(other.current is None or other.current.default for other in alike)
+    return layer.type if free and all(_wants_the_same(other, donor) for other in alike) else ""
+
+
+def _wants_the_same(layer: Layer, donor: Layer) -> bool:
+    """Whether the very same call suits a layer, so that no two findings can want two."""
+    if layer.recommended is None or donor.recommended is None:
+        return False
+    return bool(layer.harmless) or layer.recommended.call == donor.recommended.call
+
+
+def _is_run(layers: Sequence[Layer]) -> bool:
+    """Whether the parameters are members of one container: the names differ in one number."""
+    names = [layer.parameter.split(".") for layer in layers]
+    if len({len(name) for name in names}) > 1:
+        return False
+    differing = [set(parts) for parts in zip(*names, strict=True) if len(set(parts)) > 1]
+    return len(differing) == 1 and all(part.isdigit() for part in differing[0])
+
+
+def _by_cases(group: list[Problem], applicability: str, places: _Places) -> Fix | None:
+    """A call for each activation that the layers of one line meet, where that decides it."""
+    layer = group[0].layer
+    made = places.constructed[layer.site]
+    cases: dict[tuple[str, ...], str] = {}
+    for problem in group:
+        donor = problem.layer
+        classes = catalog.activations()[donor.following.activation].modules
+        alike = [x for x in made if x.following.activation == donor.following.activation]
+        if not classes or donor.recommended is None:
+            return None
+        if not all(_may_get(x, donor) for x in alike):
+            return None
+        cases.setdefault(classes, donor.recommended.call)
+    if layer.site is None or len({x.following.activation for x in made}) < 2:
+        return None
+    call = next(iter(cases.values()))
+    unsafe = "unsafe" if applicability == "safe" else applicability
+    return Fix("insert", layer.site, call, unsafe, cases=tuple(cases.items()))
 
 
 def _may_get(layer: Layer, donor: Layer) -> bool:

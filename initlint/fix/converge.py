@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from initlint.fix.rewrite import rewrite
-from initlint.records import Finding, InitlintError, Report
+from initlint.fix.notebook import rewrite_file
+from initlint.records import Finding, InitlintError, Preferences, Report
 
 Signatures = Mapping[str, Mapping[str, tuple[int, ...]]]
 Rebuild = Callable[[Mapping[str, bytes]], tuple[Report, Signatures]]
@@ -16,10 +16,11 @@ _ROUNDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What is known before the fix: the report, and every model's state dict by name and shape."""
+    """What is known before the fix: the report, every model's state dict, and how to write."""
 
     report: Report
     signatures: Signatures
+    preferences: Preferences = field(default_factory=Preferences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def converge(
     refused: Refusals = []
     pending = list(wanted)
     for _ in range(_ROUNDS):
-        attempt = _rewritten(pending, sources, refused)
+        attempt = _rewritten(pending, sources, refused, before.preferences)
         if not attempt.texts:
             break
         blamed, report = _tested(attempt, rebuild, before)
@@ -66,7 +67,10 @@ def converge(
 
 
 def _rewritten(
-    pending: Sequence[Finding], sources: Mapping[str, bytes], refused: Refusals
+    pending: Sequence[Finding],
+    sources: Mapping[str, bytes],
+    refused: Refusals,
+    preferences: Preferences,
 ) -> _Round:
     by_path: dict[str, list[Finding]] = {}
     for finding in pending:
@@ -74,7 +78,7 @@ def _rewritten(
             by_path.setdefault(finding.fix.site.path, []).append(finding)
     attempt = _Round()
     for path, group in by_path.items():
-        result = rewrite(sources[path], path, group)
+        result = rewrite_file(sources[path], path, group, preferences)
         refused += result.refused
         attempt.fixed += result.fixed
         if result.source != sources[path]:
@@ -88,15 +92,36 @@ def _tested(attempt: _Round, rebuild: Rebuild, before: Before) -> tuple[Refusals
         report, signatures = rebuild(attempt.texts)
     except InitlintError as error:
         return [(finding, str(error)) for finding in attempt.fixed], before.report
-    if signatures != before.signatures:
+    names = {*signatures, *before.signatures}
+    changed = {name for name in names if signatures.get(name) != before.signatures.get(name)}
+    if changed:
         reason = "the rewritten model would have another state dict or could not be built"
-        return [(finding, reason) for finding in attempt.fixed], before.report
-    left = {(f.model, parameter) for f in report.findings for parameter in f.parameters}
-    known = {(f.model, parameter) for f in before.report.findings for parameter in f.parameters}
-    still = [f for f in attempt.fixed if left & {(f.model, p) for p in f.parameters}]
+        return [(finding, reason) for finding in _concerned(attempt, changed)], before.report
+    left = {weight for finding in report.findings for weight in _weights(finding)}
+    known = {weight for finding in before.report.findings for weight in _weights(finding)}
+    still = [finding for finding in attempt.fixed if left & _weights(finding)]
     if still:
         return [(f, "the layer would still be reported after the rewrite") for f in still], report
     if left - known:
-        names = ", ".join(sorted(parameter for _, parameter in left - known))
-        return [(f, f"the rewrite would spoil {names}") for f in attempt.fixed], report
+        names = {weight[-1] for weight in left - known}
+        reason = f"the rewrite would spoil {', '.join(sorted(names))}"
+        spoilt = _concerned(attempt, {model for _, model, _ in left - known})
+        return [(finding, reason) for finding in spoilt], report
     return [], report
+
+
+def _weights(finding: Finding) -> set[tuple[str, str, str]]:
+    """The weights of a finding: their file, since models of two files may share a name, too."""
+    path = finding.site.path if finding.site else ""
+    return {(path, finding.model, parameter) for parameter in finding.parameters}
+
+
+def _concerned(attempt: _Round, models: Collection[str]) -> list[Finding]:
+    """The findings that may have harmed some models: in them or in their files, else all."""
+    files = {model.rpartition(":")[0] for model in models}
+    found = [
+        finding
+        for finding in attempt.fixed
+        if finding.model in models or (finding.fix and finding.fix.site.path in files)
+    ]
+    return found or attempt.fixed

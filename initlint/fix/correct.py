@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from initlint.fix.layout import call_lines
-from initlint.fix.locate import Spot, dotted, last_name
+from initlint.fix.locate import Spot, dotted, is_pure, last_name
 from initlint.fix.parsed import Parsed
-from initlint.fix.text import RefusedError, comments_of
+from initlint.fix.text import Edit, RefusedError, Text, TwiceError, comments_of
 from initlint.records import Fix
 
 _INITIALISERS = {
@@ -16,6 +16,9 @@ _INITIALISERS = {
     *("orthogonal", "sparse", "trunc_normal", "uniform", "xavier_normal", "xavier_uniform"),
     "zeros",
 }
+_TWICE = "its tensor is made by an expression that must not be evaluated twice"
+# What makes a tensor and draws its values, with torch.empty's arguments.
+_DRAWS = {"torch.rand", "torch.randn"}
 _METHODS = {"fill_", "normal_", "uniform_", "zero_"}
 # What may stand around the call: it must not go on computing with the values.
 _HOLDERS = (
@@ -25,42 +28,70 @@ _HOLDERS = (
 _PRIMARIES = (ast.Name, ast.Attribute, ast.Subscript, ast.Call)
 
 
-@dataclass(frozen=True)
-class Correction:
-    """`text` in place of the content between two offsets, on the lines from `first` to `last`."""
-
-    start: int
-    end: int
-    text: str
-    first: int
-    last: int
-
-
-def correction(parsed: Parsed, fix: Fix) -> tuple[Correction | None, bool]:
+def correction(parsed: Parsed, fix: Fix) -> tuple[Edit | None, bool]:
     """The new call, None where it stands already, and whether it needs an import.
 
     Raises RefusedError.
     """
-    spot = parsed.spot(fix.site)
-    call, text = spot.call, parsed.text
-    module = _init_module(parsed, call)
-    tensor = _tensor(call, module is not None)
+    spot = parsed.spot(fix.site, ast.BinOp)
+    old, text = spot.chain[-1], parsed.text
+    assert isinstance(old, ast.Call | ast.BinOp)
+    call = _drawing(old)
+    if call is None and isinstance(old, ast.BinOp):
+        raise RefusedError(
+            "something is computed with the values here, and no initialiser gives them"
+        )
+    module = None if call else _init_module(parsed, spot.call)
+    tensor = _emptied(text, call) if call else _written(parsed, spot.call, module is not None)
     _check_use(spot)
-    if comments_of(f"({text.segment(call)}\n)"):
+    if comments_of(f"({text.segment(old)}\n)"):
         raise RefusedError("a comment stands inside the call")
     spelling = parsed.speller.spell(fix.call, parsed.hidden(spot), preferred=module)
-    new = _with_generator(parsed, call, _filled(parsed, spelling.call, tensor))
-    if ast.dump(_parsed_call(new)) == ast.dump(call):
+    new = _with_generator(parsed, old, spelling.call.replace("{weight}", tensor(spelling.call)))
+    if ast.dump(_parsed_call(new)) == ast.dump(old):
         return None, False
-    start, end = text.span(call)
-    before = text.before(call)
+    start, end = text.span(old)
+    before = text.before(old)
     indent = before[: len(before) - len(before.lstrip())]
     lines = call_lines(new, indent, parsed.indent_unit, taken=len(before) - len(indent))
     lines[0] = lines[0][len(indent) :]
-    last = call.end_lineno or call.lineno
-    return Correction(start, end, text.newline.join(lines), call.lineno, last), (
-        spelling.needs_import
-    )
+    last = old.end_lineno or old.lineno
+    return Edit(start, end, text.newline.join(lines), old.lineno, last), spelling.needs_import
+
+
+def _drawing(expression: ast.expr) -> ast.Call | None:
+    """`torch.randn(3, 4)`, alone or times a number: what draws values as it makes the tensor."""
+    match expression:
+        case ast.BinOp(left=left, op=ast.Mult() | ast.Div(), right=right):
+            pairs = [(left, right)]
+            if isinstance(expression.op, ast.Mult):
+                pairs.append((right, left))
+            found = (_drawing(drawn) for drawn, factor in pairs if is_pure(factor))
+            return next((call for call in found if call), None)
+        case ast.Call(func=function) if dotted(function) in _DRAWS:
+            return expression
+    return None
+
+
+def _emptied(text: Text, call: ast.Call) -> Callable[[str], str]:
+    """The tensor before anything is drawn into it."""
+    if any(keyword.arg in ("generator", "out") for keyword in call.keywords):
+        raise RefusedError("it is drawn by a generator of its own")
+    written = text.segment(call)
+    empty = "torch.empty" + written[len(text.segment(call.func)) :]
+
+    def tensor(template: str) -> str:
+        if template.count("{weight}") > 1:
+            raise TwiceError(_TWICE)
+        return empty
+
+    return tensor
+
+
+def _written(parsed: Parsed, call: ast.Call, of_module: bool) -> Callable[[str], str]:
+    """The tensor as the present call names it."""
+    filled = _tensor(call, of_module)
+    return lambda template: _filled(parsed, template, filled)
 
 
 def _init_module(parsed: Parsed, call: ast.Call) -> str | None:
@@ -98,17 +129,15 @@ def _filled(parsed: Parsed, template: str, tensor: ast.expr) -> str:
     if template.count("{weight}") > 1:
         calls = [node for node in ast.walk(tensor) if isinstance(node, ast.Call | ast.NamedExpr)]
         if any(not isinstance(c, ast.Call) or last_name(c.func) != "getattr" for c in calls):
-            raise RefusedError(
-                "its tensor is made by an expression that must not be evaluated twice"
-            )
+            raise TwiceError(_TWICE)
     if not isinstance(tensor, _PRIMARIES) and ("{weight}[" in template or "{weight}." in template):
         written = f"({written})"
-    return template.replace("{weight}", written)
+    return written
 
 
-def _with_generator(parsed: Parsed, call: ast.Call, new: str) -> str:
+def _with_generator(parsed: Parsed, call: ast.expr, new: str) -> str:
     """A generator that the old call draws from is kept."""
-    for keyword in call.keywords:
+    for keyword in call.keywords if isinstance(call, ast.Call) else ():
         if keyword.arg == "generator":
             return f"{new[:-1]}, generator={parsed.text.segment(keyword.value)})"
     return new

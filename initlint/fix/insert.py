@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from initlint.fix.biases import bias_of
+from initlint.fix.decide import deciding
+from initlint.fix.later import Named, after_later
 from initlint.fix.layout import Insertion
 from initlint.fix.locate import Spot, last_name
 from initlint.fix.member import Attribute, Each, Guard, Handed, Item, Step
-from initlint.fix.parsed import Parsed, entry_of
+from initlint.fix.narrow import narrowed
+from initlint.fix.parsed import Entry, Parsed, entry_of
 from initlint.fix.qualified import PARAMETER, Tail, access, tails
+from initlint.fix.rooms import Place, placed
+from initlint.fix.styles import arranged
 from initlint.fix.target import Naming, Target
-from initlint.fix.text import RefusedError
-from initlint.records import Finding, Fix
+from initlint.fix.text import Edit, RefusedError
+from initlint.records import Finding, Fix, Preferences
 
 # Loop variables: for the layer itself, for something around it, for a bare parameter.
 _VARIABLES = {
@@ -22,101 +28,144 @@ _VARIABLES = {
     "parameter": ("parameter", "tensor", "weight", "the_parameter"),
 }
 
+# The loops and tests around a call, the call as a template, and the tensor.
+_Text = tuple[tuple[str, ...], str, str]
+
 
 @dataclass(frozen=True)
-class _Place:
-    """After the statement that ends on `line`; `lasting` if that is the end of the function."""
+class Written:
+    """New calls on lines of their own, changes within lines, and whether an import is needed."""
 
-    line: int
-    indent: str
-    lasting: bool
+    insertions: list[Insertion]
+    edits: list[Edit]
+    needs_import: bool
 
 
-def insertions(parsed: Parsed, finding: Finding, fix: Fix) -> tuple[list[Insertion], bool]:
-    """The calls that fill what is made at the fix's site, and whether they need an import.
+def insertions(parsed: Parsed, finding: Finding, fix: Fix, preferences: Preferences) -> Written:
+    """What fills the layers that are made at the fix's site.
 
     Calls that already stand there are left out. Raises RefusedError.
     """
     spot = parsed.spot(fix.site)
-    _check_room(parsed, spot)
-    target = Naming(spot, parsed.text, parsed.own_classes).target()
-    names = finding.parameters or (finding.parameter,)
-    found = tails(spot.call, names, target.pattern)
-    place = _place(parsed, spot, target, found)
-    order = (spot.call.lineno, spot.call.col_offset)
-    new: list[Insertion] = []
-    needs_import = False
-    for tail in found:
-        headers, tensor = _expression(parsed, spot, target.base, target.steps, tail)
-        spelling = parsed.speller.spell(fix.call, parsed.hidden(spot))
-        call = spelling.call.replace("{weight}", tensor)
-        if not _stands(parsed, spot, place, headers, call):
-            new.append(Insertion(place.line, place.indent, order, headers, call, tensor))
-            needs_import |= spelling.needs_import
-    return new, needs_import
-
-
-def _check_room(parsed: Parsed, spot: Spot) -> None:
-    """The statement must have its lines to itself, in a place where calls may follow."""
     if isinstance(spot.scope, ast.ClassDef):
         raise RefusedError("it is made in the body of a class, not in a method")
-    text, statement = parsed.text, spot.statement
-    if text.before(statement).strip() or not _ends_line(parsed, statement):
+    target = Naming(spot, parsed.text, parsed.own_classes, parsed.names).target()
+    names = finding.parameters or (finding.parameter,)
+    found = tails(spot.call, names, target.pattern)
+    place = placed(parsed, spot, target, found)
+    calls = _Calls(parsed, spot, fix)
+    zeroed = preferences.bias == "zeros"
+    later = after_later(parsed, spot, finding, place)
+    if later is not None:
+        return calls.after(*later, zeroed)
+    new: list[Insertion] = []
+    for routed in narrowed(target, spot.call, names, fix.spared):
+        for tail in found:
+            new += calls.of(routed, tail, place, zeroed)
+    if place.inline:
+        return _in_line(parsed, spot, new, calls.needs_import)
+    new = arranged(parsed, spot, fix, place, new, preferences.style)
+    return Written(new, list(place.edits), calls.needs_import)
+
+
+def _in_line(parsed: Parsed, spot: Spot, new: list[Insertion], needs_import: bool) -> Written:
+    """The calls after a semicolon, where the statement shares its line with others."""
+    if any(insertion.headers for insertion in new):
         raise RefusedError("the statement that makes it shares its line with other code")
+    _, end = parsed.text.span(spot.statement)
+    line = spot.statement.end_lineno or spot.statement.lineno
+    edits = [Edit(end, end, f"; {i.call}", line, line, (i.order[2],)) for i in new]
+    return Written([], edits, needs_import)
 
 
-def _ends_line(parsed: Parsed, statement: ast.stmt) -> bool:
-    after = parsed.text.after(statement).strip()
-    return not after or after.startswith("#")
+class _Calls:
+    """The calls for one finding, as they read in its file."""
 
+    def __init__(self, parsed: Parsed, spot: Spot, fix: Fix) -> None:
+        self._parsed = parsed
+        self._spot = spot
+        self._fix = fix
+        self.needs_import = False
 
-def _place(parsed: Parsed, spot: Spot, target: Target, found: Sequence[Tail]) -> _Place:
-    """The end of the function for what lasts until there, else right after the statement."""
-    facts = parsed.facts(spot)
-    top = facts.index(spot.top)
-    bound = facts.bound(top)
-    changed = target.lasting and facts.changes(target.base, top)
-    if changed and any(tail.derived for tail in found):
-        raise RefusedError("a later statement changes where it is kept")
-    last = facts.body[bound - 1]
-    # What forward makes, it uses before its end.
-    lasting = (
-        target.lasting
-        and not changed
-        and all(tail.sure for tail in found)
-        and spot.statement is spot.top
-        and getattr(spot.scope, "name", "") != "forward"
-        and not facts.may_leave(top, bound)
-        and _ends_line(parsed, last)
-    )
-    indent = parsed.text.before(spot.statement).replace("\f", "")
-    anchor = last if lasting else spot.statement
-    return _Place(_line_after(parsed, anchor, indent), indent, lasting)
+    def of(self, target: Target, tail: Tail, place: Place, biases: bool) -> list[Insertion]:
+        """The calls that fill one tensor, and the layer's bias, and do not stand there yet."""
+        headers, tensor = _expression(self._parsed, self._spot, target, tail)
+        texts = [((*headers, *test), call, tensor) for test, call in self._cases(target, place)]
+        block = self._parsed.block(self._spot.block)
 
+        def stands(entry: Entry) -> bool:
+            return block.stands(entry, self._spot.statement, place.lasting)
 
-def _line_after(parsed: Parsed, statement: ast.stmt, indent: str) -> int:
-    """A statement's last line, with the comments that close the block inside it."""
-    lines = parsed.text.lines
-    line = reached = statement.end_lineno or statement.lineno
-    while reached < len(lines):
-        content = lines[reached].strip()
-        inner = len(lines[reached]) - len(lines[reached].lstrip()) > len(indent)
-        if content and not (content.startswith("#") and inner):
-            break
-        reached += 1
-        if content:
-            line = reached
-    return line
+        return self._missing(place, texts + self._bias(headers, tensor, biases), stands)
+
+    def after(self, place: Place, named: Sequence[Named], biases: bool) -> Written:
+        """The calls after a later initialisation, on the model's own names."""
+        if self._fix.cases:
+            raise RefusedError("a later call would undo it")
+        texts = [
+            text
+            for each in named
+            for text in (
+                (each.headers, self._fix.call, each.tensor),
+                *self._bias(each.headers, each.tensor, biases),
+            )
+        ]
+        return Written(self._missing(place, texts, lambda _: False), [], self.needs_import)
+
+    def _bias(self, headers: tuple[str, ...], tensor: str, wanted: bool) -> list[_Text]:
+        bias = bias_of(self._spot, tensor) if wanted else None
+        return [(headers + bias.headers, bias.call, bias.tensor)] if bias else []
+
+    def _missing(
+        self, place: Place, texts: Sequence[_Text], stands: Callable[[Entry], bool]
+    ) -> list[Insertion]:
+        """The calls that do not stand there yet."""
+        made = [self._insertion(place, rank, *text) for rank, text in enumerate(texts)]
+        return [i for i in made if not stands(self._entry(i.headers, i.call))]
+
+    def _cases(self, target: Target, place: Place) -> list[tuple[tuple[str, ...], str]]:
+        """The calls, each with the test for the activation that it is meant for, if any."""
+        if not self._fix.cases:
+            return [((), self._fix.call)]
+        if not place.lasting:
+            raise RefusedError("what decides between its activations may not be there yet")
+        decided = deciding(self._parsed, self._spot, target)
+        module = self._parsed.speller.module(self._parsed.hidden(self._spot))
+        return [
+            ((decided.test([f"{module}.{name}" for name in classes]),), call)
+            for classes, call in self._fix.cases
+        ]
+
+    def _insertion(
+        self, place: Place, rank: int, headers: tuple[str, ...], template: str, tensor: str
+    ) -> Insertion:
+        spelling = self._parsed.speller.spell(template, self._parsed.hidden(self._spot))
+        call = spelling.call.replace("{weight}", tensor)
+        self.needs_import |= spelling.needs_import
+        order = (self._spot.call.lineno, f"{self._spot.call.col_offset:06}", rank)
+        taken = self._parsed.names(self._spot.scope)
+        variable = next((name for name in _VARIABLES["layer"] if name not in taken), "")
+        return Insertion(place.line, place.indent, order, headers, call, tensor, variable)
+
+    def _entry(self, headers: Sequence[str], call: str) -> Entry:
+        try:
+            entry = entry_of(headers, call)
+        except SyntaxError:
+            raise RefusedError(f"its recommended call is no Python: {call}") from None
+        if not entry:
+            raise RefusedError(f"its recommended call is no call: {call}")
+        return entry
 
 
 def _expression(
-    parsed: Parsed, spot: Spot, base: str, steps: Sequence[Step], tail: Tail
+    parsed: Parsed, spot: Spot, target: Target, tail: Tail
 ) -> tuple[tuple[str, ...], str]:
     """The loops and tests around the call, and the tensor's name within them."""
+    steps = target.steps
     looped = any(isinstance(step, Each) for step in steps)
     taken = set(parsed.names(spot.scope)) if looped else set()
     headers: list[str] = []
-    expression = base
+    expression = target.base
     for index, step in enumerate(steps):
         match step:
             case Attribute(name):
@@ -144,13 +193,3 @@ def _variable(spot: Spot, inner: Sequence[Step], taken: set[str]) -> str:
             taken.add(name)
             return name
     raise RefusedError("all the names that a loop over its members could use are taken")
-
-
-def _stands(parsed: Parsed, spot: Spot, place: _Place, headers: Sequence[str], call: str) -> bool:
-    try:
-        entry = entry_of(headers, call)
-    except SyntaxError:
-        raise RefusedError(f"its recommended call is no Python: {call}") from None
-    if not entry:
-        raise RefusedError(f"its recommended call is no call: {call}")
-    return parsed.block(spot).stands(entry, spot.statement, place.lasting)

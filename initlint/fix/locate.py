@@ -86,8 +86,10 @@ class Spot:
         return node
 
 
-def find(tree: ast.Module, text: Text, site: Site) -> Spot:
-    """The call at `site`. Raises RefusedError if there is none.
+def find(
+    tree: ast.Module, text: Text, site: Site, kinds: tuple[type[ast.expr], ...] = (ast.Call,)
+) -> Spot:
+    """The call, or the expression of `kinds`, at `site`. Raises RefusedError if there is none.
 
     Calls are told apart by their ends, which are unique; the interpreter reports the start of a
     call whose attribute access runs over several lines differently from `ast`.
@@ -98,7 +100,7 @@ def find(tree: ast.Module, text: Text, site: Site) -> Spot:
     while pending:
         chain = pending.pop()
         node = chain[-1]
-        if isinstance(node, ast.Call) and _end(node) == end and _start(node) <= start:
+        if isinstance(node, kinds) and _end(node) == end and _start(node) <= start:
             return Spot(chain)
         pending += [(*chain, child) for child in _children_around(node, start, end)]
     place = f"{site.line}:{site.column}"

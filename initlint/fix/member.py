@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 
 from initlint.fix.locate import Spot, dotted, last_name
@@ -17,6 +18,8 @@ _RETURN_SELF = {
     *("apply", "bfloat16", "cpu", "cuda", "double", "eval", "float", "half", "requires_grad_"),
     *("share_memory", "to", "to_empty", "train", "type"),
 }
+# What keeps or replaces the weights of the layers that it is given.
+_WRAPS = re.compile(r"(?i:lora|peft|quant)")
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,18 @@ class Item:
 
 @dataclass(frozen=True)
 class Each:
-    """Every member of `suffix` of what comes before: a loop."""
+    """Every member of `suffix` of what comes before: a loop.
+
+    `run` says of a sequence how many members come before those, how many after, and the step.
+    """
 
     suffix: str = ""
+    run: tuple[int, int, int] | None = None
+
+    @classmethod
+    def of_run(cls, before: int, after: int, step: int = 1) -> Each:
+        """Every `step`th member but the first and last ones."""
+        return cls(slice_text(before, after, step), (before, after, step))
 
 
 @dataclass(frozen=True)
@@ -131,6 +143,8 @@ class Path:
         argument = next(a for a in arguments if self._spot.holds(a))
         if isinstance(argument, ast.Starred):
             argument = argument.value
+        if _WRAPS.search(name):
+            raise RefusedError(f"it is handed to `{name}`, which wraps its weight")
         return [Handed(dotted(function) or name), *self.steps(argument)]
 
     def _in_sequence(self, members: Members, registered: bool) -> list[Step]:
@@ -154,7 +168,7 @@ class Path:
             raise RefusedError("it is made inside a starred expression that is not a comprehension")
         last = run.generators[-1]
         if self._spot.holds(run.elt):
-            return [Each(slice_text(before, after)), *self.steps(run.elt)]
+            return [Each.of_run(before, after), *self.steps(run.elt)]
         # [m for _ in range(n) for m in (Linear(), ReLU())]: every second member, say.
         pattern = last.iter
         if (
@@ -168,8 +182,8 @@ class Path:
             members = members_of(pattern)
             position = members.position(self._spot)
             if not any(slot.many for slot in members.slots):
-                suffix = slice_text(before + position, after, len(members.slots))
-                return [Each(suffix), *self.steps(members.slots[position].node)]
+                each = Each.of_run(before + position, after, len(members.slots))
+                return [each, *self.steps(members.slots[position].node)]
         raise RefusedError("it is made in the head of a comprehension")
 
     def _in_mapping(self, mapping: ast.Dict) -> list[Step]:
@@ -196,7 +210,8 @@ class Path:
                 ast.ListComp(elt=ast.Tuple(elts=[_, member]))
                 | ast.GeneratorExp(elt=ast.Tuple(elts=[_, member]))
             ) if self._spot.holds(member):
-                return [Each("" if attributes else ".values()"), *self.steps(member)]
+                each = Each.of_run(0, 0) if attributes else Each(".values()")
+                return [each, *self.steps(member)]
         raise RefusedError("its OrderedDict is not written as a list of pairs or a dict")
 
     def _in_pair(self, pair: ast.expr, attributes: bool) -> list[Step]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Callable, Collection, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -70,6 +71,24 @@ class Parsed:
         return frozenset(node.name for node in self.tree.body if isinstance(node, ast.ClassDef))
 
     @cached_property
+    def classes(self) -> tuple[ast.ClassDef, ...]:
+        """All classes of the file, those inside functions and other classes among them."""
+        return tuple(node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef))
+
+    @cached_property
+    def all_names(self) -> frozenset[str]:
+        """The names that the file speaks of or defines anywhere."""
+        defined = {getattr(statement, "name", "") for statement in self.tree.body}
+        return self.names(self.tree) | self.speller.bound | defined
+
+    def comment_start(self, statement: ast.ClassDef) -> int:
+        """The line after which what stands before a class, its comments and decorators, begins."""
+        first = min([statement.lineno, *(d.lineno for d in statement.decorator_list)]) - 1
+        while first and self.text.lines[first - 1].startswith("#"):
+            first -= 1
+        return first
+
+    @cached_property
     def indent_unit(self) -> str:
         """One level of indentation: that of the first block."""
         for statement in self.tree.body:
@@ -78,9 +97,9 @@ class Parsed:
                 return self.text.before(body[0])
         return "    "
 
-    def spot(self, site: Site) -> Spot:
-        """The call at `site`. Raises RefusedError if there is none."""
-        return find(self.tree, self.text, site)
+    def spot(self, site: Site, *others: type[ast.expr]) -> Spot:
+        """The call (or one of `others`) at `site`. Raises RefusedError if there is none."""
+        return find(self.tree, self.text, site, (ast.Call, *others))
 
     def facts(self, spot: Spot) -> Facts:
         """What the statements of a spot's scope do to what they follow."""
@@ -105,9 +124,8 @@ class Parsed:
                 hidden |= self._bound[id(node)]
         return hidden
 
-    def block(self, spot: Spot) -> Block:
-        """The initialising calls around a spot's statement."""
-        statements = spot.block
+    def block(self, statements: list[ast.stmt]) -> Block:
+        """The initialising calls among the statements of a block."""
         if id(statements) not in self._blocks:
             self._blocks[id(statements)] = Block.of(statements, self.speller.functions())
         return self._blocks[id(statements)]
@@ -145,13 +163,61 @@ def _entries(statement: ast.stmt, accepts: Callable[[str], bool]) -> list[Entry]
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         call = statement.value
         return [(ast.unparse(call),)] if accepts(last_name(call.func)) else None
+    if isinstance(statement, ast.For) and isinstance(statement.iter, ast.Tuple | ast.List):
+        return _unrolled(statement, accepts)
     if isinstance(statement, ast.For) and not statement.orelse:
         header = f"for {ast.unparse(statement.target)} in {ast.unparse(statement.iter)}"
-    elif isinstance(statement, ast.If) and not statement.orelse:
+    elif isinstance(statement, ast.If):
         header = f"if {ast.unparse(statement.test)}"
     else:
         return None
-    inner = [_entries(each, accepts) for each in statement.body]
-    if not all(inner):
+    inner = _all_entries(statement.body, accepts)
+    others = _alternatives(statement, accepts)
+    if inner is None or others is None:
         return None
-    return [(header, *entry) for entries in inner for entry in entries or ()]
+    return [*((header, *entry) for entry in inner), *others]
+
+
+def _alternatives(
+    statement: ast.For | ast.If, accepts: Callable[[str], bool]
+) -> list[Entry] | None:
+    """What an `elif` guards, which is looked for under an `if` of its own; None for an `else`."""
+    match statement.orelse:
+        case []:
+            return []
+        case [ast.If()]:
+            return _all_entries(statement.orelse, accepts)
+    return None
+
+
+def _all_entries(body: list[ast.stmt], accepts: Callable[[str], bool]) -> list[Entry] | None:
+    """The calls of several statements; None if one of them does something else."""
+    found = [_entries(each, accepts) for each in body]
+    return [entry for entries in found for entry in entries or ()] if all(found) else None
+
+
+def _unrolled(loop: ast.For, accepts: Callable[[str], bool]) -> list[Entry] | None:
+    """The calls of a loop over members that are written out, once for each member."""
+    assert isinstance(loop.iter, ast.Tuple | ast.List)
+    if loop.orelse or not isinstance(loop.target, ast.Name):
+        return None
+    found: list[Entry] = []
+    for member in loop.iter.elts:
+        put = _Put(loop.target.id, member)
+        body = [put.visit(deepcopy(statement)) for statement in loop.body]
+        entries = _all_entries(body, accepts)
+        if entries is None:
+            return None
+        found += entries
+    return found
+
+
+class _Put(ast.NodeTransformer):
+    """A member in place of a loop's variable."""
+
+    def __init__(self, name: str, member: ast.expr) -> None:
+        self._name = name
+        self._member = member
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self._member if node.id == self._name else node

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from initlint.fix.correct import Correction, correction
+from initlint.fix.correct import correction
 from initlint.fix.insert import insertions
 from initlint.fix.layout import Insertion, laid_out
 from initlint.fix.parsed import Parsed, parse
 from initlint.fix.spell import IMPORT
-from initlint.fix.text import RefusedError, Text
+from initlint.fix.text import Edit, RefusedError, Text, TwiceError
 from initlint.fix.verify import verify
-from initlint.records import Finding, Fix
+from initlint.records import Finding, Fix, Preferences
+
+_AS_IT_COMES = Preferences()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +37,23 @@ class _Plan:
     """What one finding wants done; nothing where it is done already."""
 
     insertions: list[Insertion] = field(default_factory=list)
-    corrections: list[Correction] = field(default_factory=list)
+    corrections: list[Edit] = field(default_factory=list)
     needs_import: bool = False
 
     def claims(self) -> dict[Hashable, str]:
         """What the plan writes to, and what it writes there."""
-        claims: dict[Hashable, str] = {(c.start, c.end): c.text for c in self.corrections}
+        claims: dict[Hashable, str] = {(c.start, c.end, *c.order): c.text for c in self.corrections}
         for insertion in self.insertions:
             claims[insertion.line, insertion.headers, insertion.tensor] = insertion.call
         return claims
 
 
-def rewrite(source: bytes, path: str, findings: Sequence[Finding]) -> Rewritten:
+def rewrite(
+    source: bytes,
+    path: str,
+    findings: Sequence[Finding],
+    preferences: Preferences = _AS_IT_COMES,
+) -> Rewritten:
     """The source with the fixes of `findings` done, every other byte as it was.
 
     Findings without a fix are passed over. A fix that cannot be done for certain is refused with
@@ -56,7 +63,7 @@ def rewrite(source: bytes, path: str, findings: Sequence[Finding]) -> Rewritten:
     wanted = [(finding, finding.fix) for finding in findings if finding.fix is not None]
     try:
         parsed = parse(source)
-        plans, refused = _plans(parsed, path, wanted)
+        plans, refused = _plans(parsed, path, wanted, preferences)
         new = _applied(parsed, [plan for _, plan in plans])
     except RefusedError as refusal:
         return Rewritten(source, (), tuple((finding, str(refusal)) for finding, _ in wanted))
@@ -64,13 +71,16 @@ def rewrite(source: bytes, path: str, findings: Sequence[Finding]) -> Rewritten:
 
 
 def _plans(
-    parsed: Parsed, path: str, wanted: Sequence[tuple[Finding, Fix]]
+    parsed: Parsed,
+    path: str,
+    wanted: Sequence[tuple[Finding, Fix]],
+    preferences: Preferences,
 ) -> tuple[list[tuple[Finding, _Plan]], list[tuple[Finding, str]]]:
     plans: list[tuple[Finding, _Plan]] = []
     refused: list[tuple[Finding, str]] = []
     for finding, fix in wanted:
         try:
-            plans.append((finding, _plan(parsed, path, finding, fix)))
+            plans.append((finding, _plan(parsed, path, finding, fix, preferences)))
         except RefusedError as refusal:
             refused.append((finding, str(refusal)))
     disputed = _disputed([plan for _, plan in plans])
@@ -83,16 +93,23 @@ def _plans(
     return kept, refused
 
 
-def _plan(parsed: Parsed, path: str, finding: Finding, fix: Fix) -> _Plan:
+def _plan(parsed: Parsed, path: str, finding: Finding, fix: Fix, preferences: Preferences) -> _Plan:
     if fix.site.path != path:
         raise RefusedError(f"its fix belongs into {fix.site.path}")
     if fix.applicability == "display":
         raise RefusedError("its fix is a proposal to read, not to apply")
     if fix.kind == "insert":
-        new, needs_import = insertions(parsed, finding, fix)
-        return _Plan(insertions=new, needs_import=needs_import)
+        new = insertions(parsed, finding, fix, preferences)
+        return _Plan(new.insertions, new.edits, new.needs_import)
     if fix.kind == "correct":
-        changed, needs_import = correction(parsed, fix)
+        try:
+            changed, needs_import = correction(parsed, fix)
+        except TwiceError:
+            if finding.site in (None, fix.site):
+                raise
+            # The tensor has a name once it is made.
+            made = replace(fix, kind="insert", site=finding.site)
+            return _plan(parsed, path, finding, made, preferences)
         return _Plan(corrections=[changed] if changed else [], needs_import=needs_import)
     raise RefusedError(f"a fix of the kind {fix.kind!r} is not known")
 
@@ -104,8 +121,8 @@ def _disputed(plans: Sequence[_Plan]) -> set[Hashable]:
         for place, call in plan.claims().items():
             calls[place].add(call)
     disputed = {place for place, found in calls.items() if len(found) > 1}
-    spans = sorted({(c.start, c.end) for plan in plans for c in plan.corrections})
-    for first, second in pairwise(spans):
+    changes = {(c.start, c.end, *c.order) for plan in plans for c in plan.corrections}
+    for first, second in pairwise(sorted(changes)):
         if second[0] < first[1]:
             disputed |= {first, second}
     return disputed
@@ -119,7 +136,7 @@ def _applied(parsed: Parsed, plans: Sequence[_Plan]) -> bytes:
     by_line: dict[int, list[Insertion]] = defaultdict(list)
     for insertion in new:
         by_line[insertion.line].append(insertion)
-    edits = [(c.start, c.end, c.text) for c in corrections]
+    edits = list(corrections)
     for line, group in by_line.items():
         edits.append(_inserted(text, line, laid_out(group, parsed.indent_unit)))
     if any(plan.needs_import for plan in plans):
@@ -132,7 +149,7 @@ def _applied(parsed: Parsed, plans: Sequence[_Plan]) -> bytes:
     return text.encode(content)
 
 
-def _inserted(text: Text, line: int, lines: Sequence[str]) -> tuple[int, int, str]:
+def _inserted(text: Text, line: int, lines: Sequence[str]) -> Edit:
     """The edit that puts lines after a line, in the file's own way of ending lines."""
     offset = text.line_end(line)
     neighbour = text.lines[line - 1] if line else (text.lines or [""])[0]
@@ -140,13 +157,14 @@ def _inserted(text: Text, line: int, lines: Sequence[str]) -> tuple[int, int, st
     newline = ending or text.newline
     block = newline.join(lines)
     # A file that ends without a newline goes on doing so.
-    return offset, offset, block + newline if ending or not line else newline + block
+    new = block + newline if ending or not line else newline + block
+    return Edit(offset, offset, new, line, line)
 
 
-def _edited(content: str, edits: Sequence[tuple[int, int, str]]) -> str:
+def _edited(content: str, edits: Sequence[Edit]) -> str:
     pieces: list[str] = []
     done = 0
-    for start, end, new in sorted(edits):
-        pieces += [content[done:start], new]
-        done = end
+    for edit in sorted(edits, key=lambda e: (e.start, e.end, e.order)):
+        pieces += [content[done : edit.start], edit.text]
+        done = edit.end
     return "".join([*pieces, content[done:]])

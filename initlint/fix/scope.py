@@ -43,6 +43,7 @@ class Facts:
     _changed: dict[str, int] = field(default_factory=dict)
     _changed_under: dict[str, int] = field(default_factory=dict)
     _positions: dict[int, int] = field(default_factory=dict)
+    _frozen: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for index, statement in enumerate(self.body):
@@ -58,6 +59,8 @@ class Facts:
     def _note(self, node: ast.AST, index: int) -> None:
         if isinstance(node, ast.Return):
             self._leavers.append(index)
+        if isinstance(node, ast.Call | ast.For | ast.Assign):
+            self._frozen |= dict.fromkeys(_frozen(node), index)
         path = _changed_path(node)
         if path is not None:
             self._changed[path] = index
@@ -75,6 +78,12 @@ class Facts:
             isinstance(node, ast.Name) and node.id == self.self_name and id(node) not in assigned
             for node in nodes
         )
+
+    def freezes(self, path: str, index: int) -> bool:
+        """Whether a statement after `index` keeps what `path` names from being trained."""
+        parts = path.split(".")
+        around = (".".join(parts[:length]) for length in range(1, len(parts) + 1))
+        return any(self._frozen.get(name, -1) > index for name in around)
 
     def index(self, statement: ast.stmt) -> int:
         """Where in the body a statement of it stands."""
@@ -124,6 +133,31 @@ def _changed_path(node: ast.AST) -> str | None:
     if isinstance(node, ast.Attribute | ast.Name) and _stores(node):
         return dotted(node)
     return None
+
+
+def _frozen(node: ast.Call | ast.For | ast.Assign) -> set[str]:
+    """What a statement or call keeps from training, as it is named."""
+    match node:
+        case ast.Call(
+            func=ast.Attribute(value=owner, attr="requires_grad_"),
+            args=[ast.Constant(value=False)],
+        ):
+            return {_layer(owner)}
+        case ast.Assign(
+            targets=[ast.Attribute(value=owner, attr="requires_grad")],
+            value=ast.Constant(value=False),
+        ):
+            return {_layer(owner)}
+        case ast.For(iter=ast.Call(func=ast.Attribute(value=owner, attr="parameters"))):
+            texts = map(ast.unparse, node.body)
+            if any("requires_grad" in text and "False" in text for text in texts):
+                return {_layer(owner)}
+    return set()
+
+
+def _layer(owner: ast.expr) -> str:
+    """The layer whose weight is named, or what is named."""
+    return (dotted(owner) or "").removesuffix(".weight")
 
 
 def _stores(node: ast.Attribute | ast.Name | ast.Subscript) -> bool:

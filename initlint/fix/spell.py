@@ -78,6 +78,12 @@ class Speller:
         """Whether `name` is a spelling of torch.nn.init."""
         return name in self._modules
 
+    @cached_property
+    def bound(self) -> frozenset[str]:
+        """The names that the module's imports and assignments bind."""
+        torch = {name.partition(".")[0] for name in self._modules}
+        return frozenset(self._others | torch | set(self._functions.values()))
+
     def functions(self) -> frozenset[str]:
         """The file's names for initialisers that it imports by name."""
         return frozenset(self._functions.values())
@@ -120,6 +126,14 @@ class Speller:
                 "the file has no name for torch.nn.init, and `nn` means something else"
             )
         return Spelling(template.replace("{init}", "nn.init"), needs_import=True)
+
+    def module(self, hidden: frozenset[str]) -> str:
+        """How the file spells torch.nn. Raises RefusedError if it has no name for it."""
+        hidden |= self._others
+        for name in self._by_use:
+            if name.endswith(".init") and name.partition(".")[0] not in hidden:
+                return name.removesuffix(".init")
+        raise RefusedError("the file has no name for torch.nn")
 
     def _quoted(self, template: str) -> str:
         if self.text.quote == "'" and "'" not in template:

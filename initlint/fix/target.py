@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from initlint.fix.locate import Spot, dotted, is_pure, last_name
+from initlint.fix.locate import Scope, Spot, dotted, is_pure, last_name
 from initlint.fix.member import CONTAINERS, Attribute, Each, Handed, Item, Path, Step
 from initlint.fix.text import RefusedError, Text
+
+# The names that a new variable of a scope must not take.
+Taken = Callable[[Scope], frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,10 @@ def _pattern(steps: Sequence[Step]) -> list[str | Handed | None]:
 class Naming:
     """Finds the target of one spot's statement."""
 
-    def __init__(self, spot: Spot, text: Text, own_classes: frozenset[str]) -> None:
+    def __init__(self, spot: Spot, text: Text, own_classes: frozenset[str], taken: Taken) -> None:
         self._spot = spot
         self._text = text
+        self._taken = taken
         self._path = Path(spot, text, own_classes)
 
     def target(self) -> Target:
@@ -71,12 +75,21 @@ class Naming:
                 return self._by_call(call)
             case ast.Expr(value=ast.Tuple(elts=calls)):
                 return self._among(calls)
-            case ast.Return():
-                raise RefusedError("it is returned without a name; give it to a variable first")
+            case ast.Return(value=ast.expr() as value):
+                return self._returned(value)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 raise RefusedError("it is made in a decorator or a default argument")
         kind = type(self._spot.statement).__name__.lower()
         raise RefusedError(f"the {kind} statement that makes it gives it no name")
+
+    def _returned(self, value: ast.expr) -> Target:
+        """What is returned is given to a variable, which is returned instead."""
+        wanted = ("layer",) if value is self._spot.call else ("model", "module", "network")
+        taken = self._taken(self._spot.scope)
+        for name in wanted:
+            if name not in taken:
+                return Target(name, (), lasting=False).then(self._path.steps(value))
+        raise RefusedError("it is returned without a name, and the names to give it are taken")
 
     def _among(self, calls: list[ast.expr]) -> Target:
         """Calls with commas between them, or one with a stray comma after it."""

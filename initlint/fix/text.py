@@ -26,6 +26,25 @@ class RefusedError(Exception):
     """This rewriting is not done; the message says why, in one sentence."""
 
 
+class TwiceError(RefusedError):
+    """The new call would name a tensor twice that has no name where the present call stands."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """`text` in place of the content between two offsets, on the lines from `first` to `last`.
+
+    Of several at one place, `order` says which comes first.
+    """
+
+    start: int
+    end: int
+    text: str
+    first: int
+    last: int
+    order: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True)
 class Text:
     """Decoded source and the way back to its bytes. Positions of nodes are those of `ast`."""

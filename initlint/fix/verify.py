@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import gc
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from initlint.fix.parsed import tree_of
 from initlint.fix.text import RefusedError, Text, comments_of
@@ -35,9 +37,22 @@ def _printed(content: str) -> str:
     import libcst
 
     try:
-        return libcst.parse_module(content).code
+        with _uncollected():
+            return libcst.parse_module(content).code
     except libcst.ParserSyntaxError as error:
         raise RefusedError(f"libcst cannot parse the result: {error.message}") from None
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Spare the collector a large tree without cycles, and walks over all that torch holds."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _survive(old: list[str], new: list[str], corrected: Collection[int]) -> bool:

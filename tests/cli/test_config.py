@@ -32,6 +32,10 @@ exclude = ["old"]
 extend-exclude = ["*_pb2.py"]
 paths = ["src", "net.py"]
 models = ["net.py:Net", "package.net:Net"]
+style = "method"
+distribution = "uniform"
+mode = "fan_out"
+bias = "zeros"
 [tool.initlint.per-file-ignores]
 "tests/**" = ["INIT1", "INIT0"]
 """
@@ -49,13 +53,19 @@ def test_every_key(here):
         paths=("src", "net.py"),
         models=("net.py:Net", "package.net:Net"),
         per_file_ignores=(("tests/**", ("INIT1", "INIT0")),),
+        style="method",
+        distribution="uniform",
+        mode="fan_out",
+        bias="zeros",
     )
-    assert set(config.KEYS) == {line.partition(" = ")[0] for line in WHOLE.splitlines()[3:10]} | {
+    assert set(config.KEYS) == {line.partition(" = ")[0] for line in WHOLE.splitlines()[3:14]} | {
         "per-file-ignores"
     }
 
 
 REFUSED = [
+    ('style = "apply_"', "style: write one of init, method, apply"),
+    ("bias = true", "bias: write one of keep, zeros"),
     ('selct = ["INIT1"]', "selct: there is no such key; did you mean select?"),
     ("extend_select = []", "extend_select: there is no such key; did you mean extend-select?"),
     ("zzz = 1", f"zzz: there is no such key; the keys are {', '.join(config.KEYS)}"),

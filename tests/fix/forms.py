@@ -63,6 +63,17 @@ def whole(id: str, names: tuple[Names, ...], source: str) -> Form:
     return Form(id, names, before, after)
 
 
+def instead(id: str, names: tuple[Names, ...], before: str, after: str) -> Form:
+    """A whole module where lines change too."""
+    return Form(id, names, dedent(before).lstrip("\n"), dedent(after).lstrip("\n"))
+
+
+def inside(id: str, names: tuple[Names, ...], before: str, after: str) -> Form:
+    """The rest of a constructor where lines change too."""
+    before, after = (indent(dedent(text).strip("\n"), " " * 8) for text in (before, after))
+    return Form(id, names, f"{HEAD}{before}\n{TAIL}", f"{HEAD}{after}\n{TAIL}")
+
+
 def _clean(text: str) -> str:
     return text.replace("«", "").replace("»", "")
 
@@ -83,9 +94,8 @@ FORMS = [
         self.a = «nn.ConvTranspose1d(3, 4, 5)»
         """,
         """
-        nn.init.zeros_(self.c.weight)
-        nn.init.zeros_(self.b.weight)
-        nn.init.zeros_(self.a.weight)
+        for layer in (self.c, self.b, self.a):
+            nn.init.zeros_(layer.weight)
         """,
     ),
     at_end(
@@ -761,5 +771,142 @@ FORMS = [
         +    nn.init.zeros_(model.fc.weight)
             return model
         """,
+    ),
+    at_end(
+        "after a semicolon",
+        ("fc.weight",),
+        "n = 3; self.fc = «nn.Linear(3, 4)»",
+        "nn.init.zeros_(self.fc.weight)",
+    ),
+    at_end(
+        "before a semicolon",
+        ("fc.weight",),
+        "self.fc = «nn.Linear(3, 4)»; n = 3",
+        "nn.init.zeros_(self.fc.weight)",
+    ),
+    inside(
+        "statements joined by semicolons",
+        ("net.0.weight",),
+        "layers = []; layers.append(«nn.Linear(3, 4)»); self.net = nn.Sequential(*layers)",
+        "layers = []; layers.append(nn.Linear(3, 4)); nn.init.zeros_(layers[-1].weight); "
+        "self.net = nn.Sequential(*layers)",
+    ),
+    inside(
+        "branch on one line",
+        ("fc.weight",),
+        "if n: self.fc = «nn.Linear(3, 4)»  # n",
+        "if n: self.fc = nn.Linear(3, 4); nn.init.zeros_(self.fc.weight)  # n",
+    ),
+    inside(
+        "loop on one line",
+        (("fcs.0.weight", "fcs.1.weight"),),
+        """
+        self.fcs = nn.ModuleList()
+        for _ in range(n): self.fcs.append(«nn.Linear(3, 4)»)
+        """,
+        """
+        self.fcs = nn.ModuleList()
+        for _ in range(n): self.fcs.append(nn.Linear(3, 4)); nn.init.zeros_(self.fcs[-1].weight)
+        """,
+    ),
+    instead(
+        "method on one line",
+        ("fc.weight",),
+        """
+        from torch import nn
+
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self._build()
+
+            def _build(self): self.fc = «nn.Linear(3, 4)»
+        """,
+        """
+        from torch import nn
+
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self._build()
+
+            def _build(self): self.fc = nn.Linear(3, 4); nn.init.zeros_(self.fc.weight)
+        """,
+    ),
+    instead(
+        "returned by a function",
+        ("0.weight", "2.weight"),
+        """
+        from torch import nn
+
+
+        def Net():
+            return nn.Sequential(
+                «nn.Linear(3, 3)»,  # first
+                nn.ReLU(),
+                «nn.Linear(3, 3)»,
+            )  # both
+        """,
+        """
+        from torch import nn
+
+
+        def Net():
+            model = nn.Sequential(
+                nn.Linear(3, 3),  # first
+                nn.ReLU(),
+                nn.Linear(3, 3),
+            )  # both
+            nn.init.zeros_(model[0].weight)
+            nn.init.zeros_(model[2].weight)
+            return model
+        """,
+    ),
+    instead(
+        "returned by a method",
+        ("fc.weight",),
+        """
+        from torch import nn
+
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.fc = self._made(3)
+
+            def _made(self, n):
+                if n == 2:
+                    return nn.Linear(2, 2)
+                return «nn.Linear(n, n)»
+        """,
+        """
+        from torch import nn
+
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.fc = self._made(3)
+
+            def _made(self, n):
+                if n == 2:
+                    return nn.Linear(2, 2)
+                layer = nn.Linear(n, n)
+                nn.init.zeros_(layer.weight)
+                return layer
+        """,
+    ),
+    at_end(
+        "made after the others were frozen",
+        ("head.weight",),
+        """
+        self.fc = nn.Linear(3, 4)
+        for p in self.parameters():
+            p.requires_grad = False
+        self.head = «nn.Linear(4, 2)»
+        """,
+        "nn.init.zeros_(self.head.weight)",
     ),
 ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from initlint.fix import Rewritten, rewrite
-from initlint.records import Finding, Fix, Following, Site
+from initlint.records import Finding, Fix, Following, Preferences, Site
 
 PATH = "net.py"
 KAIMING = '{init}.kaiming_normal_({weight}, mode="fan_in", nonlinearity="relu")'
@@ -65,13 +66,26 @@ def fixed(
     calls: str | Sequence[str] = KAIMING,
     kind: str = "insert",
     encoding: str = "utf-8",
+    types: Sequence[str] = (),
+    spared: tuple[str, ...] = (),
+    cases: tuple[tuple[tuple[str, ...], str], ...] = (),
+    **preferences: str,
 ) -> Rewritten:
-    """The rewriting of a marked source, one finding for each mark."""
+    """The rewriting of a marked source, one finding for each mark.
+
+    `types` are the fixes' types, where all layers of it may get the call.
+    """
     clean, sites = unmarked(source)
     templates = [calls] * len(sites) if isinstance(calls, str) else calls
     pairs = zip(sites, names, templates, strict=True)
     findings = [finding(site, name, call, kind) for site, name, call in pairs]
-    return rewrite(clean.encode(encoding), PATH, findings)
+    of_type = [*types, *[""] * (len(findings) - len(types))]
+    findings = [
+        replace(f, fix=replace(f.fix, of_type=name, spared=spared, cases=cases))
+        for f, name in zip(findings, of_type, strict=True)
+        if f.fix
+    ]
+    return rewrite(clean.encode(encoding), PATH, findings, Preferences(**preferences))
 
 
 def rewritten(source: str, names: Sequence[Names], **options: object) -> str:

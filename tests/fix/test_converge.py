@@ -1,5 +1,7 @@
 """converge: what the rebuilt models say decides which edits stay."""
 
+from dataclasses import replace
+
 import pytest
 
 from initlint.fix.converge import Before, converge
@@ -89,3 +91,35 @@ def test_what_cannot_be_placed_is_refused_without_building_anything():
     lost = finding("a", 2)
     outcome = converge([lost], {"net.py": SOURCE}, fails, BEFORE)
     assert outcome.files == () and [f for f, _ in outcome.refused] == [lost]
+
+
+def test_models_of_two_files_may_share_a_name():
+    other = replace(A, site=replace(A.site, path="other.py"))
+    outcome = converged(lambda texts: (Report(findings=(other,)), SIGNATURES))
+    assert outcome.fixed == () and {reason for _, reason in outcome.refused} == {
+        "the rewrite would spoil a.weight"
+    }
+    before = Before(Report(findings=(A, B, other)), SIGNATURES)
+    rebuilt = (Report(findings=(other,)), SIGNATURES)
+    assert converge([A, B], {"net.py": SOURCE}, lambda _: rebuilt, before).fixed == (A, B)
+
+
+TWO = {"net.py:Net": SIGNATURES["net.py:Net"], "other.py:Net": {"a.weight": (8, 8)}}
+
+
+def test_a_file_that_fails_does_not_keep_others_from_being_written():
+    other = replace(
+        A,
+        model="other.py:Net",
+        site=replace(A.site, path="other.py"),
+        fix=replace(A.fix, site=replace(A.fix.site, path="other.py")),
+    )
+    broken = {"net.py:Net": SIGNATURES["net.py:Net"]}
+
+    def rebuild(texts):
+        return Report(), broken if "other.py" in texts else TWO
+
+    sources = {"net.py": SOURCE, "other.py": SOURCE}
+    outcome = converge([A, other], sources, rebuild, Before(Report(findings=(A, other)), TWO))
+    assert [path for path, *_ in outcome.files] == ["net.py"] and outcome.fixed == (A,)
+    assert [finding for finding, _ in outcome.refused] == [other]

@@ -142,6 +142,30 @@ CASES = [
         "nn.init.xavier_normal_(a); nn.init.xavier_normal_(b)",
     ),
     (
+        "values drawn where the tensor is made",
+        XAVIER,
+        "self.w = nn.Parameter(«torch.randn(3, 4, device=device)»)",
+        "self.w = nn.Parameter(nn.init.xavier_normal_(torch.empty(3, 4, device=device)))",
+    ),
+    (
+        "values drawn and scaled",
+        XAVIER,
+        "self.w = nn.Parameter(«torch.randn(3, n) * 0.02»)",
+        "self.w = nn.Parameter(nn.init.xavier_normal_(torch.empty(3, n)))",
+    ),
+    (
+        "values scaled from the left",
+        XAVIER,
+        "self.w = nn.Parameter(«scale * torch.rand((3, n))»)",
+        "self.w = nn.Parameter(nn.init.xavier_normal_(torch.empty((3, n))))",
+    ),
+    (
+        "values divided",
+        XAVIER,
+        "self.w = nn.Parameter(«torch.randn(3, n) / n ** 0.5»)",
+        "self.w = nn.Parameter(nn.init.xavier_normal_(torch.empty(3, n)))",
+    ),
+    (
         "too long for a line",
         KAIMING,
         "«nn.init.normal_(self.a_rather_long_name.of_an_attribute.weight, std=0.02)»",
@@ -195,8 +219,8 @@ REFUSALS = [
     (
         "not an initialiser",
         XAVIER,
-        "self.w = nn.Parameter(«torch.randn(3, 4)»)",
-        "`torch.randn` gives the values here, and is no initialiser to correct",
+        "self.w = nn.Parameter(«torch.eye(3)»)",
+        "`torch.eye` gives the values here, and is no initialiser to correct",
     ),
     (
         "method that does not fill",
@@ -251,6 +275,30 @@ REFUSALS = [
         STD,
         "«nn.init.normal_((w := m.weight))»",
         "its tensor is made by an expression that must not be evaluated twice",
+    ),
+    (
+        "drawn by a generator of its own",
+        XAVIER,
+        "w = «torch.randn(3, 4, generator=g)»",
+        "it is drawn by a generator of its own",
+    ),
+    (
+        "tensor made on the spot named twice",
+        STD,
+        "w = «torch.randn(3, 4) * 0.02»",
+        "its tensor is made by an expression that must not be evaluated twice",
+    ),
+    (
+        "number divided by a draw",
+        XAVIER,
+        "w = «0.1 / torch.randn(3, 4)»",
+        "something is computed with the values here, and no initialiser gives them",
+    ),
+    (
+        "drawn and shifted",
+        XAVIER,
+        "w = «torch.randn(3, 4) + 1»",
+        "something is computed with the values here, and no initialiser gives them",
     ),
     (
         "recommendation that is no call",

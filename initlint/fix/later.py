@@ -1,0 +1,149 @@
+"""Initialisation that runs later and would undo an edit: the calls go after it instead."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from initlint.fix.locate import Function, Spot, dotted
+from initlint.fix.parsed import Parsed
+from initlint.fix.qualified import access
+from initlint.fix.rooms import Place, ends_line, line_after
+from initlint.fix.scope import Facts
+from initlint.fix.text import RefusedError
+from initlint.records import Finding
+
+_MANY = 8
+
+
+@dataclass(frozen=True)
+class _Trigger:
+    """The constructor of a class, and the statement in it that initialises again."""
+
+    owner: ast.ClassDef
+    constructor: ast.FunctionDef
+    statement: ast.stmt
+    name: str
+
+
+@dataclass(frozen=True)
+class Named:
+    """A tensor by the names of the model: the loops around it, and its expression."""
+
+    headers: tuple[str, ...]
+    tensor: str
+
+
+def after_later(
+    parsed: Parsed, spot: Spot, finding: Finding, place: Place
+) -> tuple[Place, list[Named]] | None:
+    """The place after what would undo calls at `place`, and the tensors as they are called there.
+
+    None if nothing would. Raises RefusedError if the names do not say how to reach them.
+    """
+    trigger = _trigger(parsed, spot, finding)
+    if trigger is None:
+        return None
+    last = trigger.statement.end_lineno or trigger.statement.lineno
+    if trigger.constructor is spot.scope and place.line >= last:
+        return None
+    if finding.model.rpartition(":")[2] != trigger.owner.name:
+        raise RefusedError(f"`{trigger.name}`, which `{trigger.owner.name}` calls, would undo it")
+    self_name = trigger.constructor.args.args[0].arg
+    names = finding.parameters or (finding.parameter,)
+    return _end(parsed, trigger), list(_by_names(self_name, names))
+
+
+def _trigger(parsed: Parsed, spot: Spot, finding: Finding) -> _Trigger | None:
+    """What gives the layer its present values, if that is a constructor's statement."""
+    present = finding.current
+    if present is None or present.default or present.site is None or not finding.fix:
+        return None
+    if present.site.path != finding.fix.site.path:
+        return None
+    try:
+        chain = parsed.spot(present.site).chain
+    except RefusedError:
+        return None
+    functions = [node for node in chain if isinstance(node, Function)]
+    name = functions[0].name if functions else ""
+    if name == "__init__":
+        return _itself(chain)
+    found = [t for t in _triggers(parsed, name) if t.owner is not spot.owner]
+    own = [t for t in _triggers(parsed, name) if t.owner is spot.owner]
+    return next(iter([*own, *found]), None)
+
+
+def _itself(chain: Sequence[ast.AST]) -> _Trigger | None:
+    """A constructor that itself makes the call."""
+    match chain[:4]:
+        case (
+            _,
+            ast.ClassDef() as owner,
+            ast.FunctionDef() as constructor,
+            ast.stmt() as statement,
+        ):
+            return _Trigger(owner, constructor, statement, "__init__")
+    return None
+
+
+def _triggers(parsed: Parsed, name: str) -> Iterator[_Trigger]:
+    """The statements of constructors that run the function `name`, the last of each."""
+    for owner in parsed.classes:
+        for method in owner.body:
+            if not isinstance(method, ast.FunctionDef) or method.name != "__init__":
+                continue
+            for statement in reversed(method.body):
+                if _runs(statement, name):
+                    yield _Trigger(owner, method, statement, name)
+                    break
+
+
+def _runs(statement: ast.stmt, name: str) -> bool:
+    """Whether a statement calls a function, or applies it to all modules."""
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr="post_init"))):
+            return name == "_init_weights"
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr="apply"), args=[argument])):
+            return any(_called(node) == name for node in ast.walk(argument))
+        case ast.Expr(value=ast.Call(func=function)):
+            return _called(function) == name
+    return False
+
+
+def _called(node: ast.AST) -> str:
+    return (dotted(node) or "").rpartition(".")[2]
+
+
+def _end(parsed: Parsed, trigger: _Trigger) -> Place:
+    """The end of the constructor, after the statement that initialises again."""
+    body = trigger.constructor.body
+    last, index = body[-1], body.index(trigger.statement)
+    facts = Facts(body, trigger.constructor.args.args[0].arg)
+    indent = parsed.text.before(body[0]).replace("\f", "")
+    end = len(body)
+    if indent.strip() or facts.bound(index) != end or facts.may_leave(index, end):
+        raise RefusedError(f"`{trigger.name}` would undo it, and calls cannot follow that")
+    if not ends_line(parsed, last):
+        raise RefusedError(f"`{trigger.name}` would undo it, and shares its line")
+    return Place(line_after(parsed, last, indent), indent, True)
+
+
+def _by_names(self_name: str, names: Sequence[str]) -> Iterator[Named]:
+    """The tensors of qualified names; a loop where they are the members of one container."""
+    split = [name.split(".") for name in names]
+    alike = {len(parts) for parts in split} == {len(split[0])}
+    columns = [set(column) for column in zip(*split, strict=True)] if alike else []
+    varying = [index for index, column in enumerate(columns) if len(column) > 1]
+    if len(varying) == 1 and columns[varying[0]] == set(map(str, range(len(names)))):
+        at = varying[0]
+        container = self_name + access(split[0][:at])
+        rest = split[0][at + 1 :]
+        variable = "layer" if len(rest) == 1 else "block"
+        yield Named((f"for {variable} in {container}:",), variable + access(rest))
+        return
+    if len(names) > _MANY:
+        raise RefusedError("a later call would undo it, and its layers are members of no one list")
+    for parts in split:
+        yield Named((), self_name + access(parts))

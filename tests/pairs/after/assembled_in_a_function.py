@@ -1,0 +1,12 @@
+from torch import nn
+
+
+def build(width=64, depth=3):
+    model = nn.Sequential()
+    for i in range(depth):
+        model.append(nn.Linear(width, width))
+        nn.init.kaiming_normal_(model[-1].weight, mode="fan_in", nonlinearity="relu")
+        model.append(nn.ReLU())
+    head = nn.Linear(width, 1)
+    model.append(head)
+    return model

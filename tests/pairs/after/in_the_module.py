@@ -1,0 +1,13 @@
+import torch
+
+D_in, H, D_out = 1000, 100, 10
+
+model = torch.nn.Sequential(
+    torch.nn.Linear(D_in, H),
+    torch.nn.ReLU(),
+    torch.nn.Linear(H, H),
+    torch.nn.ReLU(),
+    torch.nn.Linear(H, D_out),
+)
+torch.nn.init.kaiming_normal_(model[0].weight, mode="fan_in", nonlinearity="relu")
+torch.nn.init.kaiming_normal_(model[2].weight, mode="fan_in", nonlinearity="relu")

@@ -1,0 +1,17 @@
+import torch
+from torch import nn
+from torch.nn.init import xavier_uniform_, zeros_
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(64, 64)
+        self.fc2 = nn.Linear(64, 64)
+        self.head = nn.Linear(64, 1)
+        for layer in (self.fc1, self.fc2):
+            xavier_uniform_(layer.weight)  # as in the paper
+            zeros_(layer.bias)
+
+    def forward(self, x):
+        return self.head(torch.relu(self.fc2(torch.relu(self.fc1(x)))))

@@ -1,0 +1,17 @@
+from collections import OrderedDict
+
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(OrderedDict([
+            ('conv0', nn.Conv2d(3, 16, 3)),
+            ('act0', nn.LeakyReLU(0.2)),
+            ('conv1', nn.Conv2d(16, 16, 3)),
+            ('act1', nn.LeakyReLU(0.2)),
+        ]))
+
+    def forward(self, x):
+        return self.features(x)

@@ -1,0 +1,17 @@
+import torch.nn.functional as F
+from torch import nn
+
+
+class Net(nn.Module):
+	def __init__(self):
+		super().__init__()
+		self.fc1 = nn.Linear(64, 64)
+		self.fc2 = nn.Linear(64, 64)
+		self.fc3 = nn.Linear(64, 64)
+		self.head = nn.Linear(64, 1)
+
+	def forward(self, x):
+		x = F.silu(self.fc1(x))
+		x = F.gelu(self.fc2(x))
+		x = F.selu(self.fc3(x))
+		return self.head(x)

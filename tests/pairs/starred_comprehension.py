@@ -1,0 +1,15 @@
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, depth=3):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Linear(8, 64),
+            nn.ReLU(),
+            *[nn.Sequential(nn.Linear(64, 64), nn.ReLU()) for _ in range(depth)],
+            nn.Linear(64, 1),
+        )
+
+    def forward(self, x):
+        return self.net(x)
