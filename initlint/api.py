@@ -42,7 +42,8 @@ class Options:
 
     `speaks` says of a finding whether its rule speaks in its file; None where all do. `texts` are
     the files, by path, that are not what the disk holds. `preferences` say how an initialiser is
-    drawn and written where several ways are right.
+    drawn and written where several ways are right. With `cache`, what was read is kept in a
+    folder of its own; `jobs` is the number of processes that read.
     """
 
     trace: bool = False
@@ -52,6 +53,8 @@ class Options:
     speaks: Callable[[Finding], bool] | None = None
     texts: Mapping[str, bytes] = field(default_factory=dict)
     preferences: Preferences = field(default_factory=Preferences)
+    cache: bool = False
+    jobs: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures
     paths = [target for target in targets if isinstance(target, str) and not is_model(target)]
     models = targets if options.trace else [target for target in targets if target not in paths]
     with standing_in(options.texts):
-        reading = read(paths, options.texts) if paths else Reading()
+        reading = _reading(paths, options)
         found = traced(models, options.arguments, options.inputs) if models else Traced()
         layers = _recommended(found.layers, options)
         others = _recommended(reading.layers, options)
@@ -288,6 +291,10 @@ def apply_target(
         save_weights(built.model, out)
     named = tuple(replace(layer, model=target) for layer in report.layers)
     return Report(named, (), report.unanalysed)
+
+
+def _reading(paths: Sequence[str], options: Options) -> Reading:
+    return read(paths, options.texts, options.cache, options.jobs) if paths else Reading()
 
 
 def _recommended(layers: Sequence[records.Layer], options: Options) -> tuple[records.Layer, ...]:

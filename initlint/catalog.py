@@ -160,6 +160,13 @@ def operations(folder: Path | None = None) -> Mapping[str, Operation]:
     return _read_table((folder or _rules_folder()) / "operations.toml", Operation)
 
 
+def tables() -> tuple[bytes, bytes]:
+    """The text of both tables: whatever is worked out with them holds as long as they do."""
+    folder = _rules_folder()
+    files = (folder / "activations.toml", folder / "operations.toml")
+    return files[0].read_bytes(), files[1].read_bytes()
+
+
 def activation_of_module(class_name: str) -> Activation | None:
     """The activation that a class of torch.nn computes."""
     return _by_module(activations).get(class_name)

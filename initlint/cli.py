@@ -126,6 +126,8 @@ _of_model = _options(
 @click.option("--output-format", type=click.Choice(FORMATS), default="full", show_default=True)
 @_flag("--show-layers", help="Begin with a table of all layers; JSON has them always.")
 @_flag("--statistics", help="Count the findings of each rule instead of listing them.")
+@click.option("-j", "--jobs", type=click.IntRange(1), default=1, help="Processes that read files.")
+@_flag("--no-cache", help="Read all files anew; keep nothing in .initlint_cache.")
 @_flag("--exit-zero", help="Exit with 0 although there are findings.")
 @_of_model
 @click.option(

@@ -40,6 +40,8 @@ class Check:
     inputs: tuple[str, ...] = ()
     quiet: bool = False
     config: str | None = None
+    no_cache: bool = False
+    jobs: int = 1
     isolated: bool = False
     stdin_filename: str | None = None
     style: str | None = None
@@ -161,6 +163,8 @@ def _asked(request: Check) -> _Asked:
         speaks=selection.speaks,
         texts=targets.texts,
         preferences=request.preferences(settings),
+        cache=not request.no_cache and STDIN not in written,
+        jobs=request.jobs,
     )
     if not targets.all and not targets.gaps:
         _say(request, f"initlint: no Python files in {', '.join(written)}")

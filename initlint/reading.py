@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from initlint import notebooks
 from initlint.records import InitlintError, Layer, Unanalysed
@@ -17,13 +19,14 @@ class Reading:
     gaps: tuple[Unanalysed, ...] = ()
 
 
-def read(paths: Sequence[str], texts: Mapping[str, bytes]) -> Reading:
+def read(
+    paths: Sequence[str], texts: Mapping[str, bytes], cache: bool = False, jobs: int = 1
+) -> Reading:
     """Read all files together, since a class may be used in another one than its own.
 
-    `texts` are the files that are not what the disk holds.
+    `texts` are the files that are not what the disk holds, with `cache` what was read is kept in
+    `.initlint_cache`, and `jobs` is the number of processes that follow the data.
     """
-    from initlint import source
-
     python: dict[str, bytes] = {}
     gaps: list[Unanalysed] = []
     for path in paths:
@@ -42,5 +45,30 @@ def read(paths: Sequence[str], texts: Mapping[str, bytes]) -> Reading:
             for cell in notebook.broken
         ]
     failed = {gap.target for gap in gaps} - python.keys()
-    found = source.read([path for path in paths if path not in failed], python)
-    return Reading(tuple(found.layers), (*gaps, *found.broken, *found.unanalysed))
+    wanted = [path for path in paths if path not in failed]
+    if cache:
+        from initlint.cache import cached
+
+        python = {**_contents(wanted), **python}
+        layers, others = cached(python, lambda: _fresh(wanted, python, jobs))
+    else:
+        layers, others = _fresh(wanted, python, jobs)
+    return Reading(layers, (*gaps, *others))
+
+
+def _fresh(
+    paths: Sequence[str], texts: Mapping[str, bytes], jobs: int
+) -> tuple[tuple[Layer, ...], tuple[Unanalysed, ...]]:
+    from initlint import source
+
+    found = source.read(paths, texts, jobs)
+    return found.layers, (*found.broken, *found.unanalysed)
+
+
+def _contents(paths: Sequence[str]) -> dict[str, bytes]:
+    """What the disk holds; of a file that cannot be read, reading will say why."""
+    found = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            found[path] = Path(path).read_bytes()
+    return found

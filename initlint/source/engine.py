@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +13,7 @@ from initlint.records import Initializer, Layer, Site, Unanalysed
 from initlint.source.classes import UserClass, claim, is_filled
 from initlint.source.factories import factories, given_away, initialised_outside
 from initlint.source.files import sources
+from initlint.source.forks import forked
 from initlint.source.graph import Graph, Node
 from initlint.source.layers import (
     Drawn,
@@ -41,16 +43,19 @@ class Read:
     broken: tuple[Unanalysed, ...] = ()
 
 
-def read(paths: Sequence[str], texts: Mapping[str, str | bytes] | None = None) -> Read:
+def read(
+    paths: Sequence[str], texts: Mapping[str, str | bytes] | None = None, jobs: int = 1
+) -> Read:
     """The layers of all classes of modules in `paths`, of which nothing is imported or executed.
 
     `texts` are the contents of those files that are not what the disk holds. Files are read
     together, so that a class may be made, derived from or called in another file than its own.
+    With `jobs`, as many processes follow the data of models; the answer is the same.
     """
     with uncollected():
         files, broken = sources(paths, texts or {})
         engine = _Engine(Program(files))
-        engine.run()
+        engine.run(jobs)
     return Read(tuple(engine.layers), tuple(engine.unanalysed), tuple(broken))
 
 
@@ -73,9 +78,10 @@ class _Engine:
         self._sites: set[Site | None] = set()
         self._kinds: set[object] = set()
         self._apart: set[Value] = set()
-        self._drawn: dict[Instance, Drawn | None] = {}
+        self._drawn: dict[tuple[Instance, bool], Drawn | None] = {}
+        self._ahead: dict[Model, list[Layer]] = {}
 
-    def run(self) -> None:
+    def run(self, jobs: int = 1) -> None:
         """Read every class, and what functions and top levels make of them."""
         modules = [module for module in self.program.modules if module.source.hinted]
         classes = [cls for module in modules for cls in self._classes(module)]
@@ -86,10 +92,11 @@ class _Engine:
         names = {cls.name for cls in classes} | {model.name for model in built}
         redrawn = initialised_outside(modules, self.program, names)
         done: set[Value] = set()
+        built = [model for model in built if model.instance.cls not in self._apart]
+        self._follow_ahead(built, jobs)
         for model in built:
-            if model.instance.cls not in self._apart:
-                self._record(model, model.instance.cls in done, model.name in redrawn)
-                done.add(model.instance.cls)
+            self._record(model, model.instance.cls in done, model.name in redrawn)
+            done.add(model.instance.cls)
         done.discard(None)
         for cls in sorted(classes, key=lambda cls: cls in self._apart):
             # A class may be made by a function that gives something else back.
@@ -163,13 +170,7 @@ class _Engine:
         held = list(weights_held(instance))
         if apart and held and all(site_of(slot) in self._sites for _, slot, _ in held):
             return
-        drawn = self._followed(instance, whole=not apart)
-        found = [] if drawn is None else records(model.name, drawn, places_of(instance))
-        reached = {id(use.slot) for use, _ in drawn.met} if drawn is not None else set()
-        for place, slot, kind in held:
-            if id(slot) not in reached:
-                reached.add(id(slot))
-                found += self._elsewhere(model, place, slot, kind)
+        found = self._ahead.pop(model, None) or self._found(model, held)
         if apart:
             found = [layer for layer in found if layer.site not in self._sites]
         elif again:
@@ -179,6 +180,30 @@ class _Engine:
         self.layers += found
         self._sites |= {layer.site for layer in found}
         self._kinds |= {_kind_of(layer) for layer in found}
+
+    def _found(self, model: Model, held: Sequence[tuple[Place, Slot, str]]) -> list[Layer]:
+        """A record for every weight of a model."""
+        instance = model.instance
+        drawn = self._followed(instance, whole=instance.cls not in self._apart)
+        found = [] if drawn is None else records(model.name, drawn, places_of(instance))
+        reached = {id(use.slot) for use, _ in drawn.met} if drawn is not None else set()
+        for place, slot, kind in held:
+            if id(slot) not in reached:
+                reached.add(id(slot))
+                found += self._elsewhere(model, place, slot, kind)
+        return found
+
+    def _follow_ahead(self, models: Sequence[Model], jobs: int) -> None:
+        """Follow the data of models in processes of their own, each those of its turn."""
+        if jobs < 2 or len(models) < 2 * jobs or not hasattr(os, "fork"):
+            return
+
+        def share(turn: int) -> list[list[Layer]]:
+            return [self._found(m, list(weights_held(m.instance))) for m in models[turn::jobs]]
+
+        for turn, found in enumerate(forked(share, jobs)):
+            for model, layers in zip(models[turn::jobs], found, strict=False):
+                self._ahead[model] = layers
 
     def _elsewhere(self, model: Model, place: Place, slot: Slot, kind: str) -> list[Layer]:
         """The record of a weight that a model's graph does not reach: as its own class sees it."""
@@ -192,13 +217,14 @@ class _Engine:
         return records(model.name, Drawn(own, drawn.bare), {id(slot): [place]})
 
     def _followed(self, instance: Instance, whole: bool) -> Drawn | None:
-        if instance not in self._drawn:
-            self._drawn[instance] = None
+        key = (instance, whole)
+        if key not in self._drawn:
+            self._drawn[key] = None
             module = instance.cls.module if instance.cls is not None else self.program.modules[0]
-            self._drawn[instance] = self._tried(
+            self._drawn[key] = self._tried(
                 module, type_of(instance), self._drawing, instance, whole
             )
-        return self._drawn[instance]
+        return self._drawn[key]
 
     def _drawing(self, instance: Instance, whole: bool) -> Drawn | None:
         """The graph of a module called with data, its result marked, and followed."""

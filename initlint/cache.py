@@ -1,0 +1,112 @@
+"""What was read of files that have not changed since: kept as JSON, never as code."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from initlint import __version__, catalog
+from initlint.records import Following, Initializer, Layer, Site, Unanalysed
+
+FOLDER = ".initlint_cache"
+# Older entries than these are of states of the files that nobody goes back to.
+_MOST = 16
+Layers = tuple[Layer, ...]
+Gaps = tuple[Unanalysed, ...]
+
+
+def cached(
+    files: Mapping[str, bytes], compute: Callable[[], tuple[Layers, Gaps]], folder: str = FOLDER
+) -> tuple[Layers, Gaps]:
+    """What `compute` gives of these files, or what it gave when they were last the same.
+
+    An entry is named for the paths and contents of all files, the tables in `rules/` and the
+    version of initlint. A folder that cannot be written, or an entry that cannot be read, is as
+    good as none.
+    """
+    entry = Path(folder) / f"{_key(files)}.json"
+    try:
+        return _decoded(json.loads(entry.read_bytes()))
+    except (OSError, ValueError, TypeError, KeyError):
+        result = compute()
+    with contextlib.suppress(OSError):
+        _keep(entry, json.dumps(_encoded(result), separators=(",", ":")))
+    return result
+
+
+def _key(files: Mapping[str, bytes]) -> str:
+    digest = hashlib.blake2b(__version__.encode(), digest_size=16)
+    for content in catalog.tables():
+        digest.update(content)
+    for path, content in files.items():
+        digest.update(f"\0{path}\0{len(content)}\0".encode("utf-8", "surrogatepass"))
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _keep(entry: Path, text: str) -> None:
+    """Write an entry as a whole, and drop the oldest ones."""
+    entry.parent.mkdir(exist_ok=True)
+    ignore = entry.parent / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+    handle, temporary = tempfile.mkstemp(dir=entry.parent)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    Path(temporary).replace(entry)
+    for old in sorted(entry.parent.glob("*.json"), key=_age)[:-_MOST]:
+        old.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> float:
+    with contextlib.suppress(OSError):
+        return path.stat().st_mtime
+    return 0.0
+
+
+def _encoded(result: tuple[Layers, Gaps]) -> Any:
+    layers, gaps = result
+    return [[_row(layer) for layer in layers], [_row(gap) for gap in gaps]]
+
+
+def _row(record: Any) -> Any:
+    """A record as the list of its fields' values, in their order."""
+    if hasattr(record, "__dataclass_fields__"):
+        return [_row(getattr(record, field.name)) for field in fields(record)]
+    return dict(record) if isinstance(record, Mapping) else record
+
+
+def _decoded(entry: Any) -> tuple[Layers, Gaps]:
+    rows, gaps = entry
+    return tuple(map(_layer, rows)), tuple(Unanalysed(*gap) for gap in gaps)
+
+
+_NAMES = [field.name for field in fields(Layer)]
+
+
+def _layer(row: Iterable[Any]) -> Layer:
+    values = dict(zip(_NAMES, row, strict=True))
+    values["shape"] = tuple(values["shape"])
+    values["following"] = _following(*values["following"])
+    values["site"] = Site(*values["site"]) if values["site"] else None
+    for name in ("current", "recommended"):
+        values[name] = _initializer(*values[name]) if values[name] else None
+    return Layer(**values)
+
+
+def _following(activation: str, args: dict[str, Any], via: list[str]) -> Following:
+    if "activations" in args:
+        args["activations"] = tuple(args["activations"])
+    return Following(activation, args, tuple(via))
+
+
+def _initializer(*values: Any) -> Initializer:
+    name, args, std, default, site, *rest = values
+    return Initializer(name, args, std, default, Site(*site) if site else None, *rest)

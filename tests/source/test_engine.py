@@ -1,0 +1,231 @@
+"""The reading engine as a whole: targets, bad input, other people's initialisation, the cache."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from initlint import api, cache
+from initlint.source import read
+
+NET = """\
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(8, 8)
+        self.b = nn.Linear(8, 8)
+        self.c = nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.c(self.b(self.a(x).relu()).relu())
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def written(name, text, encoding="utf-8"):
+    Path(name).write_bytes(textwrap.dedent(text).encode(encoding))
+    return name
+
+
+def codes(*paths):
+    return [finding.code for finding in api.check_all(paths, api.Options()).findings]
+
+
+SILENT = {
+    "a script fills what it makes": NET
+    + "def fill(m):\n    nn.init.normal_(m.weight)\nnet = Net()\nnet.apply(fill)\n",
+    "a script loads what it makes": NET + "net = Net()\nnet.load_state_dict(torch.load('x'))\n",
+    "the constructor loads": NET.replace(
+        "nn.Linear(8, 2)", "nn.Linear(8, 2)\n        self.load_state_dict(torch.load('x'))"
+    ),
+    "another class makes it": NET
+    + "class Outer(nn.Module):\n    def __init__(self, x):\n        super().__init__()\n"
+    "        self.net = unknown(Net())\n",
+    "it is given away as a value": NET + "MODELS = register(Net)\n",
+    "its framework fills it": NET
+    + "from transformers import PreTrainedModel\nclass Model(PreTrainedModel):\n    pass\n",
+    "an unknown function is handed the model": NET.replace(
+        "nn.Linear(8, 2)", "nn.Linear(8, 2)\n        somebody(self)"
+    ),
+    "an unknown activation": NET.replace(".relu()", ".mystery()"),
+    "a star import may mean anything": "from somewhere import *\n"
+    + NET.replace("from torch import nn\n", ""),
+    "two activations, nobody knows which": NET.replace(
+        "return self.c", "x = x.relu() if self.flag else x.tanh()\n        return self.c"
+    ).replace("(self.b(self.a(x).relu()).relu())", "(x)"),
+    "a base from elsewhere that is no module": NET.replace("nn.Module", "Unknown"),
+}
+
+
+@pytest.mark.parametrize("source", SILENT.values(), ids=SILENT)
+def test_silent_where_it_is_not_proved(source):
+    assert codes(written("net.py", NET)) == ["INIT101"] * 2
+    assert codes(written("net.py", source)) == []
+
+
+def test_a_script_in_another_file_that_fills_what_it_makes():
+    written("net.py", NET)
+    written("train.py", "from net import Net\nfrom torch import nn\nnet = Net()\nnet.apply(fill)\n")
+    assert codes("net.py", "train.py") == []
+
+
+def test_what_a_function_builds_is_read_as_it_builds_it():
+    source = NET.replace("__init__(self)", "__init__(self, act)").replace("self.a =", "self.act =")
+    source = source.replace("nn.Linear(8, 8)\n        self.b", "act()\n        self.b", 1)
+    source = source.replace("self.b(self.a(x).relu()).relu()", "self.act(self.b(x))")
+    assert codes(written("net.py", source)) == []
+    assert codes(written("net.py", source + "def net():\n    return Net(nn.Tanh)\n")) == ["INIT103"]
+
+
+def test_models_of_the_top_level():
+    text = "from torch import nn\nmodel = nn.Sequential({})\n"
+    layers = ", ".join(["nn.Linear(8, 8), nn.ReLU()"] * 3)
+    assert codes(written("net.py", text.format(layers))) == ["INIT101"] * 3
+
+
+def test_classes_of_several_files():
+    written("blocks.py", "from torch import nn\nclass Act(nn.ReLU):\n    pass\n")
+    source = NET.replace("import torch\n", "import torch\nfrom blocks import Act\n")
+    source = source.replace("self.c = ", "self.act = Act()\n        self.c = ")
+    source = source.replace("self.a(x).relu()", "self.act(self.a(x))")
+    assert codes("blocks.py", written("net.py", source)) == ["INIT101"] * 2
+
+
+def test_sizes_that_are_names():
+    source = NET.replace("__init__(self)", "__init__(self, dim, out)")
+    source = source.replace("nn.Linear(8, 8)", "nn.Linear(dim, dim)")
+    found = read([written("net.py", source)])
+    assert [layer.nominal for layer in found.layers] == [True, True, False]
+    assert codes("net.py") == ["INIT101"] * 2
+    # Xavier's share of what suits depends on a proportion that is not known.
+    xavier = source.replace("nn.Linear(dim, dim)", "nn.Linear(dim, out)").replace(
+        "nn.Linear(8, 2)", "nn.Linear(8, 2)\n        nn.init.xavier_normal_(self.a.weight)"
+    )
+    assert codes(written("net.py", xavier)) == ["INIT101"]
+
+
+BROKEN = {
+    "syntax": (b"class Net(:\n", "net.py:1: SyntaxError"),
+    "indentation": (b"if x:\npass\n", "net.py:2: SyntaxError"),
+    "no encoding": (b"import torch\nx = '\xff'\n", "net.py:2: SyntaxError"),
+    "a null byte": (b"import torch\nx = 1\0\n", "net.py"),
+    "too deep": (b"import torch\nx = " + b"(" * 5000 + b")" * 5000, "net.py"),
+    "deep but of no interest": (b"x = " + b"-" * 100_000 + b"1", "net.py"),
+}
+
+
+@pytest.mark.parametrize(("content", "reason"), BROKEN.values(), ids=BROKEN)
+def test_what_cannot_be_parsed_is_named_and_the_rest_is_read(content, reason):
+    Path("net.py").write_bytes(content)
+    found = read(["net.py", written("good.py", NET)])
+    (broken,) = found.broken
+    assert broken.target == "net.py" and broken.reason.startswith(reason)
+    assert "\n" not in broken.reason and len(found.layers) == 3
+
+
+def test_unreadable_files_are_named():
+    Path("loop.py").symlink_to("loop.py")
+    found = read(["missing.py", "loop.py", written("good.py", NET)])
+    assert [gap.target for gap in found.broken] == ["missing.py", "loop.py"]
+    assert len(found.layers) == 3
+
+
+FINE = {
+    "empty": b"",
+    "a BOM": b"\xef\xbb\xbf" + NET.encode(),
+    "CRLF": NET.replace("\n", "\r\n").encode(),
+    "Latin-1": b"# -*- coding: latin-1 -*-\n# \xe9\n" + NET.encode(),
+    "5 MB": NET.encode() + b"x = [" + b"1234567, " * 600_000 + b"]\n",
+}
+
+
+@pytest.mark.parametrize("content", FINE.values(), ids=FINE)
+def test_what_can_be_parsed(content):
+    Path("net.py").write_bytes(content)
+    found = read(["net.py"])
+    assert found.broken == found.unanalysed == ()
+    assert len(found.layers) == (3 if content else 0)
+
+
+ENDLESS = {
+    "a class of itself": NET.replace("nn.Linear(8, 2)", "Net()"),
+    "two classes of one another": NET.replace("nn.Linear(8, 2)", "Other()")
+    + "class Other(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    "        self.net = Net()\n    def forward(self, x):\n        return self.net(x)\n",
+    "a function of itself": NET.replace("self.c(", "deep(")
+    + "def deep(x):\n    return deep(deep(x))\n",
+    "a base of itself": "from torch import nn\nclass A(B):\n    pass\nclass B(A):\n    pass\n",
+    "a loop without end": NET.replace(
+        "return", "while True:\n            x = x + 1\n        return"
+    ),
+    "a name of itself": "from torch import nn\na = b\nb = a\nclass N(a, nn.Module):\n    pass\n",
+    "files of one another": "from net import *\nfrom net import Net\n",
+    "a huge power": NET.replace("nn.Linear(8, 2)", "nn.Linear(10 ** 10 ** 10, 9 ** 9 ** 9)"),
+    "a huge list": NET.replace("nn.Linear(8, 2)", "nn.Sequential(*[nn.ReLU()] * 10 ** 9)"),
+}
+
+
+@pytest.mark.parametrize("source", ENDLESS.values(), ids=ENDLESS)
+def test_what_has_no_end_is_read_all_the_same(source):
+    found = read([written("net.py", source)])
+    assert found.broken == found.unanalysed == ()
+
+
+def test_nothing_is_executed():
+    source = NET + "open('ran', 'w').close()\nraise SystemExit(3)\n"
+    assert codes(written("net.py", source)) and not Path("ran").exists()
+
+
+def test_processes_give_the_same_answer():
+    functions = "".join(f"def net{i}():\n    return Net(n={i + 1})\n" for i in range(9))
+    source = NET.replace("__init__(self)", "__init__(self, n=1)").replace("8, 2", "8, 2 * n")
+    paths = [written(f"net{i}.py", source + functions) for i in range(3)]
+    assert read(paths, jobs=3) == read(paths, jobs=1)
+
+
+def test_the_cache_gives_what_reading_gave():
+    options = api.Options(cache=True)
+    fresh = api.check_all([written("net.py", NET)], options)
+    (entry,) = Path(cache.FOLDER).glob("*.json")
+    assert api.check_all(["net.py"], options) == fresh
+    rows, gaps = json.loads(entry.read_text())
+    entry.write_text(json.dumps([rows[:1], gaps]))
+    assert len(api.check_all(["net.py"], options).layers) == 1
+    entry.write_text("{")
+    assert api.check_all(["net.py"], options) == fresh
+    written("net.py", NET.replace("relu", "tanh"))
+    assert {f.code for f in api.check_all(["net.py"], options).findings} == {"INIT103"}
+
+
+def test_a_cache_that_cannot_be_written_does_not_matter():
+    Path(cache.FOLDER).write_text("a file")
+    assert codes(written("net.py", NET)) == ["INIT101"] * 2
+    assert len(api.check_all(["net.py"], api.Options(cache=True)).findings) == 2
+
+
+def test_old_entries_are_dropped():
+    for number in range(20):
+        api.check_all([written("net.py", f"x = {number}\n")], api.Options(cache=True))
+    assert len(list(Path(cache.FOLDER).glob("*.json"))) == 16
+
+
+def test_the_command_line_keeps_a_cache_unless_told_not_to():
+    written("net.py", NET)
+    line = [sys.executable, "-m", "initlint", "check", "net.py", "-q"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(api.__file__).parents[1])}
+    assert subprocess.run([*line, "--no-cache"], env=environment).returncode == 1
+    assert not Path(cache.FOLDER).exists()
+    assert subprocess.run(line, env=environment, stdout=subprocess.DEVNULL).returncode == 1
+    assert (Path(cache.FOLDER) / ".gitignore").read_text() == "*\n"
