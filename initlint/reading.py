@@ -62,7 +62,7 @@ def _fresh(
     from initlint import source
 
     found = source.read(paths, texts, jobs)
-    return found.layers, (*found.broken, *found.unanalysed)
+    return tuple(found.layers), (*found.broken, *found.unanalysed)
 
 
 def _contents(paths: Sequence[str]) -> dict[str, bytes]:

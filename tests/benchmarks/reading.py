@@ -1,0 +1,134 @@
+"""Reading against parsing alone, a bare interpreter and TorchFix; and against what tracing says."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib.util
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from initlint import cache
+from initlint.reading import read
+from initlint.source import read as read_source
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "lenet.py"
+FOLDERS = {"timm": ("models", "layers"), "torchvision": ("models", "ops")}
+_KNOWN_NOTHING = ("unknown", "mixed")
+
+
+def files(name: str) -> list[str]:
+    """The collection's own files that define models and layers."""
+    spec = importlib.util.find_spec(name)
+    assert spec is not None and spec.submodule_search_locations
+    root = Path(next(iter(spec.submodule_search_locations)))
+    return sorted(str(path) for folder in FOLDERS[name] for path in (root / folder).rglob("*.py"))
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long a piece of work takes."""
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def speed(rounds: int) -> None:
+    """Print the ratios, each the median over rounds in which both were measured in turn."""
+    paths = files("timm")
+    texts = [Path(path).read_bytes() for path in paths]
+    lines = sum(text.count(b"\n") for text in texts)
+    folder = tempfile.mkdtemp()
+    cold, warm = [], []
+    for _ in range(rounds):
+        parsing = seconds(lambda: [ast.parse(text) for text in texts])
+        cold.append(seconds(lambda: read_source(paths)) / parsing)
+        read_cached(paths, folder)
+        warm.append(seconds(lambda: read_cached(paths, folder)) / parsing)
+        print(f"  parsing {parsing:.2f} s, cold x{cold[-1]:.2f}, warm x{warm[-1]:.2f}")
+    shutil.rmtree(folder)
+    print(f"timm: {len(paths)} files, {lines:,} lines")
+    print(f"cold reading / ast.parse alone: {statistics.median(cold):.2f} (at most 3)")
+    print(f"warm reading / ast.parse alone: {statistics.median(warm):.2f} (at most 0.3)")
+    torchfix(paths)
+    print(f"one small file / python -c pass: {start(rounds):.1f} (at most 4)")
+
+
+def read_cached(paths: list[str], folder: str) -> None:
+    """Read with the cache kept in `folder`."""
+    texts = {path: Path(path).read_bytes() for path in paths}
+
+    def compute() -> tuple[tuple[object, ...], tuple[object, ...]]:
+        found = read(paths, texts)
+        return found.layers, found.gaps
+
+    cache.cached(texts, compute, folder)  # type: ignore[arg-type]
+
+
+def torchfix(paths: list[str]) -> None:
+    """TorchFix on the same files, where it is installed."""
+    command = shutil.which("torchfix")
+    if command is None:
+        print("TorchFix is not installed: not compared")
+        return
+    theirs = seconds(lambda: subprocess.run([command, *paths], capture_output=True, check=False))
+    ours = seconds(lambda: read_source(paths))
+    print(f"TorchFix / cold reading: {theirs / ours:.1f} (at least 30)")
+
+
+def start(rounds: int) -> float:
+    """The whole of `initlint check` of one file against an interpreter that does nothing."""
+    check = [sys.executable, "-m", "initlint", "check", str(EXAMPLE), "-q", "--no-cache"]
+    nothing = [sys.executable, "-c", "pass"]
+    ratios = []
+    for _ in range(3 * rounds):
+        ours, bare = (
+            seconds(lambda line=line: subprocess.run(line, capture_output=True, check=False))
+            for line in (check, nothing)
+        )
+        ratios.append(ours / bare)
+    return statistics.median(ratios)
+
+
+def agreement(name: str, truth: Path) -> None:
+    """How many lines have an answer, how many of the answers are right, and which are not.
+
+    Only lines count of which tracing gives one known answer. The answer of reading is the one
+    that all models which know any give.
+    """
+    lines = {k: v[0] for k, v in json.loads(truth.read_text()).items() if len(v) == 1}
+    single = {line: word for line, word in lines.items() if word not in _KNOWN_NOTHING}
+    given: dict[str, set[str]] = {}
+    for layer in read_source(files(name)).layers:
+        if layer.site is not None:
+            key = f"{layer.site.path}:{layer.site.line}:{layer.site.column}"
+            given.setdefault(key, set()).add(layer.following.activation)
+    answers = {line: given.get(line, set()) - {"unknown"} for line in single}
+    known = {k: next(iter(v)) for k, v in answers.items() if len(v) == 1 and v != {"mixed"}}
+    right = [line for line, word in known.items() if word == single[line]]
+    print(f"{name}: {len(single)} lines, {len(known) / len(single):.1%} have an answer,")
+    print(f"  {len(right) / len(known):.2%} of the answers are right")
+    for line in sorted(known.keys() - set(right)):
+        print(f"  {line}: read {known[line]}, traced {single[line]}")
+
+
+def main() -> None:
+    """Print everything; with files of truth.py, the agreement too."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--truth", nargs="*", default=[], metavar="NAME=FILE")
+    options = parser.parse_args()
+    for pair in options.truth:
+        name, _, path = pair.partition("=")
+        agreement(name, Path(path))
+    speed(options.rounds)
+
+
+if __name__ == "__main__":
+    main()
