@@ -6,9 +6,9 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from initlint.dataflow.draws import ARGUMENTS
 from initlint.source.builtins import Builtins
 from initlint.source.classes import TRUSTED, UserClass, is_layer, trusted_kind
-from initlint.source.draws import ARGUMENTS
 from initlint.source.graph import Graph, Node
 from initlint.source.patterns import name_patterns
 from initlint.source.plain import asked

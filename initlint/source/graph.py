@@ -82,6 +82,16 @@ class Graph:
             self.nodes.append(new)
         return copies
 
+    def close(self) -> None:
+        """Put a node of its own in place of each that belongs to another graph."""
+        nodes, self.nodes = self.nodes, []
+        known: dict[Node, Node] = {}
+        for node in nodes:
+            if any(value not in known for value in node.inputs):
+                inputs = [known.get(value) or self._stray(value, known) for value in node.inputs]
+                node.inputs = tuple(inputs)
+            known[node] = self.add(node)
+
     def _stray(self, value: Node, copies: dict[Node, Node]) -> Node:
         """Data that an object kept from another call: nobody knows which."""
         copies[value] = self.add(Node("unknown"))

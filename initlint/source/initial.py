@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from initlint.dataflow.draws import ARGUMENTS, METHODS, UNCLEAR, UNWRITTEN, Draw, calculate_gain
 from initlint.records import Site
-from initlint.source.draws import ARGUMENTS, METHODS, UNCLEAR, UNWRITTEN, Draw, calculate_gain
 from initlint.source.sizes import product
 from initlint.source.tensors import Tensors, explicit
 from initlint.source.values import (

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from initlint.dataflow.draws import Draw, drawn_by
 from initlint.dataflow.follow import Use as Met
 from initlint.dataflow.follow import uses
 from initlint.dataflow.graph import Weight
 from initlint.dataflow.record import layer_of
 from initlint.records import Following, Initializer, Layer, Site
-from initlint.source.draws import Draw, drawn_by
 from initlint.source.graph import Graph, Use
 from initlint.source.initial import children
 from initlint.source.sizes import is_size, nominal, symbol

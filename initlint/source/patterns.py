@@ -28,6 +28,7 @@ def name_patterns(graph: Graph) -> None:
     A result that is a known function of one value, element by element, becomes that activation;
     one that a statistic of the value makes independent of its scale becomes a norm.
     """
+    graph.close()
     ends = [node for node in graph.nodes if _may_end(node)]
     if not ends:
         return

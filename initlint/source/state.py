@@ -6,8 +6,8 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from initlint.dataflow.draws import UNCLEAR, Draw
 from initlint.records import Site
-from initlint.source.draws import UNCLEAR, Draw
 from initlint.source.graph import Graph, Node, Use
 from initlint.source.resolve import Module, Program
 from initlint.source.values import (

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from initlint import catalog
-from initlint.source.draws import ARGUMENTS, UNCLEAR, UNWRITTEN, Draw, drawn_by, scaled
+from initlint.dataflow.draws import ARGUMENTS, UNCLEAR, UNWRITTEN, Draw, drawn_by, scaled
 from initlint.source.graph import Node, Use
 from initlint.source.sizes import product
 from initlint.source.state import State, flat_tensors

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from initlint.source.draws import ARGUMENTS, UNCLEAR, Draw, drawn_by
+from initlint.dataflow.draws import ARGUMENTS, UNCLEAR, Draw, drawn_by
 from initlint.source.graph import Use
 from initlint.source.sizes import computed, is_size, product
 from initlint.source.values import UNKNOWN, Instance, Slot, Value

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from initlint.source.draws import Draw
+from initlint.dataflow.draws import Draw
 from initlint.source.graph import Node
 
 # Any value at all: plain Python numbers, strings and tuples stand for themselves.

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from initlint.dataflow.draws import INITIALIZERS, UNCLEAR, Draw, drawn_by
 from initlint.records import Initializer, Site
-from initlint.trace.draws import INITIALIZERS, UNKNOWN, Draw, drawn_by
 from initlint.trace.places import INIT, TORCH, Sites, caller, user_frame
 from initlint.trace.writes import KEEPING, METHODS, bound, created, renamed, transformed
 
@@ -74,7 +74,7 @@ class Recorder(TorchFunctionMode):
     def initializer(self, parameter: torch.Tensor) -> Initializer | None:
         """What filled `parameter` last; None for memory that nothing wrote."""
         content = self._contents.get(_key(parameter))
-        return (content.draw if content else UNKNOWN).initializer()
+        return (content.draw if content else UNCLEAR).initializer()
 
     def _noting_module(self, original: Callable[..., None]) -> Callable[..., None]:
         def construct(module: nn.Module, *args: Any, **kwargs: Any) -> None:
@@ -128,11 +128,11 @@ class Recorder(TorchFunctionMode):
     def _source(self, args: tuple[Any, ...]) -> Draw:
         """What the first tensor among the arguments holds before the call."""
         first = next((a for a in args if isinstance(a, torch.Tensor)), None)
-        return UNKNOWN if first is None else self._draw(first)
+        return UNCLEAR if first is None else self._draw(first)
 
     def _draw(self, tensor: torch.Tensor) -> Draw:
         content = self._contents.get(_key(tensor))
-        return content.draw if content else UNKNOWN
+        return content.draw if content else UNCLEAR
 
     def _note_initializing(self, frame: FrameType) -> None:
         """A call seen inside torch.nn.init: note the user's initialiser once, by its frame.
@@ -212,7 +212,7 @@ class Recorder(TorchFunctionMode):
         content = self._contents.get(_key(tensor))
         if content is None or 10 * tensor.numel() < content.elements:
             return
-        content.draw = replace(UNKNOWN, site=self._sites.of(user_frame(frame)))
+        content.draw = replace(UNCLEAR, site=self._sites.of(user_frame(frame)))
 
     def _remember(self, tensor: torch.Tensor, draw: Draw) -> None:
         storage = tensor.untyped_storage()

@@ -8,9 +8,8 @@ from typing import Any
 
 import torch
 
-from initlint.records import Site
-from initlint.trace.draws import (
-    UNKNOWN,
+from initlint.dataflow.draws import (
+    UNCLEAR,
     UNWRITTEN,
     Draw,
     drawn_by,
@@ -18,6 +17,7 @@ from initlint.trace.draws import (
     scaled,
     shifted,
 )
+from initlint.records import Site
 
 # Draws made by the functions that create a tensor, from the arguments after the size.
 _CREATORS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -75,14 +75,14 @@ def transformed(name: str, draw: Draw, operand: Any, site: Site | None) -> Draw:
     if kind == "erfinv":
         return inverse_error_function(draw, site)
     if not isinstance(operand, (int, float)) or not draw.name:
-        return replace(UNKNOWN, site=site)
+        return replace(UNCLEAR, site=site)
     if kind == "mul":
         return scaled(draw, float(operand), site)
     if kind in ("div", "truediv", "true_divide") and operand:
         return scaled(draw, 1 / operand, site)
     if kind in ("add", "sub"):
         return shifted(draw, float(operand) * (1 if kind == "add" else -1), site)
-    return replace(UNKNOWN, site=site)
+    return replace(UNCLEAR, site=site)
 
 
 def bound(

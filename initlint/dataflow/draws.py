@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from statistics import NormalDist
 from typing import Any
-
-import torch
-from torch import nn
 
 from initlint.records import Initializer, Site
 
@@ -32,41 +30,81 @@ class Draw:
 
 
 UNWRITTEN = Draw("")
-UNKNOWN = Draw("unknown")
+UNCLEAR = Draw("unknown")
+# Every argument of torch.nn.init's functions after the tensor, with its default.
+ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "kaiming_normal_": {"a": 0, "mode": "fan_in", "nonlinearity": "leaky_relu"},
+    "kaiming_uniform_": {"a": 0, "mode": "fan_in", "nonlinearity": "leaky_relu"},
+    "xavier_normal_": {"gain": 1.0},
+    "xavier_uniform_": {"gain": 1.0},
+    "normal_": {"mean": 0.0, "std": 1.0},
+    "uniform_": {"a": 0.0, "b": 1.0},
+    "trunc_normal_": {"mean": 0.0, "std": 1.0, "a": -2.0, "b": 2.0},
+    "constant_": {"val": None},
+    "zeros_": {},
+    "ones_": {},
+    "orthogonal_": {"gain": 1},
+    "sparse_": {"sparsity": None, "std": 0.01},
+    "eye_": {},
+    "dirac_": {"groups": 1},
+}
+# In-place methods of tensors, and the old names without the underscore.
+METHODS = {"normal_": "normal_", "uniform_": "uniform_", "fill_": "constant_", "zero_": "zeros_"}
+DEPRECATED = {
+    **{name.rstrip("_"): name for name in ARGUMENTS if name not in ("zeros_", "ones_")},
+    "zeros": "",
+}
 
 
-def drawn_by(name: str, args: Mapping[str, Any], shape: tuple[int, ...]) -> Draw:
+def drawn_by(name: str, args: Mapping[str, Any], shape: tuple[int, ...] | None) -> Draw:
     """The draw that `torch.nn.init.<name>(tensor, **args)` leaves in a tensor of `shape`.
 
-    Args hold every argument of the initialiser. A name that is not known, or a shape that the
-    initialiser refuses, gives a draw without std.
+    A name, an argument or a shape that is not known gives a draw without std.
     """
     rule = _MOMENTS.get(name)
     if rule is None:
-        return replace(UNKNOWN, args=dict(args))
+        return UNCLEAR
     try:
-        mean, std = rule(args, shape)
-    except (ValueError, ZeroDivisionError, TypeError, KeyError, IndexError):
-        return Draw(name, dict(args))
-    return Draw(name, dict(args), mean, std)
+        mean, std = rule(args, shape or ())
+    except (ValueError, ZeroDivisionError, TypeError, KeyError, IndexError, OverflowError):
+        return Draw(name, args)
+    return Draw(name, args, mean, std)
+
+
+def calculate_gain(nonlinearity: object, param: object = None) -> float:
+    """torch.nn.init.calculate_gain; raises ValueError for what it does not know."""
+    if nonlinearity == "leaky_relu":
+        slope = param if isinstance(param, (int, float)) and param is not True else 0.01
+        return math.sqrt(2 / (1 + slope**2))
+    if nonlinearity in _GAINS:
+        return _GAINS[str(nonlinearity)]
+    raise ValueError(f"no gain for {nonlinearity}")
+
+
+_GAINS = {
+    **dict.fromkeys(("linear", "conv1d", "conv2d", "conv3d", "sigmoid"), 1.0),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), 1.0),
+    "tanh": 5 / 3,
+    "relu": math.sqrt(2),
+    "selu": 3 / 4,
+}
 
 
 def scaled(draw: Draw, factor: float, site: Site | None) -> Draw:
-    """The draw after multiplication with a number at `site`: from then on an explicit scale."""
+    """The draw after multiplication with a number: from then on an explicit scale."""
     if draw.std is None or draw.mean is None:
-        return replace(UNKNOWN, site=site)
+        return replace(UNCLEAR, site=site)
     mean, std = draw.mean * factor, draw.std * abs(factor)
     if draw.name in ("uniform_", "xavier_normal_", "xavier_uniform_", "orthogonal_", "constant_"):
-        return Draw(
-            draw.name, {k: v * factor for k, v in draw.args.items()}, mean, std, False, site
-        )
+        args = {k: v * factor for k, v in draw.args.items()}
+        return Draw(draw.name, args, mean, std, False, site)
     return Draw("normal_", {"mean": mean, "std": std}, mean, std, False, site)
 
 
 def shifted(draw: Draw, offset: float, site: Site | None) -> Draw:
     """The draw after a number was added at `site`."""
     if draw.std is None or draw.mean is None:
-        return replace(UNKNOWN, site=site)
+        return replace(UNCLEAR, site=site)
     return replace(draw, mean=draw.mean + offset, site=site)
 
 
@@ -76,22 +114,22 @@ def inverse_error_function(draw: Draw, site: Site | None) -> Draw:
     This is the step by which timm's and older torch's `trunc_normal_` are written out.
     """
     if draw.name != "uniform_" or draw.std is None:
-        return replace(UNKNOWN, site=site)
+        return replace(UNCLEAR, site=site)
     low, high = (_normal_quantile((1 + draw.args[end]) / 2) for end in ("a", "b"))
     _, std = _truncated_moments(low, high)
     return Draw("trunc_normal_", {}, 0.0, std / math.sqrt(2), False, site)
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """fan_in and fan_out as torch.nn.init counts them, transposed and grouped layers included."""
-    field_size = math.prod(shape[2:])
-    return shape[1] * field_size, shape[0] * field_size
+    window = math.prod(shape[2:])
+    return shape[1] * window, shape[0] * window
 
 
 def _kaiming(args: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[float, float]:
-    gain = nn.init.calculate_gain(args["nonlinearity"], args["a"])
-    fan = _fans(shape)[0 if args["mode"] == "fan_in" else 1]
-    return 0.0, gain / math.sqrt(fan)
+    gain = calculate_gain(args["nonlinearity"], args["a"])
+    if args["mode"] not in ("fan_in", "fan_out"):
+        raise ValueError(args["mode"])
+    return 0.0, gain / math.sqrt(_fans(shape)[0 if args["mode"] == "fan_in" else 1])
 
 
 def _xavier(args: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[float, float]:
@@ -104,13 +142,28 @@ def _uniform(args: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[float, fl
 
 def _truncated(args: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[float, float]:
     mean, std = args["mean"], args["std"]
-    centre, spread = _truncated_moments((args["a"] - mean) / std, (args["b"] - mean) / std)
+    low, high = (args["a"] - mean) / std, (args["b"] - mean) / std
+    centre, spread = _truncated_moments(low, high)
     return mean + std * centre, std * spread
 
 
+def _truncated_moments(low: float, high: float) -> tuple[float, float]:
+    """Mean and std of a standard normal variable cut off at `low` and `high`."""
+    normal = NormalDist()
+    mass = normal.cdf(high) - normal.cdf(low)
+    mean = (normal.pdf(low) - normal.pdf(high)) / mass
+    edges = low * normal.pdf(low) - high * normal.pdf(high)
+    return mean, math.sqrt(max(0.0, 1 + edges / mass - mean**2))
+
+
+def _normal_quantile(probability: float) -> float:
+    """Where the standard normal distribution has this share of its mass below; finite always."""
+    bounded = min(max(probability, 1e-12), 1 - 1e-12)
+    return NormalDist().inv_cdf(bounded)
+
+
 def _orthogonal(args: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[float, float]:
-    rows, columns = shape[0], math.prod(shape[1:])
-    return 0.0, args["gain"] / math.sqrt(max(rows, columns))
+    return 0.0, args["gain"] / math.sqrt(max(shape[0], math.prod(shape[1:])))
 
 
 def _sparse(args: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[float, float]:
@@ -123,34 +176,9 @@ def _ones_among_zeros(ones: int, shape: tuple[int, ...]) -> tuple[float, float]:
     return mean, math.sqrt(mean * (1 - mean))
 
 
-def _eye(args: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[float, float]:
-    return _ones_among_zeros(min(shape), shape)
-
-
 def _dirac(args: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[float, float]:
-    groups = args.get("groups", 1)
+    groups = args["groups"]
     return _ones_among_zeros(groups * min(shape[0] // groups, shape[1]), shape)
-
-
-def _truncated_moments(low: float, high: float) -> tuple[float, float]:
-    """Mean and std of a standard normal variable cut off at `low` and `high`."""
-    mass = _normal_cdf(high) - _normal_cdf(low)
-    mean = (_normal_pdf(low) - _normal_pdf(high)) / mass
-    edges = low * _normal_pdf(low) - high * _normal_pdf(high)
-    return mean, math.sqrt(max(0.0, 1 + edges / mass - mean**2))
-
-
-def _normal_pdf(x: float) -> float:
-    return math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
-
-
-def _normal_cdf(x: float) -> float:
-    return (1 + math.erf(x / math.sqrt(2))) / 2
-
-
-def _normal_quantile(probability: float) -> float:
-    bounded = min(max(probability, 1e-9), 1 - 1e-9)
-    return math.sqrt(2) * float(torch.erfinv(torch.tensor(2 * bounded - 1, device="cpu")))
 
 
 _Moments = Callable[[Mapping[str, Any], tuple[int, ...]], tuple[float, float]]
@@ -159,7 +187,7 @@ _MOMENTS: dict[str, _Moments] = {
     "kaiming_uniform_": _kaiming,
     "xavier_normal_": _xavier,
     "xavier_uniform_": _xavier,
-    "normal_": lambda args, shape: (args["mean"], args["std"]),
+    "normal_": lambda args, shape: (float(args["mean"]), float(args["std"])),
     "uniform_": _uniform,
     "trunc_normal_": _truncated,
     "constant_": lambda args, shape: (float(args["val"]), 0.0),
@@ -167,7 +195,7 @@ _MOMENTS: dict[str, _Moments] = {
     "ones_": lambda args, shape: (1.0, 0.0),
     "orthogonal_": _orthogonal,
     "sparse_": _sparse,
-    "eye_": _eye,
+    "eye_": lambda args, shape: _ones_among_zeros(min(shape), shape),
     "dirac_": _dirac,
 }
 INITIALIZERS = frozenset(_MOMENTS)
