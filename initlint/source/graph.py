@@ -87,7 +87,7 @@ class Graph:
         nodes, self.nodes = self.nodes, []
         known: dict[Node, Node] = {}
         for node in nodes:
-            if any(value not in known for value in node.inputs):
+            if any(known.get(value) is not value for value in node.inputs):
                 inputs = [known.get(value) or self._stray(value, known) for value in node.inputs]
                 node.inputs = tuple(inputs)
             known[node] = self.add(node)

@@ -229,3 +229,14 @@ def test_the_command_line_keeps_a_cache_unless_told_not_to():
     assert not Path(cache.FOLDER).exists()
     assert subprocess.run(line, env=environment, stdout=subprocess.DEVNULL).returncode == 1
     assert (Path(cache.FOLDER) / ".gitignore").read_text() == "*\n"
+
+
+def test_data_kept_from_another_call_is_not_followed():
+    keeping = NET.replace("return self.c(", "self.kept = x\n        return self.c(").replace(
+        "self.a(x)", "self.a(x * torch.sigmoid(x + other(self.kept)))"
+    )
+    outer = "class Outer(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    outer += "        self.net = Net()\n    def forward(self, x):\n        y = self.net(x)\n"
+    outer += "        return y + self.net.kept * self.net.kept + self.net(y).relu()\n"
+    found = read([written("net.py", keeping + outer)])
+    assert found.broken == found.unanalysed == () and found.layers
