@@ -248,14 +248,17 @@ def apply_(
     Weights get the initialiser that suits what follows them, biases zeros; normalisations,
     embeddings and layers of which nothing is known are left alone and listed in
     `report.unanalysed`. Whatever the weights held is overwritten. With the same `seed` come the
-    same weights. `only` and `skip` are shell patterns on parameter or module names. Raises
-    InitlintError where the model cannot be captured, and then nothing was changed.
+    same weights, bit for bit, on any number of ranks and under any sharding (FSDP2, tensor
+    parallel, replicas; on CPUs, or on GPUs, which draw other bits). `only` and `skip` are shell patterns on
+    parameter or module names. Raises InitlintError where the model cannot be captured, and then nothing was changed.
     """
     from initlint.fill.apply import fill_
+    from initlint.fill.twins import traceable
     from initlint.trace.build import Built
     from initlint.trace.layers import layers_of
 
-    layers = with_recommendations(layers_of(Built(type(model).__name__, model, None), inputs))
+    built = Built(type(model).__name__, traceable(model), None)
+    layers = with_recommendations(layers_of(built, inputs))
     filled = fill_(model, layers, seed, only, skip)
     done = set(filled.weights)
     now = tuple(replace(x, current=x.recommended) if x.parameter in done else x for x in layers)

@@ -1,0 +1,136 @@
+"""Draws that depend on nothing but a seed, a parameter's name and an element's place in it.
+
+A parameter is cut, in row-major order of its full shape, into blocks of a fixed size. Each block
+has a generator of its own, so that neither the number of threads nor of ranks, nor which part of
+the parameter is here, nor what was filled before, makes a difference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+
+# Elements of a block: on the CPU small enough to share out, on other devices few launches.
+_SIZES = {"cpu": 2**18}
+_OTHERS = 2**26
+# Where the truncated normal distribution ends, in standard deviations, and the std that is left.
+_END = 2.0
+_LEFT = 0.8796256610342398
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a parameter's numbers come from: the seed, its name, its distribution and std.
+
+    `distribution` is normal, uniform, trunc_normal or zeros; `std` that of the result.
+    """
+
+    seed: int
+    name: str
+    distribution: str
+    std: float
+
+
+def block_size(device: torch.device) -> int:
+    """The number of elements of a block on this kind of device."""
+    return _SIZES.get(device.type, _OTHERS)
+
+
+def block_seed(source: Source, block: int) -> int:
+    """The seed of a block's generator: a hash of the seed, the name and the block's number."""
+    text = f"{source.seed}\0{source.name}\0{block}".encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little") >> 1
+
+
+def pieces(start: int, stop: int, size: int) -> Iterator[tuple[int, int, int]]:
+    """Block by block what of the elements from `start` to `stop` it holds: number, begin, end."""
+    for block in range(start // size, -(-stop // size)):
+        yield block, max(start, block * size), min(stop, (block + 1) * size)
+
+
+def fill_piece(
+    target: torch.Tensor, source: Source, total: int, block: int, begin: int, end: int
+) -> None:
+    """Fill `target`, the elements `begin` to `end` of a parameter of `total`, all in one block.
+
+    A block that is wholly there, in float32, is drawn in place; of any other the whole is drawn
+    in float32 and the part that is there copied, and rounded, once.
+    """
+    size = block_size(target.device)
+    first, last = block * size, min(total, (block + 1) * size)
+    whole = (begin, end) == (first, last)
+    if whole and target.dtype == torch.float32 and target.is_contiguous():
+        _draw(target, source, block)
+        return
+    drawn = torch.empty(last - first, dtype=torch.float32, device=target.device)
+    _draw(drawn, source, block)
+    target.copy_(drawn[begin - first : end - first].view(target.shape))
+
+
+def drawn_block(source: Source, total: int, block: int, device: torch.device) -> torch.Tensor:
+    """One whole block of a parameter of `total` elements, in float32."""
+    size = block_size(device)
+    length = min(total, (block + 1) * size) - block * size
+    drawn = torch.empty(length, dtype=torch.float32, device=device)
+    _draw(drawn, source, block)
+    return drawn
+
+
+_here = threading.local()
+
+
+def _generator(device: torch.device) -> torch.Generator:
+    """A generator of this thread's for a device: seeding one again is cheaper than making one."""
+    known = _here.__dict__.setdefault("generators", {})
+    if device not in known:
+        known[device] = torch.Generator(device)
+    found: torch.Generator = known[device]
+    return found
+
+
+def _draw(target: torch.Tensor, source: Source, block: int) -> None:
+    generator = _generator(target.device).manual_seed(block_seed(source, block))
+    _DRAWS[source.distribution](target, source.std, generator)
+
+
+def _normal(target: torch.Tensor, std: float, generator: torch.Generator) -> None:
+    target.normal_(0.0, std, generator=generator)
+
+
+def _uniform(target: torch.Tensor, std: float, generator: torch.Generator) -> None:
+    """Between -sqrt(3) and sqrt(3) times the std: the variance is a third of the bound's square."""
+    bound = math.sqrt(3.0) * std
+    target.uniform_(-bound, bound, generator=generator)
+
+
+def _truncated(target: torch.Tensor, std: float, generator: torch.Generator) -> None:
+    """A normal distribution cut off at two of its std, scaled so that `std` is what is left.
+
+    What lies outside is drawn again until nothing does: one element in 22 each time.
+    """
+    target.normal_(0.0, 1.0, generator=generator)
+    flat = target.view(-1)
+    outside = (flat.abs() > _END).nonzero().squeeze(1)
+    while outside.numel():
+        again = torch.empty(outside.numel(), dtype=flat.dtype, device=flat.device)
+        again.normal_(0.0, 1.0, generator=generator)
+        flat[outside] = again
+        outside = outside[again.abs() > _END]
+    target.mul_(std / _LEFT)
+
+
+def _zeros(target: torch.Tensor, std: float, generator: torch.Generator) -> None:
+    target.zero_()
+
+
+_DRAWS: dict[str, Callable[[torch.Tensor, float, torch.Generator], None]] = {
+    "normal": _normal,
+    "uniform": _uniform,
+    "trunc_normal": _truncated,
+    "zeros": _zeros,
+}

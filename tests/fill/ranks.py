@@ -1,0 +1,124 @@
+"""What one of several processes does: shard a model, fill it, and show all of it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import distributed, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor
+from torch.distributed.tensor.parallel import (
+    ColwiseParallel,
+    RowwiseParallel,
+    parallelize_module,
+)
+from torch.nn.parallel import DistributedDataParallel
+
+import initlint
+
+WIDTH = 1537
+SEED = 11
+
+
+class Net(nn.Module):
+    """Sizes that no number of ranks divides; `a` and `b` are of several blocks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Linear(513, WIDTH)
+        self.b = nn.Linear(WIDTH, 299)
+        self.c = nn.Linear(299, 7)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.c(self.b(self.a(x).relu()).relu())
+
+
+def alone(count: int) -> nn.Module:
+    return Net()
+
+
+def fsdp(count: int) -> nn.Module:
+    model = Net()
+    mesh = init_device_mesh("cpu", (count,))
+    for part in (model.a, model.b):
+        fully_shard(part, mesh=mesh)
+    return fully_shard(model, mesh=mesh)
+
+
+def hybrid(count: int) -> nn.Module:
+    """Replicas of shards: HSDP."""
+    mesh = init_device_mesh("cpu", (count // 2, 2), mesh_dim_names=("copies", "shards"))
+    return fully_shard(Net(), mesh=mesh)
+
+
+def tensor_parallel(count: int) -> nn.Module:
+    mesh = init_device_mesh("cpu", (count,))
+    return parallelize_module(Net(), mesh, {"a": ColwiseParallel(), "b": RowwiseParallel()})
+
+
+def both(count: int) -> nn.Module:
+    """Tensor parallel within, FSDP2 across: a 2-D mesh."""
+    mesh = init_device_mesh("cpu", (count // 2, 2), mesh_dim_names=("data", "tensor"))
+    plan = {"a": ColwiseParallel(), "b": RowwiseParallel()}
+    model = parallelize_module(Net(), mesh["tensor"], plan)
+    return fully_shard(model, mesh=mesh["data"])
+
+
+def replicated(count: int) -> nn.Module:
+    return DistributedDataParallel(Net())
+
+
+def from_meta(count: int) -> nn.Module:
+    with torch.device("meta"):
+        model = Net()
+    fully_shard(model, mesh=init_device_mesh("cpu", (count,)))
+    return model.to_empty(device="cpu")
+
+
+KINDS: dict[str, Callable[[int], nn.Module]] = {
+    k.__name__: k for k in (alone, fsdp, hybrid, tensor_parallel, both, replicated, from_meta)
+}
+
+
+def run(rank: int, count: int, kinds: tuple[str, ...], folder: str) -> None:
+    """Fill this rank's part of every kind of model and save the whole of each, gathered.
+
+    Without a seed `unseeded` is filled, and `trap` by torch's own initialiser with one seed.
+    """
+    warnings.simplefilter("ignore")
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    torch.set_num_threads(1)
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=count
+    )
+    for kind in kinds:
+        torch.manual_seed(rank)
+        torch.save(_whole(_filled(kind, count)), f"{folder}/{kind}{rank}.pt")
+    distributed.barrier()
+    distributed.destroy_process_group()
+
+
+def _filled(kind: str, count: int) -> nn.Module:
+    if kind == "trap":
+        torch.manual_seed(0)
+        model = fully_shard(
+            nn.Sequential(nn.Linear(64, 64, device="meta")), mesh=init_device_mesh("cpu", (count,))
+        ).to_empty(device="cpu")
+        nn.init.kaiming_normal_(model[0].weight)
+        return model
+    model = replicated(count) if kind == "unseeded" else KINDS[kind](count)
+    initlint.apply_(model, seed=None if kind == "unseeded" else SEED)
+    return model
+
+
+def _whole(model: nn.Module) -> dict[str, torch.Tensor]:
+    found = {}
+    for name, value in model.named_parameters():
+        data = value.data
+        full = data.full_tensor() if isinstance(data, DTensor) else data
+        found[name.removeprefix("module.")] = full.clone()
+    return found

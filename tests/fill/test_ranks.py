@@ -1,0 +1,64 @@
+"""The same weights, bit for bit, on any number of ranks and under any sharding."""
+
+import functools
+import tempfile
+import warnings
+from pathlib import Path
+
+import pytest
+import ranks
+import torch
+from torch import multiprocessing
+
+import initlint
+
+KINDS = {
+    1: ("fsdp",),
+    2: ("fsdp", "tensor_parallel", "replicated", "unseeded", "trap"),
+    3: ("fsdp", "tensor_parallel", "from_meta"),
+    4: ("fsdp", "hybrid", "both"),
+}
+CASES = [(count, kind) for count, kinds in KINDS.items() for kind in kinds]
+
+
+@functools.cache
+def gathered(count):
+    """By kind, what every one of `count` ranks has of the whole model; started only once."""
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore")
+        multiprocessing.spawn(ranks.run, (count, KINDS[count], folder), nprocs=count)
+        return {
+            kind: [torch.load(Path(folder) / f"{kind}{rank}.pt") for rank in range(count)]
+            for kind in KINDS[count]
+        }
+
+
+@functools.cache
+def alone():
+    model = ranks.Net()
+    initlint.apply_(model, seed=ranks.SEED)
+    return dict(model.named_parameters())
+
+
+@pytest.mark.parametrize(
+    ("count", "kind"), [case for case in CASES if case[1] not in ("unseeded", "trap")]
+)
+def test_sharding_makes_no_difference(count, kind):
+    for found in gathered(count)[kind]:
+        assert found.keys() == alone().keys()
+        for name, value in alone().items():
+            assert torch.equal(found[name], value), name
+
+
+def test_without_a_seed_the_ranks_agree_on_one():
+    first, second = gathered(2)["unseeded"]
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not torch.equal(first["a.weight"], alone()["a.weight"])
+
+
+def test_torchs_own_initialiser_gives_identical_halves_and_ours_does_not():
+    theirs = gathered(2)["trap"][0]["0.weight"]
+    assert torch.equal(theirs[:32], theirs[32:])
+    ours = gathered(2)["fsdp"][0]["a.weight"]
+    half = len(ours) // 2
+    assert not torch.equal(ours[:half], ours[half : 2 * half])
