@@ -249,8 +249,9 @@ def apply_(
     embeddings and layers of which nothing is known are left alone and listed in
     `report.unanalysed`. Whatever the weights held is overwritten. With the same `seed` come the
     same weights, bit for bit, on any number of ranks and under any sharding (FSDP2, tensor
-    parallel, replicas; on CPUs, or on GPUs, which draw other bits). `only` and `skip` are shell patterns on
-    parameter or module names. Raises InitlintError where the model cannot be captured, and then nothing was changed.
+    parallel, replicas; on CPUs, or on GPUs, which draw other bits). `only` and `skip` are shell
+    patterns on parameter or module names. Raises InitlintError where the model cannot be captured,
+    and then nothing was changed.
     """
     from initlint.fill.apply import fill_
     from initlint.fill.twins import traceable
