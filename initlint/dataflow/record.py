@@ -44,6 +44,7 @@ def layer_of(
         before=first.upstream.before,
         after=last.downstream.after,
         origin=first.upstream.origin,
+        closed=all(use.downstream.closed for use in group),
         harmless=harmless(group),
         branch=first.branch,
         branches=bare,

@@ -5,6 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from initlint.checks.model import Model as Paths
+from initlint.recommend import with_recommendations
 from initlint.trace.build import Built
 from initlint.trace.layers import layers_of
 
@@ -301,3 +303,35 @@ def test_a_normalisation_cancels_what_reaches_it_proportionally(model, expected)
     found = {layer.layer: layer for layer in layers_of(Built("model", model, None))}
     assert found["second"].harmless or not expected
     assert bool(found["first"].harmless) == expected
+
+
+class Run(nn.Module):
+    """A normalisation, layers, GELU between them, and what comes behind."""
+
+    def __init__(self, count, before=True, behind=True):
+        super().__init__()
+        self.before = nn.LayerNorm(8) if before else nn.Identity()
+        self.run = nn.ModuleList([nn.Linear(8, 8) for _ in range(count)])
+        self.behind = nn.LayerNorm(8) if behind else nn.Identity()
+
+    def forward(self, x):
+        x = self.run[0](self.before(x))
+        for layer in self.run[1:]:
+            x = layer(F.gelu(x))
+        return self.behind(x).tanh()
+
+
+RUNS = {
+    "between two normalisations": (Run(3), True, False),
+    "so long that it ends far from where it began": (Run(5), True, True),
+    "open at its end": (Run(4, behind=False), False, True),
+    "from the input": (Run(4, before=False), True, True),
+}
+
+
+@pytest.mark.parametrize(("model", "closed", "matters"), RUNS.values(), ids=RUNS)
+def test_a_run_between_normalisations_matters_by_what_it_does(model, closed, matters):
+    listed = with_recommendations(layers_of(Built("model", model, None)))
+    middle = next(layer for layer in listed if layer.layer == "run.1")
+    path = Paths(listed).path(middle)
+    assert middle.closed == closed and path.matters == matters
