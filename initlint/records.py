@@ -60,7 +60,8 @@ class Layer:
 
     `before` and `after` name the parameters of the weighted layers next to it on its path, the
     longest run along the data with no normalisation between; None where the path begins or ends.
-    `origin` says what the path begins at: input (the model's own), norm, or unknown.
+    `origin` says what the path begins at: input (the model's own), norm, or unknown; `closed`
+    holds where it ends in a normalisation, whichever way one goes.
     `harmless` says why the scale of this weight cannot matter, and is empty where it may.
     `branch` is inside or last for a layer of a residual branch without normalisation; `branches`
     is the number of such branches in the model. `head` marks a weight whose result reaches the
@@ -82,6 +83,7 @@ class Layer:
     before: str | None = None
     after: str | None = None
     origin: str = "unknown"
+    closed: bool = False
     harmless: str = ""
     branch: str = ""
     branches: int = 0

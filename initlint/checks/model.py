@@ -15,18 +15,24 @@ class Path:
     """The longest run of weighted layers around a layer with no normalisation between.
 
     `log_product` is the sum of the logarithms of the layers' ratios: what their initialisation
-    together does to the signal. `end` is the last layer of the run.
+    together does to the signal. `end` is the last layer of the run. `enclosed` holds where it lies
+    between two normalisations: the sum is then without the last layer, whose factor is undone.
     """
 
     count: int
     log_product: float
     end: str
     from_input: bool
+    enclosed: bool = False
 
     @property
     def matters(self) -> bool:
-        """Whether a wrong scale on this path reaches anything (design, "Where it matters")."""
-        return self.from_input or self.count >= 3 or self.is_far
+        """Whether a wrong scale on this path reaches anything (design, "Where it matters").
+
+        What a run between two normalisations does to the scale ends with it, however deep the model
+        is: there only what its layers do together counts, not how many they are.
+        """
+        return self.from_input or self.is_far or (self.count >= 3 and not self.enclosed)
 
     @property
     def is_far(self) -> bool:
@@ -59,7 +65,10 @@ class Model:
         below, down, end = self._down[layer.parameter]
         product = up + down - self._logs[layer.parameter]
         last = self._by_parameter[end].layer
-        return Path(above + below - 1, product, last, layer.origin == "input")
+        enclosed = layer.origin == "norm" and layer.closed
+        if enclosed:
+            product -= self._logs[end]
+        return Path(above + below - 1, product, last, layer.origin == "input", enclosed)
 
     def _runs(self, pointers: dict[str, str | None]) -> dict[str, tuple[int, float, str]]:
         """Length, sum of log ratios and end of the run that starts at each layer.

@@ -21,6 +21,11 @@ _THROUGH = {
 }
 _STOPS = {"output": "output", "gate": "gate", "attention": "attention", "weighted": "linear"}
 _PREFERENCE = {"norm": 0, "unknown": 1, "input": 2}
+# Activations, and the roles of operations on one value, whose result grows as their input does.
+_HOMOGENEOUS = ("relu", "leaky_relu", "prelu", "rrelu")
+_PROPORTIONAL = ("shape", "dropout", "pool")
+# What a step is called that multiplies with a number; others of its role add one.
+_FACTORS = ("mul", "imul", "multiply", "div", "divide", "true_divide", "truediv", "itruediv")
 # Activations whose result is a share of something else when it is multiplied with it.
 _SHARES = ("sigmoid", "hardsigmoid", "softmax")
 
@@ -51,6 +56,9 @@ class Downstream:
     `settled` holds where a normalisation stands before, or right after, the activation on every
     way; `normed` where one comes before any other operation that depends on scale; `gating` where
     every way ends in a factor between 0 and 1; `weighted` where a weighted operation comes at all.
+    `cancelled` holds where every way leads into a normalisation through nothing but operations
+    whose result is proportional to what they take in, so that it undoes any factor; `closed` where
+    every way's run of weighted layers ends in one.
     `uncertain` holds where a choice comes, so that not every way need be gone.
     """
 
@@ -62,6 +70,8 @@ class Downstream:
     weighted: bool = False
     gating: bool = False
     uncertain: bool = False
+    cancelled: bool = False
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,15 +250,35 @@ def _joined(ways: list[Downstream], direct: list[Downstream]) -> Downstream:
         any(way.weighted for way in ways),
         every(way.gating for way in ways),
         uncertain,
+        every(way.cancelled for way in ways),
+        every(way.closed for way in ways),
     )
 
 
 def _met(step: Step, below: Downstream, node: Node, value: Upstream) -> Downstream:
     """What the `value` of `node` meets at the consumer `step`, below which lies `below`."""
+    met = _met_signal(step, below, node, value)
+    if met.cancelled and step.role != "norm" and not _is_proportional(step):
+        return replace(met, cancelled=False)
+    return met
+
+
+def _is_proportional(step: Step) -> bool:
+    """Whether the result of a step grows by the same positive factor as what it takes in."""
+    if step.role == "weighted":
+        return bool(step.weights) and not any(w.biased or w.following for w in step.weights)
+    if step.role == "activation":
+        return step.activation in _HOMOGENEOUS
+    if step.role == "scale":
+        return step.name.strip("_").removeprefix("r") in _FACTORS
+    return step.role in _PROPORTIONAL or step.role == "choice"
+
+
+def _met_signal(step: Step, below: Downstream, node: Node, value: Upstream) -> Downstream:
     if step.role == "weighted":
         after = step.weights[0].parameter if step.weights else None
         met = Downstream(Following("linear"), below.count + 1, after, weighted=True)
-        return replace(met, gating=below.gating)
+        return replace(met, gating=below.gating, cancelled=below.cancelled, closed=below.closed)
     if step.role in ("gate", "attention") and _only_shares(step, node, value):
         return Downstream(Following(_STOPS[step.role]), weighted=below.weighted, gating=True)
     if step.role == "activation":
@@ -256,7 +286,8 @@ def _met(step: Step, below: Downstream, node: Node, value: Upstream) -> Downstre
         return replace(below, following=answer, settled=below.normed, uncertain=False)
     if step.role == "norm":
         answer = _through("norm", below.following)
-        return Downstream(answer, 0, None, True, True, below.weighted, below.gating)
+        settled = Downstream(answer, 0, None, True, True, below.weighted, below.gating)
+        return replace(settled, cancelled=True, closed=True)
     if step.role == "choice":
         return below if below.uncertain else replace(below, uncertain=True)
     if step.role in _THROUGH:

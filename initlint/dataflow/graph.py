@@ -16,7 +16,8 @@ class Weight:
 
     `parameter` is its qualified name, `following` its fixed answer where the operation itself
     decides what follows (gates of recurrent cells, attention's projections). `reparametrised`
-    marks weights that are computed from other parameters, whose scale is not the weight's.
+    marks weights that are computed from other parameters, whose scale is not the weight's; `biased`
+    those to whose result a bias may be added.
     """
 
     parameter: str
@@ -27,6 +28,7 @@ class Weight:
     following: str = ""
     follows: tuple[str, ...] = ()
     reparametrised: bool = False
+    biased: bool = True
 
 
 class Step(Protocol):

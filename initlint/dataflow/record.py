@@ -44,6 +44,7 @@ def layer_of(
         before=first.upstream.before,
         after=last.downstream.after,
         origin=first.upstream.origin,
+        closed=all(use.downstream.closed for use in group),
         harmless=harmless(group),
         branch=first.branch,
         branches=bare,
@@ -52,13 +53,17 @@ def layer_of(
     )
 
 
+def _is_cancelled(use: Use) -> bool:
+    return use.downstream.cancelled and not use.weight.biased and not use.weight.following
+
+
 def harmless(group: Sequence[Use]) -> str:
     """Why the scale of a weight cannot matter at any of its uses; empty where it may."""
     if any(use.weight.reparametrised for use in group):
         return _REPARAMETRISED
     if all(use.upstream.normalised for use in group):
         return _PRENORM
-    if all(use.downstream.settled for use in group):
+    if all(use.downstream.settled or _is_cancelled(use) for use in group):
         return _NORM
     if all(use.downstream.gating for use in group):
         return _GATING

@@ -12,7 +12,8 @@ class Use:
     """One weight where it is multiplied with data.
 
     `slot` is the parameter, `draw` what it holds, `fans` its fan_in and fan_out (numbers, or
-    symbols), `following` the fixed answer where the operation itself decides what follows.
+    symbols), `following` the fixed answer where the operation itself decides what follows; `biased`
+    holds where a bias may be added to the result.
     """
 
     slot: Any
@@ -22,6 +23,7 @@ class Use:
     following: str = ""
     follows: tuple[str, ...] = ()
     reparametrised: bool = False
+    biased: bool = True
 
 
 @dataclass(slots=True, eq=False, repr=False)

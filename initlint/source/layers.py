@@ -66,6 +66,7 @@ def _weight(use: Use, number: int) -> Weight:
         use.following,
         use.follows,
         use.reparametrised,
+        use.biased,
     )
 
 

@@ -247,7 +247,9 @@ def _weights_of_call(name: str, args: Sequence[Value], keywords: Mapping[str, Va
         return found
     position = 2 if bare == "bilinear" else 1
     given = keywords.get("weight", args[position] if len(args) > position else None)
-    return [_use(held, _functional_fans(bare, held, args, keywords)) for held in _held(given)]
+    bias = keywords.get("bias", args[position + 1] if len(args) > position + 1 else None)
+    uses = [_use(held, _functional_fans(bare, held, args, keywords)) for held in _held(given)]
+    return [replace(use, biased=bias is not None) for use in uses]
 
 
 def _use(held: Held, fans: tuple[Any, Any]) -> Use:

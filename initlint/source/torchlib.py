@@ -229,7 +229,8 @@ def uses_of(instance: Instance) -> list[Use]:
     if type(slot) is not Slot:
         return []
     fans = fans_of(instance, slot.shape)
-    return [Use(slot, kind, fans, slot.draw, reparametrised=instance.reparametrised)]
+    changed, biased = instance.reparametrised, instance.attrs.get("bias") is not None
+    return [Use(slot, kind, fans, slot.draw, reparametrised=changed, biased=biased)]
 
 
 def type_of(instance: Instance) -> str:

@@ -17,7 +17,9 @@ BATCH, LENGTH, FRAMES, SAMPLES = 2, 16, 4, 16_000
 # Tried first where nothing says how large images are.
 USUAL_SIZE = 32
 _GRID = ((1, 4, 4), (1, 4, 4))
-_IDS = re.compile(r"(^|_)(ids?|idx|tokens?|indices)$|^(src|tgt|source|target)_tokens$")
+_IDS = re.compile(
+    r"(^|_)(ids?|idx|tokens?|indices)$|^(src|tgt|source|target)_tokens$|^task_inputs$"
+)
 _MASK = re.compile(r"mask$|_mask_|^patch_valid$")
 _GRIDS = re.compile(r"grid_thw$")
 _SIDES = re.compile(r"^(spatial_shapes|target_sizes)$")
@@ -75,6 +77,8 @@ def by_name(name: str, model: nn.Module) -> Spec | None:
         return Spec((BATCH, LENGTH), "ids")
     if _MASK.search(name):
         return Spec((BATCH, frames_of(model) if _VIDEO.search(name) else LENGTH), "ones")
+    if name in ("merge_sizes", "classes_structure"):
+        return Spec((BATCH,), "ones")
     if name == "bbox":
         return Spec((BATCH, LENGTH, 4), "ids")
     if _TIME.search(name):
@@ -239,7 +243,7 @@ def known_size(model: nn.Module) -> int:
                 return int(value[-1])
             if isinstance(value, int) and not isinstance(value, bool):
                 return value
-    return USUAL_SIZE
+    return _first(config, "image_size") or USUAL_SIZE
 
 
 def example_of(model: nn.Module) -> Any:

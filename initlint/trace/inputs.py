@@ -18,9 +18,33 @@ from initlint.trace.guesses import BATCH, LENGTH, Spec
 from initlint.trace.recorded import RunError
 
 # Image sizes to try where nothing says one, those of common data sets first.
-_SIZES = (32, 64, 28, 96, 128, 224, 256, 299, 384, 512, 16, 48, 160, 192, 240, 288, 320, 448, 640)
+_SIZES = (
+    32,
+    64,
+    28,
+    96,
+    128,
+    224,
+    256,
+    299,
+    384,
+    512,
+    16,
+    48,
+    160,
+    192,
+    240,
+    288,
+    320,
+    448,
+    640,
+    1024,
+    1536,
+)
 # Settings of forward that are better off for a run that only wants the graph.
 _OFF = ("use_cache", "output_attentions", "output_hidden_states")
+# What earlier calls leave behind: a first call has none.
+_KEPT = ("past_key_values",)
 # Seconds after which no further guess is made, and elements above which none is worth a run.
 _PATIENCE, _MOST = 20.0, 1 << 26
 _FREE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -156,7 +180,7 @@ class Guesser:
 
     def _learn_missing(self, error: RunError) -> bool:
         """An argument that was left out is missed."""
-        names = [n for n in self._parameters if not self._has(n) and n not in _OFF]
+        names = [n for n in self._parameters if not self._has(n) and n not in (*_OFF, *_KEPT)]
         names = [n for n in names if self._parameters[n].kind not in _FREE]
         for name in lessons.absent(error.cause, names):
             self._want(name)

@@ -23,8 +23,8 @@ _DIMENSIONS = re.compile(
 def absent(error: BaseException, names: Collection[str]) -> list[str]:
     """Arguments of these names that were None where the exception was raised and were used there,
     or that its text speaks of."""
-    words = set(re.findall(r"\w+", str(error)))
-    found = [name for name in names if name in words]
+    words = set(re.findall(r"\w+", str(error).lower()))
+    found = [name for name in names if name.lower() in words]
     for frame, line in _frames(error) if "None" in str(error) else ():
         if found:
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import fx, nn
@@ -32,8 +32,8 @@ def weights_of_module(name: str, module: nn.Module) -> tuple[Weight, ...]:
     shape = _shape(weight) if isinstance(weight, torch.Tensor) else ()
     fan_in, fan_out = _module_fans(module, shape)
     kind = type(module).__name__
-    changed = original is not None
-    return (Weight(parameter, kind, shape, fan_in, fan_out, reparametrised=changed),)
+    changed, biased = original is not None, getattr(module, "bias", True) is not None
+    return (Weight(parameter, kind, shape, fan_in, fan_out, reparametrised=changed, biased=biased),)
 
 
 def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
@@ -121,11 +121,20 @@ def weights_of_call(
         operand = operands[value]
         shape = _shape(tensors[operand.parameter])
         if len(shape) > 1:
-            changed = operand.reparametrised
-            found.append(
-                Weight(operand.parameter, "Parameter", shape, *fans, reparametrised=changed)
-            )
+            weight = Weight(operand.parameter, "Parameter", shape, *fans)
+            changed, biased = operand.reparametrised, _is_biased(name.strip("_"), node)
+            found.append(replace(weight, reparametrised=changed, biased=biased))
     return tuple(found)
+
+
+def _is_biased(name: str, node: fx.Node) -> bool:
+    """Whether a functional form adds something to the product with its weight."""
+    if name in _SUMS or name == "einsum":
+        return name in _SUMS
+    if name in _PRODUCTS:
+        return False
+    place = _weight_position(name) + 1
+    return node.kwargs.get("bias", dict(enumerate(node.args)).get(place)) is not None
 
 
 def _multiplied(
@@ -147,6 +156,8 @@ def _multiplied(
     return [(value, _functional_fans(name, node, operands[value].shape))]
 
 
+# Matrix products that add their first argument.
+_SUMS = ("addmm", "baddbmm")
 # Where the two factors begin among the arguments of a matrix product.
 _PRODUCTS = {
     **dict.fromkeys(("matmul", "rmatmul", "mm", "bmm", "grouped_mm"), 0),

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import types
 
 import pytest
 import torch
@@ -337,6 +338,46 @@ class Optional(nn.Module):
         return self.a(x).relu() + self.b(context.view(context.shape[0], -1)).relu()
 
 
+class Boxed(nn.Module):
+    """Says with a capital letter what it misses."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Embedding(4, 4), nn.Embedding(4, 4)
+
+    def forward(self, input_ids, bbox=None):
+        if bbox is None:
+            raise ValueError("Bbox is required")
+        return self.a(input_ids).relu() + self.b(bbox).sum(2).relu()
+
+
+class Configured(nn.Module):
+    """The size of its images is in a part of its configuration."""
+
+    def __init__(self):
+        super().__init__()
+        part = types.SimpleNamespace(image_size=1040, to_dict=dict)
+        self.config = types.SimpleNamespace(prompt_config=part, to_dict=dict)
+        self.conv = nn.Conv2d(3, 4, 8, 8)
+
+    def forward(self, x):
+        assert x.shape[-1] == 1040
+        return self.conv(x).relu()
+
+
+class Continued(nn.Module):
+    """Takes what an earlier call left behind, and misses something else."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x, context=None, past_key_values=None):
+        assert past_key_values is None, "of another class"
+        found, _ = (context.view(-1, 4), past_key_values)
+        return self.a(x).relu().mean(0) + self.b(found).relu().mean(0)
+
+
 FOUND = {
     "image flattened into a linear layer, 28": lambda: Flattened(13),
     "image flattened into a linear layer, 40": lambda: Flattened(19, 3),
@@ -355,6 +396,9 @@ FOUND = {
     "frames, by the names of the dimensions": Video,
     "size named by the error": Positioned,
     "an optional argument that is needed": Optional,
+    "an argument named with a capital letter": Boxed,
+    "size in a part of the configuration": Configured,
+    "no state of earlier calls": Continued,
     "recurrent cell": lambda: nn.GRUCell(4, 8),
     "multi-head attention by torch": lambda: nn.TransformerEncoderLayer(8, 2, 16),
 }

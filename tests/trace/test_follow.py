@@ -5,6 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from initlint.checks.model import Model as Paths
+from initlint.recommend import with_recommendations
 from initlint.trace.build import Built
 from initlint.trace.layers import layers_of
 
@@ -252,3 +254,84 @@ def test_pretrained_attention_and_recurrence_are_listed():
     assert found["attend.out_proj.weight"].following.activation == "linear"
     assert found["lstm.weight_ih_l0"].following.activation == "mixed"
     assert found["embed.weight"].fan_in is None
+
+
+ONE = torch.ones(1)
+
+
+class Chain(nn.Module):
+    """Two convolutions with something between, and something behind."""
+
+    def __init__(self, between, behind, *biases):
+        super().__init__()
+        first, second = (bool(bias) for bias in biases)
+        self.first, self.second = nn.Conv1d(8, 8, 3, bias=first), nn.Conv1d(8, 8, 3, bias=second)
+        self.norm = nn.BatchNorm1d(8)
+        self.between, self.behind = between, behind
+
+    def forward(self, x):
+        return self.behind(self, self.second(self.between(self.first(x)))).tanh()
+
+
+def norm_of(chain, x):
+    return chain.norm(x)
+
+
+CANCELLED = {
+    "leaky relu": (Chain(lambda x: F.leaky_relu(x, 0.2), norm_of, 0, 0), True),
+    "prelu and pool": (Chain(lambda x: F.max_pool1d(F.prelu(x, ONE), 2), norm_of, 0, 0), True),
+    "a factor": (Chain(lambda x: x.relu() * 0.5, norm_of, 0, 0), True),
+    "a number added": (Chain(lambda x: x.relu() + 0.5, norm_of, 0, 0), False),
+    "own bias": (Chain(F.relu, norm_of, 1, 0), False),
+    "a bias on the way": (Chain(F.relu, norm_of, 0, 1), False),
+    "an activation with a scale of its own": (Chain(F.gelu, norm_of, 0, 0), False),
+    "no normalisation": (Chain(F.relu, lambda chain, x: x, 0, 0), False),
+    "a second way around it": (Chain(F.relu, lambda c, x: c.norm(x) + x, 0, 0), False),
+    "functional": (
+        Chain(F.relu, lambda c, x: F.layer_norm(F.conv1d(x, c.first.weight), (1,)), 0, 0),
+        True,
+    ),
+    "functional with bias": (
+        Chain(F.relu, lambda c, x: c.norm(F.conv1d(x, c.first.weight, ONE * 8)), 0, 0),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("model", "expected"), CANCELLED.values(), ids=CANCELLED)
+def test_a_normalisation_cancels_what_reaches_it_proportionally(model, expected):
+    found = {layer.layer: layer for layer in layers_of(Built("model", model, None))}
+    assert found["second"].harmless or not expected
+    assert bool(found["first"].harmless) == expected
+
+
+class Run(nn.Module):
+    """A normalisation, layers, GELU between them, and what comes behind."""
+
+    def __init__(self, count, before=True, behind=True):
+        super().__init__()
+        self.before = nn.LayerNorm(8) if before else nn.Identity()
+        self.run = nn.ModuleList([nn.Linear(8, 8) for _ in range(count)])
+        self.behind = nn.LayerNorm(8) if behind else nn.Identity()
+
+    def forward(self, x):
+        x = self.run[0](self.before(x))
+        for layer in self.run[1:]:
+            x = layer(F.gelu(x))
+        return self.behind(x).tanh()
+
+
+RUNS = {
+    "between two normalisations": (Run(3), True, False),
+    "so long that it ends far from where it began": (Run(5), True, True),
+    "open at its end": (Run(4, behind=False), False, True),
+    "from the input": (Run(4, before=False), True, True),
+}
+
+
+@pytest.mark.parametrize(("model", "closed", "matters"), RUNS.values(), ids=RUNS)
+def test_a_run_between_normalisations_matters_by_what_it_does(model, closed, matters):
+    listed = with_recommendations(layers_of(Built("model", model, None)))
+    middle = next(layer for layer in listed if layer.layer == "run.1")
+    path = Paths(listed).path(middle)
+    assert middle.closed == closed and path.matters == matters
