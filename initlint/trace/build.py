@@ -85,6 +85,10 @@ def build_all(path: str, arguments: Mapping[str, Any] | None = None) -> list[Bui
     return [r for r in results if isinstance(r, Unanalysed) or type(r.model) not in parts]
 
 
+# Names that are not there are not there on any device, and a real model may be large.
+_MISSING = (KeyError, NameError, AttributeError, ImportError)
+
+
 def construct(
     factory: Callable[..., Any],
     name: str,
@@ -102,6 +106,8 @@ def construct(
             raise
         except Exception as error:
             failure = error
+            if isinstance(error, _MISSING):
+                break
     raise BuildError(f"{where(failure, name)}: {described(failure)}") from failure
 
 

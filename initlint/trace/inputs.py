@@ -45,6 +45,8 @@ _SIZES = (
 _OFF = ("use_cache", "output_attentions", "output_hidden_states")
 # What earlier calls leave behind: a first call has none.
 _KEPT = ("past_key_values",)
+# What a decoder takes in beside what the encoder does.
+_DECODED = ("decoder_input_ids", "decoder_input_values")
 # Seconds after which no further guess is made, and elements above which none is worth a run.
 _PATIENCE, _MOST = 20.0, 1 << 26
 _FREE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -128,10 +130,8 @@ class Guesser:
         main = getattr(self._model, "main_input_name", None)
         if isinstance(main, str) and main in self._parameters and main not in required:
             yield main
-            if getattr(getattr(self._model, "config", None), "is_encoder_decoder", False) and (
-                "decoder_input_ids" in self._parameters
-            ):
-                yield "decoder_input_ids"
+            if getattr(getattr(self._model, "config", None), "is_encoder_decoder", False):
+                yield from [name for name in _DECODED if name in self._parameters][:1]
         elif not required:
             loose = [p.name for p in self._parameters.values() if p.kind is p.VAR_POSITIONAL]
             yield from (free or loose)[:1]

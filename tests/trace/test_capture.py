@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from initlint.inputspec import InputSpec
 from initlint.trace import capture as capturing
-from initlint.trace.build import Built, construct
+from initlint.trace.build import BuildError, Built, construct
 from initlint.trace.capture import CaptureError, capture
 from initlint.trace.layers import layers_of
 
@@ -608,3 +608,15 @@ def test_inputs_described_by_name_leave_the_others_to_be_found():
     assert found == {"image.weight": "relu", "words.weight": "relu", "head.weight": "output"}
     with pytest.raises(CaptureError, match="input_ids=int64"):
         followings(Pair(), InputSpec("image", "float32", (3, 1, 40, 40)))
+
+
+def test_a_constructor_that_misses_a_name_is_tried_once():
+    tried = []
+
+    def make():
+        tried.append(torch.empty(0).device.type)
+        return {}["layer"]
+
+    with pytest.raises(BuildError, match="KeyError"):
+        construct(make, "make", {})
+    assert tried == ["meta"]
