@@ -115,6 +115,9 @@ def inverse_error_function(draw: Draw, site: Site | None) -> Draw:
     """
     if draw.name != "uniform_" or draw.std is None:
         return replace(UNCLEAR, site=site)
+    # Ends that float32 cannot tell from 1 are infinite until a clamp, which is not followed.
+    if max(abs(draw.args["a"]), abs(draw.args["b"])) > 1 - 1e-7:
+        return Draw("trunc_normal_", {}, None, None, False, site)
     low, high = (_normal_quantile((1 + draw.args[end]) / 2) for end in ("a", "b"))
     _, std = _truncated_moments(low, high)
     return Draw("trunc_normal_", {}, 0.0, std / math.sqrt(2), False, site)
