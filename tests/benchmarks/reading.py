@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import importlib.util
 import json
 import shutil
@@ -15,8 +14,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from initlint import cache
-from initlint.reading import read
 from initlint.source import read as read_source
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "lenet.py"
@@ -39,18 +36,47 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
+# Each is measured in a process of its own: how long parsing takes depends on what else is alive.
+_PROGRAM = """
+import ast, json, sys, time
+from pathlib import Path
+from initlint import cache
+from initlint.reading import read
+paths, kind, folder = json.load(sys.stdin)
+texts = {path: Path(path).read_bytes() for path in paths}
+def parse():
+    return [ast.parse(text) for text in texts.values()]
+def cold():
+    found = read(paths, texts)
+    return found.layers, found.gaps
+def warm():
+    return cache.cached(texts, cold, folder)
+if kind == "warm":
+    warm()
+begin = time.perf_counter()
+result = {"parse": parse, "cold": cold, "warm": warm}[kind]()
+print(time.perf_counter() - begin)
+"""
+
+
+def alone(paths: list[str], kind: str, folder: str) -> float:
+    """Seconds for one of parse, cold and warm in a new process."""
+    given = json.dumps([paths, kind, folder])
+    command = [sys.executable, "-c", _PROGRAM]
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
 def speed(rounds: int) -> None:
     """Print the ratios, each the median over rounds in which both were measured in turn."""
     paths = files("timm")
-    texts = [Path(path).read_bytes() for path in paths]
-    lines = sum(text.count(b"\n") for text in texts)
+    lines = sum(Path(path).read_bytes().count(b"\n") for path in paths)
     folder = tempfile.mkdtemp()
     cold, warm = [], []
     for _ in range(rounds):
-        parsing = seconds(lambda: [ast.parse(text) for text in texts])
-        cold.append(seconds(lambda: read_source(paths)) / parsing)
-        read_cached(paths, folder)
-        warm.append(seconds(lambda: read_cached(paths, folder)) / parsing)
+        parsing = alone(paths, "parse", folder)
+        cold.append(alone(paths, "cold", folder) / parsing)
+        warm.append(alone(paths, "warm", folder) / parsing)
         print(f"  parsing {parsing:.2f} s, cold x{cold[-1]:.2f}, warm x{warm[-1]:.2f}")
     shutil.rmtree(folder)
     print(f"timm: {len(paths)} files, {lines:,} lines")
@@ -58,17 +84,6 @@ def speed(rounds: int) -> None:
     print(f"warm reading / ast.parse alone: {statistics.median(warm):.2f} (at most 0.3)")
     torchfix(paths)
     print(f"one small file / python -c pass: {start(rounds):.1f} (at most 4)")
-
-
-def read_cached(paths: list[str], folder: str) -> None:
-    """Read with the cache kept in `folder`."""
-    texts = {path: Path(path).read_bytes() for path in paths}
-
-    def compute() -> tuple[tuple[object, ...], tuple[object, ...]]:
-        found = read(paths, texts)
-        return found.layers, found.gaps
-
-    cache.cached(texts, compute, folder)  # type: ignore[arg-type]
 
 
 def torchfix(paths: list[str]) -> None:
