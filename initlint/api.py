@@ -236,67 +236,6 @@ def _with_reasons(report: records.Report, refused: Sequence[tuple[Finding, str]]
     return Report(report.layers, tuple(map(told, report.findings)), report.unanalysed)
 
 
-def apply_(
-    model: nn.Module,
-    *inputs: Any,
-    seed: int | None = None,
-    only: Sequence[str] | None = None,
-    skip: Sequence[str] | None = None,
-) -> Report:
-    """Initialise `model` in place as recommended, on each parameter's own device and dtype.
-
-    Weights get the initialiser that suits what follows them, biases zeros; normalisations,
-    embeddings and layers of which nothing is known are left alone and listed in
-    `report.unanalysed`. Whatever the weights held is overwritten. With the same `seed` come the
-    same weights, bit for bit, on any number of ranks and under any sharding (FSDP2, tensor
-    parallel, replicas; on CPUs, or on GPUs, which draw other bits). `only` and `skip` are shell
-    patterns on parameter or module names. Raises InitlintError where the model cannot be captured,
-    and then nothing was changed.
-    """
-    from initlint.fill.apply import fill_
-    from initlint.fill.twins import traceable
-    from initlint.trace.build import Built
-    from initlint.trace.layers import layers_of
-
-    built = Built(type(model).__name__, traceable(model), None)
-    layers = with_recommendations(layers_of(built, inputs))
-    filled = fill_(model, layers, seed, only, skip)
-    done = set(filled.weights)
-    now = tuple(replace(x, current=x.recommended) if x.parameter in done else x for x in layers)
-    return Report(now, (), filled.skipped)
-
-
-def apply_target(
-    target: str,
-    options: Options,
-    *,
-    device: str = "cpu",
-    seed: int | None = None,
-    only: Sequence[str] | None = None,
-    skip: Sequence[str] | None = None,
-    out: str | None = None,
-) -> Report:
-    """Build `target` on `device`, initialise it as `apply_` does, and save its state to `out`.
-
-    With `seed` everything that is drawn depends on it, what the constructor draws included. The
-    file is in the safetensors format and is replaced as a whole.
-    """
-    import torch
-
-    from initlint.fill.save import save_weights
-    from initlint.trace import build
-
-    with torch.random.fork_rng(devices=[]):
-        if seed is not None:
-            torch.manual_seed(seed)
-        built = build.build(target, options.arguments, device)
-    report = apply_(built.model, *options.inputs, seed=seed, only=only, skip=skip)
-    if out is not None:
-        save_weights(built.model, out)
-    named = tuple(replace(layer, model=target) for layer in report.layers)
-    return Report(named, (), report.unanalysed)
-
-
 def _reading(paths: Sequence[str], options: Options) -> Reading:
     return read(paths, options.texts, options.cache, options.jobs) if paths else Reading()
 

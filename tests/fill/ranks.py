@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import CPUOffloadPolicy, FullyShardedDataParallel, fully_shard
 from torch.distributed.tensor import DTensor
 from torch.distributed.tensor.parallel import (
     ColwiseParallel,
@@ -19,6 +19,7 @@ from torch.distributed.tensor.parallel import (
 from torch.nn.parallel import DistributedDataParallel
 
 import initlint
+from initlint.fill.apply import bare_name
 
 WIDTH = 1537
 SEED = 11
@@ -79,8 +80,20 @@ def from_meta(count: int) -> nn.Module:
     return model.to_empty(device="cpu")
 
 
+def fsdp1(count: int) -> nn.Module:
+    """Cut without regard to rows, `a` in a unit of its own."""
+    model, options = Net(), {"use_orig_params": True, "device_id": torch.device("cpu")}
+    model.a = FullyShardedDataParallel(model.a, **options)
+    return FullyShardedDataParallel(model, **options)
+
+
+def offloaded(count: int) -> nn.Module:
+    mesh = init_device_mesh("cpu", (count,))
+    return fully_shard(Net(), mesh=mesh, offload_policy=CPUOffloadPolicy(pin_memory=False))
+
+
 KINDS: dict[str, Callable[[int], nn.Module]] = {
-    k.__name__: k for k in (alone, fsdp, hybrid, tensor_parallel, both, replicated, from_meta)
+    k.__name__: k for k in (alone, fsdp, hybrid, tensor_parallel, both, replicated, from_meta, fsdp1, offloaded)
 }
 
 
@@ -117,8 +130,11 @@ def _filled(kind: str, count: int) -> nn.Module:
 
 def _whole(model: nn.Module) -> dict[str, torch.Tensor]:
     found = {}
+    if isinstance(model, FullyShardedDataParallel):
+        with FullyShardedDataParallel.summon_full_params(model):
+            return {bare_name(name): value.clone() for name, value in model.named_parameters()}
     for name, value in model.named_parameters():
         data = value.data
         full = data.full_tensor() if isinstance(data, DTensor) else data
-        found[name.removeprefix("module.")] = full.clone()
+        found[bare_name(name)] = full.clone()
     return found

@@ -14,8 +14,8 @@ import initlint
 
 KINDS = {
     1: ("fsdp",),
-    2: ("fsdp", "tensor_parallel", "replicated", "unseeded", "trap"),
-    3: ("fsdp", "tensor_parallel", "from_meta"),
+    2: ("fsdp", "fsdp1", "offloaded", "tensor_parallel", "replicated", "unseeded", "trap"),
+    3: ("fsdp", "fsdp1", "tensor_parallel", "from_meta"),
     4: ("fsdp", "hybrid", "both"),
 }
 CASES = [(count, kind) for count, kinds in KINDS.items() for kind in kinds]
