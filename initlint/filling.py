@@ -81,35 +81,8 @@ def materialize(
     does not have, is called on `device`. Raises InitlintError where the model cannot be built,
     captured or filled.
     """
-    import torch
-
-    from initlint.fill.apply import agreed_seed, choose, fill_
-    from initlint.fill.materialize import Skeleton, constructed, fill_rest, reset
-    from initlint.fill.twins import traceable
-
-    seed = agreed_seed() if seed is None else seed
     wanted = {"seed": seed, "only": only, "skip": skip, "policy": policy}
-    try:
-        live = isinstance(build, torch.nn.Module)
-        skeleton = Skeleton(traceable(build)) if live else constructed(build, args or {})
-    except InitlintError:
-        raise
-    except Exception:
-        model = _built(build, args or {}, str(device), seed)
-        apply_(model, *inputs, **wanted)
-        return model
-    model = build if live else skeleton.model
-    rebuild = None if live else functools.partial(_built, build, args or {}, "cpu", seed)
-    layers = _layers(skeleton.model, inputs, policy, rebuild)
-    choice = choose(skeleton.model, layers, seed, only, skip)
-    if isinstance(build, torch.nn.Module):
-        reset(skeleton, tuple(choice.sources))
-    fill_rest(model, skeleton, choice, seed, torch.device(device))
-    if policy == "calibrated":
-        apply_(model, *inputs, **wanted)
-    else:
-        fill_(model, choice)
-    return model
+    return _materialized(build, inputs, str(device), args or {}, wanted)[0]
 
 
 def apply_target(
@@ -130,28 +103,63 @@ def apply_target(
     model that loaded weights from a file while it was built is refused without `force`. The file
     `out` is in the safetensors format and is replaced as a whole.
     """
-    import torch
-
+    from initlint.fill.apply import is_wanted
     from initlint.fill.save import save_weights
     from initlint.trace import build
 
-    with torch.random.fork_rng(devices=[]):
-        if seed is not None:
-            torch.manual_seed(seed)
-        built = build.build(target, options.arguments, device)
+    built = build.build(target, options.arguments)
     loaded = built.recorder.loaded(built.model) if built.recorder and not force else ()
+    loaded = tuple(name for name in loaded if is_wanted(name, only, skip))
     if loaded:
         raise InitlintError(
             f"{target}: {len(loaded)} parameters were loaded from a file ({loaded[0]}, …) and "
-            "would be overwritten; give --force to do so, or --skip to keep them"
+            "would be overwritten; keep them with --skip, or give --force"
         )
-    report = apply_(
-        built.model, *options.inputs, seed=seed, only=only, skip=skip, policy=policy
-    )
+    wanted = {"seed": seed, "only": only, "skip": skip, "policy": policy}
+    if built.factory is None:
+        model = built.model.to(device)
+        report = apply_(model, *options.inputs, **wanted)
+    else:
+        made = _materialized(built.factory, options.inputs, device, {}, wanted)
+        model, report = made
     if out is not None:
-        save_weights(built.model, out)
+        save_weights(model, out)
     named = tuple(replace(layer, model=target) for layer in report.layers)
     return Report(named, (), report.unanalysed)
+
+
+def _materialized(
+    build: Any,
+    inputs: Sequence[Any],
+    device: str,
+    arguments: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+) -> tuple[nn.Module, Report]:
+    """The model that `materialize` returns, and the report on how its weights were filled."""
+    import torch
+
+    from initlint.fill.apply import agreed_seed, choose, fill_
+    from initlint.fill.materialize import Skeleton, constructed, fill_rest, reset
+    from initlint.fill.twins import traceable
+
+    seed = agreed_seed() if wanted["seed"] is None else wanted["seed"]
+    wanted, policy = {**wanted, "seed": seed}, wanted["policy"]
+    live = isinstance(build, torch.nn.Module)
+    rebuild = None if live else functools.partial(_built, build, arguments, "cpu", seed)
+    skeleton = Skeleton(traceable(build)) if live else constructed(build, arguments)
+    if skeleton is None:
+        model = _built(build, arguments, device, seed)
+        return model, apply_(model, *inputs, **wanted)
+    model = build if live else skeleton.model
+    layers = _layers(skeleton.model, inputs, policy, rebuild)
+    choice = choose(skeleton.model, layers, seed, wanted["only"], wanted["skip"])
+    if live:
+        reset(skeleton, tuple(choice.sources))
+    fill_rest(model, skeleton, choice, seed, torch.device(device))
+    if policy == "calibrated":
+        return model, apply_(model, *inputs, **wanted)
+    fill_(model, choice)
+    return model, _report(model, layers, choice)
 
 
 def _layers(

@@ -52,7 +52,7 @@ def choose(
         name = layer.parameter
         if name not in tensors or layer.recommended is None:
             skipped.append(Unanalysed(name, _reason(layer)))
-        elif _matches(name, only or ["*"]) and not _matches(name, skip or []):
+        elif is_wanted(name, only, skip):
             reason = _spared(name, tensors[name])
             if reason:
                 skipped.append(Unanalysed(name, reason))
@@ -77,6 +77,11 @@ def fill_(model: nn.Module, choice: Choice) -> None:
     wanted = [(parts[name], source) for name, source in choice.sources.items()]
     _refuse({name: parts[name] for name in choice.sources})
     fill_parameters(wanted)
+
+
+def is_wanted(name: str, only: Sequence[str] | None, skip: Sequence[str] | None) -> bool:
+    """Whether the patterns `only` and `skip` leave a parameter in."""
+    return _matches(name, only or ["*"]) and not _matches(name, skip or [])
 
 
 def bare_name(name: str) -> str:

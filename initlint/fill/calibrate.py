@@ -111,12 +111,13 @@ def _plan(layer: Layer, tensors: Mapping[str, nn.Parameter], shift: float) -> _P
     bias = tensors.get(bias_of(layer.parameter))
     if bias is not None and not bias.requires_grad:
         bias = None
-    std = _HEAD if layer.head else 1.0
+    final = layer.head and family(layer) == "unscaled"
+    std = _HEAD if final else 1.0
     if layer.branch == "last":
         std = 1 / math.sqrt(max(1, layer.branches))
     bends = family(layer) in ("rectifier", "smooth") and "norm" not in layer.following.via
     free = bias is not None and bends and not layer.head and layer.branch != "last"
-    return _Plan(bias, std, shift if free else 0.0, layer.head)
+    return _Plan(bias, std, shift if free else 0.0, final)
 
 
 class _Correction(TorchFunctionMode):

@@ -18,6 +18,7 @@ from torch.utils import _pytree as pytree
 
 from initlint.dataflow.draws import INITIALIZERS
 from initlint.trace.places import INIT, caller
+from initlint.trace.unchanged import LAZY
 
 _EMPTY = ("empty", "empty_like", "new_empty", "empty_strided", "empty_permuted")
 
@@ -155,7 +156,7 @@ class Journal(TorchFunctionMode):
 
     def _initialised(self, func: Callable[..., Any], args: Any, keywords: dict[str, Any]) -> Any:
         tensor = keywords.get("tensor", args[0] if args else None)
-        if isinstance(tensor, torch.Tensor) and tensor.is_meta:
+        if _is_tensor(tensor) and tensor.is_meta:
             written, name = (self.ref(tensor).storage,), func.__name__
             self._note(func, self._lowered(args), self._lowered(keywords), written, (), name)
             return tensor
@@ -169,7 +170,7 @@ class Journal(TorchFunctionMode):
         code = frame.f_code
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         values = {name: frame.f_locals[name] for name in names}
-        if values["tensor"].is_meta:
+        if _is_tensor(values["tensor"]) and values["tensor"].is_meta:
             written, name = (self.ref(values["tensor"]).storage,), code.co_name
             self._note(getattr(nn.init, name), (), self._lowered(values), written, (), name)
 
@@ -190,13 +191,17 @@ class Journal(TorchFunctionMode):
     def _lowered(self, value: Any) -> Any:
         """Arguments with a `Ref` for every tensor on the meta device."""
         return pytree.tree_map(
-            lambda v: self.ref(v) if isinstance(v, torch.Tensor) and v.is_meta else v, value
+            lambda v: self.ref(v) if _is_tensor(v) and v.is_meta else v, value
         )
 
 
 def tensors_in(value: Any) -> list[torch.Tensor]:
-    """All tensors of a call's arguments or result, in order."""
-    return [v for v in pytree.tree_leaves(value) if isinstance(v, torch.Tensor)]
+    """All tensors of a call's arguments or result, in order; lazy ones are none yet."""
+    return [v for v in pytree.tree_leaves(value) if _is_tensor(v)]
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and not isinstance(value, LAZY)
 
 
 def _initialiser_of(frame: FrameType | None) -> FrameType | None:

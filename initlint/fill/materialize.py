@@ -30,11 +30,17 @@ class Skeleton:
     journal: Journal = field(default_factory=Journal)
 
 
-def constructed(build: Callable[..., nn.Module], arguments: Mapping[str, Any]) -> Skeleton:
-    """What `build(**arguments)` returns on the meta device; whatever it raises goes through."""
-    with quiet(), torch.random.fork_rng(devices=[]), torch.device("meta"), Journal() as journal:
-        model = build(**arguments)
-    return Skeleton(model, journal)
+def constructed(
+    build: Callable[..., nn.Module], arguments: Mapping[str, Any]
+) -> Skeleton | None:
+    """What `build(**arguments)` makes on the meta device; None where it cannot be built there."""
+    try:
+        with quiet(), torch.random.fork_rng(devices=[]), torch.device("meta"), Journal() as journal:
+            model = build(**arguments)
+    except Exception:
+        # Whatever is wrong is wrong with values, too, and is told of then.
+        return None
+    return Skeleton(model, journal) if isinstance(model, nn.Module) else None
 
 
 def reset(skeleton: Skeleton, spared: Sequence[str]) -> None:

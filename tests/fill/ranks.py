@@ -92,6 +92,27 @@ def offloaded(count: int) -> nn.Module:
     return fully_shard(Net(), mesh=mesh, offload_policy=CPUOffloadPolicy(pin_memory=False))
 
 
+def materialized(count: int) -> nn.Module:
+    """Sharded on the meta device, with an embedding and a normalisation beside."""
+    with torch.device("meta"):
+        model = Words()
+    fully_shard(model, mesh=init_device_mesh("cpu", (count,)))
+    return initlint.materialize(model, seed=SEED)
+
+
+class Words(Net):
+    """Its embedding is drawn by torch's own code, a row of it then set to zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(1001, 513, padding_idx=3)
+        self.plain = nn.Embedding(1001, 513)
+        self.norm = nn.LayerNorm(513)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return super().forward(self.norm(self.embed(ids) + self.plain(ids)))
+
+
 KINDS: dict[str, Callable[[int], nn.Module]] = {
     k.__name__: k for k in (alone, fsdp, hybrid, tensor_parallel, both, replicated, from_meta, fsdp1, offloaded)
 }
@@ -123,6 +144,8 @@ def _filled(kind: str, count: int) -> nn.Module:
         ).to_empty(device="cpu")
         nn.init.kaiming_normal_(model[0].weight)
         return model
+    if kind == "materialized":
+        return materialized(count)
     model = replicated(count) if kind == "unseeded" else KINDS[kind](count)
     initlint.apply_(model, seed=None if kind == "unseeded" else SEED)
     return model

@@ -14,10 +14,11 @@ import initlint
 
 KINDS = {
     1: ("fsdp",),
-    2: ("fsdp", "fsdp1", "offloaded", "tensor_parallel", "replicated", "unseeded", "trap"),
-    3: ("fsdp", "fsdp1", "tensor_parallel", "from_meta"),
+    2: ("fsdp", "fsdp1", "offloaded", "tensor_parallel", "replicated", "unseeded", "trap", "materialized"),
+    3: ("fsdp", "fsdp1", "tensor_parallel", "from_meta", "materialized"),
     4: ("fsdp", "hybrid", "both"),
 }
+OTHERS = ("unseeded", "trap", "materialized")
 CASES = [(count, kind) for count, kinds in KINDS.items() for kind in kinds]
 
 
@@ -41,13 +42,21 @@ def alone():
 
 
 @pytest.mark.parametrize(
-    ("count", "kind"), [case for case in CASES if case[1] not in ("unseeded", "trap")]
+    ("count", "kind"), [case for case in CASES if case[1] not in OTHERS]
 )
 def test_sharding_makes_no_difference(count, kind):
     for found in gathered(count)[kind]:
         assert found.keys() == alone().keys()
         for name, value in alone().items():
             assert torch.equal(found[name], value), name
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_sharded_model_on_meta_is_materialized_as_one_alone(count):
+    expected = initlint.materialize(ranks.Words, seed=ranks.SEED).state_dict()
+    for found in gathered(count)["materialized"]:
+        assert found.keys() == expected.keys()
+        assert all(found[name].equal(value) for name, value in expected.items())
 
 
 def test_without_a_seed_the_ranks_agree_on_one():
