@@ -12,9 +12,10 @@ from initlint import records
 from initlint.checks import findings
 from initlint.config import Config, Settings
 from initlint.discover import discover
-from initlint.reading import Reading, read
+from initlint.neighbours import neighbours
+from initlint.reading import read
 from initlint.recommend import with_recommendations
-from initlint.records import Finding, InitlintError, Preferences
+from initlint.records import Finding, InitlintError, Preferences, Unanalysed
 from initlint.sourcefiles import source_of, standing_in
 from initlint.suppress import filter_report
 from initlint.targets import is_model
@@ -128,10 +129,9 @@ def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures
     paths = [target for target in targets if isinstance(target, str) and not is_model(target)]
     models = targets if options.trace else [target for target in targets if target not in paths]
     with standing_in(options.texts):
-        reading = _reading(paths, options)
+        others, gaps = _read(paths, options)
         found = traced(models, options.arguments, options.inputs) if models else Traced()
         layers = _recommended(found.layers, options)
-        others = _recommended(reading.layers, options)
         known = {layer.site for layer in layers if layer.site}
         report = Report(
             (*layers, *(layer for layer in others if layer.site not in known)),
@@ -139,7 +139,7 @@ def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures
                 *findings(layers, options.codes),
                 *(f for f in findings(others, options.codes) if f.site not in known),
             ),
-            (*reading.gaps, *found.gaps),
+            (*gaps, *found.gaps),
         )
         return filter_report(report, options.speaks), found.signatures
 
@@ -236,8 +236,20 @@ def _with_reasons(report: records.Report, refused: Sequence[tuple[Finding, str]]
     return Report(report.layers, tuple(map(told, report.findings)), report.unanalysed)
 
 
-def _reading(paths: Sequence[str], options: Options) -> Reading:
-    return read(paths, options.texts, options.cache, options.jobs) if paths else Reading()
+def _read(
+    paths: Sequence[str], options: Options
+) -> tuple[tuple[records.Layer, ...], tuple[Unanalysed, ...]]:
+    """The layers and gaps of files; where findings depend on it, others are read with them."""
+    if not paths:
+        return (), ()
+    reading = read(paths, options.texts, options.cache, options.jobs)
+    layers = _recommended(reading.layers, options)
+    more = neighbours(paths, findings(layers, options.codes))
+    if more:
+        wider = read([*paths, *more], options.texts, options.cache, options.jobs)
+        wanted = [x for x in wider.layers if x.site is None or x.site.path not in more]
+        layers = _recommended(wanted, options)
+    return layers, reading.gaps
 
 
 def _recommended(layers: Sequence[records.Layer], options: Options) -> tuple[records.Layer, ...]:

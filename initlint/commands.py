@@ -123,6 +123,7 @@ def apply(request: Apply) -> int:
         policy=request.policy,
         force=request.force,
         out=request.out,
+        progress=terminal.progress,
     )
     colour = terminal.wants_colour(sys.stdout)
     terminal.out(layers.render(report, colour=colour, width=terminal.width()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from initlint.api import Options, Report
@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from initlint.fill.apply import Choice
+    from initlint.fill.apply import Choice, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """How weights are to be filled, and which."""
+
+    seed: int
+    only: Sequence[str] | None
+    skip: Sequence[str] | None
+    policy: str
 
 
 def apply_(
@@ -45,18 +55,10 @@ def apply_(
     in `current.std`. Raises InitlintError where the model cannot be captured, filled or
     calibrated, and then nothing was changed.
     """
-    from initlint.fill.apply import agreed_seed, choose, fill_
+    from initlint.fill.apply import agreed_seed
 
-    layers = _layers(model, inputs, policy)
     seed = agreed_seed() if seed is None else seed
-    choice = choose(model, layers, seed, only, skip)
-    if policy == "calibrated":
-        from initlint.fill.calibrate import calibrate_
-
-        calibrate_(model, choice, inputs, seed)
-    else:
-        fill_(model, choice)
-    return _report(model, layers, choice)
+    return _applied(model, inputs, _Wanted(seed, only, skip, policy))
 
 
 def materialize(
@@ -81,7 +83,9 @@ def materialize(
     does not have, is called on `device`. Raises InitlintError where the model cannot be built,
     captured or filled.
     """
-    wanted = {"seed": seed, "only": only, "skip": skip, "policy": policy}
+    from initlint.fill.apply import agreed_seed
+
+    wanted = _Wanted(agreed_seed() if seed is None else seed, only, skip, policy)
     return _materialized(build, inputs, str(device), args or {}, wanted)[0]
 
 
@@ -96,6 +100,7 @@ def apply_target(
     policy: str = "following",
     force: bool = False,
     out: str | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Build `target` on `device`, initialise it as `apply_` does, and save its state to `out`.
 
@@ -103,7 +108,7 @@ def apply_target(
     model that loaded weights from a file while it was built is refused without `force`. The file
     `out` is in the safetensors format and is replaced as a whole.
     """
-    from initlint.fill.apply import is_wanted
+    from initlint.fill.apply import agreed_seed, is_wanted
     from initlint.fill.save import save_weights
     from initlint.trace import build
 
@@ -115,12 +120,12 @@ def apply_target(
             f"{target}: {len(loaded)} parameters were loaded from a file ({loaded[0]}, …) and "
             "would be overwritten; keep them with --skip, or give --force"
         )
-    wanted = {"seed": seed, "only": only, "skip": skip, "policy": policy}
+    wanted = _Wanted(agreed_seed() if seed is None else seed, only, skip, policy)
     if built.factory is None:
         model = built.model.to(device)
-        report = apply_(model, *options.inputs, **wanted)
+        report = _applied(model, options.inputs, wanted)
     else:
-        made = _materialized(built.factory, options.inputs, device, {}, wanted)
+        made = _materialized(built.factory, options.inputs, device, {}, wanted, progress)
         model, report = made
     if out is not None:
         save_weights(model, out)
@@ -128,37 +133,52 @@ def apply_target(
     return Report(named, (), report.unanalysed)
 
 
+def _applied(model: nn.Module, inputs: Sequence[Any], wanted: _Wanted) -> Report:
+    """What `apply_` does, with a seed."""
+    from initlint.fill.apply import choose, fill_
+
+    layers = _layers(model, inputs, wanted.policy)
+    choice = choose(model, layers, wanted.seed, wanted.only, wanted.skip)
+    if wanted.policy == "calibrated":
+        from initlint.fill.calibrate import calibrate_
+
+        calibrate_(model, choice, inputs, wanted.seed)
+    else:
+        fill_(model, choice)
+    return _report(model, layers, choice)
+
+
 def _materialized(
     build: Any,
     inputs: Sequence[Any],
     device: str,
     arguments: Mapping[str, Any],
-    wanted: Mapping[str, Any],
+    wanted: _Wanted,
+    progress: Progress | None = None,
 ) -> tuple[nn.Module, Report]:
     """The model that `materialize` returns, and the report on how its weights were filled."""
     import torch
 
-    from initlint.fill.apply import agreed_seed, choose, fill_
+    from initlint.fill.apply import choose, fill_
     from initlint.fill.materialize import Skeleton, constructed, fill_rest, reset
     from initlint.fill.twins import traceable
 
-    seed = agreed_seed() if wanted["seed"] is None else wanted["seed"]
-    wanted, policy = {**wanted, "seed": seed}, wanted["policy"]
+    seed, policy = wanted.seed, wanted.policy
     live = isinstance(build, torch.nn.Module)
     rebuild = None if live else functools.partial(_built, build, arguments, "cpu", seed)
     skeleton = Skeleton(traceable(build)) if live else constructed(build, arguments)
     if skeleton is None:
         model = _built(build, arguments, device, seed)
-        return model, apply_(model, *inputs, **wanted)
+        return model, _applied(model, inputs, wanted)
     model = build if live else skeleton.model
     layers = _layers(skeleton.model, inputs, policy, rebuild)
-    choice = choose(skeleton.model, layers, seed, wanted["only"], wanted["skip"])
+    choice = choose(skeleton.model, layers, seed, wanted.only, wanted.skip)
     if live:
         reset(skeleton, tuple(choice.sources))
     fill_rest(model, skeleton, choice, seed, torch.device(device))
     if policy == "calibrated":
-        return model, apply_(model, *inputs, **wanted)
-    fill_(model, choice)
+        return model, _applied(model, inputs, wanted)
+    fill_(model, choice, progress)
     return model, _report(model, layers, choice)
 
 

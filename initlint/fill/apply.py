@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from initlint.fill.blocks import Source
-from initlint.fill.shards import Part, fill_parameters, parts_of, tensors_of
+from initlint.fill.shards import Advance, Part, fill_parameters, parts_of, tensors_of
 from initlint.records import InitlintError, Layer, Unanalysed
 
 # What wrappers put into the names of the parameters that they hold.
@@ -65,7 +66,11 @@ def choose(
     return Choice(tuple(chosen), found, sources, tuple(skipped))
 
 
-def fill_(model: nn.Module, choice: Choice) -> None:
+# Shows how far work on so many elements has come: told of those done while it lasts.
+Progress = Callable[[int], AbstractContextManager[Advance]]
+
+
+def fill_(model: nn.Module, choice: Choice, progress: Progress | None = None) -> None:
     """Fill what was chosen, in place; each parameter keeps its device and dtype.
 
     Every element depends only on the seed, the parameter's name and the element's place in it:
@@ -76,7 +81,9 @@ def fill_(model: nn.Module, choice: Choice) -> None:
     parts = parts_of(model)
     wanted = [(parts[name], source) for name, source in choice.sources.items()]
     _refuse({name: parts[name] for name in choice.sources})
-    fill_parameters(wanted)
+    total = sum(part.local.numel() for part, _ in wanted)
+    with progress(total) if progress else nullcontext() as advance:
+        fill_parameters(wanted, advance)
 
 
 def is_wanted(name: str, only: Sequence[str] | None, skip: Sequence[str] | None) -> bool:

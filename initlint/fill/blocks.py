@@ -124,7 +124,9 @@ def _truncated(target: torch.Tensor, source: Source, generator: torch.Generator)
         again.normal_(0.0, 1.0, generator=generator)
         flat[outside] = again
         outside = outside[again.abs() > _END]
-    target.mul_(source.std / _LEFT).add_(source.mean)
+    target.mul_(source.std / _LEFT)
+    if source.mean:
+        target.add_(source.mean)
 
 
 def _constant(target: torch.Tensor, source: Source, generator: torch.Generator) -> None:

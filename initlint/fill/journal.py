@@ -155,7 +155,7 @@ class Journal(TorchFunctionMode):
         return result
 
     def _initialised(self, func: Callable[..., Any], args: Any, keywords: dict[str, Any]) -> Any:
-        tensor = keywords.get("tensor", args[0] if args else None)
+        tensor: Any = keywords.get("tensor", args[0] if args else None)
         if _is_tensor(tensor) and tensor.is_meta:
             written, name = (self.ref(tensor).storage,), func.__name__
             self._note(func, self._lowered(args), self._lowered(keywords), written, (), name)
@@ -190,9 +190,7 @@ class Journal(TorchFunctionMode):
 
     def _lowered(self, value: Any) -> Any:
         """Arguments with a `Ref` for every tensor on the meta device."""
-        return pytree.tree_map(
-            lambda v: self.ref(v) if _is_tensor(v) and v.is_meta else v, value
-        )
+        return pytree.tree_map(lambda v: self.ref(v) if _is_tensor(v) and v.is_meta else v, value)
 
 
 def tensors_in(value: Any) -> list[torch.Tensor]:

@@ -12,7 +12,7 @@ from torch import nn
 from initlint.fill.apply import Choice, bare_name
 from initlint.fill.blocks import Source
 from initlint.fill.journal import Journal, Ref
-from initlint.fill.replay import Replay
+from initlint.fill.replay import Replay, empty_storage
 from initlint.fill.shards import Part, fill_parameters, parts_of
 from initlint.fill.twins import is_sharded
 from initlint.records import InitlintError
@@ -30,9 +30,7 @@ class Skeleton:
     journal: Journal = field(default_factory=Journal)
 
 
-def constructed(
-    build: Callable[..., nn.Module], arguments: Mapping[str, Any]
-) -> Skeleton | None:
+def constructed(build: Callable[..., nn.Module], arguments: Mapping[str, Any]) -> Skeleton | None:
     """What `build(**arguments)` makes on the meta device; None where it cannot be built there."""
     try:
         with quiet(), torch.random.fork_rng(devices=[]), torch.device("meta"), Journal() as journal:
@@ -138,7 +136,7 @@ class _Bodies:
 
     def _storage(self, key: int) -> torch.UntypedStorage:
         if key in self._given:
-            return torch.UntypedStorage(self._journal.bytes_of(key), device=self._device)
+            return empty_storage(self._journal.bytes_of(key), self._device)
         return self._replay.storage(key)
 
 

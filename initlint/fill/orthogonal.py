@@ -33,5 +33,5 @@ def _normal(source: Source, total: int, device: torch.device) -> torch.Tensor:
 def _matrix(drawn: torch.Tensor, std: float) -> torch.Tensor:
     rows, columns = drawn.shape
     q, r = torch.linalg.qr(drawn if rows >= columns else drawn.T)
-    q = q * r.diagonal().sign() * (std * math.sqrt(max(rows, columns)))
-    return q if rows >= columns else q.T
+    made: torch.Tensor = q * r.diagonal().sign() * (std * math.sqrt(max(rows, columns)))
+    return made if rows >= columns else made.T

@@ -49,27 +49,34 @@ def probes_for(model: nn.Module, inputs: Sequence[Any], seed: int) -> Probes:
     number = block_seed(Source(seed, "probes", "", 0.0), 0)
     if any(isinstance(value, torch.Tensor) for value in inputs):
         return Probes(args, kwargs, number)
-    generator = torch.Generator().manual_seed(number)
-    rows = [m.num_embeddings for m in model.modules() if isinstance(m, nn.Embedding)]
-    count = _examples([t for t in pytree.tree_leaves((args, kwargs)) if _is_batched(t)])
-
-    def noise(value: Any) -> Any:
-        if not _is_batched(value):
-            return value
-        shape = (count, *value.shape[1:])
-        if value.is_floating_point():
-            drawn = torch.randn(shape, generator=generator)
-            return drawn.to(value.device, weight.dtype)
-        if value.any() or not rows:
-            return value[:1].expand(shape)
-        return torch.randint(min(rows), shape, generator=generator).to(value.device)
-
-    args, kwargs = pytree.tree_map(noise, (args, kwargs))
+    args, kwargs = _noise((args, kwargs), model, weight.dtype, number)
     return Probes(args, kwargs, number)
 
 
+def _noise(arguments: Any, model: nn.Module, dtype: torch.dtype, seed: int) -> Any:
+    """The same arguments with noise in place of what they hold, and with more examples."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = [m.num_embeddings for m in model.modules() if isinstance(m, nn.Embedding)]
+    tensors = [t for t in pytree.tree_leaves(arguments) if _is_batched(t)]
+    lengths = {len(t) for t in tensors}
+    batch = lengths.pop() if len(lengths) == 1 else BATCH
+    count = _examples([t for t in tensors if len(t) == batch])
+
+    def drawn(value: Any) -> Any:
+        if not _is_batched(value):
+            return value
+        shape = (count if len(value) == batch else len(value), *value.shape[1:])
+        if value.is_floating_point():
+            return torch.randn(shape, generator=generator).to(value.device, dtype)
+        if value.any() or not rows:
+            return value[:1].expand(shape) if len(value) == batch else value
+        return torch.randint(min(rows), shape, generator=generator).to(value.device)
+
+    return pytree.tree_map(drawn, arguments)
+
+
 def _is_batched(value: Any) -> bool:
-    return isinstance(value, torch.Tensor) and value.dim() > 0 and len(value) == BATCH
+    return isinstance(value, torch.Tensor) and value.dim() > 0 and len(value) > 0
 
 
 def _examples(tensors: Sequence[torch.Tensor]) -> int:

@@ -56,12 +56,12 @@ class Replay:
     def view(self, ref: Ref, storage: torch.UntypedStorage) -> torch.Tensor:
         """The part of a storage that a tensor shows."""
         empty = torch.empty(0, dtype=ref.dtype, device=storage.device)
-        return empty.set_(storage, ref.offset, ref.size, ref.stride)  # type: ignore[call-overload]
+        return empty.set_(storage, ref.offset, ref.size, ref.stride)
 
     def _memory(self, key: int, made: Storages) -> torch.UntypedStorage:
         if key not in made:
             size = self._journal.bytes_of(key)
-            made[key] = torch.UntypedStorage(size, device=self.device)
+            made[key] = empty_storage(size, self.device)
             if key in self._given:
                 source, ref = self._given[key]
                 fill_parameters([(self.view(ref, made[key]), source)])
@@ -96,7 +96,7 @@ class Replay:
         size = self._journal.bytes_of(ref.storage)
         if same and tensor.dtype == ref.dtype and storage.nbytes() == size:
             return storage
-        fresh = torch.UntypedStorage(size, device=self.device)
+        fresh = empty_storage(size, self.device)
         self.view(ref, fresh).copy_(tensor)
         return fresh
 
@@ -128,6 +128,11 @@ class Replay:
     def _is_whole(self, ref: Ref) -> bool:
         dense = math.prod(ref.size) * ref.dtype.itemsize == self._journal.bytes_of(ref.storage)
         return dense and ref.stride == torch.empty(ref.size, device="meta").stride()
+
+
+def empty_storage(size: int, device: torch.device) -> torch.UntypedStorage:
+    """Memory of so many bytes."""
+    return torch.empty(size, dtype=torch.uint8, device=device).untyped_storage()
 
 
 def _distribution(draw: Draw) -> str:

@@ -15,6 +15,7 @@ from initlint.fill.blocks import Source, block_size, drawn_block, fill_piece, pi
 from initlint.fill.orthogonal import orthogonal
 
 Work = Callable[[], None]
+Advance = Callable[[int], None]
 # Parameters smaller than this are not worth a thread's attention.
 _SMALL = 2**15
 
@@ -100,39 +101,47 @@ def _handles(model: nn.Module) -> list[Any]:
     return [handle for handle in _get_fsdp_handles(model) if handle.uses_sharded_strategy]
 
 
-def fill_parameters(sources: Sequence[tuple[torch.Tensor | Part, Source]]) -> None:
+def fill_parameters(
+    sources: Sequence[tuple[torch.Tensor | Part, Source]], advance: Advance | None = None
+) -> None:
     """Fill every tensor, or the part of it that is here, in place; large ones in parallel.
 
-    Autograd sees nothing: neither gradients nor version counters change. An interrupt waits until
-    all are filled.
+    Autograd sees nothing: neither gradients nor version counters change. `advance` is told of the
+    elements that are done.
     """
-    waiting: list[Work] = []
+    waiting: list[tuple[Work, int]] = []
     with torch.no_grad():
         for found, source in sources:
             part = found if isinstance(found, Part) else part_of(found)
-            for work in _works(part, source):
-                if part.local.numel() < _SMALL:
-                    work()
-                else:
-                    waiting.append(work)
-        _run(waiting)
+            works = list(_works(part, source))
+            if part.local.numel() >= _SMALL:
+                waiting += [(work, -(-part.local.numel() // len(works))) for work in works]
+                continue
+            for work in works:
+                work()
+        _run(waiting, advance or _unheard)
 
 
-def _run(works: Sequence[Work]) -> None:
+def _unheard(count: int) -> None:
+    pass
+
+
+def _run(works: Sequence[tuple[Work, int]], advance: Advance) -> None:
     """Run in as many threads as torch uses; it releases the interpreter while it draws."""
     if len(works) < 2 or torch.get_num_threads() < 2:
         for work in works:
-            work()
+            advance(_quietly(work))
         return
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        for _ in pool.map(_quietly, works):
-            pass
+        for count in pool.map(_quietly, works):
+            advance(count)
 
 
-def _quietly(work: Work) -> None:
+def _quietly(work: tuple[Work, int]) -> int:
     # Whether gradients are recorded is a setting of each thread.
     with torch.no_grad():
-        work()
+        work[0]()
+    return work[1]
 
 
 def _works(part: Part, source: Source) -> Iterator[Work]:
@@ -156,9 +165,7 @@ def _orthogonal(part: Part, source: Source) -> None:
     part.local.copy_(part.cut(orthogonal(source, part.shape, part.local.device)))
 
 
-def _flat(
-    flat: torch.Tensor, start: int, shape: tuple[int, ...], source: Source
-) -> Iterator[Work]:
+def _flat(flat: torch.Tensor, start: int, shape: tuple[int, ...], source: Source) -> Iterator[Work]:
     """Elements that lie one after the other: block by block."""
     total = _product(shape)
     size = block_size(flat.device)

@@ -253,7 +253,10 @@ def _readers() -> list[tuple[Any, str]]:
 
     torch.load comes down to one of two of torch's own, whatever name it was imported by.
     """
-    found: list[tuple[Any, str]] = [(torch.serialization, "_load"), (torch.serialization, "_legacy_load")]
+    found: list[tuple[Any, str]] = [
+        (torch.serialization, "_load"),
+        (torch.serialization, "_legacy_load"),
+    ]
     safetensors = sys.modules.get("safetensors.torch")
     if safetensors is not None:
         found.append((safetensors, "load_file"))

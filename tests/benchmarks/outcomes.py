@@ -58,14 +58,14 @@ def network(row: str) -> nn.Module:
     kind, depth, name = re.match(r"(\D+) (\d+) (\w+)", row).groups()
     width = 128 if "MLP" in kind else 16
     make = (lambda n=width: nn.Linear(n, width)) if "MLP" in kind else conv
-    first = [nn.Linear(64, width)] if "MLP" in kind else [nn.Unflatten(1, (1, 8, 8)), conv(1)]
+    first = [nn.Linear(64, width) if "MLP" in kind else conv(1)]
     last = nn.Linear(width if "MLP" in kind else width * 64, 10)
     if "residual" in kind:
         blocks = [Block(make) for _ in range(int(depth))]
         return nn.Sequential(*first, *blocks, nn.ReLU(), nn.Flatten(), last)
-    layers = list(first)
+    layers: list[nn.Module] = []
     for place in range(int(depth) - 1):
-        layers += [make()] if place else []
+        layers += [make()] if place else first
         layers += [nn.BatchNorm2d(width)] if "BatchNorm" in row else []
         layers += [ACTIVATIONS[name]]
     return nn.Sequential(*layers, nn.Flatten(), last)
@@ -87,6 +87,7 @@ def digits() -> tuple[torch.Tensor, torch.Tensor]:
 def accuracy(row: str, prepare: Callable[..., object], seed: int, epochs: int) -> float:
     """Test accuracy in percent after training from what `prepare` makes of the weights."""
     images, labels = digits()
+    images = images if "MLP" in row else images.view(-1, 1, 8, 8)
     torch.manual_seed(seed)
     model = network(row)
     prepare(model, images[:256], seed)

@@ -114,7 +114,8 @@ class Words(Net):
 
 
 KINDS: dict[str, Callable[[int], nn.Module]] = {
-    k.__name__: k for k in (alone, fsdp, hybrid, tensor_parallel, both, replicated, from_meta, fsdp1, offloaded)
+    k.__name__: k
+    for k in (alone, fsdp, hybrid, tensor_parallel, both, replicated, from_meta, fsdp1, offloaded)
 }
 
 
@@ -146,6 +147,10 @@ def _filled(kind: str, count: int) -> nn.Module:
         return model
     if kind == "materialized":
         return materialized(count)
+    if kind == "orthogonal":
+        model = fsdp(count)
+        initlint.apply_(model, seed=SEED, policy="orthogonal")
+        return model
     model = replicated(count) if kind == "unseeded" else KINDS[kind](count)
     initlint.apply_(model, seed=None if kind == "unseeded" else SEED)
     return model

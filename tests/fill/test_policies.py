@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import initlint
+from initlint.inputspec import InputSpec
 from initlint.records import InitlintError
 
 
@@ -18,7 +19,7 @@ def deep(activation, depth=20, width=64, bias=True):
 def signals(model, x):
     """What every linear layer and convolution gives for x."""
     found = []
-    layers = [m for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
+    layers = [m for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv1d, nn.Conv2d))]
     hooks = [m.register_forward_hook(lambda m, args, out: found.append(out)) for m in layers]
     model(x)
     for hook in hooks:
@@ -115,6 +116,22 @@ def test_given_inputs_are_the_probes():
     assert signals(model, inputs)[0].std(0).mean().item() == pytest.approx(1, rel=0.1)
 
 
+def test_a_described_input_is_noise_of_that_shape():
+    class Flexible(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Conv1d(1, 8, 3), nn.Conv1d(8, 2, 3)
+
+        def forward(self, x):
+            if x.shape[-1] < 20:
+                raise ValueError("too short")
+            return self.b(self.a(x).relu())
+
+    model = Flexible()
+    initlint.apply_(model, InputSpec(None, "float32", (1, 1, 40)), seed=0, policy="calibrated")
+    assert signals(model, torch.randn(99, 1, 40))[0].std().item() == pytest.approx(1, rel=0.1)
+
+
 def test_models_of_tokens_and_of_batch_norm_stay_otherwise_as_they_were():
     class Net(nn.Module):
         def __init__(self):
@@ -169,5 +186,5 @@ def test_a_run_that_fails_changes_nothing():
 
 
 def test_an_unknown_policy_is_named():
-    with pytest.raises(InitlintError, match="policy='lsuv'.*following, orthogonal, calibrated"):
+    with pytest.raises(InitlintError, match=r"policy='lsuv'.*following, orthogonal, calibrated"):
         initlint.apply_(deep(nn.ReLU), policy="lsuv")
