@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import FrameType
@@ -12,10 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
-from torch.utils import _pytree as pytree
 
 from initlint.dataflow.draws import INITIALIZERS, UNCLEAR, Draw, drawn_by
 from initlint.records import Initializer, Site
+from initlint.trace.loads import Loads
 from initlint.trace.places import INIT, TORCH, Sites, caller, user_frame
 from initlint.trace.writes import KEEPING, METHODS, bound, created, renamed, transformed
 
@@ -45,7 +44,7 @@ class Recorder(TorchFunctionMode):
         self._contents: dict[int, _Content] = {}
         self._modules: dict[int, tuple[nn.Module, Site | None]] = {}
         self._parameters: dict[int, tuple[nn.Parameter, Site | None]] = {}
-        self._loaded: dict[int, torch.UntypedStorage] = {}
+        self._loads = Loads()
         self._sites = Sites()
         self._initialising: FrameType | None = None
         self._patches = contextlib.ExitStack()
@@ -54,8 +53,7 @@ class Recorder(TorchFunctionMode):
         self._patches.enter_context(_replaced(nn.Module, "__init__", self._noting_module))
         self._patches.enter_context(_replaced(nn.Module, "__setstate__", self._noting_copy))
         self._patches.enter_context(_replaced(nn.Parameter, "__new__", self._noting_parameter))
-        for owner, name in _readers():
-            self._patches.enter_context(_replaced(owner, name, self._noting_read))
+        self._patches.enter_context(self._loads.watching())
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
@@ -83,7 +81,7 @@ class Recorder(TorchFunctionMode):
 
     def loaded(self, model: nn.Module) -> tuple[str, ...]:
         """Names of those parameters of `model` that hold what was last read from a file."""
-        return tuple(n for n, p in model.named_parameters() if _key(p) in self._loaded)
+        return tuple(n for n, p in model.named_parameters() if self._loads.holds(p))
 
     def _noting_module(self, original: Callable[..., None]) -> Callable[..., None]:
         def construct(module: nn.Module, *args: Any, **kwargs: Any) -> None:
@@ -109,16 +107,6 @@ class Recorder(TorchFunctionMode):
             return parameter
 
         return make
-
-    def _noting_read(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        def read(*args: Any, **kwargs: Any) -> Any:
-            found = original(*args, **kwargs)
-            for value in pytree.tree_leaves(found):
-                if isinstance(value, torch.Tensor):
-                    self._loaded[_key(value)] = value.untyped_storage()
-            return found
-
-        return read
 
     def __torch_function__(
         self,
@@ -215,8 +203,7 @@ class Recorder(TorchFunctionMode):
             self._write(tensor, drawn_by(initializer, given, tuple(tensor.shape)), frame)
         elif name == "copy_" and isinstance(operand, torch.Tensor):
             self._write(tensor, self._draw(operand), frame)
-            if _key(operand) in self._loaded and tensor.numel() == operand.numel():
-                self._loaded[_key(tensor)] = tensor.untyped_storage()
+            self._loads.copied(operand, tensor)
         elif name not in KEEPING:
             self._write(tensor, transformed(name, source, operand, site), frame)
 
@@ -237,7 +224,7 @@ class Recorder(TorchFunctionMode):
 
     def _remember(self, tensor: torch.Tensor, draw: Draw) -> None:
         storage = tensor.untyped_storage()
-        self._loaded.pop(storage._cdata, None)
+        self._loads.written(tensor)
         self._contents[storage._cdata] = _Content(storage, tensor.numel(), draw)
 
 
@@ -246,21 +233,6 @@ def _key(tensor: torch.Tensor) -> int:
         return int(tensor.untyped_storage()._cdata)
     except (NotImplementedError, RuntimeError):
         return -id(tensor)
-
-
-def _readers() -> list[tuple[Any, str]]:
-    """Functions that read tensors from files, each by the module whose name for it is used.
-
-    torch.load comes down to one of two of torch's own, whatever name it was imported by.
-    """
-    found: list[tuple[Any, str]] = [
-        (torch.serialization, "_load"),
-        (torch.serialization, "_legacy_load"),
-    ]
-    safetensors = sys.modules.get("safetensors.torch")
-    if safetensors is not None:
-        found.append((safetensors, "load_file"))
-    return [(owner, name) for owner, name in found if hasattr(owner, name)]
 
 
 def _by_torch(frame: FrameType | None) -> bool:
@@ -275,9 +247,9 @@ def _by_torch(frame: FrameType | None) -> bool:
 
 @contextlib.contextmanager
 def _replaced(
-    owner: Any, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]
+    owner: type, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]
 ) -> Iterator[None]:
-    original = vars(owner)[name]
+    original = owner.__dict__[name]
     function = original.__func__ if isinstance(original, staticmethod) else original
     setattr(owner, name, wrapper(function))
     try:

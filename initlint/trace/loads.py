@@ -1,0 +1,97 @@
+"""Which memory holds what was read from a file while a model was built."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+
+# torch.load comes down to one of these, whatever name it was imported by.
+_LOADERS = ("_load", "_legacy_load")
+
+
+class Loads:
+    """Storages that torch.load or safetensors filled, and those copied from them as a whole."""
+
+    def __init__(self) -> None:
+        self._storages: dict[int, torch.UntypedStorage] = {}
+
+    def holds(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor's content came from a file, and was not written since."""
+        return _key(tensor) in self._storages
+
+    def copied(self, source: torch.Tensor, target: torch.Tensor) -> None:
+        """Note that `target` was given the content of `source`."""
+        if self.holds(source) and source.numel() == target.numel():
+            self._storages[_key(target)] = target.untyped_storage()
+
+    def written(self, tensor: torch.Tensor) -> None:
+        """Note that a tensor was filled with something else."""
+        self._storages.pop(_key(tensor), None)
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """While it lasts, everything that is read from a file is noted."""
+        with contextlib.ExitStack() as patches:
+            for name in _LOADERS:
+                patches.enter_context(_replaced(torch.serialization, name, self._noting))
+            safetensors = sys.modules.get("safetensors.torch")
+            if safetensors is not None:
+                patches.enter_context(_replaced(safetensors, "safe_open", self._opening))
+            yield
+
+    def _noting(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def read(*args: Any, **kwargs: Any) -> Any:
+            found = original(*args, **kwargs)
+            for value in pytree.tree_leaves(found):
+                if isinstance(value, torch.Tensor):
+                    self._storages[_key(value)] = value.untyped_storage()
+            return found
+
+        return read
+
+    def _opening(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args, **kwargs: _File(original(*args, **kwargs), self._noting)
+
+
+class _File:
+    """A safetensors file whose methods' results are noted."""
+
+    def __init__(self, file: Any, noting: Callable[[Callable[..., Any]], Any]) -> None:
+        self._file, self._noting = file, noting
+
+    def __enter__(self) -> _File:
+        self._file = self._file.__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._file.__exit__(*exception)
+
+    def __getattr__(self, name: str) -> Any:
+        return self._noting(getattr(self._file, name))
+
+
+def _key(tensor: torch.Tensor) -> int:
+    try:
+        return int(tensor.untyped_storage()._cdata)
+    except (NotImplementedError, RuntimeError, ValueError):
+        return -id(tensor)
+
+
+@contextlib.contextmanager
+def _replaced(
+    owner: Any, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> Iterator[None]:
+    original = getattr(owner, name, None)
+    if original is None:
+        yield
+        return
+    setattr(owner, name, wrapper(original))
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)
