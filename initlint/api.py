@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from initlint import records
 from initlint.checks import findings
 from initlint.config import Config, Settings
 from initlint.discover import discover
+from initlint.quickdata import dataclass
 from initlint.reading import Reading, read
 from initlint.recommend import with_recommendations
 from initlint.records import Finding, InitlintError, Preferences

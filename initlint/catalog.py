@@ -6,7 +6,7 @@ import math
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, field, fields
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
@@ -15,6 +15,7 @@ from pathlib import Path
 from types import CodeType, MappingProxyType
 from typing import Any, TypeVar
 
+from initlint.quickdata import dataclass
 from initlint.records import InitlintError, Rule
 
 HEADINGS = ("What", "Why", "Bad", "Good", "Leave alone", "Fix", "References")

@@ -6,11 +6,11 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from initlint.quickdata import dataclass
 from initlint.records import CHOICES, InitlintError, Preferences
 
 NAME = "pyproject.toml"

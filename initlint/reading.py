@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from initlint import notebooks
+from initlint.quickdata import dataclass
 from initlint.records import InitlintError, Layer, Unanalysed
 
 

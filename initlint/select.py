@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from initlint.config import Config, Settings
+from initlint.quickdata import dataclass
 from initlint.records import Finding, InitlintError, Rule
 
 _PEDANTIC = "INIT4"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import fnmatch
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from initlint.fill.blocks import Source
 from initlint.fill.shards import fill_parameters
+from initlint.quickdata import dataclass
 from initlint.records import InitlintError, Layer, Unanalysed
 
 

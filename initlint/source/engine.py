@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from initlint.garbage import uncollected
+from initlint.quickdata import dataclass
 from initlint.records import Initializer, Layer, Site, Unanalysed
 from initlint.source.classes import UserClass, claim, is_filled
 from initlint.source.factories import factories, given_away, initialised_outside
