@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
@@ -207,6 +206,8 @@ def fix(
     options = Options(True, args or {}, (), codes, preferences=_chosen(preferences))
     if "\n" not in target:
         return fix_all([target], options, unsafe=unsafe, write=write)
+    import tempfile
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "source.py"
         path.write_text(target, encoding="utf-8")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
@@ -40,6 +39,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _internal(error: Exception) -> int:
     if os.environ.get("INITLINT_DEBUG"):
+        import traceback
+
         traceback.print_exception(error)
     what = " ".join(f"{type(error).__name__}: {error}".split())
     how = "(please report; INITLINT_DEBUG=1 shows the traceback)"

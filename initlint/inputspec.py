@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 
 from initlint.quickdata import dataclass
@@ -52,6 +51,8 @@ def _dtype(text: str, written: str | None) -> str:
     name = written.removeprefix("torch.")
     name = _SHORT.get(name, name)
     if name not in DTYPES:
+        import difflib
+
         near = difflib.get_close_matches(name, DTYPES, n=1)
         hint = f"did you mean {near[0]}?" if near else f"write one of {', '.join(DTYPES)}"
         raise _error(text, f"there is no dtype {written!r}; {hint}")

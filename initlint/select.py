@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
@@ -106,6 +105,8 @@ def _normalised(option: str, entry: str, rules: Mapping[str, Rule]) -> str:
         return entry.upper()
     if entry.lower() in names:
         return entry.lower()
+    import difflib
+
     close = [
         *difflib.get_close_matches(entry.lower(), sorted(names), n=1),
         *difflib.get_close_matches(entry.upper(), sorted({*rules, *groups}), n=1),

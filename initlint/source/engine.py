@@ -14,7 +14,6 @@ from initlint.records import Initializer, Layer, Site, Unanalysed
 from initlint.source.classes import UserClass, claim, is_filled
 from initlint.source.factories import factories, given_away, initialised_outside
 from initlint.source.files import sources
-from initlint.source.forks import forked
 from initlint.source.graph import Graph, Node
 from initlint.source.layers import (
     Drawn,
@@ -198,6 +197,8 @@ class _Engine:
         """Follow the data of models in processes of their own, each those of its turn."""
         if jobs < 2 or len(models) < 2 * jobs or not hasattr(os, "fork"):
             return
+
+        from initlint.source.forks import forked
 
         def share(turn: int) -> list[list[Layer]]:
             return [self._found(m, list(weights_held(m.instance))) for m in models[turn::jobs]]
