@@ -9,12 +9,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import MISSING, FrozenInstanceError
+from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
+    from dataclasses import replace as replace
 else:
+
+    def replace(record: Any, /, **changes: Any) -> Any:
+        """A copy with other values: as the library's, for classes all of whose fields are given."""
+        cls = type(record)
+        values = zip(cls.__match_args__, _getter(cls)(record), strict=True)
+        return cls(**{**dict(values), **changes})
 
     def dataclass(cls: type | None = None, /, **options: bool) -> Any:
         """The decorator; the library's own where other options are given than those two."""
@@ -57,6 +65,11 @@ def _init(cls: Any) -> Any:
     exec(f"def __init__({', '.join(heads)}):\n " + "\n ".join(lines), known)
     known["__init__"].__qualname__ = f"{cls.__qualname__}.__init__"
     return known["__init__"]
+
+
+@cache
+def _getter(cls: Any) -> Callable[[Any], tuple[Any, ...]]:
+    return _values(cls.__match_args__)
 
 
 def _values(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Any
 
-from initlint.quickdata import dataclass
+from initlint.quickdata import dataclass, replace
 from initlint.records import Initializer, Site
 
 

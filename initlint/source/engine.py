@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from initlint.garbage import uncollected
-from initlint.quickdata import dataclass
+from initlint.quickdata import dataclass, replace
 from initlint.records import Initializer, Layer, Site, Unanalysed
 from initlint.source.classes import UserClass, claim, is_filled
 from initlint.source.factories import factories, given_away, initialised_outside
@@ -135,7 +134,7 @@ class _Engine:
         """The models that a file's functions build, or that its top level holds."""
         for name, entry in factories(self.program, module):
             value = self._tried(module, name, self.reader.top_level, module, name)
-            if isinstance(entry, ast.FunctionDef | ast.AsyncFunctionDef) and value is not None:
+            if isinstance(entry, (ast.FunctionDef, ast.AsyncFunctionDef)) and value is not None:
                 value = self._tried(module, name, self.reader.call, value, [], {})
             for option in options_of(value):
                 if isinstance(option, Instance) and option.torch:

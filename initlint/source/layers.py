@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from initlint.dataflow.draws import Draw, drawn_by
@@ -11,7 +10,7 @@ from initlint.dataflow.follow import Use as Met
 from initlint.dataflow.follow import uses
 from initlint.dataflow.graph import Weight
 from initlint.dataflow.record import layer_of
-from initlint.quickdata import dataclass
+from initlint.quickdata import dataclass, replace
 from initlint.records import Following, Initializer, Layer, Site
 from initlint.source.graph import Graph, Use
 from initlint.source.initial import children
