@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from initlint.deep import roomy
 from initlint.garbage import uncollected
 from initlint.quickdata import dataclass, replace
 from initlint.records import Initializer, Layer, Site, Unanalysed
@@ -54,7 +55,7 @@ def read(
     with uncollected():
         files, broken = sources(paths, texts or {})
         engine = _Engine(Program(files))
-        engine.run(jobs)
+        roomy(lambda: engine.run(jobs))
     return Read(tuple(engine.layers), tuple(engine.unanalysed), tuple(broken))
 
 
