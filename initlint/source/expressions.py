@@ -238,7 +238,7 @@ class Expressions(Attributes):
         open_ended = False
         for node in nodes:
             value = self.evaluate(node, frame)
-            if not isinstance(node, ast.Starred):
+            if type(node) is not ast.Starred:
                 found.append(value)
                 continue
             items = elements(value)
