@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from initlint.checks import findings
 from initlint.config import Config, Settings
 from initlint.discover import discover
 from initlint.neighbours import neighbours
+from initlint.quickdata import dataclass
 from initlint.reading import read
 from initlint.recommend import with_recommendations
 from initlint.records import Finding, InitlintError, Preferences, Unanalysed
@@ -206,6 +206,8 @@ def fix(
     options = Options(True, args or {}, (), codes, preferences=_chosen(preferences))
     if "\n" not in target:
         return fix_all([target], options, unsafe=unsafe, write=write)
+    import tempfile
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "source.py"
         path.write_text(target, encoding="utf-8")

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from difflib import get_close_matches
-from functools import cache
-from importlib import resources
+from dataclasses import MISSING, field, fields
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 from types import CodeType, MappingProxyType
 from typing import Any, TypeVar
 
+from initlint.quickdata import dataclass
 from initlint.records import InitlintError, Rule
 
 HEADINGS = ("What", "Why", "Bad", "Good", "Leave alone", "Fix", "References")
@@ -199,7 +197,7 @@ def _by_function(table: Any) -> Mapping[str, Any]:
 
 def _rules_folder() -> Path:
     """`rules/` inside the installed package, or beside the package in a checkout."""
-    package = Path(str(resources.files("initlint")))
+    package = Path(__file__).parent
     inside = package / "rules"
     return inside if inside.is_dir() else package.parent / "rules"
 
@@ -207,16 +205,16 @@ def _rules_folder() -> Path:
 def _read_table(path: Path, kind: type[_Row]) -> Mapping[str, _Row]:
     text = _read(path)
     rows = {
-        name: _row(kind, name, values, f"{path}:{_line_of(text, f'[{name}]')}")
+        name: _row(kind, name, values, partial(_place, path, text, name))
         for name, values in _parse(text, str(path)).items()
     }
     _reject_shared(rows.values(), path, text)
     return MappingProxyType(rows)
 
 
-def _row(kind: type[_Row], name: str, values: Any, where: str) -> _Row:
+def _row(kind: type[_Row], name: str, values: Any, where: Callable[[], str]) -> _Row:
     if not isinstance(values, dict):
-        raise InitlintError(f"{where}: '{name}' is not a table")
+        raise InitlintError(f"{where()}: '{name}' is not a table")
     keys = [f for f in fields(kind) if f.name != "name"]
     required = [f.name for f in keys if f.default is f.default_factory is MISSING]
     _reject_incomplete(values, {f.name: str(f.type) for f in keys}, required, where)
@@ -225,19 +223,23 @@ def _row(kind: type[_Row], name: str, values: Any, where: str) -> _Row:
 
 
 def _reject_incomplete(
-    values: Mapping[str, Any], known: Mapping[str, str], required: Iterable[str], where: str
+    values: Mapping[str, Any],
+    known: Mapping[str, str],
+    required: Iterable[str],
+    where: Callable[[], str],
 ) -> None:
     """Raise unless all keys are known, all required ones are there, and their values make sense."""
     for key in required:
         if key not in values:
-            raise InitlintError(f"{where}: '{key}' is missing")
+            raise InitlintError(f"{where()}: '{key}' is missing")
     for key, value in values.items():
         if key not in known:
-            raise InitlintError(f"{where}: '{key}' is none of {', '.join(known)}")
+            raise InitlintError(f"{where()}: '{key}' is none of {', '.join(known)}")
         if type(value) not in _TYPES[known[key]]:
-            raise InitlintError(f"{where}: '{key}' is not of type {known[key]}")
+            raise InitlintError(f"{where()}: '{key}' is not of type {known[key]}")
         if key in _CHOICES and value not in _CHOICES[key]:
-            raise InitlintError(f"{where}: {key} '{value}' is none of {', '.join(_CHOICES[key])}")
+            choices = ", ".join(_CHOICES[key])
+            raise InitlintError(f"{where()}: {key} '{value}' is none of {choices}")
 
 
 def _reject_shared(rows: Iterable[Activation | Operation], path: Path, text: str) -> None:
@@ -247,7 +249,7 @@ def _reject_shared(rows: Iterable[Activation | Operation], path: Path, text: str
         names = [("module", n) for n in row.modules] + [("function", n) for n in row.functions]
         for sort, name in names:
             if (sort, name) in owners:
-                where = f"{path}:{_line_of(text, f'[{row.name}]')}"
+                where = _place(path, text, row.name)
                 other = owners[sort, name]
                 raise InitlintError(f"{where}: {sort} '{name}' is already in [{other}]")
             owners[sort, name] = row.name
@@ -261,11 +263,17 @@ def _read(path: Path) -> str:
 
 
 def _parse(text: str, path: str) -> dict[str, Any]:
+    import tomllib
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         raise InitlintError(f"{path}:{line[1] if line else 1}: {error}") from error
+
+
+def _place(path: Path, text: str, table: str) -> str:
+    return f"{path}:{_line_of(text, f'[{table}]')}"
 
 
 def _line_of(text: str, start: str) -> int:
@@ -301,6 +309,8 @@ def rule(code_or_name: str, folder: Path | None = None) -> Rule:
     found = named.get(code_or_name.upper(), named.get(code_or_name.lower()))
     if found is not None:
         return found
+    from difflib import get_close_matches
+
     near = get_close_matches(code_or_name, named, n=1, cutoff=0.0)
     hint = f"; the nearest is {near[0]}" if near else ""
     raise InitlintError(f"there is no rule '{code_or_name}'{hint}")
@@ -311,7 +321,7 @@ def _card(path: Path) -> Rule:
     values = _parse("\n" + front, str(path))
     keys = ("code", "name", "group", "severity")
     known = dict.fromkeys((*keys, "confidence"), "str")
-    _reject_incomplete(values, known, keys, f"{path}:1")
+    _reject_incomplete(values, known, keys, lambda: f"{path}:1")
     if values["code"] != path.stem:
         where = f"{path}:{_line_of('+++' + chr(10) + front, 'code')}"
         raise InitlintError(f"{where}: code '{values['code']}' is not the file's name")

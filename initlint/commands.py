@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from initlint import arguments, config, inputspec, output, select, sourcefiles, suppress, terminal
 from initlint.config import Settings
 from initlint.output import phrases
+from initlint.quickdata import dataclass
 from initlint.records import Preferences, Report, Unanalysed
 from initlint.targets import STDIN, Targets, gather
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from initlint.quickdata import dataclass
 from initlint.records import CHOICES, InitlintError, Preferences
 
 NAME = "pyproject.toml"
@@ -193,6 +192,8 @@ def _config(file: Path, table: Any) -> Config:
 def _reject_unknown(file: Path, key: str) -> None:
     if key in KEYS:
         return
+    import difflib
+
     near = difflib.get_close_matches(key.replace("_", "-"), KEYS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(KEYS)}"
     raise InitlintError(f"{_shown(file)}: {_TABLE} {key}: there is no such key; {hint}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from initlint.config import Settings, absolute, matches
+from initlint.quickdata import dataclass
 from initlint.records import Unanalysed
 
 SUFFIXES = (".py", ".ipynb")

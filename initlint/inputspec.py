@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from dataclasses import dataclass
 
+from initlint.quickdata import dataclass
 from initlint.records import InitlintError
 
 DTYPES = (
@@ -52,6 +51,8 @@ def _dtype(text: str, written: str | None) -> str:
     name = written.removeprefix("torch.")
     name = _SHORT.get(name, name)
     if name not in DTYPES:
+        import difflib
+
         near = difflib.get_close_matches(name, DTYPES, n=1)
         hint = f"did you mean {near[0]}?" if near else f"write one of {', '.join(DTYPES)}"
         raise _error(text, f"there is no dtype {written!r}; {hint}")

@@ -7,14 +7,13 @@ import json
 import re
 import warnings
 from bisect import bisect_right
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from initlint.quickdata import dataclass
 from initlint.records import InitlintError
 from initlint.sourcefiles import source_of
 
-SUFFIX = ".ipynb"
 # After these the rest of the cell is Python; after any other cell magic it is not.
 _PYTHON = re.compile(r"%%(?:time|timeit|capture|prun|memit|mprun)\b")
 _MAGIC = re.compile(r"\s*(?:[%!?]|[\w.,\s\[\]'\"]+=\s*[%!])|.*[^#\n]\?{1,2}\s*$")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from initlint import notebooks
+from initlint.quickdata import dataclass
 from initlint.records import InitlintError, Layer, Unanalysed
+from initlint.sourcefiles import NOTEBOOK
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,12 @@ def read(
     python: dict[str, bytes] = {}
     gaps: list[Unanalysed] = []
     for path in paths:
-        if not path.endswith(notebooks.SUFFIX):
+        if not path.endswith(NOTEBOOK):
             if path in texts:
                 python[path] = texts[path]
             continue
+        from initlint import notebooks
+
         try:
             notebook = notebooks.opened(path)
         except InitlintError as error:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from initlint.config import Config, Settings
+from initlint.quickdata import dataclass
 from initlint.records import Finding, InitlintError, Rule
 
 _PEDANTIC = "INIT4"
@@ -106,6 +105,8 @@ def _normalised(option: str, entry: str, rules: Mapping[str, Rule]) -> str:
         return entry.upper()
     if entry.lower() in names:
         return entry.lower()
+    import difflib
+
     close = [
         *difflib.get_close_matches(entry.lower(), sorted(names), n=1),
         *difflib.get_close_matches(entry.upper(), sorted({*rules, *groups}), n=1),

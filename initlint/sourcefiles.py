@@ -13,13 +13,15 @@ from pathlib import Path
 
 from initlint.records import InitlintError, Site
 
+NOTEBOOK = ".ipynb"
+
 
 def lines_of(path: str) -> list[str]:
     """All lines of `path` as it is now, without their ends; none where it cannot be read.
 
     Goes through linecache, so that text which only stands for the file's own is seen here too.
     """
-    if path.endswith(".ipynb"):
+    if path.endswith(NOTEBOOK):
         return _cells_of(path)
     real = os.path.realpath(path)
     linecache.checkcache(real)
@@ -28,7 +30,7 @@ def lines_of(path: str) -> list[str]:
 
 def in_cell(site: Site) -> tuple[int, Site]:
     """The cell of a notebook that a site is in, and the site in that cell; 0 elsewhere."""
-    if not site.path.endswith(".ipynb"):
+    if not site.path.endswith(NOTEBOOK):
         return 0, site
     from initlint import notebooks
 

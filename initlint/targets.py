@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from initlint import discover
 from initlint.config import Settings
+from initlint.quickdata import dataclass
 from initlint.records import Unanalysed
 
 STDIN = "-"

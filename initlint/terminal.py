@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import TextIO
@@ -61,6 +60,8 @@ def width() -> int:
     """Columns of the terminal that stdout is; a fixed number where it is none."""
     if not sys.stdout.isatty():
         return _PIPE_WIDTH
+    import shutil
+
     return shutil.get_terminal_size((_PIPE_WIDTH, 50)).columns
 
 

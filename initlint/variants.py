@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+from initlint.quickdata import replace
 from initlint.records import Initializer, Layer, Preferences
 
 _IN, _OUT = "{weight}[0].numel()", "{weight}[:, 0].numel()"

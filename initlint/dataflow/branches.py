@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from initlint.dataflow.graph import Node, Steps
+from initlint.quickdata import dataclass
 
 _NONLINEAR = ("activation", "gate", "attention", "unknown")
 _THROUGH = ("shape", "dropout", "scale", "pool")

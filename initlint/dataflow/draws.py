@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from statistics import NormalDist
+from dataclasses import field
 from typing import Any
 
+from initlint.quickdata import dataclass, replace
 from initlint.records import Initializer, Site
 
 
@@ -152,6 +152,8 @@ def _truncated(args: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[float, 
 
 def _truncated_moments(low: float, high: float) -> tuple[float, float]:
     """Mean and std of a standard normal variable cut off at `low` and `high`."""
+    from statistics import NormalDist
+
     normal = NormalDist()
     mass = normal.cdf(high) - normal.cdf(low)
     mean = (normal.pdf(low) - normal.pdf(high)) / mass
@@ -161,6 +163,8 @@ def _truncated_moments(low: float, high: float) -> tuple[float, float]:
 
 def _normal_quantile(probability: float) -> float:
     """Where the standard normal distribution has this share of its mass below; finite always."""
+    from statistics import NormalDist
+
     bounded = min(max(probability, 1e-12), 1 - 1e-12)
     return NormalDist().inv_cdf(bounded)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 from initlint.dataflow.branches import Branch, branches, skips
 from initlint.dataflow.graph import Node, Step, Steps, Weight
+from initlint.quickdata import dataclass, replace
 from initlint.records import Following
 
 # Roles that a walk to the following activation looks through, and the word for it in `via`.

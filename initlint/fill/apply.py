@@ -6,13 +6,13 @@ import fnmatch
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from initlint.fill.blocks import Source
 from initlint.fill.shards import Advance, Part, fill_parameters, parts_of, tensors_of
+from initlint.quickdata import dataclass
 from initlint.records import InitlintError, Layer, Unanalysed
 
 # What wrappers put into the names of the parameters that they hold.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from initlint.fix.notebook import rewrite_file
+from initlint.quickdata import dataclass
 from initlint.records import Finding, InitlintError, Preferences, Report
 
 Signatures = Mapping[str, Mapping[str, tuple[int, ...]]]

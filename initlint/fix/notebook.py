@@ -13,6 +13,7 @@ from initlint import notebooks
 from initlint.fix.rewrite import Rewritten, rewrite
 from initlint.fix.text import RefusedError
 from initlint.records import Finding, InitlintError, Preferences
+from initlint.sourcefiles import NOTEBOOK
 
 _BLANK = " \t\r\n"
 
@@ -21,7 +22,7 @@ def rewrite_file(
     source: bytes, path: str, findings: Sequence[Finding], preferences: Preferences
 ) -> Rewritten:
     """`rewrite` for a Python file or a notebook, which the path tells apart."""
-    if not path.endswith(notebooks.SUFFIX):
+    if not path.endswith(NOTEBOOK):
         return rewrite(source, path, findings, preferences)
     try:
         notebook = notebooks.parsed(source)

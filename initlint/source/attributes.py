@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 
 from initlint import catalog
+from initlint.quickdata import replace
 from initlint.source.calls import Calls
 from initlint.source.classes import UserClass
 from initlint.source.resolve import Module
@@ -239,9 +239,9 @@ class Attributes(Calls):
             return self._item_of_instance(value, index)
         if isinstance(value, Choice):
             return choice([self.item(one, index) for one in value.options if one is not None])
-        if isinstance(value, Named) and isinstance(index, int | str):
+        if isinstance(value, Named) and isinstance(index, (int, str)):
             return Named(f"{value.name}[{index}]")
-        return PLAIN if isinstance(value, Plain | Sym | Named) else UNKNOWN
+        return PLAIN if isinstance(value, (Plain, Sym, Named)) else UNKNOWN
 
     def _item_of_instance(self, value: Instance, index: Value) -> Value:
         if value.torch in CONTAINERS:
@@ -254,7 +254,7 @@ class Attributes(Calls):
     def put(self, value: Value, index: Value, item: Value) -> None:
         """Set what stands in a value's brackets."""
         if isinstance(value, Table):
-            if isinstance(index, str | int | tuple):
+            if isinstance(index, (str, int, tuple)):
                 value.items[index] = item
             else:
                 value.items[f"{{{len(value.items)}}}"] = item
@@ -340,4 +340,4 @@ def _entry(value: Table, index: Value) -> Value:
 
 
 def _has_unknown(index: Value) -> bool:
-    return isinstance(index, tuple) and not all(isinstance(v, str | int) for v in index)
+    return isinstance(index, tuple) and not all(isinstance(v, (str, int)) for v in index)

@@ -107,7 +107,7 @@ class Builtins(Classes):
 
     def belongs(self, value: Value, wanted: Value) -> bool | None:
         """Whether a value is of a class; None where that is not known."""
-        if isinstance(wanted, tuple | Listing):
+        if isinstance(wanted, (tuple, Listing)):
             kinds = wanted if isinstance(wanted, tuple) else wanted.items
             answers = [self.belongs(value, kind) for kind in kinds]
             return True if True in answers else (None if None in answers else False)
@@ -130,16 +130,16 @@ _ITERABLES = ("Iterable", "Sequence", "Collection", "Sized")
 def _is_plain(value: Value, name: str) -> bool | None:
     """Whether a value of Python's own is of a class that is called so."""
     package, _, last = name.rpartition(".")
-    if isinstance(value, Listing | tuple):
+    if isinstance(value, (Listing, tuple)):
         if package == "builtins" and last in ("list", "tuple"):
             return (last == "tuple") == isinstance(value, tuple) or None
         return True if last in _ITERABLES else (False if package == "builtins" else None)
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, (bool, int, float, str)):
         if package == "builtins":
             kind = getattr(builtins, last, None)
             return isinstance(value, kind) if isinstance(kind, type) else None
         return isinstance(value, str) if last in _ITERABLES else False
-    if isinstance(value, UserClass | External | Function) and package == "builtins":
+    if isinstance(value, (UserClass, External, Function)) and package == "builtins":
         return last == "type" if last in ("type", "str", "int") else None
     return None
 
@@ -162,7 +162,7 @@ def _number(name: str, args: _Args) -> Value:
 @handles("builtins.len")
 def _len(reader: Builtins, args: _Args, kwargs: _Kwargs, node: ast.AST | None) -> Value:
     value = args[0] if args else UNKNOWN
-    if isinstance(value, Listing | Table) and value.open:
+    if isinstance(value, (Listing, Table)) and value.open:
         return PLAIN
     found = elements(value)
     return PLAIN if found is None else len(found)
@@ -187,7 +187,7 @@ def _list(reader: Builtins, args: _Args, kwargs: _Kwargs, node: ast.AST | None) 
     found = elements(args[0])
     if found is None:
         return args[0] if isinstance(args[0], (Plain, Tensor)) else UNKNOWN
-    return Listing(found, isinstance(args[0], Listing | Table) and args[0].open)
+    return Listing(found, isinstance(args[0], (Listing, Table)) and args[0].open)
 
 
 @handles("builtins.dict", "collections.OrderedDict", "collections.defaultdict")
@@ -200,7 +200,7 @@ def _dict(reader: Builtins, args: _Args, kwargs: _Kwargs, node: ast.AST | None) 
         elif isinstance(value, (Listing, tuple)):
             items = value if isinstance(value, tuple) else value.items
             pairs = [item for item in items if isinstance(item, tuple) and len(item) == 2]
-            result.items.update({key: item for key, item in pairs if isinstance(key, str | int)})
+            result.items.update({key: item for key, item in pairs if isinstance(key, (str, int))})
         elif not isinstance(value, External):
             result.open = True
     result.items.update({key: value for key, value in kwargs.items() if key not in ("*", "**")})
@@ -291,7 +291,7 @@ def _any(reader: Builtins, args: _Args, kwargs: _Kwargs, node: ast.AST | None) -
 
 @handles("builtins.str")
 def _str(reader: Builtins, args: _Args, kwargs: _Kwargs, node: ast.AST | None) -> Value:
-    return str(args[0]) if args and isinstance(args[0], int | str) else PLAIN
+    return str(args[0]) if args and isinstance(args[0], (int, str)) else PLAIN
 
 
 @handles("builtins.isinstance", "builtins.issubclass")
@@ -360,7 +360,7 @@ def _callable(reader: Builtins, args: _Args, kwargs: _Kwargs, node: ast.AST | No
     kinds = (Function, UserClass, External, Partial, Bound, Instance)
     if args and isinstance(args[0], kinds):
         return True
-    return False if args and isinstance(args[0], str | int | None) else PLAIN
+    return False if args and isinstance(args[0], (str, int, type(None))) else PLAIN
 
 
 @handles("builtins.next")
@@ -414,13 +414,13 @@ def _parametrised(reader: Builtins, args: _Args, kwargs: _Kwargs, node: ast.AST 
 
 def truth(value: Value) -> bool | None:
     """Whether a value counts as true; None where that is not known."""
-    if value is None or isinstance(value, bool | int | float | str | bytes | tuple):
+    if value is None or isinstance(value, (bool, int, float, str, bytes, tuple)):
         return bool(value)
-    if isinstance(value, Listing | Table):
+    if isinstance(value, (Listing, Table)):
         return True if value.items else (None if value.open else False)
     if isinstance(value, Instance):
         return bool(value.attrs) if value.torch in ("ModuleList", "Sequential") else True
-    if isinstance(value, UserClass | Function | External | Bound | Partial):
+    if isinstance(value, (UserClass, Function, External, Bound, Partial)):
         return True
     if isinstance(value, Choice):
         answers = {truth(option) for option in value.options}

@@ -129,7 +129,7 @@ class Calls(Builtins):
         node = function.node
         visits = any(isinstance(value, Instance) for value in args)
         most = _RECURSION if visits else 1
-        if len(self.frames) > _DEEPEST or sum(e is node for e in self.active) > most:
+        if len(self.frames) > _DEEPEST or self.active.count(node) > most:
             return self.lost(args, kwargs, getattr(node, "name", ""))
         receiver = args[0] if args and function.owner is not None else None
         frame = Frame(function.module, function.closure, receiver, function.owner)
@@ -187,7 +187,7 @@ class Calls(Builtins):
             return self.run_torch(instance, args, kwargs) if instance.torch else UNKNOWN
         if not instance.torch:
             return self.call(self.function(*found), [instance, *args], kwargs)
-        if sum(entry is instance for entry in self.active) > 1 or len(self.frames) > _DEEPEST:
+        if self.active.count(instance) > 1 or len(self.frames) > _DEEPEST:
             return self.lost(args, kwargs, "")
         key = (_pattern(tuple(args)), _pattern(kwargs))
         if key not in instance.templates:

@@ -168,7 +168,7 @@ class Classes(Modules):
             return self._plain_object(cls, args, kwargs)
         if self.constructing is not None:
             cls.used = cls.used or self.constructing.cls is not cls
-        if sum(entry is cls for entry in self.active) >= _DEEPEST:
+        if self.active.count(cls) >= _DEEPEST:
             return UNKNOWN
         key = (
             id(cls),
@@ -211,7 +211,7 @@ class Classes(Modules):
         if any("Enum" in name or name in ("dict", "list", "Function") for name in names):
             return UNKNOWN
         instance = Instance(cls, "")
-        if sum(entry is cls for entry in self.active) >= _DEEPEST:
+        if self.active.count(cls) >= _DEEPEST:
             return UNKNOWN
         self.active.append(cls)
         found = self.member(cls, "__init__")

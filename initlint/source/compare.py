@@ -50,7 +50,7 @@ def compared(kind: type[ast.cmpop], left: Value, right: Value) -> bool | None:
 
 
 def _same(left: Value, right: Value) -> bool | None:
-    if isinstance(left, Unknown | Plain) or isinstance(right, Unknown | Plain):
+    if isinstance(left, (Unknown, Plain)) or isinstance(right, (Unknown, Plain)):
         return None
     if key_of(left) == key_of(right):
         return True
@@ -59,7 +59,7 @@ def _same(left: Value, right: Value) -> bool | None:
         return False if {type(left), type(right)} == {Sym, type(None)} else None
     if known_number(left) and known_number(right):
         return bool(left == right)
-    if isinstance(left, Listing | Table) or isinstance(right, Listing | Table):
+    if isinstance(left, (Listing, Table)) or isinstance(right, (Listing, Table)):
         return False if left is None or right is None else None
     if isinstance(left, tuple) and isinstance(right, tuple):
         return _same_tuples(left, right)
@@ -83,7 +83,7 @@ def _contained(item: Value, group: Value) -> bool | None:
     if isinstance(group, Table):
         found: list[Value] = list(group.items)
         open_ended = group.open
-    elif isinstance(group, Listing | tuple):
+    elif isinstance(group, (Listing, tuple)):
         found = list(group) if isinstance(group, tuple) else group.items
         open_ended = isinstance(group, Listing) and group.open
     else:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
+from initlint.deep import roomy
 from initlint.garbage import uncollected
+from initlint.quickdata import dataclass, replace
 from initlint.records import Initializer, Layer, Site, Unanalysed
 from initlint.source.classes import UserClass, claim, is_filled
 from initlint.source.factories import factories, given_away, initialised_outside
 from initlint.source.files import sources
-from initlint.source.forks import forked
 from initlint.source.graph import Graph, Node
 from initlint.source.layers import (
     Drawn,
@@ -55,7 +55,7 @@ def read(
     with uncollected():
         files, broken = sources(paths, texts or {})
         engine = _Engine(Program(files))
-        engine.run(jobs)
+        roomy(lambda: engine.run(jobs))
     return Read(tuple(engine.layers), tuple(engine.unanalysed), tuple(broken))
 
 
@@ -135,7 +135,7 @@ class _Engine:
         """The models that a file's functions build, or that its top level holds."""
         for name, entry in factories(self.program, module):
             value = self._tried(module, name, self.reader.top_level, module, name)
-            if isinstance(entry, ast.FunctionDef | ast.AsyncFunctionDef) and value is not None:
+            if isinstance(entry, (ast.FunctionDef, ast.AsyncFunctionDef)) and value is not None:
                 value = self._tried(module, name, self.reader.call, value, [], {})
             for option in options_of(value):
                 if isinstance(option, Instance) and option.torch:
@@ -197,6 +197,8 @@ class _Engine:
         """Follow the data of models in processes of their own, each those of its turn."""
         if jobs < 2 or len(models) < 2 * jobs or not hasattr(os, "fork"):
             return
+
+        from initlint.source.forks import forked
 
         def share(turn: int) -> list[list[Layer]]:
             return [self._found(m, list(weights_held(m.instance))) for m in models[turn::jobs]]

@@ -36,6 +36,14 @@ from initlint.source.values import (
 
 _BUILTINS = frozenset(dir(builtins))
 _SIGNALS = (Tensor, Slot, Held, Fresh)
+_Reader = Callable[[Any, Frame], Value]
+
+
+class _Readers(dict[type[ast.AST], _Reader]):
+    """How each kind of expression is read; of any other kind nothing is known."""
+
+    def __missing__(self, kind: type[ast.AST]) -> _Reader:
+        return lambda node, frame: UNKNOWN
 
 
 class Expressions(Attributes):
@@ -43,7 +51,7 @@ class Expressions(Attributes):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._readers: dict[type[ast.AST], Callable[[Any, Frame], Value]] = {
+        readers: dict[type[ast.AST], _Reader] = {
             ast.Constant: lambda node, frame: node.value,
             ast.Name: self._name,
             ast.Attribute: self._attribute,
@@ -69,11 +77,11 @@ class Expressions(Attributes):
             ast.Slice: self._slicing,
             ast.Await: lambda node, frame: self.evaluate(node.value, frame),
         }
+        self._readers = _Readers(readers)
 
     def evaluate(self, node: ast.AST, frame: Frame) -> Value:
         """The value of an expression."""
-        reader = self._readers.get(type(node))
-        return UNKNOWN if reader is None else reader(node, frame)
+        return self._readers[type(node)](node, frame)
 
     # Names.
 
@@ -84,7 +92,8 @@ class Expressions(Attributes):
             if name in scope.names:
                 return scope.names[name]
             scope = scope.closure
-        return self.top_level(frame.module, name)
+        values = frame.module.values
+        return values[name] if name in values else self.top_level(frame.module, name)
 
     def top_level(self, module: Module, name: str) -> Value:
         """What a name means at the top level of a file."""
@@ -176,7 +185,7 @@ class Expressions(Attributes):
             return PLAIN if found is None else not found
         if isinstance(value, _SIGNALS):
             return self.operate(OPERATORS[type(node.op)], [value])
-        if isinstance(value, int | float) and isinstance(node.op, ast.USub | ast.UAdd):
+        if isinstance(value, (int, float)) and isinstance(node.op, (ast.USub, ast.UAdd)):
             return -value if isinstance(node.op, ast.USub) else value
         return UNKNOWN if isinstance(value, Unknown) else PLAIN
 
@@ -200,7 +209,7 @@ class Expressions(Attributes):
         answers: list[bool | None] = []
         for kind, right_node in zip(node.ops, node.comparators, strict=True):
             right = self.evaluate(right_node, frame)
-            if isinstance(left, _SIGNALS) and not isinstance(kind, ast.Is | ast.IsNot):
+            if isinstance(left, _SIGNALS) and not isinstance(kind, (ast.Is, ast.IsNot)):
                 return PLAIN
             answers.append(compared(type(kind), left, right))
             left = right
@@ -229,7 +238,7 @@ class Expressions(Attributes):
         open_ended = False
         for node in nodes:
             value = self.evaluate(node, frame)
-            if not isinstance(node, ast.Starred):
+            if type(node) is not ast.Starred:
                 found.append(value)
                 continue
             items = elements(value)
@@ -265,7 +274,7 @@ class Expressions(Attributes):
                 if isinstance(part, ast.FormattedValue)
                 else self.evaluate(part, frame)
             )
-            if not isinstance(value, str | int):
+            if not isinstance(value, (str, int)):
                 return PLAIN
             parts.append(str(value))
         return "".join(parts)
@@ -331,10 +340,10 @@ class Expressions(Attributes):
         if isinstance(node.func, ast.Name) and node.func.id == "super" and not node.args:
             return Super(frame_receiver(frame), frame_owner(frame))
         function = self.evaluate(node.func, frame)
-        if isinstance(function, External) and function.name == "builtins.super":
+        if type(function) is External and function.name == "builtins.super":
             return Super(frame_receiver(frame), frame_owner(frame))
         args, open_ended = self._elements(node.args, frame)
-        kwargs = self._keywords(node.keywords, frame)
+        kwargs = self._keywords(node.keywords, frame) if node.keywords else {}
         if open_ended:
             kwargs["*"] = UNKNOWN
         return self.call(function, args, kwargs, node)
@@ -372,13 +381,17 @@ def frame_owner(frame: Frame) -> Value:
 
 def _sequence(kind: type[ast.operator], left: Value, right: Value) -> Value:
     """Lists and tuples joined, or repeated."""
-    if kind is ast.Add and isinstance(left, Listing | tuple) and isinstance(right, Listing | tuple):
+    if (
+        kind is ast.Add
+        and isinstance(left, (Listing, tuple))
+        and isinstance(right, (Listing, tuple))
+    ):
         if isinstance(left, tuple) and isinstance(right, tuple):
             return left + right
         items = [*(elements(left) or []), *(elements(right) or [])]
         return Listing(items, any(isinstance(v, Listing) and v.open for v in (left, right)))
     if kind is ast.Mult:
-        sequence, count = (left, right) if isinstance(left, Listing | tuple) else (right, left)
+        sequence, count = (left, right) if isinstance(left, (Listing, tuple)) else (right, left)
         return _repeated(sequence, count)
     return UNKNOWN if kind is not ast.Add else _extended(left, right)
 
@@ -392,5 +405,5 @@ def _repeated(sequence: Value, count: Value) -> Value:
 
 
 def _extended(left: Value, right: Value) -> Value:
-    known = left if isinstance(left, Listing | tuple) else right
+    known = left if isinstance(left, (Listing, tuple)) else right
     return Listing(elements(known) or [], True)

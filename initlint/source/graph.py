@@ -87,12 +87,15 @@ class Graph:
     def close(self) -> None:
         """Put a node of its own in place of each that belongs to another graph."""
         nodes, self.nodes = self.nodes, []
-        known: dict[Node, Node] = {}
+        known: set[Node] = set()
+        strays: dict[Node, Node] = {}
         for node in nodes:
-            if any(known.get(value) is not value for value in node.inputs):
-                inputs = [known.get(value) or self._stray(value, known) for value in node.inputs]
-                node.inputs = tuple(inputs)
-            known[node] = self.add(node)
+            if not known.issuperset(node.inputs):
+                node.inputs = tuple(
+                    value if value in known else strays.get(value) or self._stray(value, strays)
+                    for value in node.inputs
+                )
+            known.add(self.add(node))
 
     def _stray(self, value: Node, copies: dict[Node, Node]) -> Node:
         """Data that an object kept from another call: nobody knows which."""

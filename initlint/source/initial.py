@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from initlint.dataflow.draws import ARGUMENTS, METHODS, UNCLEAR, UNWRITTEN, Draw, calculate_gain
+from initlint.quickdata import replace
 from initlint.records import Site
 from initlint.source.sizes import product
 from initlint.source.tensors import Tensors, explicit
 from initlint.source.values import (
     PLAIN,
     UNKNOWN,
+    Choice,
     Fresh,
     Held,
     Instance,
@@ -155,9 +156,13 @@ def _torch_fans(value: Value) -> tuple[Value, Value]:
 def children(instance: Instance) -> Iterator[tuple[str, Instance]]:
     """The modules that a module holds, by name; of several that may be there, each."""
     for name, value in list(instance.attrs.items()):
-        for option in options_of(value):
-            if isinstance(option, Instance) and option.torch:
-                yield name, option
+        if type(value) is Instance:
+            if value.torch:
+                yield name, value
+        elif type(value) is Choice:
+            for option in value.options:
+                if type(option) is Instance and option.torch:
+                    yield name, option
 
 
 def modules_of(instance: Instance, prefix: str = "") -> list[tuple[str, Instance]]:

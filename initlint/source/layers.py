@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from initlint.dataflow.draws import Draw, drawn_by
@@ -11,6 +10,7 @@ from initlint.dataflow.follow import Use as Met
 from initlint.dataflow.follow import uses
 from initlint.dataflow.graph import Weight
 from initlint.dataflow.record import layer_of
+from initlint.quickdata import dataclass, replace
 from initlint.records import Following, Initializer, Layer, Site
 from initlint.source.graph import Graph, Use
 from initlint.source.initial import children
@@ -127,7 +127,7 @@ def _record(
 
 def last_draw(model: Instance, slot: Slot) -> Draw:
     """What a weight holds in a model, whose constructor or whose parts' may have filled it."""
-    for _, module in _walk(model, "", ()):
+    for _, module in _walk(model):
         if slot in module.overrides:
             found: Draw = module.overrides[slot]
             return found
@@ -230,7 +230,7 @@ def _powers(size: Value) -> Any:
 def places_of(root: Instance) -> dict[int, list[Place]]:
     """By every weight the names under which a model knows it, in the order of its parts."""
     found: dict[int, list[Place]] = {}
-    for count, (name, module) in enumerate(_walk(root, "", ())):
+    for count, (name, module) in enumerate(_walk(root)):
         if count > _MOST_NAMES:
             break
         for key, value in module.attrs.items():
@@ -240,14 +240,19 @@ def places_of(root: Instance) -> dict[int, list[Place]]:
     return found
 
 
-def _walk(
-    module: Instance, name: str, above: tuple[Instance, ...]
-) -> Iterator[tuple[str, Instance]]:
-    yield name, module
-    if module in above or len(above) > _DEEPEST:
-        return
-    for child, part in children(module):
-        yield from _walk(part, f"{name}.{child}" if name else child, (*above, module))
+def _walk(root: Instance) -> Iterator[tuple[str, Instance]]:
+    """A module and all that it holds, as often as it has names, outermost first."""
+    waiting: list[tuple[str, Instance, tuple[Instance, ...]]] = [("", root, ())]
+    while waiting:
+        name, module, above = waiting.pop()
+        yield name, module
+        if module in above or len(above) > _DEEPEST:
+            continue
+        around = (*above, module)
+        inner = [
+            (f"{name}.{child}" if name else child, part, around) for child, part in children(module)
+        ]
+        waiting += reversed(inner)
 
 
 _DEEPEST = 30
@@ -256,7 +261,7 @@ _DEEPEST = 30
 def weights_held(root: Instance) -> Iterator[tuple[Place, Slot, str]]:
     """Every weight of a layer within a module, once, with its first name and its layer's class."""
     seen: set[int] = set()
-    for count, (name, module) in enumerate(_walk(root, "", ())):
+    for count, (name, module) in enumerate(_walk(root)):
         if count > _MOST_NAMES:
             return
         if id(module) in seen or module.owner is None:

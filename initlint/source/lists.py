@@ -72,7 +72,7 @@ def element_of(value: Value) -> Value:
     """Any one of a value's elements, where it is not known which there are."""
     if isinstance(value, Listing) and value.items:
         return value.items[-1]
-    return value if isinstance(value, Plain | Tensor) else UNKNOWN
+    return value if isinstance(value, (Plain, Tensor)) else UNKNOWN
 
 
 def _is_open(value: Value) -> bool:

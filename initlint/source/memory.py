@@ -77,7 +77,7 @@ def _mutable(frame: Frame) -> Iterable[Any]:
         scope = scope.closure
     for value in values:
         if (
-            isinstance(value, Listing | Table)
+            isinstance(value, (Listing, Table))
             or _is_container(value)
             or (isinstance(value, Instance) and not value.torch)
         ):

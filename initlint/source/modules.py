@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from initlint import catalog
+from initlint.quickdata import replace
 from initlint.source.graph import Node
 from initlint.source.initial import Initialising, children, modules_of, parameters_of
 from initlint.source.state import flat_tensors

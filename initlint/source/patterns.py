@@ -148,12 +148,12 @@ def _value(node: Node, origin: Node, x: float) -> Any:
 def _argument(value: Value, origin: Node, x: float, neutral: float) -> Any:
     if type(value) is Tensor:
         return _value(value.node, origin, x)
-    if isinstance(value, Slot | Held):
+    if isinstance(value, (Slot, Held)):
         return neutral
     if isinstance(value, Plain):
         # A fresh tensor beside the data is one of zeros, as in maximum(x, zeros).
         return 0.0
-    if value is None or isinstance(value, int | float):
+    if value is None or isinstance(value, (int, float)):
         return value
     raise ValueError(value)
 
@@ -222,7 +222,7 @@ _POWERS = {
 
 def _combined(node: Node, degrees: list[float]) -> float | None:
     name = node.name.strip("_")
-    numbers = [value for value in node.operands if isinstance(value, int | float)]
+    numbers = [value for value in node.operands if isinstance(value, (int, float))]
     if name in _POWERS:
         return degrees[0] * _POWERS[name]
     if name == "pow":

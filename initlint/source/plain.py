@@ -80,7 +80,7 @@ def _table(receiver: Table, name: str, args: Sequence[Value], kwargs: Mapping[st
 
 def _got(receiver: Table, name: str, args: Sequence[Value]) -> Value:
     key, default = args[0], args[1] if len(args) > 1 else None
-    if not isinstance(key, str | int):
+    if not isinstance(key, (str, int)):
         return choice(list(receiver.items.values())) if receiver.items else UNKNOWN
     if key in receiver.items:
         return receiver.items.pop(key) if name == "pop" else receiver.items[key]
@@ -91,7 +91,7 @@ def _got(receiver: Table, name: str, args: Sequence[Value]) -> Value:
 
 
 def _text(receiver: str, name: str, args: Sequence[Value]) -> Value:
-    if name == "format" or not all(isinstance(value, str | int | tuple) for value in args):
+    if name == "format" or not all(isinstance(value, (str, int, tuple)) for value in args):
         return PLAIN
     if name in ("lower", "upper", "strip", "startswith", "endswith", "replace", "removeprefix"):
         return getattr(receiver, name)(*args)

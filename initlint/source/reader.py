@@ -107,7 +107,7 @@ class Reader(Expressions):
     # Simple statements.
 
     def _expression(self, node: ast.Expr, frame: Frame) -> None:
-        if isinstance(node.value, ast.Yield | ast.YieldFrom):
+        if isinstance(node.value, (ast.Yield, ast.YieldFrom)):
             self._yield(node.value, frame)
         elif not isinstance(node.value, ast.Constant):
             self.evaluate(node.value, frame)
@@ -138,7 +138,7 @@ class Reader(Expressions):
             old.open = old.open or found is None or getattr(right, "open", False)
         elif isinstance(old, Instance) and old.torch in CONTAINERS:
             self.ask_module(old, "extend", [right], {}, node)
-        elif isinstance(old, Slot | Held) and isinstance(node.op, ast.Mult | ast.Div):
+        elif isinstance(old, (Slot, Held)) and isinstance(node.op, (ast.Mult, ast.Div)):
             name = "mul_" if isinstance(node.op, ast.Mult) else "div_"
             self.write_in_place(old, name, [right], {}, node)
         else:
@@ -152,7 +152,7 @@ class Reader(Expressions):
             self._set_attribute(self.evaluate(target.value, frame), target, value)
         elif isinstance(target, ast.Subscript):
             self._set_item(target, value, frame)
-        elif isinstance(target, ast.Tuple | ast.List):
+        elif isinstance(target, (ast.Tuple, ast.List)):
             self._unpack(target.elts, value, frame)
         elif isinstance(target, ast.Starred):
             self.assign(target.value, value, frame)
@@ -160,7 +160,7 @@ class Reader(Expressions):
     def _set_attribute(self, owner: Value, target: ast.Attribute, value: Value) -> None:
         if isinstance(owner, Instance):
             self.hold(owner, target.attr, value)
-        elif isinstance(owner, Slot | Held) and target.attr == "data":
+        elif isinstance(owner, (Slot, Held)) and target.attr == "data":
             self.write_in_place(owner, "copy_", [value], {}, target)
 
     def _set_item(self, target: ast.Subscript, value: Value, frame: Frame) -> None:
@@ -168,9 +168,9 @@ class Reader(Expressions):
         index = self.evaluate(target.slice, frame)
         if isinstance(owner, Tensor):
             self.assign(target.value, self.assigned(owner, value), frame)
-        elif isinstance(owner, Slot | Held):
+        elif isinstance(owner, (Slot, Held)):
             self.write_in_place(owner, "index_put_", [value], {}, target)
-        elif isinstance(owner, Plain | Fresh) and isinstance(value, Tensor):
+        elif isinstance(owner, (Plain, Fresh)) and isinstance(value, Tensor):
             self.assign(target.value, self.unclear([value.node]), frame)
         else:
             self.put(owner, index, value)
@@ -311,7 +311,7 @@ class Reader(Expressions):
         for item in node.items:
             value = self.evaluate(item.context_expr, frame)
             if item.optional_vars is not None:
-                is_open = isinstance(value, Unknown | Tensor | External)
+                is_open = isinstance(value, (Unknown, Tensor, External))
                 self.assign(item.optional_vars, UNKNOWN if is_open else value, frame)
         return self.block(node.body, frame)
 
@@ -329,6 +329,6 @@ class Reader(Expressions):
         self.evaluate(node.subject, frame)
         for case in node.cases:
             for part in ast.walk(case.pattern):
-                if isinstance(part, ast.MatchAs | ast.MatchStar) and part.name:
+                if isinstance(part, (ast.MatchAs, ast.MatchStar)) and part.name:
                     frame.names[part.name] = UNKNOWN
         return self._either([*(case.body for case in node.cases), []], frame)

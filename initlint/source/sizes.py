@@ -7,6 +7,7 @@ import math
 import operator
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 
 from initlint.source.values import PLAIN, UNKNOWN, Named, Plain, Sym, Value
 
@@ -77,6 +78,12 @@ def symbol(value: Value) -> Sym | None:
         return Sym(Fraction(1), ((value.name, Fraction(1)),))
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
+    return _pure(value)
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _pure(value: float) -> Sym:
+    """A number as a product of no names; few numbers are met, each many times."""
     exact = isinstance(value, int) and abs(value) < 1 << 60
     return Sym(Fraction(value) if exact else float(value), ())
 
@@ -147,11 +154,13 @@ def product(values: tuple[Value, ...]) -> Value:
 
 def is_size(value: Value) -> bool:
     """Whether a value is a number or a symbolic one."""
-    return symbol(value) is not None
+    return type(value) is int or symbol(value) is not None
 
 
 def nominal(value: Value) -> float:
     """The number that a size is if every name in it is `NOMINAL`."""
+    if type(value) is int:
+        return float(value)
     found = symbol(value)
     if found is None:
         raise ValueError(value)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from initlint.dataflow.draws import UNCLEAR, Draw
+from initlint.quickdata import replace
 from initlint.records import Site
 from initlint.source.graph import Graph, Node, Use
 from initlint.source.resolve import Module, Program

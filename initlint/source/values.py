@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from typing import Any
 
 from initlint.dataflow.draws import Draw
+from initlint.quickdata import dataclass
 from initlint.source.graph import Node
 
 # Any value at all: plain Python numbers, strings and tuples stand for themselves.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import fx, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from initlint.dataflow.graph import Weight
+from initlint.quickdata import dataclass
 from initlint.trace.unchanged import LAZY
 
 Tensors = Mapping[str, torch.Tensor]

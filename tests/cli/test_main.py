@@ -1,6 +1,8 @@
 """The command line with an api made by hand: exit codes and what goes to which stream."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -93,10 +95,21 @@ def test_exit_code(initlint, line, answer, expected):
         assert "Traceback" not in err
 
 
-def test_run_exits_with_the_code(fake):
+def test_run_exits_with_the_code(fake, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", object())
     with pytest.raises(SystemExit) as exit:
         cli.run(["rule"])
     assert exit.value.code == 2
+
+
+def test_a_process_without_torch_is_left_at_once_and_in_order():
+    code = "import atexit; atexit.register(print, 'last'); from initlint.cli import run; run({!r})"
+    for line, expected in ((["rule", "INIT101"], 0), (["rule"], 2)):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(line)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == expected
+        assert done.stdout.endswith("last\n")
 
 
 ONE_LINE = [
