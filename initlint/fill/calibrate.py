@@ -24,7 +24,7 @@ from initlint.trace.capture import unwrapped
 from initlint.trace.unchanged import unchanged
 
 # The std of what the model gives out: small, so that the first steps learn from the labels.
-_HEAD = 0.1
+_HEAD = 0.3
 # How much larger gradients may be at the first layer than at the last; and what is tried if so.
 _RANGE = 4.0
 _SHIFTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
@@ -38,7 +38,7 @@ def calibrate_(model: nn.Module, choice: Choice, inputs: Sequence[Any], seed: in
     layer's result is made to have mean 0 for every unit (by its bias, or without one by taking the
     mean's direction out of the weight) and variance 1 over examples and positions (LSUV, Mishkin
     and Matas 2016, arXiv 1511.06422, does so without the mean), that of a bare residual branch's
-    last layer 1/branches, that of the model's last 0.01. Where gradients are then more than four
+    last layer 1/branches, that of the model's last 0.09. Where gradients are then more than four
     times as large at the first layer as at the last, units before a rectifier or a smooth
     activation get a positive mean, so that they are nearly linear: as little as brings that into
     range, at most 2.
@@ -75,10 +75,10 @@ def _calibrate(
 ) -> None:
     movable = any(_plan(layer, tensors, 1.0).shift for layer in layers)
     reached: dict[float, float] = {}
-    for shift in _SHIFTS if movable else _SHIFTS[:1]:
+    for shift in _SHIFTS:
         plans = _corrected_run(model, layers, tensors, probes, shift)
         reached[shift] = _gradient_ratio(model, plans, probes)
-        if reached[shift] <= _RANGE:
+        if not movable or reached[shift] <= _RANGE:
             return
     best = min(reached, key=lambda shift: reached[shift])
     _corrected_run(model, layers, tensors, probes, best)

@@ -17,6 +17,7 @@ from initlint.fill.shards import Part, fill_parameters, parts_of
 from initlint.fill.twins import is_sharded
 from initlint.records import InitlintError
 from initlint.trace.build import quiet
+from initlint.trace.frameworks import initialize_passed_over
 from initlint.trace.unchanged import LAZY
 
 _RESETS = ("reset_parameters", "_reset_parameters")
@@ -35,6 +36,8 @@ def constructed(build: Callable[..., nn.Module], arguments: Mapping[str, Any]) -
     try:
         with quiet(), torch.random.fork_rng(devices=[]), torch.device("meta"), Journal() as journal:
             model = build(**arguments)
+            if isinstance(model, nn.Module):
+                initialize_passed_over(model)
     except Exception:
         # Whatever is wrong is wrong with values, too, and is told of then.
         return None

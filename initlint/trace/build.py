@@ -20,6 +20,7 @@ from torch import nn
 
 from initlint.quickdata import dataclass
 from initlint.records import InitlintError, Unanalysed
+from initlint.trace.frameworks import initialize_passed_over
 from initlint.trace.places import TORCH, shown_path
 from initlint.trace.record import Recorder
 
@@ -180,6 +181,8 @@ def _built_on(
 ) -> Built:
     with quiet(), torch.random.fork_rng(devices=[]), torch.device(device), Recorder() as recorder:
         model = factory(**arguments)
+        if device == "meta" and isinstance(model, nn.Module):
+            initialize_passed_over(model)
     if not isinstance(model, nn.Module):
         kind = type(model).__name__
         raise BuildError(f"{name}: returned a {kind}, not a torch.nn.Module")

@@ -58,7 +58,7 @@ def test_every_pre_activation_has_variance_one_across_examples(activation):
     *hidden, last = signals(model, torch.randn(512, 64))
     for signal in hidden:
         assert signal.std(0).square().mean().sqrt().item() == pytest.approx(1, rel=0.15)
-    assert last.std().item() == pytest.approx(0.1, rel=0.3)
+    assert last.std().item() == pytest.approx(0.3, rel=0.3)
 
 
 def test_gradients_are_brought_into_range():
