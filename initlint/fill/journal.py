@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any
 
 import torch
@@ -89,7 +89,7 @@ class Journal(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         keywords = dict(kwargs or {})
-        if getattr(func, "__module__", None) == "torch.nn.init":
+        if isinstance(func, FunctionType) and func.__name__ in INITIALIZERS:
             # Several return early on meta tensors, and none would find what to write there.
             return self._initialised(func, args, keywords)
         outermost = _initialiser_of(caller(1))

@@ -17,8 +17,10 @@ from initlint.records import Site
 TORCH = str(Path(torch.__file__).parent) + "/"
 INIT = str(Path(torch.nn.init.__file__))
 OWN = str(Path(__file__).parent.parent) + "/"
-# Not where anything is made, but on the way: the standard library copies for whoever asks it to.
+# Not where anything is made, but on the way: the standard library copies for whoever asks it to,
+# and transformers has functions of its own around those of torch.nn.init.
 _ON_THE_WAY = (TORCH, OWN, "<frozen", copy.__file__, copyreg.__file__)
+_WRAPPER = "transformers/initialization.py"
 
 
 def user_frame(frame: FrameType | None, building: object = None) -> FrameType | None:
@@ -29,9 +31,9 @@ def user_frame(frame: FrameType | None, building: object = None) -> FrameType | 
     """
     while frame is not None:
         code = frame.f_code
-        if not code.co_filename.startswith(_ON_THE_WAY) and not (
-            building is not None and _first_argument(frame) is building
-        ):
+        name = code.co_filename
+        passed = name.startswith(_ON_THE_WAY) or name.endswith(_WRAPPER)
+        if not passed and not (building is not None and _first_argument(frame) is building):
             return frame
         frame = frame.f_back
     return None

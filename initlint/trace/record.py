@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any
 
 import torch
@@ -118,7 +118,7 @@ class Recorder(TorchFunctionMode):
         keywords = dict(kwargs or {})
         name = getattr(func, "__name__", "")
         frame = caller(1)
-        if getattr(func, "__module__", None) == "torch.nn.init":
+        if isinstance(func, FunctionType) and name in INITIALIZERS:
             result = func(*args, **keywords)
             tensor = keywords.pop("tensor") if "tensor" in keywords else args[0]
             self._note_initializer(name, tensor, keywords, frame)

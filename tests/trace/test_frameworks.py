@@ -7,6 +7,13 @@ from torch import nn
 import initlint
 
 
+def normal_(tensor, mean=0.0, std=1.0, generator=None):
+    return TORCHS_OWN(tensor, mean=mean, std=std, generator=generator)
+
+
+TORCHS_OWN = nn.init.normal_
+
+
 class PreTrainedModel(nn.Module):
     """As transformers 5: on the meta device the constructor does not initialise."""
 
@@ -15,7 +22,12 @@ class PreTrainedModel(nn.Module):
             self.initialize_weights()
 
     def initialize_weights(self):
-        self.apply(self._init_weights)
+        """With functions of its own in the place of torch's while it lasts, as transformers."""
+        original, nn.init.normal_ = nn.init.normal_, normal_
+        try:
+            self.apply(self._init_weights)
+        finally:
+            nn.init.normal_ = original
 
     def _init_weights(self, module):
         if isinstance(module, (nn.Linear, nn.Embedding)):
