@@ -8,7 +8,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from initlint.api import Report, apply_, check, fix
+    from initlint.api import Report, check, fix
+    from initlint.filling import apply_, materialize
     from initlint.records import Finding, Following, Initializer, InitlintError, Layer, Site
 
     __version__: str
@@ -24,9 +25,13 @@ __all__ = [
     "apply_",
     "check",
     "fix",
+    "materialize",
 ]
 
-_API = ("Report", "apply_", "check", "fix")
+_HOMES = {
+    **dict.fromkeys(("Report", "check", "fix"), "initlint.api"),
+    **dict.fromkeys(("apply_", "materialize"), "initlint.filling"),
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -34,8 +39,8 @@ def __getattr__(name: str) -> Any:
         return _version()
     if name not in __all__:
         raise AttributeError(f"module 'initlint' has no attribute {name!r}")
-    home = "initlint.api" if name in _API else "initlint.records"
-    return getattr(importlib.import_module(home), name)
+    home = importlib.import_module(_HOMES.get(name, "initlint.records"))
+    return getattr(home, name)
 
 
 def __dir__() -> list[str]:

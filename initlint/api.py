@@ -12,9 +12,10 @@ from initlint import records
 from initlint.checks import findings
 from initlint.config import Config, Settings
 from initlint.discover import discover
-from initlint.reading import Reading, read
+from initlint.neighbours import neighbours
+from initlint.reading import read
 from initlint.recommend import with_recommendations
-from initlint.records import Finding, InitlintError, Preferences
+from initlint.records import Finding, InitlintError, Preferences, Unanalysed
 from initlint.sourcefiles import source_of, standing_in
 from initlint.suppress import filter_report
 from initlint.targets import is_model
@@ -128,10 +129,9 @@ def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures
     paths = [target for target in targets if isinstance(target, str) and not is_model(target)]
     models = targets if options.trace else [target for target in targets if target not in paths]
     with standing_in(options.texts):
-        reading = _reading(paths, options)
+        others, gaps = _read(paths, options)
         found = traced(models, options.arguments, options.inputs) if models else Traced()
         layers = _recommended(found.layers, options)
-        others = _recommended(reading.layers, options)
         known = {layer.site for layer in layers if layer.site}
         report = Report(
             (*layers, *(layer for layer in others if layer.site not in known)),
@@ -139,7 +139,7 @@ def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures
                 *findings(layers, options.codes),
                 *(f for f in findings(others, options.codes) if f.site not in known),
             ),
-            (*reading.gaps, *found.gaps),
+            (*gaps, *found.gaps),
         )
         return filter_report(report, options.speaks), found.signatures
 
@@ -236,69 +236,20 @@ def _with_reasons(report: records.Report, refused: Sequence[tuple[Finding, str]]
     return Report(report.layers, tuple(map(told, report.findings)), report.unanalysed)
 
 
-def apply_(
-    model: nn.Module,
-    *inputs: Any,
-    seed: int | None = None,
-    only: Sequence[str] | None = None,
-    skip: Sequence[str] | None = None,
-) -> Report:
-    """Initialise `model` in place as recommended, on each parameter's own device and dtype.
-
-    Weights get the initialiser that suits what follows them, biases zeros; normalisations,
-    embeddings and layers of which nothing is known are left alone and listed in
-    `report.unanalysed`. Whatever the weights held is overwritten. With the same `seed` come the
-    same weights, bit for bit, on any number of ranks and under any sharding (FSDP2, tensor
-    parallel, replicas; on CPUs, or on GPUs, which draw other bits). `only` and `skip` are shell
-    patterns on parameter or module names. Raises InitlintError where the model cannot be captured,
-    and then nothing was changed.
-    """
-    from initlint.fill.apply import fill_
-    from initlint.fill.twins import traceable
-    from initlint.trace.build import Built
-    from initlint.trace.layers import layers_of
-
-    built = Built(type(model).__name__, traceable(model), None)
-    layers = with_recommendations(layers_of(built, inputs))
-    filled = fill_(model, layers, seed, only, skip)
-    done = set(filled.weights)
-    now = tuple(replace(x, current=x.recommended) if x.parameter in done else x for x in layers)
-    return Report(now, (), filled.skipped)
-
-
-def apply_target(
-    target: str,
-    options: Options,
-    *,
-    device: str = "cpu",
-    seed: int | None = None,
-    only: Sequence[str] | None = None,
-    skip: Sequence[str] | None = None,
-    out: str | None = None,
-) -> Report:
-    """Build `target` on `device`, initialise it as `apply_` does, and save its state to `out`.
-
-    With `seed` everything that is drawn depends on it, what the constructor draws included. The
-    file is in the safetensors format and is replaced as a whole.
-    """
-    import torch
-
-    from initlint.fill.save import save_weights
-    from initlint.trace import build
-
-    with torch.random.fork_rng(devices=[]):
-        if seed is not None:
-            torch.manual_seed(seed)
-        built = build.build(target, options.arguments, device)
-    report = apply_(built.model, *options.inputs, seed=seed, only=only, skip=skip)
-    if out is not None:
-        save_weights(built.model, out)
-    named = tuple(replace(layer, model=target) for layer in report.layers)
-    return Report(named, (), report.unanalysed)
-
-
-def _reading(paths: Sequence[str], options: Options) -> Reading:
-    return read(paths, options.texts, options.cache, options.jobs) if paths else Reading()
+def _read(
+    paths: Sequence[str], options: Options
+) -> tuple[tuple[records.Layer, ...], tuple[Unanalysed, ...]]:
+    """The layers and gaps of files; where findings depend on it, others are read with them."""
+    if not paths:
+        return (), ()
+    reading = read(paths, options.texts, options.cache, options.jobs)
+    layers = _recommended(reading.layers, options)
+    more = neighbours(paths, findings(layers, options.codes))
+    if more:
+        wider = read([*paths, *more], options.texts, options.cache, options.jobs)
+        wanted = [x for x in wider.layers if x.site is None or x.site.path not in more]
+        layers = _recommended(wanted, options)
+    return layers, reading.gaps
 
 
 def _recommended(layers: Sequence[records.Layer], options: Options) -> tuple[records.Layer, ...]:

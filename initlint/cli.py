@@ -12,7 +12,7 @@ import click
 
 from initlint import commands, terminal
 from initlint.output import FORMATS, card
-from initlint.records import CHOICES, InitlintError
+from initlint.records import CHOICES, POLICIES, InitlintError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -157,6 +157,14 @@ def check(**options: Any) -> int:
 @click.option("--seed", type=int, help="The same seed gives the same weights.")
 @_many("--only", metavar="PATTERN", help="Only weights or modules of this name (* and ?).")
 @_many("--skip", metavar="PATTERN", help="All but weights or modules of this name.")
+@click.option(
+    "--policy",
+    type=click.Choice(POLICIES),
+    default=POLICIES[0],
+    show_default=True,
+    help="Draw as recommended; or orthogonal matrices; or those, with scales set by a run.",
+)
+@_flag("--force", help="Overwrite weights that were loaded while the model was built, too.")
 @click.option("--out", metavar="FILE.safetensors", help="Write the state dict to this file.")
 @_of_model
 def apply(**options: Any) -> int:

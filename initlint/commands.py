@@ -82,6 +82,8 @@ class Apply:
     seed: int | None = None
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
+    policy: str = "following"
+    force: bool = False
     out: str | None = None
     args: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
@@ -106,26 +108,29 @@ def _verdict(asked: _Asked) -> int:
 
 def apply(request: Apply) -> int:
     """Initialise a model's weights and write them to a file."""
-    from initlint import api
+    from initlint import api, filling
     from initlint.output import layers
 
     inputs = tuple(inputspec.parse(text) for text in request.inputs)
     options = api.Options(arguments=arguments.parse(request.args), inputs=inputs)
-    report = api.apply_target(
+    report = filling.apply_target(
         request.target,
         options,
         device=request.device,
         seed=request.seed,
         only=request.only,
         skip=request.skip,
+        policy=request.policy,
+        force=request.force,
         out=request.out,
+        progress=terminal.progress,
     )
     colour = terminal.wants_colour(sys.stdout)
     terminal.out(layers.render(report, colour=colour, width=terminal.width()))
     for gap in report.unanalysed:
         terminal.err(f"initlint: left as it was: {phrases.gap(gap)}")
-    done = sum(layer.recommended is not None and layer.current == layer.recommended
-               for layer in report.layers)  # fmt: skip
+    # Only what was recommended, and done, carries the call that does it.
+    done = sum(bool(layer.current and layer.current.call) for layer in report.layers)
     weights = phrases.counted(len(report.layers), "weight")
     where = f"written to {request.out}" if request.out else "nothing written (no --out FILE)"
     terminal.err(f"Initialised {done} of {weights}; {where}.")

@@ -112,6 +112,9 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "bias": ("keep", "zeros"),
 }
 
+# Ways of filling a live model: docs/apply.md.
+POLICIES = ("following", "orthogonal", "calibrated")
+
 
 @dataclass(frozen=True, slots=True)
 class Fix:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TextIO
 
+import click
+
 _PIPE_WIDTH = 160
+# Elements that take a second to fill.
+_LONG = 2**27
 
 
 def out(text: str) -> None:
@@ -31,6 +36,16 @@ def raw(data: bytes) -> None:
 def err(line: str) -> None:
     """Write one line that is no finding."""
     _write(sys.stderr, f"{line}\n")
+
+
+@contextlib.contextmanager
+def progress(total: int) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how far work on `total` elements has come, where it takes seconds."""
+    if not sys.stderr.isatty() or total < _LONG:
+        yield lambda count: None
+        return
+    with click.progressbar(length=total, label="Initialising", file=sys.stderr) as bar:
+        yield bar.update
 
 
 def wants_colour(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:

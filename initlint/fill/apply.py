@@ -4,66 +4,103 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from initlint.fill.blocks import Source
-from initlint.fill.shards import fill_parameters
+from initlint.fill.shards import Advance, Part, fill_parameters, parts_of, tensors_of
 from initlint.records import InitlintError, Layer, Unanalysed
-
-
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """What `fill_` did: names of the parameters set, and of those left alone with the reason."""
-
-    weights: tuple[str, ...]
-    biases: tuple[str, ...]
-    skipped: tuple[Unanalysed, ...]
-
-
-def fill_(
-    model: nn.Module,
-    layers: Sequence[Layer],
-    seed: int | None = None,
-    only: Sequence[str] | None = None,
-    skip: Sequence[str] | None = None,
-) -> Filled:
-    """Fill every weight of `layers` that has a recommendation, in place, and its layer's bias.
-
-    Each parameter keeps its device and dtype. Every element depends only on `seed`, the
-    parameter's name and the element's place in it: not on how the parameter is sharded, on
-    threads, order, `only` or `skip`; kinds of devices differ in bits, not in distribution. Without
-    a seed one is drawn from torch's default generator. Frozen parameters, those that are not
-    floating-point numbers and adapters are skipped. `only` and `skip` are shell patterns on
-    parameter names. Nothing is filled if any of the parameters has no storage (meta device):
-    InitlintError names them.
-    """
-    tensors = dict(model.named_parameters())
-    chosen, skipped = _chosen(layers, tensors, only or ["*"], skip or [])
-    _refuse_meta([layer.parameter for layer in chosen], tensors)
-    biases = _biases(chosen, tensors)
-    seed = agreed_seed() if seed is None else seed
-    sources = [_source(layer, seed) for layer in chosen]
-    sources += [Source(seed, name, "zeros", 0.0) for name in biases]
-    names = [*(layer.parameter for layer in chosen), *biases]
-    fill_parameters([(tensors[name], s) for name, s in zip(names, sources, strict=True)])
-    return Filled(tuple(layer.parameter for layer in chosen), tuple(biases), tuple(skipped))
-
 
 # What wrappers put into the names of the parameters that they hold.
 _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+# Distributions of blocks by the recommended initialiser; any other is normal.
+_DISTRIBUTIONS = {"zeros_": "constant", "orthogonal_": "orthogonal"}
 
 
-def _source(layer: Layer, seed: int) -> Source:
-    """Where a weight's numbers come from; a wrapped model's are those of the bare one."""
-    name = ".".join(part for part in layer.parameter.split(".") if part not in _WRAPPERS)
-    std = layer.recommended.std if layer.recommended is not None else None
-    if not std:
-        return Source(seed, name, "zeros", 0.0)
-    return Source(seed, name, "normal", std)
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which weights are filled, which biases with zeros, from what numbers, and what is left.
+
+    `sources` are by parameter name; `skipped` are those left alone, each with the reason.
+    """
+
+    layers: tuple[Layer, ...]
+    biases: tuple[str, ...]
+    sources: Mapping[str, Source]
+    skipped: tuple[Unanalysed, ...]
+
+
+def choose(
+    model: nn.Module,
+    layers: Sequence[Layer],
+    seed: int,
+    only: Sequence[str] | None = None,
+    skip: Sequence[str] | None = None,
+) -> Choice:
+    """What of `model` is to be filled: weights of `layers` that have a recommendation.
+
+    Frozen parameters, those that are not floating-point numbers and adapters are skipped. `only`
+    and `skip` are shell patterns on the names of parameters or modules.
+    """
+    tensors = tensors_of(model)
+    chosen: list[Layer] = []
+    skipped: list[Unanalysed] = []
+    for layer in layers:
+        name = layer.parameter
+        if name not in tensors or layer.recommended is None:
+            skipped.append(Unanalysed(name, _reason(layer)))
+        elif is_wanted(name, only, skip):
+            reason = _spared(name, tensors[name])
+            if reason:
+                skipped.append(Unanalysed(name, reason))
+            elif layer.recommended.std is not None and math.isfinite(layer.recommended.std):
+                chosen.append(layer)
+    biases = dict.fromkeys(bias_of(layer.parameter) for layer in chosen)
+    found = tuple(b for b in biases if b in tensors and not _spared(b, tensors[b]))
+    sources = {layer.parameter: _source(layer, seed) for layer in chosen}
+    sources |= {name: Source(seed, bare_name(name), "constant", 0.0) for name in found}
+    return Choice(tuple(chosen), found, sources, tuple(skipped))
+
+
+# Shows how far work on so many elements has come: told of those done while it lasts.
+Progress = Callable[[int], AbstractContextManager[Advance]]
+
+
+def fill_(model: nn.Module, choice: Choice, progress: Progress | None = None) -> None:
+    """Fill what was chosen, in place; each parameter keeps its device and dtype.
+
+    Every element depends only on the seed, the parameter's name and the element's place in it:
+    not on how the parameter is sharded, on threads, order, or what else is chosen; kinds of
+    devices differ in bits, not in distribution. Nothing is filled where any of the parameters
+    cannot be (no storage, storage that cannot be written): InitlintError names them.
+    """
+    parts = parts_of(model)
+    wanted = [(parts[name], source) for name, source in choice.sources.items()]
+    _refuse({name: parts[name] for name in choice.sources})
+    total = sum(part.local.numel() for part, _ in wanted)
+    with progress(total) if progress else nullcontext() as advance:
+        fill_parameters(wanted, advance)
+
+
+def is_wanted(name: str, only: Sequence[str] | None, skip: Sequence[str] | None) -> bool:
+    """Whether the patterns `only` and `skip` leave a parameter in."""
+    return _matches(name, only or ["*"]) and not _matches(name, skip or [])
+
+
+def bare_name(name: str) -> str:
+    """A parameter's name without what wrappers put in: a wrapped model's are those of the bare."""
+    return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
+
+
+def bias_of(parameter: str) -> str:
+    """The name of the bias that goes with a weight (weight/bias, in_proj_weight/in_proj_bias)."""
+    head, _, last = parameter.rpartition(".")
+    bias = last.replace("weight", "bias") if "weight" in last else ""
+    return f"{head}.{bias}" if head and bias else bias
 
 
 def agreed_seed() -> int:
@@ -76,24 +113,20 @@ def agreed_seed() -> int:
     return int(seed)
 
 
-def _chosen(
-    layers: Sequence[Layer],
-    tensors: dict[str, nn.Parameter],
-    only: Sequence[str],
-    skip: Sequence[str],
-) -> tuple[list[Layer], list[Unanalysed]]:
-    chosen, skipped = [], []
-    for layer in layers:
-        name = layer.parameter
-        if name not in tensors or layer.recommended is None:
-            skipped.append(Unanalysed(name, _reason(layer)))
-        elif _matches(name, only) and not _matches(name, skip):
-            reason = _spared(name, tensors[name])
-            if reason:
-                skipped.append(Unanalysed(name, reason))
-            elif layer.recommended.std is not None and math.isfinite(layer.recommended.std):
-                chosen.append(layer)
-    return chosen, skipped
+def _source(layer: Layer, seed: int) -> Source:
+    recommended = layer.recommended
+    name, std = (recommended.name, recommended.std or 0.0) if recommended else ("zeros_", 0.0)
+    distribution = _DISTRIBUTIONS.get(name, "normal") if std else "constant"
+    return Source(seed, bare_name(layer.parameter), distribution, std, matrices=_matrices(layer))
+
+
+def _matrices(layer: Layer) -> int:
+    """How many matrices of their own lie one after the other: groups, or packed projections."""
+    if len(layer.shape) < 2 or not layer.fan_in or not layer.fan_out:
+        return 1
+    window = math.prod(layer.shape[2:])
+    rows = layer.fan_out if layer.fan_in == layer.shape[1] * window else layer.fan_in
+    return max(1, layer.shape[0] * window // rows)
 
 
 def _reason(layer: Layer) -> str:
@@ -121,23 +154,25 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     )
 
 
-def _refuse_meta(names: Sequence[str], tensors: dict[str, nn.Parameter]) -> None:
-    empty = [name for name in names if tensors[name].is_meta]
+def _refuse(parts: Mapping[str, Part]) -> None:
+    """Raise for what cannot be written, before anything is."""
+    empty = [name for name, part in parts.items() if part.local.is_meta]
     if empty:
-        shown = ", ".join(empty[:3]) + (", …" if len(empty) > 3 else "")
         raise InitlintError(
-            f"{len(empty)} parameters are on the meta device and have no storage ({shown}); "
-            "give them some with model.to_empty(device=...) first"
+            f"{_listed(empty)} on the meta device, without storage; give some with "
+            "model.to_empty(device=...) first, or use initlint.materialize"
         )
+    fixed = [name for name, part in parts.items() if not _is_writable(part.local)]
+    if fixed:
+        raise InitlintError(f"{_listed(fixed)} not writable; nothing was changed")
 
 
-def _biases(chosen: Sequence[Layer], tensors: dict[str, nn.Parameter]) -> list[str]:
-    names = dict.fromkeys(_bias(layer.parameter) for layer in chosen)
-    return [name for name in names if name in tensors and not _spared(name, tensors[name])]
+def _is_writable(tensor: torch.Tensor) -> bool:
+    """Whether every element has a place of its own, outside inference mode."""
+    shared = any(step == 0 < 1 < n for step, n in zip(tensor.stride(), tensor.shape, strict=True))
+    return not shared and not tensor.is_inference()
 
 
-def _bias(parameter: str) -> str:
-    """The name of the bias that goes with a weight (weight/bias, in_proj_weight/in_proj_bias)."""
-    head, _, last = parameter.rpartition(".")
-    bias = last.replace("weight", "bias") if "weight" in last else ""
-    return f"{head}.{bias}" if head and bias else bias
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    return f"{len(names)} parameter{'s are' if len(names) > 1 else ' is'} ({shown})"

@@ -25,15 +25,18 @@ _LEFT = 0.8796256610342398
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a parameter's numbers come from: the seed, its name, its distribution and std.
+    """Where a parameter's numbers come from: the seed, its name, its distribution and moments.
 
-    `distribution` is normal, uniform, trunc_normal or zeros; `std` that of the result.
+    `distribution` is normal, uniform, trunc_normal, constant or orthogonal; `std` and `mean` are
+    the result's. `matrices` is the number of those that are each orthogonal on their own.
     """
 
     seed: int
     name: str
     distribution: str
     std: float
+    mean: float = 0.0
+    matrices: int = 1
 
 
 def block_size(device: torch.device) -> int:
@@ -95,20 +98,20 @@ def _generator(device: torch.device) -> torch.Generator:
 
 def _draw(target: torch.Tensor, source: Source, block: int) -> None:
     generator = _generator(target.device).manual_seed(block_seed(source, block))
-    _DRAWS[source.distribution](target, source.std, generator)
+    _DRAWS[source.distribution](target, source, generator)
 
 
-def _normal(target: torch.Tensor, std: float, generator: torch.Generator) -> None:
-    target.normal_(0.0, std, generator=generator)
+def _normal(target: torch.Tensor, source: Source, generator: torch.Generator) -> None:
+    target.normal_(source.mean, source.std, generator=generator)
 
 
-def _uniform(target: torch.Tensor, std: float, generator: torch.Generator) -> None:
-    """Between -sqrt(3) and sqrt(3) times the std: the variance is a third of the bound's square."""
-    bound = math.sqrt(3.0) * std
-    target.uniform_(-bound, bound, generator=generator)
+def _uniform(target: torch.Tensor, source: Source, generator: torch.Generator) -> None:
+    """sqrt(3) times the std on both sides: the variance is a third of the bound's square."""
+    bound = math.sqrt(3.0) * source.std
+    target.uniform_(source.mean - bound, source.mean + bound, generator=generator)
 
 
-def _truncated(target: torch.Tensor, std: float, generator: torch.Generator) -> None:
+def _truncated(target: torch.Tensor, source: Source, generator: torch.Generator) -> None:
     """A normal distribution cut off at two of its std, scaled so that `std` is what is left.
 
     What lies outside is drawn again until nothing does: one element in 22 each time.
@@ -121,16 +124,18 @@ def _truncated(target: torch.Tensor, std: float, generator: torch.Generator) -> 
         again.normal_(0.0, 1.0, generator=generator)
         flat[outside] = again
         outside = outside[again.abs() > _END]
-    target.mul_(std / _LEFT)
+    target.mul_(source.std / _LEFT)
+    if source.mean:
+        target.add_(source.mean)
 
 
-def _zeros(target: torch.Tensor, std: float, generator: torch.Generator) -> None:
-    target.zero_()
+def _constant(target: torch.Tensor, source: Source, generator: torch.Generator) -> None:
+    target.fill_(source.mean)
 
 
-_DRAWS: dict[str, Callable[[torch.Tensor, float, torch.Generator], None]] = {
+_DRAWS: dict[str, Callable[[torch.Tensor, Source, torch.Generator], None]] = {
     "normal": _normal,
     "uniform": _uniform,
     "trunc_normal": _truncated,
-    "zeros": _zeros,
+    "constant": _constant,
 }

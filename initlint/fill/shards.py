@@ -4,86 +4,171 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
+from torch import nn
 
 from initlint.fill.blocks import Source, block_size, drawn_block, fill_piece, pieces
+from initlint.fill.orthogonal import orthogonal
 
 Work = Callable[[], None]
+Advance = Callable[[int], None]
 # Parameters smaller than this are not worth a thread's attention.
 _SMALL = 2**15
 
 
-def fill_parameters(sources: Sequence[tuple[torch.Tensor, Source]]) -> None:
-    """Fill every tensor, or the shard of it that is here, in place; large ones in parallel.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of a parameter is held here, of which full shape, and where in that it begins.
 
-    Autograd sees nothing: neither gradients nor version counters change.
+    `offsets` has an entry for each dimension. FSDP1 cuts parameters without regard to rows:
+    `first` is then the place of the first element, in row-major order, and `local` is flat.
     """
-    waiting: list[Work] = []
-    with torch.no_grad():
-        for tensor, source in sources:
-            for work in _works(tensor, source):
-                if tensor.numel() < _SMALL:
-                    work()
-                else:
-                    waiting.append(work)
-        _run(waiting)
+
+    local: torch.Tensor
+    shape: tuple[int, ...]
+    offsets: tuple[int, ...]
+    first: int | None = None
+
+    def cut(self, whole: torch.Tensor) -> torch.Tensor:
+        """This part of the whole parameter, given as a tensor of the full shape."""
+        if self.first is not None:
+            return whole.reshape(-1)[self.first : self.first + self.local.numel()]
+        ends = zip(self.offsets, self.local.shape, strict=True)
+        return whole[tuple(slice(offset, offset + length) for offset, length in ends)]
 
 
-def _run(works: Sequence[Work]) -> None:
-    """Run in as many threads as torch uses; it releases the interpreter while it draws."""
-    if len(works) < 2 or torch.get_num_threads() < 2:
-        for work in works:
-            work()
-        return
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        for _ in pool.map(_quietly, works):
-            pass
-
-
-def _quietly(work: Work) -> None:
-    # Whether gradients are recorded is a setting of each thread.
-    with torch.no_grad():
-        work()
-
-
-def _works(tensor: torch.Tensor, source: Source) -> Iterator[Work]:
-    """The pieces of work that fill what is here of a parameter."""
-    local, offsets = region(tensor)
-    if local.numel() == 0:
-        return
-    shape = tuple(tensor.shape)
-    if local.shape[1:] == shape[1:] and local.is_contiguous():
-        yield from _rows(local, offsets[0] if offsets else 0, shape, source)
-    else:
-        yield partial(_scattered, local, offsets, shape, source)
-
-
-def region(tensor: torch.Tensor) -> tuple[torch.Tensor, tuple[int, ...]]:
-    """What of a parameter is held here, and where in its full shape that begins."""
+def part_of(tensor: torch.Tensor) -> Part:
+    """What of a tensor is here: of a DTensor the local shard, of any other everything."""
     from torch.distributed.tensor import DTensor
 
     data = tensor.data
     if not isinstance(data, DTensor):
-        return data, (0,) * data.dim()
+        return Part(data, tuple(data.shape), (0,) * data.dim())
     from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
     _, offsets = compute_local_shape_and_global_offset(
         data.shape, data.device_mesh, data.placements
     )
-    return data.to_local(), tuple(offsets)
+    return Part(data.to_local(), tuple(data.shape), tuple(offsets))
 
 
-def _rows(
-    local: torch.Tensor, first: int, shape: tuple[int, ...], source: Source
-) -> Iterator[Work]:
-    """Whole rows lie one after the other: block by block."""
+def parts_of(model: nn.Module) -> dict[str, Part]:
+    """What of every parameter and buffer is here, by name.
+
+    Those that FSDP1 has cut go by their names without its wrappers.
+    """
+    flat = dict(flat_parts(model))
+    return {
+        name: flat[id(tensor)] if id(tensor) in flat else part_of(tensor)
+        for name, tensor in tensors_of(model).items()
+    }
+
+
+def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
+    """All parameters and buffers, by name; FSDP1's wrappers have no part in the names."""
+    named = (*model.named_parameters(), *model.named_buffers())
+    return {name.replace("_fsdp_wrapped_module.", ""): tensor for name, tensor in named}
+
+
+def is_fsdp1(module: nn.Module) -> bool:
+    """Whether a module is FSDP1's wrapper; told by name, as its import takes a second."""
+    kind = type(module)
+    return kind.__name__ == "FullyShardedDataParallel" and kind.__module__.startswith("torch.")
+
+
+def flat_parts(model: nn.Module) -> Iterator[tuple[int, Part]]:
+    """The parts that FSDP1 (`use_orig_params=True`) keeps, by the identity of their tensors."""
+    for handle in _handles(model):
+        flat = handle.flat_param
+        views = zip(
+            flat._param_infos, flat._shapes, flat._shard_param_infos, flat._params, strict=True
+        )
+        for _, shape, held, tensor in views:
+            first = held.intra_param_start_idx if held.in_shard else 0
+            yield id(tensor), Part(tensor.data.view(-1), tuple(shape), (), first or 0)
+
+
+def _handles(model: nn.Module) -> list[Any]:
+    """FSDP1's own records of what it has made flat; asked only where a model is wrapped by it."""
+    if not any(map(is_fsdp1, model.modules())):
+        return []
+    from torch.distributed.fsdp._traversal_utils import _get_fsdp_handles
+
+    return [handle for handle in _get_fsdp_handles(model) if handle.uses_sharded_strategy]
+
+
+def fill_parameters(
+    sources: Sequence[tuple[torch.Tensor | Part, Source]], advance: Advance | None = None
+) -> None:
+    """Fill every tensor, or the part of it that is here, in place; large ones in parallel.
+
+    Autograd sees nothing: neither gradients nor version counters change. `advance` is told of the
+    elements that are done.
+    """
+    waiting: list[tuple[Work, int]] = []
+    with torch.no_grad():
+        for found, source in sources:
+            part = found if isinstance(found, Part) else part_of(found)
+            works = list(_works(part, source))
+            if part.local.numel() >= _SMALL:
+                waiting += [(work, -(-part.local.numel() // len(works))) for work in works]
+                continue
+            for work in works:
+                work()
+        _run(waiting, advance or _unheard)
+
+
+def _unheard(count: int) -> None:
+    pass
+
+
+def _run(works: Sequence[tuple[Work, int]], advance: Advance) -> None:
+    """Run in as many threads as torch uses; it releases the interpreter while it draws."""
+    if len(works) < 2 or torch.get_num_threads() < 2:
+        for work in works:
+            advance(_quietly(work))
+        return
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        for count in pool.map(_quietly, works):
+            advance(count)
+
+
+def _quietly(work: tuple[Work, int]) -> int:
+    # Whether gradients are recorded is a setting of each thread.
+    with torch.no_grad():
+        work[0]()
+    return work[1]
+
+
+def _works(part: Part, source: Source) -> Iterator[Work]:
+    """The pieces of work that fill what is here of a parameter."""
+    local, shape = part.local, part.shape
+    if local.numel() == 0:
+        return
+    if source.distribution == "orthogonal":
+        yield partial(_orthogonal, part, source)
+    elif part.first is not None:
+        yield from _flat(local, part.first, shape, source)
+    elif local.shape[1:] == shape[1:] and local.is_contiguous():
+        first = (part.offsets[0] if part.offsets else 0) * _product(shape[1:])
+        yield from _flat(local.view(-1), first, shape, source)
+    else:
+        yield partial(_scattered, local, part.offsets, shape, source)
+
+
+def _orthogonal(part: Part, source: Source) -> None:
+    """Orthogonal matrices are made whole wherever a part of them is held."""
+    part.local.copy_(part.cut(orthogonal(source, part.shape, part.local.device)))
+
+
+def _flat(flat: torch.Tensor, start: int, shape: tuple[int, ...], source: Source) -> Iterator[Work]:
+    """Elements that lie one after the other: block by block."""
     total = _product(shape)
-    width = _product(shape[1:])
-    start = first * width
-    flat = local.view(-1)
-    size = block_size(local.device)
+    size = block_size(flat.device)
     for block, begin, end in pieces(start, start + flat.numel(), size):
         target = flat[begin - start : end - start]
         yield partial(fill_piece, target, source, total, block, begin, end)

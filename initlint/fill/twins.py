@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import nn
+
+from initlint.fill.shards import flat_parts, is_fsdp1
+
+Shape = tuple[int, ...]
 
 
 def traceable(model: nn.Module) -> nn.Module:
     """`model` itself, or, where its parameters are sharded, a twin of it with whole ones.
 
     The twin's parameters are on the meta device under the same names; it shares everything else
-    but hooks, which gather and scatter. Wrappers that hold the model as a part stay.
+    but hooks, which gather and scatter. Wrappers that hold the model as a part stay, but for
+    FSDP1's, in whose place stands what they hold.
     """
-    return _twin(model, {}) if _is_sharded(model) else model
+    if not is_sharded(model):
+        return model
+    return _twin(model, {}, {key: part.shape for key, part in flat_parts(model)})
 
 
-def _is_sharded(model: nn.Module) -> bool:
+def is_sharded(model: nn.Module) -> bool:
+    """Whether this process holds but parts of the parameters, or holds them in wrappers."""
     if not torch.distributed.is_available():
         return False
     from torch.distributed.tensor import DTensor
 
-    return any(isinstance(value.data, DTensor) for value in model.parameters())
+    parts = any(isinstance(value.data, DTensor) for value in model.parameters())
+    return parts or any(is_fsdp1(module) for module in model.modules())
 
 
-def _twin(module: nn.Module, known: dict[int, Any]) -> nn.Module:
+def _twin(module: nn.Module, known: dict[int, Any], shapes: Mapping[int, Shape]) -> nn.Module:
+    while is_fsdp1(module):
+        module = module._fsdp_wrapped_module  # type: ignore[assignment]
     if id(module) in known:
         found: nn.Module = known[id(module)]
         return found
@@ -37,9 +49,13 @@ def _twin(module: nn.Module, known: dict[int, Any]) -> nn.Module:
     for name in vars(module):
         if name.endswith("_hooks") or "_hooks_" in name:
             twin.__dict__[name] = OrderedDict()
-    twin._parameters = {k: _meta(v, known) for k, v in module._parameters.items()}
-    twin._buffers = {k: _meta(v, known) for k, v in module._buffers.items()}
-    twin._modules = {k: v and _twin(v, known) for k, v in module._modules.items()}
+    for table in ("_parameters", "_buffers"):
+        entries = vars(module)[table].items()
+        setattr(twin, table, {name: _meta(value, known, shapes) for name, value in entries})
+        for name in vars(module)[table]:
+            # FSDP1 puts the tensors of a run in the place of parameters, as plain attributes.
+            twin.__dict__.pop(name, None)
+    twin._modules = {k: v and _twin(v, known, shapes) for k, v in module._modules.items()}
     return twin
 
 
@@ -53,12 +69,13 @@ def _bare_class(kind: type[nn.Module]) -> type[nn.Module]:
     return next(base for base in bases if not issubclass(base, FSDPModule))
 
 
-def _meta(value: Any, known: dict[int, Any]) -> Any:
+def _meta(value: Any, known: dict[int, Any], shapes: Mapping[int, Shape]) -> Any:
     """A tensor of the full shape without storage, the same one for the same tensor."""
     if value is None:
         return None
     if id(value) not in known:
-        empty = torch.empty(value.shape, dtype=value.dtype, device="meta")
+        shape = shapes.get(id(value), value.shape)
+        empty = torch.empty(shape, dtype=value.dtype, device="meta")
         is_parameter = isinstance(value, nn.Parameter)
         known[id(value)] = nn.Parameter(empty, value.requires_grad) if is_parameter else empty
     return known[id(value)]

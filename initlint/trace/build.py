@@ -28,13 +28,15 @@ from initlint.trace.record import Recorder
 class Built:
     """A model ready to be captured. `recorder` is None for a live model, whose past is unknown.
 
-    `rebuild` makes a model that was built without memory once more, with memory.
+    `rebuild` makes a model that was built without memory once more, with memory; `factory` is what
+    it was built by.
     """
 
     name: str
     model: nn.Module
     recorder: Recorder | None
     rebuild: Callable[[], nn.Module] | None = None
+    factory: Callable[[], nn.Module] | None = None
 
 
 class BuildError(InitlintError):
@@ -182,7 +184,8 @@ def _built_on(
         kind = type(model).__name__
         raise BuildError(f"{name}: returned a {kind}, not a torch.nn.Module")
     rebuild = functools.partial(_rebuilt, factory, arguments) if device == "meta" else None
-    return Built(name, model, recorder if recorder.knows(model) else None, rebuild)
+    known = recorder if recorder.knows(model) else None
+    return Built(name, model, known, rebuild, functools.partial(factory, **arguments))
 
 
 def _rebuilt(factory: Callable[..., Any], arguments: Mapping[str, Any]) -> nn.Module:

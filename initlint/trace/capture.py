@@ -64,11 +64,30 @@ def capture(
     used for that where given, and found out where not. `rebuild` makes the model once more, with
     memory. The model is not changed. Raises CaptureError with the line at which forward raises.
     """
-    inner, prefix = _unwrapped(model)
+    inner, prefix = unwrapped(model)
     captured = _captured(inner, name, inputs, rebuild)
     if not prefix:
         return captured
     return Captured(prefixed(captured.graph, prefix), model, captured.way)
+
+
+def fitting_inputs(
+    model: nn.Module, name: str, inputs: Sequence[Any], device: str
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments on `device` with which `model` can be run: `inputs`, or what is found out.
+
+    Raises CaptureError where every guess leads to an error.
+    """
+    guesser = Guesser(model, inputs)
+    try:
+        _recorded(_twin(model), guesser, "meta")
+    except RunError:
+        guesser = Guesser(model, inputs)
+        try:
+            _recorded(_real_copy(model, None), guesser, "cpu")
+        except RunError as error:
+            raise CaptureError(_explained(error.cause, name, guesser)) from error
+    return guesser.inputs(device)
 
 
 def prefixed(graph: fx.Graph, prefix: str) -> fx.Graph:
@@ -118,7 +137,7 @@ def _captured(model: nn.Module, name: str, inputs: Sequence[Any], rebuild: _Rebu
         raise
 
 
-def _unwrapped(model: nn.Module) -> tuple[nn.Module, str]:
+def unwrapped(model: nn.Module) -> tuple[nn.Module, str]:
     """The model inside torch's wrappers (compiled, data parallel, sharded), and its prefix."""
     prefix = ""
     while type(model).__module__.startswith(_WRAPPERS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import FrameType
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
 
 from initlint.dataflow.draws import INITIALIZERS, UNCLEAR, Draw, drawn_by
 from initlint.records import Initializer, Site
@@ -43,6 +45,7 @@ class Recorder(TorchFunctionMode):
         self._contents: dict[int, _Content] = {}
         self._modules: dict[int, tuple[nn.Module, Site | None]] = {}
         self._parameters: dict[int, tuple[nn.Parameter, Site | None]] = {}
+        self._loaded: dict[int, torch.UntypedStorage] = {}
         self._sites = Sites()
         self._initialising: FrameType | None = None
         self._patches = contextlib.ExitStack()
@@ -51,6 +54,8 @@ class Recorder(TorchFunctionMode):
         self._patches.enter_context(_replaced(nn.Module, "__init__", self._noting_module))
         self._patches.enter_context(_replaced(nn.Module, "__setstate__", self._noting_copy))
         self._patches.enter_context(_replaced(nn.Parameter, "__new__", self._noting_parameter))
+        for owner, name in _readers():
+            self._patches.enter_context(_replaced(owner, name, self._noting_read))
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
@@ -76,6 +81,10 @@ class Recorder(TorchFunctionMode):
         content = self._contents.get(_key(parameter))
         return (content.draw if content else UNCLEAR).initializer()
 
+    def loaded(self, model: nn.Module) -> tuple[str, ...]:
+        """Names of those parameters of `model` that hold what was last read from a file."""
+        return tuple(n for n, p in model.named_parameters() if _key(p) in self._loaded)
+
     def _noting_module(self, original: Callable[..., None]) -> Callable[..., None]:
         def construct(module: nn.Module, *args: Any, **kwargs: Any) -> None:
             if id(module) not in self._modules:
@@ -100,6 +109,16 @@ class Recorder(TorchFunctionMode):
             return parameter
 
         return make
+
+    def _noting_read(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def read(*args: Any, **kwargs: Any) -> Any:
+            found = original(*args, **kwargs)
+            for value in pytree.tree_leaves(found):
+                if isinstance(value, torch.Tensor):
+                    self._loaded[_key(value)] = value.untyped_storage()
+            return found
+
+        return read
 
     def __torch_function__(
         self,
@@ -196,6 +215,8 @@ class Recorder(TorchFunctionMode):
             self._write(tensor, drawn_by(initializer, given, tuple(tensor.shape)), frame)
         elif name == "copy_" and isinstance(operand, torch.Tensor):
             self._write(tensor, self._draw(operand), frame)
+            if _key(operand) in self._loaded and tensor.numel() == operand.numel():
+                self._loaded[_key(tensor)] = tensor.untyped_storage()
         elif name not in KEEPING:
             self._write(tensor, transformed(name, source, operand, site), frame)
 
@@ -216,6 +237,7 @@ class Recorder(TorchFunctionMode):
 
     def _remember(self, tensor: torch.Tensor, draw: Draw) -> None:
         storage = tensor.untyped_storage()
+        self._loaded.pop(storage._cdata, None)
         self._contents[storage._cdata] = _Content(storage, tensor.numel(), draw)
 
 
@@ -224,6 +246,21 @@ def _key(tensor: torch.Tensor) -> int:
         return int(tensor.untyped_storage()._cdata)
     except (NotImplementedError, RuntimeError):
         return -id(tensor)
+
+
+def _readers() -> list[tuple[Any, str]]:
+    """Functions that read tensors from files, each by the module whose name for it is used.
+
+    torch.load comes down to one of two of torch's own, whatever name it was imported by.
+    """
+    found: list[tuple[Any, str]] = [
+        (torch.serialization, "_load"),
+        (torch.serialization, "_legacy_load"),
+    ]
+    safetensors = sys.modules.get("safetensors.torch")
+    if safetensors is not None:
+        found.append((safetensors, "load_file"))
+    return [(owner, name) for owner, name in found if hasattr(owner, name)]
 
 
 def _by_torch(frame: FrameType | None) -> bool:
@@ -238,9 +275,9 @@ def _by_torch(frame: FrameType | None) -> bool:
 
 @contextlib.contextmanager
 def _replaced(
-    owner: type, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]
+    owner: Any, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]
 ) -> Iterator[None]:
-    original = owner.__dict__[name]
+    original = vars(owner)[name]
     function = original.__func__ if isinstance(original, staticmethod) else original
     setattr(owner, name, wrapper(function))
     try:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+import initlint
 from initlint.fill.blocks import Source
 from initlint.fill.shards import fill_parameters
 
@@ -56,6 +57,47 @@ def flat(tensors: list[torch.Tensor]) -> None:
     torch.empty(sum(t.numel() for t in tensors), device=tensors[0].device).normal_(0.0, 0.02)
 
 
+def layers(count: int) -> nn.Sequential:
+    """A model of square layers before ReLU."""
+    found = [m for _ in range(count) for m in (nn.Linear(_WIDTH // 2, _WIDTH // 2), nn.ReLU())]
+    return nn.Sequential(*found)
+
+
+def by_hand(module: nn.Module) -> None:
+    """What people give to `model.apply`."""
+    if isinstance(module, nn.Linear):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        nn.init.zeros_(module.bias)
+
+
+def drawn(large: list[torch.Tensor], rounds: int) -> None:
+    """Print what filling costs beside torch's own calls."""
+    times = ratio(lambda: fill(large), lambda: loop(large), rounds)
+    print(f"nn.init loop / ours: {times:.2f} (at least 1.7)")
+    few = large[:2]
+    times = ratio(lambda: fill(few, "trunc_normal"), lambda: truncated(few), rounds)
+    print(f"nn.init.trunc_normal_ / ours: {times:.1f} (at least 12)")
+    small = [torch.empty(64, 64, device=large[0].device) for _ in range(20_000)]
+    times = ratio(lambda: loop(small), lambda: fill(small), rounds)
+    print(f"ours / nn.init loop on 20,000 matrices of 64x64: {times:.2f} (under 2)")
+    if large[0].is_cuda:
+        times = ratio(lambda: fill(large), lambda: flat(large), rounds)
+        print(f"one flat normal_ / ours: {times:.2f} (at least 0.9)")
+
+
+def built(device: str, depth: int, rounds: int) -> None:
+    """Print what building and initialising costs beside doing one after the other."""
+
+    def usual() -> None:
+        with torch.device(device):
+            layers(depth).apply(by_hand)
+
+    def ours() -> None:
+        initlint.materialize(layers, device=device, seed=0, args={"count": depth})
+
+    print(f"build and apply / materialize: {ratio(ours, usual, rounds):.2f} (at least 2.2)")
+
+
 def main() -> None:
     """Print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -65,19 +107,11 @@ def main() -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     count = max(2, int(options.parameters) // _WIDTH**2)
     large = [torch.empty(_WIDTH, _WIDTH, device=device) for _ in range(count)]
-    small = [torch.empty(64, 64, device=device) for _ in range(20_000)]
     total = sum(t.numel() for t in large)
     print(f"{device}, {torch.get_num_threads()} threads, {total:,} parameters in {count} matrices")
-    times = ratio(lambda: fill(large), lambda: loop(large), options.rounds)
-    print(f"nn.init loop / ours: {times:.2f} (at least 1.7)")
-    few = large[:2]
-    times = ratio(lambda: fill(few, "trunc_normal"), lambda: truncated(few), options.rounds)
-    print(f"nn.init.trunc_normal_ / ours: {times:.1f} (at least 12)")
-    times = ratio(lambda: loop(small), lambda: fill(small), options.rounds)
-    print(f"ours / nn.init loop on 20,000 matrices of 64x64: {times:.2f} (under 2)")
-    if device == "cuda":
-        times = ratio(lambda: fill(large), lambda: flat(large), options.rounds)
-        print(f"one flat normal_ / ours: {times:.2f} (at least 0.9)")
+    drawn(large, options.rounds)
+    del large
+    built(device, 4 * count, options.rounds)
 
 
 if __name__ == "__main__":

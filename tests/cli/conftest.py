@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 from handmade import CLEAN
 
-from initlint import api, cli
+from initlint import api, cli, filling
 from initlint.records import Report
 from initlint.sourcefiles import lines_of
 
@@ -42,8 +42,8 @@ class Fake:
 @pytest.fixture
 def fake(monkeypatch, project):
     made = Fake()
-    for name in ("check_all", "fix_all", "apply_target"):
-        monkeypatch.setattr(api, name, getattr(made, name))
+    for room, name in ((api, "check_all"), (api, "fix_all"), (filling, "apply_target")):
+        monkeypatch.setattr(room, name, getattr(made, name))
     return made
 
 

@@ -53,9 +53,10 @@ def test_unsafe_fixes_alone_repair_nothing(initlint, fake):
 def test_apply_asks(initlint, fake):
     initlint(
         "apply net.py:Net --device cuda --seed 7 --only body.* --only head --skip norm "
-        "--out net.safetensors --arg n=3 --input 1,3"
+        "--out net.safetensors --arg n=3 --input 1,3 --policy orthogonal --force"
     )
     options = fake.asked.pop("options")
+    assert callable(fake.asked.pop("progress"))
     assert options.arguments == {"n": 3}
     assert options.inputs == (InputSpec(None, "float32", (1, 3)),)
     assert fake.asked == {
@@ -64,6 +65,8 @@ def test_apply_asks(initlint, fake):
         "seed": 7,
         "only": ("body.*", "head"),
         "skip": ("norm",),
+        "policy": "orthogonal",
+        "force": True,
         "out": "net.safetensors",
     }
 
@@ -71,6 +74,7 @@ def test_apply_asks(initlint, fake):
 def test_apply_asks_for_everything_by_default(initlint, fake):
     initlint("apply net.py:Net")
     assert (fake.asked["device"], fake.asked["seed"], fake.asked["out"]) == ("cpu", None, None)
+    assert (fake.asked["policy"], fake.asked["force"]) == ("following", False)
 
 
 def test_apply_says_what_it_did(initlint):

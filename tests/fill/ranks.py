@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import CPUOffloadPolicy, FullyShardedDataParallel, fully_shard
 from torch.distributed.tensor import DTensor
 from torch.distributed.tensor.parallel import (
     ColwiseParallel,
@@ -19,6 +19,7 @@ from torch.distributed.tensor.parallel import (
 from torch.nn.parallel import DistributedDataParallel
 
 import initlint
+from initlint.fill.apply import bare_name
 
 WIDTH = 1537
 SEED = 11
@@ -79,8 +80,42 @@ def from_meta(count: int) -> nn.Module:
     return model.to_empty(device="cpu")
 
 
+def fsdp1(count: int) -> nn.Module:
+    """Cut without regard to rows, `a` in a unit of its own."""
+    model, options = Net(), {"use_orig_params": True, "device_id": torch.device("cpu")}
+    model.a = FullyShardedDataParallel(model.a, **options)
+    return FullyShardedDataParallel(model, **options)
+
+
+def offloaded(count: int) -> nn.Module:
+    mesh = init_device_mesh("cpu", (count,))
+    return fully_shard(Net(), mesh=mesh, offload_policy=CPUOffloadPolicy(pin_memory=False))
+
+
+def materialized(count: int) -> nn.Module:
+    """Sharded on the meta device, with an embedding and a normalisation beside."""
+    with torch.device("meta"):
+        model = Words()
+    fully_shard(model, mesh=init_device_mesh("cpu", (count,)))
+    return initlint.materialize(model, seed=SEED)
+
+
+class Words(Net):
+    """Its embedding is drawn by torch's own code, a row of it then set to zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(1001, 513, padding_idx=3)
+        self.plain = nn.Embedding(1001, 513)
+        self.norm = nn.LayerNorm(513)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return super().forward(self.norm(self.embed(ids) + self.plain(ids)))
+
+
 KINDS: dict[str, Callable[[int], nn.Module]] = {
-    k.__name__: k for k in (alone, fsdp, hybrid, tensor_parallel, both, replicated, from_meta)
+    k.__name__: k
+    for k in (alone, fsdp, hybrid, tensor_parallel, both, replicated, from_meta, fsdp1, offloaded)
 }
 
 
@@ -110,6 +145,12 @@ def _filled(kind: str, count: int) -> nn.Module:
         ).to_empty(device="cpu")
         nn.init.kaiming_normal_(model[0].weight)
         return model
+    if kind == "materialized":
+        return materialized(count)
+    if kind == "orthogonal":
+        model = fsdp(count)
+        initlint.apply_(model, seed=SEED, policy="orthogonal")
+        return model
     model = replicated(count) if kind == "unseeded" else KINDS[kind](count)
     initlint.apply_(model, seed=None if kind == "unseeded" else SEED)
     return model
@@ -117,8 +158,11 @@ def _filled(kind: str, count: int) -> nn.Module:
 
 def _whole(model: nn.Module) -> dict[str, torch.Tensor]:
     found = {}
+    if isinstance(model, FullyShardedDataParallel):
+        with FullyShardedDataParallel.summon_full_params(model):
+            return {bare_name(name): value.clone() for name, value in model.named_parameters()}
     for name, value in model.named_parameters():
         data = value.data
         full = data.full_tensor() if isinstance(data, DTensor) else data
-        found[name.removeprefix("module.")] = full.clone()
+        found[bare_name(name)] = full.clone()
     return found

@@ -40,7 +40,8 @@ def test_weights_get_the_recommended_std_and_biases_zero():
         if layer.parameter in ("fc1.weight", "fc2.weight", "fc3.weight"):
             weight = model.get_parameter(layer.parameter)
             assert weight.std().item() == pytest.approx(layer.recommended.std, rel=0.05)
-            assert layer.current == layer.recommended
+            assert layer.current.std == pytest.approx(layer.recommended.std, rel=0.05)
+            assert layer.current.name == layer.recommended.name
     assert model.fc2.weight.std().item() == pytest.approx(
         math.sqrt(2 / (1 + 0.2**2) / 256), rel=0.02
     )

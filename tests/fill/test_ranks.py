@@ -12,10 +12,11 @@ from torch import multiprocessing
 
 import initlint
 
+OTHERS = ("unseeded", "trap", "materialized", "orthogonal")
 KINDS = {
     1: ("fsdp",),
-    2: ("fsdp", "tensor_parallel", "replicated", "unseeded", "trap"),
-    3: ("fsdp", "tensor_parallel", "from_meta"),
+    2: ("fsdp", "fsdp1", "offloaded", "tensor_parallel", "replicated", *OTHERS),
+    3: ("fsdp", "fsdp1", "tensor_parallel", "from_meta", "materialized"),
     4: ("fsdp", "hybrid", "both"),
 }
 CASES = [(count, kind) for count, kinds in KINDS.items() for kind in kinds]
@@ -40,14 +41,28 @@ def alone():
     return dict(model.named_parameters())
 
 
-@pytest.mark.parametrize(
-    ("count", "kind"), [case for case in CASES if case[1] not in ("unseeded", "trap")]
-)
+@pytest.mark.parametrize(("count", "kind"), [case for case in CASES if case[1] not in OTHERS])
 def test_sharding_makes_no_difference(count, kind):
     for found in gathered(count)[kind]:
         assert found.keys() == alone().keys()
         for name, value in alone().items():
             assert torch.equal(found[name], value), name
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_sharded_model_on_meta_is_materialized_as_one_alone(count):
+    expected = initlint.materialize(ranks.Words, seed=ranks.SEED).state_dict()
+    for found in gathered(count)["materialized"]:
+        assert found.keys() == expected.keys()
+        assert all(found[name].equal(value) for name, value in expected.items())
+
+
+def test_shards_of_orthogonal_matrices_are_of_the_same_ones():
+    model = ranks.Net()
+    initlint.apply_(model, seed=ranks.SEED, policy="orthogonal")
+    for found in gathered(2)["orthogonal"]:
+        for name, value in model.named_parameters():
+            assert torch.allclose(found[name], value, atol=1e-6), name
 
 
 def test_without_a_seed_the_ranks_agree_on_one():

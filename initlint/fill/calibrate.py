@@ -1,0 +1,238 @@
+"""Scales set by what reaches each layer: the model is run once, and corrected as it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.overrides import TorchFunctionMode
+
+from initlint.fill.apply import Choice, bias_of, fill_
+from initlint.fill.means import centred, channel_of, is_weighted_call
+from initlint.fill.probes import Probes, probes_for
+from initlint.fill.twins import is_sharded
+from initlint.recommend import family
+from initlint.records import InitlintError, Layer
+from initlint.trace.build import described, quiet
+from initlint.trace.capture import unwrapped
+from initlint.trace.unchanged import unchanged
+
+# The std of what the model gives out: small, so that the first steps learn from the labels.
+_HEAD = 0.1
+# How much larger gradients may be at the first layer than at the last; and what is tried if so.
+_RANGE = 10.0
+_SHIFTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_SMALLEST = 1e-12
+
+
+def calibrate_(model: nn.Module, choice: Choice, inputs: Sequence[Any], seed: int) -> None:
+    """Fill `model`, whose choice is orthogonal, then set every layer's scale and bias.
+
+    One run of the model on Gaussian noise, or on `inputs`, in the order of the data: each chosen
+    layer's result is made to have mean 0 for every unit (by its bias, or without one by taking the
+    mean's direction out of the weight) and variance 1 over examples and positions (LSUV, Mishkin
+    and Matas 2016, arXiv 1511.06422, does so without the mean), that of a bare residual branch's
+    last layer 1/branches, that of the model's last 0.01. Where gradients are then more than ten
+    times as large at the first layer as at the last, units before a rectifier or a smooth
+    activation get a positive mean, so that they are nearly linear, in steps of a quarter up to 1.
+
+    Raises InitlintError where the model is sharded or cannot be run; then nothing was changed.
+    """
+    if is_sharded(model):
+        raise InitlintError(
+            "the policy calibrated runs the model: use it before sharding, or another policy"
+        )
+    bare, _ = unwrapped(model)
+    probes = probes_for(bare, inputs, seed)
+    tensors = dict(model.named_parameters())
+    before = {name: tensors[name].detach().clone() for name in choice.sources}
+    try:
+        fill_(model, choice)
+        with _running(bare):
+            _calibrate(bare, choice.layers, tensors, probes)
+    except BaseException as error:
+        with torch.no_grad():
+            for name, value in before.items():
+                tensors[name].data.copy_(value)
+        if isinstance(error, InitlintError) or not isinstance(error, Exception):
+            raise
+        reason = f"the model cannot be run: {described(error)}; nothing was changed"
+        raise InitlintError(reason) from error
+
+
+def _calibrate(
+    model: nn.Module,
+    layers: Sequence[Layer],
+    tensors: Mapping[str, nn.Parameter],
+    probes: Probes,
+) -> None:
+    movable = any(_plan(layer, tensors, 1.0).shift for layer in layers)
+    reached: dict[float, float] = {}
+    for shift in _SHIFTS if movable else _SHIFTS[:1]:
+        plans = _corrected_run(model, layers, tensors, probes, shift)
+        reached[shift] = _gradient_ratio(model, plans, probes)
+        if reached[shift] <= _RANGE:
+            return
+    best = min(reached, key=lambda shift: reached[shift])
+    _corrected_run(model, layers, tensors, probes, best)
+
+
+def _corrected_run(
+    model: nn.Module,
+    layers: Sequence[Layer],
+    tensors: Mapping[str, nn.Parameter],
+    probes: Probes,
+    shift: float,
+) -> dict[int, _Plan]:
+    plans = {id(tensors[x.parameter]): _plan(x, tensors, shift) for x in layers}
+    with torch.no_grad(), _Correction(plans):
+        model(*probes.args, **probes.kwargs)
+    return plans
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What one weight's results are to be: their std and the mean of every unit."""
+
+    bias: nn.Parameter | None
+    std: float
+    shift: float
+    head: bool
+    done: bool = False
+
+
+def _plan(layer: Layer, tensors: Mapping[str, nn.Parameter], shift: float) -> _Plan:
+    bias = tensors.get(bias_of(layer.parameter))
+    if bias is not None and not bias.requires_grad:
+        bias = None
+    final = layer.head and family(layer) == "unscaled"
+    std = _HEAD if final else 1.0
+    if layer.branch == "last":
+        std = 1 / math.sqrt(max(1, layer.branches))
+    bends = family(layer) in ("rectifier", "smooth") and "norm" not in layer.following.via
+    free = bias is not None and bends and not layer.head and layer.branch != "last"
+    return _Plan(bias, std, shift if free else 0.0, final)
+
+
+class _Correction(TorchFunctionMode):
+    """While the model runs, corrects each weight when it is used first, and its result with it."""
+
+    def __init__(self, plans: Mapping[int, _Plan]) -> None:
+        super().__init__()
+        self._plans = plans
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        keywords = dict(kwargs or {})
+        result = func(*args, **keywords)
+        found = _weight_of(func, args, keywords, self._plans)
+        if found is None:
+            return result
+        weight, plan = found
+        plan.done = True
+        return _corrected(func, args, keywords, result, weight, plan)
+
+
+def _weight_of(
+    func: Callable[..., Any],
+    args: tuple[Any, ...],
+    keywords: Mapping[str, Any],
+    plans: Mapping[int, _Plan],
+) -> tuple[torch.Tensor, _Plan] | None:
+    if not is_weighted_call(func):
+        return None
+    for value in (*args, *keywords.values()):
+        if id(value) in plans and not plans[id(value)].done:
+            return value, plans[id(value)]
+    return None
+
+
+def _corrected(
+    func: Callable[..., Any],
+    args: tuple[Any, ...],
+    keywords: Mapping[str, Any],
+    result: torch.Tensor,
+    weight: torch.Tensor,
+    plan: _Plan,
+) -> torch.Tensor:
+    """The call's result after `weight`, and the bias, have been set to what makes it as planned."""
+    biased = plan.bias is not None and any(v is plan.bias for v in (*args, *keywords.values()))
+    channel = channel_of(func, result)
+    if channel is None:
+        mean = result.float().mean()
+    else:
+        others = [d for d in range(result.dim()) if d != channel]
+        mean = result.float().mean(others, keepdim=True)
+    if not biased and centred(func, args, weight):
+        result = func(*args, **keywords)
+    centre = mean if biased else result.float().mean()
+    std = (result.float() - centre).square().mean().sqrt().item()
+    if not math.isfinite(std) or std < _SMALLEST:
+        return result
+    factor = plan.std / std
+    weight.data.mul_(factor)
+    if not biased or plan.bias is None:
+        return result * factor
+    flat = mean.reshape(-1).to(plan.bias.dtype)
+    plan.bias.data.sub_(flat).mul_(factor).add_(plan.shift)
+    return ((result.float() - mean) * factor + plan.shift).to(result.dtype)
+
+
+class _Watch(TorchFunctionMode):
+    """Collects the results of the weights, in order, with their gradients to come."""
+
+    def __init__(self, plans: Mapping[int, _Plan]) -> None:
+        super().__init__()
+        self._plans = plans
+        self.seen: list[torch.Tensor] = []
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        keywords = dict(kwargs or {})
+        result = func(*args, **keywords)
+        if is_weighted_call(func):
+            known = [self._plans.get(id(v)) for v in (*args, *keywords.values())]
+            if any(plan is not None and not plan.head for plan in known) and result.requires_grad:
+                self.seen.append(result)
+        return result
+
+
+def _gradient_ratio(model: nn.Module, plans: Mapping[int, _Plan], probes: Probes) -> float:
+    """The gradient's norm, of one example, at the first weight's result over that at the last's.
+
+    The model's results are weighted with signs by chance. 1 where there is nothing to compare.
+    """
+    watch = _Watch(plans)
+    with torch.enable_grad(), watch:
+        outputs = probes.tensors(model(*probes.args, **probes.kwargs))
+        total = sum((out.float() * probes.signs(out)).sum() for out in outputs)
+    if not watch.seen or not isinstance(total, torch.Tensor) or not total.requires_grad:
+        return 1.0
+    found = torch.autograd.grad(total, watch.seen, allow_unused=True)
+    norms = [gradient.float().norm().item() for gradient in found if gradient is not None]
+    return norms[0] / norms[-1] if len(norms) > 1 and norms[-1] else 1.0
+
+
+@contextlib.contextmanager
+def _running(model: nn.Module) -> Iterator[None]:
+    """For the run: no dropout, but normalisations use the statistics of what they see."""
+    with quiet(), unchanged(model):
+        for module in model.modules():
+            module.training = isinstance(module, _NormBase)
+        yield

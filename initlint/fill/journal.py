@@ -1,0 +1,212 @@
+"""A journal of construction on the meta device: what wrote every tensor, to be done again for real.
+
+Tensors are known by their storage, so that views, `.data` and parameters made of tensors are the
+same thing: memory that calls fill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
+
+from initlint.dataflow.draws import INITIALIZERS
+from initlint.trace.places import INIT, caller
+from initlint.trace.unchanged import LAZY
+
+_EMPTY = ("empty", "empty_like", "new_empty", "empty_strided", "empty_permuted")
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A tensor on the meta device: its storage, and which part of that it shows."""
+
+    storage: int
+    dtype: torch.dtype
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One call: what it was given, with `Ref` for tensors, and which storages it wrote and made.
+
+    `made` are those tensors of its result, by their place among them, that lie in storages of
+    their own; `initializer` names the function of torch.nn.init, or the method, that fills.
+    """
+
+    number: int
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    keywords: Mapping[str, Any]
+    written: tuple[int, ...]
+    made: tuple[tuple[int, Ref], ...]
+    initializer: str = ""
+
+    @property
+    def read(self) -> Iterator[int]:
+        """The storages of everything that the call was given."""
+        for value in pytree.tree_leaves((self.args, self.keywords)):
+            if isinstance(value, Ref):
+                yield value.storage
+
+    @property
+    def target(self) -> Ref | None:
+        """What an initialiser fills."""
+        value = self.keywords.get("tensor", self.args[0] if self.args else None)
+        return value if self.initializer and isinstance(value, Ref) else None
+
+
+@dataclass(slots=True)
+class _Memory:
+    """A storage, held so that its identity is not given away, and the calls that concern it."""
+
+    storage: torch.UntypedStorage
+    entries: list[Entry] = field(default_factory=list)
+
+
+class Journal(TorchFunctionMode):
+    """Context in which a model is built on the meta device, or its parts are reset there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._memories: dict[int, _Memory] = {}
+        self._count = 0
+        self._initialising: FrameType | None = None
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        keywords = dict(kwargs or {})
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            # Several return early on meta tensors, and none would find what to write there.
+            return self._initialised(func, args, keywords)
+        outermost = _initialiser_of(caller(1))
+        if outermost is not None:
+            self._note_frame(outermost)
+            return func(*args, **keywords)
+        return self._called(func, args, keywords)
+
+    def ref(self, tensor: torch.Tensor) -> Ref:
+        """What the journal calls a tensor on the meta device."""
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        self._memories.setdefault(key, _Memory(storage))
+        shape, stride = tuple(tensor.size()), tuple(tensor.stride())
+        return Ref(key, tensor.dtype, shape, stride, int(tensor.storage_offset()))
+
+    def bytes_of(self, storage: int) -> int:
+        """How much memory a storage stands for."""
+        return int(self._memories[storage].storage.nbytes())
+
+    def last_of(self, storage: int) -> Entry | None:
+        """The call that concerns a storage last."""
+        entries = self._memories[storage].entries
+        return entries[-1] if entries else None
+
+    def is_written(self, storage: int) -> bool:
+        """Whether anything but its allocation concerns a storage."""
+        return any(
+            storage in entry.written or getattr(entry.function, "__name__", "") not in _EMPTY
+            for entry in self._memories[storage].entries
+        )
+
+    def needed(self, storage: int, given: set[int]) -> list[Entry]:
+        """All calls, in their order, that what a storage holds in the end depends on.
+
+        Those that lead to the storages `given` are left out.
+        """
+        found: dict[int, Entry] = {}
+        waiting, seen = [storage], set(given)
+        while waiting:
+            current = waiting.pop()
+            if current in seen:
+                continue
+            seen.add(current)
+            for entry in self._memories[current].entries:
+                found[entry.number] = entry
+                waiting.extend(entry.read)
+        return [found[number] for number in sorted(found)]
+
+    def _called(self, func: Callable[..., Any], args: Any, keywords: Mapping[str, Any]) -> Any:
+        before = [(t, t._version) for t in tensors_in((args, keywords)) if t.is_meta]
+        refs = {self.ref(t).storage for t, _ in before}
+        lowered = self._lowered(args), self._lowered(keywords)
+        result = func(*args, **keywords)
+        if getattr(func, "__name__", "") == "__set__":
+            return result
+        written = tuple({self.ref(t).storage for t, old in before if t._version != old})
+        made = enumerate(tensors_in(result))
+        found = [(place, self.ref(t)) for place, t in made if t.is_meta]
+        new = tuple((place, ref) for place, ref in found if ref.storage not in refs)
+        if written or new:
+            self._note(func, *lowered, written, new)
+        return result
+
+    def _initialised(self, func: Callable[..., Any], args: Any, keywords: dict[str, Any]) -> Any:
+        tensor: Any = keywords.get("tensor", args[0] if args else None)
+        if _is_tensor(tensor) and tensor.is_meta:
+            written, name = (self.ref(tensor).storage,), func.__name__
+            self._note(func, self._lowered(args), self._lowered(keywords), written, (), name)
+            return tensor
+        return func(*args, **keywords)
+
+    def _note_frame(self, frame: FrameType) -> None:
+        """An initialiser seen from inside, once, with the arguments that it was given."""
+        if frame is self._initialising:
+            return
+        self._initialising = frame
+        code = frame.f_code
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        values = {name: frame.f_locals[name] for name in names}
+        if _is_tensor(values["tensor"]) and values["tensor"].is_meta:
+            written, name = (self.ref(values["tensor"]).storage,), code.co_name
+            self._note(getattr(nn.init, name), (), self._lowered(values), written, (), name)
+
+    def _note(
+        self,
+        func: Callable[..., Any],
+        args: Any,
+        keywords: Any,
+        written: Sequence[int],
+        made: tuple[tuple[int, Ref], ...],
+        initializer: str = "",
+    ) -> None:
+        self._count += 1
+        entry = Entry(self._count, func, args, keywords, tuple(written), made, initializer)
+        for storage in dict.fromkeys((*written, *(ref.storage for _, ref in made))):
+            self._memories[storage].entries.append(entry)
+
+    def _lowered(self, value: Any) -> Any:
+        """Arguments with a `Ref` for every tensor on the meta device."""
+        return pytree.tree_map(lambda v: self.ref(v) if _is_tensor(v) and v.is_meta else v, value)
+
+
+def tensors_in(value: Any) -> list[torch.Tensor]:
+    """All tensors of a call's arguments or result, in order; lazy ones are none yet."""
+    return [v for v in pytree.tree_leaves(value) if _is_tensor(v)]
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and not isinstance(value, LAZY)
+
+
+def _initialiser_of(frame: FrameType | None) -> FrameType | None:
+    """The outermost function of torch.nn.init that a call comes from."""
+    outermost = None
+    while frame is not None and frame.f_code.co_filename == INIT:
+        if frame.f_code.co_name in INITIALIZERS:
+            outermost = frame
+        frame = frame.f_back
+    return outermost

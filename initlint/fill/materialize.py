@@ -1,0 +1,178 @@
+"""From a class, a factory or a model on the meta device to a model with initialised weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from initlint.fill.apply import Choice, bare_name
+from initlint.fill.blocks import Source
+from initlint.fill.journal import Journal, Ref
+from initlint.fill.replay import Replay, empty_storage
+from initlint.fill.shards import Part, fill_parameters, parts_of
+from initlint.fill.twins import is_sharded
+from initlint.records import InitlintError
+from initlint.trace.build import quiet
+from initlint.trace.unchanged import LAZY
+
+_RESETS = ("reset_parameters", "_reset_parameters")
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """A model on the meta device with whole parameters, and the journal of what writes them."""
+
+    model: nn.Module
+    journal: Journal = field(default_factory=Journal)
+
+
+def constructed(build: Callable[..., nn.Module], arguments: Mapping[str, Any]) -> Skeleton | None:
+    """What `build(**arguments)` makes on the meta device; None where it cannot be built there."""
+    try:
+        with quiet(), torch.random.fork_rng(devices=[]), torch.device("meta"), Journal() as journal:
+            model = build(**arguments)
+    except Exception:
+        # Whatever is wrong is wrong with values, too, and is told of then.
+        return None
+    return Skeleton(model, journal) if isinstance(model, nn.Module) else None
+
+
+def reset(skeleton: Skeleton, spared: Sequence[str]) -> None:
+    """Note what the `reset_parameters` of a live model's parts do, `spared` parameters aside.
+
+    Nobody saw how it was constructed; torch's own layers can tell all the same.
+    """
+    names = set(spared)
+    for prefix, module in skeleton.model.named_modules():
+        own = [*module.named_parameters(prefix, False), *module.named_buffers(prefix, False)]
+        resets = [getattr(module, name) for name in _RESETS if hasattr(module, name)]
+        if resets and any(name not in names and tensor.is_meta for name, tensor in own):
+            with skeleton.journal:
+                resets[0]()
+
+
+def fill_rest(
+    model: nn.Module, skeleton: Skeleton, chosen: Choice, seed: int, device: torch.device
+) -> None:
+    """Give `model` memory on `device`, and every tensor that is not `chosen` what its code says.
+
+    What is chosen is left as it comes. `model` is the skeleton's own, or the sharded one whose
+    twin that is. Raises InitlintError, before anything is changed, for tensors that nothing writes.
+    """
+    refs = dict(_refs(skeleton))
+    given = {
+        refs[name].storage: (source, refs[name])
+        for name, source in chosen.sources.items()
+        if name in refs and _covers(skeleton.journal, refs[name])
+    }
+    _refuse(refs, skeleton, given)
+    names = {ref.storage: bare_name(name) for name, ref in reversed(refs.items())}
+    replay = Replay(skeleton.journal, device, seed, given, names)
+    if is_sharded(model):
+        _shard(model, replay, refs, given)
+    else:
+        _embody(model, _Bodies(skeleton.journal, replay, given, device))
+
+
+def _refs(skeleton: Skeleton) -> Iterator[tuple[str, Ref]]:
+    """All tensors without memory that a model holds, by name; a shared one under its first."""
+    model, journal = skeleton.model, skeleton.journal
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if isinstance(tensor, LAZY):
+            raise InitlintError(f"{name} is lazy: run the model once, so that it has a shape")
+        if tensor.is_meta:
+            yield name, journal.ref(tensor)
+    for prefix, module in model.named_modules():
+        for name, value in vars(module).items():
+            if isinstance(value, torch.Tensor) and value.is_meta:
+                yield f"{prefix}.{name}" if prefix else name, journal.ref(value)
+
+
+def _covers(journal: Journal, ref: Ref) -> bool:
+    return int(torch.Size(ref.size).numel()) * ref.dtype.itemsize == journal.bytes_of(ref.storage)
+
+
+def _refuse(refs: Mapping[str, Ref], skeleton: Skeleton, given: Mapping[int, Any]) -> None:
+    empty = [
+        name
+        for name, ref in refs.items()
+        if ref.storage not in given and not skeleton.journal.is_written(ref.storage)
+    ]
+    if empty:
+        shown = ", ".join(empty[:5]) + (", …" if len(empty) > 5 else "")
+        count = "1 tensor" if len(empty) == 1 else f"{len(empty)} tensors"
+        raise InitlintError(
+            f"{count} cannot be filled ({shown}): no code that was seen writes them; give the "
+            "class or function that builds the model, or initialise them in its constructor"
+        )
+
+
+class _Bodies:
+    """Real tensors for those on the meta device; what shares a storage there shares it here."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        replay: Replay,
+        given: Mapping[int, tuple[Source, Ref]],
+        device: torch.device,
+    ) -> None:
+        self._journal, self._replay = journal, replay
+        self._given, self._device = given, device
+        self._storages: dict[int, torch.UntypedStorage] = {}
+
+    def of(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The tensor for one of the model's; those that are real already are only moved."""
+        if not tensor.is_meta:
+            return tensor.detach().to(self._device)
+        ref = self._journal.ref(tensor)
+        if ref.storage not in self._storages:
+            self._storages[ref.storage] = self._storage(ref.storage)
+        return self._replay.view(ref, self._storages[ref.storage])
+
+    def _storage(self, key: int) -> torch.UntypedStorage:
+        if key in self._given:
+            return empty_storage(self._journal.bytes_of(key), self._device)
+        return self._replay.storage(key)
+
+
+def _embody(model: nn.Module, bodies: _Bodies) -> None:
+    """Put real tensors in the place of all others; weights that were tied stay one parameter."""
+    known: dict[int, nn.Parameter] = {}
+    for module in model.modules():
+        before = dict(module._parameters)
+        module._apply(bodies.of, recurse=False)  # type: ignore[no-untyped-call]
+        for name, old in before.items():
+            new = module._parameters[name]
+            if old is None or new is None:
+                continue
+            vars(new).update(vars(old))
+            module._parameters[name] = known.setdefault(id(old), new)
+        for name, value in list(vars(module).items()):
+            if isinstance(value, torch.Tensor) and value.is_meta:
+                setattr(module, name, bodies.of(value))
+
+
+def _shard(
+    model: nn.Module,
+    replay: Replay,
+    refs: Mapping[str, Ref],
+    given: Mapping[int, tuple[Source, Ref]],
+) -> None:
+    """Fill what is here of a sharded model; a tensor that only its code can make is made whole."""
+    model.to_empty(device=replay.device)
+    drawn: list[tuple[Part, Source]] = []
+    for name, part in parts_of(model).items():
+        ref = refs.get(name)
+        if ref is None or ref.storage in given:
+            continue
+        source = replay.source(ref.storage)
+        if source is not None:
+            drawn.append((part, source))
+        elif part.local.numel():
+            part.local.copy_(part.cut(replay.view(ref, replay.storage(ref.storage))))
+    fill_parameters(drawn)

@@ -1,0 +1,152 @@
+"""What a journal of construction says, done again for real: the content of single storages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+
+from initlint.dataflow.draws import ARGUMENTS, Draw, drawn_by
+from initlint.fill.blocks import Source, block_seed
+from initlint.fill.journal import Entry, Journal, Ref, tensors_in
+from initlint.fill.shards import fill_parameters
+from initlint.trace.writes import METHODS, bound, renamed
+
+Storages = dict[int, torch.UntypedStorage]
+_EXACT = 1e-6
+
+
+class Replay:
+    """Makes storages on `device` as the journal says, with random numbers that follow `seed`.
+
+    `given` are the storages that are not to be made so, and where their numbers come from instead;
+    `names` are the parameters' by their storages. Every draw of a whole tensor by a scheme that
+    blocks know is that of `Source(seed, name, ...)`, so that shards of it can be had alone.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        device: torch.device,
+        seed: int,
+        given: Mapping[int, tuple[Source, Ref]],
+        names: Mapping[int, str],
+    ) -> None:
+        self.device = device
+        self._journal, self._seed = journal, seed
+        self._given, self._names = given, names
+
+    def storage(self, key: int) -> torch.UntypedStorage:
+        """A storage with what construction would have left in it."""
+        made: Storages = {}
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices), torch.device(self.device), torch.no_grad():
+            for entry in self._journal.needed(key, set(self._given)):
+                self._run(entry, made)
+        return self._memory(key, made)
+
+    def source(self, key: int) -> Source | None:
+        """Where a storage's numbers come from, if the last call fills all of it by one scheme."""
+        entry = self._journal.last_of(key)
+        return None if entry is None else self._source(entry)
+
+    def view(self, ref: Ref, storage: torch.UntypedStorage) -> torch.Tensor:
+        """The part of a storage that a tensor shows."""
+        empty = torch.empty(0, dtype=ref.dtype, device=storage.device)
+        return empty.set_(storage, ref.offset, ref.size, ref.stride)
+
+    def _memory(self, key: int, made: Storages) -> torch.UntypedStorage:
+        if key not in made:
+            size = self._journal.bytes_of(key)
+            made[key] = empty_storage(size, self.device)
+            if key in self._given:
+                source, ref = self._given[key]
+                fill_parameters([(self.view(ref, made[key]), source)])
+        return made[key]
+
+    def _run(self, entry: Entry, made: Storages) -> None:
+        source = self._source(entry)
+        if source is not None:
+            target = entry.args[0] if entry.args else entry.keywords["tensor"]
+            fill_parameters([(self.view(target, self._memory(target.storage, made)), source)])
+            return
+        source = Source(self._seed, f"construction.{entry.number}", "", 0.0)
+        torch.manual_seed(block_seed(source, 0))
+        args, keywords = pytree.tree_map(
+            lambda value: self._raised(value, made), (entry.args, dict(entry.keywords))
+        )
+        results = tensors_in(entry.function(*args, **keywords))
+        for place, ref in entry.made:
+            made[ref.storage] = self._laid_out(results[place], ref)
+
+    def _raised(self, value: Any, made: Storages) -> Any:
+        if isinstance(value, Ref):
+            return self.view(value, self._memory(value.storage, made))
+        if value == "meta" or (isinstance(value, torch.device) and value.type == "meta"):
+            return self.device
+        return value
+
+    def _laid_out(self, tensor: torch.Tensor, ref: Ref) -> torch.UntypedStorage:
+        """The result's storage, which is to be of the kind that it was on the meta device."""
+        same = (tuple(tensor.stride()), tensor.storage_offset()) == (ref.stride, ref.offset)
+        storage = tensor.untyped_storage()
+        size = self._journal.bytes_of(ref.storage)
+        if same and tensor.dtype == ref.dtype and storage.nbytes() == size:
+            return storage
+        fresh = empty_storage(size, self.device)
+        self.view(ref, fresh).copy_(tensor)
+        return fresh
+
+    def _source(self, entry: Entry) -> Source | None:
+        """A call as a draw in blocks, where it fills the whole of one storage by a known scheme."""
+        name = entry.initializer or getattr(entry.function, "__name__", "")
+        target = entry.keywords.get("tensor", entry.args[0] if entry.args else None)
+        if not isinstance(target, Ref) or not self._is_whole(target):
+            return None
+        values = {key: value for key, value in entry.keywords.items() if key != "tensor"}
+        if entry.initializer:
+            given = bound(ARGUMENTS.get(name, {}), entry.args[1:], values)
+        elif name in METHODS and values.get("generator") is None:
+            name, arguments = METHODS[name]
+            given = bound(arguments, entry.args[1:], renamed(values))
+        else:
+            return None
+        if values.get("generator") is not None or not target.dtype.is_floating_point:
+            return None
+        return self._in_blocks(drawn_by(name, given, target.size), target.storage, entry)
+
+    def _in_blocks(self, draw: Draw, storage: int, entry: Entry) -> Source | None:
+        distribution = _distribution(draw)
+        if not distribution or draw.std is None or draw.mean is None:
+            return None
+        name = self._names.get(storage, f"construction.{entry.number}")
+        return Source(self._seed, name, distribution, draw.std, draw.mean)
+
+    def _is_whole(self, ref: Ref) -> bool:
+        dense = math.prod(ref.size) * ref.dtype.itemsize == self._journal.bytes_of(ref.storage)
+        return dense and ref.stride == torch.empty(ref.size, device="meta").stride()
+
+
+def empty_storage(size: int, device: torch.device) -> torch.UntypedStorage:
+    """Memory of so many bytes."""
+    return torch.empty(size, dtype=torch.uint8, device=device).untyped_storage()
+
+
+def _distribution(draw: Draw) -> str:
+    """Which of the distributions that blocks can draw a scheme gives; empty if none."""
+    if draw.name in ("constant_", "zeros_", "ones_"):
+        return "constant"
+    if draw.name in ("uniform_", "kaiming_uniform_", "xavier_uniform_"):
+        return "uniform"
+    if draw.name in ("normal_", "kaiming_normal_", "xavier_normal_"):
+        return "normal"
+    if draw.name != "trunc_normal_" or draw.std is None:
+        return ""
+    args = draw.args
+    ends = [(args[end] - args["mean"]) / args["std"] for end in ("a", "b")]
+    if min(-ends[0], ends[1]) > 6:
+        return "normal"
+    return "trunc_normal" if max(abs(ends[0] + 2), abs(ends[1] - 2)) < _EXACT else ""

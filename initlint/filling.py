@@ -1,0 +1,247 @@
+"""apply_ and materialize: what is recommended, done to a live model or to one yet to be built."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from initlint.api import Options, Report
+from initlint.recommend import with_recommendations
+from initlint.records import POLICIES, Initializer, InitlintError, Layer, Preferences
+from initlint.variants import preferred
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from initlint.fill.apply import Choice, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """How weights are to be filled, and which."""
+
+    seed: int
+    only: Sequence[str] | None
+    skip: Sequence[str] | None
+    policy: str
+
+
+def apply_(
+    model: nn.Module,
+    *inputs: Any,
+    seed: int | None = None,
+    only: Sequence[str] | None = None,
+    skip: Sequence[str] | None = None,
+    policy: str = "following",
+) -> Report:
+    """Initialise `model` in place as recommended, on each parameter's own device and dtype.
+
+    Weights get the initialiser that suits what follows them, biases zeros; normalisations,
+    embeddings and layers of which nothing is known are left alone and listed in
+    `report.unanalysed`. Whatever the weights held is overwritten, loaded ones too. With the same
+    `seed` come the same weights, bit for bit, on any number of ranks and under any sharding (FSDP2,
+    FSDP1 with `use_orig_params`, tensor parallel, replicas; on CPUs, or on GPUs, which draw other
+    bits). `only` and `skip` are shell patterns on parameter or module names.
+
+    `policy` orthogonal makes the matrices orthogonal, with the same std. calibrated does so, too,
+    and then runs the model once and sets the scale of each layer, and its bias, by what reaches
+    it: `inputs` if given, else Gaussian noise (docs/apply.md).
+
+    The report's layers have what was expected in `recommended.std`, what was measured afterwards
+    in `current.std`. Raises InitlintError where the model cannot be captured, filled or
+    calibrated, and then nothing was changed.
+    """
+    from initlint.fill.apply import agreed_seed
+
+    seed = agreed_seed() if seed is None else seed
+    return _applied(model, inputs, _Wanted(seed, only, skip, policy))
+
+
+def materialize(
+    build: nn.Module | Callable[..., nn.Module],
+    *inputs: Any,
+    device: str | torch.device = "cpu",
+    seed: int | None = None,
+    only: Sequence[str] | None = None,
+    skip: Sequence[str] | None = None,
+    policy: str = "following",
+    args: Mapping[str, Any] | None = None,
+) -> nn.Module:
+    """A model on `device`, built without memory and filled once: what `apply_` would fill as it
+    would, everything else (buffers, normalisations, embeddings, tables) as its code does.
+
+    `build` is a class or a function that returns a model, called with `args` on the meta device;
+    or a model on the meta device, `fully_shard`ed or not, of whose parts only their
+    `reset_parameters` is known: what that leaves out is an error that lists names. With the same
+    `seed` come the same weights, as by `apply_`, whatever `device` kind's numbers are; random
+    numbers of the constructor's own follow the seed too. Memory: the model, and what its
+    constructor makes of a tensor at a time. A constructor that needs values, which the meta device
+    does not have, is called on `device`. Raises InitlintError where the model cannot be built,
+    captured or filled.
+    """
+    from initlint.fill.apply import agreed_seed
+
+    wanted = _Wanted(agreed_seed() if seed is None else seed, only, skip, policy)
+    return _materialized(build, inputs, str(device), args or {}, wanted)[0]
+
+
+def apply_target(
+    target: str,
+    options: Options,
+    *,
+    device: str = "cpu",
+    seed: int | None = None,
+    only: Sequence[str] | None = None,
+    skip: Sequence[str] | None = None,
+    policy: str = "following",
+    force: bool = False,
+    out: str | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Build `target` on `device`, initialise it as `apply_` does, and save its state to `out`.
+
+    With `seed` everything that is drawn depends on it, what the constructor draws included. A
+    model that loaded weights from a file while it was built is refused without `force`. The file
+    `out` is in the safetensors format and is replaced as a whole.
+    """
+    from initlint.fill.apply import agreed_seed, is_wanted
+    from initlint.fill.save import save_weights
+    from initlint.trace import build
+
+    built = build.build(target, options.arguments)
+    loaded = built.recorder.loaded(built.model) if built.recorder and not force else ()
+    loaded = tuple(name for name in loaded if is_wanted(name, only, skip))
+    if loaded:
+        raise InitlintError(
+            f"{target}: {len(loaded)} parameters were loaded from a file ({loaded[0]}, …) and "
+            "would be overwritten; keep them with --skip, or give --force"
+        )
+    wanted = _Wanted(agreed_seed() if seed is None else seed, only, skip, policy)
+    if built.factory is None:
+        model = built.model.to(device)
+        report = _applied(model, options.inputs, wanted)
+    else:
+        made = _materialized(built.factory, options.inputs, device, {}, wanted, progress)
+        model, report = made
+    if out is not None:
+        save_weights(model, out)
+    named = tuple(replace(layer, model=target) for layer in report.layers)
+    return Report(named, (), report.unanalysed)
+
+
+def _applied(model: nn.Module, inputs: Sequence[Any], wanted: _Wanted) -> Report:
+    """What `apply_` does, with a seed."""
+    from initlint.fill.apply import choose, fill_
+
+    layers = _layers(model, inputs, wanted.policy)
+    choice = choose(model, layers, wanted.seed, wanted.only, wanted.skip)
+    if wanted.policy == "calibrated":
+        from initlint.fill.calibrate import calibrate_
+
+        calibrate_(model, choice, inputs, wanted.seed)
+    else:
+        fill_(model, choice)
+    return _report(model, layers, choice)
+
+
+def _materialized(
+    build: Any,
+    inputs: Sequence[Any],
+    device: str,
+    arguments: Mapping[str, Any],
+    wanted: _Wanted,
+    progress: Progress | None = None,
+) -> tuple[nn.Module, Report]:
+    """The model that `materialize` returns, and the report on how its weights were filled."""
+    import torch
+
+    from initlint.fill.apply import choose, fill_
+    from initlint.fill.materialize import Skeleton, constructed, fill_rest, reset
+    from initlint.fill.twins import traceable
+
+    seed, policy = wanted.seed, wanted.policy
+    live = isinstance(build, torch.nn.Module)
+    rebuild = None if live else functools.partial(_built, build, arguments, "cpu", seed)
+    skeleton = Skeleton(traceable(build)) if live else constructed(build, arguments)
+    if skeleton is None:
+        model = _built(build, arguments, device, seed)
+        return model, _applied(model, inputs, wanted)
+    model = build if live else skeleton.model
+    layers = _layers(skeleton.model, inputs, policy, rebuild)
+    choice = choose(skeleton.model, layers, seed, wanted.only, wanted.skip)
+    if live:
+        reset(skeleton, tuple(choice.sources))
+    fill_rest(model, skeleton, choice, seed, torch.device(device))
+    if policy == "calibrated":
+        return model, _applied(model, inputs, wanted)
+    fill_(model, choice, progress)
+    return model, _report(model, layers, choice)
+
+
+def _layers(
+    model: nn.Module,
+    inputs: Sequence[Any],
+    policy: str,
+    rebuild: Callable[[], nn.Module] | None = None,
+) -> tuple[Layer, ...]:
+    """The layers of a live model, each with what the policy recommends."""
+    from initlint.fill.twins import traceable
+    from initlint.trace.build import Built
+    from initlint.trace.layers import layers_of
+
+    if policy not in POLICIES:
+        raise InitlintError(f"policy={policy!r}: there is none; choose of {', '.join(POLICIES)}")
+    built = Built(type(model).__name__, traceable(model), None, rebuild)
+    layers = with_recommendations(layers_of(built, inputs))
+    if policy == "calibrated":
+        layers = tuple(map(_near_identity, layers))
+    orthogonal = Preferences(distribution="orthogonal")
+    return layers if policy == "following" else preferred(layers, orthogonal)
+
+
+def _near_identity(layer: Layer) -> Layer:
+    """The last layer of a bare residual branch at 1/branches of the variance, instead of zero.
+
+    Then the branches together do not more than double the stream's variance (Hanin and Rolnick
+    2018, arXiv 1803.01719).
+    """
+    if layer.branch != "last" or not layer.recommended or not layer.fan_in:
+        return layer
+    std = 1 / math.sqrt(layer.fan_in * max(1, layer.branches))
+    reason = "variance 1/branches: all branches together add no more than the stream has"
+    call = f"{{init}}.normal_({{weight}}, std={std:.4g})"
+    found = Initializer("normal_", {"std": std}, std, reason=reason, call=call)
+    return replace(layer, recommended=found)
+
+
+def _report(model: nn.Module, layers: Sequence[Layer], choice: Choice) -> Report:
+    """The layers as they are now: of those that were filled, the std as measured."""
+    from initlint.fill.shards import parts_of
+    from initlint.trace.measure import measured
+
+    parts, filled = parts_of(model), {layer.parameter for layer in choice.layers}
+
+    def now(layer: Layer) -> Layer:
+        if layer.parameter not in filled or layer.recommended is None:
+            return layer
+        local = parts[layer.parameter].local
+        std = measured(local, None).std if local.numel() > 1 else layer.recommended.std
+        return replace(layer, current=replace(layer.recommended, std=std))
+
+    return Report(tuple(map(now, layers)), (), choice.skipped)
+
+
+def _built(build: Any, arguments: Mapping[str, Any], device: str, seed: int) -> nn.Module:
+    """A model whose constructor needs values, built with them, its random numbers by `seed`."""
+    import torch
+
+    from initlint.trace.build import construct
+
+    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
+        torch.manual_seed(seed)
+        name = getattr(build, "__qualname__", type(build).__name__)
+        return construct(build, name, arguments, device).model

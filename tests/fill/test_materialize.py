@@ -1,0 +1,163 @@
+"""materialize: from a class, a factory, or a model on meta to the weights that are right."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+import initlint
+from initlint.records import InitlintError
+
+
+class Net(nn.Module):
+    """Something of everything that a constructor leaves in tensors."""
+
+    def __init__(self, width=64):
+        super().__init__()
+        self.embed = nn.Embedding(50, width, padding_idx=0)
+        self.fc1 = nn.Linear(width, 256)
+        self.norm = nn.LayerNorm(256)
+        self.fc2 = nn.Linear(256, width)
+        self.lstm = nn.LSTM(width, 8)
+        self.bn = nn.BatchNorm1d(8)
+        self.head = nn.Linear(width, 50, bias=False)
+        self.head.weight = self.embed.weight
+        self.scale = nn.Parameter(torch.full((width,), 1e-2))
+        self.scale.kept = "an attribute of a parameter"
+        self.position = nn.Parameter(torch.randn(1, 16, width) * 0.02)
+        angles = torch.outer(torch.arange(16.0), 1 / 10 ** torch.linspace(0, 1, 32))
+        self.register_buffer("table", torch.cat([angles.sin(), angles.cos()], 1), persistent=False)
+        self.mix = nn.Parameter(torch.empty(8, width))
+        nn.init.orthogonal_(self.mix)
+        self.cut = nn.Parameter(torch.empty(100, 100))
+        nn.init.trunc_normal_(self.cut, std=0.5, a=-1.0, b=1.0)
+        self.copied = nn.Linear(width, width)
+        self.copied.weight.data.copy_(self.fc2.weight[:, :width])
+        self.indices = torch.arange(4) * 2
+
+    def forward(self, tokens):
+        x = self.embed(tokens) + self.position[:, : tokens.shape[1]] + self.table
+        x = x + self.scale * self.fc2(self.norm(self.fc1(x)).relu())
+        return self.head(x)
+
+
+def state(model):
+    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+
+
+@pytest.fixture(scope="module")
+def made():
+    return initlint.materialize(Net, seed=3)
+
+
+def test_nothing_stays_on_meta_and_the_model_runs(made):
+    assert not any(value.is_meta for value in state(made).values())
+    assert made(torch.zeros(2, 16, dtype=torch.long)).shape == (2, 16, 50)
+
+
+def test_buffers_and_tables_are_what_the_constructor_computes(made):
+    ordinary = Net()
+    for name in ("table", "bn.running_var", "bn.num_batches_tracked", "scale", "norm.weight"):
+        assert state(made)[name].equal(state(ordinary)[name]), name
+    assert made.indices.equal(ordinary.indices)
+
+
+def test_what_the_constructor_draws_has_its_distribution(made):
+    assert made.embed.weight[1:].std().item() == pytest.approx(1, rel=0.05)
+    assert not made.embed.weight[0].any()
+    assert made.position.std().item() == pytest.approx(0.02, rel=0.1)
+    assert torch.allclose(made.mix @ made.mix.T, torch.eye(8), atol=1e-5)
+    assert made.lstm.weight_ih_l0.abs().max().item() <= 1 / math.sqrt(8)
+    assert made.cut.abs().max().item() <= 1
+    assert made.cut.std().item() == pytest.approx(0.44, rel=0.03)
+
+
+def test_ties_copies_and_attributes_stay(made):
+    assert made.head.weight is made.embed.weight
+    assert made.scale.kept == "an attribute of a parameter"
+    assert made.lstm._flat_weights[0] is made.lstm.weight_ih_l0
+    assert made.copied.weight.equal(made.fc2.weight[:, :64])
+
+
+def test_recommended_weights_are_those_of_apply(made):
+    model = Net()
+    initlint.apply_(model, seed=3)
+    assert made.fc1.weight.equal(model.fc1.weight) and not made.fc1.bias.any()
+    assert not made.fc1.weight.equal(initlint.materialize(Net, seed=4).fc1.weight)
+
+
+def test_same_seed_same_everything(made):
+    torch.manual_seed(99)
+    before = torch.get_rng_state()
+    again = state(initlint.materialize(Net, seed=3))
+    assert torch.get_rng_state().equal(before)
+    assert all(value.equal(again[name]) for name, value in state(made).items())
+
+
+def test_arguments_patterns_and_dtype():
+    def build(width):
+        return Net(width).bfloat16()
+
+    model = initlint.materialize(build, seed=3, args={"width": 64}, skip=["fc1"])
+    assert model.fc2.weight.dtype is torch.bfloat16
+    assert model.fc1.weight.float().std().item() == pytest.approx(1 / math.sqrt(3 * 64), rel=0.05)
+
+
+def test_a_constructor_that_needs_values_is_called_on_the_device():
+    class Rates(nn.Module):
+        def __init__(self):
+            super().__init__()
+            sizes = torch.linspace(8, 16, 3).long().tolist()
+            self.layers = nn.Sequential(*[nn.Linear(8, size) for size in sizes[:1]], nn.ReLU())
+
+        def forward(self, x):
+            return self.layers(x)
+
+    model = initlint.materialize(Rates, seed=1)
+    again = initlint.materialize(Rates, seed=1)
+    assert not model.layers[0].bias.any() and torch.equal(
+        model.layers[0].weight, again.layers[0].weight
+    )
+
+
+def test_a_live_model_of_torchs_layers():
+    with torch.device("meta"):
+        model = nn.Sequential(nn.Linear(8, 300), nn.BatchNorm1d(300), nn.ReLU(), nn.Linear(300, 2))
+    same = initlint.materialize(model, seed=1)
+    assert same is model
+    assert model[1].running_var.equal(torch.ones(300)) and model[1].weight.equal(torch.ones(300))
+    assert model(torch.randn(4, 8)).shape == (4, 2)
+
+
+def test_what_nobody_writes_is_named_and_nothing_is_filled():
+    class Forgotten(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(3, 3)
+            self.gate = nn.Parameter(torch.empty(3))
+
+        def forward(self, x):
+            return self.fc(x) * self.gate
+
+    with pytest.raises(InitlintError, match=r"cannot be filled \(gate\)"):
+        initlint.materialize(Forgotten)
+    with torch.device("meta"):
+        live = Net()
+    with pytest.raises(InitlintError, match="scale, position, mix, cut, table"):
+        initlint.materialize(live)
+    assert all(parameter.is_meta for parameter in live.parameters())
+
+
+def test_a_factory_that_fails_is_told_in_one_line():
+    with pytest.raises(InitlintError, match="ValueError: no such size"):
+        initlint.materialize(_failing)
+
+
+def _failing():
+    raise ValueError("no such size")
+
+
+def test_lazy_layers_are_refused():
+    with pytest.raises(InitlintError, match=r"fc\.weight is lazy|0\.weight is lazy"):
+        initlint.materialize(lambda: nn.Sequential(nn.LazyLinear(4), nn.ReLU()), torch.zeros(2, 3))
