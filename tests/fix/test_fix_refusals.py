@@ -257,7 +257,7 @@ BODIES: list[tuple[str, Names, str, str]] = [
         "lazy layer",
         "fc.weight",
         "self.fc = «nn.LazyLinear(4)»",
-        "a lazy layer has no weight yet where the constructor ends",
+        "a lazy layer may have no weight yet where the constructor ends",
     ),
     (
         "attention in a local variable",
