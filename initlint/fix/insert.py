@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from initlint.fix.biases import bias_of
+from initlint.fix.crowded import beside
 from initlint.fix.decide import deciding
 from initlint.fix.later import Named, after_later
 from initlint.fix.layout import Insertion
@@ -63,19 +64,9 @@ def insertions(parsed: Parsed, finding: Finding, fix: Fix, preferences: Preferen
         for tail in found:
             new += calls.of(routed, tail, place, zeroed)
     if place.inline:
-        return _in_line(parsed, spot, new, calls.needs_import)
+        return Written(*beside(parsed, spot, new), calls.needs_import)
     new = arranged(parsed, spot, fix, place, new, preferences.style)
     return Written(new, list(place.edits), calls.needs_import)
-
-
-def _in_line(parsed: Parsed, spot: Spot, new: list[Insertion], needs_import: bool) -> Written:
-    """The calls after a semicolon, where the statement shares its line with others."""
-    if any(insertion.headers for insertion in new):
-        raise RefusedError("the statement that makes it shares its line with other code")
-    _, end = parsed.text.span(spot.statement)
-    line = spot.statement.end_lineno or spot.statement.lineno
-    edits = [Edit(end, end, f"; {i.call}", line, line, (i.order[2],)) for i in new]
-    return Written([], edits, needs_import)
 
 
 class _Calls:

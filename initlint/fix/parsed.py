@@ -56,6 +56,8 @@ class Parsed:
 
     text: Text
     tree: ast.Module
+    # The lines that have no room for calls behind a semicolon.
+    full: set[int] = field(default_factory=set)
     _facts: dict[int, Facts] = field(default_factory=dict)
     _names: dict[int, frozenset[str]] = field(default_factory=dict)
     _bound: dict[int, frozenset[str]] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from initlint.fix.correct import correction
+from initlint.fix.crowded import overfull
 from initlint.fix.imports import released
 from initlint.fix.insert import insertions
 from initlint.fix.layout import Insertion, laid_out
@@ -84,6 +85,10 @@ def _plans(
             plans.append((finding, _plan(parsed, path, finding, fix, preferences)))
         except RefusedError as refusal:
             refused.append((finding, str(refusal)))
+    full = overfull(parsed, (edit for _, plan in plans for edit in plan.corrections))
+    if full:
+        parsed.full |= full
+        return _plans(parsed, path, wanted, preferences)
     disputed = _disputed([plan for _, plan in plans])
     kept = []
     for finding, plan in plans:
