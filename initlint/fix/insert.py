@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from initlint.fix.biases import bias_of
 from initlint.fix.crowded import beside
 from initlint.fix.decide import deciding
+from initlint.fix.fans import named_fans
 from initlint.fix.later import Named, after_later
 from initlint.fix.layout import Insertion
 from initlint.fix.locate import Spot, last_name
@@ -130,6 +131,7 @@ class _Calls:
     def _insertion(
         self, place: Place, rank: int, headers: tuple[str, ...], template: str, tensor: str
     ) -> Insertion:
+        template = named_fans(self._parsed, self._spot, template, tensor)
         spelling = self._parsed.speller.spell(template, self._parsed.hidden(self._spot))
         call = spelling.call.replace("{weight}", tensor)
         self.needs_import |= spelling.needs_import
