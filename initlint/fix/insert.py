@@ -10,6 +10,7 @@ from initlint.fix.biases import bias_of
 from initlint.fix.crowded import beside
 from initlint.fix.decide import deciding
 from initlint.fix.fans import named_fans
+from initlint.fix.fields import as_made_in_method
 from initlint.fix.later import Named, after_later
 from initlint.fix.layout import Insertion
 from initlint.fix.locate import Spot, last_name
@@ -49,12 +50,15 @@ def insertions(parsed: Parsed, finding: Finding, fix: Fix, preferences: Preferen
     Calls that already stand there are left out. Raises RefusedError.
     """
     spot = parsed.spot(fix.site)
-    if isinstance(spot.scope, ast.ClassDef):
-        raise RefusedError("it is made in the body of a class, not in a method")
+    of_field = isinstance(spot.scope, ast.ClassDef)
+    if of_field:
+        spot = parsed.kept(as_made_in_method(spot))
     target = Naming(spot, parsed.text, parsed.own_classes, parsed.names).target()
     names = finding.parameters or (finding.parameter,)
     found = tails(spot.call, names, target.pattern)
     place = placed(parsed, spot, target, found)
+    if of_field and not place.lasting:
+        raise RefusedError("it is made for a field, and calls cannot follow `__post_init__`")
     calls = _Calls(parsed, spot, fix)
     zeroed = preferences.bias == "zeros"
     later = after_later(parsed, spot, finding, place)
