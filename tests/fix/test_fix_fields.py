@@ -58,7 +58,7 @@ LEFT = [
     ),
     (
         "a method that may end early",
-        f"{FIELD}\n    def __post_init__(self):\n        if x:\n            return\n        y = 1\n",
+        f"{FIELD}\n    def __post_init__(self):\n        if x:\n            return\n        y = 1",
         "it is made for a field, and calls cannot follow `__post_init__`",
     ),
     (
