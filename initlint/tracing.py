@@ -42,11 +42,17 @@ def traced(
         gaps += [model for model in found if isinstance(model, Unanalysed)]
         built += [model for model in found if not isinstance(model, Unanalysed)]
     layers, failed = _layers(built, inputs)
-    signatures = {
-        model.name: {name: tuple(value.shape) for name, value in model.model.state_dict().items()}
+    return Traced(layers, (*gaps, *failed), _signatures(built))
+
+
+def _signatures(built: Sequence[Built]) -> Signatures:
+    """The shapes in every model's state dict; () for what has none before the first forward."""
+    from initlint.trace.weights import shape_of
+
+    return {
+        model.name: {name: shape_of(value) for name, value in model.model.state_dict().items()}
         for model in built
     }
-    return Traced(layers, (*gaps, *failed), signatures)
 
 
 def _built(target: Any, arguments: Mapping[str, Any]) -> Sequence[Built | Unanalysed]:

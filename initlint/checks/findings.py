@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from initlint import catalog
-from initlint.checks.model import Problem
+from initlint.checks.model import Problem, is_lazy
 from initlint.recommend import accepted, suits
 from initlint.records import Finding, Fix, Layer, Site
 
 _SHOWN = 3
 _BY_FAN = {"normal_", "trunc_normal_", "uniform_"}
 _NO_FIX = " (no fix: other layers made by this line need another initialiser)"
+_TOO_EARLY = " (no fix: the weight of a lazy layer does not exist before the first forward)"
 
 
 def merged(problems: Iterable[Problem], layers: Sequence[Layer]) -> tuple[Finding, ...]:
@@ -46,13 +47,15 @@ def _finding(group: list[Problem], places: _Places) -> Finding:
     first = group[0]
     layer, card = first.layer, catalog.rule(first.code)
     donor = _shared([problem.layer for problem in group])
-    fix = _fix(first.code, group, donor, places) if card.fixable else None
+    lazy = is_lazy(layer)
+    fix = _fix(first.code, group, donor, places) if card.fixable and not lazy else None
     unfixed = card.fixable and fix is None and layer.site is not None
+    reason = _TOO_EARLY if lazy else _NO_FIX
     return Finding(
         code=first.code,
         name=card.name,
         severity=card.severity,
-        message=first.message + _others(group) + (_NO_FIX if unfixed else ""),
+        message=first.message + _others(group) + (reason if unfixed else ""),
         site=layer.site,
         model=layer.model,
         layer=layer.layer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from initlint.quickdata import dataclass
@@ -92,6 +93,12 @@ def _log_ratio(layer: Layer) -> float:
     return math.log(value) if value else 0.0
 
 
+def is_lazy(layer: Layer) -> bool:
+    """Whether torch makes the weight only when the first input comes."""
+    return layer.nominal and bool(_LAZY.fullmatch(layer.type))
+
+
+_LAZY = re.compile(r"Lazy(Linear|Conv(Transpose)?[123]d)")
 _Speaks = Callable[[Model], Iterable[tuple[Layer, str]]]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initlint.checks.model import Model, Path, check
+from initlint.checks.model import Model, Path, check, is_lazy
 from initlint.checks.wording import consequence
 from initlint.recommend import family, ratio
 from initlint.records import Layer
@@ -75,6 +75,9 @@ def _is_silent(layer: Layer) -> bool:
     """Whether the scale cannot matter here, is meant so, or ours would do harm."""
     value = ratio(layer)
     if value is None or value == 1.0 or value == 0.0 or layer.harmless:
+        return True
+    if is_lazy(layer) and layer.before is None and layer.origin == "input":
+        # As wide as the data: of one or three channels, the default is about right.
         return True
     if layer.branch == "last" or (layer.branch and _scheme(layer) == "default"):
         return True

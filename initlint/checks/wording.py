@@ -15,12 +15,14 @@ def consequence(layer: Layer, path: Path) -> str:
     current, value = layer.current, ratio(layer)
     if current is None or current.std is None or value is None or layer.recommended is None:
         return ""
-    size = "×".join(map(str, layer.shape))
+    # The reader's sizes, where they stand for names, are no facts.
+    size = "" if layer.nominal else " " + "×".join(map(str, layer.shape))
+    std = "" if layer.nominal else f"std {current.std:.3g}, "
     reach = f", {times(math.exp(path.log_product))} over the {path.count} layers to {path.end}"
     name = layer.layer or layer.parameter
     return (
-        f"{name} ({layer.type} {size}) is followed by {_following(layer)}, "
-        f"but {origin(current)} gives it std {current.std:.3g}, {times(value)} of what suits"
+        f"{name} ({layer.type}{size}) is followed by {_following(layer)}, "
+        f"but {origin(current)} gives it {std}{times(value)} of what suits"
         f"{reach if path.count > 1 else ''}; write {spelled(layer)}"
     )
 

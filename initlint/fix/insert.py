@@ -7,7 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from initlint.fix.biases import bias_of
+from initlint.fix.crowded import beside
 from initlint.fix.decide import deciding
+from initlint.fix.fans import named_fans
+from initlint.fix.fields import as_made_in_method
 from initlint.fix.later import Named, after_later
 from initlint.fix.layout import Insertion
 from initlint.fix.locate import Spot, last_name
@@ -47,12 +50,15 @@ def insertions(parsed: Parsed, finding: Finding, fix: Fix, preferences: Preferen
     Calls that already stand there are left out. Raises RefusedError.
     """
     spot = parsed.spot(fix.site)
-    if isinstance(spot.scope, ast.ClassDef):
-        raise RefusedError("it is made in the body of a class, not in a method")
+    of_field = isinstance(spot.scope, ast.ClassDef)
+    if of_field:
+        spot = parsed.kept(as_made_in_method(spot))
     target = Naming(spot, parsed.text, parsed.own_classes, parsed.names).target()
     names = finding.parameters or (finding.parameter,)
     found = tails(spot.call, names, target.pattern)
     place = placed(parsed, spot, target, found)
+    if of_field and not place.lasting:
+        raise RefusedError("it is made for a field, and calls cannot follow `__post_init__`")
     calls = _Calls(parsed, spot, fix)
     zeroed = preferences.bias == "zeros"
     later = after_later(parsed, spot, finding, place)
@@ -63,19 +69,9 @@ def insertions(parsed: Parsed, finding: Finding, fix: Fix, preferences: Preferen
         for tail in found:
             new += calls.of(routed, tail, place, zeroed)
     if place.inline:
-        return _in_line(parsed, spot, new, calls.needs_import)
+        return Written(*beside(parsed, spot, new), calls.needs_import)
     new = arranged(parsed, spot, fix, place, new, preferences.style)
     return Written(new, list(place.edits), calls.needs_import)
-
-
-def _in_line(parsed: Parsed, spot: Spot, new: list[Insertion], needs_import: bool) -> Written:
-    """The calls after a semicolon, where the statement shares its line with others."""
-    if any(insertion.headers for insertion in new):
-        raise RefusedError("the statement that makes it shares its line with other code")
-    _, end = parsed.text.span(spot.statement)
-    line = spot.statement.end_lineno or spot.statement.lineno
-    edits = [Edit(end, end, f"; {i.call}", line, line, (i.order[2],)) for i in new]
-    return Written([], edits, needs_import)
 
 
 class _Calls:
@@ -139,6 +135,7 @@ class _Calls:
     def _insertion(
         self, place: Place, rank: int, headers: tuple[str, ...], template: str, tensor: str
     ) -> Insertion:
+        template = named_fans(self._parsed, self._spot, template, tensor)
         spelling = self._parsed.speller.spell(template, self._parsed.hidden(self._spot))
         call = spelling.call.replace("{weight}", tensor)
         self.needs_import |= spelling.needs_import

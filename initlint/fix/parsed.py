@@ -56,10 +56,13 @@ class Parsed:
 
     text: Text
     tree: ast.Module
+    # The lines that have no room for calls behind a semicolon.
+    full: set[int] = field(default_factory=set)
     _facts: dict[int, Facts] = field(default_factory=dict)
     _names: dict[int, frozenset[str]] = field(default_factory=dict)
     _bound: dict[int, frozenset[str]] = field(default_factory=dict)
     _blocks: dict[int, Block] = field(default_factory=dict)
+    _kept: list[Spot] = field(default_factory=list)
 
     @cached_property
     def speller(self) -> Speller:
@@ -100,6 +103,11 @@ class Parsed:
     def spot(self, site: Site, *others: type[ast.expr]) -> Spot:
         """The call (or one of `others`) at `site`. Raises RefusedError if there is none."""
         return find(self.tree, self.text, site, (ast.Call, *others))
+
+    def kept(self, spot: Spot) -> Spot:
+        """The same, its nodes kept alive: the caches go by their identities."""
+        self._kept.append(spot)
+        return spot
 
     def facts(self, spot: Spot) -> Facts:
         """What the statements of a spot's scope do to what they follow."""

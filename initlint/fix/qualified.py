@@ -46,7 +46,7 @@ def tails(
     """
     kind = last_name(call.func)
     if kind.startswith("Lazy"):
-        raise RefusedError("a lazy layer has no weight yet where the constructor ends")
+        raise RefusedError("a lazy layer may have no weight yet where the constructor ends")
     names = [parameter.split(".") for parameter in parameters]
     if any(_REPARAMETRISED.intersection(name) for name in names):
         raise RefusedError("its weight is reparametrised: other tensors make it up")

@@ -12,6 +12,8 @@ from dataclasses import field, replace
 from itertools import pairwise
 
 from initlint.fix.correct import correction
+from initlint.fix.crowded import overfull
+from initlint.fix.imports import released
 from initlint.fix.insert import insertions
 from initlint.fix.layout import Insertion, laid_out
 from initlint.fix.parsed import Parsed, parse
@@ -65,7 +67,7 @@ def rewrite(
     try:
         parsed = parse(source)
         plans, refused = _plans(parsed, path, wanted, preferences)
-        new = _applied(parsed, [plan for _, plan in plans])
+        new = _applied(parsed, path, [plan for _, plan in plans])
     except RefusedError as refusal:
         return Rewritten(source, (), tuple((finding, str(refusal)) for finding, _ in wanted))
     return Rewritten(new, tuple(finding for finding, _ in plans), tuple(refused))
@@ -84,6 +86,10 @@ def _plans(
             plans.append((finding, _plan(parsed, path, finding, fix, preferences)))
         except RefusedError as refusal:
             refused.append((finding, str(refusal)))
+    full = overfull(parsed, (edit for _, plan in plans for edit in plan.corrections))
+    if full:
+        parsed.full |= full
+        return _plans(parsed, path, wanted, preferences)
     disputed = _disputed([plan for _, plan in plans])
     kept = []
     for finding, plan in plans:
@@ -129,7 +135,7 @@ def _disputed(plans: Sequence[_Plan]) -> set[Hashable]:
     return disputed
 
 
-def _applied(parsed: Parsed, plans: Sequence[_Plan]) -> bytes:
+def _applied(parsed: Parsed, path: str, plans: Sequence[_Plan]) -> bytes:
     """The bytes after all plans, verified. Raises RefusedError."""
     text = parsed.text
     new = {insertion: None for plan in plans for insertion in plan.insertions}
@@ -145,7 +151,10 @@ def _applied(parsed: Parsed, plans: Sequence[_Plan]) -> bytes:
     if not edits:
         return text.encode(text.content)
     content = _edited(text.content, edits)
-    corrected = {line for c in corrections for line in range(c.first, c.last + 1)}
+    unused = released(parsed, path, edits, content)
+    if unused:
+        content = _edited(text.content, [*edits, *unused])
+    corrected = {line for c in [*corrections, *unused] for line in range(c.first, c.last + 1)}
     verify(text, Text(content, text.encoding), corrected)
     return text.encode(content)
 

@@ -97,7 +97,7 @@ class Text:
             return -1
         return len(self.lines[line - 1][: column - 1].encode())
 
-    def span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+    def span(self, node: ast.expr | ast.stmt | ast.alias) -> tuple[int, int]:
         """Where a node begins and ends in the content."""
         assert node.end_lineno is not None and node.end_col_offset is not None
         return (

@@ -243,6 +243,9 @@ class Classes(Modules):
                 instance.attrs[name] = self._field_default(default, frame)
             else:
                 instance.attrs[name] = UNKNOWN
+        after = self.member(instance.cls, "__post_init__")
+        if after is not None:
+            self.call(self.function(*after), [instance], {})
 
     def _field_default(self, node: ast.AST, frame: Frame) -> Value:
         if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):

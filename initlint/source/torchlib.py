@@ -10,7 +10,7 @@ from typing import Any
 from initlint.dataflow.draws import ARGUMENTS, UNCLEAR, Draw, drawn_by
 from initlint.source.graph import Use
 from initlint.source.sizes import computed, is_size, product
-from initlint.source.values import UNKNOWN, Instance, Slot, Value
+from initlint.source.values import UNKNOWN, Instance, Named, Slot, Value
 
 _CONVOLUTION = "in_channels out_channels kernel_size stride padding dilation groups bias"
 _TRANSPOSED = "in_channels out_channels kernel_size stride padding output_padding groups bias"
@@ -100,8 +100,10 @@ def argument(instance: Instance, name: str) -> Value:
 
 def _shape(instance: Instance) -> tuple[Value, ...] | None:
     kind = instance.torch
-    if kind.startswith("Lazy") or kind == "PReLU":
+    if kind == "PReLU":
         return None
+    if kind.startswith("Lazy"):
+        return _lazy_shape(instance)
     if kind == "Bilinear":
         names = ("out_features", "in1_features", "in2_features")
         return tuple(argument(instance, name) for name in names)
@@ -116,6 +118,17 @@ def _shape(instance: Instance) -> tuple[Value, ...] | None:
     if kind.startswith("ConvTranspose"):
         return (into, computed(ast.FloorDiv, out, groups), *window)
     return (out, computed(ast.FloorDiv, into, groups), *window)
+
+
+def _lazy_shape(instance: Instance) -> tuple[Value, ...] | None:
+    """A width that the first input will have stands as a name, one for every line that asks."""
+    width = Named(f"the width at {instance.site}")
+    if instance.torch == "LazyLinear":
+        return argument(instance, "out_features"), width
+    if instance.torch not in _SIGNATURES:
+        return None
+    into = computed(ast.FloorDiv, width, argument(instance, "groups"))
+    return (argument(instance, "out_channels"), into, *_window(instance))
 
 
 def _window(instance: Instance) -> tuple[Value, ...]:
@@ -206,7 +219,7 @@ def fans_of(instance: Instance, shape: tuple[Value, ...] | None) -> tuple[Any, A
     kind = instance.torch
     if not shape or kind.startswith("Embedding"):
         return None, None
-    if kind.startswith("Conv"):
+    if "Conv" in kind:
         groups = argument(instance, "groups")
         return known(*convolution_fans(shape, groups, kind.startswith("ConvTranspose")))
     return known(product(shape[1:]), shape[0])

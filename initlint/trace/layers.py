@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
 from initlint import catalog
+from initlint.dataflow.draws import drawn_by
 from initlint.dataflow.follow import Use, uses
 from initlint.dataflow.graph import Weight
 from initlint.dataflow.record import layer_of
@@ -20,6 +22,7 @@ from initlint.trace.islands import has_forward, islands
 from initlint.trace.measure import measured
 from initlint.trace.patterns import name_patterns
 from initlint.trace.steps import Steps
+from initlint.trace.unchanged import LAZY
 from initlint.trace.weights import weights_of_module
 
 
@@ -96,16 +99,29 @@ class _Owners:
             return recorder.module_site(module)
         return recorder.parameter_site(self.tensors[parameter]) or recorder.module_site(module)
 
+    def is_lazy(self, parameter: str) -> bool:
+        """Whether a parameter has no shape before the first forward."""
+        return isinstance(self.tensors.get(parameter), LAZY)
+
     def current(self, weight: Weight, parameter: str) -> Initializer | None:
         """How the parameter got its values: as recorded, else as measured."""
         tensor = self.tensors.get(parameter)
         if tensor is None or weight.reparametrised:
             return Initializer("unknown")
+        if self.is_lazy(parameter):
+            return _at_first_forward(weight)
         if self.built.recorder is not None:
             return self.built.recorder.initializer(tensor)
         fan = math.prod(weight.shape[1:]) if len(weight.shape) > 1 else 0
         default = weight.type != "Parameter" and weight.fan_in and fan
         return measured(tensor, 1 / math.sqrt(fan) if default else None)
+
+
+def _at_first_forward(weight: Weight) -> Initializer | None:
+    """What torch's lazy layers, which have no weights yet, will fill them with."""
+    args = {"a": math.sqrt(5), "mode": "fan_in", "nonlinearity": "leaky_relu"}
+    draw = drawn_by("kaiming_uniform_", args, weight.shape)
+    return replace(draw, default=True).initializer()
 
 
 def _is_weighted(module: nn.Module) -> bool:
@@ -129,6 +145,7 @@ def _layer(parameter: str, group: list[Use], owners: _Owners, bare: int) -> Laye
         type=type(module).__name__ if _is_weighted(module) else weight.type,
         current=owners.current(weight, parameter),
         site=owners.site(parameter),
+        nominal=owners.is_lazy(parameter),
     )
 
 

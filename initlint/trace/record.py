@@ -231,7 +231,8 @@ class Recorder(TorchFunctionMode):
 def _key(tensor: torch.Tensor) -> int:
     try:
         return int(tensor.untyped_storage()._cdata)
-    except (NotImplementedError, RuntimeError):
+    except (NotImplementedError, RuntimeError, ValueError):
+        # Sparse tensors have none, lazy parameters have none yet.
         return -id(tensor)
 
 

@@ -30,14 +30,15 @@ def weights_of_module(name: str, module: nn.Module) -> tuple[Weight, ...]:
     if original is None and not isinstance(weight, torch.Tensor):
         return ()
     parameter = prefix + (original or "weight")
-    shape = _shape(weight) if isinstance(weight, torch.Tensor) else ()
+    shape = shape_of(weight) if isinstance(weight, torch.Tensor) else ()
     fan_in, fan_out = _module_fans(module, shape)
     kind = type(module).__name__
     changed, biased = original is not None, getattr(module, "bias", True) is not None
     return (Weight(parameter, kind, shape, fan_in, fan_out, reparametrised=changed, biased=biased),)
 
 
-def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
+def shape_of(tensor: torch.Tensor) -> tuple[int, ...]:
+    """A tensor's shape; () for a lazy parameter, which has none before the first forward."""
     if isinstance(tensor, LAZY):
         return ()
     return tuple(tensor.shape)
@@ -120,7 +121,7 @@ def weights_of_call(
     found = []
     for value, fans in _multiplied(name.strip("_"), node, operands):
         operand = operands[value]
-        shape = _shape(tensors[operand.parameter])
+        shape = shape_of(tensors[operand.parameter])
         if len(shape) > 1:
             weight = Weight(operand.parameter, "Parameter", shape, *fans)
             changed, biased = operand.reparametrised, _is_biased(name.strip("_"), node)

@@ -786,10 +786,94 @@ FORMS = [
     ),
     inside(
         "statements joined by semicolons",
-        ("net.0.weight",),
-        "layers = []; layers.append(«nn.Linear(3, 4)»); self.net = nn.Sequential(*layers)",
-        "layers = []; layers.append(nn.Linear(3, 4)); nn.init.zeros_(layers[-1].weight); "
-        "self.net = nn.Sequential(*layers)",
+        ("m.0.weight",),
+        "m = []; m.append(«nn.Linear(3, 4)»); self.m = nn.Sequential(*m)",
+        "m = []; m.append(nn.Linear(3, 4)); nn.init.zeros_(m[-1].weight); "
+        "self.m = nn.Sequential(*m)",
+    ),
+    inside(
+        "statements joined by semicolons where the line would become too long",
+        ("net.0.weight", "net.2.weight"),
+        """
+        m = []; m.append(«nn.Linear(3, 4)»); m.append(nn.ReLU()); m.append(«nn.Linear(4, 5)»)
+        self.net = nn.Sequential(*m)
+        """,
+        """
+        m = []; m.append(nn.Linear(3, 4))
+        nn.init.zeros_(m[-1].weight)
+        m.append(nn.ReLU()); m.append(nn.Linear(4, 5))
+        nn.init.zeros_(m[-1].weight)
+        self.net = nn.Sequential(*m)
+        """,
+    ),
+    inside(
+        "two layers of a statement before a semicolon",
+        ("net.0.weight", "net.1.weight"),
+        """
+        net = [«nn.Linear(3, 4)», «nn.Linear(4, 5)»]; self.net = nn.ModuleList(net)
+        """,
+        """
+        net = [nn.Linear(3, 4), nn.Linear(4, 5)]
+        nn.init.zeros_(net[0].weight)
+        nn.init.zeros_(net[1].weight)
+        self.net = nn.ModuleList(net)
+        """,
+    ),
+    inside(
+        "branch on one line that would become too long",
+        ("a_rather_long_name.weight",),
+        """
+        if n > 1: self.a_rather_long_name = «nn.Linear(in_features=3, out_features=4)»  # n
+        else: self.a_rather_long_name = None
+        """,
+        """
+        if n > 1:
+            self.a_rather_long_name = nn.Linear(in_features=3, out_features=4)  # n
+            nn.init.zeros_(self.a_rather_long_name.weight)
+        else: self.a_rather_long_name = None
+        """,
+    ),
+    inside(
+        "several layers in an alternative on one line",
+        ("a.weight", "b.weight"),
+        """
+        if n < 2: pass
+        else: self.a = «nn.Linear(3, 4, bias=True)»; self.b = «nn.Linear(4, 5)»; self.c = n;
+        """,
+        """
+        if n < 2: pass
+        else:
+            self.a = nn.Linear(3, 4, bias=True)
+            nn.init.zeros_(self.a.weight)
+            self.b = nn.Linear(4, 5)
+            nn.init.zeros_(self.b.weight)
+            self.c = n;
+        """,
+    ),
+    inside(
+        "case on one line that would become too long",
+        ("a_rather_long_name.weight",),
+        """
+        match n:
+            case 2: self.a_rather_long_name = «nn.Linear(in_features=3, out_features=4)»
+        """,
+        """
+        match n:
+            case 2:
+                self.a_rather_long_name = nn.Linear(in_features=3, out_features=4)
+                nn.init.zeros_(self.a_rather_long_name.weight)
+        """,
+    ),
+    inside(
+        "branch on one line that makes several in a loop",
+        (("fcs.0.weight", "fcs.1.weight"),),
+        "if n: self.fcs = nn.ModuleList([«nn.Linear(3, 4)» for _ in range(n)])",
+        """
+        if n:
+            self.fcs = nn.ModuleList([nn.Linear(3, 4) for _ in range(n)])
+            for layer in self.fcs:
+                nn.init.zeros_(layer.weight)
+        """,
     ),
     inside(
         "branch on one line",

@@ -36,8 +36,8 @@ CASES = [
     (
         "imported by name",
         XAVIER,
-        "«xavier_uniform_(self.fc.weight)»",
-        "nn.init.xavier_normal_(self.fc.weight)",
+        "xavier_uniform_(a); «xavier_uniform_(self.fc.weight)»",
+        "xavier_uniform_(a); nn.init.xavier_normal_(self.fc.weight)",
     ),
     (
         "deprecated name",

@@ -1,6 +1,6 @@
 import torch
 from torch import nn
-from torch.nn.init import xavier_uniform_, zeros_
+from torch.nn.init import zeros_
 
 
 class Net(nn.Module):

@@ -5,7 +5,9 @@ class Net(nn.Module):
     def __init__(self, n=64):
         super().__init__(); self.n = n
         self.a = nn.Linear(n, n); self.b = nn.Linear(n, n)
-        acts = []; layers = [nn.Linear(n, n)]; nn.init.xavier_normal_(layers[0].weight, gain=nn.init.calculate_gain("tanh")); self.c = nn.Sequential(*layers)
+        acts = []; layers = [nn.Linear(n, n)]
+        nn.init.xavier_normal_(layers[0].weight, gain=nn.init.calculate_gain("tanh"))
+        self.c = nn.Sequential(*layers)
         if n > 1: self.d = nn.Linear(n, 1)
         nn.init.xavier_normal_(self.a.weight, gain=nn.init.calculate_gain("tanh"))
         nn.init.xavier_normal_(self.b.weight, gain=nn.init.calculate_gain("tanh"))

@@ -1,0 +1,26 @@
+"""The fans in a call for a plain nn.Linear, by the names that the layer itself has for them."""
+
+from __future__ import annotations
+
+from initlint.fix.locate import Spot, dotted
+from initlint.fix.parsed import Parsed
+
+# Of a convolution no attribute says how many values an output is made of.
+_NAMES = {"{weight}[0].numel()": "in_features", "{weight}[:, 0].numel()": "out_features"}
+
+
+def named_fans(parsed: Parsed, spot: Spot, template: str, tensor: str) -> str:
+    """A template for `tensor`, `self.fc.in_features` in place of `self.fc.weight[0].numel()`."""
+    owner, _, parameter = tensor.rpartition(".")
+    if parameter != "weight" or not _is_linear(parsed, spot):
+        return template
+    for counted, name in _NAMES.items():
+        template = template.replace(counted, f"{owner}.{name}")
+    return template
+
+
+def _is_linear(parsed: Parsed, spot: Spot) -> bool:
+    """Whether the layer is torch's own, not another one of that name."""
+    module, _, name = (dotted(spot.call.func) or "").rpartition(".")
+    shadowed = module.partition(".")[0] in parsed.hidden(spot)
+    return name == "Linear" and parsed.speller.knows(f"{module}.init") and not shadowed
