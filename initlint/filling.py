@@ -76,7 +76,8 @@ def materialize(
 
     `build` is a class or a function that returns a model, called with `args` on the meta device;
     or a model on the meta device, `fully_shard`ed or not, of whose parts only their
-    `reset_parameters` is known: what that leaves out is an error that lists names. With the same
+    `reset_parameters` is known: what that leaves out is an error that lists names, and what has
+    memory already, loaded weights say, is kept. With the same
     `seed` come the same weights, as by `apply_`, whatever `device` kind's numbers are; random
     numbers of the constructor's own follow the seed too. Memory: the model, and what its
     constructor makes of a tensor at a time. A constructor that needs values, which the meta device
@@ -135,16 +136,30 @@ def apply_target(
 
 def _applied(model: nn.Module, inputs: Sequence[Any], wanted: _Wanted) -> Report:
     """What `apply_` does, with a seed."""
-    from initlint.fill.apply import choose, fill_
+    from initlint.fill.apply import choose
 
     layers = _layers(model, inputs, wanted.policy)
     choice = choose(model, layers, wanted.seed, wanted.only, wanted.skip)
+    return _filled(model, inputs, layers, choice, wanted)
+
+
+def _filled(
+    model: nn.Module,
+    inputs: Sequence[Any],
+    layers: Sequence[Layer],
+    choice: Choice,
+    wanted: _Wanted,
+    progress: Progress | None = None,
+) -> Report:
+    """Fill what was chosen by the policy, and report."""
     if wanted.policy == "calibrated":
         from initlint.fill.calibrate import calibrate_
 
         calibrate_(model, choice, inputs, wanted.seed)
     else:
-        fill_(model, choice)
+        from initlint.fill.apply import fill_
+
+        fill_(model, choice, progress)
     return _report(model, layers, choice)
 
 
@@ -159,11 +174,12 @@ def _materialized(
     """The model that `materialize` returns, and the report on how its weights were filled."""
     import torch
 
-    from initlint.fill.apply import choose, fill_
+    from initlint.fill.apply import choose
     from initlint.fill.materialize import Skeleton, constructed, fill_rest, reset
+    from initlint.fill.shards import parts_of
     from initlint.fill.twins import traceable
 
-    seed, policy = wanted.seed, wanted.policy
+    seed = wanted.seed
     live = isinstance(build, torch.nn.Module)
     rebuild = None if live else functools.partial(_built, build, arguments, "cpu", seed)
     skeleton = Skeleton(traceable(build)) if live else constructed(build, arguments)
@@ -171,15 +187,16 @@ def _materialized(
         model = _built(build, arguments, device, seed)
         return model, _applied(model, inputs, wanted)
     model = build if live else skeleton.model
-    layers = _layers(skeleton.model, inputs, policy, rebuild)
+    empty = {name for name, part in parts_of(model).items() if part.local.is_meta}
+    if live and not empty:
+        raise InitlintError("no parameter is on the meta device: use apply_, which overwrites")
+    layers = _layers(skeleton.model, inputs, wanted.policy, rebuild)
     choice = choose(skeleton.model, layers, seed, wanted.only, wanted.skip)
     if live:
+        choice = choice.among(empty)
         reset(skeleton, tuple(choice.sources))
     fill_rest(model, skeleton, choice, seed, torch.device(device))
-    if policy == "calibrated":
-        return model, _applied(model, inputs, wanted)
-    fill_(model, choice, progress)
-    return model, _report(model, layers, choice)
+    return model, _filled(model, inputs, layers, choice, wanted, progress)
 
 
 def _layers(

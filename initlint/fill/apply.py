@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -32,6 +32,13 @@ class Choice:
     biases: tuple[str, ...]
     sources: Mapping[str, Source]
     skipped: tuple[Unanalysed, ...]
+
+    def among(self, names: Collection[str]) -> Choice:
+        """The part of it that concerns these parameters."""
+        layers = tuple(layer for layer in self.layers if layer.parameter in names)
+        biases = tuple(name for name in self.biases if name in names)
+        sources = {name: source for name, source in self.sources.items() if name in names}
+        return Choice(layers, biases, sources, self.skipped)
 
 
 def choose(

@@ -130,6 +130,19 @@ def test_a_live_model_of_torchs_layers():
     assert model(torch.randn(4, 8)).shape == (4, 2)
 
 
+@pytest.mark.parametrize("policy", ["following", "calibrated"])
+def test_what_is_there_already_is_kept(policy):
+    with torch.device("meta"):
+        model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+    loaded = nn.Linear(8, 8).state_dict()
+    model[0].load_state_dict(loaded, assign=True)
+    initlint.materialize(model, seed=1, policy=policy)
+    assert model[0].weight.equal(loaded["weight"]) and model[0].bias.equal(loaded["bias"])
+    assert model[2].weight.std() > 0
+    with pytest.raises(InitlintError, match="no parameter is on the meta device: use apply_"):
+        initlint.materialize(model, seed=1)
+
+
 def test_what_nobody_writes_is_named_and_nothing_is_filled():
     class Forgotten(nn.Module):
         def __init__(self):
