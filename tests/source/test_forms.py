@@ -19,6 +19,29 @@ from torch.nn import init
 """
 
 FORMS = {
+    "a dataclass": """
+        from dataclasses import dataclass, field
+        @dataclass
+        class Config:
+            width: int = 16
+            inner: int = 0
+            def __post_init__(self):
+                self.inner = 4 * self.width
+        class Base(nn.Module):
+            def __new__(cls, *args, **kwargs):
+                made = super().__new__(cls)
+                nn.Module.__init__(made)
+                return made
+        @dataclass(eq=False)
+        class Net(Base):
+            width: int = 16
+            a: nn.Module = field(init=False, default_factory=lambda: nn.Linear(8, 16))
+            def __post_init__(self):
+                self.b = nn.Linear(self.width, Config(self.width).inner)
+                nn.init.xavier_uniform_(self.a.weight)
+            def forward(self, x):
+                return torch.tanh(self.b(F.relu(self.a(x))))
+    """,
     "plain attributes": """
         class Net(nn.Module):
             def __init__(self):
