@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from initlint.fix.locate import Spot, dotted
 from initlint.fix.parsed import Parsed
 
 # Of a convolution no attribute says how many values an output is made of.
 _NAMES = {"{weight}[0].numel()": "in_features", "{weight}[:, 0].numel()": "out_features"}
+
+# black and ruff write no blanks around the power of what is but names with dots.
+_POWER = re.compile(r"(?<![\w.\])])((?:\w+\.)+(?:in|out)_features) \*\* (?=-?\d)")
 
 
 def named_fans(parsed: Parsed, spot: Spot, template: str, tensor: str) -> str:
@@ -17,6 +22,11 @@ def named_fans(parsed: Parsed, spot: Spot, template: str, tensor: str) -> str:
     for counted, name in _NAMES.items():
         template = template.replace(counted, f"{owner}.{name}")
     return template
+
+
+def formatted(call: str) -> str:
+    """A finished call with its powers as formatters write them."""
+    return _POWER.sub(r"\1**", call)
 
 
 def _is_linear(parsed: Parsed, spot: Spot) -> bool:

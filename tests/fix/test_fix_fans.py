@@ -25,14 +25,14 @@ NAMED = [
         IN,
         ("fc.weight",),
         "self.fc = «nn.Linear(3, 4)»",
-        "nn.init.normal_(self.fc.weight, std=1.534 / self.fc.in_features ** 0.5)",
+        "nn.init.normal_(self.fc.weight, std=1.534 / self.fc.in_features**0.5)",
     ),
     (
         "fan_out",
         OUT,
         ("fc.weight",),
         "self.fc = «nn.Linear(3, 4)»",
-        "nn.init.normal_(self.fc.weight, std=self.fc.out_features ** -0.5)",
+        "nn.init.normal_(self.fc.weight, std=self.fc.out_features**-0.5)",
     ),
     (
         "both",
@@ -59,7 +59,7 @@ nn.init.uniform_(
         (("fcs.0.weight", "fcs.1.weight"),),
         "self.fcs = nn.ModuleList(«nn.Linear(3, 3)» for _ in range(2))",
         "for layer in self.fcs:\n"
-        "    nn.init.normal_(layer.weight, std=1.534 / layer.in_features ** 0.5)",
+        "    nn.init.normal_(layer.weight, std=1.534 / layer.in_features**0.5)",
     ),
     (
         "layers that share a loop",
@@ -67,7 +67,7 @@ nn.init.uniform_(
         ("a.weight", "b.weight", "c.weight"),
         "self.a = «nn.Linear(3, 3)»\nself.b = «nn.Linear(3, 3)»\nself.c = «nn.Linear(3, 3)»",
         "for layer in (self.a, self.b, self.c):\n"
-        "    nn.init.normal_(layer.weight, std=1.534 / layer.in_features ** 0.5)",
+        "    nn.init.normal_(layer.weight, std=1.534 / layer.in_features**0.5)",
     ),
 ]
 
@@ -150,5 +150,5 @@ def test_what_is_written_is_understood(
     options = api.Options(trace=trace, preferences=preferences)
     fixed = api.fix_all([str(path)], options)
     assert fixed.count > 1 and fixed.refused == () and fixed.findings == ()
-    assert ".in_features ** " in path.read_text() and "numel" not in path.read_text()
+    assert ".in_features**" in path.read_text() and "numel" not in path.read_text()
     assert api.fix_all([str(path)], options).files == ()

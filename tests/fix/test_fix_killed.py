@@ -130,7 +130,7 @@ def _repaired_by_a_second_run(project: Project) -> None:
 
 @needs_kill
 def test_a_repair_that_is_killed_leaves_whole_files(tmp_path: Path) -> None:
-    tally = killed(Project.copied(tmp_path, copies=1), times=4)
+    tally = killed(Project.copied(tmp_path, copies=2), times=4)
     assert tally["during"] >= 1, tally
 
 

@@ -11,7 +11,7 @@ class Block(nn.Module):
         elif isinstance(self.act, nn.Tanh):
             nn.init.xavier_normal_(self.fc.weight, gain=nn.init.calculate_gain("tanh"))
         elif isinstance(self.act, nn.GELU):
-            nn.init.normal_(self.fc.weight, std=1.534 / self.fc.in_features ** 0.5)
+            nn.init.normal_(self.fc.weight, std=1.534 / self.fc.in_features**0.5)
 
     def forward(self, x):
         return self.act(self.fc(x))
