@@ -14,6 +14,8 @@ from initlint.records import Finding
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 # A project with more files than this is not searched: a hook must answer in a second.
 _MOST = 10_000
+# More files than these are not read along.
+_READ = 200
 
 
 def neighbours(paths: Sequence[str], findings: Sequence[Finding]) -> list[str]:
@@ -23,19 +25,31 @@ def neighbours(paths: Sequence[str], findings: Sequence[Finding]) -> list[str]:
     alone. A project is what lies beneath the nearest folder with a pyproject.toml, a setup file or
     a repository; without one, it is the file's own folder.
     """
-    sites = {f.site.path for f in findings if f.site and Path(f.site.path).is_file()}
-    names = {re.escape(finding.model.encode()) for finding in findings}
-    if not names or not sites:
-        return []
     known = {_place(path) for path in paths}
-    word = re.compile(rb"\b(?:" + b"|".join(sorted(names)) + rb")\b")
     found: dict[Path, str] = {}
-    for path in sites:
-        for other in _project(path):
-            place = _place(other)
-            if place not in known and place not in found and _mentions(other, word):
-                found[place] = other
-    return sorted(found.values())
+    projects: dict[Path, list[str]] = {}
+    for path, models in _accused(findings).items():
+        place = _place(path)
+        if place.parent not in projects:
+            projects[place.parent] = _project(path)
+        home = _any_of({place.stem, place.parent.name})
+        for other in projects[place.parent]:
+            if _place(other) not in known and _mentions(other, _any_of(models), home):
+                found[_place(other)] = other
+    return sorted(found.values())[:_READ]
+
+
+def _accused(findings: Sequence[Finding]) -> dict[str, set[str]]:
+    """The models that findings speak of, by the files in which they are."""
+    found: dict[str, set[str]] = {}
+    for finding in findings:
+        if finding.site is not None and Path(finding.site.path).is_file():
+            found.setdefault(finding.site.path, set()).add(finding.model)
+    return found
+
+
+def _any_of(words: set[str]) -> re.Pattern[bytes]:
+    return re.compile(rb"\b(?:" + b"|".join(re.escape(w.encode()) for w in sorted(words)) + rb")\b")
 
 
 def _project(path: str) -> list[str]:
@@ -52,11 +66,13 @@ def _project(path: str) -> list[str]:
     return files if Path(path).is_absolute() else [os.path.relpath(file) for file in files]
 
 
-def _mentions(path: str, word: re.Pattern[bytes]) -> bool:
+def _mentions(path: str, *words: re.Pattern[bytes]) -> bool:
+    """Whether a file has one of each: who uses a class names it, and its file or package."""
     try:
-        return word.search(Path(path).read_bytes()) is not None
+        text = Path(path).read_bytes()
     except OSError:
         return False
+    return all(word.search(text) for word in words)
 
 
 def _place(path: str) -> Path:
