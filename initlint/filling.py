@@ -77,12 +77,12 @@ def materialize(
     `build` is a class or a function that returns a model, called with `args` on the meta device;
     or a model on the meta device, `fully_shard`ed or not, of whose parts only their
     `reset_parameters` is known: what that leaves out is an error that lists names, and what has
-    memory already, loaded weights say, is kept. With the same
-    `seed` come the same weights, as by `apply_`, whatever `device` kind's numbers are; random
-    numbers of the constructor's own follow the seed too. Memory: the model, and what its
-    constructor makes of a tensor at a time. A constructor that needs values, which the meta device
-    does not have, is called on `device`. Raises InitlintError where the model cannot be built,
-    captured or filled.
+    memory already, loaded weights say, is kept.
+
+    With the same `seed` come the same weights, those of `apply_`; random numbers of the
+    constructor's own follow it too. Memory: the model, and what the constructor makes of one tensor
+    at a time. A constructor that needs values, which the meta device does not have, is called on
+    `device`. Raises InitlintError where the model cannot be built, captured or filled.
     """
     from initlint.fill.apply import agreed_seed
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils import _pytree as pytree
 
 from initlint.fill.apply import Choice, bare_name
 from initlint.fill.blocks import Source
-from initlint.fill.journal import Journal, Ref
+from initlint.fill.journal import Journal, Ref, tensors_in
 from initlint.fill.replay import Replay, empty_storage
 from initlint.fill.shards import Part, fill_parameters, parts_of
 from initlint.fill.twins import is_sharded
@@ -66,7 +67,8 @@ def fill_rest(
     What is chosen is left as it comes. `model` is the skeleton's own, or the sharded one whose
     twin that is. Raises InitlintError, before anything is changed, for tensors that nothing writes.
     """
-    refs = dict(_refs(skeleton))
+    there = {name for name, part in parts_of(model).items() if not part.local.is_meta}
+    refs = {name: ref for name, ref in _refs(skeleton) if name not in there}
     given = {
         refs[name].storage: (source, refs[name])
         for name, source in chosen.sources.items()
@@ -90,9 +92,18 @@ def _refs(skeleton: Skeleton) -> Iterator[tuple[str, Ref]]:
         if tensor.is_meta:
             yield name, journal.ref(tensor)
     for prefix, module in model.named_modules():
-        for name, value in vars(module).items():
-            if isinstance(value, torch.Tensor) and value.is_meta:
-                yield f"{prefix}.{name}" if prefix else name, journal.ref(value)
+        for name, value in _loose(module):
+            for tensor in tensors_in(value):
+                if tensor.is_meta:
+                    yield f"{prefix}.{name}" if prefix else name, journal.ref(tensor)
+
+
+def _loose(module: nn.Module) -> list[tuple[str, Any]]:
+    """Attributes that are, or hold, tensors without memory; parameters and buffers are no such."""
+    kinds = (torch.Tensor, list, tuple, dict)
+    tables = ("_parameters", "_buffers", "_modules")
+    found = [(k, v) for k, v in vars(module).items() if k not in tables and isinstance(v, kinds)]
+    return [(name, value) for name, value in found if any(t.is_meta for t in tensors_in(value))]
 
 
 def _covers(journal: Journal, ref: Ref) -> bool:
@@ -155,9 +166,12 @@ def _embody(model: nn.Module, bodies: _Bodies) -> None:
                 continue
             vars(new).update(vars(old))
             module._parameters[name] = known.setdefault(id(old), new)
-        for name, value in list(vars(module).items()):
-            if isinstance(value, torch.Tensor) and value.is_meta:
-                setattr(module, name, bodies.of(value))
+    for module in model.modules():
+        for name, value in _loose(module):
+            vars(module)[name] = pytree.tree_map(
+                lambda v: known.get(id(v), bodies.of(v)) if isinstance(v, torch.Tensor) else v,
+                value,
+            )
 
 
 def _shard(
@@ -167,11 +181,14 @@ def _shard(
     given: Mapping[int, tuple[Source, Ref]],
 ) -> None:
     """Fill what is here of a sharded model; a tensor that only its code can make is made whole."""
+    kept = {n: p.local.clone() for n, p in parts_of(model).items() if not p.local.is_meta}
     model.to_empty(device=replay.device)
     drawn: list[tuple[Part, Source]] = []
     for name, part in parts_of(model).items():
         ref = refs.get(name)
-        if ref is None or ref.storage in given:
+        if name in kept:
+            part.local.copy_(kept[name])
+        if name in kept or ref is None or ref.storage in given:
             continue
         source = replay.source(ref.storage)
         if source is not None:

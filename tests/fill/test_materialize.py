@@ -35,6 +35,7 @@ class Net(nn.Module):
         self.copied = nn.Linear(width, width)
         self.copied.weight.data.copy_(self.fc2.weight[:, :width])
         self.indices = torch.arange(4) * 2
+        self.loose = {"sizes": [torch.arange(3.0), 7], "same": (self.scale,)}
 
     def forward(self, tokens):
         x = self.embed(tokens) + self.position[:, : tokens.shape[1]] + self.table
@@ -61,6 +62,7 @@ def test_buffers_and_tables_are_what_the_constructor_computes(made):
     for name in ("table", "bn.running_var", "bn.num_batches_tracked", "scale", "norm.weight"):
         assert state(made)[name].equal(state(ordinary)[name]), name
     assert made.indices.equal(ordinary.indices)
+    assert made.loose["sizes"][0].equal(torch.arange(3.0)) and made.loose["sizes"][1] == 7
 
 
 def test_what_the_constructor_draws_has_its_distribution(made):
@@ -76,6 +78,7 @@ def test_what_the_constructor_draws_has_its_distribution(made):
 def test_ties_copies_and_attributes_stay(made):
     assert made.head.weight is made.embed.weight
     assert made.scale.kept == "an attribute of a parameter"
+    assert made.loose["same"][0] is made.scale
     assert made.lstm._flat_weights[0] is made.lstm.weight_ih_l0
     assert made.copied.weight.equal(made.fc2.weight[:, :64])
 
