@@ -215,21 +215,29 @@ def _layers(
     built = Built(type(model).__name__, traceable(model), None, rebuild)
     layers = with_recommendations(layers_of(built, inputs))
     if policy == "calibrated":
-        layers = tuple(map(_near_identity, layers))
+        layers = tuple(map(_before_calibration, layers))
     orthogonal = Preferences(distribution="orthogonal")
     return layers if policy == "following" else preferred(layers, orthogonal)
 
 
-def _near_identity(layer: Layer) -> Layer:
-    """The last layer of a bare residual branch at 1/branches of the variance, instead of zero.
+def _before_calibration(layer: Layer) -> Layer:
+    """What calibration begins with, where that is not what the activation asks for.
 
-    Then the branches together do not more than double the stream's variance (Hanin and Rolnick
-    2018, arXiv 1803.01719).
+    The last layer of a bare residual branch gets 1/branches of the variance, instead of zero: then
+    the branches together do not more than double the stream's (Hanin and Rolnick 2018, arXiv
+    1803.01719). A layer whose scale a normalisation takes away keeps that of PyTorch's default:
+    all that its scale does is to divide the learning rate.
     """
-    if layer.branch != "last" or not layer.recommended or not layer.fan_in:
+    if not layer.recommended or not layer.fan_in:
         return layer
-    std = 1 / math.sqrt(layer.fan_in * max(1, layer.branches))
-    reason = "variance 1/branches: all branches together add no more than the stream has"
+    if layer.branch == "last":
+        std = 1 / math.sqrt(layer.fan_in * max(1, layer.branches))
+        reason = "variance 1/branches: all branches together add no more than the stream has"
+    elif "norm" in layer.following.via:
+        std = 1 / math.sqrt(3 * layer.fan_in)
+        reason = "a normalisation takes the scale away: PyTorch's own"
+    else:
+        return layer
     call = f"{{init}}.normal_({{weight}}, std={std:.4g})"
     found = Initializer("normal_", {"std": std}, std, reason=reason, call=call)
     return replace(layer, recommended=found)

@@ -34,8 +34,9 @@ _SMALLEST = 1e-12
 def calibrate_(model: nn.Module, choice: Choice, inputs: Sequence[Any], seed: int) -> None:
     """Fill `model`, whose choice is orthogonal, then set every layer's scale and bias.
 
-    One run of the model on Gaussian noise, or on `inputs`, in the order of the data: each chosen
-    layer's result is made to have mean 0 for every unit (by its bias, or without one by taking the
+    Layers whose result is normalised stay as filled; the others are set by one run of the model,
+    on Gaussian noise or on `inputs`, in the order of the data. Each
+    result is made to have mean 0 for every unit (by the bias, or without one by taking the
     mean's direction out of the weight) and variance 1 over examples and positions (LSUV, Mishkin
     and Matas 2016, arXiv 1511.06422, does so without the mean), that of a bare residual branch's
     last layer 1/branches, that of the model's last 0.09. Where gradients are then more than four
@@ -55,8 +56,9 @@ def calibrate_(model: nn.Module, choice: Choice, inputs: Sequence[Any], seed: in
     before = {name: tensors[name].detach().clone() for name in choice.sources}
     try:
         fill_(model, choice)
+        layers = [layer for layer in choice.layers if "norm" not in layer.following.via]
         with _running(bare):
-            _calibrate(bare, choice.layers, tensors, probes)
+            _calibrate(bare, layers, tensors, probes)
     except BaseException as error:
         with torch.no_grad():
             for name, value in before.items():
@@ -116,7 +118,7 @@ def _plan(layer: Layer, tensors: Mapping[str, nn.Parameter], shift: float) -> _P
     std = _HEAD if final else 1.0
     if layer.branch == "last":
         std = 1 / math.sqrt(max(1, layer.branches))
-    bends = family(layer) in ("rectifier", "smooth") and "norm" not in layer.following.via
+    bends = family(layer) in ("rectifier", "smooth")
     free = bias is not None and bends and not layer.head and layer.branch != "last"
     return _Plan(bias, std, shift if free else 0.0, final)
 

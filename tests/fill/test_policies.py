@@ -188,3 +188,10 @@ def test_a_run_that_fails_changes_nothing():
 def test_an_unknown_policy_is_named():
     with pytest.raises(InitlintError, match=r"policy='lsuv'.*following, orthogonal, calibrated"):
         initlint.apply_(deep(nn.ReLU), policy="lsuv")
+
+
+def test_layers_that_are_normalised_keep_pytorchs_scale():
+    model = nn.Sequential(nn.Linear(64, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 3))
+    initlint.apply_(model, seed=0, policy="calibrated")
+    assert model[0].weight.std().item() == pytest.approx(1 / math.sqrt(3 * 64), rel=0.02)
+    assert not model[0].bias.any()
