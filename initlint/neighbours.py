@@ -32,7 +32,7 @@ def neighbours(paths: Sequence[str], findings: Sequence[Finding]) -> list[str]:
         place = _place(path)
         if place.parent not in projects:
             projects[place.parent] = _project(path)
-        home = _any_of({place.stem, place.parent.name})
+        home = _imports(place)
         for other in projects[place.parent]:
             if _place(other) not in known and _mentions(other, _any_of(models), home):
                 found[_place(other)] = other
@@ -46,6 +46,15 @@ def _accused(findings: Sequence[Finding]) -> dict[str, set[str]]:
         if finding.site is not None and Path(finding.site.path).is_file():
             found.setdefault(finding.site.path, set()).add(finding.model)
     return found
+
+
+def _imports(place: Path) -> re.Pattern[bytes]:
+    """An import from a file, from its package by name, or from the package that one is in."""
+    words = b"|".join(re.escape(w.encode()) for w in (place.stem, place.parent.name) if w)
+    line = (
+        rb"^[ \t]*(?:from|import)\b[^\n]*\b(?:" + words + rb")\b|^[ \t]*from[ \t]+\.+[ \t]+import\b"
+    )
+    return re.compile(line, re.MULTILINE)
 
 
 def _any_of(words: set[str]) -> re.Pattern[bytes]:
@@ -67,7 +76,7 @@ def _project(path: str) -> list[str]:
 
 
 def _mentions(path: str, *words: re.Pattern[bytes]) -> bool:
-    """Whether a file has one of each: who uses a class names it, and its file or package."""
+    """Whether a file has one of each: who uses a class names it, and imports it from somewhere."""
     try:
         text = Path(path).read_bytes()
     except OSError:

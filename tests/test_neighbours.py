@@ -84,3 +84,17 @@ def test_the_command_line_agrees(project):
         ["initlint", "check", "--no-cache", "package/blocks.py"], capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_another_class_of_that_name_is_another(project):
+    other = "from torch import nn\n\nclass Mlp(nn.Module):\n    pass\n\nblocks = [Mlp]\n"
+    (project / "vit.py").write_text(other)
+    assert codes("package/blocks.py") == ["INIT101"]
+
+
+def test_what_a_package_hands_on_is_found(project):
+    (project / "__init__.py").write_text("from .blocks import Mlp\n")
+    text = (project / "vit.py").read_text().replace("from .blocks", "from package")
+    (project.parent / "user.py").write_text(text)
+    (project / "vit.py").unlink()
+    assert codes("package/blocks.py") == []
