@@ -1,4 +1,4 @@
-"""check, fix and apply_: each a few lines that put the rooms together."""
+"""check and fix: each a few lines that put the rooms together."""
 
 from __future__ import annotations
 

@@ -23,6 +23,8 @@ from initlint.trace.build import described, quiet
 from initlint.trace.capture import unwrapped
 from initlint.trace.unchanged import unchanged
 
+# A function, its positional and its keyword arguments.
+_Call = tuple[Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]
 # The std of what the model gives out: small, so that the first steps learn from the labels.
 _HEAD = 0.3
 # How much larger gradients may be at the first layer than at the last; and what is tried if so.
@@ -34,15 +36,14 @@ _SMALLEST = 1e-12
 def calibrate_(model: nn.Module, choice: Choice, inputs: Sequence[Any], seed: int) -> None:
     """Fill `model`, whose choice is orthogonal, then set every layer's scale and bias.
 
-    Layers whose result is normalised stay as filled; the others are set by one run of the model,
-    on Gaussian noise or on `inputs`, in the order of the data. Each
-    result is made to have mean 0 for every unit (by the bias, or without one by taking the
-    mean's direction out of the weight) and variance 1 over examples and positions (LSUV, Mishkin
-    and Matas 2016, arXiv 1511.06422, does so without the mean), that of a bare residual branch's
-    last layer 1/branches, that of the model's last 0.09. Where gradients are then more than four
-    times as large at the first layer as at the last, units before a rectifier or a smooth
-    activation get a positive mean, so that they are nearly linear: as little as brings that into
-    range, at most 2.
+    Layers whose result is normalised stay as filled; the others are set by one run of the model, on
+    Gaussian noise or on `inputs`, in the order of the data. Each result is made to have mean 0 for
+    every unit (by the bias; without one by taking the mean's direction out of the weight) and
+    variance 1 over examples and positions (LSUV, Mishkin and Matas 2016, arXiv 1511.06422, does so
+    without the mean), that of a bare residual branch's last layer 1/branches, that of the model's
+    last 0.09. Where gradients are then more than four times as large at the first layer as at the
+    last, units before a rectifier or a smooth activation get a positive mean, so that they are
+    nearly linear: as little as brings that into range, at most 2.
 
     Raises InitlintError where the model is sharded or cannot be run; then nothing was changed.
     """
@@ -52,8 +53,8 @@ def calibrate_(model: nn.Module, choice: Choice, inputs: Sequence[Any], seed: in
         )
     bare, _ = unwrapped(model)
     probes = probes_for(bare, inputs, seed)
-    tensors = dict(model.named_parameters())
-    before = {name: tensors[name].detach().clone() for name in choice.sources}
+    tensors = {n: p for n, p in model.named_parameters() if n in choice.sources}
+    before = {name: tensor.detach().clone() for name, tensor in tensors.items()}
     try:
         fill_(model, choice)
         layers = [layer for layer in choice.layers if "norm" not in layer.following.via]
@@ -112,8 +113,6 @@ class _Plan:
 
 def _plan(layer: Layer, tensors: Mapping[str, nn.Parameter], shift: float) -> _Plan:
     bias = tensors.get(bias_of(layer.parameter))
-    if bias is not None and not bias.requires_grad:
-        bias = None
     final = layer.head and family(layer) == "unscaled"
     std = _HEAD if final else 1.0
     if layer.branch == "last":
@@ -123,8 +122,8 @@ def _plan(layer: Layer, tensors: Mapping[str, nn.Parameter], shift: float) -> _P
     return _Plan(bias, std, shift if free else 0.0, final)
 
 
-class _Correction(TorchFunctionMode):
-    """While the model runs, corrects each weight when it is used first, and its result with it."""
+class _WeightedCalls(TorchFunctionMode):
+    """Shows every call that multiplies with a planned weight to `met`, which gives its result."""
 
     def __init__(self, plans: Mapping[int, _Plan]) -> None:
         super().__init__()
@@ -139,26 +138,39 @@ class _Correction(TorchFunctionMode):
     ) -> Any:
         keywords = dict(kwargs or {})
         result = func(*args, **keywords)
-        found = _weight_of(func, args, keywords, self._plans)
-        if found is None:
+        if is_weighted_call(func):
+            for value in (*args, *keywords.values()):
+                if id(value) in self._plans:
+                    return self.met((func, args, keywords), result, value)
+        return result
+
+    def met(self, call: _Call, result: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """What a call's result is to be."""
+        return result
+
+
+class _Correction(_WeightedCalls):
+    """While the model runs, corrects each weight when it is used first, and its result with it."""
+
+    def met(self, call: _Call, result: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        plan = self._plans[id(weight)]
+        if plan.done:
             return result
-        weight, plan = found
         plan.done = True
-        return _corrected(func, args, keywords, result, weight, plan)
+        return _corrected(*call, result, weight, plan)
 
 
-def _weight_of(
-    func: Callable[..., Any],
-    args: tuple[Any, ...],
-    keywords: Mapping[str, Any],
-    plans: Mapping[int, _Plan],
-) -> tuple[torch.Tensor, _Plan] | None:
-    if not is_weighted_call(func):
-        return None
-    for value in (*args, *keywords.values()):
-        if id(value) in plans and not plans[id(value)].done:
-            return value, plans[id(value)]
-    return None
+class _Watch(_WeightedCalls):
+    """Collects the results of the weights but the last, in order."""
+
+    def __init__(self, plans: Mapping[int, _Plan]) -> None:
+        super().__init__(plans)
+        self.seen: list[torch.Tensor] = []
+
+    def met(self, call: _Call, result: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        if result.requires_grad and not self._plans[id(weight)].head:
+            self.seen.append(result)
+        return result
 
 
 def _corrected(
@@ -190,30 +202,6 @@ def _corrected(
     flat = mean.reshape(-1).to(plan.bias.dtype)
     plan.bias.data.sub_(flat).mul_(factor).add_(plan.shift)
     return ((result.float() - mean) * factor + plan.shift).to(result.dtype)
-
-
-class _Watch(TorchFunctionMode):
-    """Collects the results of the weights, in order, with their gradients to come."""
-
-    def __init__(self, plans: Mapping[int, _Plan]) -> None:
-        super().__init__()
-        self._plans = plans
-        self.seen: list[torch.Tensor] = []
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        keywords = dict(kwargs or {})
-        result = func(*args, **keywords)
-        if is_weighted_call(func):
-            known = [self._plans.get(id(v)) for v in (*args, *keywords.values())]
-            if any(plan is not None and not plan.head for plan in known) and result.requires_grad:
-                self.seen.append(result)
-        return result
 
 
 def _gradient_ratio(model: nn.Module, plans: Mapping[int, _Plan], probes: Probes) -> float:

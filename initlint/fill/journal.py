@@ -17,10 +17,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
 from initlint.dataflow.draws import INITIALIZERS
-from initlint.trace.places import INIT, caller
+from initlint.trace.places import arguments_of, caller, initialiser_of
 from initlint.trace.unchanged import LAZY
-
-_EMPTY = ("empty", "empty_like", "new_empty", "empty_strided", "empty_permuted")
+from initlint.trace.writes import EMPTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +58,9 @@ class Entry:
 
     @property
     def target(self) -> Ref | None:
-        """What an initialiser fills."""
+        """What the call was given first, which is what an initialiser fills."""
         value = self.keywords.get("tensor", self.args[0] if self.args else None)
-        return value if self.initializer and isinstance(value, Ref) else None
+        return value if isinstance(value, Ref) else None
 
 
 @dataclass(slots=True)
@@ -92,7 +91,7 @@ class Journal(TorchFunctionMode):
         if isinstance(func, FunctionType) and func.__name__ in INITIALIZERS:
             # Several return early on meta tensors, and none would find what to write there.
             return self._initialised(func, args, keywords)
-        outermost = _initialiser_of(caller(1))
+        outermost = initialiser_of(caller(1))
         if outermost is not None:
             self._note_frame(outermost)
             return func(*args, **keywords)
@@ -110,6 +109,11 @@ class Journal(TorchFunctionMode):
         """How much memory a storage stands for."""
         return int(self._memories[storage].storage.nbytes())
 
+    def covers(self, ref: Ref) -> bool:
+        """Whether a tensor shows all of its storage."""
+        size = torch.Size(ref.size).numel() * ref.dtype.itemsize
+        return size == self.bytes_of(ref.storage)
+
     def last_of(self, storage: int) -> Entry | None:
         """The call that concerns a storage last."""
         entries = self._memories[storage].entries
@@ -118,7 +122,7 @@ class Journal(TorchFunctionMode):
     def is_written(self, storage: int) -> bool:
         """Whether anything but its allocation concerns a storage."""
         return any(
-            storage in entry.written or getattr(entry.function, "__name__", "") not in _EMPTY
+            storage in entry.written or getattr(entry.function, "__name__", "") not in EMPTY
             for entry in self._memories[storage].entries
         )
 
@@ -167,11 +171,9 @@ class Journal(TorchFunctionMode):
         if frame is self._initialising:
             return
         self._initialising = frame
-        code = frame.f_code
-        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        values = {name: frame.f_locals[name] for name in names}
+        values = arguments_of(frame)
         if _is_tensor(values["tensor"]) and values["tensor"].is_meta:
-            written, name = (self.ref(values["tensor"]).storage,), code.co_name
+            written, name = (self.ref(values["tensor"]).storage,), frame.f_code.co_name
             self._note(getattr(nn.init, name), (), self._lowered(values), written, (), name)
 
     def _note(
@@ -200,13 +202,3 @@ def tensors_in(value: Any) -> list[torch.Tensor]:
 
 def _is_tensor(value: Any) -> bool:
     return isinstance(value, torch.Tensor) and not isinstance(value, LAZY)
-
-
-def _initialiser_of(frame: FrameType | None) -> FrameType | None:
-    """The outermost function of torch.nn.init that a call comes from."""
-    outermost = None
-    while frame is not None and frame.f_code.co_filename == INIT:
-        if frame.f_code.co_name in INITIALIZERS:
-            outermost = frame
-        frame = frame.f_back
-    return outermost

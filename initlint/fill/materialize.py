@@ -72,7 +72,7 @@ def fill_rest(
     given = {
         refs[name].storage: (source, refs[name])
         for name, source in chosen.sources.items()
-        if name in refs and _covers(skeleton.journal, refs[name])
+        if name in refs and skeleton.journal.covers(refs[name])
     }
     _refuse(refs, skeleton, given)
     names = {ref.storage: bare_name(name) for name, ref in reversed(refs.items())}
@@ -104,10 +104,6 @@ def _loose(module: nn.Module) -> list[tuple[str, Any]]:
     tables = ("_parameters", "_buffers", "_modules")
     found = [(k, v) for k, v in vars(module).items() if k not in tables and isinstance(v, kinds)]
     return [(name, value) for name, value in found if any(t.is_meta for t in tensors_in(value))]
-
-
-def _covers(journal: Journal, ref: Ref) -> bool:
-    return int(torch.Size(ref.size).numel()) * ref.dtype.itemsize == journal.bytes_of(ref.storage)
 
 
 def _refuse(refs: Mapping[str, Ref], skeleton: Skeleton, given: Mapping[int, Any]) -> None:

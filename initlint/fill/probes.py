@@ -47,7 +47,7 @@ def probes_for(model: nn.Module, inputs: Sequence[Any], seed: int) -> Probes:
     weight = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
     args, kwargs = fitting_inputs(model, type(model).__name__, inputs, str(weight.device))
     number = block_seed(Source(seed, "probes", "", 0.0), 0)
-    if any(isinstance(value, torch.Tensor) for value in inputs):
+    if any(isinstance(value, torch.Tensor) for value in pytree.tree_leaves(list(inputs))):
         return Probes(args, kwargs, number)
     args, kwargs = _noise((args, kwargs), model, weight.dtype, number)
     return Probes(args, kwargs, number)

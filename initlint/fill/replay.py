@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,9 +67,8 @@ class Replay:
         return made[key]
 
     def _run(self, entry: Entry, made: Storages) -> None:
-        source = self._source(entry)
-        if source is not None:
-            target = entry.args[0] if entry.args else entry.keywords["tensor"]
+        source, target = self._source(entry), entry.target
+        if source is not None and target is not None:
             fill_parameters([(self.view(target, self._memory(target.storage, made)), source)])
             return
         source = Source(self._seed, f"construction.{entry.number}", "", 0.0)
@@ -103,8 +101,8 @@ class Replay:
     def _source(self, entry: Entry) -> Source | None:
         """A call as a draw in blocks, where it fills the whole of one storage by a known scheme."""
         name = entry.initializer or getattr(entry.function, "__name__", "")
-        target = entry.keywords.get("tensor", entry.args[0] if entry.args else None)
-        if not isinstance(target, Ref) or not self._is_whole(target):
+        target = entry.target
+        if target is None or not self._is_whole(target):
             return None
         values = {key: value for key, value in entry.keywords.items() if key != "tensor"}
         if entry.initializer:
@@ -126,8 +124,8 @@ class Replay:
         return Source(self._seed, name, distribution, draw.std, draw.mean)
 
     def _is_whole(self, ref: Ref) -> bool:
-        dense = math.prod(ref.size) * ref.dtype.itemsize == self._journal.bytes_of(ref.storage)
-        return dense and ref.stride == torch.empty(ref.size, device="meta").stride()
+        in_order = ref.stride == torch.empty(ref.size, device="meta").stride()
+        return in_order and self._journal.covers(ref)
 
 
 def empty_storage(size: int, device: torch.device) -> torch.UntypedStorage:

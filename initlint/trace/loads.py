@@ -22,26 +22,26 @@ class Loads:
 
     def holds(self, tensor: torch.Tensor) -> bool:
         """Whether a tensor's content came from a file, and was not written since."""
-        return _key(tensor) in self._storages
+        return key_of(tensor) in self._storages
 
     def copied(self, source: torch.Tensor, target: torch.Tensor) -> None:
         """Note that `target` was given the content of `source`."""
         if self.holds(source) and source.numel() == target.numel():
-            self._storages[_key(target)] = target.untyped_storage()
+            self._storages[key_of(target)] = target.untyped_storage()
 
     def written(self, tensor: torch.Tensor) -> None:
         """Note that a tensor was filled with something else."""
-        self._storages.pop(_key(tensor), None)
+        self._storages.pop(key_of(tensor), None)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """While it lasts, everything that is read from a file is noted."""
         with contextlib.ExitStack() as patches:
-            for name in _LOADERS:
-                patches.enter_context(_replaced(torch.serialization, name, self._noting))
+            for name in filter(vars(torch.serialization).__contains__, _LOADERS):
+                patches.enter_context(replaced(torch.serialization, name, self._noting))
             safetensors = sys.modules.get("safetensors.torch")
-            if safetensors is not None:
-                patches.enter_context(_replaced(safetensors, "safe_open", self._opening))
+            if hasattr(safetensors, "safe_open"):
+                patches.enter_context(replaced(safetensors, "safe_open", self._opening))
             yield
 
     def _noting(self, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,7 +49,7 @@ class Loads:
             found = original(*args, **kwargs)
             for value in pytree.tree_leaves(found):
                 if isinstance(value, torch.Tensor):
-                    self._storages[_key(value)] = value.untyped_storage()
+                    self._storages[key_of(value)] = value.untyped_storage()
             return found
 
         return read
@@ -75,22 +75,23 @@ class _File:
         return self._noting(getattr(self._file, name))
 
 
-def _key(tensor: torch.Tensor) -> int:
+def key_of(tensor: torch.Tensor) -> int:
+    """What a tensor's memory is known by, while it is held."""
     try:
         return int(tensor.untyped_storage()._cdata)
     except (NotImplementedError, RuntimeError, ValueError):
+        # Sparse tensors have none, lazy parameters have none yet.
         return -id(tensor)
 
 
 @contextlib.contextmanager
-def _replaced(
+def replaced(
     owner: Any, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]
 ) -> Iterator[None]:
-    original = getattr(owner, name, None)
-    if original is None:
-        yield
-        return
-    setattr(owner, name, wrapper(original))
+    """While it lasts, a class or module has what `wrapper` makes of one of its functions."""
+    original = vars(owner)[name]
+    function = original.__func__ if isinstance(original, staticmethod) else original
+    setattr(owner, name, wrapper(function))
     try:
         yield
     finally:

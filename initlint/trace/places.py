@@ -9,9 +9,11 @@ import sys
 from itertools import islice
 from pathlib import Path
 from types import CodeType, FrameType
+from typing import Any
 
 import torch
 
+from initlint.dataflow.draws import INITIALIZERS
 from initlint.records import Site
 
 TORCH = str(Path(torch.__file__).parent) + "/"
@@ -37,6 +39,23 @@ def user_frame(frame: FrameType | None, building: object = None) -> FrameType | 
             return frame
         frame = frame.f_back
     return None
+
+
+def initialiser_of(frame: FrameType | None) -> FrameType | None:
+    """The outermost function of torch.nn.init that a call made at `frame` comes from."""
+    outermost = None
+    while frame is not None and frame.f_code.co_filename == INIT:
+        if frame.f_code.co_name in INITIALIZERS:
+            outermost = frame
+        frame = frame.f_back
+    return outermost
+
+
+def arguments_of(frame: FrameType) -> dict[str, Any]:
+    """What the function of a frame was given, by its own names."""
+    code = frame.f_code
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return {name: frame.f_locals[name] for name in names}
 
 
 def _first_argument(frame: FrameType) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import FrameType, FunctionType
 from typing import Any
@@ -14,8 +14,16 @@ from torch.overrides import TorchFunctionMode
 
 from initlint.dataflow.draws import INITIALIZERS, UNCLEAR, Draw, drawn_by
 from initlint.records import Initializer, Site
-from initlint.trace.loads import Loads
-from initlint.trace.places import INIT, TORCH, Sites, caller, user_frame
+from initlint.trace.loads import Loads, key_of, replaced
+from initlint.trace.places import (
+    INIT,
+    TORCH,
+    Sites,
+    arguments_of,
+    caller,
+    initialiser_of,
+    user_frame,
+)
 from initlint.trace.writes import KEEPING, METHODS, bound, created, renamed, transformed
 
 _TORCH_MODULES = TORCH + "nn/modules/"
@@ -50,9 +58,9 @@ class Recorder(TorchFunctionMode):
         self._patches = contextlib.ExitStack()
 
     def __enter__(self) -> Recorder:
-        self._patches.enter_context(_replaced(nn.Module, "__init__", self._noting_module))
-        self._patches.enter_context(_replaced(nn.Module, "__setstate__", self._noting_copy))
-        self._patches.enter_context(_replaced(nn.Parameter, "__new__", self._noting_parameter))
+        self._patches.enter_context(replaced(nn.Module, "__init__", self._noting_module))
+        self._patches.enter_context(replaced(nn.Module, "__setstate__", self._noting_copy))
+        self._patches.enter_context(replaced(nn.Parameter, "__new__", self._noting_parameter))
         self._patches.enter_context(self._loads.watching())
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
@@ -76,7 +84,7 @@ class Recorder(TorchFunctionMode):
 
     def initializer(self, parameter: torch.Tensor) -> Initializer | None:
         """What filled `parameter` last; None for memory that nothing wrote."""
-        content = self._contents.get(_key(parameter))
+        content = self._contents.get(key_of(parameter))
         return (content.draw if content else UNCLEAR).initializer()
 
     def loaded(self, model: nn.Module) -> tuple[str, ...]:
@@ -138,7 +146,7 @@ class Recorder(TorchFunctionMode):
         return UNCLEAR if first is None else self._draw(first)
 
     def _draw(self, tensor: torch.Tensor) -> Draw:
-        content = self._contents.get(_key(tensor))
+        content = self._contents.get(key_of(tensor))
         return content.draw if content else UNCLEAR
 
     def _note_initializing(self, frame: FrameType) -> None:
@@ -147,19 +155,12 @@ class Recorder(TorchFunctionMode):
         Several initialisers return early on meta tensors, so their writes are never seen; but all
         of them look at the tensor first.
         """
-        outermost = None
-        inner: FrameType | None = frame
-        while inner is not None and inner.f_code.co_filename == INIT:
-            if inner.f_code.co_name in INITIALIZERS:
-                outermost = inner
-            inner = inner.f_back
+        outermost = initialiser_of(frame)
         if outermost is None or outermost is self._initialising:
             return
         self._initialising = outermost
-        code = outermost.f_code
-        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        values = {name: outermost.f_locals[name] for name in names}
-        self._note_initializer(code.co_name, values.pop("tensor"), values, outermost)
+        values, name = arguments_of(outermost), outermost.f_code.co_name
+        self._note_initializer(name, values.pop("tensor"), values, outermost)
 
     def _note_initializer(
         self, name: str, tensor: torch.Tensor, args: Mapping[str, Any], frame: FrameType
@@ -183,7 +184,7 @@ class Recorder(TorchFunctionMode):
             self._write_part(args[0], frame)
         elif args and result is args[0]:
             self._note_in_place(name, args, keywords, source, frame)
-        elif _key(result) not in self._contents:
+        elif key_of(result) not in self._contents:
             draw = created(name, args, keywords, tuple(result.shape), source)
             self._remember(result, replace(draw, site=self._sites.of(user_frame(frame))))
 
@@ -209,7 +210,7 @@ class Recorder(TorchFunctionMode):
 
     def _write(self, tensor: torch.Tensor, draw: Draw, frame: FrameType) -> None:
         user = user_frame(frame)
-        content = self._contents.get(_key(tensor))
+        content = self._contents.get(key_of(tensor))
         if content is not None and tensor.numel() < content.elements:
             self._write_part(tensor, frame)
             return
@@ -217,7 +218,7 @@ class Recorder(TorchFunctionMode):
 
     def _write_part(self, tensor: torch.Tensor, frame: FrameType) -> None:
         """Part of a tensor was written: a few elements do not change its scale, more might."""
-        content = self._contents.get(_key(tensor))
+        content = self._contents.get(key_of(tensor))
         if content is None or 10 * tensor.numel() < content.elements:
             return
         content.draw = replace(UNCLEAR, site=self._sites.of(user_frame(frame)))
@@ -228,14 +229,6 @@ class Recorder(TorchFunctionMode):
         self._contents[storage._cdata] = _Content(storage, tensor.numel(), draw)
 
 
-def _key(tensor: torch.Tensor) -> int:
-    try:
-        return int(tensor.untyped_storage()._cdata)
-    except (NotImplementedError, RuntimeError, ValueError):
-        # Sparse tensors have none, lazy parameters have none yet.
-        return -id(tensor)
-
-
 def _by_torch(frame: FrameType | None) -> bool:
     """Whether a write comes from one of torch's own modules rather than from the user's code."""
     while frame is not None and frame.f_code.co_filename.startswith(TORCH):
@@ -244,16 +237,3 @@ def _by_torch(frame: FrameType | None) -> bool:
             return True
         frame = frame.f_back
     return False
-
-
-@contextlib.contextmanager
-def _replaced(
-    owner: type, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]
-) -> Iterator[None]:
-    original = owner.__dict__[name]
-    function = original.__func__ if isinstance(original, staticmethod) else original
-    setattr(owner, name, wrapper(function))
-    try:
-        yield
-    finally:
-        setattr(owner, name, original)

@@ -33,7 +33,7 @@ _CREATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "new_ones": ("ones_", {}),
     "eye": ("eye_", {}),
 }
-_EMPTY = {"empty", "empty_like", "new_empty", "empty_strided", "empty_permuted"}
+EMPTY = {"empty", "empty_like", "new_empty", "empty_strided", "empty_permuted"}
 # In-place methods of tensors and the initialiser that each stands for, with its arguments.
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "normal_": ("normal_", {"mean": 0.0, "std": 1.0}),
@@ -52,7 +52,7 @@ def created(
     source: Draw,
 ) -> Draw:
     """The draw of a new tensor, from the function that made it."""
-    if name in _EMPTY:
+    if name in EMPTY:
         return UNWRITTEN
     if name in _CREATORS:
         initializer, arguments = _CREATORS[name]
