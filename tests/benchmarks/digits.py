@@ -15,11 +15,9 @@ import tempfile
 from pathlib import Path
 
 import torch
-from sklearn.datasets import load_digits
+from outcomes import SEEDS, digits, trained
 from torch import nn
-from torch.nn import functional as F
 
-SEEDS = (0, 1, 2)
 EXPRESSIONS = {
     "relu": "F.relu({})",
     "leaky_relu": "F.leaky_relu({}, 0.2)",
@@ -72,22 +70,9 @@ def network(path: Path) -> nn.Module:
 
 def accuracy(path: Path, seed: int, epochs: int) -> float:
     """Test accuracy in percent after training by SGD with momentum from this file's weights."""
-    digits = load_digits()
-    order = torch.randperm(len(digits.target), generator=torch.Generator().manual_seed(0))
-    images = torch.tensor(digits.data, dtype=torch.float32)[order]
-    images = (images - images.mean()) / images.std()
-    labels = torch.tensor(digits.target)[order]
+    images, labels = digits()
     torch.manual_seed(seed)
-    model = network(path)
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    for _ in range(epochs):
-        for batch in torch.randperm(1400).split(64):
-            optimiser.zero_grad()
-            F.cross_entropy(model(images[batch]), labels[batch]).backward()
-            optimiser.step()
-    with torch.no_grad():
-        right = model(images[1400:]).argmax(1) == labels[1400:]
-    return 100 * right.float().mean().item()
+    return trained(network(path), images, labels, epochs)
 
 
 def main() -> None:

@@ -91,9 +91,21 @@ def accuracy(row: str, prepare: Callable[..., object], seed: int, epochs: int) -
     torch.manual_seed(seed)
     model = network(row)
     prepare(model, images[:256], seed)
-    kinds = {"Adam": (torch.optim.Adam, {"lr": 1e-3})}
-    kind, options = kinds.get(row.split()[-1], (torch.optim.SGD, {"lr": 0.01, "momentum": 0.9}))
-    optimiser = kind(model.parameters(), **options)
+    optimiser = None
+    if row.endswith("Adam"):
+        optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
+    return trained(model, images, labels, epochs, optimiser)
+
+
+def trained(
+    model: nn.Module,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    epochs: int,
+    optimiser: torch.optim.Optimizer | None = None,
+) -> float:
+    """Test accuracy in percent after training; by SGD with momentum where nothing else is given."""
+    optimiser = optimiser or torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     for _ in range(epochs):
         for batch in torch.randperm(1400).split(64):
             optimiser.zero_grad()

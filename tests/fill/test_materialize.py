@@ -146,6 +146,14 @@ def test_what_is_there_already_is_kept(policy):
         initlint.materialize(model, seed=1)
 
 
+def test_a_bias_that_is_there_is_kept_beside_a_weight_that_is_not():
+    with torch.device("meta"):
+        model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+    model[0].bias = nn.Parameter(torch.arange(8.0))
+    initlint.materialize(model, seed=1, policy="calibrated")
+    assert model[0].bias.equal(torch.arange(8.0)) and model[0].weight.std() > 0
+
+
 def test_what_nobody_writes_is_named_and_nothing_is_filled():
     class Forgotten(nn.Module):
         def __init__(self):

@@ -116,6 +116,22 @@ def test_given_inputs_are_the_probes():
     assert signals(model, inputs)[0].std(0).mean().item() == pytest.approx(1, rel=0.1)
 
 
+def test_inputs_in_a_dict_are_the_probes_too():
+    class Named(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = deep(nn.ReLU, depth=3)
+
+        def forward(self, batch):
+            return self.body(batch["x"])
+
+    torch.manual_seed(0)
+    batch = {"x": 100 + 5 * torch.randn(256, 64)}
+    model = Named()
+    initlint.apply_(model, batch, seed=0, policy="calibrated")
+    assert signals(model, batch)[0].std(0).mean().item() == pytest.approx(1, rel=0.1)
+
+
 def test_a_described_input_is_noise_of_that_shape():
     class Flexible(nn.Module):
         def __init__(self):
