@@ -295,3 +295,17 @@ def test_one_initialiser_call_for_layers_that_agree_is_corrected_where_it_stands
 def test_a_bare_sequential_is_called_model_in_messages():
     report = initlint.check(lambda: nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 2)))
     assert "nn.init.kaiming_normal_(model[0].weight" in report.findings[0].message
+
+
+def test_a_path_that_ends_in_a_bare_parameter_is_said_to():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(64, 64)
+            self.last = nn.Parameter(torch.randn(10, 64))
+
+        def forward(self, x):
+            return nn.functional.linear(self.fc(x).relu(), self.last)
+
+    (finding,) = initlint.check(Net).findings
+    assert "over the 2 layers to last;" in finding.message

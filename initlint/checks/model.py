@@ -65,7 +65,7 @@ class Model:
         above, up, _ = self._up[layer.parameter]
         below, down, end = self._down[layer.parameter]
         product = up + down - self._logs[layer.parameter]
-        last = self._by_parameter[end].layer
+        last = self._by_parameter[end].layer or end
         enclosed = layer.origin == "norm" and layer.closed
         if enclosed:
             product -= self._logs[end]
