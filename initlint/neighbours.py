@@ -32,9 +32,9 @@ def neighbours(paths: Sequence[str], findings: Sequence[Finding]) -> list[str]:
         place = _place(path)
         if place.parent not in projects:
             projects[place.parent] = _project(path)
-        home = _imports(place)
+        names, home = [model.encode() for model in models], _imports(place)
         for other in projects[place.parent]:
-            if _place(other) not in known and _mentions(other, _any_of(models), home):
+            if _uses(other, names, home) and _place(other) not in known:
                 found[_place(other)] = other
     return sorted(found.values())[:_READ]
 
@@ -57,10 +57,6 @@ def _imports(place: Path) -> re.Pattern[bytes]:
     return re.compile(line, re.MULTILINE)
 
 
-def _any_of(words: set[str]) -> re.Pattern[bytes]:
-    return re.compile(rb"\b(?:" + b"|".join(re.escape(w.encode()) for w in sorted(words)) + rb")\b")
-
-
 def _project(path: str) -> list[str]:
     """All Python files of a file's project, named as it is: from here, or from the root."""
     place = _place(path)
@@ -75,13 +71,16 @@ def _project(path: str) -> list[str]:
     return files if Path(path).is_absolute() else [os.path.relpath(file) for file in files]
 
 
-def _mentions(path: str, *words: re.Pattern[bytes]) -> bool:
-    """Whether a file has one of each: who uses a class names it, and imports it from somewhere."""
+def _uses(path: str, names: Sequence[bytes], home: re.Pattern[bytes]) -> bool:
+    """Whether a file has one of the names as a word, and imports from where its class is."""
     try:
         text = Path(path).read_bytes()
     except OSError:
         return False
-    return all(word.search(text) for word in words)
+    # A search for plain bytes is several times as fast, and most files end here.
+    held = [name for name in names if name in text]
+    words = rb"|".join(map(re.escape, held))
+    return bool(held and re.search(rb"\b(?:" + words + rb")\b", text) and home.search(text))
 
 
 def _place(path: str) -> Path:
