@@ -92,12 +92,17 @@ def _current(current: Initializer | None, exact: bool) -> dict[str, Any] | None:
     }
 
 
+# Initialisers whose arguments are worked out from the fans, and say nothing without them.
+_SCALED = ("normal_", "uniform_", "trunc_normal_")
+
+
 def _recommended(recommended: Initializer | None, exact: bool) -> dict[str, Any] | None:
     if recommended is None:
         return None
+    scaled = recommended.name in _SCALED and not exact
     return {
         "initializer": recommended.name,
-        "args": plain(recommended.args),
+        "args": dict.fromkeys(recommended.args) if scaled else plain(recommended.args),
         "std": _std(recommended.std) if exact else None,
         "reason": recommended.reason,
     }

@@ -10,7 +10,7 @@ from initlint.source.calls import Calls
 from initlint.source.classes import UserClass
 from initlint.source.resolve import Module
 from initlint.source.state import Frame
-from initlint.source.torchlib import CONTAINERS, argument
+from initlint.source.torchlib import CONTAINERS, argument, reset_of
 from initlint.source.values import (
     PLAIN,
     UNKNOWN,
@@ -161,16 +161,18 @@ class Attributes(Calls):
         receiver, owner = value.receiver, value.owner
         if isinstance(receiver, UserClass):
             found = self.member(receiver, name, after=owner)
-            return UNKNOWN if found is None else self.function(*found)
+            return UNKNOWN if found is None else self.method(*found)
         if not isinstance(receiver, Instance) or receiver.cls is None:
             return UNKNOWN
         found = self.member(receiver.cls, name, after=owner)
         if found is not None:
-            return Bound(self.function(*found), receiver)
+            return self._member_value(receiver, *found)
         if name == "__init__":
             return Method(receiver, "__init__")
         if name in ("forward", "__call__"):
             return Method(receiver, "super.forward")
+        if name and name == reset_of(receiver.torch):
+            return Method(receiver, "super.reset")
         return Method(receiver, name) if receiver.torch else UNKNOWN
 
     def _of_class(self, cls: UserClass, name: str) -> Value:
@@ -183,12 +185,7 @@ class Attributes(Calls):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             function = self.function(owner, node)
             return Bound(function, cls) if "classmethod" in _decorators(node) else function
-        return self._constant_of(owner, node)
-
-    def _constant_of(self, owner: UserClass, node: ast.AST) -> Value:
-        if isinstance(node, ast.ClassDef):
-            return UserClass(node, owner.module, owner.closure)
-        return self.evaluate(node, Frame(owner.module, owner.closure))
+        return self.constant_of(owner, node)
 
     def _of_instance(self, value: Instance, name: str) -> Value:
         if name in value.attrs:
@@ -214,7 +211,8 @@ class Attributes(Calls):
     def _member_value(self, value: Instance, owner: UserClass, node: ast.AST) -> Value:
         """A method bound to its object, what a property gives, or a constant of the class."""
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            return self._constant_of(owner, node)
+            constant = self.constant_of(owner, node)
+            return Bound(constant, value) if isinstance(constant, Function) else constant
         decorators = _decorators(node)
         function = self.function(owner, node)
         if "staticmethod" in decorators:
@@ -249,7 +247,7 @@ class Attributes(Calls):
         if value.cls is None:
             return UNKNOWN
         found = self.member(value.cls, "__getitem__")
-        return UNKNOWN if found is None else self.call(self.function(*found), [value, index], {})
+        return UNKNOWN if found is None else self.call(self.method(*found), [value, index], {})
 
     def put(self, value: Value, index: Value, item: Value) -> None:
         """Set what stands in a value's brackets."""

@@ -186,12 +186,12 @@ class Calls(Builtins):
         if found is None:
             return self.run_torch(instance, args, kwargs) if instance.torch else UNKNOWN
         if not instance.torch:
-            return self.call(self.function(*found), [instance, *args], kwargs)
+            return self.call(self.method(*found), [instance, *args], kwargs)
         if self.active.count(instance) > 1 or len(self.frames) > _DEEPEST:
             return self.lost(args, kwargs, "")
         key = (_pattern(tuple(args)), _pattern(kwargs))
         if key not in instance.templates:
-            instance.templates[key] = self._template(instance, self.function(*found), args, kwargs)
+            instance.templates[key] = self._template(instance, self.method(*found), args, kwargs)
         graph, inputs, result = instance.templates[key]
         values = list(_inputs(tuple(args))) + list(_inputs(tuple(kwargs.values())))
         given = {old: value.node for old, value in zip(inputs, values, strict=True)}
@@ -202,7 +202,7 @@ class Calls(Builtins):
     def _template(
         self,
         instance: Instance,
-        forward: Function,
+        forward: Value,
         args: Sequence[Value],
         kwargs: Mapping[str, Value],
     ) -> tuple[Graph, list[Node], Value]:

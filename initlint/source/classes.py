@@ -11,7 +11,7 @@ from initlint.source.initial import children, modules_of
 from initlint.source.modules import Modules
 from initlint.source.resolve import Module
 from initlint.source.state import Frame
-from initlint.source.torchlib import ancestors
+from initlint.source.torchlib import ancestors, reset_of
 from initlint.source.values import (
     UNKNOWN,
     External,
@@ -132,9 +132,20 @@ class Classes(Modules):
                 return base, base.members[name]
         return None
 
-    def function(self, owner: UserClass, node: ast.AST) -> Function:
+    def method(self, owner: UserClass, node: ast.AST) -> Value:
+        """What a class has for a method: a function, or whatever was assigned to the name."""
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return self.function(owner, node)
+        return self.constant_of(owner, node)
+
+    def constant_of(self, owner: UserClass, node: ast.AST) -> Value:
+        """What a class holds beside its methods: a constant, or another class."""
+        if isinstance(node, ast.ClassDef):
+            return UserClass(node, owner.module, owner.closure)
+        return self.evaluate(node, Frame(owner.module, owner.closure))
+
+    def function(self, owner: UserClass, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Function:
         """A function that stands in a class."""
-        assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
         found = owner.functions.get(id(node))
         if found is None:
             found = Function(node, owner.module, owner.closure, owner)
@@ -192,7 +203,7 @@ class Classes(Modules):
         try:
             found = self.member(cls, "__init__")
             if found is not None:
-                self.call(self.function(*found), [instance, *args], kwargs)
+                self.call(self.method(*found), [instance, *args], kwargs)
             elif _is_dataclass(cls):
                 self._fill_fields(instance, args, kwargs)
             else:
@@ -202,6 +213,13 @@ class Classes(Modules):
             self.constructing = outer
         cls.made.append(instance)
         claim(instance)
+
+    def redefined(self, instance: Instance) -> None:
+        """Where a class draws its weights by a method of its own, torch's constructor calls it."""
+        name = reset_of(instance.torch)
+        found = self.member(instance.cls, name) if name and instance.cls is not None else None
+        if found is not None:
+            self.call(self.method(*found), [instance], {})
 
     def _plain_object(
         self, cls: UserClass, args: Sequence[Value], kwargs: Mapping[str, Value]
@@ -216,7 +234,7 @@ class Classes(Modules):
         self.active.append(cls)
         found = self.member(cls, "__init__")
         if found is not None:
-            self.call(self.function(*found), [instance, *args], kwargs)
+            self.call(self.method(*found), [instance, *args], kwargs)
         elif _is_dataclass(cls) or "NamedTuple" in names:
             self._fill_fields(instance, args, kwargs)
         self.active.pop()
@@ -245,7 +263,7 @@ class Classes(Modules):
                 instance.attrs[name] = UNKNOWN
         after = self.member(instance.cls, "__post_init__")
         if after is not None:
-            self.call(self.function(*after), [instance], {})
+            self.call(self.method(*after), [instance], {})
 
     def _field_default(self, node: ast.AST, frame: Frame) -> Value:
         if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):

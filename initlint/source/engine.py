@@ -31,7 +31,7 @@ from initlint.source.reader import Reader
 from initlint.source.resolve import Module, Program
 from initlint.source.state import Frame, ImpossibleError, TooMuchError, flat_tensors
 from initlint.source.torchlib import type_of
-from initlint.source.values import PLAIN, Instance, Slot, Value, options_of
+from initlint.source.values import PLAIN, Function, Instance, Slot, Value, options_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ class _Engine:
         if found is None and instance.torch in ("Module", "ModuleList", "ModuleDict"):
             return None
         reader.graph = Graph()
-        args = _inputs(found[1], reader) if found is not None else [reader.node("input")]
+        args = _inputs(reader.method(*found) if found is not None else None, reader)
         result = reader.call_instance(instance, args, {})
         end = Node("output" if whole else "unknown", tuple(_distinct(result)), final=True)
         reader.graph.add(end)
@@ -278,8 +278,9 @@ def _distinct(value: Value) -> list[Node]:
 _SETTINGS = ("int", "bool", "float", "str", "dtype", "device")
 
 
-def _inputs(node: ast.AST, reader: Reader) -> list[Value]:
+def _inputs(forward: Value, reader: Reader) -> list[Value]:
     """Data for every argument of a forward that must be given."""
+    node = forward.node if isinstance(forward, Function) else None
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return [reader.node("input")]
     places = [*node.args.posonlyargs, *node.args.args][1:]

@@ -11,7 +11,7 @@ from initlint.quickdata import replace
 from initlint.source.graph import Node
 from initlint.source.initial import Initialising, children, modules_of, parameters_of
 from initlint.source.state import flat_tensors
-from initlint.source.torchlib import CONTAINERS, fill, uses_of
+from initlint.source.torchlib import CONTAINERS, fill, reset, uses_of
 from initlint.source.values import (
     PLAIN,
     UNKNOWN,
@@ -64,6 +64,11 @@ class Modules(Initialising):
                     slot.home, slot.arms = self.constructing, self.arms
                     slot.site = instance.site
                     slot.draw = replace(slot.draw, site=instance.site)
+        self.redefined(instance)
+
+    def redefined(self, instance: Instance) -> None:
+        """Where a class draws its weights by a method of its own, torch's constructor calls it."""
+        raise NotImplementedError
 
     def _contain(self, instance: Instance, args: Sequence[Value]) -> None:
         if instance.torch == "Sequential" and len(args) != 1:
@@ -127,6 +132,10 @@ class Modules(Initialising):
             return None
         if name == "super.forward":
             return self.run_torch(instance, args, kwargs)
+        if name == "super.reset":
+            for slot, draw in reset(instance):
+                self.write(slot, draw)
+            return None
         if name in _ITSELF or name == "apply":
             if name == "apply" and args:
                 for _, module in reversed(modules_of(instance)):

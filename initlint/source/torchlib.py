@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from initlint.dataflow.draws import ARGUMENTS, UNCLEAR, Draw, drawn_by
+from initlint.quickdata import replace
 from initlint.source.graph import Use
 from initlint.source.sizes import computed, is_size, product
 from initlint.source.values import UNKNOWN, Instance, Named, Slot, Value
@@ -91,6 +92,24 @@ def fill(instance: Instance, args: tuple[Value, ...], kwargs: Mapping[str, Value
 
 
 _CELLS = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
+
+
+def reset_of(kind: str) -> str:
+    """The method by which the constructor of a torch class draws its weights; empty if none."""
+    if kind == "MultiheadAttention":
+        return "_reset_parameters"
+    return "reset_parameters" if kind in _SIGNATURES or kind.endswith(_NORMS) else ""
+
+
+def reset(instance: Instance) -> Iterator[tuple[Slot, Draw]]:
+    """What torch's own method of that name draws the present parameters of a module from."""
+    again = Instance(None, instance.torch, instance.site)
+    given = dict(instance.args)
+    fill(again, given.pop("*", ()), given)
+    for name, slot in again.attrs.items():
+        present = instance.attrs.get(name)
+        if type(slot) is Slot and type(present) is Slot:
+            yield present, replace(slot.draw, site=instance.site)
 
 
 def argument(instance: Instance, name: str) -> Value:

@@ -101,6 +101,22 @@ def test_json_sizes_that_are_only_names_are_null():
         assert [entry["recommended"]["std"] for entry in entries] == [None, 0.25]
 
 
+def test_json_arguments_worked_out_from_such_sizes_are_null():
+    drawn = Initializer("normal_", {"std": 0.25}, 0.25)
+    sloped = Initializer("kaiming_normal_", {"a": 0.2, "mode": "fan_in"}, 0.25)
+    layers = [
+        layer(nominal=True, recommended=drawn),
+        layer("b", recommended=drawn),
+        layer("c", nominal=True, recommended=sloped),
+    ]
+    content = as_json(Report(layers=tuple(layers)))["layers"]
+    assert [entry["recommended"]["args"] for entry in content] == [
+        {"std": None},
+        {"std": 0.25},
+        {"a": 0.2, "mode": "fan_in"},
+    ]
+
+
 def test_json_finding_of_a_live_model_has_no_place():
     (entry,) = as_json(Report(findings=(live_finding(),)))["findings"]
     places = ("path", "line", "column", "end_line", "end_column", "fix")

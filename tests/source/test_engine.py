@@ -240,3 +240,30 @@ def test_data_kept_from_another_call_is_not_followed():
     outer += "        return y + self.net.kept * self.net.kept + self.net(y).relu()\n"
     found = read([written("net.py", keeping + outer)])
     assert found.broken == found.unanalysed == () and found.layers
+
+
+def test_attention_whose_weights_are_drawn_by_a_method_of_the_users():
+    written(
+        "net.py",
+        """
+        from torch import nn
+
+        class Attention(nn.MultiheadAttention):
+            def _reset_parameters(self):
+                nn.init.normal_(self.in_proj_weight, std=0.01)
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.attention = Attention(16, 2)
+
+            def forward(self, x):
+                return self.attention(x, x, x)[0]
+        """,
+    )
+    drawn = {
+        layer.parameter: layer.current.name
+        for layer in read(["net.py"]).layers
+        if layer.model == "Net"
+    }
+    assert drawn["attention.in_proj_weight"] == "normal_"

@@ -42,6 +42,51 @@ FORMS = {
             def forward(self, x):
                 return torch.tanh(self.b(F.relu(self.a(x))))
     """,
+    "methods that are assigned": """
+        def chained(self, x):
+            return self.b(F.relu(self.a(x)))
+        class Chains:
+            @staticmethod
+            def forward(self, x):
+                return torch.tanh(chained(self, x))
+        class Inner(nn.Module):
+            def __init__(self, width):
+                super().__init__()
+                self.a = nn.Linear(width, 16)
+                self.b = nn.Linear(16, 8)
+            forward = Chains.forward
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.inner = Inner(8)
+                self.a = nn.Linear(8, 16)
+                self.b = nn.Linear(16, 4)
+            _chained = chained
+            __getitem__ = None
+            def forward(self, x):
+                return self._chained(self.inner(x))
+    """,
+    "a constructor that calls the user's reset_parameters": """
+        class Default(nn.Linear):
+            def reset_parameters(self):
+                super().reset_parameters()
+                init.zeros_(self.bias)
+        class Given(nn.Linear):
+            def __init__(self, into, out, fill=init.xavier_uniform_):
+                self.fill = fill
+                super().__init__(into, out)
+            def reset_parameters(self):
+                self.fill(self.weight)
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a = Default(8, 16)
+                self.b = Given(16, 16)
+                self.c = Given(16, 16, init.kaiming_normal_)
+                self.d = nn.Linear(16, 4)
+            def forward(self, x):
+                return self.d(F.relu(self.c(F.relu(self.b(F.relu(self.a(x)))))))
+    """,
     "plain attributes": """
         class Net(nn.Module):
             def __init__(self):
