@@ -36,7 +36,9 @@ def spelled(layer: Layer) -> str:
 
 def origin(current: Initializer) -> str:
     """Who fills a weight with what: PyTorch's default, or the user's call and its line."""
-    args = {"a": current.args["a"]} if current.default and "a" in current.args else current.args
+    args = current.args
+    if current.default and current.name.startswith("kaiming"):
+        args = {name: value for name, value in args.items() if name == "a"}
     shown = ", ".join(f"{name}={_short(value)}" for name, value in args.items())
     call = f"{current.name}({shown})" if shown else current.name
     if current.default:

@@ -9,6 +9,7 @@ from initlint.records import Initializer, Layer, Site
 
 _PRENORM = "its input comes from a normalisation"
 _NORM = "a normalisation cancels its scale"
+_SHIELDED = "its activation sees it through a normalisation"
 _GATING = "it only decides what share of another value passes"
 _REPARAMETRISED = "the weight is reparametrised"
 
@@ -65,6 +66,8 @@ def harmless(group: Sequence[Use]) -> str:
         return _PRENORM
     if all(use.downstream.settled or _is_cancelled(use) for use in group):
         return _NORM
+    if all("norm" in use.following.via for use in group):
+        return _SHIELDED
     if all(use.downstream.gating for use in group):
         return _GATING
     return ""

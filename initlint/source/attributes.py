@@ -9,7 +9,6 @@ from initlint.quickdata import replace
 from initlint.source.calls import Calls
 from initlint.source.classes import UserClass
 from initlint.source.resolve import Module
-from initlint.source.state import Frame
 from initlint.source.torchlib import CONTAINERS, argument, reset_of
 from initlint.source.values import (
     PLAIN,

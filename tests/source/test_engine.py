@@ -267,3 +267,25 @@ def test_attention_whose_weights_are_drawn_by_a_method_of_the_users():
         if layer.model == "Net"
     }
     assert drawn["attention.in_proj_weight"] == "normal_"
+
+
+def test_a_uniform_default_is_named_with_both_its_bounds():
+    written(
+        "net.py",
+        """
+        from torch import nn
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a = nn.Bilinear(64, 64, 64)
+                self.b = nn.Bilinear(64, 64, 64)
+                self.c = nn.Linear(64, 8)
+
+            def forward(self, x, y):
+                x = self.a(x, y).relu()
+                return self.c(self.b(x, x).relu())
+        """,
+    )
+    _, finding = api.check_all(["net.py"], api.Options()).findings
+    assert "PyTorch's default uniform_(a=-0.125, b=0.125) gives it std 0.0722" in finding.message
