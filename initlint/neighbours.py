@@ -19,11 +19,12 @@ _READ = 200
 
 
 def neighbours(paths: Sequence[str], findings: Sequence[Finding]) -> list[str]:
-    """Files beside `paths`, in their projects, that name a model of which `findings` speak.
+    """Files beside `paths`, in their projects, that may use a model of which `findings` speak.
 
-    A class is a model of its own only where no other uses it; a hook is handed changed files
-    alone. A project is what lies beneath the nearest folder with a pyproject.toml, a setup file or
-    a repository; without one, it is the file's own folder.
+    They name it, or look up in its module what is named only when they run. A class is a model of
+    its own only where no other uses it; a hook is handed changed files alone. A project is what
+    lies beneath the nearest folder with a pyproject.toml, a setup file or a repository; without
+    one, it is the file's own folder.
     """
     known = {_place(path) for path in paths}
     found: dict[Path, str] = {}
@@ -33,8 +34,11 @@ def neighbours(paths: Sequence[str], findings: Sequence[Finding]) -> list[str]:
         if place.parent not in projects:
             projects[place.parent] = _project(path)
         names, home = [model.encode() for model in models], _imports(place)
+        searched = re.compile(
+            rb"\bgetattr\(\s*[\w.]*\b" + re.escape(place.stem.encode()) + rb"\s*,"
+        )
         for other in projects[place.parent]:
-            if _uses(other, names, home) and _place(other) not in known:
+            if _uses(other, names, home, searched) and _place(other) not in known:
                 found[_place(other)] = other
     return sorted(found.values())[:_READ]
 
@@ -71,13 +75,20 @@ def _project(path: str) -> list[str]:
     return files if Path(path).is_absolute() else [os.path.relpath(file) for file in files]
 
 
-def _uses(path: str, names: Sequence[bytes], home: re.Pattern[bytes]) -> bool:
-    """Whether a file has one of the names as a word, and imports from where its class is."""
+def _uses(
+    path: str, names: Sequence[bytes], home: re.Pattern[bytes], searched: re.Pattern[bytes]
+) -> bool:
+    """Whether a file has one of the names as a word, or searches the module of its class.
+
+    It must import from where the class is.
+    """
     try:
         text = Path(path).read_bytes()
     except OSError:
         return False
     # A search for plain bytes is several times as fast, and most files end here.
+    if b"getattr(" in text and searched.search(text):
+        return bool(home.search(text))
     held = [name for name in names if name in text]
     words = rb"|".join(map(re.escape, held))
     return bool(held and re.search(rb"\b(?:" + words + rb")\b", text) and home.search(text))

@@ -98,3 +98,12 @@ def test_what_a_package_hands_on_is_found(project):
     (project.parent / "user.py").write_text(text)
     (project / "vit.py").unlink()
     assert codes("package/blocks.py") == []
+
+
+def test_a_part_that_is_looked_up_by_a_name_worked_out_later_is_no_model(project):
+    text = USER.replace("from .blocks import Mlp", "from . import blocks")
+    (project / "vit.py").write_text(text.replace("Mlp(dim)", "getattr(blocks, self.kind)(dim)"))
+    assert codes("package/blocks.py") == []
+    # Outside of classes whole models are looked up so.
+    (project / "vit.py").write_text("from . import blocks\n\nmodel = getattr(blocks, kind)()\n")
+    assert codes("package/blocks.py") == ["INIT101"]

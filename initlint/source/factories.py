@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from initlint import catalog
-from initlint.source.resolve import Module, Program
+from initlint.source.resolve import Import, Module, Program
 
 # More functions of one file tell too little more.
 _MOST = 4
@@ -86,9 +86,10 @@ def given_away(program: Program, names: set[str]) -> set[str]:
     """Those of `names` of classes of which it is not certain who makes them.
 
     Some file hands them on as values, or another class makes them in code that may not be
-    understood.
+    understood, or looks them up by a name that is not written there.
     """
     found: set[str] = set()
+    homes: set[str] = set()
     for module in program.modules:
         if module.source.hinted:
             data = module.source.data
@@ -97,7 +98,25 @@ def given_away(program: Program, names: set[str]) -> set[str]:
                 if isinstance(entry, ast.ClassDef):
                     text = module.source.lines(entry.lineno, entry.end_lineno or entry.lineno)
                     found |= _matching(text, _CALLED, names - found - {entry.name})
+                    homes |= set(_searched(program, module, text))
+    for module in program.modules:
+        if module.parts and module.parts[-1] in homes:
+            found |= names & program.names(module).keys()
     return found
+
+
+# A look-up in a module, of a name that is worked out.
+_LOOKED_UP = re.compile(rb"\bgetattr\(\s*([A-Za-z_][\w.]*)\s*,\s*(?![\s\"'])")
+
+
+def _searched(program: Program, module: Module, text: bytes) -> Iterator[str]:
+    """The last names of the modules in which a text looks up what it names only when it runs."""
+    for match in _LOOKED_UP.finditer(text):
+        first, _, rest = match[1].decode().partition(".")
+        entry = program.names(module).get(first)
+        if isinstance(entry, Import):
+            whole = rest or entry.name or entry.module
+            yield whole.rpartition(".")[2]
 
 
 # Code outside classes that fills weights, or has them filled.

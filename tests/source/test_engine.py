@@ -81,6 +81,21 @@ def test_a_script_in_another_file_that_fills_what_it_makes():
     assert codes("net.py", "train.py") == []
 
 
+def test_parts_that_a_class_looks_up_in_their_module_are_no_models():
+    written("net.py", NET)
+    user = """
+        from torch import nn
+        import net as parts
+
+        class User(nn.Module):
+            def __init__(self, kind):
+                super().__init__()
+                self.part = getattr(parts, {})(8)
+        """
+    assert codes("net.py", written("user.py", user.format("kind"))) == []
+    assert codes("net.py", written("user.py", user.format("'Other'"))) == ["INIT101"] * 2
+
+
 def test_what_a_function_builds_is_read_as_it_builds_it():
     source = NET.replace("__init__(self)", "__init__(self, act)").replace("self.a =", "self.act =")
     source = source.replace("nn.Linear(8, 8)\n        self.b", "act()\n        self.b", 1)
