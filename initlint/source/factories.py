@@ -105,7 +105,8 @@ def given_away(program: Program, names: set[str]) -> set[str]:
     return found
 
 
-# A look-up in a module, of a name that is worked out.
+# A look-up in a module, of a name that is worked out; torch's own modules hold none of these parts.
+_TORCH = re.compile(r"torch(?=\.|$)")
 _LOOKED_UP = re.compile(rb"\bgetattr\(\s*([A-Za-z_][\w.]*)\s*,\s*(?![\s\"'])")
 
 
@@ -114,7 +115,7 @@ def _searched(program: Program, module: Module, text: bytes) -> Iterator[str]:
     for match in _LOOKED_UP.finditer(text):
         first, _, rest = match[1].decode().partition(".")
         entry = program.names(module).get(first)
-        if isinstance(entry, Import):
+        if isinstance(entry, Import) and (entry.level or not _TORCH.match(entry.module)):
             whole = rest or entry.name or entry.module
             yield whole.rpartition(".")[2]
 

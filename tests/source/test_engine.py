@@ -94,6 +94,10 @@ def test_parts_that_a_class_looks_up_in_their_module_are_no_models():
         """
     assert codes("net.py", written("user.py", user.format("kind"))) == []
     assert codes("net.py", written("user.py", user.format("'Other'"))) == ["INIT101"] * 2
+    # Torch's own module of a name is not the project's.
+    Path("net.py").rename("nn.py")
+    user = user.replace("import net as parts", "").replace("parts", "nn")
+    assert codes("nn.py", written("user.py", user.format("kind"))) == ["INIT101"] * 2
 
 
 def test_what_a_function_builds_is_read_as_it_builds_it():
