@@ -13,11 +13,15 @@ _LONGEST = 2000
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One residual branch: its join, its nodes, and its last weighted node if it ends in one."""
+    """One residual branch: its join, its nodes, and its last weighted node if it ends in one.
+
+    `skip` are the nodes of the other side, by which the stream passes the branch.
+    """
 
     join: Node
     fork: Node
     nodes: frozenset[Node]
+    skip: frozenset[Node]
     last: Node | None
     normalised: bool
 
@@ -34,9 +38,17 @@ def branches(steps: Steps) -> list[Branch]:
     return found
 
 
-def skips(found: list[Branch]) -> frozenset[tuple[Node, Node]]:
-    """Edges by which a stream passes its branch unchanged: from the fork straight to the join."""
-    return frozenset((branch.fork, branch.join) for branch in found)
+def skips(steps: Steps, found: list[Branch]) -> frozenset[tuple[Node, Node]]:
+    """Edges by which a stream passes its branch unchanged: from the fork straight to the join.
+
+    An identity may stand between, or what else only hands its input on.
+    """
+    return frozenset(
+        (branch.fork, node)
+        for branch in found
+        if all(steps[node].role in _THROUGH for node in branch.skip)
+        for node in (branch.join, *branch.skip)
+    )
 
 
 def dominators(steps: Steps) -> dict[Node, Node | None]:
@@ -86,7 +98,7 @@ def _branch(steps: Steps, join: Node, fork: Node | None) -> Branch | None:
     if skip and not _nonlinear(steps, side):
         return None
     normalised = any(steps[node].role == "norm" for node in side)
-    return Branch(join, fork, side, _last(steps, end, side), normalised)
+    return Branch(join, fork, side, skip, _last(steps, end, side), normalised)
 
 
 def _side(steps: Steps, end: Node, fork: Node) -> frozenset[Node] | None:

@@ -98,7 +98,7 @@ def uses(
     """
     found = branches(steps)
     up = _upstream(steps, whole)
-    down = _downstream(steps, up, absorbed, skips(found))
+    down = _downstream(steps, up, absorbed, skips(steps, found))
     bare = [branch for branch in found if not branch.normalised and not down[branch.join].normed]
     inside = _memberships(bare)
     met = [

@@ -183,6 +183,17 @@ def test_paths_lead_from_layer_to_layer_and_end_at_a_norm():
     assert c.head and not b.head
 
 
+def block(model, stream, skip):
+    return model.c(skip(stream) + model.b(model.norm(stream).relu()))
+
+
+@pytest.mark.parametrize("skip", [lambda x: x, nn.Identity(), lambda x: F.dropout(x, 0.1)])
+def test_a_stream_is_judged_by_what_its_branches_meet(skip):
+    layer = layers(lambda m, x: block(m, m.a(x), skip))["a.weight"]
+    assert (layer.following.activation, layer.following.via) == ("relu", ("norm",))
+    assert layer.harmless == "its activation sees it through a normalisation"
+
+
 SILENT = {
     "norm before the activation": (lambda m, x: m.norm(m.a(x)).relu(), "cancels"),
     "norm after the activation": (lambda m, x: m.norm(m.a(x).relu()), "cancels"),
