@@ -29,7 +29,7 @@ def neighbours(paths: Sequence[str], findings: Sequence[Finding]) -> list[str]:
     known = {_place(path) for path in paths}
     found: dict[Path, str] = {}
     projects: dict[Path, list[str]] = {}
-    for path, models in _accused(findings).items():
+    for path, models in _accused(findings, paths).items():
         place = _place(path)
         if place.parent not in projects:
             projects[place.parent] = _project(path)
@@ -43,13 +43,33 @@ def neighbours(paths: Sequence[str], findings: Sequence[Finding]) -> list[str]:
     return sorted(found.values())[:_READ]
 
 
-def _accused(findings: Sequence[Finding]) -> dict[str, set[str]]:
-    """The models that findings speak of, by the files in which they are."""
+def _accused(findings: Sequence[Finding], paths: Sequence[str]) -> dict[str, set[str]]:
+    """The models that findings speak of, by the files in which they are.
+
+    The layer that is found fault with may stand in another file than the model.
+    """
     found: dict[str, set[str]] = {}
+    homes: dict[tuple[str, str], str] = {}
     for finding in findings:
         if finding.site is not None and Path(finding.site.path).is_file():
-            found.setdefault(finding.site.path, set()).add(finding.model)
+            key = (finding.model, finding.site.path)
+            if key not in homes:
+                homes[key] = _home(finding.model, [finding.site.path, *paths])
+            found.setdefault(homes[key], set()).add(finding.model)
     return found
+
+
+def _home(model: str, paths: Sequence[str]) -> str:
+    """The first of `paths` that defines the class or function `model`, else the first of all."""
+    defines = re.compile(rb"^[ \t]*(?:class|def)[ \t]+" + re.escape(model.encode()) + rb"\b", re.M)
+    return next((path for path in paths if defines.search(_bytes(path))), paths[0])
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return b""
 
 
 def _imports(place: Path) -> re.Pattern[bytes]:
@@ -82,10 +102,7 @@ def _uses(
 
     It must import from where the class is.
     """
-    try:
-        text = Path(path).read_bytes()
-    except OSError:
-        return False
+    text = _bytes(path)
     # A search for plain bytes is several times as fast, and most files end here.
     if b"getattr(" in text and searched.search(text):
         return bool(home.search(text))

@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 import initlint
+from initlint import api
 
 BLOCK = """import torch
 from torch import nn
@@ -107,3 +108,28 @@ def test_a_part_that_is_looked_up_by_a_name_worked_out_later_is_no_model(project
     # Outside of classes whole models are looked up so.
     (project / "vit.py").write_text("from . import blocks\n\nmodel = getattr(blocks, kind)()\n")
     assert codes("package/blocks.py") == ["INIT101"]
+
+
+def test_a_part_may_stand_in_another_file_than_its_layers(project):
+    outer = project.parent / "outer"
+    outer.mkdir()
+    wrapper = """from torch import nn
+
+from package.blocks import Mlp
+
+
+class Wrapper(nn.Module):
+    def __init__(self, dim=64):
+        super().__init__()
+        self.mlp = Mlp(dim)
+
+    def forward(self, x):
+        return self.mlp(x)
+"""
+    (outer / "wrap.py").write_text(wrapper)
+    (project / "vit.py").unlink()
+    both = ["package/blocks.py", "outer/wrap.py"]
+    assert [f.code for f in api.check_all(both, api.Options()).findings] == ["INIT101"]
+    user = USER.replace("from .blocks import Mlp", "from outer.wrap import Wrapper as Mlp")
+    (project.parent / "user.py").write_text(user)
+    assert not api.check_all(both, api.Options()).findings
