@@ -122,7 +122,7 @@ def _fix(code: str, group: list[Problem], donor: Layer | None, places: _Places) 
     fix = Fix("insert", layer.site, call, applicability, _type_of(layer, donor, places), spared)
     if spared and not _is_run([other for other in made if other.model == layer.model]):
         return _by_cases(group, applicability, places)
-    return fix
+    return None if spared and _lengths_differ(made, layer) else fix
 
 
 def _type_of(layer: Layer, donor: Layer, places: _Places) -> str:
@@ -152,6 +152,21 @@ def _is_run(layers: Sequence[Layer]) -> bool:
         return False
     differing = [set(parts) for parts in zip(*names, strict=True) if len(set(parts)) > 1]
     return len(differing) == 1 and all(part.isdigit() for part in differing[0])
+
+
+def _lengths_differ(layers: Sequence[Layer], layer: Layer) -> bool:
+    """Whether one line fills containers of several lengths, `layer`'s and others.
+
+    Which members are spared is then not told by their numbers: the last of two is the second.
+    """
+    names = [other.parameter.split(".") for other in layers if other.model == layer.model]
+    varying = (place for place, parts in enumerate(zip(*names, strict=True)) if len({*parts}) > 1)
+    place = next(varying, 0) - len(names[0])
+    runs: dict[tuple[str, ...], set[str]] = {}
+    for other in layers:
+        parts = other.parameter.split(".")
+        runs.setdefault((other.model, *parts[:place]), set()).add(parts[place])
+    return len({frozenset(members) for members in runs.values()}) > 1
 
 
 def _by_cases(group: list[Problem], applicability: str, places: _Places) -> Fix | None:

@@ -29,8 +29,8 @@ def narrowed(
     own = 0 if last_name(call.func) in PARAMETER else 1
     # The parts of the name that come after the loop's, the parameter's own among them.
     later = own + len(target.pattern) - 1 - target.pattern.index(None)
-    chosen = sorted(_member(name, later) for name in set(names))
-    others = sorted(_member(name, later) for name in set(spared))
+    chosen = sorted({_member(name, later) for name in names})
+    others = sorted({_member(name, later) for name in spared})
     steps = _without(each.run, chosen, others)
     if steps is None:
         return [_with(target, loops[0], Item(str(index), str(index))) for index in chosen[:_FEW]]

@@ -308,3 +308,50 @@ def test_a_uniform_default_is_named_with_both_its_bounds():
     )
     _, finding = api.check_all(["net.py"], api.Options()).findings
     assert "PyTorch's default uniform_(a=-0.125, b=0.125) gives it std 0.0722" in finding.message
+
+
+LENGTHS = """\
+import torch
+from torch import nn
+
+class Mlp(nn.Module):
+    def __init__(self, depth):
+        super().__init__()
+        self.depth = depth
+        self.layers = nn.ModuleList(nn.Linear(16, 16) for _ in range(depth))
+
+    def forward(self, x):
+        for i, layer in enumerate(self.layers):
+            x = layer(x).relu() if i < self.depth - 1 else layer(x)
+        return x
+
+class First(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = Mlp(3)
+
+    def forward(self, x):
+        return self.inner(x)
+
+class Second(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.other = Mlp({})
+
+    def forward(self, x):
+        return self.other(x)
+"""
+
+
+def test_containers_of_one_line_are_fixed_from_their_ends_if_they_are_as_long():
+    written("net.py", LENGTHS.format(3))
+    done = api.fix_all(["net.py"], api.Options(), unsafe=False, write=True)
+    assert not done.report.findings
+    assert "for layer in self.layers[:-1]:" in Path("net.py").read_text()
+
+
+def test_containers_of_several_lengths_are_not_fixed_by_number():
+    written("net.py", LENGTHS.format(2))
+    done = api.fix_all(["net.py"], api.Options(), unsafe=True, write=True)
+    assert [finding.fix for finding in done.report.findings] == [None]
+    assert Path("net.py").read_text() == LENGTHS.format(2)
