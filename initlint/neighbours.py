@@ -10,6 +10,7 @@ from pathlib import Path
 from initlint.config import Config, Settings
 from initlint.discover import discover
 from initlint.records import Finding
+from initlint.source.factories import LOOKED_UP
 
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 # A project with more files than this is not searched: a hook must answer in a second.
@@ -34,11 +35,8 @@ def neighbours(paths: Sequence[str], findings: Sequence[Finding]) -> list[str]:
         if place.parent not in projects:
             projects[place.parent] = _project(path)
         names, home = [model.encode() for model in models], _imports(place)
-        searched = re.compile(
-            rb"\bgetattr\(\s*[\w.]*\b" + re.escape(place.stem.encode()) + rb"\s*,"
-        )
         for other in projects[place.parent]:
-            if _uses(other, names, home, searched) and _place(other) not in known:
+            if _uses(other, names, home) and _place(other) not in known:
                 found[_place(other)] = other
     return sorted(found.values())[:_READ]
 
@@ -95,20 +93,15 @@ def _project(path: str) -> list[str]:
     return files if Path(path).is_absolute() else [os.path.relpath(file) for file in files]
 
 
-def _uses(
-    path: str, names: Sequence[bytes], home: re.Pattern[bytes], searched: re.Pattern[bytes]
-) -> bool:
-    """Whether a file has one of the names as a word, or searches the module of its class.
-
-    It must import from where the class is.
-    """
+def _uses(path: str, names: Sequence[bytes], home: re.Pattern[bytes]) -> bool:
+    """Whether a file imports from where a class is, and names one of `names` or looks names up."""
     text = _bytes(path)
     # A search for plain bytes is several times as fast, and most files end here.
-    if b"getattr(" in text and searched.search(text):
-        return bool(home.search(text))
     held = [name for name in names if name in text]
     words = rb"|".join(map(re.escape, held))
-    return bool(held and re.search(rb"\b(?:" + words + rb")\b", text) and home.search(text))
+    named = held and re.search(rb"\b(?:" + words + rb")\b", text)
+    looks_up = b"getattr(" in text and LOOKED_UP.search(text)
+    return bool((named or looks_up) and home.search(text))
 
 
 def _place(path: str) -> Path:

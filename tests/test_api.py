@@ -309,3 +309,27 @@ def test_a_path_that_ends_in_a_bare_parameter_is_said_to():
 
     (finding,) = initlint.check(Net).findings
     assert "over the 2 layers to last;" in finding.message
+
+
+def test_a_layer_of_one_line_in_a_container_of_one_model_and_bare_in_another(tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text(
+        "from torch import nn\n"
+        "class Block(nn.Module):\n"
+        "    def __init__(self, act=nn.Sigmoid()):\n"
+        "        super().__init__()\n"
+        "        self.fc = nn.Linear(64, 64)\n"
+        "        self.act = act\n"
+        "    def forward(self, x):\n"
+        "        return self.act(self.fc(x))\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.blocks = nn.ModuleList([Block(nn.ReLU()), Block(nn.Tanh())])\n"
+        "    def forward(self, x):\n"
+        "        return self.blocks[1](self.blocks[0](x))\n"
+    )
+    targets = [f"{path}:Net", f"{path}:Block"]
+    found = api.check_all(targets, api.Options()).findings
+    assert {finding.code for finding in found} == {"INIT101", "INIT103"}
+    assert all(finding.fix is None or finding.fix.applicability == "unsafe" for finding in found)

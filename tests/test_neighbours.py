@@ -105,6 +105,9 @@ def test_a_part_that_is_looked_up_by_a_name_worked_out_later_is_no_model(project
     text = USER.replace("from .blocks import Mlp", "from . import blocks")
     (project / "vit.py").write_text(text.replace("Mlp(dim)", "getattr(blocks, self.kind)(dim)"))
     assert codes("package/blocks.py") == []
+    renamed = (project / "vit.py").read_text().replace("import blocks", "import blocks as parts")
+    (project / "vit.py").write_text(renamed.replace("getattr(blocks", "getattr(parts"))
+    assert codes("package/blocks.py") == []
     # Outside of classes whole models are looked up so.
     (project / "vit.py").write_text("from . import blocks\n\nmodel = getattr(blocks, kind)()\n")
     assert codes("package/blocks.py") == ["INIT101"]

@@ -161,11 +161,11 @@ def _lengths_differ(layers: Sequence[Layer], layer: Layer) -> bool:
     """
     names = [other.parameter.split(".") for other in layers if other.model == layer.model]
     varying = (place for place, parts in enumerate(zip(*names, strict=True)) if len({*parts}) > 1)
-    place = next(varying, 0) - len(names[0])
+    place = next(varying) - len(names[0])
     runs: dict[tuple[str, ...], set[str]] = {}
     for other in layers:
         parts = other.parameter.split(".")
-        runs.setdefault((other.model, *parts[:place]), set()).add(parts[place])
+        runs.setdefault((other.model, *parts[:place]), set()).add(parts[place:][0])
     return len({frozenset(members) for members in runs.values()}) > 1
 
 

@@ -170,7 +170,7 @@ class Attributes(Calls):
             return Method(receiver, "__init__")
         if name in ("forward", "__call__"):
             return Method(receiver, "super.forward")
-        if name and name == reset_of(receiver.torch):
+        if name == reset_of(receiver.torch):
             return Method(receiver, "super.reset")
         return Method(receiver, name) if receiver.torch else UNKNOWN
 

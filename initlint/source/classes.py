@@ -214,8 +214,11 @@ class Classes(Modules):
         cls.made.append(instance)
         claim(instance)
 
-    def redefined(self, instance: Instance) -> None:
-        """Where a class draws its weights by a method of its own, torch's constructor calls it."""
+    def furnish(
+        self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> None:
+        """What torch's constructor does; where a class draws its weights itself, by its method."""
+        super().furnish(instance, args, kwargs)
         name = reset_of(instance.torch)
         found = self.member(instance.cls, name) if name and instance.cls is not None else None
         if found is not None:

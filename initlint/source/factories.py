@@ -107,12 +107,12 @@ def given_away(program: Program, names: set[str]) -> set[str]:
 
 # A look-up in a module, of a name that is worked out; torch's own modules hold none of these parts.
 _TORCH = re.compile(r"torch(?=\.|$)")
-_LOOKED_UP = re.compile(rb"\bgetattr\(\s*([A-Za-z_][\w.]*)\s*,\s*(?![\s\"'])")
+LOOKED_UP = re.compile(rb"\bgetattr\(\s*([A-Za-z_][\w.]*)\s*,\s*(?![\s\"'])")
 
 
 def _searched(program: Program, module: Module, text: bytes) -> Iterator[str]:
     """The last names of the modules in which a text looks up what it names only when it runs."""
-    for match in _LOOKED_UP.finditer(text):
+    for match in LOOKED_UP.finditer(text):
         first, _, rest = match[1].decode().partition(".")
         entry = program.names(module).get(first)
         if isinstance(entry, Import) and (entry.level or not _TORCH.match(entry.module)):

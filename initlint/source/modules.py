@@ -64,11 +64,6 @@ class Modules(Initialising):
                     slot.home, slot.arms = self.constructing, self.arms
                     slot.site = instance.site
                     slot.draw = replace(slot.draw, site=instance.site)
-        self.redefined(instance)
-
-    def redefined(self, instance: Instance) -> None:
-        """Where a class draws its weights by a method of its own, torch's constructor calls it."""
-        raise NotImplementedError
 
     def _contain(self, instance: Instance, args: Sequence[Value]) -> None:
         if instance.torch == "Sequential" and len(args) != 1:
