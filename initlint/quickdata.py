@@ -20,9 +20,7 @@ else:
 
     def replace(record: Any, /, **changes: Any) -> Any:
         """A copy with other values: as the library's, for classes all of whose fields are given."""
-        cls = type(record)
-        values = zip(cls.__match_args__, _getter(cls)(record), strict=True)
-        return cls(**{**dict(values), **changes})
+        return _replacing(type(record))(record, **changes)
 
     def dataclass(cls: type | None = None, /, **options: bool) -> Any:
         """The decorator; the library's own where other options are given than those two."""
@@ -68,8 +66,15 @@ def _init(cls: Any) -> Any:
 
 
 @cache
-def _getter(cls: Any) -> Callable[[Any], tuple[Any, ...]]:
-    return _values(cls.__match_args__)
+def _replacing(cls: Any) -> Callable[..., Any]:
+    """The function that copies a record of one class, with the changes it is given by name."""
+    names = cls.__match_args__
+    # No field is called like these.
+    changes = ", ".join(f"{name}=_MISSING" for name in names)
+    values = ", ".join(f"_old.{name} if {name} is _MISSING else {name}" for name in names)
+    known: dict[str, Any] = {"_MISSING": MISSING, "_cls": cls}
+    exec(f"def _replaced(_old, /, *, {changes}):\n return _cls({values})", known)
+    return known["_replaced"]  # type: ignore[no-any-return]
 
 
 def _values(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:

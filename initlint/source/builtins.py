@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -41,6 +42,7 @@ _Args = Sequence[Value]
 _Kwargs = Mapping[str, Value]
 _Handler = Callable[["Builtins", _Args, _Kwargs, "ast.AST | None"], Value]
 _HANDLERS: dict[str, _Handler] = {}
+_LONGEST_TEXT = 200
 # Functions that hand their first argument back.
 _IDENTITY = {
     *("torch.jit.script", "torch.compile", "torch.jit.export", "torch.jit.ignore", "builtins.iter"),
@@ -151,7 +153,8 @@ def _number(name: str, args: _Args) -> Value:
     if isinstance(first, (Listing, tuple)):
         first = tuple(first if isinstance(first, tuple) else first.items)
     numbers = first if isinstance(first, tuple) else tuple(args)
-    if not all(map(known_number, numbers)):
+    is_text = isinstance(first, str) and name in ("builtins.int", "builtins.float")
+    if not is_text and not all(map(known_number, numbers)):
         return UNKNOWN if isinstance(first, Unknown) else PLAIN
     try:
         return _NUMBERS[name](*((first,) if isinstance(first, tuple) else args))
@@ -378,6 +381,20 @@ def _partial(reader: Builtins, args: _Args, kwargs: _Kwargs, node: ast.AST | Non
 def _copy(reader: Builtins, args: _Args, kwargs: _Kwargs, node: ast.AST | None) -> Value:
     value = args[0] if args else UNKNOWN
     return copied(value, reader.site(node), reader.constructing)
+
+
+@handles("re.split")
+def _split(reader: Builtins, args: _Args, kwargs: _Kwargs, node: ast.AST | None) -> Value:
+    """The parts of a text, where pattern and text are known and finding them takes no time."""
+    if kwargs or len(args) != 2 or not all(isinstance(value, str) for value in args):
+        return PLAIN
+    # One repetition is tried once from every place; repetitions of repetitions may take for ever.
+    if sum(map(args[0].count, "*+{")) > 1 or len(args[1]) > _LONGEST_TEXT:
+        return PLAIN
+    try:
+        return Listing(list(re.split(*args)))
+    except (re.error, RecursionError):
+        return PLAIN
 
 
 @handles("typing.cast", "torch.jit.annotate")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from initlint.dataflow.draws import ARGUMENTS
@@ -111,7 +111,7 @@ class Calls(Builtins):
 
         What comes of plain values alone is worked out once.
         """
-        if function.closure is not None or function.owner is not None:
+        if function.owner is not None or not self._is_settled(function.closure):
             return self._called(function, args, kwargs)
         key = _plain_key(function, args, kwargs)
         if key is None:
@@ -123,12 +123,20 @@ class Calls(Builtins):
             return result
         return self.results[key]
 
+    def _is_settled(self, closure: Frame | None) -> bool:
+        """Whether the functions around one have ended, and hold nothing that could change."""
+        while closure is not None:
+            held = [v for v in closure.names.values() if type(v) is not Function]
+            if closure in self.frames or not _are_plain(held):
+                return False
+            closure = closure.closure
+        return True
+
     def _called(
         self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
     ) -> Value:
         node = function.node
-        visits = any(isinstance(value, Instance) for value in args)
-        most = _RECURSION if visits else 1
+        most = _RECURSION if Instance in map(type, args) else 1
         if len(self.frames) > _DEEPEST or self.active.count(node) > most:
             return self.lost(args, kwargs, getattr(node, "name", ""))
         receiver = args[0] if args and function.owner is not None else None
@@ -297,22 +305,27 @@ class Calls(Builtins):
         raise NotImplementedError
 
 
-_PLAIN = (int, float, str, type(None), Named, Sym, External, UserClass, Plain)
+_PLAIN = {int, bool, float, str, type(None), Named, Sym, External, UserClass, Plain}
 
 
 def _is_plain(value: Value) -> bool:
     """Whether a value can be compared, and nobody can change it."""
-    if type(value) is tuple:
-        return all(map(_is_plain, value))
-    return isinstance(value, _PLAIN)
+    kind = type(value)
+    if kind is tuple:
+        return _are_plain(value)
+    return kind in _PLAIN or (kind is Choice and _are_plain(value.options))
+
+
+def _are_plain(values: Iterable[Value]) -> bool:
+    return all(map(_is_plain, values))
 
 
 def _plain_key(function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Any:
-    """What tells a call of plain values from others; None where some are not plain."""
-    if not (_is_plain(tuple(args)) and _is_plain(tuple(kwargs.values()))):
+    """What tells a call of plain values, known or not, from others; None where some are not."""
+    values = (*args, *kwargs.values())
+    if not _are_plain(value for value in values if value is not UNKNOWN):
         return None
-    names = tuple(kwargs)
-    return id(function.node), names, key_of(tuple(args)), key_of(tuple(kwargs.values()))
+    return id(function.node), function.closure, tuple(kwargs), key_of(values)
 
 
 def _wraps(name: str) -> bool:

@@ -29,10 +29,15 @@ _ORDER: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.GtE: operator.ge,
 }
 _OPEN = (Unknown, Plain, Named, Sym)
+_IDENTITY = (ast.Is, ast.IsNot)
+# What may be None, for all that is known.
+_OPTIONAL = {Unknown, Plain, Named, Choice}
 
 
 def compared(kind: type[ast.cmpop], left: Value, right: Value) -> bool | None:
     """Whether a comparison holds; None where that is not known."""
+    if right is None and kind in _IDENTITY and type(left) not in _OPTIONAL:
+        return (left is None) is (kind is ast.Is)
     if isinstance(left, Choice) or isinstance(right, Choice):
         answers = {compared(kind, a, b) for a in options_of(left) for b in options_of(right)}
         return answers.pop() if len(answers) == 1 else None

@@ -24,6 +24,7 @@ from initlint.source.values import (
     Fresh,
     Function,
     Held,
+    Instance,
     Listing,
     Slot,
     Super,
@@ -34,6 +35,7 @@ from initlint.source.values import (
     choice,
 )
 
+_NAME, _CONSTANT = ast.Name, ast.Constant
 _BUILTINS = frozenset(dir(builtins))
 _SIGNALS = (Tensor, Slot, Held, Fresh)
 _Reader = Callable[[Any, Frame], Value]
@@ -52,7 +54,6 @@ class Expressions(Attributes):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         readers: dict[type[ast.AST], _Reader] = {
-            ast.Constant: lambda node, frame: node.value,
             ast.Name: self._name,
             ast.Attribute: self._attribute,
             ast.Call: self._call,
@@ -81,7 +82,16 @@ class Expressions(Attributes):
 
     def evaluate(self, node: ast.AST, frame: Frame) -> Value:
         """The value of an expression."""
-        return self._readers[type(node)](node, frame)
+        kind = type(node)
+        # Two of three expressions are local names and constants.
+        if kind is _NAME:
+            names = frame.names
+            name = node.id  # type: ignore[attr-defined]
+            if name in names:
+                return names[name]
+        elif kind is _CONSTANT:
+            return node.value  # type: ignore[attr-defined]
+        return self._readers[kind](node, frame)
 
     # Names.
 
@@ -153,7 +163,10 @@ class Expressions(Attributes):
     # Attributes and brackets.
 
     def _attribute(self, node: ast.Attribute, frame: Frame) -> Value:
-        return self.attribute(self.evaluate(node.value, frame), node.attr)
+        owner, name = self.evaluate(node.value, frame), node.attr
+        if type(owner) is Instance and name in owner.attrs:
+            return owner.attrs[name]
+        return self.attribute(owner, name)
 
     def _subscript(self, node: ast.Subscript, frame: Frame) -> Value:
         return self.item(self.evaluate(node.value, frame), self.evaluate(node.slice, frame))
@@ -206,16 +219,18 @@ class Expressions(Attributes):
 
     def _compare(self, node: ast.Compare, frame: Frame) -> Value:
         left = self.evaluate(node.left, frame)
-        answers: list[bool | None] = []
+        result: Value = True
         for kind, right_node in zip(node.ops, node.comparators, strict=True):
             right = self.evaluate(right_node, frame)
-            if isinstance(left, _SIGNALS) and not isinstance(kind, (ast.Is, ast.IsNot)):
+            if type(left) in _SIGNALS and not isinstance(kind, (ast.Is, ast.IsNot)):
                 return PLAIN
-            answers.append(compared(type(kind), left, right))
+            answer = compared(type(kind), left, right)
+            if answer is False:
+                return False
+            if answer is None:
+                result = PLAIN
             left = right
-        if False in answers:
-            return False
-        return PLAIN if None in answers else True
+        return result
 
     def _conditional(self, node: ast.IfExp, frame: Frame) -> Value:
         test = truth(self.evaluate(node.test, frame))

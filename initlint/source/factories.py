@@ -88,17 +88,19 @@ def given_away(program: Program, names: set[str]) -> set[str]:
     Some file hands them on as values, or another class makes them in code that may not be
     understood, or looks them up by a name that is not written there.
     """
-    found: set[str] = set()
+    kept = {name.encode() for name in names}
     homes: set[str] = set()
     for module in program.modules:
         if module.source.hinted:
-            data = module.source.data
-            found |= _matching(data, _GIVEN, names - found)
+            here = kept & module.source.words
+            here -= _matching(module.source.data, _GIVEN, here)
             for entry in program.names(module).values():
                 if isinstance(entry, ast.ClassDef):
                     text = module.source.lines(entry.lineno, entry.end_lineno or entry.lineno)
-                    found |= _matching(text, _CALLED, names - found - {entry.name})
+                    here -= _matching(text, _CALLED, here - {entry.name.encode()})
                     homes |= set(_searched(program, module, text))
+            kept -= module.source.words - here
+    found = names - {name.decode() for name in kept}
     for module in program.modules:
         if module.parts and module.parts[-1] in homes:
             found |= names & program.names(module).keys()
@@ -122,7 +124,7 @@ def _searched(program: Program, module: Module, text: bytes) -> Iterator[str]:
 
 # Code outside classes that fills weights, or has them filled.
 _FILLS = re.compile(
-    rb"\.apply\(|\binit\.\w+_\(|\b\w*(?:init_?weight|weights?_init|init_net|init_param|init_model)"
+    rb"\.apply\(|\binit\.\w+_\(|(?:init_?weight|weights?_init|init_net|init_param|init_model)"
     rb"\w*\(|\.(?:normal_|uniform_|load_state_dict)\("
 )
 
@@ -132,25 +134,33 @@ def initialised_outside(modules: Sequence[Module], program: Program, names: set[
 
     What such code does to the models is not followed.
     """
-    found: set[str] = set()
+    kept = {name.encode() for name in names}
     for module in modules:
-        bodies = [e for e in program.names(module).values() if isinstance(e, ast.ClassDef)]
-        inside = {n for e in bodies for n in range(e.lineno, (e.end_lineno or e.lineno) + 1)}
-        text = b"\n".join(
-            line for n, line in enumerate(module.source.split(), 1) if n not in inside
-        )
+        lines = list(module.source.split())
+        for entry in program.names(module).values():
+            if isinstance(entry, ast.ClassDef):
+                lines[entry.lineno - 1 : entry.end_lineno] = [b""] * _length(entry)
+        text = b"\n".join(lines)
         if _FILLS.search(text):
-            found |= _matching(text, _CALLED, names - found)
-    return found
+            kept -= _matching(text, _CALLED, kept & module.source.words)
+    return names - {name.decode() for name in kept}
 
 
-def _matching(data: bytes, pattern: re.Pattern[bytes], names: set[str]) -> set[str]:
-    found = set()
-    for match in pattern.finditer(data):
-        word = match[1].decode("utf-8", "replace")
-        if word in names and not _ASKED.search(_line(data, match)):
-            found.add(word)
-    return found
+def _length(entry: ast.ClassDef) -> int:
+    return (entry.end_lineno or entry.lineno) - entry.lineno + 1
+
+
+def _matching(data: bytes, pattern: re.Pattern[bytes], names: set[bytes]) -> set[bytes]:
+    """Those of `names` that stand as the pattern says in a line that does not only ask for them."""
+    return {name for name in names if any(_places(data, pattern, name))}
+
+
+def _places(data: bytes, pattern: re.Pattern[bytes], name: bytes) -> Iterator[bool]:
+    place = data.find(name)
+    while place >= 0:
+        match = pattern.match(data, place)
+        yield match is not None and match[1] == name and not _ASKED.search(_line(data, match))
+        place = data.find(name, place + len(name))
 
 
 def _line(data: bytes, match: re.Match[bytes]) -> bytes:

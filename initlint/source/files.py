@@ -7,12 +7,14 @@ import re
 import symtable
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from initlint.records import Unanalysed
 
 # A file without any of these defines no layers of its own; it is parsed if another one needs it.
 _HINTS = re.compile(rb"torch|\bnn\.|\bnn\b")
+_WORDS = re.compile(rb"[A-Za-z_]\w*")
 # Beyond this a file is data, not code.
 _LARGEST = 20_000_000
 
@@ -26,6 +28,11 @@ class Source:
         self.hinted = bool(_HINTS.search(data))
         self._tree: ast.Module | None = None
         self._lines: list[bytes] = []
+
+    @cached_property
+    def words(self) -> frozenset[bytes]:
+        """All words of the file's text, in code, comments and strings."""
+        return frozenset(_WORDS.findall(self.data))
 
     @property
     def tree(self) -> ast.Module:

@@ -13,7 +13,7 @@ from initlint.dataflow.record import layer_of
 from initlint.quickdata import dataclass, replace
 from initlint.records import Following, Initializer, Layer, Site
 from initlint.source.graph import Graph, Use
-from initlint.source.initial import children
+from initlint.source.initial import children, modules_of
 from initlint.source.sizes import is_size, nominal, symbol
 from initlint.source.torchlib import type_of
 from initlint.source.values import Instance, Slot, Sym, Value
@@ -127,7 +127,7 @@ def _record(
 
 def last_draw(model: Instance, slot: Slot) -> Draw:
     """What a weight holds in a model, whose constructor or whose parts' may have filled it."""
-    for _, module in _walk(model):
+    for _, module in modules_of(model):
         if slot in module.overrides:
             found: Draw = module.overrides[slot]
             return found
@@ -260,14 +260,10 @@ _DEEPEST = 30
 
 def weights_held(root: Instance) -> Iterator[tuple[Place, Slot, str]]:
     """Every weight of a layer within a module, once, with its first name and its layer's class."""
-    seen: set[int] = set()
-    for count, (name, module) in enumerate(_walk(root)):
-        if count > _MOST_NAMES:
-            return
-        if id(module) in seen or module.owner is None:
+    for name, module in modules_of(root):
+        if module.owner is None:
             continue
-        seen.add(id(module))
         for key, value in module.attrs.items():
-            if isinstance(value, Slot) and "weight" in key:
+            if type(value) is Slot and "weight" in key:
                 parameter = f"{name}.{key}" if name else key
                 yield Place(name, parameter), value, type_of(module)

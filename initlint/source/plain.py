@@ -90,11 +90,30 @@ def _got(receiver: Table, name: str, args: Sequence[Value]) -> Value:
     return UNKNOWN if receiver.open and default is None else default
 
 
+# Methods of texts that give a number, a text, or several, and nothing but.
+_TEXT = {
+    *("capitalize", "casefold", "count", "endswith", "find", "index", "isalnum", "isalpha"),
+    *("isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isspace", "isupper"),
+    *("join", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind"),
+    *("rindex", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip"),
+    *("swapcase", "title", "upper"),
+}
+
+
 def _text(receiver: str, name: str, args: Sequence[Value]) -> Value:
-    if name == "format" or not all(isinstance(value, (str, int, tuple)) for value in args):
+    given = [_written(value) for value in args]
+    if name not in _TEXT or None in given:
         return PLAIN
-    if name in ("lower", "upper", "strip", "startswith", "endswith", "replace", "removeprefix"):
-        return getattr(receiver, name)(*args)
-    if name == "split":
-        return Listing(list(receiver.split(*args)))
-    return PLAIN
+    try:
+        found = getattr(receiver, name)(*given)
+    except (TypeError, ValueError):
+        return PLAIN
+    return Listing(found) if isinstance(found, list) else found
+
+
+def _written(value: Value) -> Value:
+    """An argument of a text's method; None where it is not known."""
+    if isinstance(value, Listing):
+        value = None if value.open else tuple(value.items)
+    parts = value if isinstance(value, tuple) else (value,)
+    return value if all(isinstance(part, (str, int)) for part in parts) else None

@@ -96,9 +96,10 @@ class Reader(Expressions):
 
     def block(self, body: Sequence[ast.stmt], frame: Frame) -> Flow:
         """Statement after statement."""
+        self.tick(len(body))
+        statements = self._statements
         for statement in body:
-            self.tick()
-            reader = self._statements.get(type(statement))
+            reader = statements.get(type(statement))
             flow = reader(statement, frame) if reader is not None else None
             if flow is not None and flow is not Flow.NEXT:
                 return flow
@@ -123,7 +124,10 @@ class Reader(Expressions):
     def _assign(self, node: ast.Assign, frame: Frame) -> None:
         value = self.evaluate(node.value, frame)
         for target in node.targets:
-            self.assign(target, value, frame)
+            if type(target) is ast.Name:
+                frame.names[target.id] = value
+            else:
+                self.assign(target, value, frame)
 
     def _annotate(self, node: ast.AnnAssign, frame: Frame) -> None:
         if node.value is not None:

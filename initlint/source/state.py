@@ -47,7 +47,7 @@ class Frame:
 
 
 # Statements after which a reader gives a class or a function up.
-_PATIENCE = 20_000
+_PATIENCE = 30_000
 
 
 class State:
@@ -85,9 +85,9 @@ class State:
         """The value of an attribute."""
         raise NotImplementedError
 
-    def tick(self) -> None:
-        """Count a statement."""
-        self.steps += 1
+    def tick(self, steps: int = 1) -> None:
+        """Count statements and calls."""
+        self.steps += steps
         if self.steps > _PATIENCE:
             raise TooMuchError
 
