@@ -200,9 +200,14 @@ def _downstream(
     found: dict[Node, Downstream] = {}
     consumers = _consumers(steps, absorbed)
     for node in reversed(list(steps)):
-        ways = {user: _met(steps[user], found[user], node, up[node]) for user in consumers[node]}
-        direct = [way for user, way in ways.items() if (node, user) not in skipped]
-        found[node] = _joined(list(ways.values()), direct or list(ways.values()))
+        users = consumers[node]
+        ways = [_met(steps[user], found[user], node, up[node]) for user in users]
+        if len(ways) == 1 and not ways[0].uncertain:
+            found[node] = ways[0]
+            continue
+        pairs = zip(users, ways, strict=True)
+        direct = [way for user, way in pairs if (node, user) not in skipped]
+        found[node] = _joined(ways, direct or ways)
     return found
 
 
@@ -233,8 +238,6 @@ def _joined(ways: list[Downstream], direct: list[Downstream]) -> Downstream:
     """
     if not ways:
         return Downstream()
-    if len(ways) == 1 and not ways[0].uncertain:
-        return ways[0]
     longest = max(ways, key=lambda way: way.count)
     uncertain = any(way.uncertain for way in ways)
     every = any if uncertain else all

@@ -178,9 +178,12 @@ class Calls(Builtins):
         """What a parameter is that nothing was given for."""
         if open_ended:
             return UNKNOWN
-        if name in spec.defaults:
+        default = spec.defaults.get(name)
+        if type(default) is ast.Constant:
+            return default.value
+        if default is not None:
             home = Frame(function.module, function.closure, None, function.owner)
-            return self.evaluate(spec.defaults[name], home)
+            return self.evaluate(default, home)
         return Named(f"{spec.label}.{name}")
 
     def call_instance(
