@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from initlint.filling import apply_, materialize
     from initlint.records import Finding, Following, Initializer, InitlintError, Layer, Site
 
-    __version__: str
-
+__version__ = "0.1.0"
 __all__ = [
     "Finding",
     "Following",
@@ -35,8 +34,6 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        return _version()
     if name not in __all__:
         raise AttributeError(f"module 'initlint' has no attribute {name!r}")
     home = importlib.import_module(_HOMES.get(name, "initlint.records"))
@@ -44,16 +41,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__, "__version__"])
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("initlint")
-    except PackageNotFoundError:
-        return "0.0.0+checkout"
+    return sorted([*globals(), *__all__])
 
 
 class _Package(ModuleType):

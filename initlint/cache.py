@@ -27,9 +27,9 @@ def cached(
 ) -> tuple[Layers, Gaps]:
     """What `compute` gives of these files, or what it gave when they were last the same.
 
-    An entry is named for the paths and contents of all files, the tables in `rules/` and the
-    version of initlint. A folder that cannot be written, or an entry that cannot be read, is as
-    good as none.
+    An entry is named for the paths and contents of all files, the tables in `rules/`, and the
+    version and the files of initlint. A folder that cannot be written, or an entry that cannot be
+    read, is as good as none.
     """
     entry = Path(folder) / f"{_key(files)}.json"
     try:
@@ -45,10 +45,17 @@ def _key(files: Mapping[str, bytes]) -> str:
     digest = hashlib.blake2b(__version__.encode(), digest_size=16)
     for content in catalog.tables():
         digest.update(content)
+    digest.update(repr(_code()).encode())
     for path, content in files.items():
         digest.update(f"\0{path}\0{len(content)}\0".encode("utf-8", "surrogatepass"))
         digest.update(content)
     return digest.hexdigest()
+
+
+def _code() -> list[tuple[str, int]]:
+    """When each file of initlint was written: two revisions may have one version."""
+    package = Path(__file__).parent
+    return sorted((str(path), path.stat().st_mtime_ns) for path in package.rglob("*.py"))
 
 
 def _keep(entry: Path, text: str) -> None:

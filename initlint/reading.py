@@ -10,6 +10,9 @@ from initlint.quickdata import dataclass
 from initlint.records import InitlintError, Layer, Unanalysed
 from initlint.sourcefiles import NOTEBOOK
 
+# In bytes: so little is read anew faster than it is looked up.
+_SMALL = 20_000
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -24,8 +27,9 @@ def read(
 ) -> Reading:
     """Read all files together, since a class may be used in another one than its own.
 
-    `texts` are the files that are not what the disk holds, with `cache` what was read is kept in
-    `.initlint_cache`, and `jobs` is the number of processes that follow the data.
+    `texts` are the files that are not what the disk holds, with `cache` what was read of more than
+    a little is kept in `.initlint_cache`, and `jobs` is the number of processes that follow the
+    data of models.
     """
     python: dict[str, bytes] = {}
     gaps: list[Unanalysed] = []
@@ -49,9 +53,10 @@ def read(
     failed = {gap.target for gap in gaps} - python.keys()
     wanted = [path for path in paths if path not in failed]
     if cache:
+        python = {**_contents(wanted), **python}
+    if cache and sum(map(len, python.values())) > _SMALL:
         from initlint.cache import cached
 
-        python = {**_contents(wanted), **python}
         layers, others = cached(python, lambda: _fresh(wanted, python, jobs))
     else:
         layers, others = _fresh(wanted, python, jobs)

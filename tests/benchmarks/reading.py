@@ -12,8 +12,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from initlint.source import read as read_source
@@ -29,13 +27,6 @@ def files(name: str) -> list[str]:
     assert spec is not None and spec.submodule_search_locations
     root = Path(next(iter(spec.submodule_search_locations)))
     return sorted(str(path) for folder in FOLDERS[name] for path in (root / folder).rglob("*.py"))
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """How long a piece of work takes."""
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
 
 
 # Each is measured in a process of its own: how long parsing takes depends on what else is alive.
@@ -75,30 +66,30 @@ def speed(rounds: int) -> None:
     paths = files("timm")
     lines = sum(Path(path).read_bytes().count(b"\n") for path in paths)
     folder = tempfile.mkdtemp()
-    cold, warm = [], []
+    cold, warm, reading = [], [], []
     for _ in range(rounds):
         parsing = alone(paths, "parse", folder)
-        cold.append(alone(paths, "cold", folder) / parsing)
+        reading.append(alone(paths, "cold", folder))
+        cold.append(reading[-1] / parsing)
         warm.append(alone(paths, "warm", folder) / parsing)
         print(f"  parsing {parsing:.2f} s, cold x{cold[-1]:.2f}, warm x{warm[-1]:.2f}")
     shutil.rmtree(folder)
     print(f"timm: {len(paths)} files, {lines:,} lines")
     print(f"cold reading / ast.parse alone: {statistics.median(cold):.2f} (at most 3)")
     print(f"warm reading / ast.parse alone: {statistics.median(warm):.2f} (at most 0.3)")
-    torchfix(paths)
+    torchfix(paths, statistics.median(reading))
     ours, click = start(rounds)
     print(f"one small file / python -c pass: {ours:.1f} (at most 4; importing click {click:.1f})")
 
 
-def torchfix(paths: list[str]) -> None:
-    """TorchFix on the same files, where it is installed."""
+def torchfix(paths: list[str], cold: float) -> None:
+    """TorchFix on the same files in one process, as reading is, where it is installed."""
     command = shutil.which("torchfix")
     if command is None:
         print("TorchFix is not installed: not compared")
         return
-    theirs = seconds(lambda: subprocess.run([command, *paths], capture_output=True, check=False))
-    ours = seconds(lambda: read_source(paths))
-    print(f"TorchFix / cold reading: {theirs / ours:.1f} (at least 30)")
+    theirs = processor([command, "-j", "1", *paths], dict(os.environ))
+    print(f"TorchFix, one process / cold reading: {theirs / cold:.1f} (at least 30)")
 
 
 def start(rounds: int) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """The public names of the package."""
 
 import importlib
+import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
@@ -29,21 +30,8 @@ def test_unknown_names_are_refused():
         importlib.import_module("initlint.chekc")
 
 
-def test_version_is_that_of_the_distribution(monkeypatch):
-    import importlib.metadata
-
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: f"{name} 9.8.7")
-    assert initlint.__version__ == "initlint 9.8.7"
-
-
-def test_version_without_an_installation(monkeypatch):
-    import importlib.metadata
-
-    def missing(name):
-        raise importlib.metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(importlib.metadata, "version", missing)
-    assert initlint.__version__ == "0.0.0+checkout"
+def test_version_is_that_of_the_distribution():
+    assert initlint.__version__ == importlib.metadata.version("initlint")
 
 
 ORDERS = {

@@ -1,0 +1,106 @@
+"""What was read is kept as long as nothing that it depends on has changed."""
+
+from pathlib import Path
+
+import pytest
+
+from initlint import cache, reading
+
+NET = """
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+        nn.init.uniform_(self.fc.weight, -0.1, 0.1)
+        self.out = nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.out(self.fc(x).relu())
+"""
+BROKEN = "class Net(:\n"
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """Files that are together large enough to be kept, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    padding = f"# {'-' * reading._SMALL}\n"
+    texts = {"net.py": NET + padding, "broken.py": BROKEN}
+    for name, text in texts.items():
+        Path(name).write_text(text)
+    return list(texts)
+
+
+def read(files):
+    return reading.read(files, {}, cache=True)
+
+
+def entries():
+    return sorted(Path(cache.FOLDER).glob("*.json"))
+
+
+def test_a_second_reading_gives_the_same_without_reading(files, monkeypatch):
+    first = read(files)
+    assert len(first.layers) == 2 and len(first.gaps) == 1
+    assert first.layers[0].current.site.line == 9
+    monkeypatch.setattr(reading, "_fresh", None)
+    assert read(files) == first
+
+
+def test_the_same_as_without_a_cache(files):
+    assert read(files) == read(files) == reading.read(files, {})
+
+
+def test_a_changed_file_is_read_anew(files):
+    read(files)
+    text = Path("net.py").read_text()
+    Path("net.py").write_text(text.replace("relu", "tanh"))
+    assert read(files).layers[0].following.activation == "tanh"
+
+
+@pytest.mark.parametrize("what", ["version", "rules", "code"])
+def test_another_initlint_reads_anew(files, monkeypatch, what):
+    read(files)
+    if what == "version":
+        monkeypatch.setattr(cache, "__version__", "99")
+    elif what == "rules":
+        monkeypatch.setattr(cache.catalog, "tables", lambda: [b"other"])
+    else:
+        monkeypatch.setattr(cache, "_code", lambda: [("cache.py", 0)])
+    assert len(entries()) == 1
+    read(files)
+    assert len(entries()) == 2
+
+
+def test_the_code_is_that_which_runs():
+    assert (cache.__file__, Path(cache.__file__).stat().st_mtime_ns) in cache._code()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "[[[1]],[]]", '{"a": 1}'])
+def test_an_entry_that_cannot_be_read_is_as_good_as_none(files, text):
+    first = read(files)
+    (entry,) = entries()
+    entry.write_text(text)
+    assert read(files) == first
+
+
+def test_a_folder_that_cannot_be_written_is_as_good_as_none(files):
+    Path(cache.FOLDER).write_text("a file stands where the folder would")
+    assert len(read(files).layers) == 2
+
+
+def test_the_folder_keeps_itself_out_of_git_and_does_not_grow(files):
+    for number in range(cache._MOST + 3):
+        Path("broken.py").write_text(f"{BROKEN}# {number}\n")
+        read(files)
+    assert (Path(cache.FOLDER) / ".gitignore").read_text() == "*\n"
+    assert len(entries()) == cache._MOST
+
+
+def test_little_is_not_kept(files):
+    Path("net.py").write_text(NET)
+    assert len(read(files).layers) == 2
+    assert not Path(cache.FOLDER).exists()
