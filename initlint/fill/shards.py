@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -127,21 +128,32 @@ def _unheard(count: int) -> None:
 
 
 def _run(works: Sequence[tuple[Work, int]], advance: Advance) -> None:
-    """Run in as many threads as torch uses; it releases the interpreter while it draws."""
-    if len(works) < 2 or torch.get_num_threads() < 2:
-        for work in works:
-            advance(_quietly(work))
+    """Run in as many threads as torch uses; it releases the interpreter while it draws.
+
+    Each thread takes the next piece of work itself: handing them out costs more than seeding them.
+    """
+    remaining = iter(works)
+
+    def share() -> None:
+        # Whether gradients are recorded is a setting of each thread.
+        with torch.no_grad():
+            for work, count in remaining:
+                work()
+                advance(count)
+
+    threads = min(len(works), torch.get_num_threads())
+    if threads < 2:
+        share()
         return
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        for count in pool.map(_quietly, works):
-            advance(count)
-
-
-def _quietly(work: tuple[Work, int]) -> int:
-    # Whether gradients are recorded is a setting of each thread.
-    with torch.no_grad():
-        work[0]()
-    return work[1]
+    with ThreadPoolExecutor(threads) as pool:
+        shares = [pool.submit(share) for _ in range(threads)]
+        try:
+            wait(shares, return_when=FIRST_EXCEPTION)
+        finally:
+            # Where one failed, or the user has had enough, nothing more is begun.
+            deque(remaining, maxlen=0)
+        for done in shares:
+            done.result()
 
 
 def _works(part: Part, source: Source) -> Iterator[Work]:
