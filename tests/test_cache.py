@@ -1,5 +1,7 @@
 """What was read is kept as long as nothing that it depends on has changed."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,14 @@ def test_the_folder_keeps_itself_out_of_git_and_does_not_grow(files):
         read(files)
     assert (Path(cache.FOLDER) / ".gitignore").read_text() == "*\n"
     assert len(entries()) == cache._MOST
+
+
+def test_the_command_line_keeps_a_cache_unless_told_not_to(files):
+    line = [sys.executable, "-m", "initlint", "check", "net.py", "-q"]
+    assert subprocess.run([*line, "--no-cache"], capture_output=True).returncode == 1
+    assert not Path(cache.FOLDER).exists()
+    assert subprocess.run(line, capture_output=True).returncode == 1
+    assert len(entries()) == 1
 
 
 def test_little_is_not_kept(files):

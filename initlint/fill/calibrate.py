@@ -27,9 +27,10 @@ from initlint.trace.unchanged import unchanged
 _Call = tuple[Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]
 # The std of what the model gives out: small, so that the first steps learn from the labels.
 _HEAD = 0.3
-# How much larger gradients may be at the first layer than at the last; and what is tried if so.
-_RANGE = 4.0
-_SHIFTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+# How much larger gradients may be at the first layer than at the last; the largest mean that units
+# get if they are, and how closely the least that is enough is searched for.
+_RANGE = 3.0
+_FURTHEST, _CLOSE = 2.0, 0.05
 _SMALLEST = 1e-12
 
 
@@ -41,7 +42,7 @@ def calibrate_(model: nn.Module, choice: Choice, inputs: Sequence[Any], seed: in
     every unit (by the bias; without one by taking the mean's direction out of the weight) and
     variance 1 over examples and positions (LSUV, Mishkin and Matas 2016, arXiv 1511.06422, does so
     without the mean), that of a bare residual branch's last layer 1/branches, that of the model's
-    last 0.09. Where gradients are then more than four times as large at the first layer as at the
+    last 0.09. Where gradients are then more than three times as large at the first layer as at the
     last, units before a rectifier or a smooth activation get a positive mean, so that they are
     nearly linear: as little as brings that into range, at most 2.
 
@@ -76,15 +77,21 @@ def _calibrate(
     tensors: Mapping[str, nn.Parameter],
     probes: Probes,
 ) -> None:
-    movable = any(_plan(layer, tensors, 1.0).shift for layer in layers)
-    reached: dict[float, float] = {}
-    for shift in _SHIFTS:
+    def ratio(shift: float) -> float:
         plans = _corrected_run(model, layers, tensors, probes, shift)
-        reached[shift] = _gradient_ratio(model, plans, probes)
-        if not movable or reached[shift] <= _RANGE:
-            return
-    best = min(reached, key=lambda shift: reached[shift])
-    _corrected_run(model, layers, tensors, probes, best)
+        return _gradient_ratio(model, plans, probes)
+
+    movable = any(_plan(layer, tensors, 1.0).shift for layer in layers)
+    if ratio(0.0) <= _RANGE or not movable:
+        return
+    enough, too_little = _FURTHEST, 0.0
+    while enough - too_little > _CLOSE:
+        middle = (enough + too_little) / 2
+        if ratio(middle) <= _RANGE:
+            enough = middle
+        else:
+            too_little = middle
+    _corrected_run(model, layers, tensors, probes, enough)
 
 
 def _corrected_run(

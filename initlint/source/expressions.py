@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from initlint.source.attributes import Attributes
-from initlint.source.builtins import truth
 from initlint.source.classes import UserClass
 from initlint.source.compare import compared
-from initlint.source.lists import element_of
-from initlint.source.modules import elements
+from initlint.source.handlers import truth
+from initlint.source.lists import combined
+from initlint.source.literals import Literals
 from initlint.source.resolve import Import, Module
 from initlint.source.sizes import computed
 from initlint.source.state import Frame
@@ -48,7 +47,7 @@ class _Readers(dict[type[ast.AST], _Reader]):
         return lambda node, frame: UNKNOWN
 
 
-class Expressions(Attributes):
+class Expressions(Literals):
     """Reads expressions."""
 
     def __init__(self, *args: Any) -> None:
@@ -63,18 +62,18 @@ class Expressions(Attributes):
             ast.Compare: self._compare,
             ast.IfExp: self._conditional,
             ast.Subscript: self._subscript,
-            ast.Tuple: self._tuple,
-            ast.List: self._list,
-            ast.Set: self._list,
-            ast.Dict: self._dict,
+            ast.Tuple: self.tuple_of,
+            ast.List: self.listing,
+            ast.Set: self.listing,
+            ast.Dict: self.table,
             ast.Lambda: lambda node, frame: Function(node, frame.module, frame),
-            ast.ListComp: self._comprehension,
-            ast.SetComp: self._comprehension,
-            ast.GeneratorExp: self._comprehension,
-            ast.DictComp: self._dict_comprehension,
-            ast.JoinedStr: self._text,
+            ast.ListComp: self.comprehension,
+            ast.SetComp: self.comprehension,
+            ast.GeneratorExp: self.comprehension,
+            ast.DictComp: self.table_comprehension,
+            ast.JoinedStr: self.text,
             ast.Starred: lambda node, frame: self.evaluate(node.value, frame),
-            ast.NamedExpr: self._named,
+            ast.NamedExpr: self.named,
             ast.Slice: self._slicing,
             ast.Await: lambda node, frame: self.evaluate(node.value, frame),
         }
@@ -129,11 +128,11 @@ class Expressions(Attributes):
 
     def _constant(self, entry: ast.Assign | ast.AnnAssign, name: str, frame: Frame) -> Value:
         assert entry.value is not None
-        targets = entry.targets if isinstance(entry, ast.Assign) else [entry.target]
-        for target in targets:
-            if isinstance(target, ast.Name) and target.id == name:
-                return self.evaluate(entry.value, frame)
-        return UNKNOWN
+        value = self.evaluate(entry.value, frame)
+        for target in entry.targets if isinstance(entry, ast.Assign) else [entry.target]:
+            if isinstance(target, (ast.Name, ast.Tuple, ast.List)):
+                self.assign(target, value, frame)
+        return frame.names.get(name, UNKNOWN)
 
     def _imported(self, module: Module, entry: Import) -> Value:
         found = self.program.imported(module, entry)
@@ -186,7 +185,7 @@ class Expressions(Attributes):
         if isinstance(left, _SIGNALS) or isinstance(right, _SIGNALS):
             return self.operate(OPERATORS.get(kind, "unknown"), [left, right])
         if isinstance(left, (Listing, tuple)) or isinstance(right, (Listing, tuple)):
-            return _sequence(kind, left, right)
+            return combined(kind, left, right)
         if kind is ast.BitOr and isinstance(left, Table) and isinstance(right, Table):
             return Table({**left.items, **right.items}, left.open or right.open)
         return computed(kind, left, right)
@@ -245,109 +244,6 @@ class Expressions(Attributes):
         self.arms = outer
         return self.joined(one, other)
 
-    # Literals.
-
-    def _elements(self, nodes: Sequence[ast.expr], frame: Frame) -> tuple[list[Value], bool]:
-        """The elements of a literal, and whether there may be more."""
-        found: list[Value] = []
-        open_ended = False
-        for node in nodes:
-            value = self.evaluate(node, frame)
-            if type(node) is not ast.Starred:
-                found.append(value)
-                continue
-            items = elements(value)
-            open_ended = open_ended or items is None or (isinstance(value, Listing) and value.open)
-            found += items or []
-        return found, open_ended
-
-    def _tuple(self, node: ast.Tuple, frame: Frame) -> Value:
-        found, open_ended = self._elements(node.elts, frame)
-        return Listing(found, True) if open_ended else tuple(found)
-
-    def _list(self, node: ast.List | ast.Set, frame: Frame) -> Value:
-        return Listing(*self._elements(node.elts, frame))
-
-    def _dict(self, node: ast.Dict, frame: Frame) -> Value:
-        result = Table()
-        for key, item in zip(node.keys, node.values, strict=True):
-            value = self.evaluate(item, frame)
-            if key is not None:
-                self.put(result, self.evaluate(key, frame), value)
-            elif isinstance(value, Table):
-                result.items.update(value.items)
-                result.open = result.open or value.open
-            else:
-                result.open = True
-        return result
-
-    def _text(self, node: ast.JoinedStr, frame: Frame) -> Value:
-        parts = []
-        for part in node.values:
-            value = (
-                self.evaluate(part.value, frame)
-                if isinstance(part, ast.FormattedValue)
-                else self.evaluate(part, frame)
-            )
-            if not isinstance(value, (str, int)):
-                return PLAIN
-            parts.append(str(value))
-        return "".join(parts)
-
-    def _named(self, node: ast.NamedExpr, frame: Frame) -> Value:
-        value = self.evaluate(node.value, frame)
-        frame.names[node.target.id] = value
-        return value
-
-    # Comprehensions.
-
-    def _comprehension(
-        self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, frame: Frame
-    ) -> Value:
-        inner = Frame(frame.module, frame, frame.receiver, frame.owner)
-        result = Listing()
-        for sure in self._rounds(node.generators, inner):
-            result.items.append(self.evaluate(node.elt, inner))
-            result.open = result.open or not sure
-        return result if result.items else self._of_nothing(node.generators[0].iter, inner)
-
-    def _of_nothing(self, source: ast.expr, frame: Frame) -> Value:
-        value = self.evaluate(source, frame)
-        return UNKNOWN if elements(value) is None else Listing()
-
-    def _dict_comprehension(self, node: ast.DictComp, frame: Frame) -> Value:
-        inner = Frame(frame.module, frame, frame.receiver, frame.owner)
-        result = Table()
-        for sure in self._rounds(node.generators, inner):
-            key = self.evaluate(node.key, inner)
-            self.put(result, key, self.evaluate(node.value, inner))
-            result.open = result.open or not sure
-        return result
-
-    def _rounds(self, generators: Sequence[ast.comprehension], frame: Frame) -> Iterator[bool]:
-        """Every round of a comprehension, with whether that round is certain."""
-        if not generators:
-            yield True
-            return
-        first, rest = generators[0], generators[1:]
-        value = self.evaluate(first.iter, frame)
-        found = elements(value)
-        certain = found is not None and not (isinstance(value, Listing) and value.open)
-        if found is None:
-            one = element_of(value)
-            found = [one]
-        for item in found:
-            self.assign(first.target, item, frame)
-            tests = [truth(self.evaluate(test, frame)) for test in first.ifs]
-            if False in tests:
-                continue
-            for sure in self._rounds(rest, frame):
-                yield sure and certain and None not in tests
-
-    def assign(self, target: ast.expr, value: Value, frame: Frame) -> None:
-        """Bind a value to a name, an attribute, an element, or several."""
-        raise NotImplementedError
-
     # Calls.
 
     def _call(self, node: ast.Call, frame: Frame) -> Value:
@@ -357,7 +253,7 @@ class Expressions(Attributes):
         function = self.evaluate(node.func, frame)
         if type(function) is External and function.name == "builtins.super":
             return Super(frame_receiver(frame), frame_owner(frame))
-        args, open_ended = self._elements(node.args, frame)
+        args, open_ended = self.elements(node.args, frame)
         kwargs = self._keywords(node.keywords, frame) if node.keywords else {}
         if open_ended:
             kwargs["*"] = UNKNOWN
@@ -392,33 +288,3 @@ def frame_owner(frame: Frame) -> Value:
     while scope is not None and scope.owner is None:
         scope = scope.closure
     return scope.owner if scope is not None else UNKNOWN
-
-
-def _sequence(kind: type[ast.operator], left: Value, right: Value) -> Value:
-    """Lists and tuples joined, or repeated."""
-    if (
-        kind is ast.Add
-        and isinstance(left, (Listing, tuple))
-        and isinstance(right, (Listing, tuple))
-    ):
-        if isinstance(left, tuple) and isinstance(right, tuple):
-            return left + right
-        items = [*(elements(left) or []), *(elements(right) or [])]
-        return Listing(items, any(isinstance(v, Listing) and v.open for v in (left, right)))
-    if kind is ast.Mult:
-        sequence, count = (left, right) if isinstance(left, (Listing, tuple)) else (right, left)
-        return _repeated(sequence, count)
-    return UNKNOWN if kind is not ast.Add else _extended(left, right)
-
-
-def _repeated(sequence: Value, count: Value) -> Value:
-    items = elements(sequence) or []
-    if type(count) is int and len(items) * count <= 1000:
-        many = items * count
-        return tuple(many) if isinstance(sequence, tuple) else Listing(many, sequence.open)
-    return Listing(items * 2, True)
-
-
-def _extended(left: Value, right: Value) -> Value:
-    known = left if isinstance(left, (Listing, tuple)) else right
-    return Listing(elements(known) or [], True)

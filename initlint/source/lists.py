@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 
 from initlint.source.modules import elements
@@ -81,3 +82,33 @@ def _is_open(value: Value) -> bool:
 
 def _open(items: list[Value]) -> Listing:
     return Listing(items, True)
+
+
+def combined(kind: type[ast.operator], left: Value, right: Value) -> Value:
+    """Lists and tuples joined, or repeated."""
+    if (
+        kind is ast.Add
+        and isinstance(left, (Listing, tuple))
+        and isinstance(right, (Listing, tuple))
+    ):
+        if isinstance(left, tuple) and isinstance(right, tuple):
+            return left + right
+        items = [*(elements(left) or []), *(elements(right) or [])]
+        return Listing(items, any(isinstance(v, Listing) and v.open for v in (left, right)))
+    if kind is ast.Mult:
+        sequence, count = (left, right) if isinstance(left, (Listing, tuple)) else (right, left)
+        return _repeated(sequence, count)
+    return UNKNOWN if kind is not ast.Add else _extended(left, right)
+
+
+def _repeated(sequence: Value, count: Value) -> Value:
+    items = elements(sequence) or []
+    if type(count) is int and len(items) * count <= 1000:
+        many = items * count
+        return tuple(many) if isinstance(sequence, tuple) else Listing(many, sequence.open)
+    return Listing(items * 2, True)
+
+
+def _extended(left: Value, right: Value) -> Value:
+    known = left if isinstance(left, (Listing, tuple)) else right
+    return Listing(elements(known) or [], True)

@@ -90,6 +90,8 @@ def _got(receiver: Table, name: str, args: Sequence[Value]) -> Value:
     return UNKNOWN if receiver.open and default is None else default
 
 
+# No text that names something is longer; texts made of longer ones could grow without end.
+_LONGEST = 1000
 # Methods of texts that give a number, a text, or several, and nothing but.
 _TEXT = {
     *("capitalize", "casefold", "count", "endswith", "find", "index", "isalnum", "isalpha"),
@@ -102,7 +104,7 @@ _TEXT = {
 
 def _text(receiver: str, name: str, args: Sequence[Value]) -> Value:
     given = [_written(value) for value in args]
-    if name not in _TEXT or None in given:
+    if name not in _TEXT or None in given or len(receiver) > _LONGEST:
         return PLAIN
     try:
         found = getattr(receiver, name)(*given)
@@ -112,8 +114,10 @@ def _text(receiver: str, name: str, args: Sequence[Value]) -> Value:
 
 
 def _written(value: Value) -> Value:
-    """An argument of a text's method; None where it is not known."""
+    """An argument of a text's method; None where it is not known, or long."""
     if isinstance(value, Listing):
         value = None if value.open else tuple(value.items)
     parts = value if isinstance(value, tuple) else (value,)
-    return value if all(isinstance(part, (str, int)) for part in parts) else None
+    is_known = len(parts) <= _LONGEST and all(isinstance(part, (str, int)) for part in parts)
+    is_short = is_known and all(len(part) <= _LONGEST for part in parts if isinstance(part, str))
+    return value if is_short else None

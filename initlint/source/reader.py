@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any
 
-from initlint.source.builtins import truth
 from initlint.source.classes import UserClass
 from initlint.source.expressions import Expressions
+from initlint.source.handlers import truth
 from initlint.source.lists import element_of
 from initlint.source.memory import Memory
 from initlint.source.modules import elements
@@ -182,7 +182,8 @@ class Reader(Expressions):
     def _unpack(self, targets: Sequence[ast.expr], value: Value, frame: Frame) -> None:
         found = elements(value)
         exact = found is not None and not (isinstance(value, Listing) and value.open)
-        if found is not None and exact and len(found) == len(targets):
+        starred = any(isinstance(target, ast.Starred) for target in targets)
+        if found is not None and exact and len(found) == len(targets) and not starred:
             for target, item in zip(targets, found, strict=True):
                 self.assign(target, item, frame)
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
@@ -46,18 +47,30 @@ def _is_number(left: Value, right: Value) -> bool:
 
 _LITERAL = (int, float, str, bytes, tuple)
 _LONGEST = 10_000
+# In a text that is filled in: a width that is written with many digits, or given.
+_WIDTH = re.compile(r"\d{4}|\*")
 
 
 def _literal(kind: type[ast.operator], left: Value, right: Value) -> Value:
     function = _OPERATORS.get(kind)
-    if function is None or (kind in (ast.Pow, ast.LShift) and abs(_size(right)) > 64):
-        return UNKNOWN
-    if kind is ast.Mult and (_is_long(left, right) or _is_long(right, left)):
+    if function is None or _is_large(kind, left, right):
         return UNKNOWN
     try:
         return function(left, right)
     except (ArithmeticError, TypeError, ValueError, IndexError, KeyError):
         return UNKNOWN
+
+
+def _is_large(kind: type[ast.operator], left: Value, right: Value) -> bool:
+    """Whether the result might be so large that working it out takes time or memory."""
+    if kind in (ast.Pow, ast.LShift) and abs(_size(right)) > 64:
+        return True
+    if any(isinstance(value, int) and value.bit_length() > _LONGEST for value in (left, right)):
+        return True
+    if kind is ast.Mod and isinstance(left, (str, bytes)):
+        width = _WIDTH.search(left if isinstance(left, str) else left.decode("latin-1"))
+        return width is not None
+    return kind is ast.Mult and (_is_long(left, right) or _is_long(right, left))
 
 
 def _is_long(sequence: Value, count: Value) -> bool:

@@ -61,18 +61,33 @@ def test_every_pre_activation_has_variance_one_across_examples(activation):
     assert last.std().item() == pytest.approx(0.3, rel=0.3)
 
 
+def gradient_ratio(model):
+    """The gradient's norm at the first layer's result over that at the last hidden one's."""
+    torch.manual_seed(1)
+    found = signals(model, torch.randn(1024, 64))
+    signs = torch.randint(0, 2, found[-1].shape) * 2 - 1
+    gradients = torch.autograd.grad((found[-1] * signs).sum(), found[:-1])
+    return (gradients[0].norm() / gradients[-1].norm()).item()
+
+
 def test_gradients_are_brought_into_range():
-    ratios = {}
+    shares = {}
     for policy in ("orthogonal", "calibrated"):
         model = deep(nn.ReLU, depth=40)
         initlint.apply_(model, seed=0, policy=policy)
-        found = signals(model, torch.randn(256, 64))
-        gradients = torch.autograd.grad(found[-1].sum(), found[:-1])
-        ratios[policy] = (gradients[0].norm() / gradients[-1].norm()).item()
-        share = (found[-2] - found[-2].mean(0)).square().mean() / found[-2].square().mean()
-        ratios[policy, "share"] = share.item()
-    assert 0.1 < ratios["calibrated"] < 6
-    assert ratios["calibrated", "share"] > 2 * ratios["orthogonal", "share"]
+        signal = signals(model, torch.randn(256, 64))[-2]
+        shares[policy] = ((signal - signal.mean(0)).square().mean() / signal.square().mean()).item()
+    assert 0.1 < gradient_ratio(model) < 6
+    assert shares["calibrated"] > 2 * shares["orthogonal"]
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.GELU, nn.SiLU], ids=lambda a: a.__name__)
+def test_units_are_made_no_more_linear_than_gradients_need(activation):
+    model = deep(activation, depth=24)
+    initlint.apply_(model, seed=0, policy="calibrated")
+    assert gradient_ratio(model) == pytest.approx(3, rel=0.12)
+    means = [signal.mean().item() for signal in signals(model, torch.randn(1024, 64))[:-1]]
+    assert means == pytest.approx([means[0]] * len(means), abs=0.1) and 0.1 < means[0] < 1.5
 
 
 def test_without_biases_the_mean_leaves_by_the_weights():

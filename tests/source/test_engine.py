@@ -1,15 +1,11 @@
-"""The reading engine as a whole: targets, bad input, other people's initialisation, the cache."""
+"""The reading engine as a whole: targets, bad input, other people's initialisation."""
 
-import json
-import os
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
-from initlint import api, cache
+from initlint import api
 from initlint.source import read
 
 NET = """\
@@ -192,6 +188,20 @@ ENDLESS = {
     "a name of itself": "from torch import nn\na = b\nb = a\nclass N(a, nn.Module):\n    pass\n",
     "files of one another": "from net import *\nfrom net import Net\n",
     "a huge power": NET.replace("nn.Linear(8, 2)", "nn.Linear(10 ** 10 ** 10, 9 ** 9 ** 9)"),
+    "a number that is squared without end": NET.replace(
+        "return", "n = 3\n        for _ in range(900):\n            n = n * n\n        return"
+    ),
+    "a text of texts": NET.replace(
+        "nn.Linear(8, 2)",
+        "nn.Linear(8, 2)\n        s = 'a' * 9999\n        s = ','.join([s] * 9999)"
+        "\n        s = s.replace('a', s).replace('a', s)",
+    ),
+    "texts of great width": NET.replace(
+        "nn.Linear(8, 2)", "nn.Linear(8, 2)\n        s = '%99999999999d' % 1 + f'{1:99999999999d}'"
+    ),
+    "a pattern that never matches": NET.replace(
+        "nn.Linear(8, 2)", "nn.Linear(8, 2)\n        import re; re.split('(a+)+b', 'a' * 190)"
+    ),
     "a huge list": NET.replace("nn.Linear(8, 2)", "nn.Sequential(*[nn.ReLU()] * 10 ** 9)"),
 }
 
@@ -212,42 +222,6 @@ def test_processes_give_the_same_answer():
     source = NET.replace("__init__(self)", "__init__(self, n=1)").replace("8, 2", "8, 2 * n")
     paths = [written(f"net{i}.py", source + functions) for i in range(3)]
     assert read(paths, jobs=3) == read(paths, jobs=1)
-
-
-def test_the_cache_gives_what_reading_gave():
-    options = api.Options(cache=True)
-    fresh = api.check_all([written("net.py", NET)], options)
-    (entry,) = Path(cache.FOLDER).glob("*.json")
-    assert api.check_all(["net.py"], options) == fresh
-    rows, gaps = json.loads(entry.read_text())
-    entry.write_text(json.dumps([rows[:1], gaps]))
-    assert len(api.check_all(["net.py"], options).layers) == 1
-    entry.write_text("{")
-    assert api.check_all(["net.py"], options) == fresh
-    written("net.py", NET.replace("relu", "tanh"))
-    assert {f.code for f in api.check_all(["net.py"], options).findings} == {"INIT103"}
-
-
-def test_a_cache_that_cannot_be_written_does_not_matter():
-    Path(cache.FOLDER).write_text("a file")
-    assert codes(written("net.py", NET)) == ["INIT101"] * 2
-    assert len(api.check_all(["net.py"], api.Options(cache=True)).findings) == 2
-
-
-def test_old_entries_are_dropped():
-    for number in range(20):
-        api.check_all([written("net.py", f"x = {number}\n")], api.Options(cache=True))
-    assert len(list(Path(cache.FOLDER).glob("*.json"))) == 16
-
-
-def test_the_command_line_keeps_a_cache_unless_told_not_to():
-    written("net.py", NET)
-    line = [sys.executable, "-m", "initlint", "check", "net.py", "-q"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(api.__file__).parents[1])}
-    assert subprocess.run([*line, "--no-cache"], env=environment).returncode == 1
-    assert not Path(cache.FOLDER).exists()
-    assert subprocess.run(line, env=environment, stdout=subprocess.DEVNULL).returncode == 1
-    assert (Path(cache.FOLDER) / ".gitignore").read_text() == "*\n"
 
 
 def test_data_kept_from_another_call_is_not_followed():

@@ -278,6 +278,49 @@ FORMS = {
             def forward(self, x):
                 return self.down(F.silu(self.gate(x)) * self.up(x))
     """,
+    "blocks that are spelled out in texts": """
+        import re
+        def decoded(text):
+            kind, *parts = text.upper().split("_")
+            options = {}
+            for part in parts:
+                key, value, _ = re.split(r"(\\d.*)", part)
+                options[key.lower()] = value
+            return kind.lower(), int(options["k"]), float(options.get("e", 1))
+        class Net(nn.Module):
+            def __init__(self, plan=("relu_k3_e2", "tanh_k5_e0.5", "none_k1")):
+                super().__init__()
+                self.names, width = [], 8
+                for place, (kind, kernel, factor) in enumerate(map(decoded, plan)):
+                    self.names.append("-".join([f"{place:02d}", kind]))
+                    inner = int(width * factor)
+                    layer = nn.Conv2d(width, inner, kernel, padding=kernel // 2)
+                    self.add_module(self.names[-1], layer)
+                    width = inner
+            def forward(self, x):
+                for name in self.names:
+                    x = getattr(self, name)(x)
+                    if name.endswith("relu"):
+                        x = F.relu(x)
+                    elif name.partition("-")[2].startswith("tanh"):
+                        x = torch.tanh(x)
+                return x
+    """,
+    "functions made by a function": """
+        def times(count):
+            def repeat(value):
+                return (value,) * count if not isinstance(value, tuple) else value
+            return repeat
+        pair, triple = times(2), times(3)
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a = nn.Conv2d(1, 4, pair(3))
+                self.b = nn.Conv3d(1, 4, triple(3))
+                self.c = nn.Conv2d(4, 4, pair(triple(1)[:2]))
+            def forward(self, x):
+                return self.c(self.a(x).relu()), self.b(x[None]).sigmoid()
+    """,
     "a bare parameter": """
         class Net(nn.Module):
             def __init__(self):
