@@ -11,7 +11,7 @@ from initlint.quickdata import replace
 from initlint.source.graph import Node
 from initlint.source.initial import Initialising, children, modules_of, parameters_of
 from initlint.source.state import flat_tensors
-from initlint.source.torchlib import CONTAINERS, fill, reset, uses_of
+from initlint.source.torchlib import CONTAINERS, fill, reset, reset_of, uses_of
 from initlint.source.values import (
     PLAIN,
     UNKNOWN,
@@ -127,7 +127,7 @@ class Modules(Initialising):
             return None
         if name == "super.forward":
             return self.run_torch(instance, args, kwargs)
-        if name == "super.reset":
+        if name == "super.reset" or name == reset_of(instance.torch):
             for slot, draw in reset(instance):
                 self.write(slot, draw)
             return None

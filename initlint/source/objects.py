@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from initlint import catalog
 from initlint.source.classes import UserClass
 from initlint.source.copies import copied
 from initlint.source.handlers import Args, Kwargs, handles
 from initlint.source.modules import elements
+from initlint.source.torchlib import CONTAINERS, reset_of
 from initlint.source.values import (
     PLAIN,
     UNKNOWN,
@@ -44,7 +46,10 @@ def _hasattr(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None)
         return owner.attrs.get(name) is not None or name in owner.attrs
     if name in ("weight", "bias") and owner.torch and owner.cls is None:
         return False
-    return PLAIN
+    if name and name == reset_of(owner.torch):
+        return True
+    no_weights = owner.torch in CONTAINERS or catalog.activation_of_module(owner.torch) is not None
+    return False if name == "reset_parameters" and owner.cls is None and no_weights else PLAIN
 
 
 @handles("builtins.getattr")

@@ -385,6 +385,13 @@ FILLED = {
                 nn.init.trunc_normal_(p, std=0.1)
     """,
     "the last write": "init.zeros_(self.a.weight)\ninit.orthogonal_(self.a.weight)",
+    "drawn again": "init.zeros_(self.a.weight)\nself.a.reset_parameters()",
+    "all drawn again": """
+        init.zeros_(self.a.weight)
+        for layer in self.children():
+            if hasattr(layer, "reset_parameters"):
+                layer.reset_parameters()
+    """,
     "scaled": "with torch.no_grad():\n    self.a.weight.mul_(0.5)\n    self.b.weight.div_(2)",
     "from the fan": "nn.init.normal_(self.a.weight, std=math.sqrt(2 / self.a.in_features))",
     "copied": "self.a.weight.data.copy_(torch.randn(8, 4) * 0.3)",
