@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -132,14 +133,15 @@ def _run(works: Sequence[tuple[Work, int]], advance: Advance) -> None:
 
     Each thread takes the next piece of work itself: handing them out costs more than seeding them.
     """
-    remaining = iter(works)
+    remaining, turn = iter(works), threading.Lock()
 
     def share() -> None:
         # Whether gradients are recorded is a setting of each thread.
         with torch.no_grad():
             for work, count in remaining:
                 work()
-                advance(count)
+                with turn:
+                    advance(count)
 
     threads = min(len(works), torch.get_num_threads())
     if threads < 2:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import initlint
+from initlint.fill import shards
 from initlint.fill.blocks import Source, block_size
 from initlint.fill.shards import fill_parameters
 
@@ -153,3 +154,27 @@ def test_without_a_seed_it_is_drawn_from_torchs_generator():
         initlint.apply_(model)
         found.append(weights(model))
     assert same(*found)
+
+
+def fill_all(tensors, advance=None):
+    sources = [Source(0, str(place), "normal", 1.0) for place in range(len(tensors))]
+    fill_parameters(list(zip(tensors, sources, strict=True)), advance)
+
+
+def test_progress_is_told_of_all_that_is_drawn_in_threads():
+    counts = []
+    fill_all([torch.empty(2**20), torch.empty(2**19)], counts.append)
+    assert sum(counts) == 2**20 + 2**19 and len(counts) == 6
+
+
+def test_where_a_block_fails_no_other_is_begun(monkeypatch):
+    begun = []
+
+    def fails(*args):
+        begun.append(args)
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(shards, "fill_piece", fails)
+    with pytest.raises(RuntimeError, match="no memory"):
+        fill_all([torch.empty(2**18 * 64)])
+    assert len(begun) <= torch.get_num_threads()
