@@ -14,6 +14,7 @@ from initlint.source.patterns import name_patterns
 from initlint.source.plain import asked
 from initlint.source.signatures import Signature, signature_of
 from initlint.source.state import Frame, flat_tensors
+from initlint.source.templates import moved, pattern_of, placed, tensors_in
 from initlint.source.values import (
     PLAIN,
     UNKNOWN,
@@ -200,15 +201,15 @@ class Calls(Builtins):
             return self.call(self.method(*found), [instance, *args], kwargs)
         if self.active.count(instance) > 1 or len(self.frames) > _DEEPEST:
             return self.lost(args, kwargs, "")
-        key = (_pattern(tuple(args)), _pattern(kwargs))
+        key = (pattern_of(tuple(args)), pattern_of(kwargs))
         if key not in instance.templates:
             instance.templates[key] = self._template(instance, self.method(*found), args, kwargs)
         graph, inputs, result = instance.templates[key]
-        values = list(_inputs(tuple(args))) + list(_inputs(tuple(kwargs.values())))
+        values = list(tensors_in(tuple(args))) + list(tensors_in(tuple(kwargs.values())))
         given = {old: value.node for old, value in zip(inputs, values, strict=True)}
         owner = self.constructing or instance
         copies = self.graph.splice(graph, given, lambda use: self.redrawn(use, owner))
-        return _mapped(result, copies)
+        return moved(result, copies)
 
     def _template(
         self,
@@ -224,8 +225,8 @@ class Calls(Builtins):
         self.active.append(instance)
         inputs: list[Node] = []
         try:
-            own = [_placed(value, self.graph, inputs) for value in args]
-            named = {name: _placed(v, self.graph, inputs) for name, v in kwargs.items()}
+            own = [placed(value, self.graph, inputs) for value in args]
+            named = {name: placed(v, self.graph, inputs) for name, v in kwargs.items()}
             result = self.call(forward, [instance, *own], named)
             name_patterns(self.graph)
             return self.graph, inputs, result
@@ -333,64 +334,3 @@ def _plain_key(function: Function, args: Sequence[Value], kwargs: Mapping[str, V
 
 def _wraps(name: str) -> bool:
     return name.rpartition(".")[2] in ("weight_norm", "spectral_norm") and "torch" in name
-
-
-def _pattern(value: Value) -> Any:
-    """What calls have in common that draw the same graph: tensors are all alike."""
-    if type(value) is Tensor:
-        return Tensor
-    if isinstance(value, tuple):
-        return tuple(map(_pattern, value))
-    if isinstance(value, Listing):
-        return (Listing, tuple(map(_pattern, value.items)))
-    if isinstance(value, (Table, Mapping)):
-        items = value.items if isinstance(value, Table) else value
-        return (Table, tuple((name, _pattern(item)) for name, item in items.items()))
-    return key_of(value)
-
-
-def _inputs(value: Value) -> list[Tensor]:
-    """The tensors in a value, in the order in which `_placed` meets them."""
-    if type(value) is Tensor:
-        return [value]
-    if isinstance(value, tuple):
-        return [tensor for item in value for tensor in _inputs(item)]
-    if isinstance(value, Listing):
-        return [tensor for item in value.items for tensor in _inputs(item)]
-    if isinstance(value, Table):
-        return [tensor for item in value.items.values() for tensor in _inputs(item)]
-    return []
-
-
-def _placed(value: Value, graph: Graph, inputs: list[Node]) -> Value:
-    """A value whose tensors are inputs of a new graph."""
-    if type(value) is Tensor:
-        node = graph.add(Node("input"))
-        inputs.append(node)
-        return Tensor(node)
-    if isinstance(value, tuple):
-        return tuple(_placed(item, graph, inputs) for item in value)
-    if isinstance(value, Listing):
-        return Listing([_placed(item, graph, inputs) for item in value.items], value.open)
-    if isinstance(value, Table):
-        items = {name: _placed(item, graph, inputs) for name, item in value.items.items()}
-        return Table(items, value.open)
-    return value
-
-
-def _mapped(value: Value, copies: Mapping[Node, Node]) -> Value:
-    """A value that a graph gave, in terms of the graph into which it was copied."""
-    if type(value) is Tensor:
-        return Tensor(copies.get(value.node, value.node))
-    if isinstance(value, tuple):
-        return tuple(_mapped(item, copies) for item in value)
-    if isinstance(value, Listing):
-        return Listing([_mapped(item, copies) for item in value.items], value.open)
-    if isinstance(value, Table):
-        items = {name: _mapped(item, copies) for name, item in value.items.items()}
-        return Table(items, value.open)
-    if isinstance(value, Instance) and not value.torch and flat_tensors(value):
-        copy = Instance(value.cls, "")
-        copy.attrs = {name: _mapped(item, copies) for name, item in value.attrs.items()}
-        return copy
-    return value
