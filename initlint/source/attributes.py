@@ -8,6 +8,7 @@ from initlint import catalog
 from initlint.quickdata import replace
 from initlint.source.calls import Calls
 from initlint.source.classes import UserClass
+from initlint.source.modules import members
 from initlint.source.resolve import Module
 from initlint.source.torchlib import CONTAINERS, argument, reset_of
 from initlint.source.values import (
@@ -260,7 +261,7 @@ class Attributes(Calls):
             if type(index) is int and -len(value.items) <= index < len(value.items):
                 value.items[index] = item
         elif isinstance(value, Instance) and value.torch in CONTAINERS:
-            names = list(value.attrs)
+            names = list(members(value))
             if type(index) is int and -len(names) <= index < len(names):
                 value.attrs[names[index]] = item
             elif isinstance(index, str):

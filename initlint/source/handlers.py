@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from initlint.source.classes import UserClass
+from initlint.source.modules import members
 from initlint.source.values import (
     Bound,
     Choice,
@@ -45,7 +46,7 @@ def truth(value: Value) -> bool | None:
     if isinstance(value, (Listing, Table)):
         return True if value.items else (None if value.open else False)
     if isinstance(value, Instance):
-        return bool(value.attrs) if value.torch in ("ModuleList", "Sequential") else True
+        return bool(members(value)) if value.torch in ("ModuleList", "Sequential") else True
     if isinstance(value, (UserClass, Function, External, Bound, Partial)):
         return True
     if isinstance(value, Choice):

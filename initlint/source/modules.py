@@ -90,11 +90,10 @@ class Modules(Initialising):
         """The result of the forward of a module's torch base."""
         if instance.torch == "Sequential":
             value = args[0] if args else UNKNOWN
-            for name, part in list(instance.attrs.items()):
-                if isinstance(part, Choice) and None in part.options:
-                    value = self.joined(self.call(part, [value], {}), value)
-                elif name.isdigit() or _is_part(part):
-                    value = self.call(part, [value], {})
+            for part in members(instance).values():
+                result = self.call(part, [value], {})
+                is_sure = not (isinstance(part, Choice) and None in part.options)
+                value = result if is_sure else self.joined(result, value)
             return value
         inputs = list(dict.fromkeys(n for v in (*args, *kwargs.values()) for n in flat_tensors(v)))
         activation = catalog.activation_of_module(instance.torch)
@@ -173,7 +172,7 @@ class Modules(Initialising):
         instance.attrs[name] = value
 
     def _ask_container(self, instance: Instance, name: str, args: Sequence[Value]) -> Value:
-        parts = instance.attrs
+        parts = members(instance)
         if name in ("append", "extend", "insert") and args:
             items = list(parts.values())
             if name == "extend":
@@ -182,11 +181,12 @@ class Modules(Initialising):
                 items.append(args[-1])
             else:
                 items.insert(0, args[-1])
-            parts.clear()
-            parts.update({str(place): value for place, value in enumerate(items)})
+            for old in parts:
+                del instance.attrs[old]
+            instance.attrs.update({str(place): value for place, value in enumerate(items)})
             return instance
         if name == "update" and args and isinstance(args[0], Table):
-            parts.update({str(key): value for key, value in args[0].items.items()})
+            instance.attrs.update({str(key): value for key, value in args[0].items.items()})
             return None
         if name == "items":
             return Listing([(key, value) for key, value in parts.items()])
@@ -200,7 +200,7 @@ class Modules(Initialising):
 
     def part(self, instance: Instance, index: Value) -> Value:
         """What stands in a container's brackets."""
-        parts = list(instance.attrs.values())
+        parts = list(members(instance).values())
         if isinstance(index, slice):
             return self._slice(instance, index)
         if isinstance(index, str):
@@ -212,7 +212,7 @@ class Modules(Initialising):
     def _slice(self, instance: Instance, index: slice) -> Value:
         ends = (index.start, index.stop, index.step)
         known = all(end is None or isinstance(end, int) for end in ends)
-        pairs = list(instance.attrs.items())
+        pairs = list(members(instance).items())
         part = Instance(None, instance.torch, instance.site)
         part.attrs = dict(pairs[index] if known else pairs)
         return part
@@ -256,7 +256,19 @@ def elements(value: Value) -> list[Value] | None:
     if isinstance(value, str):
         return list(value)
     if isinstance(value, Instance) and value.torch == "ModuleDict":
-        return list(value.attrs)
+        return list(members(value))
     if isinstance(value, Instance) and value.torch in CONTAINERS:
-        return list(value.attrs.values())
+        return list(members(value).values())
     return None
+
+
+def members(container: Instance) -> dict[str, Value]:
+    """What a container holds, by name: of a class of the user's, not what else its objects keep."""
+    if container.cls is None:
+        return dict(container.attrs)
+    is_dict = container.torch == "ModuleDict"
+    return {
+        name: value
+        for name, value in container.attrs.items()
+        if name.isdigit() or _is_part(value) or (is_dict and isinstance(value, Unknown))
+    }

@@ -306,6 +306,51 @@ FORMS = {
                         x = torch.tanh(x)
                 return x
     """,
+    "containers that keep more than modules": """
+        class Stack(nn.ModuleList):
+            def __init__(self, count):
+                super().__init__()
+                self.count, self.name = count, "stack"
+                for _ in range(count):
+                    self.append(nn.Linear(8, 8))
+            def forward(self, x):
+                for layer in self:
+                    x = torch.tanh(layer(x))
+                return x if self.count else None
+        class Heads(nn.ModuleDict):
+            def __init__(self, names):
+                super().__init__()
+                self.names = names
+                for name in names:
+                    self[name] = nn.Linear(8, 4)
+            def forward(self, x):
+                return sum(F.gelu(head(x)) for head in self.values())
+        class Steps(nn.Sequential):
+            def __init__(self):
+                super().__init__(nn.Linear(4, 8), nn.ReLU())
+                self.width = 8
+                self.append(nn.Linear(self.width, 4))
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.stack, self.heads, self.steps = Stack(2), Heads(["p", "q"]), Steps()
+            def forward(self, x):
+                return self.steps(self.heads(self.stack(x)))
+    """,
+    "a random mask": """
+        def dropped(x, probability, training):
+            if not training:
+                return x
+            mask = x.new_empty((x.shape[0],) + (1,) * (x.ndim - 1)).bernoulli_(1 - probability)
+            return x * mask
+        class Net(nn.Module):
+            def __init__(self, probability=None):
+                super().__init__()
+                self.a, self.b = nn.Linear(4, 8), nn.Linear(8, 4)
+                self.probability = probability or torch.rand(()).item()
+            def forward(self, x):
+                return self.b(F.relu(dropped(self.a(x), self.probability, self.training)))
+    """,
     "functions made by a function": """
         def times(count):
             def repeat(value):
