@@ -118,7 +118,8 @@ class Attributes(Calls):
         if kind is Choice:
             return choice([self.attribute(one, name) for one in value.options if one is not None])
         if kind is Partial:
-            return {"func": value.function, "args": value.args}.get(name, UNKNOWN)
+            parts = {"func": value.function, "args": value.args, "keywords": Table(value.kwargs)}
+            return parts.get(name, UNKNOWN)
         if isinstance(value, _METHODS_OF) or kind is Fresh:
             return Method(value, name)
         return self._of_others(value, name)
@@ -180,12 +181,23 @@ class Attributes(Calls):
             return cls.name
         found = self.member(cls, name)
         if found is None:
-            return UNKNOWN
+            return self._applied(cls) if name == "apply" else UNKNOWN
         owner, node = found
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             function = self.function(owner, node)
             return Bound(function, cls) if "classmethod" in _decorators(node) else function
         return self.constant_of(owner, node)
+
+    def _applied(self, cls: UserClass) -> Value:
+        """What runs by `apply` of a function whose gradient is the user's: its forward."""
+        bases = [base.name for base in self.order(cls) if isinstance(base, External)]
+        found = self.member(cls, "forward")
+        method = self.method(*found) if found is not None else None
+        if not isinstance(method, Function) or "torch.autograd.Function" not in bases:
+            return UNKNOWN
+        forward = replace(method, owner=None)
+        # Where the context is set up by a method of its own, the forward is not given it.
+        return forward if self.member(cls, "setup_context") else Bound(forward, PLAIN)
 
     def _of_instance(self, value: Instance, name: str) -> Value:
         if name in value.attrs:

@@ -23,6 +23,7 @@ from initlint.source.values import (
     Instance,
     Listing,
     Named,
+    Partial,
     Sym,
     Tensor,
     Unknown,
@@ -109,6 +110,8 @@ _ITERABLES = ("Iterable", "Sequence", "Collection", "Sized")
 def _is_plain(value: Value, name: str) -> bool | None:
     """Whether a value of Python's own is of a class that is called so."""
     package, _, last = name.rpartition(".")
+    if name == "functools.partial" or isinstance(value, Partial):
+        return _is_partial(value, name)
     if isinstance(value, (Listing, tuple)):
         if package == "builtins" and last in ("list", "tuple"):
             return (last == "tuple") == isinstance(value, tuple) or None
@@ -121,6 +124,18 @@ def _is_plain(value: Value, name: str) -> bool | None:
     if isinstance(value, (UserClass, External, Function)) and package == "builtins":
         return last == "type" if last in ("type", "str", "int") else None
     return None
+
+
+def _is_partial(value: Value, name: str) -> bool | None:
+    """Whether a value is a partial function, or a partial function of the class called `name`."""
+    if isinstance(value, Partial):
+        return True if name == "functools.partial" else None
+    is_class = isinstance(value, UserClass) or _is_torch_module(value)
+    return False if is_class or isinstance(value, (Function, str, int, float)) else None
+
+
+def _is_torch_module(value: Value) -> bool:
+    return isinstance(value, External) and value.name.startswith("torch.nn.")
 
 
 def _number(name: str, args: Args) -> Value:

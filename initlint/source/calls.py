@@ -191,25 +191,31 @@ class Calls(Builtins):
         self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
     ) -> Value:
         """The result of calling a module: its own graph, copied into the present one."""
-        if instance.cls is None:
-            return self.run_torch(instance, args, kwargs)
-        name = "forward" if instance.torch else "__call__"
-        found = self.member(instance.cls, name)
-        if found is None:
-            return self.run_torch(instance, args, kwargs) if instance.torch else UNKNOWN
         if not instance.torch:
-            return self.call(self.method(*found), [instance, *args], kwargs)
+            found = self.member(instance.cls, "__call__") if instance.cls is not None else None
+            return self.call(self.method(*found), [instance, *args], kwargs) if found else UNKNOWN
+        forward = self.forward_of(instance)
+        if forward is None:
+            return self.run_torch(instance, args, kwargs)
         if self.active.count(instance) > 1 or len(self.frames) > _DEEPEST:
             return self.lost(args, kwargs, "")
         key = (pattern_of(tuple(args)), pattern_of(kwargs))
         if key not in instance.templates:
-            instance.templates[key] = self._template(instance, self.method(*found), args, kwargs)
+            instance.templates[key] = self._template(instance, forward, args, kwargs)
         graph, inputs, result = instance.templates[key]
         values = list(tensors_in(tuple(args))) + list(tensors_in(tuple(kwargs.values())))
         given = {old: value.node for old, value in zip(inputs, values, strict=True)}
         owner = self.constructing or instance
         copies = self.graph.splice(graph, given, lambda use: self.redrawn(use, owner))
         return moved(result, copies)
+
+    def forward_of(self, instance: Instance) -> Value | None:
+        """What runs when a module is called: its class's method, or what was put in its place."""
+        own = instance.attrs.get("forward")
+        if own is not None or instance.cls is None:
+            return own
+        found = self.member(instance.cls, "forward")
+        return None if found is None else Bound(self.method(*found), instance)
 
     def _template(
         self,
@@ -227,7 +233,7 @@ class Calls(Builtins):
         try:
             own = [placed(value, self.graph, inputs) for value in args]
             named = {name: placed(v, self.graph, inputs) for name, v in kwargs.items()}
-            result = self.call(forward, [instance, *own], named)
+            result = self.call(forward, own, named)
             name_patterns(self.graph)
             return self.graph, inputs, result
         finally:

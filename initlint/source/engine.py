@@ -31,7 +31,7 @@ from initlint.source.reader import Reader
 from initlint.source.resolve import Module, Program
 from initlint.source.state import Frame, ImpossibleError, TooMuchError, flat_tensors
 from initlint.source.torchlib import type_of
-from initlint.source.values import PLAIN, Function, Instance, Slot, Value, options_of
+from initlint.source.values import PLAIN, Bound, Function, Instance, Slot, Value, options_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,11 +231,11 @@ class _Engine:
     def _drawing(self, instance: Instance, whole: bool) -> Drawn | None:
         """The graph of a module called with data, its result marked, and followed."""
         reader = self.reader
-        found = reader.member(instance.cls, "forward") if instance.cls is not None else None
-        if found is None and instance.torch in ("Module", "ModuleList", "ModuleDict"):
+        forward = reader.forward_of(instance)
+        if forward is None and instance.torch in ("Module", "ModuleList", "ModuleDict"):
             return None
         reader.graph = Graph()
-        args = _inputs(reader.method(*found) if found is not None else None, reader)
+        args = _inputs(forward, reader)
         result = reader.call_instance(instance, args, {})
         end = Node("output" if whole else "unknown", tuple(_distinct(result)), final=True)
         reader.graph.add(end)
@@ -280,10 +280,11 @@ _SETTINGS = ("int", "bool", "float", "str", "dtype", "device")
 
 def _inputs(forward: Value, reader: Reader) -> list[Value]:
     """Data for every argument of a forward that must be given."""
-    node = forward.node if isinstance(forward, Function) else None
+    function = forward.function if isinstance(forward, Bound) else forward
+    node = function.node if isinstance(function, Function) else None
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return [reader.node("input")]
-    places = [*node.args.posonlyargs, *node.args.args][1:]
+    places = [*node.args.posonlyargs, *node.args.args][isinstance(forward, Bound) :]
     needed = len(places) - len(node.args.defaults)
     return [_input(place, reader) for place in places[: max(0, needed)]]
 

@@ -337,6 +337,42 @@ FORMS = {
             def forward(self, x):
                 return self.steps(self.heads(self.stack(x)))
     """,
+    "a forward that is chosen": """
+        class Act(nn.Module):
+            def __init__(self, kind):
+                super().__init__()
+                self.fc = nn.Linear(8, 8)
+                if kind == "relu":
+                    self.forward = self.relu
+                else:
+                    self.forward = self.tanh
+            def relu(self, x):
+                return F.relu(self.fc(x))
+            def tanh(self, x):
+                return torch.tanh(self.fc(x))
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a, self.b, self.c = Act("relu"), Act("tanh"), nn.Linear(8, 2)
+            def forward(self, x):
+                return self.c(self.b(self.a(x)))
+    """,
+    "layers from partial functions": """
+        def rebound(layer, **more):
+            keywords = {}
+            if isinstance(layer, partial):
+                keywords.update(layer.keywords)
+                layer = layer.func
+            return partial(layer, **keywords, **more)
+        class Net(nn.Module):
+            def __init__(self, conv=partial(nn.Conv2d, kernel_size=3), norm=nn.BatchNorm2d):
+                super().__init__()
+                self.a = rebound(conv, padding=1)(3, 8)
+                self.norm = norm(8) if not isinstance(norm, partial) else None
+                self.b = rebound(nn.Conv2d, kernel_size=1)(8, 4)
+            def forward(self, x):
+                return torch.sigmoid(self.b(F.relu(self.norm(self.a(x)))))
+    """,
     "a random mask": """
         def dropped(x, probability, training):
             if not training:
@@ -410,6 +446,39 @@ FORMS = {
                 return F.hardswish(self.b(F.leaky_relu(self.a(x), 0.1)))
     """,
 }
+
+# Tracing sees such a function as one that it does not know.
+READ = """
+class Forgetful(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.mul(torch.sigmoid(x))
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+class Modern(torch.autograd.Function):
+    @staticmethod
+    def forward(x, slope):
+        return F.leaky_relu(x, slope)
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 8)
+    def forward(self, x):
+        return self.c(Modern.apply(self.b(Forgetful.apply(self.a(x))), 0.2))
+"""
+
+
+def test_functions_with_gradients_of_their_own_are_followed(tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text(HEAD + READ)
+    found = [layer.following.activation for layer in read([str(path)]).layers]
+    assert found == ["silu", "leaky_relu", "output"]
+
 
 FILLED = {
     "one by one": "init.xavier_uniform_(self.a.weight, 2)\nself.b.weight.data.normal_(0, 0.02)",
