@@ -111,6 +111,8 @@ class Attributes(Calls):
             return self.member_of(value, name)
         if kind in (Slot, Held):
             return self._of_parameter(value, name)
+        if kind is Fresh:
+            return self._of_fresh(value, name)
         if kind is Super:
             return self._of_super(value, name)
         if kind is UserClass:
@@ -120,7 +122,7 @@ class Attributes(Calls):
         if kind is Partial:
             parts = {"func": value.function, "args": value.args, "keywords": Table(value.kwargs)}
             return parts.get(name, UNKNOWN)
-        if isinstance(value, _METHODS_OF) or kind is Fresh:
+        if isinstance(value, _METHODS_OF):
             return Method(value, name)
         return self._of_others(value, name)
 
@@ -154,6 +156,15 @@ class Attributes(Calls):
             return value.shape if value.shape is not None else PLAIN
         if name == "data":
             return value if isinstance(value, Held) else Held(slot, slot.shape)
+        if name in _ALIKE:
+            return self.operate(name, [value])
+        return PLAIN if name in _FACTS else Method(value, name)
+
+    def _of_fresh(self, value: Fresh, name: str) -> Value:
+        if name == "shape":
+            return value.shape if value.shape is not None else PLAIN
+        if name == "data":
+            return value
         if name in _ALIKE:
             return self.operate(name, [value])
         return PLAIN if name in _FACTS else Method(value, name)

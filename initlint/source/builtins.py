@@ -19,6 +19,7 @@ from initlint.source.values import (
     PLAIN,
     UNKNOWN,
     External,
+    Fresh,
     Function,
     Instance,
     Listing,
@@ -94,7 +95,7 @@ class Builtins(Classes):
         if isinstance(value, Instance):
             return self.is_instance(value, wanted)
         name = wanted.name if isinstance(wanted, External) else ""
-        if isinstance(value, Tensor):
+        if isinstance(value, (Tensor, Fresh)):
             return name == "torch.Tensor" if name.startswith(("torch", "builtins")) else None
         return _is_plain(value, name)
 

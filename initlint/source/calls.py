@@ -21,6 +21,7 @@ from initlint.source.values import (
     Bound,
     Choice,
     External,
+    Fresh,
     Function,
     Held,
     Instance,
@@ -100,7 +101,7 @@ class Calls(Builtins):
         """The result of a function of which nothing is known."""
         values = [*args, *kwargs.values()]
         for value in values:
-            if isinstance(value, (Instance, Slot, Held, Listing, tuple)):
+            if isinstance(value, (Instance, Slot, Held, Fresh, Listing, tuple)):
                 self.smudge(value, name)
         inputs = list(dict.fromkeys(node for value in values for node in flat_tensors(value)))
         return self.unclear(inputs) if inputs else UNKNOWN
@@ -281,6 +282,10 @@ class Calls(Builtins):
     ) -> Value:
         """A method that the language or torch provides."""
         if type(receiver) is Tensor:
+            return self.operate(name, [receiver, *args], kwargs)
+        if isinstance(receiver, Fresh):
+            if name.endswith("_") and not name.endswith("__"):
+                return self.write_in_place(receiver, name, args, kwargs, node)
             return self.operate(name, [receiver, *args], kwargs)
         if isinstance(receiver, (Slot, Held)):
             return self._ask_parameter(receiver, name, args, kwargs, node)

@@ -6,7 +6,7 @@ from typing import Any
 
 from initlint.quickdata import replace
 from initlint.records import Site
-from initlint.source.values import Instance, Listing, Slot, Table, Value
+from initlint.source.values import Fresh, Instance, Listing, Slot, Table, Value
 
 
 def copied(value: Value, site: Site | None, home: Any) -> Value:
@@ -28,6 +28,8 @@ def _copied(value: Value, site: Site | None, home: Any, known: dict[int, Value])
         slot = replace(value, holder=holder, home=home, site=site)
         known[id(value)] = slot
         return slot
+    if isinstance(value, Fresh):
+        return Fresh(value.shape, value.draw, arms=value.arms)
     if isinstance(value, Listing):
         return Listing([_copied(v, site, home, known) for v in value.items], value.open)
     if isinstance(value, Table):

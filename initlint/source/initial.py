@@ -28,6 +28,10 @@ from initlint.source.values import (
 # Functions that print or count and leave the weights of what they are given as they are.
 _IDLE = ("log", "print", "summary", "count", "info", "warn", "assert", "check", "register", "get")
 
+# Methods in place after which a parameter is still drawn as it was, or nearly so.
+_SHIFTING = ("clamp_", "add_", "sub_")
+_KEEPING = ("requires_grad_", "detach_", *_SHIFTING)
+
 
 class Initialising(Tensors):
     """Reads what is written to parameters."""
@@ -51,20 +55,20 @@ class Initialising(Tensors):
         tensor = values.pop(0) if values else kwargs.get("tensor")
         given = {key: v for key, v in kwargs.items() if key not in ("tensor", "generator")}
         draw = _drawn(full, values, given, self.site(node))
-        for target in _slots(tensor):
+        for target in _targets(tensor):
             self.write(target, draw)
         return tensor
 
     def write_in_place(
         self,
-        target: Held | Slot,
+        target: Held | Slot | Fresh,
         name: str,
         args: Sequence[Value],
         kwargs: Mapping[str, Value],
         node: ast.AST | None,
     ) -> Value:
-        """A method of a parameter that ends in an underscore."""
-        slot = target if isinstance(target, Slot) else target.slot
+        """A method of a parameter, or of a tensor just made, that ends in an underscore."""
+        slot = target.slot if isinstance(target, Held) else target
         site, bare = self.site(node), name.strip("_")
         renamed = {{"from": "a", "to": "b", "value": "val"}.get(k, k): v for k, v in kwargs.items()}
         if isinstance(target, Held) and target.reparametrised:
@@ -80,10 +84,10 @@ class Initialising(Tensors):
             if bare == "div" and known_number(factor) and factor:
                 factor = 1 / factor
             # A layer that stands for many alike is scaled once for each of them.
-            is_own = slot.home is self.constructing
+            is_own = isinstance(slot, Fresh) or slot.home is self.constructing
             draw = explicit(self.drawn(slot), factor, site) if is_own else UNCLEAR
             self.write(slot, replace(draw, site=site))
-        elif name not in ("requires_grad_", "detach_", "clamp_", "add_", "sub_"):
+        elif name not in _KEEPING or (isinstance(slot, Fresh) and name in _SHIFTING):
             self.write(slot, replace(UNCLEAR, site=site))
         return target
 
@@ -104,14 +108,17 @@ class Initialising(Tensors):
         site = self.site(node)
         if draw is not UNWRITTEN:
             draw = replace(draw, site=site)
-        return Slot(self.constructing, "", shape, draw, self.arms, self.constructing, site)
+        made = Slot(self.constructing, "", shape, draw, self.arms, self.constructing, site)
+        if isinstance(value, Fresh):
+            value.slots.append(made)
+        return made
 
     def smudge(self, value: Value, name: str, depth: int = 0) -> None:
         """Somebody unknown was handed parameters or modules: what they hold is not clear now."""
         if depth > 3 or any(word in name.rpartition(".")[2].lower() for word in _IDLE):
             return
-        if isinstance(value, (Slot, Held)):
-            self.write(value if isinstance(value, Slot) else value.slot, UNCLEAR)
+        if isinstance(value, (Slot, Held, Fresh)):
+            self.write(value.slot if isinstance(value, Held) else value, UNCLEAR)
         elif isinstance(value, Instance):
             for _, module in modules_of(value):
                 for slot in module.attrs.values():
@@ -136,10 +143,11 @@ def _drawn(
     return Draw(name, given, site=site)
 
 
-def _slots(value: Value) -> list[Slot]:
-    found = []
+def _targets(value: Value) -> list[Slot | Fresh]:
+    """What is written to: parameters, and tensors that may become some."""
+    found: list[Slot | Fresh] = []
     for option in options_of(value):
-        if isinstance(option, Slot):
+        if isinstance(option, (Slot, Fresh)):
             found.append(option)
         elif isinstance(option, Held) and not option.reparametrised:
             found.append(option.slot)

@@ -164,7 +164,7 @@ class Reader(Expressions):
     def _set_attribute(self, owner: Value, target: ast.Attribute, value: Value) -> None:
         if isinstance(owner, Instance):
             self.hold(owner, target.attr, value)
-        elif isinstance(owner, (Slot, Held)) and target.attr == "data":
+        elif isinstance(owner, (Slot, Held, Fresh)) and target.attr == "data":
             self.write_in_place(owner, "copy_", [value], {}, target)
 
     def _set_item(self, target: ast.Subscript, value: Value, frame: Frame) -> None:
@@ -172,10 +172,10 @@ class Reader(Expressions):
         index = self.evaluate(target.slice, frame)
         if isinstance(owner, Tensor):
             self.assign(target.value, self.assigned(owner, value), frame)
-        elif isinstance(owner, (Slot, Held)):
-            self.write_in_place(owner, "index_put_", [value], {}, target)
         elif isinstance(owner, (Plain, Fresh)) and isinstance(value, Tensor):
             self.assign(target.value, self.unclear([value.node]), frame)
+        elif isinstance(owner, (Slot, Held, Fresh)):
+            self.write_in_place(owner, "index_put_", [value], {}, target)
         else:
             self.put(owner, index, value)
 

@@ -13,6 +13,7 @@ from initlint.source.graph import Graph, Node, Use
 from initlint.source.resolve import Module, Program
 from initlint.source.values import (
     PLAIN,
+    Fresh,
     Instance,
     Listing,
     Slot,
@@ -155,20 +156,26 @@ class State:
 
     # What is written to parameters.
 
-    def write(self, slot: Slot, draw: Draw) -> None:
+    def write(self, slot: Slot | Fresh, draw: Draw) -> None:
         """A parameter is filled; under a condition that its layer does not share, who knows."""
         before = self.drawn(slot)
         certain = slot.arms[: len(self.arms)] == self.arms
         if not certain and not _same(before, draw):
             draw = replace(UNCLEAR, site=draw.site)
-        if self.constructing is None or slot.home is self.constructing:
+        if isinstance(slot, Fresh):
+            slot.draw = draw
+            for parameter in slot.slots:
+                self.write(parameter, draw)
+            if slot.base is not None:
+                self.write(slot.base, replace(UNCLEAR, site=draw.site))
+        elif self.constructing is None or slot.home is self.constructing:
             slot.draw = draw
         else:
             self.constructing.overrides[slot] = draw
 
-    def drawn(self, slot: Slot) -> Draw:
-        """What a parameter holds now."""
-        if self.constructing is None:
+    def drawn(self, slot: Slot | Fresh) -> Draw:
+        """What a parameter, or a tensor that may become one, holds now."""
+        if self.constructing is None or isinstance(slot, Fresh):
             return slot.draw
         return self.constructing.overrides.get(slot, slot.draw)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from initlint import catalog
-from initlint.dataflow.draws import ARGUMENTS, UNCLEAR, UNWRITTEN, Draw, drawn_by, scaled
+from initlint.dataflow.draws import UNCLEAR, UNWRITTEN, Draw, drawn_by, scaled
 from initlint.quickdata import replace
 from initlint.source.graph import Node, Use
 from initlint.source.sizes import product
@@ -115,11 +115,15 @@ class Tensors(State):
             return _of_parameters(name, role, args, operands)
         fresh = next((value for value in args if type(value) is Fresh), None)
         if fresh is not None:
-            return _changed(fresh, name, args)
+            return self._made_here(_changed(fresh, name, args))
         if name in _MAKERS:
-            return _created(name, args, keywords)
+            return self._made_here(_created(name, args, keywords))
         uncertain = any(isinstance(value, (Unknown, Choice)) for value in args)
         return UNKNOWN if uncertain and role != "query" else PLAIN
+
+    def _made_here(self, fresh: Fresh) -> Fresh:
+        fresh.arms = self.arms
+        return fresh
 
     def _multiplied(
         self,
@@ -215,10 +219,8 @@ def _changed(fresh: Fresh, name: str, args: Sequence[Value]) -> Fresh:
         factor = number if name.startswith("mul") else 1 / number
         return Fresh(fresh.shape, scaled(fresh.draw, float(factor), None))
     if name in _SAME:
-        return fresh
-    if name in ARGUMENTS or name in ("zero_", "fill_"):
-        return Fresh(fresh.shape, UNCLEAR)
-    return Fresh(None, UNCLEAR)
+        return Fresh(fresh.shape, fresh.draw, None if name == "clone" else fresh)
+    return Fresh(None, UNCLEAR, fresh)
 
 
 def _is_matrix(use: Use) -> bool:

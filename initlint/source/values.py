@@ -88,12 +88,19 @@ class Held:
     reparametrised: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Fresh:
-    """A tensor just made, from which a parameter may be made: its shape and its content."""
+    """A tensor just made, from which a parameter may be made: its shape, and what it holds.
+
+    `base` is the tensor of which it may be a view, `slots` are the parameters made of it, `arms`
+    the undecided conditions under which it came to be.
+    """
 
     shape: tuple[Value, ...] | None
     draw: Draw
+    base: Any = None
+    arms: tuple[int, ...] = ()
+    slots: list[Slot] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False, repr=False)

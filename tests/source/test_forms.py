@@ -373,6 +373,34 @@ FORMS = {
             def forward(self, x):
                 return torch.sigmoid(self.b(F.relu(self.norm(self.a(x)))))
     """,
+    "tensors that are filled before they become parameters": """
+        class Net(nn.Module):
+            def __init__(self, flag=False):
+                super().__init__()
+                a, b, c, d = (torch.empty(8, 8) for _ in range(4))
+                a.normal_(0, 0.02)
+                init.xavier_uniform_(b)
+                c.data.uniform_(-0.1, 0.1)
+                for row in range(8):
+                    d[row] = 0.1 * row
+                self.a, self.b, self.c = nn.Parameter(a), nn.Parameter(b), nn.Parameter(c)
+                self.d, self.e = nn.Parameter(d), nn.Parameter(torch.randn(8, 8).mul(0.02))
+                self.f = nn.Parameter(init.orthogonal_(torch.empty(8, 8)))
+                self.g = nn.Parameter(torch.empty(8, 8).uniform_(-0.2, 0.2))
+                h = torch.empty(8, 8)
+                self.h = nn.Parameter(h)
+                with torch.no_grad():
+                    h.normal_(std=0.3)
+                if flag:
+                    a.zero_()
+                self.i = nn.Parameter(torch.empty(8, 8))
+            def forward(self, x):
+                for weight in (self.a, self.b, self.c, self.d, self.e):
+                    x = F.relu(F.linear(x, weight))
+                for weight in (self.f, self.g, self.h, self.i):
+                    x = torch.tanh(x @ weight)
+                return x
+    """,
     "a random mask": """
         def dropped(x, probability, training):
             if not training:
@@ -471,6 +499,34 @@ class Net(nn.Module):
     def forward(self, x):
         return self.c(Modern.apply(self.b(Forgetful.apply(self.a(x))), 0.2))
 """
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "w.view(-1).normal_()",
+        "w[0].zero_()",
+        "w.t().copy_(torch.eye(8))",
+        "w.add_(1)",
+        "fill(w)",
+        "if unknown():\n            w.normal_()",
+    ],
+)
+def test_a_tensor_that_may_have_been_written_is_not_said_to_be_empty(line, tmp_path):
+    path = tmp_path / "net.py"
+    text = f"""
+from elsewhere import fill, unknown
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        w = torch.empty(8, 8)
+        {line}
+        self.w = nn.Parameter(w)
+    def forward(self, x):
+        return F.relu(F.linear(x, self.w))
+"""
+    path.write_text(HEAD + text)
+    assert [layer.current.name for layer in read([str(path)]).layers] == ["unknown"]
 
 
 def test_functions_with_gradients_of_their_own_are_followed(tmp_path):
