@@ -53,8 +53,14 @@ def accepted(layer: Layer) -> tuple[tuple[float, float], ...]:
 
 
 def suits(layer: Layer, std: float) -> bool:
-    """Whether `std` lies within a factor 1.25 of a std that is accepted for `layer`."""
+    """Whether `std` lies within a factor 1.25 of a std that is accepted for `layer`.
+
+    Before a saturating activation also between two of them: where few values come in and many go
+    out, one fan finds too large what the other finds too small.
+    """
     intervals = accepted(layer)
+    if family(layer) == "saturating":
+        intervals = ((min(low for low, _ in intervals), max(high for _, high in intervals)),)
     return not intervals or any(
         low / TOLERANCE <= std <= high * TOLERANCE for low, high in intervals
     )

@@ -88,9 +88,25 @@ class Model:
         return runs
 
 
+def scheme(layer: Layer) -> str:
+    """default, kaiming, xavier, or explicit for a scale that someone wrote; empty if unknown."""
+    current = layer.current
+    if current is None or current.std is None:
+        return ""
+    if current.default:
+        return "default"
+    head = current.name.partition("_")[0]
+    return head if head in ("kaiming", "xavier") else "explicit"
+
+
+def is_small_head(layer: Layer) -> bool:
+    """Whether someone made the weights of the model's last layer small, which does no harm."""
+    return layer.head and scheme(layer) == "explicit" and (ratio(layer) or 1.0) < 1
+
+
 def _log_ratio(layer: Layer) -> float:
     value = ratio(layer)
-    return math.log(value) if value else 0.0
+    return math.log(value) if value and not is_small_head(layer) else 0.0
 
 
 def is_lazy(layer: Layer) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initlint.checks.model import Model, Path, check, is_lazy
+from initlint.checks.model import Model, Path, check, is_lazy, is_small_head, scheme
 from initlint.checks.wording import consequence
 from initlint.recommend import family, ratio
 from initlint.records import Layer
@@ -54,21 +54,10 @@ def explicit_scale_off(model: Model) -> _Spoken:
 def _unsuited(model: Model, kind: str, *schemes: str) -> _Spoken:
     """Layers before an activation of this family, filled by one of these schemes, badly."""
     for layer in model.layers:
-        if family(layer) == kind and _scheme(layer) in schemes and not _is_silent(layer):
+        if family(layer) == kind and scheme(layer) in schemes and not _is_silent(layer):
             path = model.path(layer)
-            if path.matters and (_scheme(layer) != "explicit" or _is_far(layer, path)):
+            if path.matters and (scheme(layer) != "explicit" or _is_far(layer, path)):
                 yield layer, consequence(layer, path)
-
-
-def _scheme(layer: Layer) -> str:
-    """default, kaiming, xavier, or explicit for a scale that someone wrote; empty if unknown."""
-    current = layer.current
-    if current is None or current.std is None:
-        return ""
-    if current.default:
-        return "default"
-    head = current.name.partition("_")[0]
-    return head if head in ("kaiming", "xavier") else "explicit"
 
 
 def _is_silent(layer: Layer) -> bool:
@@ -79,9 +68,9 @@ def _is_silent(layer: Layer) -> bool:
     if is_lazy(layer) and layer.before is None and layer.origin == "input":
         # As wide as the data: of one or three channels, the default is about right.
         return True
-    if layer.branch == "last" or (layer.branch and _scheme(layer) == "default"):
+    if layer.branch == "last" or (layer.branch and scheme(layer) == "default"):
         return True
-    return layer.head and value < 1 and _scheme(layer) == "explicit"
+    return is_small_head(layer)
 
 
 def _is_far(layer: Layer, path: Path) -> bool:
