@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 
 from initlint import catalog
 from initlint.quickdata import replace
 from initlint.source.calls import Calls
 from initlint.source.classes import UserClass
-from initlint.source.modules import members
+from initlint.source.modules import elements, members
 from initlint.source.resolve import Module
 from initlint.source.torchlib import CONTAINERS, argument, reset_of
 from initlint.source.values import (
@@ -213,6 +214,8 @@ class Attributes(Calls):
     def _of_instance(self, value: Instance, name: str) -> Value:
         if name in value.attrs:
             return value.attrs[name]
+        if name == "_modules" and value.torch in CONTAINERS:
+            return value
         if value.cls is not None:
             found = self.member(value.cls, name)
             if found is not None:
@@ -281,7 +284,9 @@ class Attributes(Calls):
                 value.items[f"{{{len(value.items)}}}"] = item
                 value.open = True
         elif isinstance(value, Listing):
-            if type(index) is int and -len(value.items) <= index < len(value.items):
+            if isinstance(index, slice):
+                self._put_several(value, index, item)
+            elif type(index) is int and -len(value.items) <= index < len(value.items):
                 value.items[index] = item
         elif isinstance(value, Instance) and value.torch in CONTAINERS:
             names = list(members(value))
@@ -291,6 +296,17 @@ class Attributes(Calls):
                 value.attrs[index] = item
             else:
                 value.attrs[f"{{{len(names)}}}"] = item
+
+    def _put_several(self, value: Listing, index: slice, item: Value) -> None:
+        """Put several items in place of others."""
+        ends = (index.start, index.stop, index.step)
+        found = elements(item)
+        if found is None or not all(end is None or type(end) is int for end in ends):
+            value.items = [UNKNOWN] * len(value.items)
+            value.open = True
+            return
+        with contextlib.suppress(ValueError):
+            value.items[index] = found
 
 
 _FACTS = frozenset(

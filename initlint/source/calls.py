@@ -20,6 +20,7 @@ from initlint.source.values import (
     UNKNOWN,
     Bound,
     Choice,
+    Compared,
     External,
     Fresh,
     Function,
@@ -293,6 +294,8 @@ class Calls(Builtins):
             return self.ask_module(receiver, name, args, kwargs, node)
         result = asked(receiver, name, args, kwargs)
         if result is NotImplemented:
+            if isinstance(receiver, Compared):
+                return receiver
             if flat_tensors((tuple(args), tuple(kwargs.values()))) or receiver is PLAIN:
                 return self.operate(name, [receiver, *args], kwargs)
             return self.lost(args, kwargs, name)

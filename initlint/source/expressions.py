@@ -19,6 +19,7 @@ from initlint.source.tensors import OPERATORS
 from initlint.source.values import (
     PLAIN,
     UNKNOWN,
+    Compared,
     External,
     Fresh,
     Function,
@@ -222,7 +223,7 @@ class Expressions(Literals):
         for kind, right_node in zip(node.ops, node.comparators, strict=True):
             right = self.evaluate(right_node, frame)
             if type(left) in _SIGNALS and not isinstance(kind, (ast.Is, ast.IsNot)):
-                return PLAIN
+                return Compared(left.node) if type(left) is Tensor else PLAIN
             answer = compared(type(kind), left, right)
             if answer is False:
                 return False

@@ -55,8 +55,8 @@ class Initialising(Tensors):
         tensor = values.pop(0) if values else kwargs.get("tensor")
         given = {key: v for key, v in kwargs.items() if key not in ("tensor", "generator")}
         draw = _drawn(full, values, given, self.site(node))
-        for target in _targets(tensor):
-            self.write(target, draw)
+        for target, is_sure in _targets(tensor, full):
+            self.write(target, draw if is_sure else replace(UNCLEAR, site=draw.site))
         return tensor
 
     def write_in_place(
@@ -72,6 +72,9 @@ class Initialising(Tensors):
         site, bare = self.site(node), name.strip("_")
         renamed = {{"from": "a", "to": "b", "value": "val"}.get(k, k): v for k, v in kwargs.items()}
         if isinstance(target, Held) and target.reparametrised:
+            return target
+        if isinstance(target, Held) and target.part and name not in _KEEPING:
+            self.write(slot, replace(UNCLEAR, site=site))
             return target
         if isinstance(target, Held) and target.shape is None and name not in METHODS:
             self.write(slot, replace(UNCLEAR, site=site))
@@ -143,14 +146,19 @@ def _drawn(
     return Draw(name, given, site=site)
 
 
-def _targets(value: Value) -> list[Slot | Fresh]:
-    """What is written to: parameters, and tensors that may become some."""
-    found: list[Slot | Fresh] = []
+def _targets(value: Value, initialiser: str) -> list[tuple[Slot | Fresh, bool]]:
+    """What is written to: parameters, and tensors that may become some.
+
+    With each whether the initialiser draws all of it, with the fans of its own shape.
+    """
+    found: list[tuple[Slot | Fresh, bool]] = []
+    by_fans = initialiser.startswith(("kaiming", "xavier", "orthogonal"))
     for option in options_of(value):
         if isinstance(option, (Slot, Fresh)):
-            found.append(option)
+            found.append((option, True))
         elif isinstance(option, Held) and not option.reparametrised:
-            found.append(option.slot)
+            is_alike = option.shape == option.slot.shape
+            found.append((option.slot, not option.part and (is_alike or not by_fans)))
     return found
 
 

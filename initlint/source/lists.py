@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from initlint.source.modules import elements
-from initlint.source.values import PLAIN, UNKNOWN, Listing, Plain, Tensor, Value
+from initlint.source.values import PLAIN, UNKNOWN, Held, Listing, Plain, Slot, Tensor, Value
 
 # Longer ranges say no more than this one does.
 _LONGEST = 1000
@@ -73,6 +73,8 @@ def element_of(value: Value) -> Value:
     """Any one of a value's elements, where it is not known which there are."""
     if isinstance(value, Listing) and value.items:
         return value.items[-1]
+    if isinstance(value, (Slot, Held)):
+        return Held(value.slot if isinstance(value, Held) else value, None, part=True)
     return value if isinstance(value, (Plain, Tensor)) else UNKNOWN
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -100,7 +101,16 @@ class Modules(Initialising):
         if activation is not None:
             node = Node("activation", tuple(inputs), activation=activation.name)
             node.args = _settings(instance, activation.arguments)
-            return Tensor(self.graph.add(node)) if inputs else PLAIN
+            if not inputs:
+                return PLAIN
+            result = Tensor(self.graph.add(node))
+            if (
+                args
+                and type(args[0]) is Tensor
+                and _is_in_place(instance, len(activation.arguments))
+            ):
+                self.overwritten(args[0], result)
+            return result
         operation = catalog.operation_of_module(instance.torch)
         if operation is None:
             return self.unclear(inputs) if inputs else UNKNOWN
@@ -174,17 +184,10 @@ class Modules(Initialising):
     def _ask_container(self, instance: Instance, name: str, args: Sequence[Value]) -> Value:
         parts = members(instance)
         if name in ("append", "extend", "insert") and args:
-            items = list(parts.values())
-            if name == "extend":
-                items += elements(args[0]) or []
-            elif name == "append" or args[0] != 0:
-                items.append(args[-1])
-            else:
-                items.insert(0, args[-1])
-            for old in parts:
-                del instance.attrs[old]
-            instance.attrs.update({str(place): value for place, value in enumerate(items)})
+            self._rearrange(instance, rearranged(list(parts.values()), name, args))
             return instance
+        if name in ("pop", "clear"):
+            return self._taken_out(instance, args[0] if args else -1 if name == "pop" else None)
         if name == "update" and args and isinstance(args[0], Table):
             instance.attrs.update({str(key): value for key, value in args[0].items.items()})
             return None
@@ -197,6 +200,30 @@ class Modules(Initialising):
         if name == "get" and args and isinstance(args[0], str):
             return parts.get(args[0], args[1] if len(args) > 1 else None)
         return UNKNOWN
+
+    def _rearrange(self, container: Instance, items: list[Value]) -> None:
+        """Make a container hold these, under their numbers."""
+        for old in members(container):
+            del container.attrs[old]
+        container.attrs.update({str(place): value for place, value in enumerate(items)})
+
+    def _taken_out(self, container: Instance, index: Value) -> Value:
+        """What `pop` gives, which the container then holds no more; without an index, all goes."""
+        value = self.part(container, index) if index is not None else None
+        self.remove(container, slice(None) if index is None else index)
+        return value
+
+    def remove(self, owner: Value, index: Value) -> None:
+        """What `del` does to something in brackets."""
+        if isinstance(owner, Listing):
+            owner.items = without(owner.items, index)
+        elif isinstance(owner, Table) and isinstance(index, (str, int)):
+            owner.items.pop(index, None)
+        elif isinstance(owner, Instance) and owner.torch in CONTAINERS:
+            if isinstance(index, str):
+                owner.attrs.pop(index, None)
+            elif owner.torch != "ModuleDict":
+                self._rearrange(owner, without(list(members(owner).values()), index))
 
     def part(self, instance: Instance, index: Value) -> Value:
         """What stands in a container's brackets."""
@@ -224,8 +251,38 @@ def _pair(instance: Instance, items: Sequence[Value]) -> None:
             instance.attrs[item[0]] = item[1]
 
 
+def rearranged(items: list[Value], name: str, args: Sequence[Value]) -> list[Value]:
+    """Items after a list's method; all of them unknown where it is not clear which go where."""
+    if name == "extend":
+        found = elements(args[0])
+        return [*items, *(found if found is not None else [UNKNOWN])]
+    if name == "append":
+        return [*items, args[-1]]
+    if type(args[0]) is not int:
+        return [UNKNOWN] * (len(items) + 1)
+    items.insert(args[0], args[-1])
+    return items
+
+
+def without(items: list[Value], index: Value) -> list[Value]:
+    """Items but those in these brackets; all of them unknown where it is not clear which."""
+    ends = (index.start, index.stop, index.step) if isinstance(index, slice) else (index,)
+    if not all(type(end) is int or (end is None and len(ends) > 1) for end in ends):
+        return [UNKNOWN] * max(0, len(items) - 1)
+    left = list(items)
+    with contextlib.suppress(IndexError):
+        del left[index]
+    return left
+
+
 def _is_part(value: Value) -> bool:
     return any(isinstance(option, Instance) and option.torch for option in options_of(value))
+
+
+def _is_in_place(instance: Instance, place: int) -> bool:
+    """Whether an activation module writes its result into what it is given."""
+    given = instance.args.get("*", ())
+    return instance.args.get("inplace", given[place] if place < len(given) else False) is True
 
 
 def _settings(instance: Instance, names: Mapping[str, Any]) -> dict[str, Any]:

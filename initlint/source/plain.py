@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from initlint.source.modules import elements
-from initlint.source.values import PLAIN, UNKNOWN, Listing, Table, Value, choice
+from initlint.source.modules import elements, rearranged, without
+from initlint.source.values import PLAIN, UNKNOWN, Listing, Table, Value, choice, key_of
 
 
 def asked(receiver: Value, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
@@ -31,14 +31,17 @@ def _list(receiver: Listing, name: str, args: Sequence[Value]) -> Value:
         receiver.open = receiver.open or found is None or getattr(args[0], "open", False)
         return None
     if name == "insert" and len(args) > 1:
-        place = args[0] if type(args[0]) is int else len(receiver.items)
-        receiver.items.insert(place, args[1])
+        receiver.items = rearranged(receiver.items, name, args)
         return None
     if name in ("pop", "popleft"):
         return _popped(receiver, 0 if name == "popleft" else args[0] if args else -1)
     if name == "copy":
         return Listing(list(receiver.items), receiver.open)
-    if name in ("reverse", "sort", "clear", "remove"):
+    if name == "remove" and args:
+        places = [i for i, item in enumerate(receiver.items) if key_of(item) == key_of(args[0])]
+        receiver.items = without(receiver.items, places[0] if places else UNKNOWN)
+        return None
+    if name in ("reverse", "sort", "clear"):
         _rearrange(receiver, name)
         return None
     return PLAIN if name in ("index", "count") else NotImplemented
@@ -47,6 +50,7 @@ def _list(receiver: Listing, name: str, args: Sequence[Value]) -> Value:
 def _popped(receiver: Listing, place: Value) -> Value:
     if type(place) is int and -len(receiver.items) <= place < len(receiver.items):
         return receiver.items.pop(place)
+    receiver.items = without(receiver.items, place)
     return UNKNOWN
 
 
@@ -56,7 +60,8 @@ def _rearrange(receiver: Listing, name: str) -> None:
     elif name == "clear":
         receiver.items.clear()
     else:
-        receiver.open = True
+        plain = all(isinstance(item, (int, float, str)) for item in receiver.items)
+        receiver.items = [PLAIN if plain else UNKNOWN] * len(receiver.items)
 
 
 def _table(receiver: Table, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:

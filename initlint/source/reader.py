@@ -57,6 +57,7 @@ class Reader(Expressions):
             ast.AugAssign: self._augment,
             ast.AnnAssign: self._annotate,
             ast.Return: self._return,
+            ast.Delete: self._delete,
             ast.If: self._if,
             ast.For: self._for,
             ast.AsyncFor: self._for,
@@ -179,6 +180,18 @@ class Reader(Expressions):
         else:
             self.put(owner, index, value)
 
+    def _delete(self, node: ast.Delete, frame: Frame) -> None:
+        for target in node.targets:
+            if isinstance(target, ast.Name):
+                frame.names.pop(target.id, None)
+            elif isinstance(target, ast.Subscript):
+                owner = self.evaluate(target.value, frame)
+                self.remove(owner, self.evaluate(target.slice, frame))
+            elif isinstance(target, ast.Attribute):
+                owner = self.evaluate(target.value, frame)
+                if isinstance(owner, Instance):
+                    owner.attrs.pop(target.attr, None)
+
     def _unpack(self, targets: Sequence[ast.expr], value: Value, frame: Frame) -> None:
         found = elements(value)
         exact = found is not None and not (isinstance(value, Listing) and value.open)
@@ -215,7 +228,7 @@ class Reader(Expressions):
             return self.operate("getitem", [value, place])
         if found:
             return found[min(place, len(found) - 1)]
-        return value if isinstance(value, Plain) else UNKNOWN
+        return element_of(value) if isinstance(value, (Plain, Slot, Held)) else UNKNOWN
 
     def _return(self, node: ast.Return, frame: Frame) -> Flow:
         frame.returns.append(self.evaluate(node.value, frame) if node.value is not None else None)

@@ -17,6 +17,7 @@ from initlint.source.values import (
     PLAIN,
     UNKNOWN,
     Choice,
+    Compared,
     Fresh,
     Held,
     Instance,
@@ -46,6 +47,12 @@ OPERATORS: dict[type[ast.AST], str] = {
     ast.Invert: "invert",
 }
 _TURNS = {"t", "T", "mT", "transpose", "swapaxes", "swapdims", "adjoint"}
+# Views of a parameter that hold all of it.
+_WHOLE = {
+    *("view", "reshape", "flatten", "ravel", "squeeze", "unsqueeze", "permute", "movedim"),
+    *("data", "detach", "view_as", "reshape_as", "unflatten", "H", "mH", "real", "grad"),
+    *_TURNS,
+}
 _SAME = {"to", "clone", "contiguous", "type_as", "float", "half", "bfloat16", "requires_grad_"}
 # Functions that make a tensor of random or fixed numbers, and the draw that each leaves.
 _CREATORS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -72,12 +79,20 @@ class Tensors(State):
         operation = catalog.operation_of_function(name)
         role = operation.role if operation else "unknown"
         if role == "query" and (inputs or operands or name not in _MAKERS):
-            return PLAIN
+            return Compared(inputs[0]) if inputs and name.strip("_") in _COMPARISONS else PLAIN
         if role in ("weighted", "matmul") and operands:
             return self._multiplied(name, args, keywords, inputs)
         if not inputs:
             return self._without_data(name, role, args, keywords, operands)
-        return self._computed(name, role, args, keywords, inputs)
+        result = self._computed(name, role, args, keywords, inputs)
+        if args and type(args[0]) is Tensor and _is_in_place(name, args, keywords):
+            self.overwritten(args[0], result)
+        return result
+
+    def overwritten(self, old: Tensor, new: Value) -> None:
+        """Under every name that the running function has for it, a tensor is another one now."""
+        names = self.frames[-1].names if self.frames else {}
+        names.update({name: new for name, value in names.items() if value is old})
 
     def _computed(
         self,
@@ -100,6 +115,9 @@ class Tensors(State):
             node.inputs = tuple(first)
         else:
             node.role = _joined(name, role, args, inputs)
+        if any(type(value) is Compared and value.node in inputs for value in args):
+            # Its own sign decides what passes: an activation that is written out, if anything.
+            node.role, node.inputs = "unknown", tuple(inputs)
         return Tensor(self.graph.add(node))
 
     def _without_data(
@@ -170,10 +188,22 @@ def _arguments(
     return {key: v for key, v in given.items() if known_number(v) or isinstance(v, str)}
 
 
+def _is_in_place(name: str, args: Sequence[Value], keywords: Mapping[str, Value]) -> bool:
+    """Whether an operation writes its result into its first argument."""
+    if name.endswith("_") and not name.endswith("__"):
+        return True
+    activation = catalog.activation_of_function(name)
+    # The functional forms have `inplace` after the activation's own arguments.
+    place = 1 + len(activation.arguments) if activation is not None else len(args)
+    return keywords.get("inplace", args[place] if place < len(args) else False) is True
+
+
 def _joined(name: str, role: str, args: Sequence[Value], inputs: list[Node]) -> str:
     """The role of an operation that may take one computed tensor, or join two of them."""
     if role == "matmul":
         return "attention"
+    if name.strip("_") in _EXTREMES and len(inputs) > 1:
+        return "unknown"
     if name.startswith("addcmul"):
         factors = [value for value in args[1:3] if type(value) is Tensor]
         return "gate" if len(factors) == 2 else role
@@ -195,7 +225,7 @@ def _of_parameters(name: str, role: str, args: Sequence[Value], operands: list[H
         shape = first.shape if name in _SAME else None
         if name in _TURNS and first.shape is not None and len(first.shape) == 2:
             shape = first.shape[::-1]
-        return replace(first, shape=shape)
+        return replace(first, shape=shape, part=first.part or name not in _WHOLE | _SAME)
     if any(isinstance(value, Unknown) for value in args):
         return UNKNOWN
     return replace(first, reparametrised=True)
@@ -228,6 +258,12 @@ def _is_matrix(use: Use) -> bool:
     return shape is None or len(shape) > 1
 
 
+_COMPARISONS = {
+    *("gt", "ge", "lt", "le", "eq", "ne", "greater", "greater_equal", "less", "less_equal"),
+    *("isnan", "isinf", "isfinite", "signbit"),
+}
+# Of one value the largest along a dimension, of two the larger of each pair.
+_EXTREMES = {"max", "min", "maximum", "minimum", "fmax", "fmin"}
 # Where the two factors begin among the arguments of a matrix product.
 _PRODUCTS = {
     **dict.fromkeys(("matmul", "rmatmul", "mm", "bmm", "grouped_mm"), 0),

@@ -29,6 +29,13 @@ class Plain:
         return "plain"
 
 
+class Compared(Plain):
+    """Where some data is larger, or smaller, than something else: `node` is the data's."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+
 UNKNOWN = Unknown()
 PLAIN = Plain()
 
@@ -81,11 +88,12 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A parameter as an expression sees it: turned, reshaped, or computed from."""
+    """A parameter as an expression sees it: turned, reshaped, a part of it, or computed from."""
 
     slot: Slot
     shape: tuple[Value, ...] | None
     reparametrised: bool = False
+    part: bool = False
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -401,6 +401,57 @@ FORMS = {
                     x = torch.tanh(x @ weight)
                 return x
     """,
+    "activations in place": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layers = nn.ModuleList([nn.Linear(8, 8) for _ in range(5)])
+                self.relu, self.leaky = nn.ReLU(inplace=True), nn.LeakyReLU(0.1, True)
+            def forward(self, x):
+                a, b, c, d, e = self.layers
+                x = a(x)
+                F.relu(x, inplace=True)
+                x = b(x)
+                self.leaky(x)
+                y = x = c(x)
+                self.relu(y)
+                x = d(x)
+                F.leaky_relu(x, 0.2, True)
+                x = e(x)
+                x.tanh_()
+                return torch.sigmoid(x)
+    """,
+    "lists and containers that lose and gain": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                layers = []
+                for _ in range(3):
+                    layers += [nn.Linear(8, 8), nn.Tanh()]
+                del layers[-1]
+                layers[1:2] = [nn.ReLU()]
+                self.a = nn.Sequential(*layers)
+                del self.a[3]
+                self.b = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU())
+                self.b.insert(1, nn.LayerNorm(8))
+                self.b.pop(4)
+                dropped = nn.Sigmoid()
+                steps = [nn.Linear(8, 8), dropped, nn.Linear(8, 8), nn.GELU(), nn.Tanh()]
+                steps.remove(dropped)
+                steps.insert(1, nn.SiLU())
+                del steps[4:]
+                self.c = nn.ModuleList(steps)
+                self.d = nn.ModuleDict({"p": nn.Linear(8, 8), "q": nn.Linear(8, 8)})
+                self.d.pop("q")
+                self.b._modules["2"] = nn.Tanh()
+            def forward(self, x):
+                x = self.b(self.a(x))
+                for step in self.c:
+                    x = step(x)
+                for part in self.d.values():
+                    x = F.elu(part(x))
+                return x
+    """,
     "a random mask": """
         def dropped(x, probability, training):
             if not training:
@@ -499,6 +550,61 @@ class Net(nn.Module):
     def forward(self, x):
         return self.c(Modern.apply(self.b(Forgetful.apply(self.a(x))), 0.2))
 """
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "init.normal_(self.a.weight[:, 2:], 0, 1e-3)",
+        "init.zeros_(self.a.weight[0])",
+        "self.a.weight.data[1:].zero_()",
+        "for row in self.a.weight:\n            init.normal_(row)",
+        "for part in self.a.weight.chunk(2):\n            init.xavier_uniform_(part)",
+        "one, two = self.a.weight.chunk(2)\n        init.xavier_uniform_(two)",
+        "init.kaiming_normal_(self.a.weight.t())",
+    ],
+)
+def test_a_part_that_is_filled_says_nothing_of_the_whole(line, tmp_path):
+    path = tmp_path / "net.py"
+    text = f"""
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(6, 8)
+        init.kaiming_normal_(self.a.weight)
+        {line}
+    def forward(self, x):
+        return F.relu(self.a(x))
+"""
+    path.write_text(HEAD + text)
+    assert [layer.current.name for layer in read([str(path)]).layers] == ["unknown"]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "torch.where(z > 0, z, torch.zeros_like(z))",
+        "torch.where(z > 0, z, 0.1 * z)",
+        "z * (z > 0)",
+        "z * z.gt(0).float()",
+        "z.masked_fill(z < 0, 0)",
+        "torch.max(z, -z * z)",
+    ],
+)
+def test_what_a_sign_lets_pass_is_not_said_to_be_linear(expression, tmp_path):
+    path = tmp_path / "net.py"
+    text = f"""
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(8, 8), nn.Linear(8, 8)
+    def forward(self, x):
+        z = self.a(x)
+        return self.b({expression})
+"""
+    path.write_text(HEAD + text)
+    found = read([str(path)]).layers[0].following.activation
+    assert found in ("unknown", "relu", "leaky_relu")
 
 
 @pytest.mark.parametrize(
