@@ -10,7 +10,7 @@ from pathlib import Path
 from initlint.config import Config, Settings
 from initlint.discover import discover
 from initlint.records import Finding
-from initlint.source.factories import LOOKED_UP
+from initlint.source.mentions import LOOKED_UP
 
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 # A project with more files than this is not searched: a hook must answer in a second.
@@ -50,10 +50,12 @@ def _accused(findings: Sequence[Finding], paths: Sequence[str]) -> dict[str, set
     homes: dict[tuple[str, str], str] = {}
     for finding in findings:
         if finding.site is not None and Path(finding.site.path).is_file():
-            key = (finding.model, finding.site.path)
+            # Of models that are called alike in several files the file is part of the name.
+            model = finding.model.rpartition(":")[2]
+            key = (model, finding.site.path)
             if key not in homes:
-                homes[key] = _home(finding.model, [finding.site.path, *paths])
-            found.setdefault(homes[key], set()).add(finding.model)
+                homes[key] = _home(model, [finding.site.path, *paths])
+            found.setdefault(homes[key], set()).add(model)
     return found
 
 

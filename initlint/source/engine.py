@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from initlint.garbage import uncollected
 from initlint.quickdata import dataclass, replace
 from initlint.records import Initializer, Layer, Site, Unanalysed
 from initlint.source.classes import UserClass, claim, is_filled
-from initlint.source.factories import factories, given_away, initialised_outside
+from initlint.source.factories import factories
 from initlint.source.files import sources
 from initlint.source.graph import Graph, Node
 from initlint.source.layers import (
@@ -26,6 +27,7 @@ from initlint.source.layers import (
     unknown,
     weights_held,
 )
+from initlint.source.mentions import given_away, initialised_outside
 from initlint.source.patterns import name_patterns
 from initlint.source.reader import Reader
 from initlint.source.resolve import Module, Program
@@ -61,9 +63,13 @@ def read(
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A module under the name of the class, the function or the variable that it comes from."""
+    """A module under the name of the class, the function or the variable that it comes from.
+
+    `path` is the file in which that stands.
+    """
 
     name: str
+    path: str
     instance: Instance
 
 
@@ -78,6 +84,7 @@ class _Engine:
         self._sites: set[Site | None] = set()
         self._kinds: set[object] = set()
         self._apart: set[Value] = set()
+        self._ambiguous: set[str] = set()
         self._drawn: dict[tuple[Instance, bool], Drawn | None] = {}
         self._ahead: dict[Model, list[Layer]] = {}
 
@@ -89,7 +96,10 @@ class _Engine:
         # What a function made of a class says more than what its defaults make of it.
         made = {cls: self._made(cls) for cls in classes if not cls.made}
         self._apart = self._parts(classes, built)
-        names = {cls.name for cls in classes} | {model.name for model in built}
+        homes = {(cls.name, cls.module.path) for cls in classes}
+        homes |= {(model.name, model.path) for model in built}
+        names = {name for name, _ in homes}
+        self._ambiguous = {name for name, many in Counter(n for n, _ in homes).items() if many > 1}
         redrawn = initialised_outside(modules, self.program, names)
         done: set[Value] = set()
         built = [model for model in built if model.instance.cls not in self._apart]
@@ -102,7 +112,8 @@ class _Engine:
             # A class may be made by a function that gives something else back.
             instance = made[cls] if cls in made else self._unrecorded(cls)
             if instance is not None:
-                self._record(Model(cls.name, instance), cls in done, cls.name in redrawn)
+                model = Model(cls.name, cls.module.path, instance)
+                self._record(model, cls in done, cls.name in redrawn)
 
     def _unrecorded(self, cls: UserClass) -> Instance | None:
         """A module of a class that was made, but not as a part of anything recorded so far."""
@@ -141,7 +152,7 @@ class _Engine:
                 if isinstance(option, Instance) and option.torch:
                     if option.cls is None:
                         claim(option)
-                    yield Model(name, option)
+                    yield Model(name, module.path, option)
 
     def _tried(self, module: Module, name: str, work: Callable[..., Any], *args: Any) -> Any:
         """What a piece of work gives; None where it does not end, or cannot be done."""
@@ -182,8 +193,10 @@ class _Engine:
         self._kinds |= {_kind_of(layer) for layer in found}
 
     def _found(self, model: Model, held: Sequence[tuple[Place, Slot, str]]) -> list[Layer]:
-        """A record for every weight of a model."""
+        """A record for every weight of a model; by its file too where others are called alike."""
         instance = model.instance
+        if model.name in self._ambiguous:
+            model = replace(model, name=f"{model.path}:{model.name}")
         drawn = self._followed(instance, whole=instance.cls not in self._apart)
         found = [] if drawn is None else records(model.name, drawn, places_of(instance))
         reached = {id(use.slot) for use, _ in drawn.met} if drawn is not None else set()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from initlint import catalog
-from initlint.source.resolve import Import, Module, Program
+from initlint.source.resolve import Module, Program
 
 # More functions of one file tell too little more.
 _MOST = 4
@@ -74,95 +74,3 @@ def _is_callable(entry: _Function) -> bool:
 def _activations() -> set[str]:
     rows = catalog.activations().values()
     return {name for row in rows for name in (*row.modules, *row.functions)}
-
-
-# A class that is given to a function, or kept in a table, as a value; and one that is called.
-_GIVEN = re.compile(rb"(?<=[(\[{,=:\s])([A-Za-z_]\w*)(?=\s*(?:[,)\]}\n]|if\b|else\b))")
-_CALLED = re.compile(rb"(?<![\w.])([A-Za-z_]\w*)(?=\()")
-_ASKED = re.compile(rb"isinstance|issubclass|super\(|__all__|^\s*(?:from|import|class|def|#)\b")
-
-
-def given_away(program: Program, names: set[str]) -> set[str]:
-    """Those of `names` of classes of which it is not certain who makes them.
-
-    Some file hands them on as values, or another class makes them in code that may not be
-    understood, or looks them up by a name that is not written there.
-    """
-    kept = {name.encode() for name in names}
-    homes: set[str] = set()
-    for module in program.modules:
-        if module.source.hinted:
-            here = kept & module.source.words
-            here -= _matching(module.source.data, _GIVEN, here)
-            for entry in program.names(module).values():
-                if isinstance(entry, ast.ClassDef):
-                    text = module.source.lines(entry.lineno, entry.end_lineno or entry.lineno)
-                    here -= _matching(text, _CALLED, here - {entry.name.encode()})
-                    homes |= set(_searched(program, module, text))
-            kept -= module.source.words - here
-    found = names - {name.decode() for name in kept}
-    for module in program.modules:
-        if module.parts and module.parts[-1] in homes:
-            found |= names & program.names(module).keys()
-    return found
-
-
-# A look-up in a module, of a name that is worked out; torch's own modules hold none of these parts.
-_TORCH = re.compile(r"torch(?=\.|$)")
-LOOKED_UP = re.compile(rb"\bgetattr\(\s*([A-Za-z_][\w.]*)\s*,\s*(?![\s\"'])")
-
-
-def _searched(program: Program, module: Module, text: bytes) -> Iterator[str]:
-    """The last names of the modules in which a text looks up what it names only when it runs."""
-    for match in LOOKED_UP.finditer(text):
-        first, _, rest = match[1].decode().partition(".")
-        entry = program.names(module).get(first)
-        if isinstance(entry, Import) and (entry.level or not _TORCH.match(entry.module)):
-            whole = rest or entry.name or entry.module
-            yield whole.rpartition(".")[2]
-
-
-# Code outside classes that fills weights, or has them filled.
-_FILLS = re.compile(
-    rb"\.apply\(|\binit\.\w+_\(|(?:init_?weight|weights?_init|init_net|init_param|init_model)"
-    rb"\w*\(|\.(?:normal_|uniform_|load_state_dict)\("
-)
-
-
-def initialised_outside(modules: Sequence[Module], program: Program, names: set[str]) -> set[str]:
-    """Those of `names` of classes and functions that are called by code which then fills weights.
-
-    What such code does to the models is not followed.
-    """
-    kept = {name.encode() for name in names}
-    for module in modules:
-        lines = list(module.source.split())
-        for entry in program.names(module).values():
-            if isinstance(entry, ast.ClassDef):
-                lines[entry.lineno - 1 : entry.end_lineno] = [b""] * _length(entry)
-        text = b"\n".join(lines)
-        if _FILLS.search(text):
-            kept -= _matching(text, _CALLED, kept & module.source.words)
-    return names - {name.decode() for name in kept}
-
-
-def _length(entry: ast.ClassDef) -> int:
-    return (entry.end_lineno or entry.lineno) - entry.lineno + 1
-
-
-def _matching(data: bytes, pattern: re.Pattern[bytes], names: set[bytes]) -> set[bytes]:
-    """Those of `names` that stand as the pattern says in a line that does not only ask for them."""
-    return {name for name in names if any(_places(data, pattern, name))}
-
-
-def _places(data: bytes, pattern: re.Pattern[bytes], name: bytes) -> Iterator[bool]:
-    place = data.find(name)
-    while place >= 0:
-        match = pattern.match(data, place)
-        yield match is not None and match[1] == name and not _ASKED.search(_line(data, match))
-        place = data.find(name, place + len(name))
-
-
-def _line(data: bytes, match: re.Match[bytes]) -> bytes:
-    end = data.find(b"\n", match.end())
-    return data[data.rfind(b"\n", 0, match.start()) + 1 : end if end >= 0 else len(data)]

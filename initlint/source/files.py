@@ -34,6 +34,20 @@ class Source:
         """All words of the file's text, in code, comments and strings."""
         return frozenset(_WORDS.findall(self.data))
 
+    @cached_property
+    def prose(self) -> frozenset[int]:
+        """The numbers of the lines in which texts stand alone, as docstrings do."""
+        found: set[int] = set()
+        waiting: list[ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]
+        waiting = [self.tree]
+        while waiting:
+            for statement in waiting.pop().body:
+                if isinstance(statement, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+                    waiting.append(statement)
+                elif isinstance(statement, ast.Expr) and _is_text(statement.value):
+                    found.update(range(statement.lineno, (statement.end_lineno or 0) + 1))
+        return frozenset(found)
+
     @property
     def tree(self) -> ast.Module:
         """The syntax tree; an empty one where the file cannot be parsed."""
@@ -91,6 +105,10 @@ class Source:
 
 
 _EMPTY = ast.Module([], [])
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def sources(

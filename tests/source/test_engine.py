@@ -77,6 +77,52 @@ def test_a_script_in_another_file_that_fills_what_it_makes():
     assert codes("net.py", "train.py") == []
 
 
+FILLED_AFTERWARDS = {
+    "by apply": "net.apply(fill)",
+    "one by one": "nn.init.kaiming_normal_(net[0].weight)\nnn.init.kaiming_normal_(net[2].weight)",
+    "in a loop": "for p in net.parameters():\n    p.data.normal_(0, 0.2)",
+    "from a file": "net.load_state_dict(torch.load('net.pt'))",
+    "in the main part": "if __name__ == '__main__':\n    net.apply(fill)",
+    "by a function": "xavier_(net)\ndef xavier_(m):\n    kaiming_normal_(m[0].weight)",
+}
+
+
+@pytest.mark.parametrize("lines", FILLED_AFTERWARDS.values(), ids=FILLED_AFTERWARDS)
+def test_a_script_that_fills_what_its_top_level_holds(lines):
+    head = "import torch\nfrom torch import nn\nfrom torch.nn.init import kaiming_normal_\n"
+    net = "net = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU())\n"
+    fill = "def fill(m):\n    if isinstance(m, nn.Linear):\n        kaiming_normal_(m.weight)\n"
+    assert codes(written("net.py", f"{head}{net}")) == ["INIT101"] * 2
+    assert codes(written("net.py", f"{head}{fill if 'fill' in lines else ''}{net}{lines}\n")) == []
+
+
+MENTIONED = {
+    "a comment": "# Net\n",
+    "a list in a comment": "x = 1  # used in Net, AlexNet\n",
+    "a docstring": '"""A net, see Net, 1998\n\n- Net\n"""\n',
+    "an example": 'class A:\n    """How to:\n\n    >>> model = Net()\n    """\n',
+}
+
+
+@pytest.mark.parametrize("mention", MENTIONED.values(), ids=MENTIONED)
+def test_who_is_mentioned_is_not_given_away(mention):
+    assert codes(written("net.py", mention + NET)) == ["INIT101"] * 2
+    assert codes(written("net.py", NET), written("other.py", mention + "import torch\n"))
+    assert codes(written("net.py", NET + "MODELS = [Net, '#']\n")) == []
+
+
+def test_models_called_alike_in_several_files_are_several():
+    scaled = NET.replace(
+        "        self.c", "        nn.init.normal_(self.a.weight, std={})\n        self.c"
+    )
+    one, other = written("p.py", scaled.format(0.3)), written("q.py", scaled.format(0.001))
+    assert codes(one) == ["INIT101"]
+    found = api.check_all([one, other], api.Options())
+    assert {layer.model for layer in found.layers} == {"p.py:Net", "q.py:Net"}
+    assert [f.code for f in found.findings if f.site.path == one] == ["INIT101"]
+    assert "2 models" in str(found)
+
+
 def test_parts_that_a_class_looks_up_in_their_module_are_no_models():
     written("net.py", NET)
     user = """
