@@ -161,15 +161,17 @@ class Calls(Builtins):
         if function.signature is None:
             function.signature = signature_of(function)
         spec: Signature = function.signature
+        open_ended = "*" in kwargs
         names = frame.names
+        if not open_ended:
+            names.update(spec.constants)
         names.update(zip(spec.places, args, strict=False))
         rest: dict[str, Value] = {}
         for name, value in kwargs.items():
             (names if name in spec.names else rest)[name] = value
-        open_ended = "*" in kwargs
-        for name in spec.names:
+        for name in spec.names if open_ended else spec.others:
             if name not in names:
-                names[name] = self._default(function, spec, name, open_ended)
+                names[name] = UNKNOWN if open_ended else self._default(function, spec, name)
         if spec.rest:
             names[spec.rest] = tuple(args[len(spec.places) :])
         if spec.keywords:
@@ -177,13 +179,9 @@ class Calls(Builtins):
             is_open = rest.pop("**", None) is not None or "**" in kwargs
             names[spec.keywords] = Table(rest, is_open)
 
-    def _default(self, function: Function, spec: Signature, name: str, open_ended: bool) -> Value:
+    def _default(self, function: Function, spec: Signature, name: str) -> Value:
         """What a parameter is that nothing was given for."""
-        if open_ended:
-            return UNKNOWN
         default = spec.defaults.get(name)
-        if type(default) is ast.Constant:
-            return default.value
         if default is not None:
             home = Frame(function.module, function.closure, None, function.owner)
             return self.evaluate(default, home)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from initlint import catalog
 from initlint.source.resolve import Module, Program
 
-# More functions of one file tell too little more.
-_MOST = 4
+# More functions of one file tell too little more; those that only call others, even less.
+_MOST, _FEW = 4, 2
 _WORDS = re.compile(rb"[A-Za-z_]\w*")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -19,7 +19,7 @@ def factories(program: Program, module: Module) -> Iterator[tuple[str, ast.AST]]
     """What may build models at a file's top level: assignments, and functions, by name.
 
     Of functions only those that can be called without arguments; and of many alike, those that
-    mention classes, functions or activations that the ones before do not.
+    mention classes, activations, or functions that the ones before do not.
     """
     names = program.names(module)
     functions = {name: e for name, e in names.items() if isinstance(e, _Function)}
@@ -28,15 +28,15 @@ def factories(program: Program, module: Module) -> Iterator[tuple[str, ast.AST]]
         if isinstance(entry, ast.Assign) and _holds(module, entry):
             yield name, entry
     words = {name: _words(module, entry) for name, entry in functions.items()}
-    known = classes | functions.keys() | _activations()
+    known, helpers = classes | _activations(), functions.keys()
     seen: set[str] = set()
     chosen = 0
     for name, entry in functions.items():
         said = _mentioned(name, words)
-        new = said & known - {name} - seen
+        new, other = said & known - seen, said & helpers - {name} - seen
         builds = said & (classes | {"Sequential"}) and _is_callable(entry)
-        if chosen < _MOST and builds and (new or not chosen):
-            seen |= new
+        if builds and chosen < (_MOST if new or not chosen else _FEW if other else 0):
+            seen |= new | other
             chosen += 1
             yield name, entry
 

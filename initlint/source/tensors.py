@@ -324,9 +324,10 @@ def _einsum(args: Sequence[Value]) -> list[Use]:
     equation, values = args[0], list(args[1:])
     if len(values) == 1 and isinstance(values[0], (tuple, Listing)):
         values = list(values[0] if isinstance(values[0], tuple) else values[0].items)
-    if not isinstance(equation, str) or "->" not in equation or "." in equation:
+    if not isinstance(equation, str) or "->" not in equation:
         return [_use(held, (None, None)) for value in values for held in _held(value)]
-    left, result = equation.replace(" ", "").split("->")
+    # An ellipsis stands for any number of indices, which only the data can have.
+    left, result = equation.replace(" ", "").replace("...", ".").split("->")
     terms = left.split(",")
     found = []
     for index, (value, term) in enumerate(zip(values, terms, strict=False)):
@@ -339,7 +340,7 @@ def _einsum(args: Sequence[Value]) -> list[Use]:
 def _term_fans(
     term: str, result: str, others: set[str], shape: tuple[Value, ...] | None
 ) -> tuple[Any, Any]:
-    if shape is None or len(term) != len(shape):
+    if shape is None or len(term) != len(shape) or "." in term:
         return None, None
     sizes = list(zip(term, shape, strict=True))
     summed = product(tuple(size for index, size in sizes if index not in result))

@@ -37,6 +37,7 @@ _SIGNATURES: dict[str, str] = {
     **dict.fromkeys(("LSTM", "GRU"), _RECURRENT),
     **dict.fromkeys(("LSTMCell", "GRUCell"), "input_size hidden_size bias"),
 }
+_NAMES = {kind: tuple(names.split()) for kind, names in _SIGNATURES.items()}
 _DEFAULTS: Mapping[str, Value] = {
     "groups": 1,
     "stride": 1,
@@ -74,7 +75,7 @@ def ancestors(kind: str) -> tuple[str, ...]:
 
 def fill(instance: Instance, args: tuple[Value, ...], kwargs: Mapping[str, Value]) -> None:
     """What torch's constructor does: keep the arguments, make the parameters."""
-    names = _SIGNATURES.get(instance.torch, "").split()
+    names = _NAMES.get(instance.torch, ())
     given = dict(zip(names, args, strict=False))
     instance.args = {**given, **kwargs, "*": tuple(args)}
     kind = instance.torch

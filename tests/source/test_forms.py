@@ -452,6 +452,16 @@ FORMS = {
                     x = F.elu(part(x))
                 return x
     """,
+    "an einsum over any number of dimensions": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a = nn.Parameter(torch.randn(8, 16) * 0.1)
+                self.b = nn.Parameter(torch.randn(4, 16) * 0.1)
+            def forward(self, x):
+                x = torch.einsum("... i, i o -> ... o", x, self.a).relu()
+                return torch.tanh(torch.einsum("...i,oi->...o", x, self.b))
+    """,
     "a random mask": """
         def dropped(x, probability, training):
             if not training:
