@@ -16,6 +16,7 @@ from torch.fx.experimental import _config as fx_config
 from initlint.quickdata import dataclass
 from initlint.records import InitlintError
 from initlint.trace.build import described, where
+from initlint.trace.inplace import written_back
 from initlint.trace.inputs import Guesser
 from initlint.trace.recorded import RunError, is_leaf, meta_twin, record
 from initlint.trace.steps import is_known_call
@@ -111,7 +112,7 @@ def traced(model: nn.Module) -> fx.Graph:
                 and (node.target not in before)
             ):
                 node.meta["constant"] = getattr(model, str(node.target), None)
-    return graph
+    return written_back(graph, model)
 
 
 _Rebuild = Callable[[], nn.Module] | None
