@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from initlint.dataflow.branches import Branch, branches, skips
 from initlint.dataflow.graph import Node, Step, Steps, Weight
+from initlint.dataflow.mixing import with_mixings
 from initlint.quickdata import dataclass, replace
 from initlint.records import Following
 
@@ -96,6 +97,7 @@ def uses(
     Two passes over the graph, one along and one against the data: linear in its size, and not
     recursive, so that depth does not matter. A bare branch is a residual one without normalisation.
     """
+    steps = with_mixings(steps, whole)
     found = branches(steps)
     up = _upstream(steps, whole)
     down = _downstream(steps, up, absorbed, skips(steps, found))

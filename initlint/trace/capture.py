@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
@@ -16,6 +17,8 @@ from torch.fx.experimental import _config as fx_config
 from initlint.quickdata import dataclass
 from initlint.records import InitlintError
 from initlint.trace.build import described, where
+from initlint.trace.hooks import forward_replaced, is_hooked
+from initlint.trace.inplace import written_back
 from initlint.trace.inputs import Guesser
 from initlint.trace.recorded import RunError, is_leaf, meta_twin, record
 from initlint.trace.steps import is_known_call
@@ -49,6 +52,20 @@ class _Tracer(fx.Tracer):
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return is_leaf(m)
+
+    def call_module(
+        self,
+        m: nn.Module,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """A leaf is a node; what the user's hooks do before and after it is traced."""
+        node = functools.partial(super().call_module, m, forward)
+        if not is_leaf(m) or not is_hooked(m):
+            return node(args, kwargs)
+        with forward_replaced(m, lambda *given, **named: node(given, named)):
+            return forward(*args, **kwargs)
 
 
 def capture(
@@ -111,7 +128,7 @@ def traced(model: nn.Module) -> fx.Graph:
                 and (node.target not in before)
             ):
                 node.meta["constant"] = getattr(model, str(node.target), None)
-    return graph
+    return written_back(graph, model)
 
 
 _Rebuild = Callable[[], nn.Module] | None

@@ -15,6 +15,8 @@ from initlint.trace.steps import TENSOR, Steps, bare_name
 
 # Signals with a variance around one live here; what a function does beyond it is not asked.
 _REACH = 8.0
+# A signal with a variance of one hardly ever comes to a bound beyond this.
+_MET = 3.0
 _EXACT, _CLOSE = 1e-3, 0.025
 # Casts and copies: every element stays itself at its own place.
 CASTS = frozenset(
@@ -136,6 +138,8 @@ def _nearest(grid: torch.Tensor, values: torch.Tensor) -> tuple[str, dict[str, A
     line = torch.linspace(float(values[0]), float(values[-1]), len(grid), dtype=torch.float64)
     if float((values - line).abs().max()) < _EXACT and float(values[-1] - values[0]) > _EXACT:
         return "linear", {}
+    if float((values - grid.clamp(values[0], values[-1])).abs().max()) < _EXACT:
+        return _clamped(values)
     found = []
     for name, args in _candidates(values):
         curve = _curve(name, tuple(args.items()))
@@ -147,13 +151,25 @@ def _nearest(grid: torch.Tensor, values: torch.Tensor) -> tuple[str, dict[str, A
     return (name, args) if error < _CLOSE else None
 
 
+def _clamped(values: torch.Tensor) -> tuple[str, dict[str, Any]] | None:
+    """What a clamp is to a signal of a variance around one: it counts where the signal meets it.
+
+    Bounds beyond the grid are not seen, and are no bounds that could be named.
+    """
+    low, high = round(float(values[0]), 6), round(float(values[-1]), 6)
+    if low == 0 and high > _MET:
+        return ("relu6" if high == 6 else "relu"), {}
+    if -_MET <= low < high <= _MET:
+        return "hardtanh", {"min_val": low, "max_val": high}
+    return ("linear", {}) if low < -_MET and high > _MET else None
+
+
 def _candidates(values: torch.Tensor) -> list[tuple[str, dict[str, Any]]]:
     """All activations, simplest first, with the arguments that the values at the ends suggest."""
-    low, high = float(values[0]), float(values[-1])
+    low = float(values[0])
     at_one, at_minus_one = float(values[900]), float(values[700])
     fitted: dict[str, Mapping[str, Any]] = {
         "leaky_relu": {"negative_slope": round(-at_minus_one / at_one, 6) if at_one else 0.0},
-        "hardtanh": {"min_val": round(low, 6), "max_val": round(high, 6)},
         "elu": {"alpha": round(-low, 3)},
     }
     found = []
@@ -169,8 +185,6 @@ def _is_sound(name: str, args: Mapping[str, Any]) -> bool:
         return False
     if name == "leaky_relu":
         return bool(0 <= args["negative_slope"] < 1)
-    if name == "hardtanh":
-        return bool(args["min_val"] < args["max_val"])
     return not (name == "elu" and args["alpha"] <= 0)
 
 

@@ -28,6 +28,7 @@ from initlint.trace.writes import KEEPING, METHODS, bound, created, renamed, tra
 
 _TORCH_MODULES = TORCH + "nn/modules/"
 _MODULE_BASE = TORCH + "nn/modules/module.py"
+_TABLES = (nn.Embedding, nn.EmbeddingBag)
 
 _HARMLESS = {"requires_grad_", "detach_", "share_memory_", "retain_grad", "rename_", "set_"}
 
@@ -217,11 +218,21 @@ class Recorder(TorchFunctionMode):
         self._remember(tensor, replace(draw, default=_by_torch(frame), site=self._sites.of(user)))
 
     def _write_part(self, tensor: torch.Tensor, frame: FrameType) -> None:
-        """Part of a tensor was written: a few elements do not change its scale, more might."""
+        """Part of a tensor was written: it holds neither what it did nor what the part now does.
+
+        Only the rows of an embedding that stand for padding do not count.
+        """
         content = self._contents.get(key_of(tensor))
-        if content is None or 10 * tensor.numel() < content.elements:
+        if content is None or content.draw.name == UNCLEAR.name:
+            return
+        if 10 * tensor.numel() < content.elements and self._is_of_embedding(tensor):
             return
         content.draw = replace(UNCLEAR, site=self._sites.of(user_frame(frame)))
+
+    def _is_of_embedding(self, tensor: torch.Tensor) -> bool:
+        tables = [m for m, _ in self._modules.values() if isinstance(m, _TABLES)]
+        weights = [m._parameters.get("weight") for m in tables]
+        return any(w is not None and key_of(w) == key_of(tensor) for w in weights)
 
     def _remember(self, tensor: torch.Tensor, draw: Draw) -> None:
         storage = tensor.untyped_storage()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import functools
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from torch import fx, nn
 from torch.overrides import TorchFunctionMode
 
 from initlint import catalog
+from initlint.trace.hooks import forward_replaced, is_hooked
 from initlint.trace.quick import called, known_result
 from initlint.trace.unchanged import LAZY, unchanged
 
@@ -227,7 +229,10 @@ _part.__name__, _part.__module__ = "getitem", "_operator"
 
 @contextlib.contextmanager
 def _calls_noted(recording: _Recording) -> Iterator[None]:
-    """While it lasts, the call of a leaf module is one node and what happens inside is not seen."""
+    """While it lasts, the call of a leaf module is one node and what happens inside is not seen.
+
+    The user's hooks are no part of the inside.
+    """
     original = nn.Module.__call__
 
     def noted(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
@@ -235,22 +240,42 @@ def _calls_noted(recording: _Recording) -> Iterator[None]:
         opaque = isinstance(module, torch.jit.ScriptModule)
         if recording.inside or name is None or not (opaque or is_leaf(module)):
             return original(module, *args, **kwargs)
-        recording.inside += 1
-        try:
-            result = original(module, *args, **kwargs)
-        except Exception:
-            recording.note_failure(module, (args, kwargs))
-            raise
-        finally:
-            recording.inside -= 1
-        recording.note_call(name, args, kwargs, result)
-        return result
+        if not is_hooked(module):
+            call = functools.partial(original, module)
+            return _noted_call(recording, name, module, call, args, kwargs)
+        forward = module.forward
+
+        def between(*args: Any, **kwargs: Any) -> Any:
+            return _noted_call(recording, name, module, forward, args, kwargs)
+
+        with forward_replaced(module, between):
+            return original(module, *args, **kwargs)
 
     nn.Module.__call__ = noted  # type: ignore[method-assign]
     try:
         yield
     finally:
         nn.Module.__call__ = original  # type: ignore[method-assign]
+
+
+def _noted_call(
+    recording: _Recording,
+    name: str,
+    module: nn.Module,
+    call: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    recording.inside += 1
+    try:
+        result = call(*args, **kwargs)
+    except Exception:
+        recording.note_failure(module, (args, kwargs))
+        raise
+    finally:
+        recording.inside -= 1
+    recording.note_call(name, args, kwargs, result)
+    return result
 
 
 @contextlib.contextmanager

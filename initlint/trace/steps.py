@@ -170,7 +170,9 @@ def _of_tensors(node: fx.Node, name: str, role: str, operands: list[Operand]) ->
 def _joined(node: fx.Node, name: str, role: str, inputs: tuple[fx.Node, ...]) -> str:
     """The role of an operation that may take one computed tensor, or join two of them."""
     if role == "matmul":
-        return "attention"
+        # A product with a buffer only mixes, as pooling does; one with itself does not.
+        fixed = len(inputs) == 1 and list(node.args).count(inputs[0]) == 1
+        return "pool" if fixed else "attention"
     if name.startswith("addcmul"):
         factors = [part for part in node.args[1:3] if part in inputs]
         return "gate" if len(factors) == 2 else role
@@ -201,6 +203,10 @@ def bare_name(node: fx.Node) -> str:
     )
 
 
+# Products with a sparse matrix are those with a dense one.
+_SPARSE = {"spmm": "mm", "_sparse_mm": "mm", "smm": "mm", "_sparse_addmm": "addmm"}
+
+
 def function_name(node: fx.Node) -> str:
     """The bare name of a trusted function, operator or method; the dotted one of any other."""
     if node.op == "call_method":
@@ -213,7 +219,7 @@ def function_name(node: fx.Node) -> str:
     name = str(getattr(target, "__name__", target))
     home = getattr(target, "__module__", None) or ""
     if home.split(".")[0] in _TRUSTED or isinstance(target, _METHODS):
-        return name
+        return _SPARSE.get(name, name)
     return f"{home}.{name}"
 
 

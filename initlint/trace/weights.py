@@ -193,11 +193,12 @@ def _einsum_weights(
     node: fx.Node, operands: Mapping[fx.Node, Operand]
 ) -> list[tuple[fx.Node, Fans]]:
     """Fans from the equation: indices that vanish are summed over, those kept for the result that
-    no other operand has are the outputs."""
+    no other operand has are the outputs. What an ellipsis stands for belongs to the data, unless
+    the weight has one."""
     equation, values = node.args[0], list(node.args[1:])
     if len(values) == 1 and isinstance(values[0], (list, tuple)):
         values = list(values[0])
-    if not isinstance(equation, str) or "->" not in equation or "." in equation:
+    if not isinstance(equation, str) or "->" not in equation:
         return [(v, (None, None)) for v in values if isinstance(v, fx.Node) and v in operands]
     left, result = equation.replace(" ", "").split("->")
     terms = left.split(",")
@@ -210,7 +211,7 @@ def _einsum_weights(
 
 
 def _term_fans(term: str, result: str, others: set[str], shape: tuple[int, ...]) -> Fans:
-    if len(term) != len(shape):
+    if len(term) != len(shape) or "." in term:
         return None, None
     sizes = dict(zip(term, shape, strict=True))
     summed = math.prod(size for index, size in sizes.items() if index not in result)

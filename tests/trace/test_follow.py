@@ -138,6 +138,18 @@ WEIGHTS = {
     "torch.matmul": (lambda m, x: torch.matmul(x, m.w).relu(), (8, 16)),
     "einsum": (lambda m, x: torch.einsum("bi,ij->bj", x, m.w).relu(), (8, 16)),
     "einsum over the outputs": (lambda m, x: torch.einsum("bj,ij->bi", x, m.w).relu(), (16, 8)),
+    "einsum with an ellipsis": (
+        lambda m, x: torch.einsum("...i,io->...o", x, m.w).relu(),
+        (8, 16),
+    ),
+    "einsum with the weight first": (
+        lambda m, x: torch.einsum("io, ... i -> ... o", m.w, x).relu(),
+        (8, 16),
+    ),
+    "einsum with the weight's own ellipsis": (
+        lambda m, x: torch.einsum("bi,i...->b...", x, m.w).relu(),
+        (None, None),
+    ),
     "addmm": (lambda m, x: torch.addmm(m.scale, x, m.w).relu(), (8, 16)),
 }
 

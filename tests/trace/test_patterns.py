@@ -55,6 +55,8 @@ ACTIVATIONS = {
     "squared relu: the relu comes first": (lambda m, x: F.relu(x) ** 2, "relu", {}),
     "clamp(0, 6)": (lambda m, x: x.clamp(0, 6), "relu6", {}),
     "clamp(-1, 1)": (lambda m, x: x.clamp(-1, 1), "hardtanh", {"min_val": -1, "max_val": 1}),
+    "clamp(0, 1)": (lambda m, x: x.clamp(0, 1), "hardtanh", {"min_val": 0, "max_val": 1}),
+    "clamp(0, 5): a rectifier with a cap": (lambda m, x: x.clamp(0, 5), "relu", {}),
     "leaky, by where": (
         lambda m, x: torch.where(x > 0, x, 0.1 * x),
         "leaky_relu",
@@ -107,6 +109,7 @@ def test_a_written_out_normalisation_is_one(run):
 LOOKED_THROUGH = {
     "centred": lambda m, x: centred(x),
     "a wide clamp": lambda m, x: x.clamp(-100, 100),
+    "a clamp that a signal hardly meets": lambda m, x: x.clamp(-5, 5),
     "a clamp at kept bounds": lambda m, x: torch.clamp(x, min=m.low),
     "a kept mask": lambda m, x: x * m.mask,
     "scaled and shifted by parameters": lambda m, x: torch.addcmul(m.shift, x, m.scale),
@@ -127,6 +130,9 @@ UNKNOWN = {
     "square": lambda m, x: x**2,
     "absolute value": lambda m, x: x.abs(),
     "exponential": lambda m, x: x.exp(),
+    "a clamp with one bound beyond the signal": lambda m, x: torch.clamp(x, min=-20, max=2),
+    "a clamp from below": lambda m, x: x.clamp(min=-1),
+    "a clamp from above": lambda m, x: x.clamp(max=2),
     "a root with an offset": lambda m, x: (x * x + 1).sqrt(),
 }
 

@@ -109,6 +109,14 @@ def test_memory_that_nothing_writes_has_no_initialiser():
 UNKNOWABLE = {
     "sum of two draws": lambda w: w.data.copy_(torch.randn(200, 300) + torch.randn(200, 300)),
     "half of it rewritten": lambda w: nn.init.zeros_(w)[:100].fill_(1.0),
+    "a row of it rewritten": lambda w: nn.init.zeros_(nn.init.normal_(w)[0]),
+    "a row of it, by its data": lambda w: nn.init.normal_(w).data[0].zero_(),
+    "a row of it assigned": lambda w: nn.init.normal_(w).__setitem__(0, 1.0),
+    "a row of it scaled": lambda w: nn.init.normal_(w)[0].mul_(0.1),
+    "most of it, by another scheme": lambda w: nn.init.normal_(
+        nn.init.kaiming_normal_(w)[:, 3:], 0, 1e-3
+    ),
+    "part by part": lambda w: [nn.init.kaiming_normal_(part) for part in w.view(100, 2, 300)],
     "a function of the values": lambda w: w.data.normal_().exp_(),
     "a table": lambda w: w.data.copy_(torch.tensor([[1.0] * 300] * 200)),
 }
@@ -123,10 +131,34 @@ def test_what_cannot_be_known_is_unknown(write):
     assert recorder.initializer(weight).std is None
 
 
-def test_a_few_elements_rewritten_leave_the_scale():
+WHOLE = {
+    "view": lambda w: w.view(-1),
+    "reshape": lambda w: w.reshape(300, 200),
+    "t": lambda w: w.t(),
+    "transpose": lambda w: w.transpose(0, 1),
+    "data": lambda w: w.data,
+    "all of it": lambda w: w[:],
+}
+
+
+@pytest.mark.parametrize("view", WHOLE.values(), ids=WHOLE)
+def test_a_view_of_all_elements_is_the_whole(view):
+    with Recorder() as recorder:
+        weight = nn.Parameter(torch.empty(200, 300))
+        with torch.no_grad():
+            nn.init.normal_(view(weight), std=0.3)
+    found = recorder.initializer(weight)
+    assert (found.name, found.std) == ("normal_", 0.3)
+
+
+def test_the_rows_for_padding_leave_the_scale_of_an_embedding():
     with Recorder() as recorder:
         layer = nn.Embedding(100, 8, padding_idx=0)
-    assert recorder.initializer(layer.weight).std == 1.0
+        nn.init.normal_(layer.weight, std=0.02)
+        nn.init.zeros_(layer.weight[0])
+        other = nn.Embedding(100, 8, padding_idx=0)
+    assert recorder.initializer(layer.weight).std == 0.02
+    assert recorder.initializer(other.weight).std == 1.0
 
 
 class Inner(nn.Linear):
