@@ -64,7 +64,7 @@ class Fixed:
 
     `report` is what remains, `files` are (path, old bytes, new bytes) of the files that change,
     `diff` is their patch, `count` the number of findings repaired, `refused` those that could not
-    be, each with the reason.
+    be, each with the reason; `unwritten` says of files that could not be replaced why.
     """
 
     report: Report
@@ -72,6 +72,7 @@ class Fixed:
     diff: str
     count: int
     refused: tuple[tuple[Finding, str], ...]
+    unwritten: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def source(self) -> str:
@@ -150,10 +151,12 @@ def fix_all(
     """Repair what `check_all` finds in the files of `targets`, and write them if `write`.
 
     The rewritten models are built and judged in a process of their own before a file is replaced.
-    `unsafe` also does the fixes that may override a choice made on purpose.
+    `unsafe` also does the fixes that may override a choice made on purpose. A file that cannot be
+    written stays as it was; the others are.
     """
-    from initlint.fix import unified_diff, write_atomically
+    from initlint.fix import unified_diff
     from initlint.fix.converge import Before, converge
+    from initlint.fix.remaining import with_reasons, written
 
     report, signatures = judged(targets, options)
     allowed = ("safe", "unsafe") if unsafe else ("safe",)
@@ -163,12 +166,13 @@ def fix_all(
         sources = {path: source_of(path) for path in paths}
     before = Before(report, signatures, options.preferences)
     outcome = converge(wanted, sources, _again(targets, options), before)
+    unwritten: dict[str, str] = {}
     if write:
-        for path, old, new in outcome.files:
-            write_atomically(path, old, new)
+        outcome, unwritten = written(outcome, report)
     diff = "".join(unified_diff(path, old, new) for path, old, new in outcome.files)
-    after = _with_reasons(outcome.report, outcome.refused)
-    return Fixed(after, outcome.files, diff, len(outcome.fixed), outcome.refused)
+    left = with_reasons(outcome.report, outcome.refused)
+    after = Report(left.layers, left.findings, left.unanalysed)
+    return Fixed(after, outcome.files, diff, len(outcome.fixed), outcome.refused, unwritten)
 
 
 def _again(
@@ -205,7 +209,10 @@ def fix(
     codes = None if select is None else frozenset(select)
     options = Options(True, args or {}, (), codes, preferences=_chosen(preferences))
     if "\n" not in target:
-        return fix_all([target], options, unsafe=unsafe, write=write)
+        fixed = fix_all([target], options, unsafe=unsafe, write=write)
+        if fixed.unwritten:
+            raise InitlintError("; ".join(f"{p}: {why}" for p, why in fixed.unwritten.items()))
+        return fixed
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -223,19 +230,6 @@ def _chosen(given: Mapping[str, str]) -> Preferences:
             known = ", ".join(records.CHOICES.get(name, records.CHOICES))
             raise InitlintError(f"{name}={value!r}: there is no such preference; choose of {known}")
     return Preferences(**given)
-
-
-def _with_reasons(report: records.Report, refused: Sequence[tuple[Finding, str]]) -> Report:
-    """The report, whose findings say why they were not repaired and no longer promise a fix."""
-    reasons = {(f.code, f.model, f.parameter): reason for f, reason in refused}
-
-    def told(finding: Finding) -> Finding:
-        reason = reasons.get((finding.code, finding.model, finding.parameter))
-        if reason is None:
-            return finding
-        return replace(finding, message=f"{finding.message} (not fixed: {reason})", fix=None)
-
-    return Report(report.layers, tuple(map(told, report.findings)), report.unanalysed)
 
 
 def _read(

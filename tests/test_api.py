@@ -220,6 +220,13 @@ def test_fix_all_writes_only_if_asked(net):
     assert api.fix_all(["net.py"], options).files == ()
 
 
+def test_fix_raises_where_it_cannot_write(net):
+    net.chmod(0o444)
+    with pytest.raises(InitlintError, match=r"^net\.py: the file is read-only"):
+        initlint.fix("net.py", write=True)
+    assert initlint.fix("net.py").count == 1
+
+
 def test_prints_of_the_users_code_do_not_reach_standard_output(net, capsys):
     net.write_text(SOURCE.replace("        return x\n", "        print('x')\n        return x\n"))
     initlint.check("net.py:Net")

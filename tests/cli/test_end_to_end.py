@@ -82,6 +82,25 @@ def test_diff_then_fix_then_nothing(lenet, initlint):
     assert lenet.read_bytes() == after
 
 
+def test_a_file_that_cannot_be_written_keeps_no_other_from_it(lenet, initlint):
+    source = lenet.read_bytes()
+    for name in ("a.py", "b.py"):
+        lenet.with_name(name).write_bytes(source)
+    lenet.with_name("b.py").chmod(0o444)
+    code, out, err = initlint("check a.py b.py lenet.py --fix --output-format concise")
+    reason = "the file is read-only; make it writable and run again"
+    assert code == 2
+    assert err == (
+        f"initlint: error: b.py: {reason}\n"
+        "Fixed 4 findings in 2 files.\nFound 2 findings in 1 model.\n"
+    )
+    assert [line.partition(":")[0] for line in out.splitlines()] == ["b.py", "b.py"]
+    assert out.count(f"(not fixed: {reason})") == 2
+    assert lenet.with_name("b.py").read_bytes() == source
+    assert b"kaiming" in lenet.with_name("a.py").read_bytes()
+    assert b"kaiming" in lenet.read_bytes()
+
+
 def test_suppressed_findings_are_not_fixed(lenet, initlint):
     lenet.write_text(f"# initlint: skip-file\n{lenet.read_text()}")
     assert initlint("check --trace lenet.py --diff") == (0, "", "Would fix nothing.\n")
