@@ -16,7 +16,7 @@ from initlint.quickdata import dataclass
 from initlint.reading import read
 from initlint.recommend import with_recommendations
 from initlint.records import Finding, InitlintError, Preferences, Unanalysed
-from initlint.sourcefiles import source_of, standing_in
+from initlint.sourcefiles import decoded, source_of, standing_in
 from initlint.suppress import filter_report
 from initlint.targets import is_model
 from initlint.tracing import Signatures, Traced, traced
@@ -63,8 +63,9 @@ class Fixed:
     """What a repair came to.
 
     `report` is what remains, `files` are (path, old bytes, new bytes) of the files that change,
-    `diff` is their patch, `count` the number of findings repaired, `refused` those that could not
-    be, each with the reason; `unwritten` says of files that could not be replaced why.
+    `diff` is their patch, in which bytes that are no UTF-8 are surrogate escapes, `count` the
+    number of findings repaired, `refused` those that could not be, each with the reason;
+    `unwritten` says of files that could not be replaced why.
     """
 
     report: Report
@@ -77,7 +78,7 @@ class Fixed:
     @property
     def source(self) -> str:
         """The new text of the one file that changes; empty if none or several do."""
-        return self.files[0][2].decode() if len(self.files) == 1 else ""
+        return decoded(self.files[0][2]) if len(self.files) == 1 else ""
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -212,7 +212,7 @@ def _diff(asked: _Asked) -> int:
     """Show what --fix would write; like diff, exit with 1 where there is something."""
     fixed = _fixed(asked, write=False)
     report = _with_gaps(fixed.report, asked)
-    terminal.out(fixed.diff)
+    terminal.raw(fixed.diff.encode("utf-8", "surrogateescape"))
     for finding, reason in fixed.refused:
         place = phrases.place_of(finding.site) if finding.site else finding.parameter
         _say(asked.request, f"initlint: not fixed: {place}: {finding.code} {reason}")

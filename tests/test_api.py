@@ -211,6 +211,14 @@ def test_fix_of_source_text_returns_the_new_text():
     assert "+        nn.init.kaiming_normal_" in fixed.diff
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8-sig"])
+def test_the_new_text_of_a_file_in_another_encoding(net, encoding):
+    text = f"# coding: {encoding.removesuffix('-sig')}\n# größe\n{SOURCE}"
+    net.write_bytes(text.encode(encoding))
+    fixed = initlint.fix("net.py")
+    assert fixed.source.startswith(text.partition("class")[0]) and "kaiming_" in fixed.source
+
+
 def test_fix_all_writes_only_if_asked(net):
     options = api.Options(trace=True)
     assert api.fix_all(["net.py"], options, write=False).count == 1

@@ -1,7 +1,10 @@
 """The command line on the real api and the example models."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -99,6 +102,19 @@ def test_a_file_that_cannot_be_written_keeps_no_other_from_it(lenet, initlint):
     assert lenet.with_name("b.py").read_bytes() == source
     assert b"kaiming" in lenet.with_name("a.py").read_bytes()
     assert b"kaiming" in lenet.read_bytes()
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
+def test_git_applies_the_patch_whatever_the_encodings(lenet, encoding):
+    source = lenet.read_text().replace("(self.conv1(x)), 2)", "(self.conv1(x)), 2)  # größer")
+    lenet.write_bytes(f"# coding: {encoding}\n{source}".encode(encoding))
+    command = [sys.executable, "-m", "initlint", "check", "lenet.py", "--diff"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)}
+    shown = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert shown.returncode == 1 and "größer".encode(encoding) in shown.stdout
+    subprocess.run(["git", "apply", "-"], input=shown.stdout, check=True)
+    assert lenet.read_bytes().count(b"kaiming_normal_(self.conv") == 2
 
 
 def test_suppressed_findings_are_not_fixed(lenet, initlint):
