@@ -156,12 +156,14 @@ def fix_all(
     written stays as it was; the others are.
     """
     from initlint.fix import unified_diff
-    from initlint.fix.converge import Before, converge
+    from initlint.fix.converge import Before, converge, under_one_path
     from initlint.fix.remaining import with_reasons, written
 
     report, signatures = judged(targets, options)
     allowed = ("safe", "unsafe") if unsafe else ("safe",)
-    wanted = [f for f in report.findings if f.fix and f.fix.applicability in allowed]
+    wanted = under_one_path(
+        [f for f in report.findings if f.fix and f.fix.applicability in allowed]
+    )
     paths = dict.fromkeys(f.fix.site.path for f in wanted if f.fix)
     with standing_in(options.texts):
         sources = {path: source_of(path) for path in paths}

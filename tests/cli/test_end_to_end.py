@@ -104,6 +104,14 @@ def test_a_file_that_cannot_be_written_keeps_no_other_from_it(lenet, initlint):
     assert b"kaiming" in lenet.read_bytes()
 
 
+@pytest.mark.parametrize("names", ["lenet.py link.py", "lenet.py:LeNet link.py:LeNet"])
+def test_a_file_of_two_names_is_fixed_once(lenet, initlint, names):
+    Path("link.py").symlink_to("lenet.py")
+    code, out, err = initlint(f"check {names} --fix")
+    assert (code, out) == (0, "") and "in 1 file.\n" in err
+    assert lenet.read_bytes().count(b"kaiming_normal_(self.conv") == 2
+
+
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
 def test_git_applies_the_patch_whatever_the_encodings(lenet, encoding):
