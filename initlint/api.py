@@ -16,7 +16,7 @@ from initlint.quickdata import dataclass
 from initlint.reading import read
 from initlint.recommend import with_recommendations
 from initlint.records import Finding, InitlintError, Preferences, Unanalysed
-from initlint.sourcefiles import source_of, standing_in
+from initlint.sourcefiles import decoded, source_of, standing_in
 from initlint.suppress import filter_report
 from initlint.targets import is_model
 from initlint.tracing import Signatures, Traced, traced
@@ -63,8 +63,9 @@ class Fixed:
     """What a repair came to.
 
     `report` is what remains, `files` are (path, old bytes, new bytes) of the files that change,
-    `diff` is their patch, `count` the number of findings repaired, `refused` those that could not
-    be, each with the reason.
+    `diff` is their patch, in which bytes that are no UTF-8 are surrogate escapes, `count` the
+    number of findings repaired, `refused` those that could not be, each with the reason;
+    `unwritten` says of files that could not be replaced why.
     """
 
     report: Report
@@ -72,11 +73,12 @@ class Fixed:
     diff: str
     count: int
     refused: tuple[tuple[Finding, str], ...]
+    unwritten: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def source(self) -> str:
         """The new text of the one file that changes; empty if none or several do."""
-        return self.files[0][2].decode() if len(self.files) == 1 else ""
+        return decoded(self.files[0][2]) if len(self.files) == 1 else ""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -150,25 +152,30 @@ def fix_all(
     """Repair what `check_all` finds in the files of `targets`, and write them if `write`.
 
     The rewritten models are built and judged in a process of their own before a file is replaced.
-    `unsafe` also does the fixes that may override a choice made on purpose.
+    `unsafe` also does the fixes that may override a choice made on purpose. A file that cannot be
+    written stays as it was; the others are.
     """
-    from initlint.fix import unified_diff, write_atomically
-    from initlint.fix.converge import Before, converge
+    from initlint.fix import unified_diff
+    from initlint.fix.converge import Before, converge, under_one_path
+    from initlint.fix.remaining import with_reasons, written
 
     report, signatures = judged(targets, options)
     allowed = ("safe", "unsafe") if unsafe else ("safe",)
-    wanted = [f for f in report.findings if f.fix and f.fix.applicability in allowed]
+    wanted = under_one_path(
+        [f for f in report.findings if f.fix and f.fix.applicability in allowed]
+    )
     paths = dict.fromkeys(f.fix.site.path for f in wanted if f.fix)
     with standing_in(options.texts):
         sources = {path: source_of(path) for path in paths}
     before = Before(report, signatures, options.preferences)
     outcome = converge(wanted, sources, _again(targets, options), before)
+    unwritten: dict[str, str] = {}
     if write:
-        for path, old, new in outcome.files:
-            write_atomically(path, old, new)
+        outcome, unwritten = written(outcome, report)
     diff = "".join(unified_diff(path, old, new) for path, old, new in outcome.files)
-    after = _with_reasons(outcome.report, outcome.refused)
-    return Fixed(after, outcome.files, diff, len(outcome.fixed), outcome.refused)
+    left = with_reasons(outcome.report, outcome.refused)
+    after = Report(left.layers, left.findings, left.unanalysed)
+    return Fixed(after, outcome.files, diff, len(outcome.fixed), outcome.refused, unwritten)
 
 
 def _again(
@@ -205,7 +212,10 @@ def fix(
     codes = None if select is None else frozenset(select)
     options = Options(True, args or {}, (), codes, preferences=_chosen(preferences))
     if "\n" not in target:
-        return fix_all([target], options, unsafe=unsafe, write=write)
+        fixed = fix_all([target], options, unsafe=unsafe, write=write)
+        if fixed.unwritten:
+            raise InitlintError("; ".join(f"{p}: {why}" for p, why in fixed.unwritten.items()))
+        return fixed
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -223,19 +233,6 @@ def _chosen(given: Mapping[str, str]) -> Preferences:
             known = ", ".join(records.CHOICES.get(name, records.CHOICES))
             raise InitlintError(f"{name}={value!r}: there is no such preference; choose of {known}")
     return Preferences(**given)
-
-
-def _with_reasons(report: records.Report, refused: Sequence[tuple[Finding, str]]) -> Report:
-    """The report, whose findings say why they were not repaired and no longer promise a fix."""
-    reasons = {(f.code, f.model, f.parameter): reason for f, reason in refused}
-
-    def told(finding: Finding) -> Finding:
-        reason = reasons.get((finding.code, finding.model, finding.parameter))
-        if reason is None:
-            return finding
-        return replace(finding, message=f"{finding.message} (not fixed: {reason})", fix=None)
-
-    return Report(report.layers, tuple(map(told, report.findings)), report.unanalysed)
 
 
 def _read(

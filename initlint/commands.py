@@ -99,10 +99,11 @@ def check(request: Check) -> int:
 
 def _verdict(asked: _Asked) -> int:
     request = asked.request
-    report = _repaired(asked) if request.fix else _checked(asked)
+    fixed = _repaired(asked) if request.fix else None
+    report = _with_gaps(fixed.report, asked) if fixed else _checked(asked)
     if report.layers or not report.unanalysed:
         _say(request, phrases.summary(report))
-    if asked.failures(report):
+    if asked.failures(report) or (fixed and fixed.unwritten):
         return FAILED
     return FOUND if report.findings and not request.exit_zero else CLEAN
 
@@ -192,25 +193,26 @@ def _checked(asked: _Asked) -> Report:
     return report
 
 
-def _repaired(asked: _Asked) -> Report:
-    """What remains after a repair, printed; the repaired standard input goes to the output."""
+def _repaired(asked: _Asked) -> Fixed:
+    """What was repaired, and what remains, printed; the repaired standard input goes out."""
     given = asked.targets.texts
     fixed = _fixed(asked, write=not given)
     changed = {path: new for path, _, new in fixed.files}
     for path, text in given.items():
         terminal.raw(changed.get(path, text))
-    report = _with_gaps(fixed.report, asked)
     with sourcefiles.standing_in({path: changed.get(path, text) for path, text in given.items()}):
-        _print(report, asked)
+        _print(_with_gaps(fixed.report, asked), asked)
+    for path, reason in fixed.unwritten.items():
+        failed(f"{path}: {reason}")
     _say(asked.request, _count("Fixed", fixed))
-    return report
+    return fixed
 
 
 def _diff(asked: _Asked) -> int:
     """Show what --fix would write; like diff, exit with 1 where there is something."""
     fixed = _fixed(asked, write=False)
     report = _with_gaps(fixed.report, asked)
-    terminal.out(fixed.diff)
+    terminal.raw(fixed.diff.encode("utf-8", "surrogateescape"))
     for finding, reason in fixed.refused:
         place = phrases.place_of(finding.site) if finding.site else finding.parameter
         _say(asked.request, f"initlint: not fixed: {place}: {finding.code} {reason}")

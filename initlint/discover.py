@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from initlint.config import Settings, absolute, matches
+from initlint.config import Settings, matches
 from initlint.quickdata import dataclass
 from initlint.records import Unanalysed
 
@@ -30,7 +30,7 @@ class Found:
 
 
 def discover(paths: Sequence[str], settings: Settings) -> Found:
-    """The files that `paths` stand for.
+    """The files that `paths` stand for; one that has several names, by the first.
 
     A file that is named is taken whatever its suffix, unless a pattern of its config excludes it;
     what a folder holds is left out also where git ignores it or nobody means it.
@@ -40,8 +40,10 @@ def discover(paths: Sequence[str], settings: Settings) -> Found:
     for path in map(Path, paths):
         try:
             search = _inside if path.is_dir() else _named
+            # Links are not followed inside a folder: only what is named can be one.
+            place = Path(os.path.realpath(path))
             for file in search(path, settings, gaps):
-                by_place.setdefault(absolute(file), str(file))
+                by_place.setdefault(place / file.relative_to(path), str(file))
         except OSError as error:
             gaps.append(_unreadable(path, error))
     return Found(tuple(sorted(by_place.values())), tuple(gaps))

@@ -73,17 +73,25 @@ class _Entry(tuple[int, None, list[str], str]):
 
 
 def _entry(real: str, source: bytes) -> _Entry:
-    entry = _Entry((len(source), None, _decoded(source), real))
+    entry = _Entry((len(source), None, _lines(source), real))
     entry.source = source
     return entry
 
 
-def _decoded(source: bytes) -> list[str]:
+def decoded(source: bytes) -> str:
+    """A file's text in the encoding that it names."""
+    return source.decode(_encoding(source), "replace")
+
+
+def _lines(source: bytes) -> list[str]:
+    return io.TextIOWrapper(io.BytesIO(source), _encoding(source), "replace").readlines()
+
+
+def _encoding(source: bytes) -> str:
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+        return tokenize.detect_encoding(io.BytesIO(source).readline)[0]
     except SyntaxError:
-        encoding = "utf-8"
-    return io.TextIOWrapper(io.BytesIO(source), encoding, "replace").readlines()
+        return "utf-8"
 
 
 def _cells_of(path: str) -> list[str]:

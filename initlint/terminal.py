@@ -16,7 +16,7 @@ _LONG = 2**27
 
 
 def out(text: str) -> None:
-    """Write findings, tables and diffs."""
+    """Write findings and tables."""
     _write(sys.stdout, text)
 
 
@@ -26,10 +26,11 @@ def aside(text: str) -> None:
 
 
 def raw(data: bytes) -> None:
-    """Write a file's bytes as they are."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.flush()
+    """Write the bytes of a file or a patch as they are."""
+    with _open_ended(sys.stdout):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
 
 
 def err(line: str) -> None:
@@ -67,9 +68,16 @@ def width() -> int:
 
 def _write(stream: TextIO, text: str) -> None:
     encoding = stream.encoding or "utf-8"
-    try:
+    with _open_ended(stream):
         stream.write(text.encode(encoding, "replace").decode(encoding))
         stream.flush()
+
+
+@contextlib.contextmanager
+def _open_ended(stream: TextIO) -> Iterator[None]:
+    """Let the reader go away before the end."""
+    try:
+        yield
     except BrokenPipeError:
         # The reader (head, a pager) has seen enough: the verdict stands, and the interpreter must
         # find nothing left to flush when it exits.

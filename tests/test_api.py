@@ -211,6 +211,14 @@ def test_fix_of_source_text_returns_the_new_text():
     assert "+        nn.init.kaiming_normal_" in fixed.diff
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8-sig"])
+def test_the_new_text_of_a_file_in_another_encoding(net, encoding):
+    text = f"# coding: {encoding.removesuffix('-sig')}\n# größe\n{SOURCE}"
+    net.write_bytes(text.encode(encoding))
+    fixed = initlint.fix("net.py")
+    assert fixed.source.startswith(text.partition("class")[0]) and "kaiming_" in fixed.source
+
+
 def test_fix_all_writes_only_if_asked(net):
     options = api.Options(trace=True)
     assert api.fix_all(["net.py"], options, write=False).count == 1
@@ -218,6 +226,13 @@ def test_fix_all_writes_only_if_asked(net):
     api.fix_all(["net.py"], options, write=True)
     assert "kaiming_normal_" in net.read_text()
     assert api.fix_all(["net.py"], options).files == ()
+
+
+def test_fix_raises_where_it_cannot_write(net):
+    net.chmod(0o444)
+    with pytest.raises(InitlintError, match=r"^net\.py: the file is read-only"):
+        initlint.fix("net.py", write=True)
+    assert initlint.fix("net.py").count == 1
 
 
 def test_prints_of_the_users_code_do_not_reach_standard_output(net, capsys):

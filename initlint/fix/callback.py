@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from initlint.fix.layout import Insertion
-from initlint.fix.locate import Spot, dotted
+from initlint.fix.locate import Position, Spot, dotted
 from initlint.fix.parsed import Parsed, entry_of
 from initlint.fix.rooms import Place, ends_line, line_after
 from initlint.fix.text import RefusedError
@@ -217,7 +217,7 @@ def _new(
     if parsed.text.before(first).strip():
         return None
     line = parsed.comment_start(first)
-    header = _header(parsed)
+    header = _header(parsed, (line + 1, 0))
     test = f"if isinstance({VARIABLE}, {written}):"
     calls = [
         replace(
@@ -234,12 +234,12 @@ def _new(
     return [call, *calls]
 
 
-def _header(parsed: Parsed) -> str:
+def _header(parsed: Parsed, at: Position) -> str:
     """The function's first line, annotated where the file's methods are; the same for all."""
     methods = [node for owner in parsed.classes for node in owner.body]
     typed = any(isinstance(node, ast.FunctionDef) and node.returns for node in methods)
     try:
-        module = parsed.speller.module(frozenset()) if typed else ""
+        module = parsed.speller.module(frozenset(), at) if typed else ""
     except RefusedError:
         module = ""
     return (

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 
 from initlint.fix.notebook import rewrite_file
 from initlint.quickdata import dataclass
@@ -41,6 +42,19 @@ class _Round:
 
     texts: dict[str, bytes] = field(default_factory=dict)
     fixed: list[Finding] = field(default_factory=list)
+
+
+def under_one_path(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings, whose fixes name a file by one path, where links lead to it by several."""
+    names: dict[str, str] = {}
+    named = []
+    for finding in findings:
+        if finding.fix is not None:
+            site = finding.fix.site
+            path = names.setdefault(os.path.realpath(site.path), site.path)
+            finding = replace(finding, fix=replace(finding.fix, site=replace(site, path=path)))
+        named.append(finding)
+    return named
 
 
 def converge(

@@ -46,7 +46,7 @@ def correction(parsed: Parsed, fix: Fix) -> tuple[Edit | None, bool]:
     _check_use(spot)
     if comments_of(f"({text.segment(old)}\n)"):
         raise RefusedError("a comment stands inside the call")
-    spelling = parsed.speller.spell(fix.call, parsed.hidden(spot), preferred=module)
+    spelling = parsed.speller.spell(fix.call, parsed.hidden(spot), spot.start, preferred=module)
     new = _with_generator(parsed, old, spelling.call.replace("{weight}", tensor(spelling.call)))
     if ast.dump(_parsed_call(new)) == ast.dump(old):
         return None, False

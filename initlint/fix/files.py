@@ -26,13 +26,15 @@ def write_atomically(path: str | Path, old: bytes, new: bytes) -> None:
         status = target.stat()
         if not status.st_mode & 0o222 or not os.access(target, os.W_OK):
             raise InitlintError(f"{path}: the file is read-only; make it writable and run again")
-        _replace(target, status, old, new)
+        if not _replace(target, status, old, new):
+            raise InitlintError(f"{path}: changed since it was read; run again")
     except OSError as error:
         reason = error.strerror or str(error)
         raise InitlintError(f"{path}: cannot be written: {reason}") from error
 
 
-def _replace(target: Path, status: os.stat_result, old: bytes, new: bytes) -> None:
+def _replace(target: Path, status: os.stat_result, old: bytes, new: bytes) -> bool:
+    """Replace a file's contents; False, with nothing done, if it does not hold `old`."""
     descriptor, name = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
     temporary = Path(name)
     try:
@@ -43,11 +45,12 @@ def _replace(target: Path, status: os.stat_result, old: bytes, new: bytes) -> No
             os.fsync(file.fileno())
         # As late as can be: what someone saves while we think must not be lost.
         if target.read_bytes() != old:
-            raise InitlintError(f"{target}: changed since it was read; run again")
+            return False
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
     _sync_folder(target.parent)
+    return True
 
 
 def _take_over(descriptor: int, status: os.stat_result) -> None:

@@ -126,7 +126,7 @@ class _Calls:
         if not place.lasting:
             raise RefusedError("what decides between its activations may not be there yet")
         decided = deciding(self._parsed, self._spot, target)
-        module = self._parsed.speller.module(self._parsed.hidden(self._spot))
+        module = self._parsed.speller.module(self._parsed.hidden(self._spot), self._spot.start)
         return [
             ((decided.test([f"{module}.{name}" for name in classes]),), call)
             for classes, call in self._fix.cases
@@ -136,7 +136,8 @@ class _Calls:
         self, place: Place, rank: int, headers: tuple[str, ...], template: str, tensor: str
     ) -> Insertion:
         template = named_fans(self._parsed, self._spot, template, tensor)
-        spelling = self._parsed.speller.spell(template, self._parsed.hidden(self._spot))
+        hidden = self._parsed.hidden(self._spot)
+        spelling = self._parsed.speller.spell(template, hidden, self._spot.start)
         call = spelling.call.replace("{weight}", tensor)
         self.needs_import |= spelling.needs_import
         order = (self._spot.call.lineno, f"{self._spot.call.col_offset:06}", rank)

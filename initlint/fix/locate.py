@@ -46,6 +46,16 @@ class Spot:
         return next(node for node in reversed(self.chain) if isinstance(node, ast.stmt))
 
     @cached_property
+    def start(self) -> Position:
+        """Where the outermost function or class around the call begins, else its statement.
+
+        What the module binds before that is there whenever the call runs.
+        """
+        outer = (node for node in self.chain if isinstance(node, Function | ast.ClassDef))
+        node = next(outer, self.statement)
+        return (node.lineno, node.col_offset)
+
+    @cached_property
     def scope(self) -> Scope:
         """The function, class or module whose code makes the call."""
         outside = self.chain[: self.chain.index(self.statement)]

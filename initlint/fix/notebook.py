@@ -120,7 +120,8 @@ def _blanks(value: str, members: Sequence[tuple[str, int, int]]) -> tuple[str, s
 def _sources(content: str) -> dict[int, tuple[int, int]]:
     """Where the source of each cell stands in a notebook's JSON, by the cell's number."""
     found: dict[int, tuple[int, int]] = {}
-    for name, start, _ in _members(content, _after_blanks(content, 0)):
+    start_of_all = _after_blanks(content, int(content.startswith("\ufeff")))
+    for name, start, _ in _members(content, start_of_all):
         if name != "cells":
             continue
         for number, (_, cell, _) in enumerate(_members(content, start), 1):

@@ -147,7 +147,8 @@ def _applied(parsed: Parsed, path: str, plans: Sequence[_Plan]) -> bytes:
     for line, group in by_line.items():
         edits.append(_inserted(text, line, laid_out(group, parsed.indent_unit)))
     if any(plan.needs_import for plan in plans):
-        edits.append(_inserted(text, parsed.speller.import_line(), [IMPORT]))
+        line, indent = parsed.speller.import_place()
+        edits.append(_inserted(text, line, [indent + IMPORT]))
     if not edits:
         return text.encode(text.content)
     content = _edited(text.content, edits)

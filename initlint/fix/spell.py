@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from initlint.fix.guards import bindings, guard_of, is_import
+from initlint.fix.locate import Position
 from initlint.fix.text import RefusedError, Text
 
 _FUNCTION = re.compile(r"\{init\}\.(\w+)")
 IMPORT = "from torch import nn"
+_END = (1 << 60, 0)
 
 
 @dataclass(frozen=True)
@@ -32,47 +35,34 @@ class Speller:
     _modules: list[str] = field(default_factory=list)
     _functions: dict[str, str] = field(default_factory=dict)
     _others: set[str] = field(default_factory=set)
+    # From where to where in the file each of them is bound.
+    _spans: dict[str, list[tuple[Position, Position]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    # Where an import that is to be added must be known.
+    _needed: set[Position] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        spelled: dict[str, list[str]] = {"nn": [], "init": [], "torch": []}
-        for statement in _top_level(self.tree):
-            match statement:
-                case ast.Import(names=names):
-                    for alias in names:
-                        self._note_import(alias, spelled)
-                case ast.ImportFrom(module=str(module), names=names, level=0):
-                    for alias in names:
-                        self._note_from(module, alias, spelled)
-                case _:
-                    self._others |= _bound(statement)
+        spelled: dict[str, list[str]] = defaultdict(list)
+        for statement, end in bindings(self.tree, _END):
+            for kind, name in self._imported(statement):
+                spelled[kind].append(name)
+                self._spans[name].append(((statement.lineno, statement.col_offset), end))
+        self._others.update(spelled["other"])
         self._modules = [
             m for kind in ("nn", "init", "torch") for m in dict.fromkeys(spelled[kind])
         ]
 
-    def _note_import(self, alias: ast.alias, spelled: dict[str, list[str]]) -> None:
-        match alias.name, alias.asname:
-            case "torch.nn.init", str(name):
-                spelled["init"].append(name)
-            case "torch.nn", str(name):
-                spelled["nn"].append(f"{name}.init")
-            case "torch", str(name):
-                spelled["torch"].append(f"{name}.nn.init")
-            case dotted_name, None if dotted_name.partition(".")[0] == "torch":
-                spelled["torch"].append("torch.nn.init")
-            case dotted_name, name:
-                self._others.add(name or dotted_name.partition(".")[0])
-
-    def _note_from(self, module: str, alias: ast.alias, spelled: dict[str, list[str]]) -> None:
-        name = alias.asname or alias.name
-        match module, alias.name:
-            case "torch", "nn":
-                spelled["nn"].append(f"{name}.init")
-            case "torch.nn", "init":
-                spelled["init"].append(name)
-            case "torch.nn.init", function:
-                self._functions[function] = name
-            case _:
-                self._others.add(name)
+    def _imported(self, statement: ast.stmt) -> list[tuple[str, str]]:
+        """What a statement binds: spellings of the init module by kind, and other names."""
+        match statement:
+            case ast.Import(names=names):
+                return [_by_import(alias) for alias in names]
+            case ast.ImportFrom(module=str(module), names=names, level=0):
+                if module == "torch.nn.init":
+                    self._functions |= {alias.name: alias.asname or alias.name for alias in names}
+                return [_by_from(module, alias) for alias in names]
+        return [("other", name) for name in _bound(statement)]
 
     def knows(self, name: str) -> bool:
         """Whether `name` is a spelling of torch.nn.init."""
@@ -103,35 +93,44 @@ class Speller:
         bare = names and re.search(rf"(?<![\w.])(?:{names})\(", self.text.content)
         return bool(bare) and not any(map(self._uses, self._modules))
 
+    def _is_bound(self, name: str, at: Position) -> bool:
+        return any(start < at <= end for start, end in self._spans[name])
+
     def spell(
-        self, template: str, hidden: frozenset[str], preferred: str | None = None
+        self, template: str, hidden: frozenset[str], at: Position, preferred: str | None = None
     ) -> Spelling:
         """`template` with {init} replaced by a spelling whose name is not among `hidden`.
 
-        `preferred` is taken if it is one. Raises RefusedError if there is none to be had.
+        It must be bound before `at`: what comes later may come after the first use. `preferred`,
+        which the code there uses already, is taken if it is one. Raises RefusedError if there is
+        none to be had.
         """
         template = self._quoted(template)
         hidden |= self._others
         needed = set(_FUNCTION.findall(template))
         bare = preferred is None and self._calls_bare and needed <= self._functions.keys()
-        if bare and not hidden & {self._functions[name] for name in needed}:
+        names = {self._functions[name] for name in needed} if bare else set()
+        if bare and not hidden & names and all(self._is_bound(name, at) for name in names):
             return Spelling(_FUNCTION.sub(lambda m: self._functions[m[1]], template))
         usable = [m for m in self._by_use if m.partition(".")[0] not in hidden]
         if preferred in usable:
             return Spelling(template.replace("{init}", preferred))
-        if usable:
-            return Spelling(template.replace("{init}", usable[0]))
+        bound = next((m for m in usable if self._is_bound(m, at)), None)
+        if bound is not None:
+            return Spelling(template.replace("{init}", bound))
         if "nn" in hidden:
             raise RefusedError(
                 "the file has no name for torch.nn.init, and `nn` means something else"
             )
+        self._needed.add(at)
         return Spelling(template.replace("{init}", "nn.init"), needs_import=True)
 
-    def module(self, hidden: frozenset[str]) -> str:
-        """How the file spells torch.nn. Raises RefusedError if it has no name for it."""
+    def module(self, hidden: frozenset[str], at: Position) -> str:
+        """How the file spells torch.nn at `at`. Raises RefusedError if it has no name for it."""
         hidden |= self._others
         for name in self._by_use:
-            if name.endswith(".init") and name.partition(".")[0] not in hidden:
+            usable = name.partition(".")[0] not in hidden and self._is_bound(name, at)
+            if name.endswith(".init") and usable:
                 return name.removesuffix(".init")
         raise RefusedError("the file has no name for torch.nn")
 
@@ -140,15 +139,34 @@ class Speller:
             return template.replace('"', "'")
         return template
 
-    def import_line(self) -> int:
-        """The line after which `from torch import nn` belongs.
+    def import_place(self) -> tuple[int, str]:
+        """The line after which `from torch import nn` belongs, and its indentation.
 
-        Next to the file's imports of torch (before the first `from torch…`, after the last
-        `import torch…`), else after its other imports, else at the top.
+        Where all imports of torch are guarded, the first of a guard's imports, else the line next
+        to the file's imports of torch (before the first `from torch…`, after the last `import
+        torch…`), else after its other imports, else at the top. Raises RefusedError.
         """
+        guard = guard_of(self.tree)
+        if guard is None or min(self._needed) < (guard.lineno, guard.col_offset):
+            return self._free_line(), ""
+        first = next(filter(is_import, guard.body), None)
+        inside = first is not None and all(
+            (first.lineno, first.col_offset) < at < _end_of(guard.body[-1]) for at in self._needed
+        )
+        if first is None or not (inside or isinstance(guard, ast.Try | ast.With)):
+            raise RefusedError(
+                "the file imports torch only under a condition, and the import that it needs "
+                "would stand outside it"
+            )
+        line = self._line_before(first)
+        return line, self.text.before(first).replace("\f", "")
+
+    def _free_line(self) -> int:
         last_of_torch = last_import = top = 0
         for index, statement in enumerate(self.tree.body):
             end = statement.end_lineno or 0
+            if _end_of(statement) > min(self._needed):
+                break
             match statement:
                 case ast.ImportFrom(module=str(module)) if module.partition(".")[0] == "torch":
                     return self._line_before(statement)
@@ -169,7 +187,7 @@ class Speller:
         return last_of_torch or last_import or top or self._top_comments()
 
     def _line_before(self, statement: ast.stmt) -> int:
-        if self.text.before(statement):
+        if self.text.before(statement).strip(" \t"):
             raise RefusedError("the import that it needs has no line of its own to stand next to")
         return statement.lineno - 1
 
@@ -179,13 +197,35 @@ class Speller:
         return next((i for i, line in opening if not line.startswith("#")), 0)
 
 
-def _top_level(tree: ast.Module) -> Iterator[ast.stmt]:
-    """The statements of a module that certainly run, and those that a `try` runs."""
-    for statement in tree.body:
-        if isinstance(statement, ast.Try):
-            yield from statement.body
-        else:
-            yield statement
+def _end_of(statement: ast.stmt) -> Position:
+    return (statement.end_lineno or statement.lineno, statement.end_col_offset or 0)
+
+
+def _by_import(alias: ast.alias) -> tuple[str, str]:
+    """What `import …` binds: a spelling of the init module by its kind, or another name."""
+    match alias.name, alias.asname:
+        case "torch.nn.init", str(name):
+            return "init", name
+        case "torch.nn", str(name):
+            return "nn", f"{name}.init"
+        case "torch", str(name):
+            return "torch", f"{name}.nn.init"
+        case dotted_name, None if dotted_name.partition(".")[0] == "torch":
+            return "torch", "torch.nn.init"
+    return "other", alias.asname or alias.name.partition(".")[0]
+
+
+def _by_from(module: str, alias: ast.alias) -> tuple[str, str]:
+    """The same for `from … import …`; initialisers are a kind of their own."""
+    name = alias.asname or alias.name
+    match module, alias.name:
+        case "torch", "nn":
+            return "nn", f"{name}.init"
+        case "torch.nn", "init":
+            return "init", name
+        case "torch.nn.init", _:
+            return "function", name
+    return "other", name
 
 
 def _bound(statement: ast.stmt) -> set[str]:

@@ -99,11 +99,20 @@ def test_links_are_not_followed_but_may_be_named(tree, tmp_path):
     make(tmp_path / "src/a.py")
     (tmp_path / "src/loop").symlink_to(tmp_path / "src")
     (tmp_path / "src/self.py").symlink_to("self.py")
-    (tmp_path / "src/b.py").symlink_to("a.py")
+    (tmp_path / "src/b.py").symlink_to("../other.py")
+    make(tmp_path / "other.py")
     (tmp_path / "link").symlink_to("src")
-    assert tree([]) == ["src/a.py"]
+    assert tree([]) == ["other.py", "src/a.py"]
     assert tree([], ["link", "src/b.py"]) == ["link/a.py", "src/b.py"]
     assert discover(["src/self.py"], Settings(Config())).gaps
+
+
+def test_a_file_of_several_names_is_met_once(tree, tmp_path):
+    make(tmp_path / "src/a.py")
+    (tmp_path / "b.py").symlink_to("src/a.py")
+    (tmp_path / "link").symlink_to("src")
+    for names, first in ((["b.py", "src"], "b.py"), (["link", "b.py", "src/a.py"], "link/a.py")):
+        assert tree([], names) == [first]
 
 
 def test_odd_names(tree):

@@ -1,7 +1,10 @@
 """The command line on the real api and the example models."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -80,6 +83,46 @@ def test_diff_then_fix_then_nothing(lenet, initlint):
     assert initlint("check --trace lenet.py --diff") == (0, "", "Would fix nothing.\n")
     assert initlint("check --trace lenet.py --fix")[0] == 0
     assert lenet.read_bytes() == after
+
+
+def test_a_file_that_cannot_be_written_keeps_no_other_from_it(lenet, initlint):
+    source = lenet.read_bytes()
+    for name in ("a.py", "b.py"):
+        lenet.with_name(name).write_bytes(source)
+    lenet.with_name("b.py").chmod(0o444)
+    code, out, err = initlint("check a.py b.py lenet.py --fix --output-format concise")
+    reason = "the file is read-only; make it writable and run again"
+    assert code == 2
+    assert err == (
+        f"initlint: error: b.py: {reason}\n"
+        "Fixed 4 findings in 2 files.\nFound 2 findings in 1 model.\n"
+    )
+    assert [line.partition(":")[0] for line in out.splitlines()] == ["b.py", "b.py"]
+    assert out.count(f"(not fixed: {reason})") == 2
+    assert lenet.with_name("b.py").read_bytes() == source
+    assert b"kaiming" in lenet.with_name("a.py").read_bytes()
+    assert b"kaiming" in lenet.read_bytes()
+
+
+@pytest.mark.parametrize("names", ["lenet.py link.py", "lenet.py:LeNet link.py:LeNet"])
+def test_a_file_of_two_names_is_fixed_once(lenet, initlint, names):
+    Path("link.py").symlink_to("lenet.py")
+    code, out, err = initlint(f"check {names} --fix")
+    assert (code, out) == (0, "") and "in 1 file.\n" in err
+    assert lenet.read_bytes().count(b"kaiming_normal_(self.conv") == 2
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
+def test_git_applies_the_patch_whatever_the_encodings(lenet, encoding):
+    source = lenet.read_text().replace("(self.conv1(x)), 2)", "(self.conv1(x)), 2)  # größer")
+    lenet.write_bytes(f"# coding: {encoding}\n{source}".encode(encoding))
+    command = [sys.executable, "-m", "initlint", "check", "lenet.py", "--diff"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)}
+    shown = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert shown.returncode == 1 and "größer".encode(encoding) in shown.stdout
+    subprocess.run(["git", "apply", "-"], input=shown.stdout, check=True)
+    assert lenet.read_bytes().count(b"kaiming_normal_(self.conv") == 2
 
 
 def test_suppressed_findings_are_not_fixed(lenet, initlint):

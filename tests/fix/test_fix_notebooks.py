@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from typing import Any
 
@@ -94,6 +95,15 @@ def test_only_the_cell_changes(options: dict[str, Any], lines: bool) -> None:
     assert reasons == []
     wanted = notebook(FILLED)
     assert new == wanted
+
+
+@pytest.mark.parametrize("blank", ["", " \n"], ids=["", "and blanks"])
+def test_a_byte_order_mark(blank: str) -> None:
+    def notebook(net: str) -> bytes:
+        content = dumped([cell(IMPORTS), cell(unmarked(net)[0])])
+        return codecs.BOM_UTF8 + blank.encode() + content
+
+    assert rewritten(notebook(NET), findings([IMPORTS, NET])) == (notebook(FILLED), [])
 
 
 def test_an_import_goes_into_the_cell_of_the_imports() -> None:

@@ -1,0 +1,67 @@
+"""What remains after a repair: the files that could not be written, the findings and why."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from itertools import filterfalse
+
+from initlint.fix.converge import Outcome
+from initlint.fix.files import write_atomically
+from initlint.records import Finding, InitlintError, Layer, Report
+
+
+def written(outcome: Outcome, before: Report) -> tuple[Outcome, dict[str, str]]:
+    """Write all files that can be written; what was done then, and why not the others, by path.
+
+    What was found in those others `before` is still there.
+    """
+    reasons: dict[str, str] = {}
+    for path, old, new in outcome.files:
+        try:
+            write_atomically(path, old, new)
+        except InitlintError as error:
+            reasons[path] = str(error).removeprefix(f"{path}: ")
+    if not reasons:
+        return outcome, reasons
+    lost = [(f, reasons[f.fix.site.path]) for f in outcome.fixed if f.fix and _of(f) in reasons]
+    found = [finding for finding, _ in lost]
+    return Outcome(
+        tuple(file for file in outcome.files if file[0] not in reasons),
+        tuple(finding for finding in outcome.fixed if finding not in found),
+        (*outcome.refused, *lost),
+        _left(before, outcome.report, reasons, found),
+    ), reasons
+
+
+def _of(finding: Finding) -> str:
+    """The file that a finding's fix changes."""
+    return finding.fix.site.path if finding.fix else ""
+
+
+def _left(
+    before: Report, after: Report, unwritten: Collection[str], lost: Sequence[Finding]
+) -> Report:
+    """The report `after` a repair, but `before` it for the files that stayed as they were."""
+
+    def stays(entry: Finding | Layer) -> bool:
+        return entry in lost or (entry.site is not None and entry.site.path in unwritten)
+
+    return Report(
+        (*filterfalse(stays, after.layers), *filter(stays, before.layers)),
+        (*filterfalse(stays, after.findings), *filter(stays, before.findings)),
+        after.unanalysed,
+    )
+
+
+def with_reasons(report: Report, refused: Sequence[tuple[Finding, str]]) -> Report:
+    """The report, whose findings say why they were not repaired and no longer promise a fix."""
+    reasons = {(f.code, f.model, f.parameter): reason for f, reason in refused}
+
+    def told(finding: Finding) -> Finding:
+        reason = reasons.get((finding.code, finding.model, finding.parameter))
+        if reason is None:
+            return finding
+        return replace(finding, message=f"{finding.message} (not fixed: {reason})", fix=None)
+
+    return Report(report.layers, tuple(map(told, report.findings)), report.unanalysed)
