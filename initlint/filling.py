@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from initlint.api import Options, Report
 from initlint.recommend import with_recommendations
 from initlint.records import POLICIES, Initializer, InitlintError, Layer, Preferences
+from initlint.strings import strings
 from initlint.variants import preferred
 
 if TYPE_CHECKING:
@@ -30,12 +31,20 @@ class _Wanted:
     policy: str
 
 
+def _wanted(seed: int | None, only: object, skip: object, policy: str) -> _Wanted:
+    """What the arguments ask for; without a seed, one is drawn."""
+    from initlint.fill.apply import agreed_seed
+
+    patterns = strings("only", only), strings("skip", skip)
+    return _Wanted(agreed_seed() if seed is None else seed, *patterns, policy)
+
+
 def apply_(
     model: nn.Module,
     *inputs: Any,
     seed: int | None = None,
-    only: Sequence[str] | None = None,
-    skip: Sequence[str] | None = None,
+    only: str | Iterable[str] | None = None,
+    skip: str | Iterable[str] | None = None,
     policy: str = "following",
 ) -> Report:
     """Initialise `model` in place as recommended, on each parameter's own device and dtype.
@@ -45,7 +54,8 @@ def apply_(
     `report.unanalysed`. Whatever the weights held is overwritten, loaded ones too. With the same
     `seed` come the same weights, bit for bit, on any number of ranks and under any sharding (FSDP2,
     FSDP1 with `use_orig_params`, tensor parallel, replicas; on CPUs, or on GPUs, which draw other
-    bits). `only` and `skip` are shell patterns on parameter or module names.
+    bits). `only` and `skip` are shell patterns on names of parameters (biases too) or modules, one
+    or several.
 
     `policy` orthogonal makes the matrices orthogonal, with the same std. calibrated does so, too,
     and then runs the model once and sets the scale of each layer, and its bias, by what reaches
@@ -55,10 +65,7 @@ def apply_(
     in `current.std`. Raises InitlintError where the model cannot be captured, filled or
     calibrated, and then nothing was changed.
     """
-    from initlint.fill.apply import agreed_seed
-
-    seed = agreed_seed() if seed is None else seed
-    return _applied(model, inputs, _Wanted(seed, only, skip, policy))
+    return _applied(model, inputs, _wanted(seed, only, skip, policy))
 
 
 def materialize(
@@ -66,8 +73,8 @@ def materialize(
     *inputs: Any,
     device: str | torch.device = "cpu",
     seed: int | None = None,
-    only: Sequence[str] | None = None,
-    skip: Sequence[str] | None = None,
+    only: str | Iterable[str] | None = None,
+    skip: str | Iterable[str] | None = None,
     policy: str = "following",
     args: Mapping[str, Any] | None = None,
 ) -> nn.Module:
@@ -84,9 +91,7 @@ def materialize(
     at a time. A constructor that needs values, which the meta device does not have, is called on
     `device`. Raises InitlintError where the model cannot be built, captured or filled.
     """
-    from initlint.fill.apply import agreed_seed
-
-    wanted = _Wanted(agreed_seed() if seed is None else seed, only, skip, policy)
+    wanted = _wanted(seed, only, skip, policy)
     return _materialized(build, inputs, str(device), args or {}, wanted)[0]
 
 
@@ -96,8 +101,8 @@ def apply_target(
     *,
     device: str = "cpu",
     seed: int | None = None,
-    only: Sequence[str] | None = None,
-    skip: Sequence[str] | None = None,
+    only: str | Iterable[str] | None = None,
+    skip: str | Iterable[str] | None = None,
     policy: str = "following",
     force: bool = False,
     out: str | None = None,
@@ -109,19 +114,19 @@ def apply_target(
     model that loaded weights from a file while it was built is refused without `force`. The file
     `out` is in the safetensors format and is replaced as a whole.
     """
-    from initlint.fill.apply import agreed_seed, is_wanted
+    from initlint.fill.apply import is_wanted
     from initlint.fill.save import save_weights
     from initlint.trace import build
 
     built = build.build(target, options.arguments)
+    wanted = _wanted(seed, only, skip, policy)
     loaded = built.recorder.loaded(built.model) if built.recorder and not force else ()
-    loaded = tuple(name for name in loaded if is_wanted(name, only, skip))
+    loaded = tuple(name for name in loaded if is_wanted([name], wanted.only, wanted.skip))
     if loaded:
         raise InitlintError(
             f"{target}: {len(loaded)} parameters were loaded from a file ({loaded[0]}, …) and "
             "would be overwritten; keep them with --skip, or give --force"
         )
-    wanted = _Wanted(agreed_seed() if seed is None else seed, only, skip, policy)
     if built.factory is None:
         model = built.model.to(device)
         report = _applied(model, options.inputs, wanted)

@@ -108,12 +108,20 @@ def test_apply_writes_weights(lenet, initlint):
     assert first["conv1.weight"].std().item() == pytest.approx(0.163, rel=0.15)
 
 
+def test_apply_leaves_biases_alone_if_told_to(lenet, initlint):
+    load = pytest.importorskip("safetensors.torch").load_file
+    assert initlint("apply lenet.py:LeNet --skip *.bias --out a.safetensors")[0] == 0
+    assert load("a.safetensors")["fc1.bias"].any()
+
+
 REFUSED = [
     ("check lenet.py:LeNt", "lenet.py:LeNt: there is no LeNt in lenet; did you mean LeNet?"),
     ("check lent.py:LeNet", "lent.py: no such file"),
     ("check lent.py", "lent.py: no such file or folder"),
     ("check lenet.py:LeNet --arg clases=3", "lenet.py:LeNet: takes no argument clases"),
     ("apply lenet.py:LeNt", "lenet.py:LeNt: there is no LeNt in lenet"),
+    ("apply lenet.py:LeNet --only fc", "only fc: no parameter or module has that name; did you"),
+    ("apply lenet.py:LeNet --skip *.bais", "skip *.bais: no parameter or module has that name"),
 ]
 
 
