@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from initlint.quickdata import dataclass
 from initlint.reading import read
 from initlint.recommend import with_recommendations
 from initlint.records import Finding, InitlintError, Preferences, Unanalysed
+from initlint.select import codes_of
 from initlint.sourcefiles import source_of, standing_in
 from initlint.suppress import filter_report
 from initlint.targets import is_model
@@ -89,17 +90,17 @@ def check(
     *inputs: Any,
     trace: bool = False,
     args: Mapping[str, Any] | None = None,
-    select: Collection[str] | None = None,
+    select: str | Iterable[str] | None = None,
 ) -> Report:
     """Judge the initialisation of every weighted layer of a model.
 
     Target is a class or a function that returns a model (built on the meta device with `args`),
     a live model (whose present stds are measured), `package.module:attr`, `path/file.py:attr`, or
-    with `trace` a path of which every module class is built. `select` limits the rules by code.
-    Raises InitlintError where the target cannot be built; what can be built but not analysed is
-    listed in `report.unanalysed`.
+    with `trace` a path of which every module class is built. `select` limits the rules, by
+    code, prefix, name or ALL, one or several. Raises InitlintError where the target cannot be
+    built; what can be built but not analysed is listed in `report.unanalysed`.
     """
-    codes = None if select is None else frozenset(select)
+    codes = codes_of(select)
     options = Options(trace, args or {}, inputs, codes)
     if not isinstance(target, str) or is_model(target):
         report, _ = judged([target], options)
@@ -191,7 +192,7 @@ def fix(
     target: str,
     *,
     args: Mapping[str, Any] | None = None,
-    select: Collection[str] | None = None,
+    select: str | Iterable[str] | None = None,
     unsafe: bool = False,
     write: bool = False,
     **preferences: str,
@@ -200,9 +201,10 @@ def fix(
 
     The models are imported and built, as by `check(trace=True)`. Nothing is written unless
     `write`; the result holds the new source, the diff, and the findings that remain.
-    `preferences` are style, distribution, mode and bias, as in `[tool.initlint]`.
+    `select` limits the rules as it does for `check`; `preferences` are style, distribution, mode
+    and bias, as in `[tool.initlint]`.
     """
-    codes = None if select is None else frozenset(select)
+    codes = codes_of(select)
     options = Options(True, args or {}, (), codes, preferences=_chosen(preferences))
     if "\n" not in target:
         return fix_all([target], options, unsafe=unsafe, write=write)

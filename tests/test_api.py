@@ -188,6 +188,36 @@ def test_select_limits_the_rules():
     assert initlint.check(Net, select=["INIT102"]).findings == ()
 
 
+SELECTED = ["INIT1", "ALL", "default-before-rectifier", "init101", "INIT102,INIT101", ["INIT101"]]
+
+
+@pytest.mark.parametrize("select", [*SELECTED, {"INIT1"}, iter(["INIT1"])], ids=str)
+def test_rules_are_selected_as_on_the_command_line(select):
+    assert [finding.code for finding in initlint.check(Net, select=select).findings] == ["INIT101"]
+
+
+@pytest.mark.parametrize("select", SELECTED, ids=str)
+def test_fix_selects_rules_as_the_command_line_does(select):
+    assert initlint.fix(SOURCE, select=select).count == 1
+    assert initlint.fix(SOURCE, select="INIT102").count == 0
+
+
+@pytest.mark.parametrize("function", [initlint.check, initlint.fix])
+@pytest.mark.parametrize(
+    ("select", "words"),
+    [
+        (["INIT999"], "select INIT999: there is no such rule or group; did you mean INIT1"),
+        ("default-before-rectifer", "did you mean default-before-rectifier"),
+        (101, "select=101: write a string or a list of strings"),
+        ([101], r"select=\[101\]: write a string or a list of strings"),
+    ],
+    ids=str,
+)
+def test_rules_that_are_none_are_refused(function, select, words):
+    with pytest.raises(InitlintError, match=words):
+        function(SOURCE, select=select)
+
+
 def test_str_is_the_text_of_the_command_line():
     assert "INIT101 default-before-rectifier" in str(initlint.check(Net))
 
