@@ -145,6 +145,14 @@ def test_a_path_is_read_and_nothing_of_it_runs(net):
     assert not Path("ran").exists() and not report.unanalysed
 
 
+@pytest.mark.parametrize("target", [".", "net:Net.py"])
+def test_a_file_with_a_colon_in_its_name_is_read_and_nothing_runs(net, target):
+    net.write_text(SOURCE + "\nopen('ran', 'w')\n")
+    Path("net:Net.py").write_text(SOURCE)
+    report = initlint.check(target)
+    assert report.layers and not Path("ran").exists() and not report.unanalysed
+
+
 def test_source_text_is_read(net):
     report = initlint.check(SOURCE)
     assert {layer.site.path for layer in report.layers} == {"<source>"}
