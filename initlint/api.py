@@ -11,6 +11,7 @@ from initlint import records
 from initlint.checks import findings
 from initlint.config import Config, Settings
 from initlint.discover import discover
+from initlint.needs import need_torch
 from initlint.neighbours import neighbours
 from initlint.quickdata import dataclass
 from initlint.reading import read
@@ -101,6 +102,8 @@ def check(
     built; what can be built but not analysed is listed in `report.unanalysed`.
     """
     codes = codes_of(select)
+    if trace:
+        need_torch("check(trace=True)")
     options = Options(trace, args or {}, inputs, codes)
     if not isinstance(target, str) or is_model(target):
         report, _ = judged([target], options)
@@ -205,6 +208,7 @@ def fix(
     and bias, as in `[tool.initlint]`.
     """
     codes = codes_of(select)
+    need_torch("fix, which builds the models,")
     options = Options(True, args or {}, (), codes, preferences=_chosen(preferences))
     if "\n" not in target:
         return fix_all([target], options, unsafe=unsafe, write=write)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from initlint.api import Options, Report
+from initlint.needs import need_torch
 from initlint.recommend import with_recommendations
 from initlint.records import POLICIES, Initializer, InitlintError, Layer, Preferences
 from initlint.strings import strings
@@ -33,9 +34,10 @@ class _Wanted:
 
 def _wanted(seed: int | None, only: object, skip: object, policy: str) -> _Wanted:
     """What the arguments ask for; without a seed, one is drawn."""
+    patterns = strings("only", only), strings("skip", skip)
+    need_torch("filling weights")
     from initlint.fill.apply import agreed_seed
 
-    patterns = strings("only", only), strings("skip", skip)
     return _Wanted(agreed_seed() if seed is None else seed, *patterns, policy)
 
 
@@ -114,6 +116,7 @@ def apply_target(
     model that loaded weights from a file while it was built is refused without `force`. The file
     `out` is in the safetensors format and is replaced as a whole.
     """
+    need_torch("building a model")
     from initlint.fill.apply import is_wanted
     from initlint.fill.save import save_weights
     from initlint.trace import build
