@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
@@ -87,7 +88,7 @@ class Fixed:
 
 
 def check(
-    target: str | nn.Module | Callable[..., nn.Module],
+    target: str | os.PathLike[str] | nn.Module | Callable[..., nn.Module],
     *inputs: Any,
     trace: bool = False,
     args: Mapping[str, Any] | None = None,
@@ -102,6 +103,10 @@ def check(
     built; what can be built but not analysed is listed in `report.unanalysed`.
     """
     codes = codes_of(select)
+    target = _spelled(target)
+    if not isinstance(target, str) and not callable(target):
+        kind = type(target).__name__
+        raise InitlintError(f"check takes a path, a model, a class or a function, not a {kind}")
     if trace:
         need_torch("check(trace=True)")
     options = Options(trace, args or {}, inputs, codes)
@@ -192,7 +197,7 @@ def _again(
 
 
 def fix(
-    target: str,
+    target: str | os.PathLike[str],
     *,
     args: Mapping[str, Any] | None = None,
     select: str | Iterable[str] | None = None,
@@ -208,6 +213,10 @@ def fix(
     and bias, as in `[tool.initlint]`.
     """
     codes = codes_of(select)
+    target = _spelled(target)
+    if not isinstance(target, str):
+        kind = type(target).__name__
+        raise InitlintError(f"fix takes a path, a target in a file or source text, not a {kind}")
     need_torch("fix, which builds the models,")
     options = Options(True, args or {}, (), codes, preferences=_chosen(preferences))
     if "\n" not in target:
@@ -220,6 +229,11 @@ def fix(
         fixed = fix_all([str(path)], options, unsafe=unsafe, write=False)
     unchanged = (str(path), target.encode(), target.encode())
     return fixed if fixed.files else replace(fixed, files=(unchanged,))
+
+
+def _spelled(target: Any) -> Any:
+    """A path as a string, anything else as it is."""
+    return os.fsdecode(target) if isinstance(target, os.PathLike) else target
 
 
 def _chosen(given: Mapping[str, str]) -> Preferences:

@@ -34,10 +34,9 @@ class _Wanted:
 
 def _wanted(seed: int | None, only: object, skip: object, policy: str) -> _Wanted:
     """What the arguments ask for; without a seed, one is drawn."""
-    patterns = strings("only", only), strings("skip", skip)
-    need_torch("filling weights")
     from initlint.fill.apply import agreed_seed
 
+    patterns = strings("only", only), strings("skip", skip)
     return _Wanted(agreed_seed() if seed is None else seed, *patterns, policy)
 
 
@@ -67,7 +66,10 @@ def apply_(
     in `current.std`. Raises InitlintError where the model cannot be captured, filled or
     calibrated, and then nothing was changed.
     """
-    return _applied(model, inputs, _wanted(seed, only, skip, policy))
+    need_torch("filling a model")
+    from initlint.fill.given import model_of
+
+    return _applied(model_of(model), inputs, _wanted(seed, only, skip, policy))
 
 
 def materialize(
@@ -93,8 +95,12 @@ def materialize(
     at a time. A constructor that needs values, which the meta device does not have, is called on
     `device`. Raises InitlintError where the model cannot be built, captured or filled.
     """
+    need_torch("building a model")
+    from initlint.fill.given import builder_of, device_of
+
+    build, device = builder_of(build), device_of(device)
     wanted = _wanted(seed, only, skip, policy)
-    return _materialized(build, inputs, str(device), args or {}, wanted)[0]
+    return _materialized(build, inputs, device, args or {}, wanted)[0]
 
 
 def apply_target(
@@ -118,9 +124,11 @@ def apply_target(
     """
     need_torch("building a model")
     from initlint.fill.apply import is_wanted
+    from initlint.fill.given import device_of
     from initlint.fill.save import save_weights
     from initlint.trace import build
 
+    device = device_of(device)
     built = build.build(target, options.arguments)
     wanted = _wanted(seed, only, skip, policy)
     loaded = built.recorder.loaded(built.model) if built.recorder and not force else ()

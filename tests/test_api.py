@@ -153,6 +153,22 @@ def test_a_file_with_a_colon_in_its_name_is_read_and_nothing_runs(net, target):
     assert report.layers and not Path("ran").exists() and not report.unanalysed
 
 
+def test_paths_may_be_given_as_such(net):
+    report = initlint.check(Path("net.py"))
+    assert report.layers and report.layers == initlint.check("net.py").layers
+    assert initlint.fix(Path("net.py")).diff == initlint.fix("net.py").diff != ""
+
+
+@pytest.mark.parametrize("target", [None, 5, ["net.py"]])
+def test_what_is_no_target_is_refused(target):
+    kind = type(target).__name__
+    for function in (initlint.check, initlint.fix):
+        with pytest.raises(InitlintError, match=f"takes a path, .* not a {kind}"):
+            function(target)
+    with pytest.raises(InitlintError, match=r"fix takes a path, .* not a type"):
+        initlint.fix(Net)
+
+
 def test_source_text_is_read(net):
     report = initlint.check(SOURCE)
     assert {layer.site.path for layer in report.layers} == {"<source>"}

@@ -120,6 +120,7 @@ REFUSED = [
     ("check lent.py", "lent.py: no such file or folder"),
     ("check lenet.py:LeNet --arg clases=3", "lenet.py:LeNet: takes no argument clases"),
     ("apply lenet.py:LeNt", "lenet.py:LeNt: there is no LeNt in lenet"),
+    ("apply lenet.py:LeNet --device foo", "device foo: torch knows no such device"),
     ("apply lenet.py:LeNet --only fc", "only fc: no parameter or module has that name; did you"),
     ("apply lenet.py:LeNet --skip *.bais", "skip *.bais: no parameter or module has that name"),
 ]

@@ -192,3 +192,17 @@ def test_a_model_that_cannot_be_captured_is_left_as_it_was():
     with pytest.raises(InitlintError, match=r"no attribute 'sigmoid'.*torch\.sigmoid"):
         initlint.apply_(model, seed=1)
     assert changed(before, model) == set()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (Net, r"apply_ fills a model, and Net only builds one; write materialize\(Net\)"),
+        (None, "apply_ fills a torch.nn.Module, not a NoneType"),
+        ("net.py", "not a str"),
+    ],
+    ids=str,
+)
+def test_what_is_no_model_is_refused(given, words):
+    with pytest.raises(InitlintError, match=words):
+        initlint.apply_(given, seed=1)
