@@ -125,9 +125,11 @@ def apply_target(
     need_torch("building a model")
     from initlint.fill.apply import is_wanted
     from initlint.fill.given import device_of
-    from initlint.fill.save import save_weights
+    from initlint.fill.save import refuse_name, save_weights
     from initlint.trace import build
 
+    if out is not None:
+        refuse_name(out)
     device = device_of(device)
     built = build.build(target, options.arguments)
     wanted = _wanted(seed, only, skip, policy)

@@ -1,6 +1,7 @@
 """The command line on the real api and the example models."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -106,6 +107,31 @@ def test_apply_writes_weights(lenet, initlint):
     first, second = load("a.safetensors"), load("b.safetensors")
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert first["conv1.weight"].std().item() == pytest.approx(0.163, rel=0.15)
+
+
+def test_apply_writes_a_file_with_the_rights_that_others_have(lenet, initlint):
+    pytest.importorskip("safetensors.torch")
+    before = os.umask(0o027)
+    try:
+        initlint("apply lenet.py:LeNet --out a.safetensors")
+        new = Path("a.safetensors").stat().st_mode & 0o777
+        Path("a.safetensors").chmod(0o600)
+        initlint("apply lenet.py:LeNet --out a.safetensors")
+        assert (new, Path("a.safetensors").stat().st_mode & 0o777) == (0o640, 0o600)
+    finally:
+        os.umask(before)
+    assert {path.name for path in Path().glob("*.*") if path.is_file()} == {
+        "a.safetensors",
+        "lenet.py",
+    }
+
+
+@pytest.mark.parametrize("name", ["lenet.py", "weights.pt", "weights", ".safetensors"])
+def test_apply_writes_over_no_file_of_another_kind(lenet, initlint, name):
+    source = lenet.read_bytes()
+    code, _, err = initlint(f"apply lenet.py:LeNet --out {name}")
+    assert code == 2 and err.startswith(f"initlint: error: --out {name}: the file is written in")
+    assert lenet.read_bytes() == source and len(list(lenet.parent.glob("*.*"))) == 1
 
 
 def test_apply_leaves_biases_alone_if_told_to(lenet, initlint):
