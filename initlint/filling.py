@@ -55,8 +55,9 @@ def apply_(
     `report.unanalysed`. Whatever the weights held is overwritten, loaded ones too. With the same
     `seed` come the same weights, bit for bit, on any number of ranks and under any sharding (FSDP2,
     FSDP1 with `use_orig_params`, tensor parallel, replicas; on CPUs, or on GPUs, which draw other
-    bits). `only` and `skip` are shell patterns on names of parameters (biases too) or modules, one
-    or several.
+    bits), and torch's random state stays as it is; without one, a seed is drawn from torch's
+    default generator, which that moves on. `only` and `skip` are shell patterns on names of
+    parameters (biases too) or modules, one or several.
 
     `policy` orthogonal makes the matrices orthogonal, with the same std. calibrated does so, too,
     and then runs the model once and sets the scale of each layer, and its bias, by what reaches

@@ -74,6 +74,18 @@ def test_torchs_random_state_is_untouched_with_a_seed():
     assert torch.get_rng_state().equal(before)
 
 
+def test_without_a_seed_two_calls_differ_as_one_draw_moves_torchs_generator():
+    one, other = Net(), Net()
+    torch.manual_seed(3)
+    initlint.apply_(one)
+    after = torch.get_rng_state()
+    initlint.apply_(other)
+    assert not one.fc1.weight.equal(other.fc1.weight)
+    torch.manual_seed(3)
+    torch.randint(2**62, ())
+    assert torch.get_rng_state().equal(after)
+
+
 def test_without_a_seed_torchs_own_decides():
     models = [Net(), Net()]
     for model in models:
