@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from initlint import records
+from initlint.alone import alone
 from initlint.checks import findings
 from initlint.config import Config, Settings
 from initlint.discover import discover
@@ -87,6 +88,7 @@ class Fixed:
         return self.report.findings
 
 
+@alone
 def check(
     target: str | os.PathLike[str] | nn.Module | Callable[..., nn.Module],
     *inputs: Any,
@@ -196,6 +198,7 @@ def _again(
     return again
 
 
+@alone
 def fix(
     target: str | os.PathLike[str],
     *,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from initlint.alone import alone
 from initlint.api import Options, Report
 from initlint.needs import need_torch
 from initlint.recommend import with_recommendations
@@ -153,6 +154,8 @@ def apply_target(
     return Report(named, (), report.unanalysed)
 
 
+# From here on and not before: where ranks are threads, they agree on a seed together.
+@alone
 def _applied(model: nn.Module, inputs: Sequence[Any], wanted: _Wanted) -> Report:
     """What `apply_` does, with a seed."""
     from initlint.fill.apply import choose
@@ -182,6 +185,7 @@ def _filled(
     return _report(model, layers, choice)
 
 
+@alone
 def _materialized(
     build: Any,
     inputs: Sequence[Any],

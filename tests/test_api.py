@@ -3,6 +3,7 @@
 import copy
 import math
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -387,3 +388,36 @@ def test_a_layer_of_one_line_in_a_container_of_one_model_and_bare_in_another(tmp
     found = api.check_all(targets, api.Options()).findings
     assert {finding.code for finding in found} == {"INIT101", "INIT103"}
     assert all(finding.fix is None or finding.fix.applicability == "unsafe" for finding in found)
+
+
+def test_threads_get_the_same_answers():
+    def build():
+        first, second = nn.Linear(8, 16), nn.Linear(16, 16)
+        return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.Linear(16, 4))
+
+    def codes(_):
+        return [finding.code for finding in initlint.check(build).findings]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(codes, range(40)))
+    assert answers == [["INIT101", "INIT101"]] * 40
+
+
+def test_threads_materialize_and_apply_side_by_side():
+    def made(seed):
+        model = initlint.materialize(Net, seed=seed)
+        initlint.apply_(model, seed=seed)
+        return model.fc1.weight
+
+    with ThreadPoolExecutor(4) as pool:
+        weights = list(pool.map(made, [0, 1] * 8))
+    assert all(weight.equal(made(seed)) for seed, weight in zip([0, 1] * 8, weights, strict=True))
+
+
+def test_a_constructor_may_ask_initlint_itself():
+    class Curious(Net):
+        def __init__(self):
+            super().__init__()
+            assert initlint.check(SOURCE).layers
+
+    assert initlint.check(Curious).layers
