@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from initlint import records
+from initlint.alone import alone
 from initlint.checks import findings
 from initlint.config import Config, Settings
 from initlint.discover import discover
+from initlint.needs import need_torch
 from initlint.neighbours import neighbours
 from initlint.quickdata import dataclass
 from initlint.reading import read
 from initlint.recommend import with_recommendations
 from initlint.records import Finding, InitlintError, Preferences, Unanalysed
+from initlint.select import codes_of
 from initlint.sourcefiles import decoded, source_of, standing_in
 from initlint.suppress import filter_report
 from initlint.targets import is_model
@@ -86,22 +90,29 @@ class Fixed:
         return self.report.findings
 
 
+@alone
 def check(
-    target: str | nn.Module | Callable[..., nn.Module],
+    target: str | os.PathLike[str] | nn.Module | Callable[..., nn.Module],
     *inputs: Any,
     trace: bool = False,
     args: Mapping[str, Any] | None = None,
-    select: Collection[str] | None = None,
+    select: str | Iterable[str] | None = None,
 ) -> Report:
     """Judge the initialisation of every weighted layer of a model.
 
     Target is a class or a function that returns a model (built on the meta device with `args`),
     a live model (whose present stds are measured), `package.module:attr`, `path/file.py:attr`, or
-    with `trace` a path of which every module class is built. `select` limits the rules by code.
-    Raises InitlintError where the target cannot be built; what can be built but not analysed is
-    listed in `report.unanalysed`.
+    with `trace` a path of which every module class is built. `select` limits the rules, by
+    code, prefix, name or ALL, one or several. Raises InitlintError where the target cannot be
+    built; what can be built but not analysed is listed in `report.unanalysed`.
     """
-    codes = None if select is None else frozenset(select)
+    codes = codes_of(select)
+    target = _spelled(target)
+    if not isinstance(target, str) and not callable(target):
+        kind = type(target).__name__
+        raise InitlintError(f"check takes a path, a model, a class or a function, not a {kind}")
+    if trace:
+        need_torch("check(trace=True)")
     options = Options(trace, args or {}, inputs, codes)
     if not isinstance(target, str) or is_model(target):
         report, _ = judged([target], options)
@@ -194,11 +205,12 @@ def _again(
     return again
 
 
+@alone
 def fix(
-    target: str,
+    target: str | os.PathLike[str],
     *,
     args: Mapping[str, Any] | None = None,
-    select: Collection[str] | None = None,
+    select: str | Iterable[str] | None = None,
     unsafe: bool = False,
     write: bool = False,
     **preferences: str,
@@ -207,9 +219,15 @@ def fix(
 
     The models are imported and built, as by `check(trace=True)`. Nothing is written unless
     `write`; the result holds the new source, the diff, and the findings that remain.
-    `preferences` are style, distribution, mode and bias, as in `[tool.initlint]`.
+    `select` limits the rules as it does for `check`; `preferences` are style, distribution, mode
+    and bias, as in `[tool.initlint]`.
     """
-    codes = None if select is None else frozenset(select)
+    codes = codes_of(select)
+    target = _spelled(target)
+    if not isinstance(target, str):
+        kind = type(target).__name__
+        raise InitlintError(f"fix takes a path, a target in a file or source text, not a {kind}")
+    need_torch("fix, which builds the models,")
     options = Options(True, args or {}, (), codes, preferences=_chosen(preferences))
     if "\n" not in target:
         fixed = fix_all([target], options, unsafe=unsafe, write=write)
@@ -224,6 +242,11 @@ def fix(
         fixed = fix_all([str(path)], options, unsafe=unsafe, write=False)
     unchanged = (str(path), target.encode(), target.encode())
     return fixed if fixed.files else replace(fixed, files=(unchanged,))
+
+
+def _spelled(target: Any) -> Any:
+    """A path as a string, anything else as it is."""
+    return os.fsdecode(target) if isinstance(target, os.PathLike) else target
 
 
 def _chosen(given: Mapping[str, str]) -> Preferences:

@@ -172,8 +172,8 @@ def check(**options: Any) -> int:
 @click.argument("target")
 @click.option("--device", default="cpu", show_default=True, help="Where the model is built.")
 @click.option("--seed", type=int, help="The same seed gives the same weights.")
-@_many("--only", metavar="PATTERN", help="Only weights or modules of this name (* and ?).")
-@_many("--skip", metavar="PATTERN", help="All but weights or modules of this name.")
+@_many("--only", metavar="PATTERN", help="Only parameters or modules of this name (* and ?).")
+@_many("--skip", metavar="PATTERN", help="All but parameters or modules of this name.")
 @click.option(
     "--policy",
     type=click.Choice(POLICIES),

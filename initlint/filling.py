@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from initlint.alone import alone
 from initlint.api import Options, Report
+from initlint.needs import need_torch
 from initlint.recommend import with_recommendations
 from initlint.records import POLICIES, Initializer, InitlintError, Layer, Preferences
+from initlint.strings import strings
 from initlint.variants import preferred
 
 if TYPE_CHECKING:
@@ -30,12 +33,20 @@ class _Wanted:
     policy: str
 
 
+def _wanted(seed: int | None, only: object, skip: object, policy: str) -> _Wanted:
+    """What the arguments ask for; without a seed, one is drawn."""
+    from initlint.fill.apply import agreed_seed
+
+    patterns = strings("only", only), strings("skip", skip)
+    return _Wanted(agreed_seed() if seed is None else seed, *patterns, policy)
+
+
 def apply_(
     model: nn.Module,
     *inputs: Any,
     seed: int | None = None,
-    only: Sequence[str] | None = None,
-    skip: Sequence[str] | None = None,
+    only: str | Iterable[str] | None = None,
+    skip: str | Iterable[str] | None = None,
     policy: str = "following",
 ) -> Report:
     """Initialise `model` in place as recommended, on each parameter's own device and dtype.
@@ -45,7 +56,9 @@ def apply_(
     `report.unanalysed`. Whatever the weights held is overwritten, loaded ones too. With the same
     `seed` come the same weights, bit for bit, on any number of ranks and under any sharding (FSDP2,
     FSDP1 with `use_orig_params`, tensor parallel, replicas; on CPUs, or on GPUs, which draw other
-    bits). `only` and `skip` are shell patterns on parameter or module names.
+    bits), and torch's random state stays as it is; without one, a seed is drawn from torch's
+    default generator, which that moves on. `only` and `skip` are shell patterns on names of
+    parameters (biases too) or modules, one or several.
 
     `policy` orthogonal makes the matrices orthogonal, with the same std. calibrated does so, too,
     and then runs the model once and sets the scale of each layer, and its bias, by what reaches
@@ -55,10 +68,10 @@ def apply_(
     in `current.std`. Raises InitlintError where the model cannot be captured, filled or
     calibrated, and then nothing was changed.
     """
-    from initlint.fill.apply import agreed_seed
+    need_torch("filling a model")
+    from initlint.fill.given import model_of
 
-    seed = agreed_seed() if seed is None else seed
-    return _applied(model, inputs, _Wanted(seed, only, skip, policy))
+    return _applied(model_of(model), inputs, _wanted(seed, only, skip, policy))
 
 
 def materialize(
@@ -66,8 +79,8 @@ def materialize(
     *inputs: Any,
     device: str | torch.device = "cpu",
     seed: int | None = None,
-    only: Sequence[str] | None = None,
-    skip: Sequence[str] | None = None,
+    only: str | Iterable[str] | None = None,
+    skip: str | Iterable[str] | None = None,
     policy: str = "following",
     args: Mapping[str, Any] | None = None,
 ) -> nn.Module:
@@ -84,10 +97,12 @@ def materialize(
     at a time. A constructor that needs values, which the meta device does not have, is called on
     `device`. Raises InitlintError where the model cannot be built, captured or filled.
     """
-    from initlint.fill.apply import agreed_seed
+    need_torch("building a model")
+    from initlint.fill.given import builder_of, device_of
 
-    wanted = _Wanted(agreed_seed() if seed is None else seed, only, skip, policy)
-    return _materialized(build, inputs, str(device), args or {}, wanted)[0]
+    build, device = builder_of(build), device_of(device)
+    wanted = _wanted(seed, only, skip, policy)
+    return _materialized(build, inputs, device, args or {}, wanted)[0]
 
 
 def apply_target(
@@ -96,8 +111,8 @@ def apply_target(
     *,
     device: str = "cpu",
     seed: int | None = None,
-    only: Sequence[str] | None = None,
-    skip: Sequence[str] | None = None,
+    only: str | Iterable[str] | None = None,
+    skip: str | Iterable[str] | None = None,
     policy: str = "following",
     force: bool = False,
     out: str | None = None,
@@ -109,19 +124,24 @@ def apply_target(
     model that loaded weights from a file while it was built is refused without `force`. The file
     `out` is in the safetensors format and is replaced as a whole.
     """
-    from initlint.fill.apply import agreed_seed, is_wanted
-    from initlint.fill.save import save_weights
+    need_torch("building a model")
+    from initlint.fill.apply import is_wanted
+    from initlint.fill.given import device_of
+    from initlint.fill.save import refuse_name, save_weights
     from initlint.trace import build
 
+    if out is not None:
+        refuse_name(out)
+    device = device_of(device)
     built = build.build(target, options.arguments)
+    wanted = _wanted(seed, only, skip, policy)
     loaded = built.recorder.loaded(built.model) if built.recorder and not force else ()
-    loaded = tuple(name for name in loaded if is_wanted(name, only, skip))
+    loaded = tuple(name for name in loaded if is_wanted([name], wanted.only, wanted.skip))
     if loaded:
         raise InitlintError(
             f"{target}: {len(loaded)} parameters were loaded from a file ({loaded[0]}, …) and "
             "would be overwritten; keep them with --skip, or give --force"
         )
-    wanted = _Wanted(agreed_seed() if seed is None else seed, only, skip, policy)
     if built.factory is None:
         model = built.model.to(device)
         report = _applied(model, options.inputs, wanted)
@@ -134,6 +154,8 @@ def apply_target(
     return Report(named, (), report.unanalysed)
 
 
+# From here on and not before: where ranks are threads, they agree on a seed together.
+@alone
 def _applied(model: nn.Module, inputs: Sequence[Any], wanted: _Wanted) -> Report:
     """What `apply_` does, with a seed."""
     from initlint.fill.apply import choose
@@ -163,6 +185,7 @@ def _filled(
     return _report(model, layers, choice)
 
 
+@alone
 def _materialized(
     build: Any,
     inputs: Sequence[Any],

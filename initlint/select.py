@@ -8,6 +8,7 @@ from functools import cache
 from initlint.config import Config, Settings
 from initlint.quickdata import dataclass
 from initlint.records import Finding, InitlintError, Rule
+from initlint.strings import strings
 
 _PEDANTIC = "INIT4"
 
@@ -53,6 +54,20 @@ def _codes(
         chosen = expand(lists[0], (*lists[1], *ignore), rules, lists[2])
     silent = _checked(f"{config.file}: per-file-ignores", ignored, rules)
     return chosen - (expand(silent, (), rules) if silent else frozenset())
+
+
+def codes_of(select: object) -> frozenset[str] | None:
+    """The codes that `select=` of check and fix stands for; None, which is all, without one.
+
+    Raises InitlintError for what names no rule, and for what is neither a string nor several.
+    """
+    from initlint import catalog
+
+    entries = strings("select", select)
+    if not entries:
+        return None if entries is None else frozenset()
+    rules = catalog.rules()
+    return expand(_checked("select", entries, rules), (), rules)
 
 
 def expand(

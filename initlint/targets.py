@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import field
@@ -42,5 +43,10 @@ def gather(written: Sequence[str], settings: Settings, stdin_filename: str = STD
 
 
 def is_model(target: str) -> bool:
-    """Whether a target is module:attr or path/file.py:attr, and neither a path nor source text."""
-    return "\n" not in target and ":" in target.rpartition("/")[2]
+    """Whether a target is module:attr or path/file.py:attr, and neither a path nor source text.
+
+    What lies on the disk is a path, also with a colon in its name: reading must import nothing.
+    """
+    if "\n" in target or ":" not in target.rpartition("/")[2]:
+        return False
+    return not target.endswith(discover.SUFFIXES) and not os.path.lexists(target)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from initlint.needs import need_torch
 from initlint.quickdata import dataclass
 from initlint.records import InitlintError, Layer, Unanalysed
 from initlint.targets import is_model
@@ -41,6 +42,8 @@ def traced(
             continue
         gaps += [model for model in found if isinstance(model, Unanalysed)]
         built += [model for model in found if not isinstance(model, Unanalysed)]
+    if not built:
+        return Traced((), tuple(gaps))
     layers, failed = _layers(built, inputs)
     return Traced(layers, (*gaps, *failed), _signatures(built))
 
@@ -57,6 +60,7 @@ def _signatures(built: Sequence[Built]) -> Signatures:
 
 def _built(target: Any, arguments: Mapping[str, Any]) -> Sequence[Built | Unanalysed]:
     """The models that a target stands for."""
+    need_torch("building a model")
     from torch import nn
 
     from initlint.trace import build

@@ -3,6 +3,7 @@
 import copy
 import math
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,30 @@ def test_a_path_is_read_and_nothing_of_it_runs(net):
     assert not Path("ran").exists() and not report.unanalysed
 
 
+@pytest.mark.parametrize("target", [".", "net:Net.py"])
+def test_a_file_with_a_colon_in_its_name_is_read_and_nothing_runs(net, target):
+    net.write_text(SOURCE + "\nopen('ran', 'w')\n")
+    Path("net:Net.py").write_text(SOURCE)
+    report = initlint.check(target)
+    assert report.layers and not Path("ran").exists() and not report.unanalysed
+
+
+def test_paths_may_be_given_as_such(net):
+    report = initlint.check(Path("net.py"))
+    assert report.layers and report.layers == initlint.check("net.py").layers
+    assert initlint.fix(Path("net.py")).diff == initlint.fix("net.py").diff != ""
+
+
+@pytest.mark.parametrize("target", [None, 5, ["net.py"]])
+def test_what_is_no_target_is_refused(target):
+    kind = type(target).__name__
+    for function in (initlint.check, initlint.fix):
+        with pytest.raises(InitlintError, match=f"takes a path, .* not a {kind}"):
+            function(target)
+    with pytest.raises(InitlintError, match=r"fix takes a path, .* not a type"):
+        initlint.fix(Net)
+
+
 def test_source_text_is_read(net):
     report = initlint.check(SOURCE)
     assert {layer.site.path for layer in report.layers} == {"<source>"}
@@ -186,6 +211,36 @@ def test_a_live_model_on_meta_is_unknown():
 
 def test_select_limits_the_rules():
     assert initlint.check(Net, select=["INIT102"]).findings == ()
+
+
+SELECTED = ["INIT1", "ALL", "default-before-rectifier", "init101", "INIT102,INIT101", ["INIT101"]]
+
+
+@pytest.mark.parametrize("select", [*SELECTED, {"INIT1"}, iter(["INIT1"])], ids=str)
+def test_rules_are_selected_as_on_the_command_line(select):
+    assert [finding.code for finding in initlint.check(Net, select=select).findings] == ["INIT101"]
+
+
+@pytest.mark.parametrize("select", SELECTED, ids=str)
+def test_fix_selects_rules_as_the_command_line_does(select):
+    assert initlint.fix(SOURCE, select=select).count == 1
+    assert initlint.fix(SOURCE, select="INIT102").count == 0
+
+
+@pytest.mark.parametrize("function", [initlint.check, initlint.fix])
+@pytest.mark.parametrize(
+    ("select", "words"),
+    [
+        (["INIT999"], "select INIT999: there is no such rule or group; did you mean INIT1"),
+        ("default-before-rectifer", "did you mean default-before-rectifier"),
+        (101, "select=101: write a string or a list of strings"),
+        ([101], r"select=\[101\]: write a string or a list of strings"),
+    ],
+    ids=str,
+)
+def test_rules_that_are_none_are_refused(function, select, words):
+    with pytest.raises(InitlintError, match=words):
+        function(SOURCE, select=select)
 
 
 def test_str_is_the_text_of_the_command_line():
@@ -348,3 +403,36 @@ def test_a_layer_of_one_line_in_a_container_of_one_model_and_bare_in_another(tmp
     found = api.check_all(targets, api.Options()).findings
     assert {finding.code for finding in found} == {"INIT101", "INIT103"}
     assert all(finding.fix is None or finding.fix.applicability == "unsafe" for finding in found)
+
+
+def test_threads_get_the_same_answers():
+    def build():
+        first, second = nn.Linear(8, 16), nn.Linear(16, 16)
+        return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.Linear(16, 4))
+
+    def codes(_):
+        return [finding.code for finding in initlint.check(build).findings]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(codes, range(40)))
+    assert answers == [["INIT101", "INIT101"]] * 40
+
+
+def test_threads_materialize_and_apply_side_by_side():
+    def made(seed):
+        model = initlint.materialize(Net, seed=seed)
+        initlint.apply_(model, seed=seed)
+        return model.fc1.weight
+
+    with ThreadPoolExecutor(4) as pool:
+        weights = list(pool.map(made, [0, 1] * 8))
+    assert all(weight.equal(made(seed)) for seed, weight in zip([0, 1] * 8, weights, strict=True))
+
+
+def test_a_constructor_may_ask_initlint_itself():
+    class Curious(Net):
+        def __init__(self):
+            super().__init__()
+            assert initlint.check(SOURCE).layers
+
+    assert initlint.check(Curious).layers

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from initlint import catalog
+from initlint import catalog, config, select
+from initlint.select import Selection
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -69,3 +70,22 @@ def test_every_option_is_documented(command):
     options = set(re.findall(r"--[a-z][a-z-]+", done.stdout)) - {"--help"}
     documents = README.read_text(encoding="utf-8") + (ROOT / "docs" / "usage.md").read_text("utf-8")
     assert {option for option in options if option not in documents} == set()
+
+
+def test_the_settings_that_usage_shows_are_accepted(tmp_path, monkeypatch):
+    usage = (ROOT / "docs" / "usage.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```toml\n(\[tool\.initlint\]\n.*?)```", usage, re.DOTALL)
+    (tmp_path / "pyproject.toml").write_text(block, encoding="utf-8")
+    tests = tmp_path / "tests" / "net.py"
+    monkeypatch.chdir(tmp_path)
+    settings = config.settings("pyproject.toml", False)
+    settings.here().preferences()
+    chosen = Selection((), (), settings)
+    assert chosen.codes() and not chosen.codes(str(tests))
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/usage.md", "docs/hooks.md"])
+def test_rules_that_options_name_in_documents_exist(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    named = re.findall(r"--(?:select|ignore)[ ,=]+([A-Z]+[0-9]+)", text)
+    assert all(select.codes_of(entry) for entry in named)

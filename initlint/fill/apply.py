@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,7 +12,7 @@ import torch
 from torch import nn
 
 from initlint.fill.blocks import Source
-from initlint.fill.shards import Advance, Part, fill_parameters, parts_of, tensors_of
+from initlint.fill.shards import Advance, Part, fill_parameters, parts_of, plain_name, tensors_of
 from initlint.quickdata import dataclass
 from initlint.records import InitlintError, Layer, Unanalysed
 
@@ -51,22 +52,26 @@ def choose(
     """What of `model` is to be filled: weights of `layers` that have a recommendation.
 
     Frozen parameters, those that are not floating-point numbers and adapters are skipped. `only`
-    and `skip` are shell patterns on the names of parameters or modules.
+    and `skip` are shell patterns on the names of parameters or modules; raises InitlintError for
+    one that is of none.
     """
-    tensors = tensors_of(model)
+    tensors, names = tensors_of(model), _names_of(model)
+    _refuse_idle(model, {"only": only, "skip": skip}, [layer.parameter for layer in layers])
     chosen: list[Layer] = []
+    biases: dict[str, None] = {}
     skipped: list[Unanalysed] = []
     for layer in layers:
-        name = layer.parameter
+        name, bias = layer.parameter, bias_of(layer.parameter)
         if name not in tensors or layer.recommended is None:
             skipped.append(Unanalysed(name, _reason(layer)))
-        elif is_wanted(name, only, skip):
-            reason = _spared(name, tensors[name])
-            if reason:
-                skipped.append(Unanalysed(name, reason))
-            elif layer.recommended.std is not None and math.isfinite(layer.recommended.std):
-                chosen.append(layer)
-    biases = dict.fromkeys(bias_of(layer.parameter) for layer in chosen)
+            continue
+        wanted = [n for n in (name, bias) if is_wanted(names.get(n, [n]), only, skip)]
+        reason = _spared(name, tensors[name])
+        if reason and wanted:
+            skipped.append(Unanalysed(name, reason))
+        elif layer.recommended.std is not None and math.isfinite(layer.recommended.std):
+            chosen += [layer] if name in wanted else []
+            biases |= {bias: None} if bias in wanted else {}
     found = tuple(b for b in biases if b in tensors and not _spared(b, tensors[b]))
     sources = {layer.parameter: _source(layer, seed) for layer in chosen}
     sources |= {name: Source(seed, bare_name(name), "constant", 0.0) for name in found}
@@ -93,9 +98,10 @@ def fill_(model: nn.Module, choice: Choice, progress: Progress | None = None) ->
         fill_parameters(wanted, advance)
 
 
-def is_wanted(name: str, only: Sequence[str] | None, skip: Sequence[str] | None) -> bool:
-    """Whether the patterns `only` and `skip` leave a parameter in."""
-    return _matches(name, only or ["*"]) and not _matches(name, skip or [])
+def is_wanted(names: Sequence[str], only: Sequence[str] | None, skip: Sequence[str] | None) -> bool:
+    """Whether the patterns `only` and `skip` leave a parameter in; tied ones have several names."""
+    wanted = any(_matches(name, only or ["*"]) for name in names)
+    return wanted and not any(_matches(name, skip or []) for name in names)
 
 
 def bare_name(name: str) -> str:
@@ -159,6 +165,31 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
         fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(name, f"{pattern}.*")
         for pattern in patterns
     )
+
+
+def _names_of(model: nn.Module) -> dict[str, list[str]]:
+    """All names of every parameter, by the first of them: tied weights have several."""
+    known: dict[int, list[str]] = {}
+    for name, tensor in model.named_parameters(remove_duplicate=False):
+        known.setdefault(id(tensor), []).append(plain_name(name))
+    return {names[0]: names for names in known.values()}
+
+
+def _refuse_idle(
+    model: nn.Module, given: Mapping[str, Sequence[str] | None], weights: Sequence[str]
+) -> None:
+    """Raise for a pattern that is of no parameter or module: it was meant to be of one."""
+    modules = [plain_name(n) for n, _ in model.named_modules(remove_duplicate=False)]
+    parameters = [plain_name(n) for n, _ in model.named_parameters(remove_duplicate=False)]
+    known = list(dict.fromkeys((*filter(None, modules), *parameters, *tensors_of(model), *weights)))
+    for option, patterns in given.items():
+        for pattern in patterns or ():
+            if not any(_matches(name, [pattern]) for name in known):
+                close = difflib.get_close_matches(pattern, known, n=1)
+                hint = f"; did you mean {close[0]}?" if close else ""
+                raise InitlintError(
+                    f"{option} {pattern}: no parameter or module has that name{hint}"
+                )
 
 
 def _refuse(parts: Mapping[str, Part]) -> None:

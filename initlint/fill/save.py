@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+import stat
 from pathlib import Path
 
 from torch import nn
 
 from initlint.records import InitlintError
+
+_SUFFIX = ".safetensors"
+
+
+def refuse_name(out: str) -> None:
+    """Raise for a file of another kind: whoever reads it by its name would not make sense of it,
+    and what is there under it, a checkpoint or the model's own source, would be lost."""
+    if Path(out).suffix != _SUFFIX:
+        name = Path(out).stem or "weights"
+        problem = "the file is written in the safetensors format"
+        raise InitlintError(f"--out {out}: {problem}; name it {name}{_SUFFIX}")
 
 
 def save_weights(model: nn.Module, out: str) -> None:
@@ -23,12 +35,21 @@ def save_weights(model: nn.Module, out: str) -> None:
         raise InitlintError("--out needs safetensors; pip install 'initlint[torch]'") from None
     target = Path(out)
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        os.close(descriptor)
+        temporary = _beside(target)
         try:
-            save_model(model, temporary)
-            Path(temporary).replace(target)
+            rights = (target if target.exists() else temporary).stat().st_mode
+            save_model(model, str(temporary))
+            # Safetensors puts a file of its own there, which is readable for nobody else.
+            temporary.chmod(stat.S_IMODE(rights))
+            temporary.replace(target)
         finally:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise InitlintError(f"{out}: cannot be written: {error.strerror or error}") from None
+
+
+def _beside(target: Path) -> Path:
+    """A new file beside `target`, with the rights that the umask leaves."""
+    path = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    return path

@@ -73,7 +73,12 @@ def parts_of(model: nn.Module) -> dict[str, Part]:
 def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
     """All parameters and buffers, by name; FSDP1's wrappers have no part in the names."""
     named = (*model.named_parameters(), *model.named_buffers())
-    return {name.replace("_fsdp_wrapped_module.", ""): tensor for name, tensor in named}
+    return {plain_name(name): tensor for name, tensor in named}
+
+
+def plain_name(name: str) -> str:
+    """A parameter's or module's name without FSDP1's wrappers."""
+    return name.replace("_fsdp_wrapped_module.", "")
 
 
 def is_fsdp1(module: nn.Module) -> bool:

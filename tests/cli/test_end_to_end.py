@@ -151,12 +151,46 @@ def test_apply_writes_weights(lenet, initlint):
     assert first["conv1.weight"].std().item() == pytest.approx(0.163, rel=0.15)
 
 
+def test_apply_writes_a_file_with_the_rights_that_others_have(lenet, initlint):
+    pytest.importorskip("safetensors.torch")
+    before = os.umask(0o027)
+    try:
+        initlint("apply lenet.py:LeNet --out a.safetensors")
+        new = Path("a.safetensors").stat().st_mode & 0o777
+        Path("a.safetensors").chmod(0o600)
+        initlint("apply lenet.py:LeNet --out a.safetensors")
+        assert (new, Path("a.safetensors").stat().st_mode & 0o777) == (0o640, 0o600)
+    finally:
+        os.umask(before)
+    assert {path.name for path in Path().glob("*.*") if path.is_file()} == {
+        "a.safetensors",
+        "lenet.py",
+    }
+
+
+@pytest.mark.parametrize("name", ["lenet.py", "weights.pt", "weights", ".safetensors"])
+def test_apply_writes_over_no_file_of_another_kind(lenet, initlint, name):
+    source = lenet.read_bytes()
+    code, _, err = initlint(f"apply lenet.py:LeNet --out {name}")
+    assert code == 2 and err.startswith(f"initlint: error: --out {name}: the file is written in")
+    assert lenet.read_bytes() == source and len(list(lenet.parent.glob("*.*"))) == 1
+
+
+def test_apply_leaves_biases_alone_if_told_to(lenet, initlint):
+    load = pytest.importorskip("safetensors.torch").load_file
+    assert initlint("apply lenet.py:LeNet --skip *.bias --out a.safetensors")[0] == 0
+    assert load("a.safetensors")["fc1.bias"].any()
+
+
 REFUSED = [
     ("check lenet.py:LeNt", "lenet.py:LeNt: there is no LeNt in lenet; did you mean LeNet?"),
     ("check lent.py:LeNet", "lent.py: no such file"),
     ("check lent.py", "lent.py: no such file or folder"),
     ("check lenet.py:LeNet --arg clases=3", "lenet.py:LeNet: takes no argument clases"),
     ("apply lenet.py:LeNt", "lenet.py:LeNt: there is no LeNt in lenet"),
+    ("apply lenet.py:LeNet --device foo", "device foo: torch knows no such device"),
+    ("apply lenet.py:LeNet --only fc", "only fc: no parameter or module has that name; did you"),
+    ("apply lenet.py:LeNet --skip *.bais", "skip *.bais: no parameter or module has that name"),
 ]
 
 

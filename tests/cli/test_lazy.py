@@ -1,5 +1,6 @@
 """What may be imported when: no torch to ask for help, no libcst where nothing is rewritten."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -75,3 +76,66 @@ def test_this_test_can_fail(name):
 
 def test_this_test_sees_what_the_command_line_imports():
     assert "torch" in imported(RUN.format(["check", "docs/examples/lenet.py:LeNet", "-q"]))
+
+
+# Without torch
+
+BLOCK = """
+import sys
+class Blocker:
+    def find_spec(self, name, *rest):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+sys.meta_path.insert(0, Blocker())
+"""
+NEEDS = "needs torch, which is not installed; pip install 'initlint[torch]'"
+
+
+def without_torch(code, folder=ROOT):
+    return subprocess.run(
+        [sys.executable, "-c", BLOCK + code],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "check docs/examples/lenet.py:LeNet",
+        "check docs/examples/lenet.py:LeNet --diff",
+        "check --trace docs/examples/lenet.py -q",
+        "apply docs/examples/lenet.py:LeNet",
+    ],
+)
+def test_without_torch_the_command_line_says_what_to_install(line):
+    done = without_torch(f"from initlint.cli import run; run({line.split()!r})")
+    assert done.returncode == 2, done.stderr
+    (said,) = [text for text in done.stderr.splitlines() if "error" in text]
+    assert said.startswith("initlint: error: ") and said.endswith(NEEDS)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "check('docs/examples/lenet.py:LeNet')",
+        "check('docs/examples/lenet.py', trace=True)",
+        "check(lambda: None)",
+        "fix('x = 1\\n')",
+        "apply_(None)",
+        "materialize(lambda: None)",
+    ],
+)
+def test_without_torch_the_python_api_says_what_to_install(call):
+    done = without_torch(f"import initlint; initlint.{call}")
+    assert done.stderr.splitlines()[-1].startswith("initlint.records.InitlintError: ")
+    assert done.stderr.splitlines()[-1].endswith(NEEDS)
+
+
+def test_without_torch_files_beside_a_model_are_read():
+    targets = ["docs/examples/lenet.py:LeNet", "docs/examples/lenet.py"]
+    done = without_torch(f"from initlint.cli import run; run(['check', *{targets!r}])")
+    assert done.returncode == 2 and "INIT101" in done.stdout

@@ -10,6 +10,7 @@ from handmade import CLEAN, FOUND, finding, layer
 from initlint import config
 from initlint.records import Report, Unanalysed
 from initlint.sourcefiles import lines_of
+from initlint.targets import is_model
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +43,20 @@ def asked(initlint, fake, line):
 
 def test_folders_are_asked_about_by_file(initlint, fake):
     assert asked(initlint, fake, "check pkg net.py m:Net") == ("m:Net", "net.py", "pkg/müller.py")
+
+
+@pytest.mark.parametrize("name", ["net:Net.py", "net:Net.ipynb", "net:Net", "net.py:Net"])
+def test_what_lies_on_the_disk_is_a_path_though_its_name_holds_a_colon(
+    initlint, fake, project, name
+):
+    (project / name).write_text("x = 1\n")
+    assert asked(initlint, fake, ["check", name]) == (name,)
+    assert fake.asked["options"].texts == {}
+    assert not is_model(name)
+
+
+def test_missing_python_file_with_a_colon_is_no_model(initlint, fake):
+    assert initlint("check net:gone.py")[2].endswith("net:gone.py: no such file or folder\n")
 
 
 def test_no_target_is_the_working_directory(initlint, fake):

@@ -74,6 +74,18 @@ def test_torchs_random_state_is_untouched_with_a_seed():
     assert torch.get_rng_state().equal(before)
 
 
+def test_without_a_seed_two_calls_differ_as_one_draw_moves_torchs_generator():
+    one, other = Net(), Net()
+    torch.manual_seed(3)
+    initlint.apply_(one)
+    after = torch.get_rng_state()
+    initlint.apply_(other)
+    assert not one.fc1.weight.equal(other.fc1.weight)
+    torch.manual_seed(3)
+    torch.randint(2**62, ())
+    assert torch.get_rng_state().equal(after)
+
+
 def test_without_a_seed_torchs_own_decides():
     models = [Net(), Net()]
     for model in models:
@@ -86,17 +98,53 @@ def test_without_a_seed_torchs_own_decides():
     ("options", "expected"),
     [
         ({"only": ["fc1"]}, {"fc1.weight", "fc1.bias"}),
-        ({"only": ["fc[12].weight"]}, {"fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"}),
+        ({"only": ["fc[12].weight"]}, {"fc1.weight", "fc2.weight"}),
+        ({"only": "fc1"}, {"fc1.weight", "fc1.bias"}),
+        ({"only": ["fc1.bias"]}, {"fc1.bias"}),
+        ({"only": ["*.weight"]}, {"fc1.weight", "fc2.weight", "fc3.weight"}),
+        ({"skip": "*.bias"}, {"fc1.weight", "fc2.weight", "fc3.weight"}),
         ({"skip": ["fc*"]}, set()),
+        ({"only": iter(["fc1", "fc3"]), "skip": ["fc3"]}, {"fc1.weight", "fc1.bias"}),
         ({"only": ["fc*"], "skip": ["fc3"]}, {"fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"}),
     ],
-    ids=["a module", "a pattern", "all skipped", "both"],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, set) else None,
 )
 def test_only_and_skip_are_name_patterns(options, expected):
     model = Net()
     before = state(model)
     initlint.apply_(model, seed=1, **options)
     assert changed(before, model) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"only": 3}, "only=3: write a string or a list of strings"),
+        ({"skip": ["fc1", 3]}, "skip=['fc1', 3]: write a string or a list of strings"),
+        ({"only": ["fc"]}, "only fc: no parameter or module has that name; did you mean fc3?"),
+        ({"skip": "FC1.*"}, "skip FC1.*: no parameter or module has that name"),
+    ],
+    ids=["a number", "a number among strings", "no name", "a pattern of none"],
+)
+@pytest.mark.parametrize("fill", ["apply_", "materialize"])
+def test_patterns_that_are_wrong_are_refused_and_nothing_is_changed(fill, options, words):
+    model = Net()
+    before = state(model)
+    with pytest.raises(InitlintError) as error:
+        getattr(initlint, fill)(model if fill == "apply_" else Net, **options)
+    assert str(error.value).startswith(words)
+    assert changed(before, model) == set()
+
+
+def test_a_tied_weight_goes_by_all_its_names_and_a_module_without_any_may_be_named():
+    layers = [nn.Linear(8, 8, bias=False) for _ in range(2)]
+    model = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU())
+    model[2].weight = model[0].weight
+    before = state(model)
+    initlint.apply_(model, seed=1, skip=["1", "2.weight"])
+    assert changed(before, model) == set()
+    initlint.apply_(model, seed=1, only="2")
+    assert changed(before, model) == {"0.weight", "2.weight"}
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
@@ -156,3 +204,17 @@ def test_a_model_that_cannot_be_captured_is_left_as_it_was():
     with pytest.raises(InitlintError, match=r"no attribute 'sigmoid'.*torch\.sigmoid"):
         initlint.apply_(model, seed=1)
     assert changed(before, model) == set()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (Net, r"apply_ fills a model, and Net only builds one; write materialize\(Net\)"),
+        (None, "apply_ fills a torch.nn.Module, not a NoneType"),
+        ("net.py", "not a str"),
+    ],
+    ids=str,
+)
+def test_what_is_no_model_is_refused(given, words):
+    with pytest.raises(InitlintError, match=words):
+        initlint.apply_(given, seed=1)

@@ -185,3 +185,22 @@ def _failing():
 def test_lazy_layers_are_refused():
     with pytest.raises(InitlintError, match=r"fc\.weight is lazy|0\.weight is lazy"):
         initlint.materialize(lambda: nn.Sequential(nn.LazyLinear(4), nn.ReLU()), torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize("device", ["foo", "cuda:x", "", [1]])
+def test_a_device_that_is_none_is_refused(device):
+    with pytest.raises(InitlintError, match=r"^device .*: torch knows no such device; write cpu"):
+        initlint.materialize(Net, device=device)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+@pytest.mark.parametrize("device", ["cuda", torch.device("cuda:0")])
+def test_a_device_that_is_not_here_is_refused(device):
+    with pytest.raises(InitlintError, match=r"^device cuda.*: cannot be used here: .*$") as error:
+        initlint.materialize(Net, device=device)
+    assert "\n" not in str(error.value)
+
+
+def test_what_builds_no_model_is_refused():
+    with pytest.raises(InitlintError, match=r"materialize takes a class, .* not a NoneType"):
+        initlint.materialize(None)

@@ -1,0 +1,47 @@
+"""What apply_ and materialize are handed: what is no model, no builder and no device is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from initlint.records import InitlintError
+
+
+def model_of(given: Any) -> nn.Module:
+    """`given`, which must be a model: not the class or function that makes one."""
+    if isinstance(given, nn.Module):
+        return given
+    if callable(given):
+        name = getattr(given, "__name__", type(given).__name__)
+        raise InitlintError(
+            f"apply_ fills a model, and {name} only builds one; write materialize({name})"
+        )
+    raise InitlintError(f"apply_ fills a torch.nn.Module, not a {type(given).__name__}")
+
+
+def builder_of(given: Any) -> nn.Module | Callable[..., nn.Module]:
+    """`given`, which must be a model, or something that can be called for one."""
+    if callable(given):
+        return given  # type: ignore[no-any-return]
+    kind = type(given).__name__
+    raise InitlintError(f"materialize takes a class, a function or a model, not a {kind}")
+
+
+def device_of(given: Any) -> str:
+    """The device by name. Raises InitlintError for one that torch does not know or cannot use."""
+    try:
+        device = torch.device(given)
+    except (RuntimeError, TypeError):
+        what = "torch knows no such device; write cpu, cuda or cuda:0"
+        raise InitlintError(f"device {given}: {what}") from None
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        # Torch says it in the first line, and asserts where it was built without a device's kind.
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InitlintError(f"device {given}: cannot be used here: {why}") from error
+    return str(device)

@@ -1,0 +1,16 @@
+"""What is not there in every environment: torch, which reading and repairing do without."""
+
+from __future__ import annotations
+
+from initlint.records import InitlintError
+
+
+def need_torch(what: str) -> None:
+    """Raise InitlintError where torch cannot be imported; `what` is what is not possible then."""
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        why = f"which cannot be imported: {error}"
+        if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+            why = "which is not installed; pip install 'initlint[torch]'"
+        raise InitlintError(f"{what} needs torch, {why}") from error
