@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from initlint import records
 from initlint.alone import alone
+from initlint.arguments import by_name
 from initlint.checks import findings
 from initlint.config import Config, Settings
 from initlint.discover import discover
@@ -113,7 +114,7 @@ def check(
         raise InitlintError(f"check takes a path, a model, a class or a function, not a {kind}")
     if trace:
         need_torch("check(trace=True)")
-    options = Options(trace, args or {}, inputs, codes)
+    options = Options(trace, by_name(args), inputs, codes)
     if not isinstance(target, str) or is_model(target):
         report, _ = judged([target], options)
         if report.unanalysed and not report.layers:
@@ -228,7 +229,7 @@ def fix(
         kind = type(target).__name__
         raise InitlintError(f"fix takes a path, a target in a file or source text, not a {kind}")
     need_torch("fix, which builds the models,")
-    options = Options(True, args or {}, (), codes, preferences=_chosen(preferences))
+    options = Options(True, by_name(args), (), codes, preferences=_chosen(preferences))
     if "\n" not in target:
         fixed = fix_all([target], options, unsafe=unsafe, write=write)
         if fixed.unwritten:

@@ -1,9 +1,9 @@
-"""Constructor arguments as they are written on the command line: `--arg name=literal`."""
+"""Constructor arguments: written on the command line, `--arg name=literal`, or given by Python."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from initlint.records import InitlintError
@@ -14,6 +14,16 @@ _PYTHON = {"true": "True", "false": "False", "none": "None", "null": "None"}
 def parse(written: Iterable[str]) -> dict[str, Any]:
     """The arguments by name; a later one replaces an earlier one of the same name."""
     return dict(_argument(text) for text in written)
+
+
+def by_name(args: object) -> Mapping[str, Any]:
+    """The arguments that `args=` of a function is; InitlintError for what has no names."""
+    if args is None:
+        return {}
+    if not isinstance(args, Mapping) or not all(isinstance(name, str) for name in args):
+        example = "write the constructor's arguments by name, as args={'width': 64}"
+        raise InitlintError(f"args={args!r}: {example}")
+    return args
 
 
 def _argument(text: str) -> tuple[str, Any]:

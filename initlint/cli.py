@@ -20,6 +20,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 def run(argv: list[str] | None = None) -> NoReturn:
     """The console script."""
+    terminal.open_streams()
     _leave(main(argv))
 
 

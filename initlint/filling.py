@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from initlint.alone import alone
 from initlint.api import Options, Report
+from initlint.arguments import by_name
 from initlint.needs import need_torch
 from initlint.recommend import with_recommendations
 from initlint.records import POLICIES, Initializer, InitlintError, Layer, Preferences
@@ -102,7 +103,7 @@ def materialize(
 
     build, device = builder_of(build), device_of(device)
     wanted = _wanted(seed, only, skip, policy)
-    return _materialized(build, inputs, device, args or {}, wanted)[0]
+    return _materialized(build, inputs, device, by_name(args), wanted)[0]
 
 
 def apply_target(

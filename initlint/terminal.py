@@ -10,9 +10,18 @@ from typing import TextIO
 
 import click
 
+from initlint.records import InitlintError
+
 _PIPE_WIDTH = 160
 # Elements that take a second to fill.
 _LONG = 2**27
+
+
+def open_streams() -> None:
+    """Put the null device in the place of standard streams that the caller has closed."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def out(text: str) -> None:
@@ -75,10 +84,13 @@ def _write(stream: TextIO, text: str) -> None:
 
 @contextlib.contextmanager
 def _open_ended(stream: TextIO) -> Iterator[None]:
-    """Let the reader go away before the end."""
+    """Let the reader go away before the end; raises InitlintError for findings that are lost."""
     try:
         yield
-    except BrokenPipeError:
-        # The reader (head, a pager) has seen enough: the verdict stands, and the interpreter must
-        # find nothing left to flush when it exits.
+    except OSError as error:
+        # Whoever reads (head, a pager) may have seen enough: the verdict stands. The interpreter
+        # must find nothing left to flush when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            reason = f"standard output cannot be written: {error.strerror or error}"
+            raise InitlintError(reason) from error

@@ -170,6 +170,16 @@ def test_what_is_no_target_is_refused(target):
         initlint.fix(Net)
 
 
+@pytest.mark.parametrize("args", [[8], 8, {8: 8}], ids=str)
+def test_arguments_without_names_are_refused(args):
+    words = r"^args=.*: write the constructor's arguments by name, as args=\{'width': 64\}$"
+    for function, target in ((initlint.check, Net), (initlint.fix, SOURCE)):
+        with pytest.raises(InitlintError, match=words):
+            function(target, args=args)
+    with pytest.raises(InitlintError, match=words):
+        initlint.materialize(Net, args=args)
+
+
 def test_source_text_is_read(net):
     report = initlint.check(SOURCE)
     assert {layer.site.path for layer in report.layers} == {"<source>"}

@@ -92,6 +92,43 @@ def test_closed_pipe_is_no_error(project):
     assert "Found 3 findings" in err
 
 
+def shell(line, project):
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = f"{sys.executable} -m initlint {line}"
+    return subprocess.run(
+        command, shell=True, cwd=project, env=environ, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("check pkg -q", 0, ""),
+        ("check gone.py", 2, "initlint: error: gone.py: no such file or folder\n"),
+        ("check --help", 0, ""),
+        ("rule INIT101", 0, ""),
+    ],
+)
+def test_standard_output_that_is_closed_is_no_error(project, line, code, said):
+    (project / "pkg/müller.py").write_text("x = 1\n")
+    done = shell(f"{line} >&-", project)
+    assert (done.returncode, done.stderr) == (code, said)
+
+
+@pytest.mark.parametrize(("line", "code"), [("check gone.py", 2), ("rule INIT101", 0)])
+def test_standard_error_that_is_closed_is_no_error(project, line, code):
+    assert shell(f"{line} 2>&-", project).returncode == code
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_output_that_cannot_be_written_is_one_line(project):
+    done = shell("rule INIT101 >/dev/full", project)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "initlint: error: standard output cannot be written: No space left on device\n"
+    )
+
+
 def test_ascii_terminal_gets_question_marks(project):
     child = process(env={"PYTHONIOENCODING": "ascii"})
     out, err = child.communicate()
