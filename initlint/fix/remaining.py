@@ -56,12 +56,21 @@ def _left(
 
 def with_reasons(report: Report, refused: Sequence[tuple[Finding, str]]) -> Report:
     """The report, whose findings say why they were not repaired and no longer promise a fix."""
-    reasons = {(f.code, f.model, f.parameter): reason for f, reason in refused}
+    reasons = {_key(finding): reason for finding, reason in refused}
 
     def told(finding: Finding) -> Finding:
-        reason = reasons.get((finding.code, finding.model, finding.parameter))
+        reason = reasons.get(_key(finding))
         if reason is None:
             return finding
         return replace(finding, message=f"{finding.message} (not fixed: {reason})", fix=None)
 
     return Report(report.layers, tuple(map(told, report.findings)), report.unanalysed)
+
+
+def _key(finding: Finding) -> tuple[str, ...]:
+    """What tells a finding from others: models of two files may share a name.
+
+    A repair moves lines, so that the file and the column are all that stays of its site.
+    """
+    path, column = (finding.site.path, finding.site.column) if finding.site else ("", 0)
+    return finding.code, finding.model, finding.parameter, path, str(column)
