@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from itertools import filterfalse
+from typing import Any
 
 from initlint.fix.converge import Outcome
 from initlint.fix.files import write_atomically
@@ -52,6 +53,19 @@ def _left(
         (*filterfalse(stays, after.findings), *filter(stays, before.findings)),
         after.unanalysed,
     )
+
+
+def renamed(record: Any, path: str, name: str) -> Any:
+    """A record that speaks of the file at `path`, and now calls it `name`."""
+    match record:
+        case str():
+            return record.replace(path, name)
+        case tuple():
+            return tuple(renamed(member, path, name) for member in record)
+    if not is_dataclass(record) or isinstance(record, type):
+        return record
+    values = {f.name: renamed(getattr(record, f.name), path, name) for f in fields(record)}
+    return replace(record, **values)
 
 
 def with_reasons(report: Report, refused: Sequence[tuple[Finding, str]]) -> Report:
