@@ -21,7 +21,7 @@ from initlint.reading import read
 from initlint.recommend import with_recommendations
 from initlint.records import Finding, InitlintError, Preferences, Unanalysed
 from initlint.select import codes_of
-from initlint.sourcefiles import decoded, source_of, standing_in
+from initlint.sourcefiles import decoded, encoded, source_of, standing_in
 from initlint.suppress import filter_report
 from initlint.targets import is_model
 from initlint.tracing import Signatures, Traced, traced
@@ -67,7 +67,8 @@ class Options:
 class Fixed:
     """What a repair came to.
 
-    `report` is what remains, `files` are (path, old bytes, new bytes) of the files that change,
+    `report` is what remains, `files` are (path, old bytes, new bytes) of the files that change (of
+    `fix` its target's, if none does),
     `diff` is their patch, in which bytes that are no UTF-8 are surrogate escapes, `count` the
     number of findings repaired, `refused` those that could not be, each with the reason;
     `unwritten` says of files that could not be replaced why.
@@ -82,7 +83,10 @@ class Fixed:
 
     @property
     def source(self) -> str:
-        """The new text of the one file that changes; empty if none or several do."""
+        """The new text of the one file that changes, of `fix` the old one if none does.
+
+        Empty if several change.
+        """
         return decoded(self.files[0][2]) if len(self.files) == 1 else ""
 
     @property
@@ -123,10 +127,15 @@ def check(
     if "\n" in target:
         options = replace(options, texts={SOURCE: target.encode()})
         return judged([SOURCE], options)[0]
-    found = discover([target], Settings(Config()))
+    return judged(_files(target), options)[0]
+
+
+def _files(path: str) -> tuple[str, ...]:
+    """The files that a path stands for. Raises InitlintError if it cannot be read."""
+    found = discover([path], Settings(Config()))
     if found.gaps:
         raise InitlintError(found.gaps[0].reason)
-    return judged(found.files, options)[0]
+    return found.files
 
 
 def check_all(targets: Sequence[str], options: Options) -> Report:
@@ -221,7 +230,8 @@ def fix(
     The models are imported and built, as by `check(trace=True)`. Nothing is written unless
     `write`; the result holds the new source, the diff, and the findings that remain.
     `select` limits the rules as it does for `check`; `preferences` are style, distribution, mode
-    and bias, as in `[tool.initlint]`.
+    and bias, as in `[tool.initlint]`. Raises InitlintError where the target cannot be built or a
+    file cannot be written.
     """
     codes = codes_of(select)
     target = _spelled(target)
@@ -230,19 +240,38 @@ def fix(
         raise InitlintError(f"fix takes a path, a target in a file or source text, not a {kind}")
     need_torch("fix, which builds the models,")
     options = Options(True, by_name(args), (), codes, preferences=_chosen(preferences))
-    if "\n" not in target:
-        fixed = fix_all([target], options, unsafe=unsafe, write=write)
-        if fixed.unwritten:
-            raise InitlintError("; ".join(f"{p}: {why}" for p, why in fixed.unwritten.items()))
-        return fixed
+    if "\n" in target:
+        return _fix_text(target, options, unsafe)
+    targets = [target] if is_model(target) else _files(target)
+    fixed = fix_all(targets, options, unsafe=unsafe, write=write)
+    if fixed.unwritten:
+        raise InitlintError("; ".join(f"{p}: {why}" for p, why in fixed.unwritten.items()))
+    if is_model(target) and fixed.report.unanalysed and not fixed.report.layers:
+        raise InitlintError(fixed.report.unanalysed[0].reason)
+    files = (target.rpartition(":")[0],) if is_model(target) else tuple(targets)
+    alone = len(files) == 1 and Path(files[0]).is_file()
+    return _with_source(fixed, files[0]) if alone else fixed
+
+
+def _fix_text(text: str, options: Options, unsafe: bool) -> Fixed:
+    """What comes of a text, which has to be a file for a while: models are imported."""
     import tempfile
 
+    from initlint.fix import unified_diff
+    from initlint.fix.remaining import renamed
+
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "source.py"
-        path.write_text(target, encoding="utf-8")
+        path = Path(folder).resolve() / "source.py"
+        path.write_bytes(encoded(text))
         fixed = fix_all([str(path)], options, unsafe=unsafe, write=False)
-    unchanged = (str(path), target.encode(), target.encode())
-    return fixed if fixed.files else replace(fixed, files=(unchanged,))
+        named: Fixed = renamed(_with_source(fixed, str(path)), str(path), SOURCE)
+    return replace(named, diff="".join(unified_diff(*file) for file in named.files))
+
+
+def _with_source(fixed: Fixed, path: str) -> Fixed:
+    """The same, with the source of the file at `path` as it is where no file changes."""
+    source = source_of(path)
+    return fixed if fixed.files else replace(fixed, files=((path, source, source),))
 
 
 def _spelled(target: Any) -> Any:

@@ -83,6 +83,15 @@ def decoded(source: bytes) -> str:
     return source.decode(_encoding(source), "replace")
 
 
+def encoded(text: str) -> bytes:
+    """A file's bytes in the encoding that its text names, if that has all the characters."""
+    source = text.encode()
+    try:
+        return text.encode(_encoding(source))
+    except UnicodeEncodeError:
+        return source
+
+
 def _lines(source: bytes) -> list[str]:
     return io.TextIOWrapper(io.BytesIO(source), _encoding(source), "replace").readlines()
 

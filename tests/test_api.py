@@ -293,6 +293,46 @@ def test_fix_all_writes_only_if_asked(net):
     assert api.fix_all(["net.py"], options).files == ()
 
 
+def test_fix_of_source_text_names_no_file_of_its_own():
+    fixed = initlint.fix(SOURCE.replace("return self.fc(x)\n", "return self.fc(x).tanh()\n"))
+    assert fixed.diff.startswith("--- a/<source>\n+++ b/<source>\n")
+    refused = initlint.fix(SOURCE.replace("nn.Linear(8, 8)", "(fc := nn.Linear(8, 8))"))
+    assert {f.site.path for f in refused.findings} == {"<source>"}
+    assert {layer.site.path for layer in refused.report.layers} == {"<source>"}
+    assert all("source.py" not in str(result) + repr(result) for result in (fixed, refused))
+
+
+@pytest.mark.parametrize("target", ["net.py", "net.py:Net", "text", "refused"])
+def test_the_source_of_what_does_not_change(net, target):
+    clean = SOURCE.replace(".relu()", "")
+    if target == "refused":
+        clean = SOURCE.replace("nn.Linear(8, 8)", "(fc := nn.Linear(8, 8))")
+    net.write_text(clean)
+    fixed = initlint.fix(target if ".py" in target else clean)
+    assert (fixed.source, fixed.diff, fixed.count) == (clean, "", 0)
+
+
+def test_the_source_of_a_text_in_another_encoding():
+    text = f"# coding: latin-1\n# größe\n{SOURCE}"
+    assert initlint.fix(text).source.startswith(text.partition("class")[0])
+
+
+def test_fix_of_folders(net):
+    Path("empty").mkdir()
+    assert initlint.fix("empty").source == ""
+    assert initlint.fix(".").count == 1
+    net.with_name("other.py").write_text("x = 1\n")
+    net.write_text("x = 2\n")
+    assert initlint.fix(".").source == ""
+
+
+@pytest.mark.parametrize("target", ["nope.py", "nope.py:Net", "import torch"])
+def test_fix_raises_where_check_does(net, target):
+    for function in (initlint.check, initlint.fix):
+        with pytest.raises(InitlintError, match=target.partition(":")[0]):
+            function(target)
+
+
 def test_fix_raises_where_it_cannot_write(net):
     net.chmod(0o444)
     with pytest.raises(InitlintError, match=r"^net\.py: the file is read-only"):

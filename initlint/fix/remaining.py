@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from itertools import filterfalse
+from typing import Any
 
 from initlint.fix.converge import Outcome
 from initlint.fix.files import write_atomically
@@ -54,14 +55,36 @@ def _left(
     )
 
 
+def renamed(record: Any, path: str, name: str) -> Any:
+    """A record that speaks of the file at `path`, and now calls it `name`."""
+    match record:
+        case str():
+            return record.replace(path, name)
+        case tuple():
+            return tuple(renamed(member, path, name) for member in record)
+    if not is_dataclass(record) or isinstance(record, type):
+        return record
+    values = {f.name: renamed(getattr(record, f.name), path, name) for f in fields(record)}
+    return replace(record, **values)
+
+
 def with_reasons(report: Report, refused: Sequence[tuple[Finding, str]]) -> Report:
     """The report, whose findings say why they were not repaired and no longer promise a fix."""
-    reasons = {(f.code, f.model, f.parameter): reason for f, reason in refused}
+    reasons = {_key(finding): reason for finding, reason in refused}
 
     def told(finding: Finding) -> Finding:
-        reason = reasons.get((finding.code, finding.model, finding.parameter))
+        reason = reasons.get(_key(finding))
         if reason is None:
             return finding
         return replace(finding, message=f"{finding.message} (not fixed: {reason})", fix=None)
 
     return Report(report.layers, tuple(map(told, report.findings)), report.unanalysed)
+
+
+def _key(finding: Finding) -> tuple[str, ...]:
+    """What tells a finding from others: models of two files may share a name.
+
+    A repair moves lines, so that the file and the column are all that stays of its site.
+    """
+    path, column = (finding.site.path, finding.site.column) if finding.site else ("", 0)
+    return finding.code, finding.model, finding.parameter, path, str(column)
