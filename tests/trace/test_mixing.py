@@ -90,3 +90,25 @@ def test_a_deep_graph_convolution_has_findings():
     inputs = (torch.zeros(6, 8), torch.eye(6))
     report = initlint.check(model, *inputs)
     assert [f.code for f in report.findings] == ["INIT101"] * 3
+
+
+READ = """
+import torch
+from torch import nn
+
+
+class GCN(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x, adj):
+        x = torch.relu(adj @ self.a(x))
+        x = torch.relu(torch.mm(adj, self.b(x)))
+        return self.c(x) @ self.c(x).t()
+"""
+
+
+def test_reading_says_the_same():
+    found = {layer.layer: layer.following.activation for layer in initlint.check(READ).layers}
+    assert found == {"a": "relu", "b": "relu", "c": "attention"}
