@@ -100,12 +100,13 @@ class _Engine:
         homes |= {(model.name, model.path) for model in built}
         names = {name for name, _ in homes}
         self._ambiguous = {name for name, many in Counter(n for n, _ in homes).items() if many > 1}
-        redrawn = initialised_outside(modules, self.program, names)
+        redrawn, held = initialised_outside(modules, self.program, names)
         done: set[Value] = set()
         built = [model for model in built if model.instance.cls not in self._apart]
         self._follow_ahead(built, jobs)
         for model in built:
-            self._record(model, model.instance.cls in done, model.name in redrawn)
+            is_redrawn = model.name in redrawn or (model.path, model.name) in held
+            self._record(model, model.instance.cls in done, is_redrawn)
             done.add(model.instance.cls)
         done.discard(None)
         for cls in sorted(classes, key=lambda cls: cls in self._apart):

@@ -66,12 +66,15 @@ _FILLS = re.compile(
 )
 
 
-def initialised_outside(modules: Sequence[Module], program: Program, names: set[str]) -> set[str]:
+def initialised_outside(
+    modules: Sequence[Module], program: Program, names: set[str]
+) -> tuple[set[str], set[tuple[str, str]]]:
     """Those of `names` of classes and functions that are called by code which then fills weights.
 
-    What such code does to the models is not followed. A model that such a file's top level holds
-    under a name is among them.
+    And by path and name what the top levels of files with such code hold. What the code does to
+    the models is not followed.
     """
+    held: set[tuple[str, str]] = set()
     kept = {name.encode() for name in names}
     for module in modules:
         lines = list(module.source.split())
@@ -82,8 +85,9 @@ def initialised_outside(modules: Sequence[Module], program: Program, names: set[
         text = b"\n".join(lines)
         if _FILLS.search(text):
             kept -= _matching(Text(module.source, text), _CALLED, kept & module.source.words)
-            kept -= {n.encode() for n, entry in entries.items() if isinstance(entry, ast.Assign)}
-    return names - {name.decode() for name in kept}
+            path = module.path
+            held |= {(path, n) for n, entry in entries.items() if isinstance(entry, ast.Assign)}
+    return names - {name.decode() for name in kept}, held
 
 
 def _length(entry: ast.ClassDef) -> int:

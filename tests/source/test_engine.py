@@ -94,6 +94,7 @@ def test_a_script_that_fills_what_its_top_level_holds(lines):
     fill = "def fill(m):\n    if isinstance(m, nn.Linear):\n        kaiming_normal_(m.weight)\n"
     assert codes(written("net.py", f"{head}{net}")) == ["INIT101"] * 2
     assert codes(written("net.py", f"{head}{fill if 'fill' in lines else ''}{net}{lines}\n")) == []
+    assert codes("net.py", written("other.py", f"{head}{net}")) == ["INIT101"] * 2
 
 
 MENTIONED = {
