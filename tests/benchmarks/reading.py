@@ -96,19 +96,22 @@ def start(rounds: int) -> tuple[float, float]:
     """The whole of `initlint check` of one file, and importing click alone, against an interpreter
     that does nothing.
 
-    With compiled modules, as every installation has them, whatever the environment says.
+    The file is alone in a folder. With compiled modules, as every installation has them, whatever
+    the environment says.
     """
-    lines = (
-        ["-m", "initlint", "check", str(EXAMPLE), "-q", "--no-cache"],
-        ["-c", "import click"],
-        ["-c", "pass"],
-    )
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
+        alone = shutil.copy(EXAMPLE, folder)
+        python = [sys.executable, "-c"]
+        commands = (
+            [str(Path(sys.executable).with_name("initlint")), "check", alone, "-q", "--no-cache"],
+            [*python, "import click"],
+            [*python, "pass"],
+        )
         environ = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
         environ.pop("PYTHONDONTWRITEBYTECODE", None)
         for _ in range(5 * rounds + 1):
-            check, click, nothing = (processor([sys.executable, *line], environ) for line in lines)
+            check, click, nothing = (processor(command, environ) for command in commands)
             ratios.append((check / nothing, click / nothing))
     # The first round compiled the modules.
     ours, theirs = zip(*ratios[1:], strict=True)
