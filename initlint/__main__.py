@@ -1,5 +1,5 @@
 """`python -m initlint`."""
 
-from initlint.cli import run
+from initlint.start import run
 
 run()

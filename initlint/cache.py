@@ -37,7 +37,7 @@ def cached(
     except (OSError, ValueError, TypeError, KeyError):
         result = compute()
     with contextlib.suppress(OSError):
-        _keep(entry, json.dumps(_encoded(result), separators=(",", ":")))
+        kept(entry, json.dumps(_encoded(result), separators=(",", ":")), _MOST)
     return result
 
 
@@ -58,17 +58,18 @@ def _code() -> list[tuple[str, int]]:
     return sorted((str(path), path.stat().st_mtime_ns) for path in package.rglob("*.py"))
 
 
-def _keep(entry: Path, text: str) -> None:
-    """Write an entry as a whole, and drop the oldest ones."""
-    entry.parent.mkdir(exist_ok=True)
+def kept(entry: Path, text: str, most: int) -> None:
+    """Write an entry as a whole, and drop the oldest ones of its kind but the last `most`."""
+    entry.parent.mkdir(parents=True, exist_ok=True)
     ignore = entry.parent / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n")
-    handle, temporary = tempfile.mkstemp(dir=entry.parent)
+    handle, temporary = tempfile.mkstemp(dir=entry.parent, prefix=".")
     with os.fdopen(handle, "w") as file:
         file.write(text)
     Path(temporary).replace(entry)
-    for old in sorted(entry.parent.glob("*.json"), key=_age)[:-_MOST]:
+    alike = (old for old in entry.parent.glob(f"*{entry.suffix}") if old.name[0] != ".")
+    for old in sorted(alike, key=_age)[:-most]:
         old.unlink(missing_ok=True)
 
 

@@ -11,17 +11,20 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from initlint import commands, terminal
+from initlint import clean, commands, terminal
 from initlint.output import FORMATS, card
 from initlint.records import CHOICES, POLICIES, InitlintError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-def run(argv: list[str] | None = None) -> NoReturn:
-    """The console script."""
+def run(argv: list[str] | None = None, entry: str | None = None) -> NoReturn:
+    """Carry out one command line and end the process; `entry` is where a clean run is noted."""
     terminal.open_streams()
-    _leave(main(argv))
+    code = main(argv)
+    if entry is not None and code == commands.CLEAN and not terminal.written.out:
+        clean.remember(entry, terminal.written.err)
+    _leave(code)
 
 
 def _leave(code: int) -> NoReturn:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from initlint import clean
 from initlint.config import Config, Settings
 from initlint.discover import discover
 from initlint.records import Finding
@@ -27,6 +28,8 @@ def neighbours(paths: Sequence[str], findings: Sequence[Finding]) -> list[str]:
     lies beneath the nearest folder with a pyproject.toml, a setup file or a repository; without
     one, it is the file's own folder.
     """
+    if findings:
+        clean.depends_on_more()
     known = {_place(path) for path in paths}
     found: dict[Path, str] = {}
     projects: dict[Path, list[str]] = {}

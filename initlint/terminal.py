@@ -17,6 +17,16 @@ _PIPE_WIDTH = 160
 _LONG = 2**27
 
 
+class Written:
+    """What this process has written to each of its streams."""
+
+    def __init__(self) -> None:
+        self.out = self.err = ""
+
+
+written = Written()
+
+
 def open_streams() -> None:
     """Put the null device in the place of standard streams that the caller has closed."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -36,6 +46,7 @@ def aside(text: str) -> None:
 
 def raw(data: bytes) -> None:
     """Write the bytes of a file or a patch as they are."""
+    written.out += data.decode("latin-1")
     with _open_ended(sys.stdout):
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
@@ -76,6 +87,10 @@ def width() -> int:
 
 
 def _write(stream: TextIO, text: str) -> None:
+    if stream is sys.stdout:
+        written.out += text
+    else:
+        written.err += text
     encoding = stream.encoding or "utf-8"
     with _open_ended(stream):
         stream.write(text.encode(encoding, "replace").decode(encoding))
