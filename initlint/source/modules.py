@@ -270,7 +270,7 @@ def without(items: list[Value], index: Value) -> list[Value]:
     if not all(type(end) is int or (end is None and len(ends) > 1) for end in ends):
         return [UNKNOWN] * max(0, len(items) - 1)
     left = list(items)
-    with contextlib.suppress(IndexError):
+    with contextlib.suppress(IndexError, ValueError):
         del left[index]
     return left
 
