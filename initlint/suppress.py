@@ -26,11 +26,12 @@ _LAYOUT = (tokenize.NL, tokenize.INDENT, tokenize.DEDENT)
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment at `line` that silences codes and names on `lines`."""
+    """A comment at `line` that silences codes and names on `lines`; `own` is all in brackets."""
 
     line: int
     lines: range
     entries: frozenset[str]
+    own: frozenset[str] = frozenset()
 
     def speaks_of(self, site: Site | None) -> bool:
         """Whether an expression lies on one of the comment's lines."""
@@ -80,8 +81,9 @@ def suppressions(lines: Sequence[str]) -> Suppressions:
         if _SKIP_FILE.search(comment):
             return Suppressions(whole_file=True)
         entries = _ignored(comment) if alone else _ignored(comment) | _noqa(comment)
-        if entries:
-            found.append(Comment(line, spoken_of, entries))
+        own = frozenset(word for words in _IGNORE.findall(comment) for word in _words(words))
+        if entries or own:
+            found.append(Comment(line, spoken_of, entries, own))
     return Suppressions(comments=tuple(found))
 
 
@@ -109,7 +111,7 @@ def idle(report: Report, codes: Callable[[str], Collection[str]]) -> Iterator[Id
     for path, sites in sorted(by_path.items()):
         silenced = [f for f in report.silenced if f.site and f.site.path == path]
         for comment in suppressions(lines_of(path)).comments:
-            for entry in sorted(comment.entries - {_ANY}):
+            for entry in sorted((comment.entries | comment.own) - {_ANY}):
                 reason = _why_idle(comment, entry, codes(path), sites, silenced)
                 if reason:
                     line = comment.line
@@ -126,11 +128,20 @@ def _why_idle(
     """Why an entry does nothing; empty where it does something, is not ours, or may be needed."""
     named = {rule.code for rule in catalog.rules().values() if _names(rule, entry)}
     if not named:
-        return "is no rule" if entry.upper().startswith("INIT") else ""
+        is_ours = entry in comment.own or entry.upper().startswith("INIT")
+        return f"does nothing: there is no such rule{_nearest(entry)}" if is_ours else ""
     if not named & set(codes) or not any(map(comment.speaks_of, sites)):
         return ""
     used = any(comment.covers(f) and f.code in named for f in silenced)
     return "" if used else "silences nothing on this line"
+
+
+def _nearest(entry: str) -> str:
+    import difflib
+
+    names = [name for rule in catalog.rules().values() for name in (rule.code, rule.name)]
+    close = difflib.get_close_matches(entry, names, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _names(finding: Finding | Rule, entry: str) -> bool:
@@ -152,7 +163,11 @@ def _ignored(comment: str) -> frozenset[str]:
 
 
 def _split(entries: str) -> Iterable[str]:
-    return (entry for entry in re.split(r"[\s,]+", entries) if re.fullmatch(_ENTRY, entry))
+    return (entry for entry in _words(entries) if re.fullmatch(_ENTRY, entry))
+
+
+def _words(entries: str) -> Iterable[str]:
+    return filter(None, re.split(r"[\s,]+", entries))
 
 
 def _comments(lines: Sequence[str]) -> Iterator[tuple[str, int, range, bool]]:

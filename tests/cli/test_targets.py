@@ -231,9 +231,22 @@ def test_idle_comment_is_noted(initlint, project, comment):
     assert noted(initlint, project, comment, line="-q") == []
 
 
-def test_entry_that_is_no_rule_is_noted(initlint, project):
-    (note,) = noted(initlint, project, "# noqa: INIT999")
-    assert note == "initlint: net.py:8: suppression of INIT999 is no rule"
+@pytest.mark.parametrize(
+    ("comment", "entry", "hint"),
+    [
+        ("# noqa: INIT999", "INIT999", ""),
+        (
+            "# initlint: ignore[defualt-before-rectifier]",
+            "defualt-before-rectifier",
+            "; did you mean default-before-rectifier?",
+        ),
+        ("# initlint: ignore[ALL]", "ALL", ""),
+    ],
+)
+def test_entry_that_is_no_rule_is_noted(initlint, project, comment, entry, hint):
+    (note,) = noted(initlint, project, comment)
+    reason = f"does nothing: there is no such rule{hint}"
+    assert note == f"initlint: net.py:8: suppression of {entry} {reason}"
 
 
 @pytest.mark.parametrize(
