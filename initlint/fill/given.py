@@ -12,7 +12,11 @@ from initlint.records import InitlintError
 
 
 def model_of(given: Any) -> nn.Module:
-    """`given`, which must be a model: not the class or function that makes one."""
+    """`given`, which must be a model: not the class or function that makes one, nor a script."""
+    if isinstance(given, torch.jit.ScriptModule):
+        raise InitlintError(
+            "apply_ cannot follow a scripted model; fill it before torch.jit.script"
+        )
     if isinstance(given, nn.Module):
         return given
     if callable(given):
