@@ -12,7 +12,7 @@ from initlint.records import InitlintError
 
 
 def model_of(given: Any) -> nn.Module:
-    """`given`, which must be a model: not the class or function that makes one, nor a script."""
+    """`given`, which must be a model: no class or function that makes one, and not scripted."""
     if isinstance(given, torch.jit.ScriptModule):
         raise InitlintError(
             "apply_ cannot follow a scripted model; fill it before torch.jit.script"
