@@ -9,7 +9,6 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from hashlib import blake2b
 
 from initlint import __version__
 
@@ -37,6 +36,9 @@ def entry_of(argv: Sequence[str]) -> str | None:
     paths = [argument for argument in argv[1:] if argument not in _QUIET]
     if argv[:1] != ["check"] or not paths or not all(map(_is_python_file, paths)):
         return None
+    # Other commands, --help among them, need not wait for it.
+    from hashlib import blake2b
+
     digest = blake2b(digest_size=16)
     try:
         for part in (*_circumstances(argv), *_settings(paths), *map(_content, paths)):

@@ -97,24 +97,26 @@ def start(rounds: int) -> tuple[float, float, float]:
     """The whole of `initlint check` of one file, the first time and again, and importing click
     alone, against an interpreter that does nothing.
 
-    The file is alone in a folder, and nothing is found in it. With compiled modules, as every
-    installation has them, whatever the environment says.
+    The file is alone in a folder; the first time something is found in it, and again, where its
+    layers are initialised as they should be, nothing. With compiled modules, as every installation
+    has them, whatever the environment says.
     """
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
-        small = Path(folder, "small.py")
-        small.write_text(EXAMPLE.read_text().replace("relu", "elu_of_ones_own"))
-        check = [str(Path(sys.executable).with_name("initlint")), "check", str(small), "-q"]
+        small, clean = (shutil.copy(EXAMPLE, Path(folder, name)) for name in ("a.py", "b.py"))
+        initlint = [str(Path(sys.executable).with_name("initlint")), "check", "-q"]
+        subprocess.run([*initlint, "--fix", str(clean)], capture_output=True, check=True)
+        first, again = [*initlint, "--no-cache", str(small)], [*initlint, str(clean)]
         python = [sys.executable, "-c"]
-        commands = ([*check, "--no-cache"], check, [*python, "import click"], [*python, "pass"])
+        commands = (first, again, [*python, "import click"], [*python, "pass"])
         environ = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
         environ.pop("PYTHONDONTWRITEBYTECODE", None)
         for _ in range(5 * rounds + 1):
             *times, nothing = (processor(command, environ, folder) for command in commands)
             ratios.append([seconds / nothing for seconds in times])
     # The first round compiled the modules, and found nothing.
-    first, again, click = (statistics.median(times) for times in zip(*ratios[1:], strict=True))
-    return first, again, click
+    medians = [statistics.median(times) for times in zip(*ratios[1:], strict=True)]
+    return medians[0], medians[1], medians[2]
 
 
 def processor(command: list[str], environ: dict[str, str], folder: str = ".") -> float:
