@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from initlint.dataflow.branches import Branch, branches, skips
 from initlint.dataflow.graph import Node, Step, Steps, Weight
-from initlint.dataflow.mixing import with_mixings
+from initlint.dataflow.mixing import SHARES, with_mixings
 from initlint.quickdata import dataclass, replace
 from initlint.records import Following
 
@@ -27,8 +27,6 @@ _HOMOGENEOUS = ("relu", "leaky_relu", "prelu", "rrelu")
 _PROPORTIONAL = ("shape", "dropout", "pool")
 # What a step is called that multiplies with a number; others of its role add one.
 _FACTORS = ("mul", "imul", "multiply", "div", "divide", "true_divide", "truediv", "itruediv")
-# Activations whose result is a share of something else when it is multiplied with it.
-_SHARES = ("sigmoid", "hardsigmoid", "softmax")
 
 
 _UNKNOWN = Following("unknown")
@@ -166,7 +164,7 @@ def _after_step(step: Step, values: list[Upstream]) -> Upstream:
     if step.role == "choice":
         return replace(longest, normalised=any(v.normalised for v in values), bounded=bounded)
     if step.role == "activation":
-        bounded = step.activation in _SHARES
+        bounded = step.activation in SHARES
     return replace(longest, normalised=all(v.normalised for v in values), bounded=bounded)
 
 

@@ -12,7 +12,7 @@ from initlint.quickdata import dataclass
 # Attention's own functions, which are no product of two matrices.
 _WHOLE = ("attention", "attn")
 # Activations whose result is a share in which something else is passed.
-_SHARES = ("sigmoid", "hardsigmoid", "softmax")
+SHARES = ("sigmoid", "hardsigmoid", "softmax")
 _KEEPING = ("shape", "dropout", "scale", "choice")
 
 
@@ -67,5 +67,5 @@ def _is_touched(step: Step, touched: set[Node], whole: bool) -> bool:
 
 def _is_share(step: Step, shares: set[Node]) -> bool:
     if step.role == "activation":
-        return step.activation in _SHARES
+        return step.activation in SHARES
     return step.role in _KEEPING and any(value in shares for value in step.inputs)

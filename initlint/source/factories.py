@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from initlint import catalog
+from initlint.source.files import WORDS
 from initlint.source.resolve import Module, Program
 
 # More functions of one file tell too little more; those that only call others, even less.
 _MOST, _FEW = 4, 2
-_WORDS = re.compile(rb"[A-Za-z_]\w*")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -50,7 +49,7 @@ def _holds(module: Module, entry: ast.Assign) -> bool:
 def _words(module: Module, entry: _Function) -> set[str]:
     """Every word of a function's text, those in its strings included."""
     text = module.source.lines(entry.lineno, entry.end_lineno or entry.lineno)
-    return {word.decode("utf-8", "replace") for word in _WORDS.findall(text)}
+    return {word.decode("utf-8", "replace") for word in WORDS.findall(text)}
 
 
 def _mentioned(name: str, words: dict[str, set[str]]) -> set[str]:

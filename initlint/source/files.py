@@ -14,7 +14,7 @@ from initlint.records import Unanalysed
 
 # A file without any of these defines no layers of its own; it is parsed if another one needs it.
 _HINTS = re.compile(rb"torch|\bnn\.|\bnn\b")
-_WORDS = re.compile(rb"[A-Za-z_]\w*")
+WORDS = re.compile(rb"[A-Za-z_]\w*")
 # Beyond this a file is data, not code.
 _LARGEST = 20_000_000
 
@@ -32,7 +32,7 @@ class Source:
     @cached_property
     def words(self) -> frozenset[bytes]:
         """All words of the file's text, in code, comments and strings."""
-        return frozenset(_WORDS.findall(self.data))
+        return frozenset(WORDS.findall(self.data))
 
     @cached_property
     def prose(self) -> frozenset[int]:
