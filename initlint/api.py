@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from initlint import records
 from initlint.alone import alone
 from initlint.arguments import by_name
-from initlint.checks import findings
 from initlint.config import Config, Settings
 from initlint.discover import discover
+from initlint.judge import findings
 from initlint.needs import need_torch
 from initlint.neighbours import neighbours
 from initlint.quickdata import dataclass

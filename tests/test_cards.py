@@ -76,13 +76,13 @@ def test_every_case_left_alone_has_its_reason(rule):
 
 def test_a_rule_is_one_card_and_one_function(tmp_path, monkeypatch):
     """A rule added from outside is found without an edit to any other file."""
-    from initlint import checks
-    from initlint.checks.model import Check
+    from initlint import judge
+    from initlint.judge.model import Check
 
     def speaks(model):
         for layer in model.layers:
             yield layer, f"{layer.layer} is there"
 
-    monkeypatch.setattr(checks, "_checks", lambda: (Check("INIT101", speaks),))
+    monkeypatch.setattr(judge, "_checks", lambda: (Check("INIT101", speaks),))
     _, report = report_on(examples(RULES[0], "Good")[0], tmp_path, True)
     assert {finding.message for finding in report.findings} == {"fc1 is there", "fc2 is there"}

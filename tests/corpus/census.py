@@ -19,7 +19,7 @@ from typing import Any
 import collection
 import torch
 
-from initlint.checks import findings
+from initlint.judge import findings
 from initlint.recommend import with_recommendations
 from initlint.records import InitlintError, Layer
 from initlint.trace import capture, layers

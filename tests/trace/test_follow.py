@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from initlint.checks.model import Model as Paths
+from initlint.judge.model import Model as Paths
 from initlint.recommend import with_recommendations
 from initlint.trace.build import Built
 from initlint.trace.layers import layers_of

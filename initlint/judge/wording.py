@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from initlint.checks.model import Path
+from initlint.judge.model import Path
 from initlint.recommend import ratio
 from initlint.records import Initializer, Layer
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from initlint import catalog
-from initlint.checks.model import Problem, is_lazy
+from initlint.judge.model import Problem, is_lazy
 from initlint.recommend import accepted, suits
 from initlint.records import Finding, Fix, Layer, Site
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initlint.checks.model import Model, Path, check, is_lazy, is_small_head, scheme
-from initlint.checks.wording import consequence
+from initlint.judge.model import Model, Path, check, is_lazy, is_small_head, scheme
+from initlint.judge.wording import consequence
 from initlint.recommend import family, ratio
 from initlint.records import Layer
 

@@ -7,8 +7,8 @@ import pkgutil
 from collections.abc import Collection, Sequence
 from functools import cache
 
-from initlint.checks.findings import merged
-from initlint.checks.model import Check, Model, Problem, registered
+from initlint.judge.findings import merged
+from initlint.judge.model import Check, Model, Problem, registered
 from initlint.records import Finding, Layer
 
 
