@@ -61,7 +61,9 @@ def _internal(error: Exception) -> int:
     if os.environ.get("INITLINT_DEBUG"):
         import traceback
 
-        traceback.print_exception(error)
+        for lines in traceback.format_exception(error):
+            for line in lines.splitlines():
+                terminal.err(line)
     what = " ".join(f"{type(error).__name__}: {error}".split())
     how = "(please report; INITLINT_DEBUG=1 shows the traceback)"
     terminal.err(f"initlint: internal error: {what} {how}")

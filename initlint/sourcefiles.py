@@ -23,9 +23,17 @@ def lines_of(path: str) -> list[str]:
     """
     if path.endswith(NOTEBOOK):
         return _cells_of(path)
-    real = os.path.realpath(path)
-    linecache.checkcache(real)
-    return [line.removesuffix("\n") for line in linecache.getlines(real)]
+    place = real(path)
+    linecache.checkcache(place)
+    return [line.removesuffix("\n") for line in linecache.getlines(place)]
+
+
+def real(path: str) -> str:
+    """`path` with its links resolved; as it is where no file can have such a name."""
+    try:
+        return os.path.realpath(path)
+    except ValueError:
+        return path
 
 
 def in_cell(site: Site) -> tuple[int, Site]:
@@ -48,21 +56,21 @@ def cell_lines(path: str, cell: int) -> list[str]:
 @contextmanager
 def standing_in(texts: Mapping[str, bytes]) -> Iterator[None]:
     """Let the sources by path be what the files hold, whatever is on the disk, for a while."""
-    reals = {os.path.realpath(path): source for path, source in texts.items()}
-    before = {real: linecache.cache.get(real) for real in reals}
-    linecache.cache.update({real: _entry(real, source) for real, source in reals.items()})
+    places = {real(path): source for path, source in texts.items()}
+    before = {place: linecache.cache.get(place) for place in places}
+    linecache.cache.update({place: _entry(place, source) for place, source in places.items()})
     try:
         yield
     finally:
-        for real, entry in before.items():
-            linecache.cache.pop(real, None)
+        for place, entry in before.items():
+            linecache.cache.pop(place, None)
             if entry is not None:
-                linecache.cache[real] = entry
+                linecache.cache[place] = entry
 
 
 def source_of(path: str) -> bytes:
     """The bytes that stand for the file at `path`, or those on the disk."""
-    entry = linecache.cache.get(os.path.realpath(path))
+    entry = linecache.cache.get(real(path))
     return entry.source if isinstance(entry, _Entry) else Path(path).read_bytes()
 
 
@@ -72,8 +80,8 @@ class _Entry(tuple[int, None, list[str], str]):
     source: bytes
 
 
-def _entry(real: str, source: bytes) -> _Entry:
-    entry = _Entry((len(source), None, _lines(source), real))
+def _entry(place: str, source: bytes) -> _Entry:
+    entry = _Entry((len(source), None, _lines(source), place))
     entry.source = source
     return entry
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import TextIO
@@ -11,6 +12,7 @@ from typing import TextIO
 import click
 
 from initlint.records import InitlintError
+from initlint.shown import STEERING, escape, shown
 
 _PIPE_WIDTH = 160
 # Elements that take a second to fill.
@@ -45,7 +47,13 @@ def aside(text: str) -> None:
 
 
 def raw(data: bytes) -> None:
-    """Write the bytes of a file or a patch as they are."""
+    """Write the bytes of a file or a patch as they are; on a terminal with their controls escaped.
+
+    A pipe or a file needs every byte, and a terminal nothing that steers it.
+    """
+    if sys.stdout.isatty():
+        _write(sys.stdout, data.decode("utf-8", "surrogateescape"))
+        return
     written.out += data.decode("latin-1")
     with _open_ended(sys.stdout):
         sys.stdout.flush()
@@ -54,8 +62,8 @@ def raw(data: bytes) -> None:
 
 
 def err(line: str) -> None:
-    """Write one line that is no finding."""
-    _write(sys.stderr, f"{line}\n")
+    """Write one line that is no finding; what would end or steer it is escaped."""
+    _write(sys.stderr, f"{shown(line)}\n")
 
 
 @contextlib.contextmanager
@@ -92,9 +100,19 @@ def _write(stream: TextIO, text: str) -> None:
     else:
         written.err += text
     encoding = stream.encoding or "utf-8"
+    harmless = _not_ours(wants_colour(stream)).sub(escape, text)
     with _open_ended(stream):
-        stream.write(text.encode(encoding, "replace").decode(encoding))
+        stream.write(harmless.encode(encoding, "replace").decode(encoding))
         stream.flush()
+
+
+def _not_ours(colour: bool) -> re.Pattern[str]:
+    """Characters that steer, but for line ends, tabs and, with `colour`, the codes of colours.
+
+    Fields are escaped where lines are put together; this is for one that was forgotten there.
+    """
+    kept = r"[\n\t]|\x1b\[[\d;]*m" if colour else r"[\n\t]"
+    return re.compile(f"(?!{kept})[{STEERING}]")
 
 
 @contextlib.contextmanager

@@ -14,14 +14,15 @@ _NAMES = {"{weight}[0].numel()": "in_features", "{weight}[:, 0].numel()": "out_f
 _POWER = re.compile(r"(?<![\w.\])])((?:\w+\.)+(?:in|out)_features) \*\* (?=-?\d)")
 
 
-def named_fans(parsed: Parsed, spot: Spot, template: str, tensor: str) -> str:
-    """A template for `tensor`, `self.fc.in_features` in place of `self.fc.weight[0].numel()`."""
+def filled(parsed: Parsed, spot: Spot, template: str, tensor: str) -> str:
+    """The call for `tensor`, `self.fc.in_features` in place of `self.fc.weight[0].numel()`."""
     owner, _, parameter = tensor.rpartition(".")
-    if parameter != "weight" or not _is_linear(parsed, spot):
-        return template
-    for counted, name in _NAMES.items():
-        template = template.replace(counted, f"{owner}.{name}")
-    return template
+    put = {"{weight}": tensor}
+    if parameter == "weight" and _is_linear(parsed, spot):
+        put |= {counted: f"{owner}.{name}" for counted, name in _NAMES.items()}
+    # At once: the tensor's own name may have braces in it.
+    longest = sorted(put, key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, longest)), lambda found: put[found[0]], template)
 
 
 def formatted(call: str) -> str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import difflib
 import os
+import re
 import stat
 import tempfile
 from pathlib import Path
 
 from initlint.records import InitlintError
+from initlint.shown import STEERING
 
+# What git writes in octal in the name of a file, byte by byte.
+_QUOTED = re.compile(rf'[{STEERING}"\\]')
 _NO_NEWLINE = "\\ No newline at end of file\n"
 
 
@@ -80,9 +84,7 @@ def unified_diff(path: str | Path, old: bytes, new: bytes) -> str:
     """
     before, after = _patch_lines(old), _patch_lines(new)
     name = _patch_name(Path(path))
-    # A tab ends a name with blanks, as in git's own patches.
-    mark = "\t" if " " in name else ""
-    lines = difflib.unified_diff(before, after, f"a/{name}{mark}", f"b/{name}{mark}")
+    lines = difflib.unified_diff(before, after, _header(f"a/{name}"), _header(f"b/{name}"))
     return "".join(line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}" for line in lines)
 
 
@@ -91,6 +93,18 @@ def _patch_lines(source: bytes) -> list[str]:
     parts = source.decode("utf-8", "surrogateescape").split("\n")
     lines = [f"{part}\n" for part in parts[:-1]]
     return [*lines, parts[-1]] if parts[-1] else lines
+
+
+def _header(name: str) -> str:
+    """A name as git writes it in a patch: quoted where it has characters that would end it."""
+
+    def octal(found: re.Match[str]) -> str:
+        return "".join(f"\\{byte:03o}" for byte in os.fsencode(found[0]))
+
+    if _QUOTED.search(name):
+        return '"' + _QUOTED.sub(octal, name) + '"'
+    # A tab ends a name with blanks.
+    return f"{name}\t" if " " in name else name
 
 
 def _patch_name(path: Path) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from initlint.fix.biases import bias_of
 from initlint.fix.crowded import beside
 from initlint.fix.decide import deciding
-from initlint.fix.fans import named_fans
+from initlint.fix.fans import filled
 from initlint.fix.fields import as_made_in_method
 from initlint.fix.later import Named, after_later
 from initlint.fix.layout import Insertion
@@ -135,10 +135,9 @@ class _Calls:
     def _insertion(
         self, place: Place, rank: int, headers: tuple[str, ...], template: str, tensor: str
     ) -> Insertion:
-        template = named_fans(self._parsed, self._spot, template, tensor)
         hidden = self._parsed.hidden(self._spot)
         spelling = self._parsed.speller.spell(template, hidden, self._spot.start)
-        call = spelling.call.replace("{weight}", tensor)
+        call = filled(self._parsed, self._spot, spelling.call, tensor)
         self.needs_import |= spelling.needs_import
         order = (self._spot.call.lineno, f"{self._spot.call.col_offset:06}", rank)
         taken = self._parsed.names(self._spot.scope)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 
 from initlint.judge.model import Path
 from initlint.recommend import ratio
 from initlint.records import Initializer, Layer
+from initlint.shown import access
 
 
 def consequence(layer: Layer, path: Path) -> str:
@@ -30,8 +30,7 @@ def consequence(layer: Layer, path: Path) -> str:
 def spelled(layer: Layer) -> str:
     """The recommended call, for the tensor by its name in the model."""
     call = layer.recommended.call if layer.recommended else ""
-    tensor = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", "." + layer.parameter).removeprefix(".")
-    return call.format(init="nn.init", weight="model" + tensor if tensor[0] == "[" else tensor)
+    return call.format(init="nn.init", weight=access("", layer.parameter))
 
 
 def origin(current: Initializer) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from initlint.output.lines import as_json
 from initlint.records import Rule
 
 FORMATS = ("text", "json", "markdown")
@@ -12,10 +13,8 @@ FORMATS = ("text", "json", "markdown")
 def render(rules: Sequence[Rule], form: str = "text") -> str:
     """The cards one after the other; as JSON one object, or an array where there are several."""
     if form == "json":
-        import json
-
         objects = [_object(rule) for rule in rules]
-        return json.dumps(objects if len(objects) != 1 else objects[0], indent=2) + "\n"
+        return as_json(objects if len(objects) != 1 else objects[0])
     if form == "markdown":
         return "\n".join(_markdown(rule) for rule in rules)
     return "\n\n".join("\n".join(_text(rule)) + "\n" for rule in rules)

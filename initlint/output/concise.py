@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from initlint.output.paint import painter
+from initlint.output.lines import joined
 from initlint.output.phrases import headline
 from initlint.records import Report
 
 
 def render(report: Report, *, colour: bool = False) -> str:
     """`path:line:column: CODE name: message` for each finding."""
-    paint = painter(colour)
-    return "".join(f"{headline(f, f.message, paint)}\n" for f in report.findings)
+    return joined((headline(f, f.message) for f in report.findings), colour=colour)

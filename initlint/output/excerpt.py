@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
-from initlint.output.paint import Paint
+from initlint.output.lines import Line, Styled
 from initlint.records import Site
+from initlint.shown import masked
 
 _TAB = 4
 # Longer calls are shown by their ends.
 _MOST = 8
-# A source file must not steer the terminal that shows it.
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+BAR = Styled("|", "blue")
 
 
-def excerpt(lines: Sequence[str], site: Site, paint: Paint, style: str) -> list[str]:
+def excerpt(lines: Sequence[str], site: Site, style: str) -> list[Line]:
     """The lines of `site`, its expression underlined; nothing where the file has no such lines."""
     if not 1 <= site.line <= site.end_line <= len(lines):
         return []
     margin = " " * len(str(site.end_line))
-    bar = paint("|", "blue")
-    shown = [f"{margin} {bar}"]
+    found: list[Line] = [(margin, " ", BAR)]
     for number, text, is_mark in _rows(lines, site):
-        gutter = paint(str(number).rjust(len(margin)), "blue") if number else margin
-        shown.append(f"{gutter} {bar} {_marked(text, paint, style) if is_mark else text}".rstrip())
-    return shown
+        gutter = Styled(str(number).rjust(len(margin)), "blue") if number else margin
+        after = _marked(text, style) if is_mark else [text.rstrip()]
+        found.append([gutter, " ", BAR, *([" ", *after] if text.strip() else [])])
+    return found
 
 
 def gutter(site: Site | None) -> str:
@@ -55,19 +54,19 @@ def _end(lines: Sequence[str], site: Site) -> int:
     return _cells(lines[site.end_line - 1], site.end_column)
 
 
-def _marked(text: str, paint: Paint, style: str) -> str:
+def _marked(text: str, style: str) -> list[str | Styled]:
     """The mark in its colour, the space before it in none."""
     mark = text.lstrip()
-    return text[: len(text) - len(mark)] + paint(mark, style)
+    return [text[: len(text) - len(mark)], Styled(mark, style)]
 
 
 def _clean(line: str) -> str:
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", line.expandtabs(_TAB))
+    return masked(line.expandtabs(_TAB))
 
 
 def _cells(line: str, column: int) -> int:
     """Terminal cells before a column: tabs and East Asian characters take more than one."""
-    before = line[: column - 1].expandtabs(_TAB)
+    before = _clean(line[: column - 1])
     if before.isascii():
         return len(before)
     from rich.cells import cell_len

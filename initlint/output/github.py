@@ -9,6 +9,7 @@ from pathlib import Path
 from initlint.output.phrases import counted, place, ratio
 from initlint.output.project import shown_path, shown_site
 from initlint.records import Finding, Report
+from initlint.shown import shown
 
 _LEVELS = {"error": "error", "warning": "warning"}
 _CONFIDENCE = ("high", "medium", "low")
@@ -27,7 +28,7 @@ def _command(finding: Finding, root: Path | None) -> str:
     properties = {"title": f"{finding.code} {finding.name}", **_position(finding, root)}
     listed = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
     # The log shows the message alone, so the place is in it again.
-    text = _data(f"{place(finding)}: {finding.code} {finding.message}")
+    text = _data(shown(f"{place(finding)}: {finding.code} {finding.message}"))
     return f"::{_level(finding)} {listed}::{text}"
 
 
@@ -71,4 +72,5 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    # Line ends have escapes of GitHub's own; of what else steers a log none is needed.
+    return shown(_data(text).replace(":", "%3A").replace(",", "%2C"))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from initlint.output.lines import as_json
 from initlint.output.project import fingerprints, shown_path, shown_site
 from initlint.records import Finding, Report
+from initlint.shown import shown
 
 _SEVERITIES = {"error": "major", "warning": "minor"}
 
@@ -16,13 +17,13 @@ def render(report: Report, root: Path | None = None) -> str:
     """A JSON array with one entry for each finding."""
     marks = fingerprints(report, root)
     entries = [_entry(f, mark, root) for f, mark in zip(report.findings, marks, strict=True)]
-    return json.dumps(entries, indent=2) + "\n"
+    return as_json(entries)
 
 
 def _entry(finding: Finding, fingerprint: str, root: Path | None) -> dict[str, Any]:
     site = shown_site(finding)
     return {
-        "description": f"{finding.code} {finding.name}: {finding.message}",
+        "description": shown(f"{finding.code} {finding.name}: {finding.message}"),
         "check_name": finding.code,
         "fingerprint": fingerprint,
         "severity": _SEVERITIES.get(finding.severity, "info"),

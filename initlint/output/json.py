@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from initlint import __version__
+from initlint.output.lines import as_json
 from initlint.output.phrases import call, owner
 from initlint.records import Finding, Following, Initializer, Layer, Report, Site
+from initlint.shown import shown
 from initlint.sourcefiles import in_cell
 
 
@@ -23,9 +24,11 @@ def render(report: Report) -> str:
             for finding in report.findings
         ],
         "layers": [_layer(layer) for layer in report.layers],
-        "unanalysed": [{"target": gap.target, "reason": gap.reason} for gap in report.unanalysed],
+        "unanalysed": [
+            {"target": gap.target, "reason": shown(gap.reason)} for gap in report.unanalysed
+        ],
     }
-    return json.dumps(content, indent=2, allow_nan=False) + "\n"
+    return as_json(content)
 
 
 def _finding(finding: Finding, exact: bool) -> dict[str, Any]:
@@ -35,7 +38,7 @@ def _finding(finding: Finding, exact: bool) -> dict[str, Any]:
         "code": finding.code,
         "name": finding.name,
         "severity": finding.severity,
-        "message": finding.message,
+        "message": shown(finding.message),
         **start,
         "end_line": site.end_line if site else None,
         "end_column": site.end_column if site else None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from initlint.output.phrases import ratio, times
 from initlint.quickdata import dataclass
 from initlint.records import Following, Initializer, Layer, Report
+from initlint.shown import shown
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -53,10 +54,10 @@ def _table(model: str, layers: Iterable[Layer], wrong: set[str], width: int) -> 
     from rich.text import Text
 
     columns = [column for column in _COLUMNS if width >= column.from_width]
-    rows = [[column.cell(layer) for column in columns] for layer in layers]
+    rows = [[shown(column.cell(layer)) for column in columns] for layer in layers]
     longest = max(len(columns[0].heading), *(len(row[0]) for row in rows))
     table = Table(
-        title=Text(model),
+        title=Text(shown(model)),
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 
-from initlint.output.paint import Paint, style_of
+from initlint.output.lines import Line, Styled
+from initlint.output.paint import style_of
 from initlint.records import Finding, Initializer, Report, Site, Unanalysed
+from initlint.shown import access
 from initlint.sourcefiles import in_cell
 
 
@@ -23,10 +24,10 @@ def place_of(site: Site) -> str:
     return f"{site.path}:cell {cell}:{shown.line}" if cell else f"{site.path}:{site.line}"
 
 
-def headline(finding: Finding, message: str, paint: Paint) -> str:
+def headline(finding: Finding, message: str) -> Line:
     """The one line that says it all: place, code, name, message."""
-    code = paint(finding.code, style_of(finding.severity))
-    return f"{paint(place(finding), 'bold')}: {code} {finding.name}: {message}"
+    code = Styled(finding.code, style_of(finding.severity))
+    return Styled(place(finding), "bold"), ": ", code, f" {finding.name}: {message}"
 
 
 def call(finding: Finding, owner: str = "") -> str:
@@ -40,14 +41,6 @@ def call(finding: Finding, owner: str = "") -> str:
 def owner(finding: Finding) -> str:
     """By what name the model is reached: from within its class, or as the live one checked."""
     return "self" if finding.site else "model"
-
-
-def access(owner: str, parameter: str) -> str:
-    """The expression that reaches a parameter: self.features[0].weight."""
-    dotted = "".join(_step(part) for part in parameter.split("."))
-    if not owner and dotted.startswith("["):
-        return f"model{dotted}"
-    return owner + dotted if owner else dotted.removeprefix(".")
 
 
 def fixability(finding: Finding) -> str:
@@ -102,9 +95,3 @@ def _nothing_found(report: Report) -> str:
         return "Nothing could be analysed." if report.unanalysed else "Found no weights to judge."
     models = counted(len({layer.model for layer in report.layers}), "model")
     return f"No findings in {counted(len(report.layers), 'weight')} of {models}."
-
-
-def _step(part: str) -> str:
-    if part.isdigit():
-        return f"[{part}]"
-    return f".{part}" if re.fullmatch(r"[^\W\d]\w*", part) else f'["{part}"]'

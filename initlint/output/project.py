@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from initlint.records import Finding, Report, Site
+from initlint.sourcefiles import real
 
 _LINE = re.compile(r"(\.(?:py|ipynb)):\d+(?::\d+)?")
 # Digits inside names (conv1, features.0) tell layers apart; others change with the neighbours.
@@ -24,7 +25,7 @@ def shown_path(finding: Finding, root: Path | None) -> str | None:
     """The finding's file relative to the project, links resolved, with forward slashes."""
     if finding.site is None:
         return None
-    path = Path(finding.site.path).resolve()
+    path = Path(real(finding.site.path))
     for folder in ((root or Path()).resolve(), Path.cwd()):
         if path.is_relative_to(folder):
             return path.relative_to(folder).as_posix()
@@ -50,7 +51,7 @@ def fingerprints(report: Report, root: Path | None) -> tuple[str, ...]:
         key = (shown_path(finding, root) or finding.model, finding.code, _normalised(finding))
         seen[key] += 1
         text = "\0".join((*key, str(seen[key])))
-        marks.append(hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest())
+        marks.append(hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest())
     return tuple(marks)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from initlint import __version__, catalog
+from initlint.output.lines import as_json
 from initlint.output.project import fingerprints, shown_path, shown_site
 from initlint.records import Finding, Report, Rule
+from initlint.shown import shown
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {"error": "error", "warning": "warning"}
@@ -23,7 +25,7 @@ def render(report: Report, root: Path | None = None, codes: Collection[str] | No
     ran.update(finding.code for finding in report.findings)
     rules = [rule for code, rule in sorted(catalog.rules().items()) if code in ran]
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [_run(report, rules, root)]}
-    return json.dumps(log, indent=2) + "\n"
+    return as_json(log)
 
 
 def _run(report: Report, rules: Sequence[Rule], root: Path | None) -> dict[str, Any]:
@@ -71,7 +73,7 @@ def _result(
         "ruleId": finding.code,
         "ruleIndex": order.index(finding.code) if finding.code in order else -1,
         "level": _level(finding.severity),
-        "message": {"text": finding.message},
+        "message": {"text": shown(finding.message)},
         "locations": [_location(finding, root)],
         "partialFingerprints": {"primaryLocationLineHash": fingerprint},
         "properties": {
@@ -100,7 +102,7 @@ def _location(finding: Finding, root: Path | None) -> dict[str, Any]:
 
 def _invocation(report: Report) -> dict[str, Any]:
     """Whether the run did all that was asked, and of what it can say nothing."""
-    gaps = [f"{gap.target}: {gap.reason}" for gap in report.unanalysed]
+    gaps = [shown(f"{gap.target}: {gap.reason}") for gap in report.unanalysed]
     return {
         "executionSuccessful": not gaps,
         "toolExecutionNotifications": [
@@ -110,7 +112,7 @@ def _invocation(report: Report) -> dict[str, Any]:
 
 
 def _uri(path: str) -> str:
-    return Path(path).as_uri() if Path(path).is_absolute() else quote(path)
+    return Path(path).as_uri() if Path(path).is_absolute() else quote(os.fsencode(path))
 
 
 def _level(severity: str) -> str:

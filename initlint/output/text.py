@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initlint.output.excerpt import excerpt, gutter
-from initlint.output.paint import Paint, painter, style_of
-from initlint.output.phrases import access, call, fixability, gap, headline, owner, summary
+from initlint.output.excerpt import BAR, excerpt, gutter
+from initlint.output.lines import Line, Styled, joined
+from initlint.output.paint import style_of
+from initlint.output.phrases import call, fixability, gap, headline, owner, summary
 from initlint.records import Finding, Report
+from initlint.shown import access
 from initlint.sourcefiles import cell_lines, in_cell, lines_of
 
 _SHOWN = 6
@@ -15,30 +17,29 @@ _SHOWN = 6
 
 def render(report: Report, *, colour: bool = False) -> str:
     """All findings, each followed by an empty line."""
-    paint = painter(colour)
-    shown = ("\n".join(_lines(finding, paint)) for finding in report.findings)
-    return "".join(f"{text}\n\n" for text in shown)
+    found = (line for finding in report.findings for line in (*_lines(finding), ""))
+    return joined(found, colour=colour)
 
 
 def render_whole(report: Report) -> str:
     """The findings and what the command line says beside them: gaps and the summary."""
-    gaps = "".join(f"not analysed: {gap(unanalysed)}\n" for unanalysed in report.unanalysed)
+    gaps = joined(f"not analysed: {gap(unanalysed)}" for unanalysed in report.unanalysed)
     return render(report) + gaps + summary(report)
 
 
-def _lines(finding: Finding, paint: Paint) -> Iterator[str]:
-    yield headline(finding, _without_call(finding), paint)
+def _lines(finding: Finding) -> Iterator[Line]:
+    yield headline(finding, _without_call(finding))
     notes, site = list(_notes(finding)), finding.site
     if finding.site is not None:
         style = style_of(finding.severity)
         cell, site = in_cell(finding.site)
         lines = cell_lines(site.path, cell) if cell else lines_of(site.path)
-        shown = excerpt(lines, site, paint, style)
-        yield from shown
-        if shown and notes:
-            yield f"{gutter(site)} {paint('|', 'blue')}"
+        found = excerpt(lines, site, style)
+        yield from found
+        if found and notes:
+            yield gutter(site), " ", BAR
     for note in notes:
-        yield f"{gutter(site)} {paint('=', 'blue')} {note}"
+        yield gutter(site), " ", Styled("=", "blue"), f" {note}"
 
 
 def _without_call(finding: Finding) -> str:

@@ -8,14 +8,15 @@ from handmade import CALL, CONV_SITE, finding, full_report, layer, live_finding,
 
 from initlint.output import concise, phrases, text
 from initlint.output.excerpt import excerpt
-from initlint.output.paint import painter
+from initlint.output.lines import joined
 from initlint.records import Fix, Initializer, Report, Site, Unanalysed
+from initlint.shown import access
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def plain_excerpt(lines, site):
-    return excerpt(lines, site, painter(False), "bold red")
+    return joined(excerpt(lines, site, "bold red")).splitlines()
 
 
 def test_full(project, golden):
@@ -203,7 +204,7 @@ def test_excerpt_of_lines_that_do_not_exist(site):
     ],
 )
 def test_access(parameter, owner, expected):
-    assert phrases.access(owner, parameter) == expected
+    assert access(owner, parameter) == expected
 
 
 @pytest.mark.parametrize(

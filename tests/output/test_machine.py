@@ -241,7 +241,7 @@ def test_github_repeats_the_place_in_the_message(project):
     ("raw", "data", "prop"),
     [
         ("100%", "100%25", "100%25"),
-        ("a\r\nb", "a%0D%0Ab", "a%0D%0Ab"),
+        ("a\r\nb", "a\\r\\nb", "a%0D%0Ab"),
         ("a:b,c", "a:b,c", "a%3Ab%2Cc"),
         ("%3A", "%253A", "%253A"),
     ],

@@ -1,0 +1,53 @@
+"""Text of others as it may be shown: on one line, and names as Python source spells them."""
+
+from __future__ import annotations
+
+import keyword
+import re
+
+# Control characters (C0, DEL, C1), line and paragraph separators, marks and overrides of the
+# writing direction, lone surrogates (of file names that are no UTF-8): whatever ends a line, steers
+# a terminal, or cannot be encoded.
+STEERING = (
+    r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+)
+_STEERING = re.compile(f"[{STEERING}]")
+
+
+def shown(text: str) -> str:
+    """`text` on one line; what would end the line or steer a terminal as Python escapes: `\\n`."""
+    return _STEERING.sub(escape, text)
+
+
+def escape(found: re.Match[str]) -> str:
+    """One character as Python escapes it: `\\n`, `\\x1b`, `\\u202e`."""
+    return found[0].encode("unicode_escape").decode("ascii")
+
+
+def masked(line: str) -> str:
+    """`line` with a replacement character for each one that steers, so that columns stay."""
+    return _STEERING.sub("\N{REPLACEMENT CHARACTER}", line)
+
+
+def literal(text: str) -> str:
+    """`text` as a string literal of Python in double quotes, fit to be shown."""
+    return '"' + shown(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+
+
+def access(owner: str, parameter: str) -> str:
+    """The expression that reaches a parameter: self.features[0].weight, model["a b"].weight."""
+    dotted = "".join(_step(part) for part in parameter.split("."))
+    if not owner and dotted.startswith("["):
+        return f"model{dotted}"
+    return owner + dotted if owner else dotted.removeprefix(".")
+
+
+def _step(part: str) -> str:
+    if part.isascii() and part.isdigit():
+        return f"[{part}]"
+    return f".{part}" if is_attribute(part) else f"[{literal(part)}]"
+
+
+def is_attribute(name: str) -> bool:
+    """Whether Python source can spell `name` after a dot."""
+    return name.isidentifier() and not keyword.iskeyword(name)
