@@ -69,7 +69,7 @@ class _Asked:
     def failures(self, report: Report) -> list[Unanalysed]:
         """The gaps in what was asked for by name, or all of them if nothing was analysed."""
         if not report.layers:
-            return list(report.unanalysed)
+            return [gap for gap in report.unanalysed if gap not in self.targets.notes]
         named = {*self.request.targets, *self.targets.all}
         return [gap for gap in report.unanalysed if gap.target in named or gap in self.targets.gaps]
 
@@ -233,7 +233,8 @@ def _fixed(asked: _Asked, write: bool) -> Fixed:
 
 
 def _with_gaps(report: Report, asked: _Asked) -> Report:
-    return replace(report, unanalysed=(*asked.targets.gaps, *report.unanalysed))
+    targets = asked.targets
+    return replace(report, unanalysed=(*targets.gaps, *targets.notes, *report.unanalysed))
 
 
 def _print(report: Report, asked: _Asked) -> None:

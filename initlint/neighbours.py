@@ -11,6 +11,7 @@ from initlint import clean
 from initlint.config import Config, Settings
 from initlint.discover import discover
 from initlint.records import Finding
+from initlint.regular import SOURCE, read_regular
 from initlint.source.mentions import LOOKED_UP
 
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
@@ -70,7 +71,7 @@ def _home(model: str, paths: Sequence[str]) -> str:
 
 def _bytes(path: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return read_regular(path, SOURCE)
     except OSError:
         return b""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from initlint.quickdata import dataclass
 from initlint.records import InitlintError, Layer, Unanalysed
+from initlint.regular import SOURCE, read_regular
 from initlint.sourcefiles import NOTEBOOK
 
 # In bytes: so little is read anew faster than it is looked up.
@@ -77,5 +77,5 @@ def _contents(paths: Sequence[str]) -> dict[str, bytes]:
     found = {}
     for path in paths:
         with contextlib.suppress(OSError):
-            found[path] = Path(path).read_bytes()
+            found[path] = read_regular(path, SOURCE)
     return found

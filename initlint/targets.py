@@ -7,22 +7,26 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 
-from initlint import discover
+from initlint import discover, regular
 from initlint.config import Settings
 from initlint.quickdata import dataclass
-from initlint.records import Unanalysed
+from initlint.records import InitlintError, Unanalysed
 
 STDIN = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Models by name, files by path, and the text of those that are not on the disk."""
+    """Models by name, files by path, and the text of those that are not on the disk.
+
+    `gaps` are targets that cannot be read; `notes` are of no harm to what was asked.
+    """
 
     models: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     texts: Mapping[str, bytes] = field(default_factory=dict)
     gaps: tuple[Unanalysed, ...] = ()
+    notes: tuple[Unanalysed, ...] = ()
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -36,10 +40,20 @@ def gather(written: Sequence[str], settings: Settings, stdin_filename: str = STD
     paths = [target for target in written if not is_model(target) and target != STDIN]
     found = discover.discover(paths, settings)
     if STDIN not in written or settings.of(stdin_filename).excludes(stdin_filename):
-        return Targets(models, found.files, {}, found.gaps)
-    source = sys.stdin.buffer.read()
+        return Targets(models, found.files, {}, found.gaps, found.notes)
+    source = _standard_input(stdin_filename)
     files = tuple(dict.fromkeys((*found.files, stdin_filename)))
-    return Targets(models, files, {stdin_filename: source}, found.gaps)
+    return Targets(models, files, {stdin_filename: source}, found.gaps, found.notes)
+
+
+def _standard_input(name: str) -> bytes:
+    """All of the standard input. Raises InitlintError where it does not end or is a folder."""
+    limit = regular.limit_of(name)
+    try:
+        return regular.read_bounded(sys.stdin.buffer, limit)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InitlintError(f"standard input cannot be read: {reason}") from error
 
 
 def is_model(target: str) -> bool:

@@ -8,15 +8,13 @@ import symtable
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 
+from initlint import regular
 from initlint.records import Unanalysed
 
 # A file without any of these defines no layers of its own; it is parsed if another one needs it.
 _HINTS = re.compile(rb"torch|\bnn\.|\bnn\b")
 WORDS = re.compile(rb"[A-Za-z_]\w*")
-# Beyond this a file is data, not code.
-_LARGEST = 20_000_000
 
 
 class Source:
@@ -132,11 +130,11 @@ def sources(
 
 
 def _bytes(path: str, texts: Mapping[str, str | bytes]) -> bytes:
-    data = texts[path] if path in texts else Path(path).read_bytes()
+    data = texts[path] if path in texts else regular.read_regular(path, regular.SOURCE)
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")
-    if len(data) > _LARGEST:
-        raise ValueError(f"larger than {_LARGEST // 1_000_000} MB")
+    if len(data) > regular.SOURCE:
+        raise ValueError(f"larger than {regular.SOURCE // 1_000_000} MB")
     return data
 
 
