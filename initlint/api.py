@@ -149,7 +149,8 @@ def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures
     Paths are read, with `options.trace` traced as well; everything else is built and traced. Where
     both know the layer that a line makes, what was traced holds.
     """
-    paths = [target for target in targets if isinstance(target, str) and not is_model(target)]
+    # What is handed over as text is read, whatever its name looks like.
+    paths = [t for t in targets if isinstance(t, str) and (t in options.texts or not is_model(t))]
     models = targets if options.trace else [target for target in targets if target not in paths]
     with standing_in(options.texts):
         others, gaps = _read(paths, options)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from initlint.records import InitlintError
+from initlint.shown import cut
 
 _PYTHON = {"true": "True", "false": "False", "none": "None", "null": "None"}
 
@@ -29,7 +31,7 @@ def by_name(args: object) -> Mapping[str, Any]:
 def _argument(text: str) -> tuple[str, Any]:
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not name.isidentifier():
-        raise InitlintError(f"--arg {text}: write name=value, as --arg width=64")
+        raise _error(text, "write name=value, as --arg width=64")
     return name, _value(text, value)
 
 
@@ -37,11 +39,18 @@ def _value(text: str, value: str) -> Any:
     """A Python literal, or else the word itself."""
     try:
         return ast.literal_eval(value)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+    except (MemoryError, RecursionError) as error:
+        raise _error(text, f"{cut(value)} is nested too deeply") from error
+    except (ValueError, SyntaxError, TypeError) as error:
         if value in _PYTHON:
-            raise InitlintError(
-                f"--arg {text}: Python writes {_PYTHON[value]}; quote the word if it is meant"
-            ) from error
+            wanted = f"Python writes {_PYTHON[value]}; quote the word if it is meant"
+            raise _error(text, wanted) from error
         if value.startswith(("[", "(", "{", "'", '"')):
-            raise InitlintError(f"--arg {text}: {value} is not a Python literal") from error
+            raise _error(text, f"{cut(value)} is not a Python literal") from error
+        if value.lstrip("+-").isdecimal() and len(value) > sys.get_int_max_str_digits():
+            raise _error(text, f"{cut(value)} has more digits than Python reads") from error
         return value
+
+
+def _error(text: str, reason: str) -> InitlintError:
+    return InitlintError(f"--arg {cut(text)}: {reason}")

@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -43,6 +44,10 @@ def _leave(code: int) -> NoReturn:
 
 def main(argv: list[str] | None = None) -> int:
     """Carry out one command line and return the exit code; a failure is one line on stderr."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        return commands.failed(f"the working directory cannot be used: {error.strerror}")
     try:
         code = group.main(argv, prog_name="initlint", standalone_mode=False)
         return int(code or commands.CLEAN)

@@ -7,17 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from initlint.config import Settings, matches
+from initlint.config import Settings
 from initlint.ignored import Ignored
 from initlint.records import Unanalysed
 from initlint.regular import kind_of
 
 SUFFIXES = (".py", ".ipynb")
-EXCLUDED = (
+EXCLUDED = {
     *(".bzr", ".direnv", ".eggs", ".git", ".hg", ".ipynb_checkpoints", ".mypy_cache", ".nox"),
     *(".pytest_cache", ".ruff_cache", ".svn", ".tox", ".venv", "__pycache__", "__pypackages__"),
     *("build", "dist", "node_modules", "site-packages", "venv"),
-)
+}
 _REPOSITORY = ".git"
 
 
@@ -42,7 +42,10 @@ def discover(paths: Sequence[str], settings: Settings) -> Found:
     by_place: dict[Path, str] = {}
     gaps: list[Unanalysed] = []
     ignored = Ignored()
-    for path in map(Path, paths):
+    if "" in paths:
+        # Path would take it for the working directory.
+        gaps.append(Unanalysed("", "an empty path names no file or folder"))
+    for path in map(Path, filter(None, paths)):
         try:
             # Links are not followed inside a folder: only what is named can be one.
             place = Path(os.path.realpath(path))
@@ -104,10 +107,9 @@ class _Walk:
     def _is_out(self, path: Path) -> bool:
         """Whether what was found in the folder is excluded, or is what nobody means."""
         config = self._settings.of(path)
-        if config.exclude is None:
-            inside = path.relative_to(self._folder).as_posix()
-            if any(matches(pattern, inside) for pattern in EXCLUDED):
-                return True
+        unmeant = not EXCLUDED.isdisjoint(path.relative_to(self._folder).parts)
+        if config.exclude is None and unmeant:
+            return True
         return path.name == _REPOSITORY or config.excludes(path)
 
     def _regular(self, entry: os.DirEntry[str], path: Path) -> Iterator[Path]:

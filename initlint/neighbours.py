@@ -78,7 +78,7 @@ def _bytes(path: str) -> bytes:
 
 def _imports(place: Path) -> re.Pattern[bytes]:
     """An import from a file, from its package by name, or from the package that one is in."""
-    words = b"|".join(re.escape(w.encode()) for w in (place.stem, place.parent.name) if w)
+    words = b"|".join(re.escape(os.fsencode(w)) for w in (place.stem, place.parent.name) if w)
     line = (
         rb"^[ \t]*(?:from|import)\b[^\n]*\b(?:" + words + rb")\b|^[ \t]*from[ \t]+\.+[ \t]+import\b"
     )

@@ -71,6 +71,9 @@ def parsed(source: bytes) -> Notebook:
     lines: list[str] = []
     starts, broken = [], []
     for number, text in _cells(source):
+        if text is None:
+            broken.append(Broken(number, 1, "the cell has no source"))
+            continue
         python, trouble = _python(text)
         starts.append((len(lines) + 1, number))
         lines += python
@@ -79,20 +82,23 @@ def parsed(source: bytes) -> Notebook:
     return Notebook("".join(f"{line}\n" for line in lines), tuple(starts), tuple(broken))
 
 
-def _cells(source: bytes) -> list[tuple[int, str]]:
+def _cells(source: bytes) -> list[tuple[int, str | None]]:
+    """The code cells by number; None for what has no text where a cell has its source."""
     try:
         content = json.loads(source)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InitlintError(f"is no notebook: {error}") from error
+    except RecursionError as error:
+        raise InitlintError("is no notebook: nested too deeply") from error
     cells = content.get("cells") if isinstance(content, dict) else None
     if not isinstance(cells, list):
         raise InitlintError("is no notebook of format 4; convert it by jupyter nbconvert")
     if _language(content) != "python":
         return []
     return [
-        (number, _text(cell.get("source")))
+        (number, _text(cell))
         for number, cell in enumerate(cells, 1)
-        if isinstance(cell, dict) and cell.get("cell_type") == "code"
+        if not isinstance(cell, dict) or cell.get("cell_type") == "code"
     ]
 
 
@@ -106,10 +112,10 @@ def _language(content: dict[str, Any]) -> str:
     return "python"
 
 
-def _text(source: object) -> str:
-    if isinstance(source, list):
-        return "".join(line for line in source if isinstance(line, str))
-    return source if isinstance(source, str) else ""
+def _text(cell: object) -> str | None:
+    source = cell.get("source") if isinstance(cell, dict) else None
+    lines: list[Any] = source if isinstance(source, list) else [source]
+    return "".join(lines) if all(isinstance(line, str) for line in lines) else None
 
 
 def _python(text: str) -> tuple[list[str], tuple[int, str] | None]:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 # Beyond these a file is data, not what its name says.
 SOURCE = 20_000_000
 NOTEBOOK = 100_000_000
-SETTINGS = 2_000_000
+SETTINGS = 1_000_000
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),

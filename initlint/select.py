@@ -8,6 +8,7 @@ from functools import cache
 from initlint.config import Config, Settings
 from initlint.quickdata import dataclass
 from initlint.records import Finding, InitlintError, Rule
+from initlint.shown import cut
 from initlint.strings import strings
 
 _PEDANTIC = "INIT4"
@@ -44,7 +45,7 @@ def _codes(
         chosen = expand(select, ignore, rules)
     else:
         lists = [
-            _checked(f"{config.file}: {key}", entries, rules)
+            _checked(config.place(key), entries, rules)
             for key, entries in (
                 ("select", config.select),
                 ("ignore", config.ignore),
@@ -52,7 +53,7 @@ def _codes(
             )
         ]
         chosen = expand(lists[0], (*lists[1], *ignore), rules, lists[2])
-    silent = _checked(f"{config.file}: per-file-ignores", ignored, rules)
+    silent = _checked(config.place("per-file-ignores"), ignored, rules)
     return chosen - (expand(silent, (), rules) if silent else frozenset())
 
 
@@ -123,9 +124,9 @@ def _normalised(option: str, entry: str, rules: Mapping[str, Rule]) -> str:
     import difflib
 
     close = [
-        *difflib.get_close_matches(entry.lower(), sorted(names), n=1),
-        *difflib.get_close_matches(entry.upper(), sorted({*rules, *groups}), n=1),
+        *difflib.get_close_matches(cut(entry).lower(), sorted(names), n=1),
+        *difflib.get_close_matches(cut(entry).upper(), sorted({*rules, *groups}), n=1),
         "ALL",
     ]
-    problem = f"{option} {entry}: there is no such rule or group"
+    problem = f"{option} {cut(entry)}: there is no such rule or group"
     raise InitlintError(f"{problem}; did you mean {close[0]}?")

@@ -19,6 +19,11 @@ def shown(text: str) -> str:
     return _STEERING.sub(escape, text)
 
 
+def cut(text: str, most: int = 80) -> str:
+    """The beginning of a text that may be long, for a message."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def escape(found: re.Match[str]) -> str:
     """One character as Python escapes it: `\\n`, `\\x1b`, `\\u202e`."""
     return found[0].encode("unicode_escape").decode("ascii")

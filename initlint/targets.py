@@ -11,6 +11,7 @@ from initlint import discover, regular
 from initlint.config import Settings
 from initlint.quickdata import dataclass
 from initlint.records import InitlintError, Unanalysed
+from initlint.shown import cut
 
 STDIN = "-"
 
@@ -41,6 +42,8 @@ def gather(written: Sequence[str], settings: Settings, stdin_filename: str = STD
     found = discover.discover(paths, settings)
     if STDIN not in written or settings.of(stdin_filename).excludes(stdin_filename):
         return Targets(models, found.files, {}, found.gaps, found.notes)
+    if "\0" in stdin_filename:
+        raise InitlintError(f"--stdin-filename {cut(stdin_filename)}: no name has a null character")
     source = _standard_input(stdin_filename)
     files = tuple(dict.fromkeys((*found.files, stdin_filename)))
     return Targets(models, files, {stdin_filename: source}, found.gaps, found.notes)

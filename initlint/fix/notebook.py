@@ -29,9 +29,15 @@ def rewrite_file(
         result = rewrite(notebook.text.encode(), path, findings, preferences)
         changed = _changed(notebook, result.source.decode())
         return Rewritten(_put(source, changed), result.fixed, result.refused)
+    except RecursionError:
+        return _refused(source, findings, "the notebook is nested too deeply")
     except (RefusedError, InitlintError, UnicodeError) as error:
-        wanted = [finding for finding in findings if finding.fix is not None]
-        return Rewritten(source, (), tuple((finding, str(error)) for finding in wanted))
+        return _refused(source, findings, str(error))
+
+
+def _refused(source: bytes, findings: Sequence[Finding], reason: str) -> Rewritten:
+    wanted = [finding for finding in findings if finding.fix is not None]
+    return Rewritten(source, (), tuple((finding, reason) for finding in wanted))
 
 
 @dataclass(frozen=True)
@@ -66,14 +72,21 @@ def _put(source: bytes, changes: dict[int, list[_Change]]) -> bytes:
         start, end = values[cell]
         content = content[:start] + _edited(content[start:end], changes[cell]) + content[end:]
     new = content.encode("utf-8")
-    if _without_code(json.loads(new)) != _without_code(json.loads(source)):
+    if _without_code(_content(new)) != _without_code(_content(source)):
         raise RefusedError("something else than the code of the notebook would change")
     return new
 
 
+def _content(source: bytes) -> Any:
+    # NaN, which Python writes into outputs, is not equal to itself.
+    return json.loads(source, parse_constant=str)
+
+
 def _without_code(content: Any) -> Any:
     cells = [
-        {**cell, "source": ""} if cell.get("cell_type") == "code" else cell
+        {**cell, "source": ""}
+        if isinstance(cell, dict) and cell.get("cell_type") == "code"
+        else cell
         for cell in content["cells"]
     ]
     return {**content, "cells": cells}
@@ -122,9 +135,13 @@ def _sources(content: str) -> dict[int, tuple[int, int]]:
     found: dict[int, tuple[int, int]] = {}
     start_of_all = _after_blanks(content, int(content.startswith("\ufeff")))
     for name, start, _ in _members(content, start_of_all):
-        if name != "cells":
+        if name != "cells" or content[start] != "[":
             continue
+        # Of a key that is there twice, the last one counts.
+        found.clear()
         for number, (_, cell, _) in enumerate(_members(content, start), 1):
+            if content[cell] != "{":
+                continue
             for key, first, last in _members(content, cell):
                 if key == "source":
                     found[number] = (first, last)
