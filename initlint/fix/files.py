@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import os
 import re
-import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+from initlint.fix.kept import NotKeptError, put_off, take_over
 from initlint.records import InitlintError
+from initlint.regular import read_regular
 from initlint.shown import STEERING
 
 # What git writes in octal in the name of a file, byte by byte.
@@ -21,17 +24,23 @@ _NO_NEWLINE = "\\ No newline at end of file\n"
 def write_atomically(path: str | Path, old: bytes, new: bytes) -> None:
     """Replace the contents `old` of a file by `new`; killed at any moment, the file is either.
 
-    Mode bits, owner and symbolic links are kept. Raises InitlintError, with the file as it was
-    and nothing left beside it, if the file is missing, read-only, or no longer holds `old`, or
-    if its folder cannot be written.
+    Mode bits, owner, group and extended attributes (ACLs among them) are kept; a symbolic link
+    stays, and the file that it leads to is replaced. Raises InitlintError, with the file as it was
+    and nothing left beside it, where it is missing, read-only, has hard links, or no longer holds
+    `old`, where its folder cannot be written, or where something of it cannot be kept. A file that
+    holds `new` already is left alone.
     """
     try:
         target = Path(path).resolve(strict=True)
         status = target.stat()
         if not status.st_mode & 0o222 or not os.access(target, os.W_OK):
             raise InitlintError(f"{path}: the file is read-only; make it writable and run again")
-        if not _replace(target, status, old, new):
-            raise InitlintError(f"{path}: changed since it was read; run again")
+        if status.st_nlink > 1:
+            why = f"it has {status.st_nlink} names (hard links), and a new file would have one"
+            raise InitlintError(f"{path}: {why}; copy it over itself and run again")
+        with put_off(), _kept(path):
+            if not _replace(target, status, old, new):
+                raise InitlintError(f"{path}: changed since it was read; run again")
     except OSError as error:
         reason = error.strerror or str(error)
         raise InitlintError(f"{path}: cannot be written: {reason}") from error
@@ -39,16 +48,21 @@ def write_atomically(path: str | Path, old: bytes, new: bytes) -> None:
 
 def _replace(target: Path, status: os.stat_result, old: bytes, new: bytes) -> bool:
     """Replace a file's contents; False, with nothing done, if it does not hold `old`."""
-    descriptor, name = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
+    # Not after the file's own name, which may be as long as a name can be.
+    descriptor, name = tempfile.mkstemp(".tmp", ".initlint-", target.parent)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(new)
             file.flush()
-            _take_over(file.fileno(), status)
+            take_over(file.fileno(), target, status)
             os.fsync(file.fileno())
         # As late as can be: what someone saves while we think must not be lost.
-        if target.read_bytes() != old:
+        held = _held(target, max(len(old), len(new)))
+        if held == new:
+            # Another run was faster.
+            return True
+        if held != old:
             return False
         temporary.replace(target)
     finally:
@@ -57,13 +71,23 @@ def _replace(target: Path, status: os.stat_result, old: bytes, new: bytes) -> bo
     return True
 
 
-def _take_over(descriptor: int, status: os.stat_result) -> None:
-    # Windows has neither; there the new file has the folder's rights.
-    if hasattr(os, "fchown"):
-        with contextlib.suppress(PermissionError):
-            os.fchown(descriptor, status.st_uid, status.st_gid)
-    if hasattr(os, "fchmod"):
-        os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
+def _held(target: Path, most: int) -> bytes | None:
+    """What the file holds now; None where that is more than `most` bytes, or it is no file."""
+    try:
+        return read_regular(target, most, follow=False)
+    except OSError as error:
+        if error.errno in (errno.EFBIG, errno.EINVAL, errno.ELOOP):
+            return None
+        raise
+
+
+@contextlib.contextmanager
+def _kept(path: str | Path) -> Iterator[None]:
+    """Name the file where something of it cannot be kept."""
+    try:
+        yield
+    except NotKeptError as error:
+        raise InitlintError(f"{path}: {error}") from error
 
 
 def _sync_folder(folder: Path) -> None:
