@@ -131,8 +131,8 @@ def apply(request: Apply) -> int:
     terminal.out(layers.render(report, colour=colour, width=terminal.width()))
     for gap in report.unanalysed:
         terminal.err(f"initlint: left as it was: {phrases.gap(gap)}")
-    # Only what was recommended, and done, carries the call that does it.
-    done = sum(bool(layer.current and layer.current.call) for layer in report.layers)
+    # Only what was recommended, and done, carries the reason for it.
+    done = sum(bool(layer.current and layer.current.reason) for layer in report.layers)
     weights = phrases.counted(len(report.layers), "weight")
     where = f"written to {request.out}" if request.out else "nothing written (no --out FILE)"
     terminal.err(f"Initialised {done} of {weights}; {where}.")

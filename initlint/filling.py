@@ -262,8 +262,7 @@ def _before_calibration(layer: Layer) -> Layer:
         reason = "a normalisation takes the scale away: PyTorch's own"
     else:
         return layer
-    call = f"{{init}}.normal_({{weight}}, std={std:.4g})"
-    found = Initializer("normal_", {"std": std}, std, reason=reason, call=call)
+    found = Initializer("normal_", {"std": std}, std, reason=reason)
     return replace(layer, recommended=found)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from initlint import catalog
 from initlint.catalog import Activation
 from initlint.quickdata import replace
-from initlint.records import Initializer, Layer
+from initlint.records import Fan, Gain, Initializer, Layer
 
 # A std within this factor of an accepted one is no finding (design, "Compared by effect").
 TOLERANCE = 1.25
@@ -32,10 +32,10 @@ def recommended(layer: Layer) -> Initializer | None:
         return None
     if layer.branch == "last":
         reason = "the branch starts as the identity (Zhang 2019)"
-        return Initializer("zeros_", {}, 0.0, reason=reason, call="{init}.zeros_({weight})")
+        return Initializer("zeros_", {}, 0.0, reason=reason)
     gain = activation.recommended_gain(layer.following.args, first=_is_first(layer))
     std = gain * _unit(activation, layer)
-    return _SPELLED[activation.initializer](layer, activation, gain, std)
+    return _SCHEMES[activation.initializer](layer, activation, gain, std)
 
 
 def accepted(layer: Layer) -> tuple[tuple[float, float], ...]:
@@ -116,9 +116,7 @@ def _kaiming(layer: Layer, activation: Activation, gain: float, std: float) -> I
     if activation.nonlinearity == "leaky_relu":
         slope = math.sqrt(max(0.0, 2 / gain**2 - 1))
         args = {"a": round(slope, 4), **args}
-    text = ", ".join(f"{name}={_quoted(value)}" for name, value in args.items())
-    call = f"{{init}}.kaiming_normal_({{weight}}, {text})"
-    return Initializer("kaiming_normal_", args, std, reason=activation.source, call=call)
+    return Initializer("kaiming_normal_", args, std, reason=activation.source)
 
 
 def _mode(layer: Layer) -> str | None:
@@ -135,28 +133,16 @@ def _mode(layer: Layer) -> str | None:
 def _xavier(layer: Layer, activation: Activation, gain: float, std: float) -> Initializer:
     if sum(_torch_fans(layer)) != (layer.fan_in or 0) + (layer.fan_out or 0):
         return _normal(layer, activation, gain, std)
-    args = {} if gain == 1 else {"gain": gain}
-    text = "" if gain == 1 else ', gain={init}.calculate_gain("tanh")'
-    call = f"{{init}}.xavier_normal_({{weight}}{text})"
-    return Initializer("xavier_normal_", args, std, reason=activation.source, call=call)
+    tanh = Gain("tanh", gain) if math.isclose(gain, 5 / 3) else gain
+    args = {} if gain == 1 else {"gain": tanh}
+    return Initializer("xavier_normal_", args, std, reason=activation.source)
 
 
 def _normal(layer: Layer, activation: Activation, gain: float, std: float) -> Initializer:
-    """A normal draw whose std is spelled from the tensor, where torch has no scheme for it."""
-    fan = {"fan_in": "{weight}[0].numel()", "fan_out": "{weight}[:, 0].numel()"}
+    """A normal draw whose std is counted from the tensor, where torch has no scheme for it."""
     mode = None if activation.initializer.startswith("xavier") else _mode(layer)
-    if mode is None:
-        text = f"{std:.4g}"
-    elif gain == 1:
-        text = f"{fan[mode]} ** -0.5"
-    else:
-        text = f"{gain:.4g} / {fan[mode]} ** 0.5"
-    call = f"{{init}}.normal_({{weight}}, std={text})"
-    return Initializer("normal_", {"std": std}, std, reason=activation.source, call=call)
+    scale = std if mode is None else Fan(gain, mode.removeprefix("fan_"), std)
+    return Initializer("normal_", {"std": scale}, std, reason=activation.source)
 
 
-def _quoted(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else f"{value}"
-
-
-_SPELLED = {"kaiming_normal_": _kaiming, "xavier_normal_": _xavier, "normal_": _normal}
+_SCHEMES = {"kaiming_normal_": _kaiming, "xavier_normal_": _xavier, "normal_": _normal}

@@ -39,12 +39,33 @@ class Following:
 
 
 @dataclass(frozen=True, slots=True)
+class Fan:
+    """A scale that is counted from the weight: gain / sqrt(fan_in) where `of` is in.
+
+    `of` is in or out, as torch.nn.init counts them from the shape, or both: then the scale is
+    gain * sqrt(2 / (fan_in + fan_out)). `value` is the number that this gives for the layer.
+    """
+
+    gain: float
+    of: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """The gain that `torch.nn.init.calculate_gain(nonlinearity)` gives, and its `value`."""
+
+    nonlinearity: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Initializer:
     """How a parameter gets its values: a torch.nn.init name, its arguments, the std that results.
 
-    `std` is None where it is not known. `default` marks PyTorch's own choice. `site` is the line
-    of the user's that caused it. `call` is the recommended call as source text with the
-    placeholders {init} (the file's spelling of torch.nn.init) and {weight} (of the tensor).
+    Arguments that are recommended may be a `Fan` or a `Gain`; `initlint.calls` prints them. `std`
+    is None where it is not known. `default` marks PyTorch's own choice. `site` is the line of the
+    user's that caused it; `reason`, the source of a recommendation.
     """
 
     name: str
@@ -53,7 +74,6 @@ class Initializer:
     default: bool = False
     site: Site | None = None
     reason: str = ""
-    call: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +143,20 @@ class Fix:
     """What would repair a finding.
 
     `kind` is insert (a new call for the layer constructed at `site`) or correct (the existing
-    call at `site` is replaced). `call` is source text as in `Initializer.call`. `applicability`
-    is safe, unsafe or display. `of_type` names the class all of whose layers may get the call,
-    none of which was initialised on purpose; it is empty where that cannot be said. `spared` are
+    call at `site` is replaced). `initializer` is what to write there. `applicability` is safe,
+    unsafe or display. `of_type` names the class all of whose layers may get the call, none of
+    which was initialised on purpose; it is empty where that cannot be said. `spared` are
     parameters that the same line makes and that must keep what they have. `cases` are given where
-    the activation decides: its module classes, and the call that suits it.
+    the activation decides: its module classes, and the initialiser that suits it.
     """
 
     kind: str
     site: Site
-    call: str
+    initializer: Initializer
     applicability: str
     of_type: str = ""
     spared: tuple[str, ...] = ()
-    cases: tuple[tuple[tuple[str, ...], str], ...] = ()
+    cases: tuple[tuple[tuple[str, ...], Initializer], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Iterable
 
 # Control characters (C0, DEL, C1), line and paragraph separators, marks and overrides of the
 # writing direction, lone surrogates (of file names that are no UTF-8): whatever ends a line, steers
@@ -40,17 +41,27 @@ def literal(text: str) -> str:
 
 
 def access(owner: str, parameter: str) -> str:
-    """The expression that reaches a parameter: self.features[0].weight, model["a b"].weight."""
-    dotted = "".join(_step(part) for part in parameter.split("."))
-    if not owner and dotted.startswith("["):
-        return f"model{dotted}"
-    return owner + dotted if owner else dotted.removeprefix(".")
+    """The expression that reaches a parameter: self.features[0].weight.
+
+    Without an owner, the parameter is named within the model.
+    """
+    names = parameter.split(".")
+    return reach(owner, names) if owner else reach("model", names).removeprefix("model.")
 
 
-def _step(part: str) -> str:
-    if part.isascii() and part.isdigit():
-        return f"[{part}]"
-    return f".{part}" if is_attribute(part) else f"[{literal(part)}]"
+def reach(base: str, names: Iterable[str]) -> str:
+    """The expression for a member of `base` by the parts of its qualified name.
+
+    `getattr(self.heads, "a b")` reaches modules of all kinds, as `self.heads["a b"]` would not.
+    """
+    for name in names:
+        if name.isascii() and name.isdigit() and str(int(name)) == name:
+            base = f"{base}[{name}]"
+        elif is_attribute(name):
+            base = f"{base}.{name}"
+        else:
+            base = f"getattr({base}, {literal(name)})"
+    return base
 
 
 def is_attribute(name: str) -> bool:

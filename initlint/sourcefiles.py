@@ -74,6 +74,18 @@ def source_of(path: str) -> bytes:
     return entry.source if isinstance(entry, _Entry) else Path(path).read_bytes()
 
 
+def text_of(path: str) -> bytes:
+    """The Python that sites in the file at `path` count lines of; b"" where it cannot be read."""
+    try:
+        if path.endswith(NOTEBOOK):
+            from initlint import notebooks
+
+            return notebooks.opened(path).text.encode()
+        return source_of(path)
+    except (OSError, InitlintError):
+        return b""
+
+
 class _Entry(tuple[int, None, list[str], str]):
     """An entry of linecache that knows the bytes that it was made from."""
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from initlint.quickdata import replace
-from initlint.records import Initializer, Layer, Preferences
+from initlint.records import Fan, Gain, Initializer, Layer, Preferences
 
-_IN, _OUT = "{weight}[0].numel()", "{weight}[:, 0].numel()"
-_FAN = {"fan_in": _IN, "fan_out": _OUT}
-_OTHER = {"fan_in": "fan_out", "fan_out": "fan_in"}
-_STD = re.compile(r"std=(.*)\)$", re.DOTALL)
+_OTHER = {"fan_in": "fan_out", "fan_out": "fan_in", "in": "out", "out": "in"}
 
 
 def preferred(layers: Sequence[Layer], wanted: Preferences) -> tuple[Layer, ...]:
@@ -44,16 +40,12 @@ def _of_other_fan(layer: Layer, found: Initializer) -> Initializer:
     if found.std is None or not layer.fan_in or not layer.fan_out or not _counts_both(layer):
         return found
     std = found.std * math.sqrt(layer.fan_in / layer.fan_out)
-    mode = found.args.get("mode")
+    mode, scale = found.args.get("mode"), found.args.get("std")
     if mode:
-        args = {**found.args, "mode": _OTHER[mode]}
-        call = found.call.replace(f'"{mode}"', f'"{_OTHER[mode]}"')
-        return replace(found, args=args, std=std, call=call)
-    written = next((fan for fan in (_IN, _OUT) if fan in found.call), None)
-    if found.name != "normal_" or written is None:
-        return found
-    call = found.call.replace(written, _OUT if written == _IN else _IN)
-    return replace(found, args={"std": std}, std=std, call=call)
+        return replace(found, args={**found.args, "mode": _OTHER[mode]}, std=std)
+    if isinstance(scale, Fan) and scale.of in _OTHER:
+        return replace(found, args={"std": Fan(scale.gain, _OTHER[scale.of], std)}, std=std)
+    return found
 
 
 def _counts_both(layer: Layer) -> bool:
@@ -64,20 +56,15 @@ def _counts_both(layer: Layer) -> bool:
 
 def _uniform(layer: Layer, found: Initializer) -> Initializer:
     if found.name != "normal_":
-        name = found.name.replace("normal", "uniform")
-        return replace(found, name=name, call=found.call.replace(found.name, name))
-    bound = math.sqrt(3) * (found.std or 0.0)
-    text = _product(math.sqrt(3), found)
-    args = {"a": -bound, "b": bound}
-    call = f"{{init}}.uniform_({{weight}}, -{text}, {text})"
-    return replace(found, name="uniform_", args=args, call=call)
+        return replace(found, name=found.name.replace("normal", "uniform"))
+    args = {"a": _scale(-math.sqrt(3), found), "b": _scale(math.sqrt(3), found)}
+    return replace(found, name="uniform_", args=args)
 
 
 def _truncated(layer: Layer, found: Initializer) -> Initializer:
     """torch cuts at -2 and 2 whatever the std is, which few layers are small enough to notice."""
-    std = found.std or 0.0
-    call = f"{{init}}.trunc_normal_({{weight}}, std={_product(1.0, found)})"
-    return replace(found, name="trunc_normal_", args={"std": std}, std=_cut(std), call=call)
+    std = _cut(found.std or 0.0)
+    return replace(found, name="trunc_normal_", args={"std": _scale(1.0, found)}, std=std)
 
 
 def _cut(std: float) -> float:
@@ -98,40 +85,27 @@ def _orthogonal(layer: Layer, found: Initializer) -> Initializer:
         return found
     rows, columns = layer.shape[0], math.prod(layer.shape[1:])
     gain = (found.std or 0.0) * math.sqrt(max(rows, columns))
-    call = f"{{init}}.orthogonal_({{weight}}{_gain(found.args, gain)})"
-    return replace(found, name="orthogonal_", args={"gain": gain}, call=call)
-
-
-def _gain(args: Mapping[str, Any], gain: float) -> str:
-    """The gain as people write it, where it is one of torch's own."""
     if math.isclose(gain, 1):
-        return ""
+        return replace(found, name="orthogonal_", args={})
+    return replace(found, name="orthogonal_", args={"gain": _named(gain, found.args)})
+
+
+def _named(gain: float, args: Mapping[str, Any]) -> Gain | float:
+    """The gain as people write it, where it is one of torch's own."""
     if math.isclose(gain, math.sqrt(2)) and args.get("nonlinearity") == "relu":
-        return ', gain={init}.calculate_gain("relu")'
-    if math.isclose(gain, 5 / 3):
-        return ', gain={init}.calculate_gain("tanh")'
-    return f", gain={gain:.4g}"
+        return Gain("relu", gain)
+    return Gain("tanh", gain) if math.isclose(gain, 5 / 3) else gain
 
 
-def _product(factor: float, found: Initializer) -> str:
-    """A factor times the std, spelled from the tensor wherever the std itself can be."""
-    written = _STD.search(found.call)
-    if found.name == "normal_" and written:
-        return _scaled(factor, written[1])
+def _scale(factor: float, found: Initializer) -> Fan | float:
+    """A factor times the std, counted from the tensor wherever the std itself can be."""
+    std, scale = factor * (found.std or 0.0), found.args.get("std")
+    if found.name == "normal_":
+        return Fan(factor * scale.gain, scale.of, std) if isinstance(scale, Fan) else std
     if found.name == "xavier_normal_":
-        gain = factor * found.args.get("gain", 1.0)
-        return f"{gain:.4g} * (2 / ({_IN} + {_OUT})) ** 0.5"
-    return f"{factor * _kaiming_gain(found.args):.4g} / {_FAN[found.args['mode']]} ** 0.5"
-
-
-def _scaled(factor: float, std: str) -> str:
-    """A std as `recommend` writes it, times a factor."""
-    if factor == 1:
-        return std
-    if std.endswith(" ** -0.5"):
-        return f"{factor:.4g} / {std.removesuffix(' ** -0.5')} ** 0.5"
-    number, slash, fan = std.partition(" / ")
-    return f"{factor * float(number):.4g}{slash}{fan}"
+        gain = found.args.get("gain", 1.0)
+        return Fan(factor * (gain.value if isinstance(gain, Gain) else gain), "both", std)
+    return Fan(factor * _kaiming_gain(found.args), found.args["mode"].removeprefix("fan_"), std)
 
 
 def _kaiming_gain(args: Mapping[str, Any]) -> float:

@@ -32,10 +32,9 @@ class Net(nn.Module):
 '''
 SOURCES = {"net.py": NET, "pkg/müller.py": "größe = 3\nschicht = Größe(größe, 7)\n"}
 
-CALL = '{init}.kaiming_normal_({weight}, mode="fan_in", nonlinearity="relu")'
 DEFAULT = Initializer("kaiming_uniform_", {"a": 5**0.5}, 0.1, default=True)
 KAIMING = Initializer(
-    "kaiming_normal_", {"mode": "fan_in", "nonlinearity": "relu"}, 0.25, reason="He 2015", call=CALL
+    "kaiming_normal_", {"mode": "fan_in", "nonlinearity": "relu"}, 0.25, reason="He 2015"
 )
 RELU = Following("relu")
 
@@ -76,7 +75,7 @@ def finding(of="conv", **changes):
         "following": RELU,
         "current": DEFAULT,
         "recommended": KAIMING,
-        "fix": Fix("insert", CONV_SITE, CALL, "safe"),
+        "fix": Fix("insert", CONV_SITE, KAIMING, "safe"),
         "parameters": (f"{of}.weight",),
     }
     return Finding(**given | changes)
@@ -89,9 +88,8 @@ def three_findings():
         "body.0",
         site=BODY_SITE,
         parameters=tuple(f"body.{n}.weight" for n in range(3)),
-        fix=Fix("insert", BODY_SITE, CALL, "safe"),
-        message="body.0 is followed by relu; write "
-        'nn.init.kaiming_normal_(body[0].weight, mode="fan_in", nonlinearity="relu")',
+        fix=Fix("insert", BODY_SITE, KAIMING, "safe"),
+        message="body.0 is followed by relu",
     )
     head = finding(
         "head",
@@ -101,7 +99,7 @@ def three_findings():
         confidence="medium",
         site=HEAD_SITE,
         current=Initializer("normal_", {"std": 3.0}, 3.0, site=HEAD_INIT),
-        fix=Fix("correct", HEAD_INIT, CALL, "unsafe"),
+        fix=Fix("correct", HEAD_INIT, KAIMING, "unsafe"),
         message="head is followed by relu, but normal_(std=3) at net.py:14 gives it std 3, ×12",
     )
     return conv, body, head

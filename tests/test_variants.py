@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from initlint import records
+from initlint.calls import call
 from initlint.recommend import recommended, suits
 from initlint.variants import preferred
 
@@ -45,7 +46,7 @@ def test_what_is_written_gives_the_std_that_is_said(shape, activation, distribut
     wanted = variant(made, found, distribution=distribution, mode=mode)
     weight = torch.full(made.shape, math.nan)
     torch.manual_seed(0)
-    eval(wanted.call.format(init="nn.init", weight="weight"), {"nn": nn, "weight": weight})
+    eval(call(wanted, "weight"), {"nn": nn, "weight": weight})
     assert weight.std().item() == pytest.approx(wanted.std, rel=0.04)
     assert suits(made, wanted.std)
     if distribution != "normal":
@@ -71,7 +72,7 @@ def test_counted_by_what_leaves_the_layer():
 
 
 ALONE = {
-    "zeros stay zeros": records.Initializer("zeros_", {}, 0.0, call="{init}.zeros_({weight})"),
+    "zeros stay zeros": records.Initializer("zeros_", {}, 0.0),
     "nothing is recommended": None,
 }
 
@@ -85,15 +86,11 @@ def test_left_alone(found):
 def test_a_vector_is_not_made_orthogonal():
     following = records.Following("relu")
     vector = records.Layer("m", "", "w", "Parameter", (64,), 64, 64, following, None)
-    found = records.Initializer(
-        "normal_", {"std": 0.1}, 0.1, call="{init}.normal_({weight}, std=0.1)"
-    )
+    found = records.Initializer("normal_", {"std": 0.1}, 0.1)
     assert variant(vector, found, distribution="orthogonal") == found
 
 
 def test_a_truncated_draw_is_said_to_be_narrower():
     made, _ = layer(*SHAPES["linear"], "relu")
-    found = records.Initializer(
-        "normal_", {"std": 1.0}, 1.0, call="{init}.normal_({weight}, std=1.0)"
-    )
+    found = records.Initializer("normal_", {"std": 1.0}, 1.0)
     assert variant(made, found, distribution="trunc_normal").std == pytest.approx(0.8796, rel=1e-4)

@@ -6,8 +6,9 @@ import ast
 from dataclasses import dataclass
 
 from initlint.fix.locate import Spot, last_name
+from initlint.records import Initializer
 
-_ZEROS = "{init}.zeros_({weight})"
+_ZEROS = Initializer("zeros_", {}, 0.0)
 # The layers of torch that have a bias, and its place among the arguments.
 _PLACES = {
     "Linear": 2,
@@ -18,10 +19,10 @@ _PLACES = {
 
 @dataclass(frozen=True)
 class Bias:
-    """The tests around the call, the call as a template, and the bias."""
+    """The tests around the call, what it is to give, and the bias."""
 
     headers: tuple[str, ...]
-    call: str
+    initializer: Initializer
     tensor: str
 
 

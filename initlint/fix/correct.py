@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from initlint import calls
 from initlint.fix.layout import call_lines
 from initlint.fix.locate import Spot, dotted, is_pure, last_name
 from initlint.fix.parsed import Parsed
 from initlint.fix.text import Edit, RefusedError, Text, TwiceError, comments_of
-from initlint.records import Fix
+from initlint.records import Fix, Initializer
 
 _INITIALISERS = {
     *("constant", "dirac", "eye", "kaiming_normal", "kaiming_uniform", "normal", "ones"),
@@ -25,6 +26,8 @@ _HOLDERS = (
     *(ast.Expr, ast.Assign, ast.AnnAssign, ast.Return, ast.Lambda, ast.Call, ast.keyword),
     *(ast.List, ast.Tuple, ast.ListComp, ast.NamedExpr),
 )
+# The tensor as source text, for what is to be written on it.
+_Tensor = Callable[[Initializer], str]
 _PRIMARIES = (ast.Name, ast.Attribute, ast.Subscript, ast.Call)
 
 
@@ -33,6 +36,22 @@ def correction(parsed: Parsed, fix: Fix) -> tuple[Edit | None, bool]:
 
     Raises RefusedError.
     """
+    text, old = parsed.text, parsed.spot(fix.site, ast.BinOp).chain[-1]
+    new, needs_import = corrected(parsed, fix)
+    assert isinstance(old, ast.Call | ast.BinOp)
+    if ast.dump(_parsed_call(new)) == ast.dump(old):
+        return None, False
+    start, end = text.span(old)
+    before = text.before(old)
+    indent = before[: len(before) - len(before.lstrip())]
+    lines = call_lines(new, indent, parsed.indent_unit, taken=len(before) - len(indent))
+    lines[0] = lines[0][len(indent) :]
+    last = old.end_lineno or old.lineno
+    return Edit(start, end, text.newline.join(lines), old.lineno, last), needs_import
+
+
+def corrected(parsed: Parsed, fix: Fix) -> tuple[str, bool]:
+    """The call that gives what the fix wants, and whether it needs an import."""
     spot = parsed.spot(fix.site, ast.BinOp)
     old, text = spot.chain[-1], parsed.text
     assert isinstance(old, ast.Call | ast.BinOp)
@@ -46,17 +65,10 @@ def correction(parsed: Parsed, fix: Fix) -> tuple[Edit | None, bool]:
     _check_use(spot)
     if comments_of(f"({text.segment(old)}\n)"):
         raise RefusedError("a comment stands inside the call")
-    spelling = parsed.speller.spell(fix.call, parsed.hidden(spot), spot.start, preferred=module)
-    new = _with_generator(parsed, old, spelling.call.replace("{weight}", tensor(spelling.call)))
-    if ast.dump(_parsed_call(new)) == ast.dump(old):
-        return None, False
-    start, end = text.span(old)
-    before = text.before(old)
-    indent = before[: len(before) - len(before.lstrip())]
-    lines = call_lines(new, indent, parsed.indent_unit, taken=len(before) - len(indent))
-    lines[0] = lines[0][len(indent) :]
-    last = old.end_lineno or old.lineno
-    return Edit(start, end, text.newline.join(lines), old.lineno, last), spelling.needs_import
+    wanted, hidden = fix.initializer, parsed.hidden(spot)
+    spelling = parsed.speller.spell(wanted, hidden, spot.start, preferred=module)
+    new = calls.call(wanted, tensor(wanted), None, spelling.function, text.quote)
+    return _with_generator(parsed, old, new), spelling.needs_import
 
 
 def _drawing(expression: ast.expr) -> ast.Call | None:
@@ -73,25 +85,25 @@ def _drawing(expression: ast.expr) -> ast.Call | None:
     return None
 
 
-def _emptied(text: Text, call: ast.Call) -> Callable[[str], str]:
+def _emptied(text: Text, call: ast.Call) -> _Tensor:
     """The tensor before anything is drawn into it."""
     if any(keyword.arg in ("generator", "out") for keyword in call.keywords):
         raise RefusedError("it is drawn by a generator of its own")
     written = text.segment(call)
     empty = "torch.empty" + written[len(text.segment(call.func)) :]
 
-    def tensor(template: str) -> str:
-        if template.count("{weight}") > 1:
+    def tensor(wanted: Initializer) -> str:
+        if calls.counts_fans(wanted):
             raise TwiceError(_TWICE)
         return empty
 
     return tensor
 
 
-def _written(parsed: Parsed, call: ast.Call, of_module: bool) -> Callable[[str], str]:
+def _written(parsed: Parsed, call: ast.Call, of_module: bool) -> _Tensor:
     """The tensor as the present call names it."""
     filled = _tensor(call, of_module)
-    return lambda template: _filled(parsed, template, filled)
+    return lambda wanted: _filled(parsed, wanted, filled)
 
 
 def _init_module(parsed: Parsed, call: ast.Call) -> str | None:
@@ -124,15 +136,14 @@ def _check_use(spot: Spot) -> None:
         raise RefusedError("something is computed with the values that the call gives")
 
 
-def _filled(parsed: Parsed, template: str, tensor: ast.expr) -> str:
+def _filled(parsed: Parsed, wanted: Initializer, tensor: ast.expr) -> str:
     written = parsed.text.segment(tensor)
-    if template.count("{weight}") > 1:
-        calls = [node for node in ast.walk(tensor) if isinstance(node, ast.Call | ast.NamedExpr)]
-        if any(not isinstance(c, ast.Call) or last_name(c.func) != "getattr" for c in calls):
-            raise TwiceError(_TWICE)
-    if not isinstance(tensor, _PRIMARIES) and ("{weight}[" in template or "{weight}." in template):
-        written = f"({written})"
-    return written
+    if not calls.counts_fans(wanted):
+        return written
+    effects = [node for node in ast.walk(tensor) if isinstance(node, ast.Call | ast.NamedExpr)]
+    if any(not isinstance(e, ast.Call) or last_name(e.func) != "getattr" for e in effects):
+        raise TwiceError(_TWICE)
+    return written if isinstance(tensor, _PRIMARIES) else f"({written})"
 
 
 def _with_generator(parsed: Parsed, call: ast.expr, new: str) -> str:

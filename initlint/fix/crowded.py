@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from initlint.fix.fans import formatted
 from initlint.fix.layout import WIDTH, Insertion, laid_out
 from initlint.fix.locate import Spot
 from initlint.fix.parsed import Parsed
@@ -23,7 +22,7 @@ def beside(
     if line in parsed.full or any(insertion.headers for insertion in new):
         return _unfolded(parsed, spot, new)
     _, end = parsed.text.span(spot.statement)
-    added = [(f"{_AND}{formatted(i.call)}", _order(i)) for i in new]
+    added = [(f"{_AND}{i.call}", _order(i)) for i in new]
     return [], [Edit(end, end, text, line, line, order) for text, order in added]
 
 

@@ -6,10 +6,11 @@ import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from initlint import calls
 from initlint.fix.biases import bias_of
 from initlint.fix.crowded import beside
 from initlint.fix.decide import deciding
-from initlint.fix.fans import filled
+from initlint.fix.fans import named_fans
 from initlint.fix.fields import as_made_in_method
 from initlint.fix.later import Named, after_later
 from initlint.fix.layout import Insertion
@@ -17,12 +18,13 @@ from initlint.fix.locate import Spot, last_name
 from initlint.fix.member import Attribute, Each, Guard, Handed, Item, Step
 from initlint.fix.narrow import narrowed
 from initlint.fix.parsed import Entry, Parsed, entry_of
-from initlint.fix.qualified import PARAMETER, Tail, access, tails
+from initlint.fix.qualified import PARAMETER, Tail, tails
 from initlint.fix.rooms import Place, placed
 from initlint.fix.styles import arranged
 from initlint.fix.target import Naming, Target
 from initlint.fix.text import Edit, RefusedError
-from initlint.records import Finding, Fix, Preferences
+from initlint.records import Finding, Fix, Initializer, Preferences
+from initlint.shown import reach
 
 # Loop variables: for the layer itself, for something around it, for a bare parameter.
 _VARIABLES = {
@@ -31,8 +33,8 @@ _VARIABLES = {
     "parameter": ("parameter", "tensor", "weight", "the_parameter"),
 }
 
-# The loops and tests around a call, the call as a template, and the tensor.
-_Text = tuple[tuple[str, ...], str, str]
+# The loops and tests around a call, what it is to give, and the tensor.
+_Text = tuple[tuple[str, ...], Initializer, str]
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class _Calls:
 
     def of(self, target: Target, tail: Tail, place: Place, biases: bool) -> list[Insertion]:
         """The calls that fill one tensor, and the layer's bias, and do not stand there yet."""
-        headers, tensor = _expression(self._parsed, self._spot, target, tail)
+        headers, tensor = expression(self._parsed, self._spot, target, tail)
         texts = [((*headers, *test), call, tensor) for test, call in self._cases(target, place)]
         block = self._parsed.block(self._spot.block)
 
@@ -102,7 +104,7 @@ class _Calls:
             text
             for each in named
             for text in (
-                (each.headers, self._fix.call, each.tensor),
+                (each.headers, self._fix.initializer, each.tensor),
                 *self._bias(each.headers, each.tensor, biases),
             )
         ]
@@ -110,7 +112,7 @@ class _Calls:
 
     def _bias(self, headers: tuple[str, ...], tensor: str, wanted: bool) -> list[_Text]:
         bias = bias_of(self._spot, tensor) if wanted else None
-        return [(headers + bias.headers, bias.call, bias.tensor)] if bias else []
+        return [(headers + bias.headers, bias.initializer, bias.tensor)] if bias else []
 
     def _missing(
         self, place: Place, texts: Sequence[_Text], stands: Callable[[Entry], bool]
@@ -119,10 +121,10 @@ class _Calls:
         made = [self._insertion(place, rank, *text) for rank, text in enumerate(texts)]
         return [i for i in made if not stands(self._entry(i.headers, i.call))]
 
-    def _cases(self, target: Target, place: Place) -> list[tuple[tuple[str, ...], str]]:
+    def _cases(self, target: Target, place: Place) -> list[tuple[tuple[str, ...], Initializer]]:
         """The calls, each with the test for the activation that it is meant for, if any."""
         if not self._fix.cases:
-            return [((), self._fix.call)]
+            return [((), self._fix.initializer)]
         if not place.lasting:
             raise RefusedError("what decides between its activations may not be there yet")
         decided = deciding(self._parsed, self._spot, target)
@@ -133,11 +135,12 @@ class _Calls:
         ]
 
     def _insertion(
-        self, place: Place, rank: int, headers: tuple[str, ...], template: str, tensor: str
+        self, place: Place, rank: int, headers: tuple[str, ...], found: Initializer, tensor: str
     ) -> Insertion:
         hidden = self._parsed.hidden(self._spot)
-        spelling = self._parsed.speller.spell(template, hidden, self._spot.start)
-        call = filled(self._parsed, self._spot, spelling.call, tensor)
+        spelling = self._parsed.speller.spell(found, hidden, self._spot.start)
+        fans = named_fans(self._parsed, self._spot, tensor)
+        call = calls.call(found, tensor, fans, spelling.function, self._parsed.text.quote)
         self.needs_import |= spelling.needs_import
         order = (self._spot.call.lineno, f"{self._spot.call.col_offset:06}", rank)
         taken = self._parsed.names(self._spot.scope)
@@ -154,7 +157,7 @@ class _Calls:
         return entry
 
 
-def _expression(
+def expression(
     parsed: Parsed, spot: Spot, target: Target, tail: Tail
 ) -> tuple[tuple[str, ...], str]:
     """The loops and tests around the call, and the tensor's name within them."""
@@ -162,22 +165,22 @@ def _expression(
     looped = any(isinstance(step, Each) for step in steps)
     taken = set(parsed.names(spot.scope)) if looped else set()
     headers: list[str] = []
-    expression = target.base
+    reached = target.base
     for index, step in enumerate(steps):
         match step:
             case Attribute(name):
-                expression += f".{name}"
+                reached += f".{name}"
             case Item(key):
-                expression += f"[{key}]"
+                reached += f"[{key}]"
             case Handed():
-                expression += access(tail.inside)
+                reached = reach(reached, tail.inside)
             case Guard(test):
-                headers.append(f"if {test.format(expression)}:")
+                headers.append(f"if {test.format(reached)}:")
             case Each(suffix):
                 variable = _variable(spot, steps[index + 1 :], taken)
-                headers.append(f"for {variable} in {expression}{suffix}:")
-                expression = variable
-    return tuple(headers), expression + access(tail.attributes)
+                headers.append(f"for {variable} in {reached}{suffix}:")
+                reached = variable
+    return tuple(headers), reach(reached, tail.attributes)
 
 
 def _variable(spot: Spot, inner: Sequence[Step], taken: set[str]) -> str:

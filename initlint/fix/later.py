@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from initlint.fix.locate import Function, Spot, dotted
 from initlint.fix.parsed import Parsed
-from initlint.fix.qualified import access
 from initlint.fix.rooms import Place, ends_line, line_after
 from initlint.fix.scope import Facts
 from initlint.fix.text import RefusedError
 from initlint.records import Finding
+from initlint.shown import reach
 
 _MANY = 8
 
@@ -138,12 +138,12 @@ def _by_names(self_name: str, names: Sequence[str]) -> Iterator[Named]:
     varying = [index for index, column in enumerate(columns) if len(column) > 1]
     if len(varying) == 1 and columns[varying[0]] == set(map(str, range(len(names)))):
         at = varying[0]
-        container = self_name + access(split[0][:at])
+        container = reach(self_name, split[0][:at])
         rest = split[0][at + 1 :]
         variable = "layer" if len(rest) == 1 else "block"
-        yield Named((f"for {variable} in {container}:",), variable + access(rest))
+        yield Named((f"for {variable} in {container}:",), reach(variable, rest))
         return
     if len(names) > _MANY:
         raise RefusedError("a later call would undo it, and its layers are members of no one list")
     for parts in split:
-        yield Named((), self_name + access(parts))
+        yield Named((), reach(self_name, parts))

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from initlint.fix.fans import formatted
-
 WIDTH = 100
 
 
@@ -58,7 +56,7 @@ def laid_out(insertions: Sequence[Insertion], unit: str) -> list[str]:
                 header = f"el{header}"
             lines += _opening(header, insertion.indent + unit * depth, unit)
         indent = insertion.indent + unit * len(insertion.headers)
-        lines += call_lines(formatted(insertion.call), indent, unit)
+        lines += call_lines(insertion.call, indent, unit)
         open_headers, open_indent = insertion.headers, insertion.indent
     # What ends a module's own block is a function before a class.
     is_function = bool(open_headers) and open_headers[0].startswith("def ")

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from initlint.fix.locate import last_name
 from initlint.fix.member import Handed
 from initlint.fix.text import RefusedError
-from initlint.shown import is_attribute
 
 Pattern = Sequence[str | None]
 
@@ -108,13 +107,3 @@ def _ends_with(name: list[str], pattern: Pattern) -> bool:
         return False
     end = name[len(name) - len(pattern) :]
     return all(part is None or part == found for part, found in zip(pattern, end, strict=True))
-
-
-def access(names: Sequence[str]) -> str:
-    """Attributes and indices for the parts of a qualified name.
-
-    Raises RefusedError for a name that is no attribute: as source it would be something else.
-    """
-    if not all(name.isdecimal() or is_attribute(name) for name in names):
-        raise RefusedError(f"its name {'.'.join(names)} is no attribute that source can spell")
-    return "".join(f"[{name}]" if name.isdecimal() else f".{name}" for name in names)

@@ -5,24 +5,32 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from initlint import calls
 from initlint.fix.guards import bindings, guard_of, is_import
 from initlint.fix.locate import Position
 from initlint.fix.text import RefusedError, Text
+from initlint.records import Initializer
 
-_FUNCTION = re.compile(r"\{init\}\.(\w+)")
 IMPORT = "from torch import nn"
 _END = (1 << 60, 0)
 
 
 @dataclass(frozen=True)
 class Spelling:
-    """A call with its {init} replaced, and whether `from torch import nn` must be added for it."""
+    """How torch.nn.init is written, or some of its functions by names of their own; and whether
+    `from torch import nn` must be added for it."""
 
-    call: str
+    module: str = ""
+    functions: Mapping[str, str] = field(default_factory=dict)
     needs_import: bool = False
+
+    def function(self, name: str) -> str:
+        """The name of one of its functions."""
+        return f"{self.module}.{name}" if self.module else self.functions[name]
 
 
 @dataclass
@@ -97,33 +105,32 @@ class Speller:
         return any(start < at <= end for start, end in self._spans[name])
 
     def spell(
-        self, template: str, hidden: frozenset[str], at: Position, preferred: str | None = None
+        self, found: Initializer, hidden: frozenset[str], at: Position, preferred: str | None = None
     ) -> Spelling:
-        """`template` with {init} replaced by a spelling whose name is not among `hidden`.
+        """A spelling for the functions that `found` needs, whose name is not among `hidden`.
 
         It must be bound before `at`: what comes later may come after the first use. `preferred`,
         which the code there uses already, is taken if it is one. Raises RefusedError if there is
         none to be had.
         """
-        template = self._quoted(template)
         hidden |= self._others
-        needed = set(_FUNCTION.findall(template))
+        needed = calls.functions(found)
         bare = preferred is None and self._calls_bare and needed <= self._functions.keys()
         names = {self._functions[name] for name in needed} if bare else set()
         if bare and not hidden & names and all(self._is_bound(name, at) for name in names):
-            return Spelling(_FUNCTION.sub(lambda m: self._functions[m[1]], template))
+            return Spelling(functions=self._functions)
         usable = [m for m in self._by_use if m.partition(".")[0] not in hidden]
         if preferred in usable:
-            return Spelling(template.replace("{init}", preferred))
+            return Spelling(preferred)
         bound = next((m for m in usable if self._is_bound(m, at)), None)
         if bound is not None:
-            return Spelling(template.replace("{init}", bound))
+            return Spelling(bound)
         if "nn" in hidden:
             raise RefusedError(
                 "the file has no name for torch.nn.init, and `nn` means something else"
             )
         self._needed.add(at)
-        return Spelling(template.replace("{init}", "nn.init"), needs_import=True)
+        return Spelling("nn.init", needs_import=True)
 
     def module(self, hidden: frozenset[str], at: Position) -> str:
         """How the file spells torch.nn at `at`. Raises RefusedError if it has no name for it."""
@@ -133,11 +140,6 @@ class Speller:
             if name.endswith(".init") and usable:
                 return name.removesuffix(".init")
         raise RefusedError("the file has no name for torch.nn")
-
-    def _quoted(self, template: str) -> str:
-        if self.text.quote == "'" and "'" not in template:
-            return template.replace('"', "'")
-        return template
 
     def import_place(self) -> tuple[int, str]:
         """The line after which `from torch import nn` belongs, and its indentation.

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from initlint import catalog
+from initlint.calls import call
 from initlint.judge.model import Problem, is_lazy
 from initlint.recommend import accepted, suits
-from initlint.records import Finding, Fix, Layer, Site
+from initlint.records import Fan, Finding, Fix, Initializer, Layer, Site
 
 _SHOWN = 3
 _BY_FAN = {"normal_", "trunc_normal_", "uniform_"}
@@ -80,12 +81,17 @@ def _others(group: list[Problem]) -> str:
 
 def _shared(layers: list[Layer]) -> Layer | None:
     """The layer whose recommendation suits all of `layers`: the commonest one, if it does."""
-    counts = Counter(layer.recommended.call for layer in layers if layer.recommended)
-    for call, _ in counts.most_common():
-        donor = next(x for x in layers if x.recommended and x.recommended.call == call)
-        if all(_takes(layer, donor) for layer in layers):
+    counts = Counter(_recipe(layer.recommended) for layer in layers)
+    for recipe, _ in counts.most_common():
+        donor = next(layer for layer in layers if _recipe(layer.recommended) == recipe)
+        if donor.recommended and all(_takes(layer, donor) for layer in layers):
             return donor
     return None
+
+
+def _recipe(found: Initializer | None) -> str:
+    """The call, which layers with other fans may share: scales are counted from the weight."""
+    return call(found, "weight") if found else ""
 
 
 def _takes(layer: Layer, donor: Layer) -> bool:
@@ -93,12 +99,11 @@ def _takes(layer: Layer, donor: Layer) -> bool:
     own, other = layer.recommended, donor.recommended
     if own is None or other is None or own.name != other.name:
         return False
-    if own.call == other.call:
+    if _recipe(own) == _recipe(other):
         return True
     # Such a draw is written as its gain over the tensor's own fan, so the gain carries over.
-    fans = (
-        (donor.fan_out, layer.fan_out) if "[:, 0]" in other.call else (donor.fan_in, layer.fan_in)
-    )
+    by_out = any(isinstance(value, Fan) and value.of != "in" for value in other.args.values())
+    fans = (donor.fan_out, layer.fan_out) if by_out else (donor.fan_in, layer.fan_in)
     std = (other.std or 0.0) * math.sqrt((fans[0] or 1) / (fans[1] or 1))
     return own.name in _BY_FAN and bool(accepted(layer)) and suits(layer, std)
 
@@ -113,13 +118,14 @@ def _fix(code: str, group: list[Problem], donor: Layer | None, places: _Places) 
         applicability = "display"
     if donor is None or donor.recommended is None:
         return _by_cases(group, applicability, places)
-    call, present = donor.recommended.call, layer.current.site
+    wanted, present = donor.recommended, layer.current.site
     written = [] if present is None or layer.current.default else places.initialised[present]
     if present is not None and written and all(_may_get(other, donor) for other in written):
-        return Fix("correct", present, call, applicability)
+        return Fix("correct", present, wanted, applicability)
     made = places.constructed[layer.site]
     spared = tuple(other.parameter for other in made if not _may_get(other, donor))
-    fix = Fix("insert", layer.site, call, applicability, _type_of(layer, donor, places), spared)
+    of_type = _type_of(layer, donor, places)
+    fix = Fix("insert", layer.site, wanted, applicability, of_type, spared)
     if spared and not _is_run([other for other in made if other.model == layer.model]):
         return _by_cases(group, applicability, places)
     return None if spared and _lengths_differ(made, layer) else fix
@@ -142,7 +148,7 @@ def _wants_the_same(layer: Layer, donor: Layer) -> bool:
     """Whether the very same call suits a layer, so that no two findings can want two."""
     if layer.recommended is None or donor.recommended is None:
         return False
-    return bool(layer.harmless) or layer.recommended.call == donor.recommended.call
+    return bool(layer.harmless) or _recipe(layer.recommended) == _recipe(donor.recommended)
 
 
 def _is_run(layers: Sequence[Layer]) -> bool:
@@ -173,7 +179,7 @@ def _by_cases(group: list[Problem], applicability: str, places: _Places) -> Fix 
     """A call for each activation that the layers of one line meet, where that decides it."""
     layer = group[0].layer
     made = places.constructed[layer.site]
-    cases: dict[tuple[str, ...], str] = {}
+    cases: dict[tuple[str, ...], Initializer] = {}
     for problem in group:
         donor = problem.layer
         classes = catalog.activations()[donor.following.activation].modules
@@ -182,12 +188,12 @@ def _by_cases(group: list[Problem], applicability: str, places: _Places) -> Fix 
             return None
         if not all(_may_get(x, donor) for x in alike):
             return None
-        cases.setdefault(classes, donor.recommended.call)
+        cases.setdefault(classes, donor.recommended)
     if layer.site is None or len({x.following.activation for x in made}) < 2:
         return None
-    call = next(iter(cases.values()))
+    first = next(iter(cases.values()))
     unsafe = "unsafe" if applicability == "safe" else applicability
-    return Fix("insert", layer.site, call, unsafe, cases=tuple(cases.items()))
+    return Fix("insert", layer.site, first, unsafe, cases=tuple(cases.items()))
 
 
 def _may_get(layer: Layer, donor: Layer) -> bool:

@@ -7,11 +7,10 @@ import math
 from initlint.judge.model import Path
 from initlint.recommend import ratio
 from initlint.records import Initializer, Layer
-from initlint.shown import access
 
 
 def consequence(layer: Layer, path: Path) -> str:
-    """One sentence on an unsuited std: the values found, and the call that would suit."""
+    """One sentence on an unsuited std: what fills it, and what that does."""
     current, value = layer.current, ratio(layer)
     if current is None or current.std is None or value is None or layer.recommended is None:
         return ""
@@ -23,14 +22,8 @@ def consequence(layer: Layer, path: Path) -> str:
     return (
         f"{name} ({layer.type}{size}) is followed by {_following(layer)}, "
         f"but {origin(current)} gives it {std}{times(value)} of what suits"
-        f"{reach if path.count > 1 else ''}; write {spelled(layer)}"
+        f"{reach if path.count > 1 else ''}"
     )
-
-
-def spelled(layer: Layer) -> str:
-    """The recommended call, for the tensor by its name in the model."""
-    call = layer.recommended.call if layer.recommended else ""
-    return call.format(init="nn.init", weight=access("", layer.parameter))
 
 
 def origin(current: Initializer) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from initlint.output.lines import joined
-from initlint.output.phrases import headline
+from initlint.output.phrases import headline, message
 from initlint.records import Report
 
 
 def render(report: Report, *, colour: bool = False) -> str:
     """`path:line:column: CODE name: message` for each finding."""
-    return joined((headline(f, f.message) for f in report.findings), colour=colour)
+    return joined((headline(f, message(f)) for f in report.findings), colour=colour)

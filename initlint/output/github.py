@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from pathlib import Path
 
-from initlint.output.phrases import counted, place, ratio
+from initlint.output.phrases import counted, message, place, ratio
 from initlint.output.project import shown_path, shown_site
 from initlint.records import Finding, Report
 from initlint.shown import shown
@@ -28,7 +28,7 @@ def _command(finding: Finding, root: Path | None) -> str:
     properties = {"title": f"{finding.code} {finding.name}", **_position(finding, root)}
     listed = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
     # The log shows the message alone, so the place is in it again.
-    text = _data(shown(f"{place(finding)}: {finding.code} {finding.message}"))
+    text = _data(shown(f"{place(finding)}: {finding.code} {message(finding)}"))
     return f"::{_level(finding)} {listed}::{text}"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from initlint.output.lines import as_json
+from initlint.output.phrases import message
 from initlint.output.project import fingerprints, shown_path, shown_site
 from initlint.records import Finding, Report
 from initlint.shown import shown
@@ -23,7 +24,7 @@ def render(report: Report, root: Path | None = None) -> str:
 def _entry(finding: Finding, fingerprint: str, root: Path | None) -> dict[str, Any]:
     site = shown_site(finding)
     return {
-        "description": shown(f"{finding.code} {finding.name}: {finding.message}"),
+        "description": shown(f"{finding.code} {finding.name}: {message(finding)}"),
         "check_name": finding.code,
         "fingerprint": fingerprint,
         "severity": _SEVERITIES.get(finding.severity, "info"),

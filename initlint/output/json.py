@@ -8,8 +8,8 @@ from typing import Any
 
 from initlint import __version__
 from initlint.output.lines import as_json
-from initlint.output.phrases import call, owner
-from initlint.records import Finding, Following, Initializer, Layer, Report, Site
+from initlint.output.phrases import call, message
+from initlint.records import Fan, Finding, Following, Gain, Initializer, Layer, Report, Site
 from initlint.shown import shown
 from initlint.sourcefiles import in_cell
 
@@ -38,7 +38,7 @@ def _finding(finding: Finding, exact: bool) -> dict[str, Any]:
         "code": finding.code,
         "name": finding.name,
         "severity": finding.severity,
-        "message": shown(finding.message),
+        "message": shown(message(finding)),
         **start,
         "end_line": site.end_line if site else None,
         "end_column": site.end_column if site else None,
@@ -118,7 +118,7 @@ def _fix(finding: Finding) -> dict[str, Any] | None:
     return {
         "applicability": fix.applicability,
         "kind": fix.kind,
-        "call": call(finding, owner(finding)),
+        "call": call(finding),
     }
 
 
@@ -130,6 +130,8 @@ def plain(value: Any) -> Any:
     """A value of an argument as JSON has it; what JSON cannot say is given as text."""
     if value is None or isinstance(value, bool | str):
         return value
+    if isinstance(value, Fan | Gain):
+        value = value.value
     if isinstance(value, int | float) and math.isfinite(value):
         return float(value) if isinstance(value, float) else int(value)
     if isinstance(value, Mapping):

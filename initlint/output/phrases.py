@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+from initlint import calls
 from initlint.output.lines import Line, Styled
 from initlint.output.paint import style_of
 from initlint.records import Finding, Initializer, Report, Site, Unanalysed
 from initlint.shown import access
-from initlint.sourcefiles import in_cell
+from initlint.sourcefiles import in_cell, text_of
 
 
 def place(finding: Finding) -> str:
@@ -30,17 +31,26 @@ def headline(finding: Finding, message: str) -> Line:
     return Styled(place(finding), "bold"), ": ", code, f" {finding.name}: {message}"
 
 
-def call(finding: Finding, owner: str = "") -> str:
-    """The call that repairs the finding, on the tensor as reached from `owner`; else empty."""
-    source = finding.fix.call if finding.fix else ""
-    if not source and finding.recommended:
-        source = finding.recommended.call
-    return source.format(init="nn.init", weight=access(owner, finding.parameter))
+def message(finding: Finding) -> str:
+    """What is wrong, and the call to write; for people, who read only one line."""
+    written = call(finding)
+    return f"{finding.message}; write {written}" if written else finding.message
 
 
-def owner(finding: Finding) -> str:
-    """By what name the model is reached: from within its class, or as the live one checked."""
-    return "self" if finding.site else "model"
+def call(finding: Finding) -> str:
+    """The call that repairs the finding, as its fix writes it; empty if there is none.
+
+    Without a fix, the tensor is reached from the instance (`self`) or from the `model`.
+    """
+    initializer = finding.fix.initializer if finding.fix else finding.recommended
+    if initializer is None:
+        return ""
+    if finding.site is None:
+        return calls.call(initializer, access("model", finding.parameter))
+    from initlint.fix import preview
+
+    site = finding.fix.site if finding.fix else finding.site
+    return preview.call(text_of(site.path), finding, initializer)
 
 
 def fixability(finding: Finding) -> str:

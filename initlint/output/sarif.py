@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from initlint import __version__, catalog
 from initlint.output.lines import as_json
+from initlint.output.phrases import message
 from initlint.output.project import fingerprints, shown_path, shown_site
 from initlint.records import Finding, Report, Rule
 from initlint.shown import shown
@@ -73,7 +74,7 @@ def _result(
         "ruleId": finding.code,
         "ruleIndex": order.index(finding.code) if finding.code in order else -1,
         "level": _level(finding.severity),
-        "message": {"text": shown(finding.message)},
+        "message": {"text": shown(message(finding))},
         "locations": [_location(finding, root)],
         "partialFingerprints": {"primaryLocationLineHash": fingerprint},
         "properties": {

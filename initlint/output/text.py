@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from initlint.output.excerpt import BAR, excerpt, gutter
 from initlint.output.lines import Line, Styled, joined
 from initlint.output.paint import style_of
-from initlint.output.phrases import call, fixability, gap, headline, owner, summary
+from initlint.output.phrases import call, fixability, gap, headline, summary
 from initlint.records import Finding, Report
 from initlint.shown import access
 from initlint.sourcefiles import cell_lines, in_cell, lines_of
@@ -28,7 +28,7 @@ def render_whole(report: Report) -> str:
 
 
 def _lines(finding: Finding) -> Iterator[Line]:
-    yield headline(finding, _without_call(finding))
+    yield headline(finding, finding.message)
     notes, site = list(_notes(finding)), finding.site
     if finding.site is not None:
         style = style_of(finding.severity)
@@ -42,17 +42,12 @@ def _lines(finding: Finding) -> Iterator[Line]:
         yield gutter(site), " ", Styled("=", "blue"), f" {note}"
 
 
-def _without_call(finding: Finding) -> str:
-    """The message; the call to write comes last, where it can be copied."""
-    return finding.message.replace(f"; write {call(finding)}", "", 1)
-
-
 def _notes(finding: Finding) -> Iterator[str]:
     if finding.parameters[1:]:
         others = [access("", parameter) for parameter in finding.parameters[1 : _SHOWN + 1]]
         more = len(finding.parameters) - 1 - len(others)
         yield f"also: {', '.join(others)}{f' and {more} more' if more else ''}"
-    written = call(finding, owner(finding))
+    written = call(finding)
     if written:
         way = fixability(finding)
         yield f"help: {written}{f' ({way})' if way else ''}"

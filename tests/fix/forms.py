@@ -10,7 +10,6 @@ from textwrap import dedent, indent
 
 from marked import Names
 
-ZEROS = "{init}.zeros_({weight})"
 HEAD = """\
 from collections import OrderedDict
 

@@ -7,11 +7,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from initlint.fix import Rewritten, rewrite
-from initlint.records import Finding, Fix, Following, Preferences, Site
+from initlint.records import Fan, Finding, Fix, Following, Gain, Initializer, Preferences, Site
 
 PATH = "net.py"
-KAIMING = '{init}.kaiming_normal_({weight}, mode="fan_in", nonlinearity="relu")'
-XAVIER = "{init}.xavier_normal_({weight})"
+KAIMING = Initializer("kaiming_normal_", {"mode": "fan_in", "nonlinearity": "relu"})
+XAVIER = Initializer("xavier_normal_")
+ZEROS = Initializer("zeros_")
+ONES = Initializer("ones_")
+HALF = Initializer("constant_", {"val": 0.5})
+GAIN = Initializer("xavier_normal_", {"gain": Gain("tanh", 5 / 3)})
+# A std that is counted from the tensor.
+STD = Initializer("normal_", {"std": Fan(1.534, "in", 0.5)})
 Names = str | tuple[str, ...]
 
 
@@ -38,7 +44,7 @@ def unmarked(source: str) -> tuple[str, list[Site]]:
 def finding(
     site: Site,
     names: Names,
-    call: str = KAIMING,
+    call: Initializer = KAIMING,
     kind: str = "insert",
     applicability: str = "safe",
 ) -> Finding:
@@ -63,12 +69,12 @@ def finding(
 def fixed(
     source: str,
     names: Sequence[Names],
-    calls: str | Sequence[str] = KAIMING,
+    calls: Initializer | Sequence[Initializer] = KAIMING,
     kind: str = "insert",
     encoding: str = "utf-8",
     types: Sequence[str] = (),
     spared: tuple[str, ...] = (),
-    cases: tuple[tuple[tuple[str, ...], str], ...] = (),
+    cases: tuple[tuple[tuple[str, ...], Initializer], ...] = (),
     **preferences: str,
 ) -> Rewritten:
     """The rewriting of a marked source, one finding for each mark.
@@ -76,8 +82,8 @@ def fixed(
     `types` are the fixes' types, where all layers of it may get the call.
     """
     clean, sites = unmarked(source)
-    templates = [calls] * len(sites) if isinstance(calls, str) else calls
-    pairs = zip(sites, names, templates, strict=True)
+    wanted = [calls] * len(sites) if isinstance(calls, Initializer) else calls
+    pairs = zip(sites, names, wanted, strict=True)
     findings = [finding(site, name, call, kind) for site, name, call in pairs]
     of_type = [*types, *[""] * (len(findings) - len(types))]
     findings = [

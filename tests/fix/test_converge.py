@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from initlint.fix.converge import Before, converge
-from initlint.records import Finding, Fix, Following, InitlintError, Report, Site
+from initlint.records import Finding, Fix, Following, Initializer, InitlintError, Report, Site
 
 SOURCE = b"""from torch import nn
 
@@ -17,7 +17,7 @@ class Net(nn.Module):
         self.b = nn.Linear(8, 8)
 """
 SIGNATURES = {"net.py:Net": {"a.weight": (8, 8), "b.weight": (8, 8)}}
-CALL = '{init}.kaiming_normal_({weight}, nonlinearity="relu")'
+CALL = Initializer("kaiming_normal_", {"nonlinearity": "relu"})
 
 
 def finding(name, line):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 
 import pytest
-from marked import KAIMING, PATH, XAVIER, finding, fixed, refusal, rewritten, unmarked
+from marked import GAIN, KAIMING, PATH, STD, XAVIER, finding, fixed, refusal, rewritten, unmarked
 
 from initlint.fix import rewrite
 from initlint.fix.text import Text
+from initlint.records import Initializer
 
 HEAD = "import torch\nfrom torch import nn\nfrom torch.nn.init import xavier_uniform_\n\n"
-STD = "{init}.normal_({weight}, std=1.534 / {weight}[0].numel() ** 0.5)"
-GAIN = '{init}.xavier_normal_({weight}, gain={init}.calculate_gain("tanh"))'
 
 CASES = [
     (
@@ -89,9 +88,9 @@ CASES = [
     ),
     (
         "tensor that needs parentheses",
-        "{init}.normal_({weight}, std={weight}[0].std())",
+        STD,
         "«nn.init.normal_(a if b else c)»",
-        "nn.init.normal_((a if b else c), std=(a if b else c)[0].std())",
+        "nn.init.normal_((a if b else c), std=1.534 / (a if b else c)[0].numel() ** 0.5)",
     ),
     (
         "gain by name",
@@ -192,13 +191,13 @@ cases = pytest.mark.parametrize(
 
 
 @cases
-def test_corrected(call: str, before: str, after: str) -> None:
+def test_corrected(call: Initializer, before: str, after: str) -> None:
     result = rewritten(f"{HEAD}{before}\n", names(before), calls=call, kind="correct")
     assert result == f"{HEAD}{after}\n"
 
 
 @cases
-def test_a_second_run_changes_nothing(call: str, before: str, after: str) -> None:
+def test_a_second_run_changes_nothing(call: Initializer, before: str, after: str) -> None:
     found = names(before)
     marked = _marked(after, len(found))
     assert rewritten(f"{HEAD}{marked}\n", found, calls=call, kind="correct") == f"{HEAD}{after}\n"
@@ -300,25 +299,13 @@ REFUSALS = [
         "w = «torch.randn(3, 4) + 1»",
         "something is computed with the values here, and no initialiser gives them",
     ),
-    (
-        "recommendation that is no call",
-        "{weight}",
-        "«nn.init.normal_(m.weight)»",
-        "its recommended call is no call: m.weight",
-    ),
-    (
-        "recommendation that does not parse",
-        "{init}.normal_({weight}",
-        "«nn.init.normal_(m.weight)»",
-        "its recommended call is no call: nn.init.normal_(m.weight",
-    ),
 ]
 
 
 @pytest.mark.parametrize(
     ("call", "source", "reason"), [pytest.param(*case[1:], id=case[0]) for case in REFUSALS]
 )
-def test_left_alone(call: str, source: str, reason: str) -> None:
+def test_left_alone(call: Initializer, source: str, reason: str) -> None:
     assert refusal(f"{HEAD}{source}\n", ["fc.weight"], calls=call, kind="correct") == reason
 
 

@@ -6,13 +6,12 @@ from dataclasses import replace
 from textwrap import dedent, indent
 
 import pytest
-from marked import PATH, again, finding, rewritten, unmarked
+from marked import PATH, ZEROS, again, finding, rewritten, unmarked
 
 from initlint.fix import rewrite
 from initlint.fix.text import comments_of
 from initlint.records import Initializer
 
-ZEROS = "{init}.zeros_({weight})"
 HEAD = """\
 import torch
 from torch import nn

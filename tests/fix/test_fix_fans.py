@@ -6,16 +6,14 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
-from marked import again, rewritten
+from marked import STD, again, rewritten
 
 from initlint import api
+from initlint.records import Fan, Initializer
 
-IN = "{init}.normal_({weight}, std=1.534 / {weight}[0].numel() ** 0.5)"
-OUT = "{init}.normal_({weight}, std={weight}[:, 0].numel() ** -0.5)"
-BOTH = (
-    "{init}.uniform_({weight}, -1.7 * (2 / ({weight}[0].numel() + {weight}[:, 0].numel())) ** 0.5,"
-    " 1.7 * (2 / ({weight}[0].numel() + {weight}[:, 0].numel())) ** 0.5)"
-)
+IN = STD
+OUT = Initializer("normal_", {"std": Fan(1.0, "out", 0.5)})
+BOTH = Initializer("uniform_", {"a": Fan(-1.0, "both", -0.5), "b": Fan(1.0, "both", 0.5)})
 HEAD = "from torch import nn\n\n\n"
 NET = "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
 
@@ -36,7 +34,7 @@ NAMED = [
     ),
     (
         "both",
-        BOTH.replace("1.7 * ", ""),
+        BOTH,
         ("a.weight",),
         "self.a = «nn.Linear(3, 4)»",
         """\
@@ -92,14 +90,16 @@ named = pytest.mark.parametrize(
 
 
 @named
-def test_a_linear_layer_has_names(call: str, names: tuple[str, ...], body: str, added: str) -> None:
+def test_a_linear_layer_has_names(
+    call: Initializer, names: tuple[str, ...], body: str, added: str
+) -> None:
     before, after = texts(body, added)
     assert rewritten(before, names, calls=call) == after
 
 
 @named
 def test_a_second_run_changes_nothing(
-    call: str, names: tuple[str, ...], body: str, added: str
+    call: Initializer, names: tuple[str, ...], body: str, added: str
 ) -> None:
     before, after = texts(body, added)
     assert again(before, after, names, calls=call) == after

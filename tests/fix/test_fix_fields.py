@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from marked import again, refusal, rewritten
+from marked import ZEROS, again, refusal, rewritten
 
 from initlint import api
 
@@ -27,7 +27,6 @@ class Base(nn.Module):
 class Net(Base):
 """
 FIELD = "    a: nn.Module = field(init=False, default_factory=lambda: «nn.Linear(64, 64)»)\n"
-ZEROS = "{init}.zeros_({weight})"
 
 FORMS = [
     (

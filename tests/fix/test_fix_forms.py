@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from forms import FORMS, ZEROS, Form
-from marked import again, fixed, rewritten
+from forms import FORMS, Form
+from marked import HALF, ZEROS, again, fixed, rewritten
 from torch import nn
 
 forms = pytest.mark.parametrize("form", FORMS, ids=[form.id for form in FORMS])
-HALF = "{init}.constant_({weight}, 0.5)"
 
 
 def parameters_of(source: str) -> dict[str, torch.Tensor]:

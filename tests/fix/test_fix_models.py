@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from initlint import api
+from initlint.calls import call
 from initlint.fix.converge import Before, Outcome, converge
 from initlint.fix.text import comments_of
 from initlint.recommend import suits
@@ -128,15 +129,17 @@ def touched(line: str) -> bool:
 def check_stds(
     layers: tuple[Layer, ...], outcome: Outcome, values: Mapping[str, torch.Tensor]
 ) -> None:
-    calls = {p: f.fix.call for f in outcome.fixed if f.fix for p in f.parameters}
+    written = {
+        p: call(f.fix.initializer, "w") for f in outcome.fixed if f.fix for p in f.parameters
+    }
     for layer in layers:
-        if layer.parameter not in calls or not layer.recommended or not layer.recommended.std:
+        if layer.parameter not in written or not layer.recommended or not layer.recommended.std:
             continue
         weight = values[layer.parameter]
         std, wanted = weight.std().item(), layer.recommended.std
         error = 6 / math.sqrt(2 * weight.numel())
         # Of layers that share a line, one gets the call that suits another as well.
-        own = calls[layer.parameter] == layer.recommended.call
+        own = written[layer.parameter] == call(layer.recommended, "w")
         shared = not own and any(suits(layer, std * (1 + e)) for e in (0, error, -error))
         assert shared or abs(std / wanted - 1) < error
 

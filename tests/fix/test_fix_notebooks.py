@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marked import PATH, finding, unmarked
+from marked import PATH, ZEROS, finding, unmarked
 
 from initlint import notebooks
 from initlint.fix.notebook import rewrite_file
@@ -29,7 +29,6 @@ LINES = [
     "        nn.init.zeros_(self.fc2.weight)",
 ]
 FILLED = NET.replace("\n\n    def forward", "\n".join(["", *LINES, "", "    def forward"]))
-ZEROS = "{init}.zeros_({weight})"
 
 
 def cell(source: str, kind: str = "code", lines: bool = True) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textwrap import dedent, indent
 
 import pytest
-from forms import HEAD, TAIL, ZEROS
-from marked import KAIMING, XAVIER, Names, again, finding, fixed, rewritten, unmarked
+from forms import HEAD, TAIL
+from marked import KAIMING, XAVIER, ZEROS, Names, again, finding, fixed, rewritten, unmarked
 
 from initlint.fix import rewrite
 

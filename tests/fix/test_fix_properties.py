@@ -11,11 +11,10 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from marked import again, fixed, unmarked
+from marked import HALF, again, fixed, unmarked
 
 from initlint.fix.text import comments_of
 
-HALF = "{init}.constant_({weight}, 0.5)"
 SPELLINGS = [
     "import torch\nfrom torch import nn\n",
     "import torch\nimport torch.nn as nn\n",

@@ -472,18 +472,6 @@ def test_an_unknown_kind_of_fix() -> None:
     assert reasons(clean.encode(), odd) == ["a fix of the kind 'remove' is not known"]
 
 
-@pytest.mark.parametrize(
-    ("call", "reason"),
-    [
-        ("{init}.zeros_({weight}", "no Python: nn.init.zeros_(self.fc.weight"),
-        ("{weight} + 1", "no call: self.fc.weight + 1"),
-        ("", "no call: "),
-    ],
-)
-def test_a_recommendation_that_is_no_call(call: str, reason: str) -> None:
-    assert refusal(SOURCE, ["fc.weight"], calls=call) == f"its recommended call is {reason}"
-
-
 def test_two_findings_that_disagree_are_both_refused() -> None:
     clean, (site,) = unmarked(SOURCE)
     both = [finding(site, "fc.weight", KAIMING), finding(site, "fc.weight", XAVIER)]

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 from forms import HEAD, TAIL
-from marked import again, refusal, rewritten
+from marked import ONES, ZEROS, again, refusal, rewritten
 
-ZEROS = "{init}.zeros_({weight})"
 RUN = "self.fcs = nn.ModuleList([«nn.Linear(3, 3)» for _ in range(n)])"
 PAIRS = (
     "self.net = nn.Sequential(\n"
@@ -99,7 +98,7 @@ def test_refused(body: str, names: tuple[str, ...], spared: tuple[str, ...]) -> 
     assert refusal(net(body), [names], calls=ZEROS, spared=spared) == OTHERS
 
 
-CASES = ((("ReLU",), ZEROS), (("Tanh", "Hardtanh"), "{init}.ones_({weight})"))
+CASES = ((("ReLU",), ZEROS), (("Tanh", "Hardtanh"), ONES))
 TESTED = """\
         if isinstance(%s, nn.ReLU):
             nn.init.zeros_(%s)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from marked import KAIMING, XAVIER, refusal, rewritten, unmarked
-
-GAIN = '{init}.xavier_normal_({weight}, gain={init}.calculate_gain("tanh"))'
+from marked import GAIN, KAIMING, XAVIER, refusal, rewritten, unmarked
 
 SPELLINGS = [
     ("from torch import nn", "from torch import nn", "nn.init"),

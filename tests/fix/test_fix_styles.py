@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 import torch
 from forms import FORMS, TAIL, Form
-from marked import again, fixed, rewritten
+from marked import ONES, ZEROS, again, fixed, rewritten
 from test_fix_forms import HALF, parameters_of
 
-ZEROS = "{init}.zeros_({weight})"
-ONES = "{init}.ones_({weight})"
 HEAD = """\
 import torch
 from torch import nn

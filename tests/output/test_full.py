@@ -1,10 +1,11 @@
 """The format for people: golden text, excerpts, notes, colour, summary."""
 
+import ast
 import re
 from dataclasses import replace
 
 import pytest
-from handmade import CALL, CONV_SITE, finding, full_report, layer, live_finding, three_findings
+from handmade import CONV_SITE, finding, full_report, layer, live_finding, three_findings
 
 from initlint.output import concise, phrases, text
 from initlint.output.excerpt import excerpt
@@ -63,10 +64,8 @@ def test_whole_text_ends_with_gaps_and_summary(project):
 
 def test_the_call_is_shown_once(project):
     body = three_findings()[1]
-    shown = text.render(Report(findings=(body,)))
-    assert "; write" in body.message
-    assert "; write" not in shown
-    assert shown.count("kaiming_normal_") == 1
+    for render in (text.render, concise.render):
+        assert render(Report(findings=(body,))).count("nn.init.kaiming_normal_") == 1
 
 
 def test_what_was_added_to_the_message_stays(project):
@@ -84,7 +83,7 @@ def test_what_was_added_to_the_message_stays(project):
     ],
 )
 def test_help_says_which_option_fixes(project, applicability, way):
-    fix = Fix("insert", CONV_SITE, "{init}.zeros_({weight})", applicability)
+    fix = Fix("insert", CONV_SITE, Initializer("zeros_"), applicability)
     shown = text.render(Report(findings=(finding(fix=fix),)))
     assert f"= help: nn.init.zeros_(self.conv.weight){way}\n" in shown
 
@@ -198,13 +197,29 @@ def test_excerpt_of_lines_that_do_not_exist(site):
         ("features.0.weight", "self", "self.features[0].weight"),
         ("0.weight", "model", "model[0].weight"),
         ("weights.3", "self", "self.weights[3]"),
-        ("heads.my-task.weight", "self", 'self.heads["my-task"].weight'),
-        ("body.0.größe", "", "body[0].größe"),
-        ("0.weight", "", "model[0].weight"),
+        ("heads.my-task.weight", "self", 'getattr(self.heads, "my-task").weight'),
+        ("heads.class.weight", "self", 'getattr(self.heads, "class").weight'),
+        ("heads.{weight}.weight", "self", 'getattr(self.heads, "{weight}").weight'),
+        ("a\"]; x.q's\n.0", "self", r"""getattr(getattr(self, "a\"]; x"), "q's\n")[0]"""),
+        ("a.007.weight", "self", 'getattr(self.a, "007").weight'),
+        ("a.²", "self", 'getattr(self.a, "²")'),
     ],
 )
 def test_access(parameter, owner, expected):
     assert access(owner, parameter) == expected
+    ast.parse(expected)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "expected"),
+    [
+        ("body.0.größe", "body[0].größe"),
+        ("0.weight", "model[0].weight"),
+        ("q r.weight", 'getattr(model, "q r").weight'),
+    ],
+)
+def test_access_within_the_model(parameter, expected):
+    assert access("", parameter) == expected
 
 
 @pytest.mark.parametrize(
@@ -241,7 +256,7 @@ def test_gap_names_the_target_once(target, reason, expected):
 
 
 def with_fixes(*applicabilities):
-    fixes = [a and Fix("insert", CONV_SITE, CALL, a) for a in applicabilities]
+    fixes = [a and Fix("insert", CONV_SITE, Initializer("ones_"), a) for a in applicabilities]
     return Report(findings=tuple(finding(fix=fix) for fix in fixes))
 
 

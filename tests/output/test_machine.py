@@ -247,7 +247,7 @@ def test_github_repeats_the_place_in_the_message(project):
     ],
 )
 def test_github_escapes(project, raw, data, prop):
-    odd = finding(message=raw, name=raw, site=None, model=raw)
+    odd = finding(message=raw, name=raw, site=None, model=raw, fix=None, recommended=None)
     first = github.render(Report(findings=(odd,))).split("\n::notice")[0]
     assert first == f"::warning title=INIT101 {prop}::{data}: conv: INIT101 {data}"
 

@@ -1,0 +1,83 @@
+"""The call that a fix writes for one layer, for those who only want to read it."""
+
+from __future__ import annotations
+
+import ast
+from contextlib import suppress
+from functools import lru_cache
+
+from initlint import calls
+from initlint.fix.correct import corrected
+from initlint.fix.fans import named_fans
+from initlint.fix.fields import as_made_in_method
+from initlint.fix.insert import expression
+from initlint.fix.member import Attribute, Each, Handed, Item, Step
+from initlint.fix.parsed import Parsed, parse
+from initlint.fix.qualified import Tail, tails
+from initlint.fix.target import Naming, Target
+from initlint.fix.text import RefusedError
+from initlint.records import Finding, Fix, Initializer
+from initlint.shown import access, literal
+
+
+def call(source: bytes, finding: Finding, initializer: Initializer) -> str:
+    """The call for the finding's first layer, by its name where the layer is made.
+
+    Of a loop over several layers, the call for the one that the finding names, if its index is
+    known. Where the fix would be refused, or there is none, the names are those of the model.
+    """
+    fix, written = finding.fix, ""
+    with suppress(RefusedError, RecursionError):
+        if fix and fix.kind == "correct":
+            written = corrected(_parsed(source), fix)[0]
+        elif fix:
+            written = _inserted(_parsed(source), finding, fix)
+    return written or _by_model(source, finding, initializer)
+
+
+def _by_model(source: bytes, finding: Finding, initializer: Initializer) -> str:
+    """The call by the model's names: from its instance, if a method makes the layer."""
+    base = "self"
+    with suppress(RefusedError, RecursionError):
+        spot = _parsed(source).spot(finding.site) if finding.site else None
+        base = spot.self_name or "model" if spot else base
+    return calls.call(initializer, access(base, finding.parameter))
+
+
+_parsed = lru_cache(maxsize=8)(parse)
+
+
+def _inserted(parsed: Parsed, finding: Finding, fix: Fix) -> str:
+    spot = parsed.spot(fix.site)
+    if isinstance(spot.scope, ast.ClassDef):
+        spot = as_made_in_method(spot)
+    target = Naming(spot, parsed.text, parsed.own_classes, parsed.names).target()
+    tail = tails(spot.call, [finding.parameter], target.pattern)[0]
+    headers, tensor = expression(parsed, spot, _at_index(target, tail, finding), tail)
+    spelling = parsed.speller.spell(fix.initializer, parsed.hidden(spot), spot.start)
+    fans = named_fans(parsed, spot, tensor)
+    written = calls.call(fix.initializer, tensor, fans, spelling.function, parsed.text.quote)
+    loops = [header for header in headers if header.startswith("for ")]
+    return f"{loops[0]} {written}" if len(loops) == 1 else "" if loops else written
+
+
+def _at_index(target: Target, tail: Tail, finding: Finding) -> Target:
+    """The target with the finding's own members in place of loops, where its name has them."""
+    if not target.lasting or any(isinstance(part, Handed) for part in target.pattern):
+        return target
+    name = finding.parameter.split(".")
+    start = len(name) - len(tail.attributes) - len(target.pattern)
+    parts = name[start + len(target.components) : len(name) - len(tail.attributes)]
+    if start < 0:
+        return target
+    steps: list[Step] = []
+    places = iter(parts)
+    for step in target.steps:
+        part = next(places) if _is_named(step) else ""
+        key = part if part.isdecimal() and step != Each(".values()") else literal(part)
+        steps.append(Item(key) if isinstance(step, Each) else step)
+    return Target(target.base, target.components, target.lasting, tuple(steps))
+
+
+def _is_named(step: Step) -> bool:
+    return isinstance(step, Attribute | Item | Each)
