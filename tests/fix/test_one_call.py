@@ -73,9 +73,7 @@ class Block(nn.Module):
             made="self.d = nn.ModuleDict({'a\"]; x': nn.Linear(64, 64)})",
             result="F.relu(self.d['a\"]; x'](x))",
         ),
-        RELU.format("self.d['a\"]; x']")
-        .replace('"fan_in"', "'fan_in'")
-        .replace('"relu"', "'relu'"),
+        RELU.format("self.d['a\"]; x']"),
     ),
     "key with braces": (
         NET.format(
