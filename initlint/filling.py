@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from initlint.fill.apply import Choice, Progress
+    from initlint.fill.apply import Choice, Known, Progress
+    from initlint.fill.journal import Journal
+    from initlint.fill.undo import Copies
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,15 @@ class _Wanted:
     policy: str
 
 
-def _wanted(seed: int | None, only: object, skip: object, policy: str) -> _Wanted:
+def _wanted(seed: object, only: object, skip: object, policy: str) -> _Wanted:
     """What the arguments ask for; without a seed, one is drawn."""
     from initlint.fill.apply import agreed_seed
+    from initlint.fill.given import seed_of
 
     patterns = strings("only", only), strings("skip", skip)
-    return _Wanted(agreed_seed() if seed is None else seed, *patterns, policy)
+    if policy not in POLICIES:
+        raise InitlintError(f"policy={policy!r}: there is none; choose of {', '.join(POLICIES)}")
+    return _Wanted(agreed_seed() if seed is None else seed_of(seed), *patterns, policy)
 
 
 def apply_(
@@ -157,13 +162,18 @@ def apply_target(
 
 # From here on and not before: where ranks are threads, they agree on a seed together.
 @alone
-def _applied(model: nn.Module, inputs: Sequence[Any], wanted: _Wanted) -> Report:
-    """What `apply_` does, with a seed."""
+def _applied(
+    model: nn.Module, inputs: Sequence[Any], wanted: _Wanted, progress: Progress | None = None
+) -> Report:
+    """What `apply_` does, with a seed: all of it, or nothing."""
     from initlint.fill.apply import choose
+    from initlint.fill.undo import all_or_nothing, same_random_state
 
-    layers = _layers(model, inputs, wanted.policy)
-    choice = choose(model, layers, wanted.seed, wanted.only, wanted.skip)
-    return _filled(model, inputs, layers, choice, wanted)
+    with same_random_state(model):
+        layers, known = _layers(model, inputs, wanted.policy)
+        choice = choose(model, layers, wanted.seed, wanted.only, wanted.skip, known)
+        with all_or_nothing() as copies:
+            return _filled(model, inputs, layers, choice, wanted, copies, progress)
 
 
 def _filled(
@@ -172,17 +182,18 @@ def _filled(
     layers: Sequence[Layer],
     choice: Choice,
     wanted: _Wanted,
+    copies: Copies,
     progress: Progress | None = None,
 ) -> Report:
     """Fill what was chosen by the policy, and report."""
+    from initlint.fill.apply import fill_
+
     if wanted.policy == "calibrated":
         from initlint.fill.calibrate import calibrate_
 
-        calibrate_(model, choice, inputs, wanted.seed)
+        calibrate_(model, choice, inputs, wanted.seed, copies)
     else:
-        from initlint.fill.apply import fill_
-
-        fill_(model, choice, progress)
+        fill_(model, choice, copies, progress)
     return _report(model, layers, choice)
 
 
@@ -199,9 +210,10 @@ def _materialized(
     import torch
 
     from initlint.fill.apply import choose
-    from initlint.fill.materialize import Skeleton, constructed, fill_rest, reset
+    from initlint.fill.materialize import Skeleton, constructed, fill_rest, on_meta_again, reset
     from initlint.fill.shards import parts_of
     from initlint.fill.twins import traceable
+    from initlint.fill.undo import Copies
 
     seed = wanted.seed
     live = isinstance(build, torch.nn.Module)
@@ -214,13 +226,16 @@ def _materialized(
     empty = {name for name, part in parts_of(model).items() if part.local.is_meta}
     if live and not empty:
         raise InitlintError("no parameter is on the meta device: use apply_, which overwrites")
-    layers = _layers(skeleton.model, inputs, wanted.policy, rebuild)
-    choice = choose(skeleton.model, layers, seed, wanted.only, wanted.skip)
+    layers, known = _layers(skeleton.model, inputs, wanted.policy, rebuild, skeleton.journal)
+    choice = choose(skeleton.model, layers, seed, wanted.only, wanted.skip, known)
     if live:
         choice = choice.among(empty)
         reset(skeleton, tuple(choice.sources))
-    fill_rest(model, skeleton, choice, seed, torch.device(device))
-    return model, _filled(model, inputs, layers, choice, wanted, progress)
+    with on_meta_again(model):
+        fill_rest(model, skeleton, choice, seed, torch.device(device))
+        # What had no memory before needs no copies of it.
+        copies = Copies(needed=False)
+        return model, _filled(model, inputs, layers, choice, wanted, copies, progress)
 
 
 def _layers(
@@ -228,20 +243,37 @@ def _layers(
     inputs: Sequence[Any],
     policy: str,
     rebuild: Callable[[], nn.Module] | None = None,
-) -> tuple[Layer, ...]:
-    """The layers of a live model, each with what the policy recommends."""
+    journal: Journal | None = None,
+) -> tuple[tuple[Layer, ...], Known]:
+    """The layers of a live model, each with what the policy recommends, and what else is known."""
+    from initlint.fill.apply import Known
+    from initlint.fill.held import Held
+    from initlint.fill.products import products_of
     from initlint.fill.twins import traceable
+    from initlint.garbage import uncollected
     from initlint.trace.build import Built
-    from initlint.trace.layers import layers_of
+    from initlint.trace.layers import graphs_of, layers_of_graphs
 
-    if policy not in POLICIES:
-        raise InitlintError(f"policy={policy!r}: there is none; choose of {', '.join(POLICIES)}")
-    built = Built(type(model).__name__, traceable(model), None, rebuild)
-    layers = with_recommendations(layers_of(built, inputs))
+    whole = traceable(model)
+    built = Built(type(model).__name__, whole, None, rebuild)
+    with uncollected():
+        graphs = graphs_of(built, inputs)
+        layers = layers_of_graphs(built, graphs)
+        known = Known(products_of(whole, graphs), Held(model, journal))
+    return _recommended(tuple(known.alive(layer) for layer in layers), policy), known
+
+
+def _recommended(layers: tuple[Layer, ...], policy: str) -> tuple[Layer, ...]:
+    """The layers, each with what the policy recommends."""
+    from initlint.fill.orthogonal import matrices_of
+
+    layers = with_recommendations(layers)
+    if policy == "following":
+        return layers
     if policy == "calibrated":
         layers = tuple(map(_before_calibration, layers))
     orthogonal = Preferences(distribution="orthogonal")
-    return layers if policy == "following" else preferred(layers, orthogonal)
+    return tuple(preferred([x], orthogonal)[0] if matrices_of(x) else x for x in layers)
 
 
 def _before_calibration(layer: Layer) -> Layer:
@@ -290,6 +322,7 @@ def _built(build: Any, arguments: Mapping[str, Any], device: str, seed: int) -> 
     from initlint.trace.build import construct
 
     with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
-        torch.manual_seed(seed)
+        # Torch takes seeds of 64 bits.
+        torch.manual_seed(seed % 2**64)
         name = getattr(build, "__qualname__", type(build).__name__)
         return construct(build, name, arguments, device).model

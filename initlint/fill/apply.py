@@ -12,9 +12,16 @@ import torch
 from torch import nn
 
 from initlint.fill.blocks import Source
+from initlint.fill.held import Held
+from initlint.fill.memory import read_only, sharing
+from initlint.fill.orthogonal import matrices_of
+from initlint.fill.products import Products
 from initlint.fill.shards import Advance, Part, fill_parameters, parts_of, plain_name, tensors_of
-from initlint.quickdata import dataclass
+from initlint.fill.spared import DEAD, LAZY_YET, RECURRENT, kept_bias, shared, spared
+from initlint.fill.undo import Copies
+from initlint.quickdata import dataclass, replace
 from initlint.records import InitlintError, Layer, Unanalysed
+from initlint.trace.unchanged import LAZY
 
 # What wrappers put into the names of the parameters that they hold.
 _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
@@ -42,60 +49,150 @@ class Choice:
         return Choice(layers, biases, sources, self.skipped)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What else is known of a model: the products in its graphs, and what its parameters hold."""
+
+    products: Products
+    held: Held
+
+    def alive(self, layer: Layer) -> Layer:
+        """The layer; as one inside its residual branch where it must not become zero.
+
+        So it is where the branch is multiplied with a parameter that is zero (SkipInit, ReZero, a
+        LayerScale of zeros): were its last layer zero as well, neither would ever train.
+        """
+        scales = self.products.scales.get(layer.parameter, ())
+        zero = layer.branch == "last" and any(map(self.held.has_zeros, scales))
+        return replace(layer, branch="inside") if zero else layer
+
+
 def choose(
     model: nn.Module,
     layers: Sequence[Layer],
     seed: int,
-    only: Sequence[str] | None = None,
-    skip: Sequence[str] | None = None,
+    only: Sequence[str] | None,
+    skip: Sequence[str] | None,
+    known: Known,
 ) -> Choice:
     """What of `model` is to be filled: weights of `layers` that have a recommendation.
 
-    Frozen parameters, those that are not floating-point numbers and adapters are skipped. `only`
-    and `skip` are shell patterns on the names of parameters or modules; raises InitlintError for
-    one that is of none.
+    `only` and `skip` are shell patterns on the names of parameters or modules; raises
+    InitlintError for one that is of none. Everything else is decided without them, so that they
+    never change the values that a parameter gets.
     """
-    tensors, names = tensors_of(model), _names_of(model)
+    names = _names_of(model)
     _refuse_idle(model, {"only": only, "skip": skip}, [layer.parameter for layer in layers])
+    offered = _Offered(model, layers, known)
     chosen: list[Layer] = []
     biases: dict[str, None] = {}
     skipped: list[Unanalysed] = []
     for layer in layers:
         name, bias = layer.parameter, bias_of(layer.parameter)
-        if name not in tensors or layer.recommended is None:
-            skipped.append(Unanalysed(name, _reason(layer)))
-            continue
         wanted = [n for n in (name, bias) if is_wanted(names.get(n, [n]), only, skip)]
-        reason = _spared(name, tensors[name])
-        if reason and wanted:
-            skipped.append(Unanalysed(name, reason))
-        elif layer.recommended.std is not None and math.isfinite(layer.recommended.std):
-            chosen += [layer] if name in wanted else []
-            biases |= {bias: None} if bias in wanted else {}
-    found = tuple(b for b in biases if b in tensors and not _spared(b, tensors[b]))
+        reason = offered.reason(layer)
+        if reason:
+            listed = wanted or name not in offered.tensors or layer.recommended is None
+            skipped += [Unanalysed(name, reason)] if listed else []
+            continue
+        chosen += [layer] if name in wanted else []
+        if bias in wanted and offered.takes_bias(bias):
+            kept = offered.bias_reason(bias, layer)
+            skipped += [Unanalysed(bias, kept)] if kept else []
+            biases |= {} if kept else {bias: None}
+    chosen, dead = _without_dead(chosen, offered)
     sources = {layer.parameter: _source(layer, seed) for layer in chosen}
-    sources |= {name: Source(seed, bare_name(name), "constant", 0.0) for name in found}
-    return Choice(tuple(chosen), found, sources, tuple(skipped))
+    sources |= {name: Source(seed, bare_name(name), "constant", 0.0) for name in biases}
+    return Choice(tuple(chosen), tuple(biases), sources, (*skipped, *dead))
+
+
+class _Offered:
+    """Which of a model's parameters may be filled, whatever is selected, and why others may not."""
+
+    def __init__(self, model: nn.Module, layers: Sequence[Layer], known: Known) -> None:
+        self.tensors = tensors_of(model)
+        self.held = known.held
+        self.products = known.products
+        self._parts = parts_of(model)
+        weights = [layer.parameter for layer in layers if not self._alone(layer)]
+        biases = [bias for bias in map(bias_of, weights) if self.takes_bias(bias)]
+        self._sharing = self._shared([*weights, *biases])
+
+    def reason(self, layer: Layer) -> str:
+        """Why a layer's weight, and its bias, are left alone; empty where they are not."""
+        shares = self._sharing.get(layer.parameter, ())
+        return self._alone(layer) or (shared(shares) if shares else "")
+
+    def bias_reason(self, bias: str, layer: Layer) -> str:
+        """Why a layer's bias is left alone although its weight is not."""
+        if bias in self._sharing:
+            return shared(self._sharing[bias])
+        return kept_bias(self.held.values(bias), layer)
+
+    def takes_bias(self, bias: str) -> bool:
+        """Whether there is such a bias, and it is of a kind that can be filled."""
+        return bias in self.tensors and not self._spared(bias)
+
+    def _alone(self, layer: Layer) -> str:
+        name = layer.parameter
+        if name not in self.tensors or layer.recommended is None:
+            return _reason(layer, self.tensors.get(name))
+        if layer.recommended.std is None or not math.isfinite(layer.recommended.std):
+            return "the std that it needs is not known"
+        return self._spared(name) or (RECURRENT if name in self.products.recurrent else "")
+
+    def _spared(self, name: str) -> str:
+        return spared(name, self.tensors[name], self._parts.get(name))
+
+    def _shared(self, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        memory = dict(self.tensors)
+        memory |= {name: part.local for name, part in self._parts.items()}
+        return sharing(memory, set(names))
+
+
+def _without_dead(
+    chosen: Sequence[Layer], offered: _Offered
+) -> tuple[list[Layer], list[Unanalysed]]:
+    """The chosen layers but those that would be zero beside a weight that is, and stays, zero."""
+    filled = {layer.parameter for layer in chosen}
+    alive: list[Layer] = []
+    dead: list[Unanalysed] = []
+    for layer in chosen:
+        zero: list[str] = []
+        if layer.recommended and layer.recommended.std == 0:
+            others = offered.products.factors.get(layer.parameter, ())
+            zero = [name for name in others if name not in filled and offered.held.is_zero(name)]
+        if zero:
+            dead.append(Unanalysed(layer.parameter, DEAD.format(zero[0])))
+        else:
+            alive.append(layer)
+    return alive, dead
 
 
 # Shows how far work on so many elements has come: told of those done while it lasts.
 Progress = Callable[[int], AbstractContextManager[Advance]]
 
 
-def fill_(model: nn.Module, choice: Choice, progress: Progress | None = None) -> None:
+def fill_(
+    model: nn.Module,
+    choice: Choice,
+    copies: Copies,
+    progress: Progress | None = None,
+) -> None:
     """Fill what was chosen, in place; each parameter keeps its device and dtype.
 
     Every element depends only on the seed, the parameter's name and the element's place in it:
     not on how the parameter is sharded, on threads, order, or what else is chosen; kinds of
     devices differ in bits, not in distribution. Nothing is filled where any of the parameters
-    cannot be (no storage, storage that cannot be written): InitlintError names them.
+    cannot be (no storage, storage that cannot be written): InitlintError names them. `copies`
+    takes what memory held before it is written.
     """
     parts = parts_of(model)
     wanted = [(parts[name], source) for name, source in choice.sources.items()]
     _refuse({name: parts[name] for name in choice.sources})
     total = sum(part.local.numel() for part, _ in wanted)
     with progress(total) if progress else nullcontext() as advance:
-        fill_parameters(wanted, advance)
+        fill_parameters(wanted, advance, copies)
 
 
 def is_wanted(names: Sequence[str], only: Sequence[str] | None, skip: Sequence[str] | None) -> bool:
@@ -130,33 +227,18 @@ def _source(layer: Layer, seed: int) -> Source:
     recommended = layer.recommended
     name, std = (recommended.name, recommended.std or 0.0) if recommended else ("zeros_", 0.0)
     distribution = _DISTRIBUTIONS.get(name, "normal") if std else "constant"
-    return Source(seed, bare_name(layer.parameter), distribution, std, matrices=_matrices(layer))
+    count, columns = matrices_of(layer) or (1, 0)
+    return Source(seed, bare_name(layer.parameter), distribution, std, 0.0, count, columns)
 
 
-def _matrices(layer: Layer) -> int:
-    """How many matrices of their own lie one after the other: groups, or packed projections."""
-    if len(layer.shape) < 2 or not layer.fan_in or not layer.fan_out:
-        return 1
-    window = math.prod(layer.shape[2:])
-    rows = layer.fan_out if layer.fan_in == layer.shape[1] * window else layer.fan_in
-    return max(1, layer.shape[0] * window // rows)
-
-
-def _reason(layer: Layer) -> str:
+def _reason(layer: Layer, tensor: torch.Tensor | None) -> str:
+    if isinstance(tensor, LAZY):
+        return LAZY_YET
     if layer.harmless.startswith("the weight is"):
         return layer.harmless
     if layer.following.activation in ("unknown", "mixed"):
         return f"what follows is {layer.following.activation}"
     return "it keeps the initialisation of its own"
-
-
-def _spared(name: str, tensor: torch.Tensor) -> str:
-    """Why a parameter is left alone; empty where it is not."""
-    if not tensor.requires_grad:
-        return "it is frozen"
-    if not tensor.is_floating_point():
-        return f"its dtype is {tensor.dtype}".replace("torch.", "")
-    return "it belongs to an adapter" if "lora_" in name else ""
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
@@ -200,15 +282,16 @@ def _refuse(parts: Mapping[str, Part]) -> None:
             f"{_listed(empty)} on the meta device, without storage; give some with "
             "model.to_empty(device=...) first, or use initlint.materialize"
         )
-    fixed = [name for name, part in parts.items() if not _is_writable(part.local)]
+    tensors = {name: part.local for name, part in parts.items()}
+    inference = [name for name, tensor in tensors.items() if tensor.is_inference()]
+    if inference:
+        raise InitlintError(f"{_listed(inference)} made in inference mode; nothing was changed")
+    fixed = read_only(tensors)
     if fixed:
-        raise InitlintError(f"{_listed(fixed)} not writable; nothing was changed")
-
-
-def _is_writable(tensor: torch.Tensor) -> bool:
-    """Whether every element has a place of its own, outside inference mode."""
-    shared = any(step == 0 < 1 < n for step, n in zip(tensor.stride(), tensor.shape, strict=True))
-    return not shared and not tensor.is_inference()
+        raise InitlintError(
+            f"{_listed(fixed)} in memory that is mapped for reading only (numpy.memmap?); "
+            "nothing was changed"
+        )
 
 
 def _listed(names: Sequence[str]) -> str:

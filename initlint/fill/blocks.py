@@ -29,7 +29,8 @@ class Source:
     """Where a parameter's numbers come from: the seed, its name, its distribution and moments.
 
     `distribution` is normal, uniform, trunc_normal, constant or orthogonal; `std` and `mean` are
-    the result's. `matrices` is the number of those that are each orthogonal on their own.
+    the result's. `matrices` is the number of those that are each orthogonal on their own, of so
+    many `columns`; 0 stands for all dimensions but the first.
     """
 
     seed: int
@@ -38,6 +39,7 @@ class Source:
     std: float
     mean: float = 0.0
     matrices: int = 1
+    columns: int = 0
 
 
 def block_size(device: torch.device) -> int:

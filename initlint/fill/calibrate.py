@@ -17,6 +17,7 @@ from initlint.fill.apply import Choice, bias_of, fill_
 from initlint.fill.means import centred, channel_of, is_weighted_call
 from initlint.fill.probes import Probes, probes_for
 from initlint.fill.twins import is_sharded
+from initlint.fill.undo import Copies
 from initlint.recommend import family
 from initlint.records import InitlintError, Layer
 from initlint.trace.build import described, quiet
@@ -34,7 +35,9 @@ _FURTHEST, _CLOSE = 2.0, 0.05
 _SMALLEST = 1e-12
 
 
-def calibrate_(model: nn.Module, choice: Choice, inputs: Sequence[Any], seed: int) -> None:
+def calibrate_(
+    model: nn.Module, choice: Choice, inputs: Sequence[Any], seed: int, copies: Copies
+) -> None:
     """Fill `model`, whose choice is orthogonal, then set every layer's scale and bias.
 
     Layers whose result is normalised stay as filled; the others are set by one run of the model, on
@@ -46,7 +49,8 @@ def calibrate_(model: nn.Module, choice: Choice, inputs: Sequence[Any], seed: in
     last, units before a rectifier or a smooth activation get a positive mean, so that they are
     nearly linear: as little as brings that into range, at most 2.
 
-    Raises InitlintError where the model is sharded or cannot be run; then nothing was changed.
+    Raises InitlintError where the model is sharded, cannot be run, or where what comes out is not
+    finite; `copies` have then what the weights held before.
     """
     if is_sharded(model):
         raise InitlintError(
@@ -55,20 +59,21 @@ def calibrate_(model: nn.Module, choice: Choice, inputs: Sequence[Any], seed: in
     bare, _ = unwrapped(model)
     probes = probes_for(bare, inputs, seed)
     tensors = {n: p for n, p in model.named_parameters() if n in choice.sources}
-    before = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+    fill_(model, choice, copies)
+    layers = [layer for layer in choice.layers if "norm" not in layer.following.via]
     try:
-        fill_(model, choice)
-        layers = [layer for layer in choice.layers if "norm" not in layer.following.via]
         with _running(bare):
             _calibrate(bare, layers, tensors, probes)
-    except BaseException as error:
-        with torch.no_grad():
-            for name, value in before.items():
-                tensors[name].data.copy_(value)
-        if isinstance(error, InitlintError) or not isinstance(error, Exception):
-            raise
-        reason = f"the model cannot be run: {described(error)}; nothing was changed"
-        raise InitlintError(reason) from error
+    except InitlintError:
+        raise
+    except Exception as error:
+        raise InitlintError(f"the model cannot be run: {described(error)}") from error
+    broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if broken:
+        raise InitlintError(
+            f"calibration makes {broken[0]} infinite or not a number: give inputs that the model "
+            "can be run on, or take another policy"
+        )
 
 
 def _calibrate(

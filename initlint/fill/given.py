@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,9 @@ import torch
 from torch import nn
 
 from initlint.records import InitlintError
+
+# Longer seeds, which torch would not take at all, are no numbers that anybody means.
+_BITS = 4096
 
 
 def model_of(given: Any) -> nn.Module:
@@ -33,6 +37,16 @@ def builder_of(given: Any) -> nn.Module | Callable[..., nn.Module]:
         return given  # type: ignore[no-any-return]
     kind = type(given).__name__
     raise InitlintError(f"materialize takes a class, a function or a model, not a {kind}")
+
+
+def seed_of(given: Any) -> int:
+    """The seed, which must be a whole number, of either sign; True and 1.0 are none."""
+    if isinstance(given, bool) or not isinstance(given, numbers.Integral):
+        raise InitlintError(f"seed={given!r:.60}: write an integer")
+    seed = int(given)
+    if seed.bit_length() > _BITS:
+        raise InitlintError(f"seed: write an integer of at most {_BITS} bits")
+    return seed
 
 
 def device_of(given: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,15 +14,17 @@ from torch.utils import _pytree as pytree
 from initlint.fill.apply import Choice, bare_name
 from initlint.fill.blocks import Source
 from initlint.fill.journal import Journal, Ref, tensors_in
+from initlint.fill.memory import is_array
 from initlint.fill.replay import Replay, empty_storage
 from initlint.fill.shards import Part, fill_parameters, parts_of
 from initlint.fill.twins import is_sharded
 from initlint.records import InitlintError
-from initlint.trace.build import quiet
+from initlint.trace.build import described, quiet
 from initlint.trace.frameworks import initialize_passed_over
 from initlint.trace.unchanged import LAZY
 
 _RESETS = ("reset_parameters", "_reset_parameters")
+_TABLES = ("_parameters", "_buffers", "_modules")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def constructed(build: Callable[..., nn.Module], arguments: Mapping[str, Any]) -
             model = build(**arguments)
             if isinstance(model, nn.Module):
                 initialize_passed_over(model)
-    except Exception:
+    except (Exception, SystemExit):
         # Whatever is wrong is wrong with values, too, and is told of then.
         return None
     return Skeleton(model, journal) if isinstance(model, nn.Module) else None
@@ -57,6 +60,40 @@ def reset(skeleton: Skeleton, spared: Sequence[str]) -> None:
         if resets and any(name not in names and tensor.is_meta for name, tensor in own):
             with skeleton.journal:
                 resets[0]()
+
+
+@contextlib.contextmanager
+def on_meta_again(model: nn.Module) -> Iterator[None]:
+    """Put `model` back on the meta device, as it was, where anything is raised.
+
+    What had memory keeps it. A sharded model stays as it is: its wrappers know of its new memory.
+    Errors become InitlintErrors that say so.
+    """
+    sharded = is_sharded(model)
+    modules = [m for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
+    before = [(vars(m), dict(vars(m)), [dict(vars(m)[name]) for name in _TABLES]) for m in modules]
+    tensors = [t for t in (*model.parameters(), *model.buffers()) if is_array(t) and not t.is_meta]
+    there = [(tensor, tensor.data) for tensor in tensors]
+    try:
+        yield
+    except BaseException as error:
+        if not sharded:
+            for attributes, values, tables in before:
+                _put_back(attributes, values)
+                for name, entries in zip(_TABLES, tables, strict=True):
+                    _put_back(attributes[name], entries)
+            for tensor, data in there:
+                tensor.data = data
+        if not isinstance(error, Exception):
+            raise
+        reason = str(error) if isinstance(error, InitlintError) else described(error)
+        rest = "; build the model again: not all of it is filled" if sharded else ""
+        raise InitlintError(f"{reason}{rest}") from error
+
+
+def _put_back(entries: dict[str, Any], before: Mapping[str, Any]) -> None:
+    entries.clear()
+    entries.update(before)
 
 
 def fill_rest(

@@ -40,7 +40,8 @@ def centred(func: Callable[..., Any], args: tuple[Any, ...], weight: torch.Tenso
     given = args[0].float()
     channel = given.dim() - 1 - (0 if name == "linear" else int(name[-2]))
     mean = given.mean([d for d in range(given.dim()) if d != channel])
-    if mean.square().mean() < _SHARE * given.square().mean():
+    # Not a number is not less, either.
+    if not mean.square().mean() >= _SHARE * given.square().mean():
         return False
     groups = len(mean) // weight.shape[1]
     rows = weight.data.view(groups, weight.shape[0] // groups, weight.shape[1], -1)

@@ -14,9 +14,14 @@ import torch
 from torch import nn
 
 from initlint.fill.blocks import Source, block_size, drawn_block, fill_piece, pieces
+from initlint.fill.memory import is_array, unwrapped
 from initlint.fill.orthogonal import orthogonal
+from initlint.fill.undo import Copies
+from initlint.records import InitlintError
+from initlint.trace.build import described
 
-Work = Callable[[], None]
+# The memory that a piece of work writes, and what writes it.
+Work = tuple[torch.Tensor, Callable[[], None]]
 Advance = Callable[[int], None]
 # Parameters smaller than this are not worth a thread's attention.
 _SMALL = 2**15
@@ -27,13 +32,15 @@ class Part:
     """What of a parameter is held here, of which full shape, and where in that it begins.
 
     `offsets` has an entry for each dimension. FSDP1 cuts parameters without regard to rows:
-    `first` is then the place of the first element, in row-major order, and `local` is flat.
+    `first` is then the place of the first element, in row-major order, `local` is flat, and
+    `group` are the processes that hold the other parts.
     """
 
     local: torch.Tensor
     shape: tuple[int, ...]
     offsets: tuple[int, ...]
     first: int | None = None
+    group: Any = None
 
     def cut(self, whole: torch.Tensor) -> torch.Tensor:
         """This part of the whole parameter, given as a tensor of the full shape."""
@@ -49,24 +56,26 @@ def part_of(tensor: torch.Tensor) -> Part:
 
     data = tensor.data
     if not isinstance(data, DTensor):
-        return Part(data, tuple(data.shape), (0,) * data.dim())
+        return Part(unwrapped(data), tuple(data.shape), (0,) * data.dim())
     from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
     _, offsets = compute_local_shape_and_global_offset(
         data.shape, data.device_mesh, data.placements
     )
-    return Part(data.to_local(), tuple(data.shape), tuple(offsets))
+    return Part(unwrapped(data.to_local()), tuple(data.shape), tuple(offsets))
 
 
 def parts_of(model: nn.Module) -> dict[str, Part]:
     """What of every parameter and buffer is here, by name.
 
-    Those that FSDP1 has cut go by their names without its wrappers.
+    Those that FSDP1 has cut go by their names without its wrappers. Lazy ones, and those that are
+    no plain arrays of numbers (sparse, nested, quantised), are left out.
     """
     flat = dict(flat_parts(model))
     return {
         name: flat[id(tensor)] if id(tensor) in flat else part_of(tensor)
         for name, tensor in tensors_of(model).items()
+        if is_array(tensor)
     }
 
 
@@ -96,7 +105,8 @@ def flat_parts(model: nn.Module) -> Iterator[tuple[int, Part]]:
         )
         for _, shape, held, tensor in views:
             first = held.intra_param_start_idx if held.in_shard else 0
-            yield id(tensor), Part(tensor.data.view(-1), tuple(shape), (), first or 0)
+            local = tensor.data.view(-1)
+            yield id(tensor), Part(local, tuple(shape), (), first or 0, handle.process_group)
 
 
 def _handles(model: nn.Module) -> list[Any]:
@@ -109,18 +119,21 @@ def _handles(model: nn.Module) -> list[Any]:
 
 
 def fill_parameters(
-    sources: Sequence[tuple[torch.Tensor | Part, Source]], advance: Advance | None = None
+    sources: Sequence[tuple[torch.Tensor | Part, Source]],
+    advance: Advance | None = None,
+    copies: Copies | None = None,
 ) -> None:
     """Fill every tensor, or the part of it that is here, in place; large ones in parallel.
 
     Autograd sees nothing: neither gradients nor version counters change. `advance` is told of the
-    elements that are done.
+    elements that are done. With `copies` every piece is copied before it is written, and an error
+    becomes an InitlintError that names the parameter.
     """
-    waiting: list[tuple[Work, int]] = []
+    waiting: list[tuple[Callable[[], None], int]] = []
     with torch.no_grad():
         for found, source in sources:
             part = found if isinstance(found, Part) else part_of(found)
-            works = list(_works(part, source))
+            works = [partial(_done, work, source, copies) for work in _works(part, source)]
             if part.local.numel() >= _SMALL:
                 waiting += [(work, -(-part.local.numel() // len(works))) for work in works]
                 continue
@@ -129,11 +142,24 @@ def fill_parameters(
         _run(waiting, advance or _unheard)
 
 
+def _done(work: Work, source: Source, copies: Copies | None) -> None:
+    """Do one piece of work."""
+    target, write = work
+    if copies is None:
+        write()
+        return
+    try:
+        copies.keep(target)
+        write()
+    except Exception as error:
+        raise InitlintError(f"{source.name} cannot be written: {described(error)}") from error
+
+
 def _unheard(count: int) -> None:
     pass
 
 
-def _run(works: Sequence[tuple[Work, int]], advance: Advance) -> None:
+def _run(works: Sequence[tuple[Callable[[], None], int]], advance: Advance) -> None:
     """Run in as many threads as torch uses; it releases the interpreter while it draws.
 
     Each thread takes the next piece of work itself: handing them out costs more than seeding them.
@@ -169,14 +195,14 @@ def _works(part: Part, source: Source) -> Iterator[Work]:
     if local.numel() == 0:
         return
     if source.distribution == "orthogonal":
-        yield partial(_orthogonal, part, source)
+        yield local, partial(_orthogonal, part, source)
     elif part.first is not None:
         yield from _flat(local, part.first, shape, source)
     elif local.shape[1:] == shape[1:] and local.is_contiguous():
         first = (part.offsets[0] if part.offsets else 0) * _product(shape[1:])
         yield from _flat(local.view(-1), first, shape, source)
     else:
-        yield partial(_scattered, local, part.offsets, shape, source)
+        yield local, partial(_scattered, local, part.offsets, shape, source)
 
 
 def _orthogonal(part: Part, source: Source) -> None:
@@ -190,7 +216,7 @@ def _flat(flat: torch.Tensor, start: int, shape: tuple[int, ...], source: Source
     size = block_size(flat.device)
     for block, begin, end in pieces(start, start + flat.numel(), size):
         target = flat[begin - start : end - start]
-        yield partial(fill_piece, target, source, total, block, begin, end)
+        yield target, partial(fill_piece, target, source, total, block, begin, end)
 
 
 def _scattered(

@@ -1,0 +1,85 @@
+"""What a parameter holds: as memory has it, or as the code that constructed it will leave it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from initlint.fill.journal import Journal
+from initlint.fill.memory import is_array
+from initlint.fill.replay import Replay
+from initlint.fill.shards import Part, flat_parts, tensors_of
+
+
+class Held:
+    """The values of a model's parameters, whole ones where they are sharded.
+
+    Sharded parameters are gathered: every process that holds a part of one must ask for it. Those
+    on the meta device are what `journal`, if there is one, says of them.
+    """
+
+    def __init__(self, model: nn.Module, journal: Journal | None = None) -> None:
+        self._tensors = tensors_of(model)
+        self._flat = dict(flat_parts(model))
+        self._journal = journal
+
+    def values(self, name: str) -> torch.Tensor | None:
+        """What a parameter holds; None where that is not known, or is drawn by chance."""
+        tensor = self._tensors[name]
+        if not is_array(tensor):
+            return None
+        with torch.no_grad():
+            if id(tensor) in self._flat:
+                return _gathered(self._flat[id(tensor)])
+            if tensor.is_meta:
+                return self._written(tensor)
+            return _whole(tensor.data)
+
+    def is_zero(self, name: str) -> bool:
+        """Whether a parameter is known to be zero in every element."""
+        values = self.values(name)
+        return values is not None and values.numel() > 0 and not values.any()
+
+    def has_zeros(self, name: str) -> bool:
+        """Whether a parameter is known to be zero in any element."""
+        values = self.values(name)
+        return values is not None and bool((values == 0).any())
+
+    def _written(self, tensor: torch.Tensor) -> torch.Tensor | None:
+        """What the constructor's last calls write; nothing is drawn for it."""
+        if self._journal is None:
+            return None
+        ref, cpu = self._journal.ref(tensor), torch.device("cpu")
+        if not self._journal.is_written(ref.storage):
+            return None
+        replay = Replay(self._journal, cpu, 0, {}, {})
+        source = replay.source(ref.storage) if self._journal.covers(ref) else None
+        if source is None:
+            return replay.view(ref, replay.storage(ref.storage))
+        return torch.full(ref.size, source.mean) if source.distribution == "constant" else None
+
+
+def _whole(data: torch.Tensor) -> torch.Tensor:
+    from torch.distributed.tensor import DTensor
+
+    if isinstance(data, DTensor):
+        # With CPU offload the shards are where the mesh cannot communicate.
+        near: Any = data.to(data.device_mesh.device_type)
+        whole: torch.Tensor = near.full_tensor()
+        return whole
+    return data
+
+
+def _gathered(part: Part) -> torch.Tensor:
+    """A parameter that FSDP1 has cut, put together from the parts of all processes."""
+    from torch import distributed
+
+    found: list[Any] = [None] * distributed.get_world_size(part.group)
+    distributed.all_gather_object(found, (part.first, part.local.cpu()), group=part.group)
+    whole = torch.zeros(math.prod(part.shape), dtype=part.local.dtype)
+    for first, local in found:
+        whole[first : first + len(local)] = local
+    return whole.view(part.shape)

@@ -1,0 +1,86 @@
+"""Why apply_ leaves a parameter as it is: its kind, its memory, or what somebody set on purpose."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+
+import torch
+
+from initlint.fill.memory import is_wrapper, shares_itself
+from initlint.fill.shards import Part
+from initlint.records import Layer
+from initlint.trace.unchanged import LAZY
+
+LAZY_YET = "no weight yet: run one forward first"
+RECURRENT = "it is recurrent, used again on its own result: its gain would compound"
+DEAD = "it would be zero, and so is what it is multiplied with, {}: neither would ever train"
+# How many equal elements of a bias, and what share of it, are no accident.
+_FEW, _SHARE = 3, 8
+# What is smaller or larger than anything that a bias is set to or drawn from.
+_LEAST, _MOST = 1e-12, 1e6
+
+
+def spared(name: str, tensor: torch.Tensor, part: Part | None) -> str:
+    """Why a parameter is left alone; empty where it is not. `part` is what of it is here."""
+    if not tensor.requires_grad:
+        return "it is frozen"
+    if isinstance(tensor, LAZY):
+        return LAZY_YET
+    if tensor.is_nested or tensor.layout is not torch.strided:
+        kind = "nested" if tensor.is_nested else str(tensor.layout).replace("torch.", "")
+        return f"its layout is {kind}"
+    if not tensor.is_floating_point() or part is None:
+        return f"its dtype is {tensor.dtype}".replace("torch.", "")
+    if not _is_signed(tensor.dtype):
+        return f"its dtype, {tensor.dtype}, cannot hold what is drawn".replace("torch.", "")
+    if is_wrapper(part.local):
+        return f"a {type(part.local).__name__} holds its numbers: fill the model before converting"
+    if "lora_" in name:
+        return "it belongs to an adapter"
+    if shares_itself(part.local):
+        return "several of its elements lie in one place (expanded or overlapping memory)"
+    return ""
+
+
+def shared(others: Sequence[str]) -> str:
+    """The reason for a parameter that lies in memory of `others`."""
+    shown = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
+    return f"it shares memory with {shown}"
+
+
+def kept_bias(values: torch.Tensor | None, layer: Layer) -> str:
+    """Why a bias is no default draw but a number that somebody set; empty where it may be one.
+
+    A draw has hardly two equal elements: a bias was set if all, or many, of those that are not
+    zero are the same number (a prior probability, a gate's -2, one gate of several). That of a
+    single unit was set if it lies outside the bounds of PyTorch's default, 1/sqrt(fan_in). Memory
+    that nothing was ever written to holds numbers beyond all measure.
+    """
+    if values is None or not values.numel():
+        return ""
+    values = values.detach().float()
+    present = values[values != 0]
+    size = present.abs()
+    if not present.numel() or not bool(((size > _LEAST) & (size < _MOST)).all()):
+        return ""
+    if values.numel() == 1:
+        number, fan = float(values), math.prod(layer.shape[1:])
+        return f"its value, {number:.4g}, was set" if abs(number) * math.sqrt(fan) > 1.001 else ""
+    numbers, counts = torch.unique(present, return_counts=True)
+    most, number = int(counts.max()), float(numbers[counts.argmax()])
+    if most == values.numel():
+        return f"it is a constant, {number:.4g}, that was set"
+    many = most >= _FEW and most * _SHARE >= values.numel()
+    return f"{most} of its elements were set, to {number:.4g}" if many else ""
+
+
+@functools.cache
+def _is_signed(dtype: torch.dtype) -> bool:
+    """Whether a dtype holds numbers of both signs, and zero, and can be copied to."""
+    wanted = torch.tensor([-1.0, 0.0, 1.0])
+    try:
+        return bool(wanted.to(dtype).float().equal(wanted))
+    except (RuntimeError, NotImplementedError):
+        return False

@@ -1,0 +1,73 @@
+"""All or nothing: what memory held before it was written, to be put back where a write fails."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from initlint.fill.memory import plain
+from initlint.records import InitlintError
+from initlint.trace.build import described
+
+
+class Copies:
+    """Copies of memory, taken piece by piece before each piece is written.
+
+    They lie on the device of what they copy, or on the CPU where that has no room for them. Memory
+    that held nothing before needs none.
+    """
+
+    def __init__(self, needed: bool = True) -> None:
+        self._needed = needed
+        self._before: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def keep(self, target: torch.Tensor) -> None:
+        """Copy what `target` holds now; threads may do so at once, each for pieces of its own."""
+        if self._needed:
+            memory = plain(target)
+            self._before.append((memory, _copied(memory)))
+
+    def put_back(self) -> None:
+        """Write everything back, the latest first; an interrupt meanwhile does not end it."""
+        with torch.no_grad():
+            while self._before:
+                with contextlib.suppress(KeyboardInterrupt):
+                    memory, before = self._before[-1]
+                    memory.copy_(before)
+                    self._before.pop()
+
+
+@contextlib.contextmanager
+def all_or_nothing() -> Iterator[Copies]:
+    """Put back what was copied if anything is raised, an interrupt too.
+
+    Errors become InitlintErrors that say so; interrupts and exits stay what they are.
+    """
+    copies = Copies()
+    try:
+        yield copies
+    except BaseException as error:
+        copies.put_back()
+        if not isinstance(error, Exception):
+            raise
+        reason = str(error) if isinstance(error, InitlintError) else described(error)
+        done = "" if "nothing was changed" in reason else "; nothing was changed"
+        raise InitlintError(f"{reason}{done}") from error
+
+
+@contextlib.contextmanager
+def same_random_state(model: nn.Module) -> Iterator[None]:
+    """Leave torch's generators as they are, on the CPU and where the model lies."""
+    devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
+    with torch.random.fork_rng(devices=list(devices)):
+        yield
+
+
+def _copied(memory: torch.Tensor) -> torch.Tensor:
+    try:
+        return memory.clone()
+    except torch.OutOfMemoryError:
+        return memory.cpu()
