@@ -66,9 +66,12 @@ def suppressed(finding: Finding, lines: Sequence[str]) -> bool:
 def filter_report(report: _Report, speaks: Callable[[Finding], bool] | None = None) -> _Report:
     """The report without the findings that do not speak in their file or are silenced there."""
     spoken = [f for f in report.findings if speaks is None or speaks(f)]
-    known = {f.site.path: suppressions(lines_of(f.site.path)) for f in spoken if f.site}
-    silenced = [f for f in spoken if f.site and known[f.site.path].cover(f)]
-    kept = [f for f in spoken if f not in silenced]
+    known = {path: suppressions(lines_of(path)) for path in {f.site.path for f in spoken if f.site}}
+    kept: list[Finding] = []
+    silenced: list[Finding] = []
+    for found in spoken:
+        is_silenced = found.site is not None and known[found.site.path].cover(found)
+        (silenced if is_silenced else kept).append(found)
     return replace(report, findings=tuple(kept), silenced=tuple(silenced))
 
 

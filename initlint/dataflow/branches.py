@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from initlint.dataflow.graph import Node, Steps
 from initlint.quickdata import dataclass
 
@@ -9,6 +11,8 @@ _NONLINEAR = ("activation", "gate", "attention", "unknown")
 _THROUGH = ("shape", "dropout", "scale", "pool")
 # A side longer than this is the trunk of a network (U-Net), not a branch of a block.
 _LONGEST = 2000
+# Charged by so many nodes at once.
+_CHARGED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +30,21 @@ class Branch:
     normalised: bool
 
 
-def branches(steps: Steps) -> list[Branch]:
+# Told of work before it is done; may raise where it is too much.
+Charge = Callable[[int], None]
+
+
+def free(count: int) -> None:
+    """Charge nothing."""
+
+
+def branches(steps: Steps, charge: Charge = free) -> list[Branch]:
     """All residual branches of a graph, in the order of their joins."""
-    forks = dominators(steps)
+    forks = dominators(steps, charge)
     found = []
     for node, step in steps.items():
         if step.role == "merge_add" and len(step.inputs) == 2:
-            branch = _branch(steps, node, forks[node])
+            branch = _branch(steps, node, forks[node], charge)
             if branch is not None:
                 found.append(branch)
     return found
@@ -51,7 +63,7 @@ def skips(steps: Steps, found: list[Branch]) -> frozenset[tuple[Node, Node]]:
     )
 
 
-def dominators(steps: Steps) -> dict[Node, Node | None]:
+def dominators(steps: Steps, charge: Charge = free) -> dict[Node, Node | None]:
     """The immediate dominator of every node along the data (Cooper, Harvey, Kennedy 2001).
 
     The graph has no cycles and comes in order, so one pass is enough.
@@ -61,7 +73,7 @@ def dominators(steps: Steps) -> dict[Node, Node | None]:
     for node, step in steps.items():
         common: Node | None = step.inputs[0] if step.inputs else None
         for other in step.inputs[1:]:
-            common = _common(found, order, common, other)
+            common = _common(found, order, common, other, charge)
         found[node] = common
     return found
 
@@ -71,8 +83,13 @@ def _common(
     order: dict[Node, int],
     one: Node | None,
     other: Node | None,
+    charge: Charge,
 ) -> Node | None:
+    steps = 0
     while one is not other:
+        steps += 1
+        if steps % _CHARGED == 0:
+            charge(1)
         if one is None or other is None:
             return None
         if order[one] > order[other]:
@@ -82,11 +99,11 @@ def _common(
     return one
 
 
-def _branch(steps: Steps, join: Node, fork: Node | None) -> Branch | None:
+def _branch(steps: Steps, join: Node, fork: Node | None, charge: Charge) -> Branch | None:
     """The branch that ends at `join`: one side has layers, the other is at most a projection."""
     if fork is None:
         return None
-    sides = [_side(steps, end, fork) for end in steps[join].inputs]
+    sides = [_side(steps, end, fork, charge) for end in steps[join].inputs]
     if any(side is None for side in sides):
         return None
     (skip, _), (side, end) = sorted(
@@ -101,7 +118,7 @@ def _branch(steps: Steps, join: Node, fork: Node | None) -> Branch | None:
     return Branch(join, fork, side, skip, _last(steps, end, side), normalised)
 
 
-def _side(steps: Steps, end: Node, fork: Node) -> frozenset[Node] | None:
+def _side(steps: Steps, end: Node, fork: Node, charge: Charge) -> frozenset[Node] | None:
     side: set[Node] = set()
     waiting = [end]
     while waiting:
@@ -109,6 +126,8 @@ def _side(steps: Steps, end: Node, fork: Node) -> frozenset[Node] | None:
         if node is fork or node in side:
             continue
         side.add(node)
+        if len(side) % _CHARGED == 0:
+            charge(_CHARGED)
         if len(side) > _LONGEST:
             return None
         waiting.extend(steps[node].inputs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from initlint.dataflow.branches import Branch, branches, skips
+from initlint.dataflow.branches import Branch, Charge, branches, free, skips
 from initlint.dataflow.graph import Node, Step, Steps, Weight
 from initlint.dataflow.mixing import SHARES, with_mixings
 from initlint.quickdata import dataclass, replace
@@ -85,18 +85,22 @@ class Use:
 
 
 def uses(
-    steps: Steps, absorbed: frozenset[Node] = frozenset(), whole: bool = True
+    steps: Steps,
+    absorbed: frozenset[Node] = frozenset(),
+    whole: bool = True,
+    charge: Charge = free,
 ) -> tuple[list[Use], int]:
     """Every use of every weight, in the order of the data, and the number of bare branches.
 
     `absorbed` are nodes that are only parts of a written-out operation; of a graph that is not
-    `whole`, nobody knows what comes before or after.
+    `whole`, nobody knows what comes before or after. `charge` is told how many nodes the search
+    for residual branches goes through, which may be more than the graph has.
 
     Two passes over the graph, one along and one against the data: linear in its size, and not
     recursive, so that depth does not matter. A bare branch is a residual one without normalisation.
     """
     steps = with_mixings(steps, whole)
-    found = branches(steps)
+    found = branches(steps, charge)
     up = _upstream(steps, whole)
     down = _downstream(steps, up, absorbed, skips(steps, found))
     bare = [branch for branch in found if not branch.normalised and not down[branch.join].normed]

@@ -36,12 +36,44 @@ class _Places:
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.constructed: dict[Site | None, list[Layer]] = {}
         self.initialised: dict[Site | None, list[Layer]] = {}
-        self.typed: dict[str, list[Layer]] = {}
+        self.typed: dict[tuple[str, str, str], _Wishes] = {}
+        self._wishes: dict[Site, _Wishes] = {}
         for layer in layers:
             self.constructed.setdefault(layer.site, []).append(layer)
-            self.typed.setdefault(layer.type, []).append(layer)
+            path = layer.site.path if layer.site else ""
+            for home in (("model", layer.model), ("file", path)):
+                self.typed.setdefault((layer.type, *home), _Wishes()).add(layer)
             if layer.current is not None and not layer.current.default:
                 self.initialised.setdefault(layer.current.site, []).append(layer)
+
+    def may_correct(self, site: Site, donor: Layer) -> bool:
+        """Whether all layers that the call at `site` initialises may get the donor's instead."""
+        written = self.initialised[site]
+        if site not in self._wishes:
+            self._wishes[site] = _Wishes()
+            for layer in written:
+                self._wishes[site].add(layer)
+        return self._wishes[site].agree_with(donor) or all(_may_get(x, donor) for x in written)
+
+
+class _Wishes:
+    """What several layers need: the calls, None where one is not known; whether any was chosen."""
+
+    def __init__(self) -> None:
+        self.is_free = True
+        self._calls: set[str | None] = set()
+
+    def add(self, layer: Layer) -> None:
+        """Count a layer in; one whose scale does not matter may get any call."""
+        self.is_free = self.is_free and (layer.current is None or layer.current.default)
+        if layer.recommended is None:
+            self._calls.add(None)
+        elif not layer.harmless:
+            self._calls.add(_recipe(layer.recommended))
+
+    def agree_with(self, donor: Layer) -> bool:
+        """Whether the donor's very call suits all of them, so that no two findings want two."""
+        return donor.recommended is not None and self._calls <= {_recipe(donor.recommended)}
 
 
 def _finding(group: list[Problem], places: _Places) -> Finding:
@@ -119,8 +151,7 @@ def _fix(code: str, group: list[Problem], donor: Layer | None, places: _Places) 
     if donor is None or donor.recommended is None:
         return _by_cases(group, applicability, places)
     wanted, present = donor.recommended, layer.current.site
-    written = [] if present is None or layer.current.default else places.initialised[present]
-    if present is not None and written and all(_may_get(other, donor) for other in written):
+    if present is not None and not layer.current.default and places.may_correct(present, donor):
         return Fix("correct", present, wanted, applicability)
     made = places.constructed[layer.site]
     spared = tuple(other.parameter for other in made if not _may_get(other, donor))
@@ -136,19 +167,12 @@ def _type_of(layer: Layer, donor: Layer, places: _Places) -> str:
 
     Looked at are the models with layers of this line, and all layers made in this file.
     """
-    models = {other.model for other in places.constructed[layer.site]}
-    path = layer.site.path if layer.site else ""
-    typed = places.typed[layer.type]
-    alike = [x for x in typed if x.model in models or (x.site and x.site.path == path)]
-    free = all(other.current is None or other.current.default for other in alike)
-    return layer.type if free and all(_wants_the_same(other, donor) for other in alike) else ""
-
-
-def _wants_the_same(layer: Layer, donor: Layer) -> bool:
-    """Whether the very same call suits a layer, so that no two findings can want two."""
-    if layer.recommended is None or donor.recommended is None:
-        return False
-    return bool(layer.harmless) or _recipe(layer.recommended) == _recipe(donor.recommended)
+    homes = {("model", other.model) for other in places.constructed[layer.site]}
+    if layer.site is not None:
+        homes.add(("file", layer.site.path))
+    alike = [places.typed[key] for home in homes if (key := (layer.type, *home)) in places.typed]
+    suits_all = all(wishes.is_free and wishes.agree_with(donor) for wishes in alike)
+    return layer.type if suits_all else ""
 
 
 def _is_run(layers: Sequence[Layer]) -> bool:

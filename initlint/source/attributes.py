@@ -7,6 +7,7 @@ import contextlib
 
 from initlint import catalog
 from initlint.quickdata import replace
+from initlint.source.budget import ELEMENTS, LONGEST_NAME
 from initlint.source.calls import Calls
 from initlint.source.classes import UserClass
 from initlint.source.modules import elements, members
@@ -33,7 +34,12 @@ from initlint.source.values import (
     Table,
     Tensor,
     Value,
+    bounded,
     choice,
+    extend,
+    is_small,
+    named,
+    parts_of,
 )
 
 _METHODS_OF = (Listing, Table, str, tuple)
@@ -105,7 +111,7 @@ class Attributes(Calls):
         if kind is Instance:
             return self._of_instance(value, name)
         if kind is External:
-            return External(f"{value.name}.{name}")
+            return External(f"{value.name}.{name}") if len(value.name) < LONGEST_NAME else UNKNOWN
         if kind is Tensor:
             return self._of_tensor(value, name)
         if kind is Module:
@@ -132,7 +138,7 @@ class Attributes(Calls):
             return Method(value, name)
         if isinstance(value, Named):
             # What belongs to a thing that was given from outside is given from outside as well.
-            return Named(f"{value.name}.{name}")
+            return named(value, f".{name}")
         if isinstance(value, Function) and name == "__name__":
             return getattr(value.node, "name", UNKNOWN)
         return UNKNOWN
@@ -255,6 +261,9 @@ class Attributes(Calls):
         """What stands in a value's brackets."""
         if isinstance(value, (Tensor, Slot, Held, Fresh)):
             return self.operate("getitem", [value, index])
+        if type(index) is not int and type(index) is not str:
+            length = len(value) // 64 if type(value) is str else len(parts_of(value))
+            self.budget.elements(length + len(parts_of(index)))
         if isinstance(value, (tuple, Listing, str)):
             return _element(value, index)
         if isinstance(value, Table):
@@ -264,7 +273,7 @@ class Attributes(Calls):
         if isinstance(value, Choice):
             return choice([self.item(one, index) for one in value.options if one is not None])
         if isinstance(value, Named) and isinstance(index, (int, str)):
-            return Named(f"{value.name}[{index}]")
+            return named(value, f"[{index}]") if bounded(index) is index else UNKNOWN
         return PLAIN if isinstance(value, (Plain, Sym, Named)) else UNKNOWN
 
     def _item_of_instance(self, value: Instance, index: Value) -> Value:
@@ -278,7 +287,9 @@ class Attributes(Calls):
     def put(self, value: Value, index: Value, item: Value) -> None:
         """Set what stands in a value's brackets."""
         if isinstance(value, Table):
-            if isinstance(index, (str, int, tuple)):
+            if len(value.items) >= ELEMENTS:
+                value.open = True
+            elif isinstance(index, (str, int, tuple)) and is_small(index):
                 value.items[index] = item
             else:
                 value.items[f"{{{len(value.items)}}}"] = item
@@ -305,8 +316,10 @@ class Attributes(Calls):
             value.items = [UNKNOWN] * len(value.items)
             value.open = True
             return
+        self.budget.elements(len(found) + len(value.items))
         with contextlib.suppress(ValueError):
             value.items[index] = found
+            extend(value, ())
 
 
 _FACTS = frozenset(

@@ -14,7 +14,6 @@ from initlint import catalog
 from initlint.source import objects, sequences  # noqa: F401
 from initlint.source.classes import Classes, UserClass
 from initlint.source.handlers import HANDLERS, Args, Kwargs
-from initlint.source.state import flat_tensors
 from initlint.source.values import (
     PLAIN,
     UNKNOWN,
@@ -29,7 +28,10 @@ from initlint.source.values import (
     Tensor,
     Unknown,
     Value,
+    bounded,
     known_number,
+    leaves,
+    parts_of,
 )
 
 # Functions that hand their first argument back.
@@ -64,6 +66,8 @@ class Builtins(Classes):
     def builtin(self, name: str, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
         """The result of a function of Python's, or NotImplemented where it is none of these."""
         handler = HANDLERS.get(name)
+        if handler is not None or name in _NUMBERS:
+            self.budget.elements(sum(map(_length, args)))
         if handler is not None:
             return handler(self, args, kwargs, node)
         if name in _ANSWERS:
@@ -82,14 +86,15 @@ class Builtins(Classes):
             return UNKNOWN
         if any(isinstance(value, Unknown) for value in args):
             return UNKNOWN
-        if flat_tensors(tuple(args)):
+        if self.nodes_in(args):
             return self.operate(name, args, kwargs)
         return PLAIN
 
     def belongs(self, value: Value, wanted: Value) -> bool | None:
         """Whether a value is of a class; None where that is not known."""
         if isinstance(wanted, (tuple, Listing)):
-            kinds = wanted if isinstance(wanted, tuple) else wanted.items
+            kinds = [*leaves(wanted, (tuple, Listing))]
+            self.budget.elements(len(kinds))
             answers = [self.belongs(value, kind) for kind in kinds]
             return True if True in answers else (None if None in answers else False)
         if isinstance(value, Instance):
@@ -149,7 +154,20 @@ def _number(name: str, args: Args) -> Value:
     is_text = isinstance(first, str) and name in ("builtins.int", "builtins.float")
     if not is_text and not all(map(known_number, numbers)):
         return UNKNOWN if isinstance(first, Unknown) else PLAIN
+    # round(5, -n) works with the n-th power of ten.
+    if name == "builtins.round" and len(args) > 1 and abs(args[1]) > _DIGITS:
+        return UNKNOWN
     try:
-        return _NUMBERS[name](*((first,) if isinstance(first, tuple) else args))
+        return bounded(_NUMBERS[name](*((first,) if isinstance(first, tuple) else args)))
     except (ValueError, TypeError, OverflowError):
         return PLAIN
+
+
+_DIGITS = 400
+
+
+def _length(value: Value) -> int:
+    """How many elements a function may go through; the parts of a text count for less."""
+    if isinstance(value, (str, bytes)):
+        return len(value) // 64
+    return len(value.attrs) if isinstance(value, Instance) else len(parts_of(value))

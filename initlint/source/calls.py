@@ -11,9 +11,9 @@ from initlint.source.builtins import Builtins
 from initlint.source.classes import TRUSTED, UserClass, is_layer, trusted_kind
 from initlint.source.graph import Graph, Node
 from initlint.source.patterns import name_patterns
-from initlint.source.plain import asked
+from initlint.source.plain import asked, costs
 from initlint.source.signatures import Signature, signature_of
-from initlint.source.state import Frame, flat_tensors
+from initlint.source.state import Frame
 from initlint.source.templates import moved, pattern_of, placed, tensors_in
 from initlint.source.values import (
     PLAIN,
@@ -36,7 +36,9 @@ from initlint.source.values import (
     Table,
     Tensor,
     Value,
+    is_small,
     key_of,
+    leaves,
 )
 
 _DEEPEST = 60
@@ -104,7 +106,7 @@ class Calls(Builtins):
         for value in values:
             if isinstance(value, (Instance, Slot, Held, Fresh, Listing, tuple)):
                 self.smudge(value, name)
-        inputs = list(dict.fromkeys(node for value in values for node in flat_tensors(value)))
+        inputs = self.nodes_in(values)
         return self.unclear(inputs) if inputs else UNKNOWN
 
     def call_function(
@@ -118,13 +120,31 @@ class Calls(Builtins):
             return self._called(function, args, kwargs)
         key = _plain_key(function, args, kwargs)
         if key is None:
-            return self._called(function, args, kwargs)
+            return self._called_with_data(function, args, kwargs)
         if key not in self.results:
             result = self._called(function, args, kwargs)
             if _is_plain(result):
                 self.results[key] = result
             return result
         return self.results[key]
+
+    def _called_with_data(
+        self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> Value:
+        """The result of a function; of tensors and plain values alone, drawn once in a graph."""
+        values = (*args, *kwargs.values())
+        if not all(type(value) is Tensor or _is_plain(value) for value in values):
+            return self._called(function, args, kwargs)
+        given = tuple(v.node if type(v) is Tensor else key_of(v) for v in values)
+        key = (id(function.node), function.closure, tuple(kwargs), given)
+        found = self.graph.results.get(key)
+        if found is None:
+            result = self._called(function, args, kwargs)
+            if type(result) is Tensor:
+                self.graph.results[key] = result.node
+            return result
+        # Whoever writes to one result in place does not write to the other.
+        return Tensor(found)
 
     def _is_settled(self, closure: Frame | None) -> bool:
         """Whether the functions around one have ended, and hold nothing that could change."""
@@ -197,12 +217,15 @@ class Calls(Builtins):
         forward = self.forward_of(instance)
         if forward is None:
             return self.run_torch(instance, args, kwargs)
+        self.tick()
         if self.active.count(instance) > 1 or len(self.frames) > _DEEPEST:
             return self.lost(args, kwargs, "")
+        self.weigh([*args, *kwargs.values()])
         key = (pattern_of(tuple(args)), pattern_of(kwargs))
         if key not in instance.templates:
             instance.templates[key] = self._template(instance, forward, args, kwargs)
         graph, inputs, result = instance.templates[key]
+        self.weigh([result])
         values = list(tensors_in(tuple(args))) + list(tensors_in(tuple(kwargs.values())))
         given = {old: value.node for old, value in zip(inputs, values, strict=True)}
         owner = self.constructing or instance
@@ -225,7 +248,7 @@ class Calls(Builtins):
         kwargs: Mapping[str, Value],
     ) -> tuple[Graph, list[Node], Value]:
         """A module's forward as a graph of its own, drawn once for all calls of the same kind."""
-        outer, self.graph = self.graph, Graph()
+        outer, self.graph = self.graph, Graph(self.budget)
         constructing, self.constructing = self.constructing, instance
         arms, self.arms = self.arms, instance.arms
         self.active.append(instance)
@@ -265,10 +288,10 @@ class Calls(Builtins):
             return args[0]
         if package == "torch" and not rest.startswith("utils"):
             return self.operate(bare, args, kwargs)
-        if package in TRUSTED and flat_tensors(tuple(args)) and self.is_operation(bare):
+        if package in TRUSTED and self.is_operation(bare) and self.nodes_in(args):
             return self.operate(bare, args, kwargs)
         if package in ("math", "operator"):
-            return self.operate(bare, args, kwargs) if flat_tensors(tuple(args)) else PLAIN
+            return self.operate(bare, args, kwargs) if self.nodes_in(args) else PLAIN
         return self.lost(args, kwargs, name)
 
     def call_method(
@@ -290,11 +313,12 @@ class Calls(Builtins):
             return self._ask_parameter(receiver, name, args, kwargs, node)
         if isinstance(receiver, Instance):
             return self.ask_module(receiver, name, args, kwargs, node)
+        self.budget.elements(costs(receiver, name, args))
         result = asked(receiver, name, args, kwargs)
         if result is NotImplemented:
             if isinstance(receiver, Compared):
                 return receiver
-            if flat_tensors((tuple(args), tuple(kwargs.values()))) or receiver is PLAIN:
+            if receiver is PLAIN or self.nodes_in([*args, *kwargs.values()]):
                 return self.operate(name, [receiver, *args], kwargs)
             return self.lost(args, kwargs, name)
         return result
@@ -327,9 +351,12 @@ _PLAIN = {int, bool, float, str, type(None), Named, Sym, External, UserClass, Pl
 def _is_plain(value: Value) -> bool:
     """Whether a value can be compared, and nobody can change it."""
     kind = type(value)
-    if kind is tuple:
-        return _are_plain(value)
-    return kind in _PLAIN or (kind is Choice and _are_plain(value.options))
+    if kind is tuple or kind is Choice:
+        return is_small(value) and all(kind in _PLAIN for kind in map(type, leaves(value, _BOTH)))
+    return kind in _PLAIN
+
+
+_BOTH = (tuple, Choice)
 
 
 def _are_plain(values: Iterable[Value]) -> bool:

@@ -77,7 +77,8 @@ def _members(body: Sequence[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
             if statement.value is not None:
                 yield statement.target.id, statement.value
         elif isinstance(statement, (ast.If, ast.Try)):
-            yield from _members([*statement.orelse, *statement.body])
+            yield from _members(statement.orelse)
+            yield from _members(statement.body)
 
 
 def _is_overload(statement: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
@@ -99,22 +100,32 @@ class Classes(Modules):
         """A class and those it inherits from, nearest first; the last ones may lie outside."""
         if cls.order is None:
             cls.order = [cls]
-            frame = Frame(cls.module, cls.closure)
-            found: list[Value] = [cls]
-            for node in cls.node.bases:
-                base = self.evaluate(node, frame)
-                if isinstance(base, UserClass) and base.name in _FRAMEWORK:
-                    base = External(f"transformers.{base.name}")
-                found.extend(self.order(base) if isinstance(base, UserClass) else [base])
+            try:
+                found = [cls, *self._inherited(cls)]
+            except BaseException:
+                cls.order = None
+                raise
             # The last of several places counts, so that a shared base comes after all that have it.
             keep = {key_of(value): place for place, value in enumerate(found)}
             cls.order = [v for place, v in enumerate(found) if keep[key_of(v)] == place]
         return cls.order
 
+    def _inherited(self, cls: UserClass) -> list[Value]:
+        """The orders of a class's bases, one after the other."""
+        frame = Frame(cls.module, cls.closure)
+        found: list[Value] = []
+        for node in cls.node.bases:
+            base = self.evaluate(node, frame)
+            if isinstance(base, UserClass) and base.name in _FRAMEWORK:
+                base = External(f"transformers.{base.name}")
+            order = self.order(base) if isinstance(base, UserClass) else [base]
+            self.budget.elements(len(order))
+            found += order
+        return found
+
     def torch_base(self, cls: UserClass) -> str:
         """The name of the torch class that a class derives from; empty where it is no module."""
         if cls.torch is None:
-            cls.torch = ""
             outside = [v for v in self.order(cls) if isinstance(v, External)]
             kinds = [_module_kind(value.name) for value in outside]
             found = [kind for kind in kinds if kind]
@@ -126,6 +137,7 @@ class Classes(Modules):
     ) -> tuple[UserClass, ast.AST] | None:
         """The class that defines a member, and its node; with `after`, what super() sees."""
         order = self.order(cls)
+        self.budget.elements(len(order) // 8)
         start = order.index(after) + 1 if after is not None and after in order else 0
         for base in order[start:]:
             if isinstance(base, UserClass) and name in base.members:
@@ -192,7 +204,12 @@ class Classes(Modules):
         if instance is None:
             instance = Instance(cls, kind, self.site(node), arms=self.arms)
             self.memo[key] = instance
-            self.build(instance, args, kwargs)
+            try:
+                self.build(instance, args, kwargs)
+            except BaseException:
+                # Half of a module is none.
+                del self.memo[key]
+                raise
         return instance
 
     def build(self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]) -> None:

@@ -31,7 +31,11 @@ def _copied(value: Value, site: Site | None, home: Any, known: dict[int, Value])
     if isinstance(value, Fresh):
         return Fresh(value.shape, value.draw, arms=value.arms)
     if isinstance(value, Listing):
-        return Listing([_copied(v, site, home, known) for v in value.items], value.open)
+        known[id(value)] = listing = Listing([], value.open)
+        listing.items += [_copied(v, site, home, known) for v in value.items]
+        return listing
     if isinstance(value, Table):
-        return Table({k: _copied(v, site, home, known) for k, v in value.items.items()}, value.open)
+        known[id(value)] = table = Table({}, value.open)
+        table.items.update({k: _copied(v, site, home, known) for k, v in value.items.items()})
+        return table
     return value

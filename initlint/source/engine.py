@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from initlint.dataflow.draws import Draw
 from initlint.deep import roomy
 from initlint.garbage import uncollected
 from initlint.quickdata import dataclass, replace
 from initlint.records import Initializer, Layer, Site, Unanalysed
+from initlint.source.budget import TooMuchError
 from initlint.source.classes import UserClass, claim, is_filled
 from initlint.source.factories import factories
 from initlint.source.files import sources
@@ -20,7 +22,7 @@ from initlint.source.layers import (
     Drawn,
     Place,
     followed,
-    last_draw,
+    overrides_of,
     places_of,
     records,
     site_of,
@@ -31,18 +33,22 @@ from initlint.source.mentions import given_away, initialised_outside
 from initlint.source.patterns import name_patterns
 from initlint.source.reader import Reader
 from initlint.source.resolve import Module, Program
-from initlint.source.state import Frame, ImpossibleError, TooMuchError, flat_tensors
+from initlint.source.state import Frame, ImpossibleError, flat_tensors
 from initlint.source.torchlib import type_of
 from initlint.source.values import PLAIN, Bound, Function, Instance, Slot, Value, options_of
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What was read: layers, classes of which nothing can be said, files that are broken."""
+    """What was read: layers, classes of which nothing can be said, files that are broken.
+
+    `spent` is what that took, in the units of a budget.
+    """
 
     layers: tuple[Layer, ...] = ()
     unanalysed: tuple[Unanalysed, ...] = ()
     broken: tuple[Unanalysed, ...] = ()
+    spent: int = 0
 
 
 def read(
@@ -58,7 +64,8 @@ def read(
         files, broken = sources(paths, texts or {})
         engine = _Engine(Program(files))
         roomy(lambda: engine.run(jobs))
-    return Read(tuple(engine.layers), tuple(engine.unanalysed), tuple(broken))
+    spent = engine.reader.budget.spent
+    return Read(tuple(engine.layers), tuple(engine.gaps.values()), tuple(broken), spent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,9 @@ class Model:
     instance: Instance
 
 
+_RAISES = "raises an error, as far as it can be read"
+
+
 class _Engine:
     """All classes of a program, from the outermost to those that are only parts."""
 
@@ -80,13 +90,15 @@ class _Engine:
         self.program = program
         self.reader = Reader(program)
         self.layers: list[Layer] = []
-        self.unanalysed: list[Unanalysed] = []
+        # What was given up, each class and function once.
+        self.gaps: dict[str, Unanalysed] = {}
         self._sites: set[Site | None] = set()
         self._kinds: set[object] = set()
         self._apart: set[Value] = set()
         self._ambiguous: set[str] = set()
         self._drawn: dict[tuple[Instance, bool], Drawn | None] = {}
         self._ahead: dict[Model, list[Layer]] = {}
+        self._overrides: dict[Instance, dict[Slot, Draw]] = {}
 
     def run(self, jobs: int = 1) -> None:
         """Read every class, and what functions and top levels make of them."""
@@ -156,21 +168,38 @@ class _Engine:
                     yield Model(name, module.path, option)
 
     def _tried(self, module: Module, name: str, work: Callable[..., Any], *args: Any) -> Any:
-        """What a piece of work gives; None where it does not end, or cannot be done."""
+        """What a piece of work gives; None, and a gap, where it does not end or cannot be done."""
         try:
             with _Alone(self.reader, module):
                 return work(*args)
-        except (TooMuchError, ImpossibleError, RecursionError):
-            return None
+        except ImpossibleError:
+            reason = self._raised(work, args)
+        except TooMuchError as error:
+            reason = str(error)
+        except RecursionError:
+            reason = "gave up at code that is nested, or calls itself, too deeply"
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            self.unanalysed.append(
-                Unanalysed(
-                    f"{module.path}:{name}",
-                    f"{module.path}: {name}: {reason} (a bug of initlint's; the rest was checked)",
-                )
-            )
-            return None
+            reason += " (a bug of initlint's; the rest was checked)"
+        if reason:
+            self._give_up(module, name, reason)
+        return None
+
+    def _raised(self, work: Callable[..., Any], args: tuple[Any, ...]) -> str:
+        """What is lost where the code that is read raises an error; empty if nothing is.
+
+        Of a function nobody promised that it can be called without arguments.
+        """
+        if work == self.reader.construct:
+            return f"its constructor {_RAISES}"
+        is_lost = work == self._drawing and next(weights_held(args[0]), None) is not None
+        return f"its forward {_RAISES}" if is_lost else ""
+
+    def _give_up(self, module: Module, name: str, reason: str) -> None:
+        """List a class or function as not analysed; the first reason stands."""
+        target = f"{module.path}:{name}"
+        gap = Unanalysed(target, f"{module.path}: {name}: {reason}")
+        self.gaps.setdefault(target, gap)
 
     def _record(self, model: Model, again: bool, redrawn: bool) -> None:
         """Record a model's layers; of a part, or of a class met before, only those that are new.
@@ -214,10 +243,12 @@ class _Engine:
 
         from initlint.source.forks import forked
 
-        def share(turn: int) -> list[list[Layer]]:
-            return [self._found(m, list(weights_held(m.instance))) for m in models[turn::jobs]]
+        def share(turn: int) -> tuple[list[list[Layer]], dict[str, Unanalysed]]:
+            mine = models[turn::jobs]
+            return [self._found(m, list(weights_held(m.instance))) for m in mine], self.gaps
 
-        for turn, found in enumerate(forked(share, jobs)):
+        for turn, (found, gaps) in enumerate(forked(share, jobs, ([], {}))):
+            self.gaps = {**gaps, **self.gaps}
             for model, layers in zip(models[turn::jobs], found, strict=False):
                 self._ahead[model] = layers
 
@@ -225,7 +256,9 @@ class _Engine:
         """The record of a weight that a model's graph does not reach: as its own class sees it."""
         owner = slot.holder.owner[0] if slot.holder.owner else None
         drawn = self._followed(owner, whole=False) if owner is not None else None
-        draw = last_draw(model.instance, slot)
+        if model.instance not in self._overrides:
+            self._overrides[model.instance] = overrides_of(model.instance)
+        draw = self._overrides[model.instance].get(slot, slot.draw)
         met = [pair for pair in drawn.met if pair[0].slot is slot] if drawn is not None else []
         if drawn is None or not met:
             return [unknown(model.name, place, slot, kind, draw)]
@@ -248,7 +281,7 @@ class _Engine:
         forward = reader.forward_of(instance)
         if forward is None and instance.torch in ("Module", "ModuleList", "ModuleDict"):
             return None
-        reader.graph = Graph()
+        reader.graph = Graph(reader.budget)
         args = _inputs(forward, reader)
         result = reader.call_instance(instance, args, {})
         end = Node("output" if whole else "unknown", tuple(_distinct(result)), final=True)
@@ -271,7 +304,8 @@ class _Alone:
         reader = self._reader
         reader.frames[:] = [Frame(self._module)]
         reader.active.clear()
-        reader.constructing, reader.arms, reader.steps = None, (), 0
+        reader.constructing, reader.arms = None, ()
+        reader.budget.begin()
 
     def __exit__(self, *_: object) -> None:
         self._reader.frames.clear()

@@ -32,7 +32,10 @@ from initlint.source.values import (
     Tensor,
     Unknown,
     Value,
+    bounded,
     choice,
+    parts_of,
+    update,
 )
 
 _NAME, _CONSTANT = ast.Name, ast.Constant
@@ -186,9 +189,13 @@ class Expressions(Literals):
         if isinstance(left, _SIGNALS) or isinstance(right, _SIGNALS):
             return self.operate(OPERATORS.get(kind, "unknown"), [left, right])
         if isinstance(left, (Listing, tuple)) or isinstance(right, (Listing, tuple)):
+            self.budget.elements((len(parts_of(left)) + len(parts_of(right))) // 8)
             return combined(kind, left, right)
         if kind is ast.BitOr and isinstance(left, Table) and isinstance(right, Table):
-            return Table({**left.items, **right.items}, left.open or right.open)
+            self.budget.elements(len(left.items) + len(right.items))
+            both = Table(dict(left.items), left.open)
+            update(both, right)
+            return both
         return computed(kind, left, right)
 
     def _unary(self, node: ast.UnaryOp, frame: Frame) -> Value:
@@ -199,7 +206,7 @@ class Expressions(Literals):
         if isinstance(value, _SIGNALS):
             return self.operate(OPERATORS[type(node.op)], [value])
         if isinstance(value, (int, float)) and isinstance(node.op, (ast.USub, ast.UAdd)):
-            return -value if isinstance(node.op, ast.USub) else value
+            return bounded(-value if isinstance(node.op, ast.USub) else value)
         return UNKNOWN if isinstance(value, Unknown) else PLAIN
 
     def _boolean(self, node: ast.BoolOp, frame: Frame) -> Value:
@@ -267,6 +274,7 @@ class Expressions(Literals):
             if keyword.arg is not None:
                 found[keyword.arg] = value
             elif isinstance(value, Table):
+                self.budget.elements(len(value.items))
                 found.update({k: v for k, v in value.items.items() if isinstance(k, str)})
                 if value.open:
                     found["**"] = UNKNOWN

@@ -6,15 +6,22 @@ import ast
 import re
 import symtable
 import warnings
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from initlint import regular
 from initlint.records import Unanalysed
+from initlint.source.values import bounded
 
 # A file without any of these defines no layers of its own; it is parsed if another one needs it.
 _HINTS = re.compile(rb"torch|\bnn\.|\bnn\b")
 WORDS = re.compile(rb"[A-Za-z_]\w*")
+# A tree takes up to a kilobyte for every word and mark; small files cannot have too many of them.
+_SMALL, _MOST_TOKENS = 300_000, 400_000
+_TOKEN = re.compile(rb"\w+|[^\w\s]|\n")
+# Where a number may stand that no size is as large as.
+_LONG = re.compile(rb"[0-9A-Fa-f_]{16}")
 
 
 class Source:
@@ -26,6 +33,9 @@ class Source:
         self.hinted = bool(_HINTS.search(data))
         self._tree: ast.Module | None = None
         self._lines: list[bytes] = []
+        self._is_ascii = data.isascii()
+        # By line, where the bytes are that are not the first of a character.
+        self._inside: dict[int, list[int]] = {}
 
     @cached_property
     def words(self) -> frozenset[bytes]:
@@ -64,6 +74,8 @@ class Source:
                 self._tree = ast.parse(self.data, self.path)
         except Exception as error:
             return _broken(self.path, error)
+        if _LONG.search(self.data):
+            _forget_large(self._tree)
         return None
 
     def verify(self) -> Unanalysed | None:
@@ -91,10 +103,11 @@ class Source:
     def characters(self, line: int, byte_column: int) -> int:
         """A column in characters that counts from 1, from one in bytes that counts from 0."""
         self.split()
-        text = self._lines[line - 1][:byte_column] if line <= len(self._lines) else b""
-        if text.isascii():
+        if self._is_ascii or line > len(self._lines):
             return byte_column + 1
-        return len(text.decode("utf-8", errors="replace")) + 1
+        if line not in self._inside:
+            self._inside[line] = [m.start() for m in _INSIDE.finditer(self._lines[line - 1])]
+        return byte_column + 1 - bisect_left(self._inside[line], byte_column)
 
     @property
     def text(self) -> str:
@@ -103,6 +116,14 @@ class Source:
 
 
 _EMPTY = ast.Module([], [])
+_INSIDE = re.compile(rb"[\x80-\xbf]")
+
+
+def _forget_large(tree: ast.Module) -> None:
+    """Put an unknown value in place of every number that no size is as large as."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            node.value = bounded(node.value) if type(node.value) is int else node.value
 
 
 def _is_text(node: ast.expr) -> bool:
@@ -135,6 +156,8 @@ def _bytes(path: str, texts: Mapping[str, str | bytes]) -> bytes:
         data = data.encode("utf-8", "surrogatepass")
     if len(data) > regular.SOURCE:
         raise ValueError(f"larger than {regular.SOURCE // 1_000_000} MB")
+    if len(data) > _SMALL and sum(1 for _ in _TOKEN.finditer(data)) > _MOST_TOKENS:
+        raise ValueError(f"more than {_MOST_TOKENS:,} words and marks, which is data, not code")
     return data
 
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 
-def forked(share: Callable[[int], Any], count: int) -> list[Any]:
+def forked(share: Callable[[int], Any], count: int, nothing: Any) -> list[Any]:
     """What `share(turn)` gives for each of `count` turns, the first of them worked out here.
 
-    A turn whose process fails gives an empty list.
+    A turn whose process fails gives `nothing`.
     """
     children = [_begun(share, turn) for turn in range(1, count)]
-    return [share(0), *map(_ended, children)]
+    return [share(0), *(_ended(child, nothing) for child in children)]
 
 
 def _begun(share: Callable[[int], Any], turn: int) -> tuple[int, int]:
@@ -33,12 +33,12 @@ def _begun(share: Callable[[int], Any], turn: int) -> tuple[int, int]:
         os._exit(0)
 
 
-def _ended(child: tuple[int, int]) -> Any:
+def _ended(child: tuple[int, int], nothing: Any) -> Any:
     number, answer = child
     try:
         with os.fdopen(answer, "rb") as file:
             return pickle.load(file)
     except (EOFError, pickle.UnpicklingError):
-        return []
+        return nothing
     finally:
         os.waitpid(number, 0)

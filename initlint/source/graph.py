@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from initlint.source.budget import Budget
+
 
 @dataclass(slots=True, eq=False, repr=False)
 class Use:
@@ -49,12 +51,16 @@ class Node:
 class Graph:
     """Nodes in the order of the data; frames are numbered from 0, which is the graph's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
         self.nodes: list[Node] = []
         self.frames = 1
+        self.budget = budget
+        # What functions gave of data of this graph, so that the same call is drawn once.
+        self.results: dict[object, Any] = {}
 
     def add(self, node: Node) -> Node:
         """The node, which now is the last."""
+        self.budget.nodes(1)
         self.nodes.append(node)
         return node
 
@@ -62,6 +68,7 @@ class Graph:
         self, other: Graph, given: Mapping[Node, Node], redrawn: Callable[[Use], Any]
     ) -> dict[Node, Node]:
         """Copy the nodes of `other`, whose inputs are `given`; by every old node the new one."""
+        self.budget.nodes(len(other.nodes))
         copies = dict(given)
         base = self.frames
         self.frames += other.frames

@@ -22,6 +22,7 @@ from initlint.source.values import (
     Sym,
     Value,
     known_number,
+    leaves,
     options_of,
 )
 
@@ -43,7 +44,7 @@ class Initialising(Tensors):
         if name == "calculate_gain":
             try:
                 return calculate_gain(*args, **kwargs)
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, ArithmeticError):
                 return PLAIN
         if name == "_calculate_fan_in_and_fan_out":
             return _torch_fans(args[0] if args else None)
@@ -116,20 +117,27 @@ class Initialising(Tensors):
             value.slots.append(made)
         return made
 
-    def smudge(self, value: Value, name: str, depth: int = 0) -> None:
+    def smudge(self, value: Value, name: str) -> None:
         """Somebody unknown was handed parameters or modules: what they hold is not clear now."""
-        if depth > 3 or any(word in name.rpartition(".")[2].lower() for word in _IDLE):
+        if any(word in name.rpartition(".")[2].lower() for word in _IDLE):
             return
         if isinstance(value, (Slot, Held, Fresh)):
             self.write(value.slot if isinstance(value, Held) else value, UNCLEAR)
         elif isinstance(value, Instance):
-            for _, module in modules_of(value):
+            modules = modules_of(value)
+            self.budget.elements(len(modules))
+            for _, module in modules:
                 for slot in module.attrs.values():
                     if isinstance(slot, Slot):
                         self.write(slot, UNCLEAR)
         elif isinstance(value, (tuple, Listing)):
-            for item in value if isinstance(value, tuple) else value.items:
-                self.smudge(item, name, depth + 1)
+            parts = [v for v in leaves(value, (tuple, Listing)) if isinstance(v, _WRITABLE)]
+            self.budget.elements(len(parts))
+            for part in parts:
+                self.smudge(part, name)
+
+
+_WRITABLE = (Slot, Held, Fresh, Instance)
 
 
 def _drawn(

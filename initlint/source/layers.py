@@ -40,16 +40,17 @@ class Drawn:
 
 def followed(graph: Graph, whole: bool) -> Drawn:
     """What every weight of a finished graph meets."""
+    graph.budget.followed(len(graph.nodes))
     own: list[Use] = []
 
     def weight(use: Use) -> Any:
         own.append(use)
         return _weight(use, len(own) - 1)
 
-    copy = Graph()
+    copy = Graph(graph.budget)
     copy.splice(graph, {}, weight)
     steps = {node: node for node in copy.nodes}
-    met, bare = uses(steps, whole=whole)
+    met, bare = uses(steps, whole=whole, charge=graph.budget.elements)
     return Drawn(tuple((own[int(m.weight.parameter)], m) for m in met), bare)
 
 
@@ -125,13 +126,12 @@ def _record(
     )
 
 
-def last_draw(model: Instance, slot: Slot) -> Draw:
-    """What a weight holds in a model, whose constructor or whose parts' may have filled it."""
-    for _, module in modules_of(model):
-        if slot in module.overrides:
-            found: Draw = module.overrides[slot]
-            return found
-    return slot.draw
+def overrides_of(model: Instance) -> dict[Slot, Draw]:
+    """What the constructors of a model and of its parts, outermost first, filled weights with."""
+    found: dict[Slot, Draw] = {}
+    for _, module in reversed(modules_of(model)):
+        found.update(module.overrides)
+    return found
 
 
 def unknown(model: str, place: Place, slot: Slot, kind: str, draw: Draw) -> Layer:
@@ -195,7 +195,7 @@ def _shape(slot: Slot) -> tuple[int, ...] | None:
 
 def _is_nominal(use: Use) -> bool:
     sizes = (*(use.slot.shape or ()), *(fan for fan in use.fans if fan is not None))
-    return any(not isinstance(size, int) for size in sizes)
+    return any(not isinstance(size, int) or (size and not is_size(size)) for size in sizes)
 
 
 def _is_provable(draw: Draw, use: Use) -> bool:

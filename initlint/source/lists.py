@@ -6,7 +6,18 @@ import ast
 from collections.abc import Sequence
 
 from initlint.source.modules import elements
-from initlint.source.values import PLAIN, UNKNOWN, Held, Listing, Plain, Slot, Tensor, Value
+from initlint.source.values import (
+    PLAIN,
+    UNKNOWN,
+    Held,
+    Listing,
+    Plain,
+    Slot,
+    Tensor,
+    Value,
+    bounded,
+    listed,
+)
 
 # Longer ranges say no more than this one does.
 _LONGEST = 1000
@@ -16,7 +27,8 @@ def ranged(args: Sequence[Value]) -> Value:
     """What range() gives; where its end is not known, a first number and one for all others."""
     if all(type(value) is int for value in args) and args:
         numbers = range(*args) if len(args) < 3 or args[2] else range(0)
-        return Listing(list(numbers[:_LONGEST]), len(numbers) > _LONGEST)
+        # Of a range beyond what a machine counts there is no length, but a part.
+        return Listing(list(map(bounded, numbers[:_LONGEST])), bool(numbers[_LONGEST:]))
     first = args[0] if len(args) > 1 else 0
     return Listing([first if type(first) is int else PLAIN, PLAIN], True)
 
@@ -58,8 +70,8 @@ def chained(values: Sequence[Value]) -> Value:
     found = [elements(value) for value in values]
     if any(column is None for column in found):
         return UNKNOWN
-    items = [item for column in found if column is not None for item in column]
-    return Listing(items, any(map(_is_open, values)))
+    items = (item for column in found if column is not None for item in column)
+    return listed(items, any(map(_is_open, values)))
 
 
 def counted(value: Value, count: Value) -> Listing:
@@ -94,21 +106,26 @@ def combined(kind: type[ast.operator], left: Value, right: Value) -> Value:
         and isinstance(right, (Listing, tuple))
     ):
         if isinstance(left, tuple) and isinstance(right, tuple):
-            return left + right
+            return tuple_of(left + right)
         items = [*(elements(left) or []), *(elements(right) or [])]
-        return Listing(items, any(isinstance(v, Listing) and v.open for v in (left, right)))
+        return listed(items, any(isinstance(v, Listing) and v.open for v in (left, right)))
     if kind is ast.Mult:
         sequence, count = (left, right) if isinstance(left, (Listing, tuple)) else (right, left)
         return _repeated(sequence, count)
     return UNKNOWN if kind is not ast.Add else _extended(left, right)
 
 
+def tuple_of(items: tuple[Value, ...]) -> Value:
+    """A tuple; a list with more elements than are known where it is too long."""
+    return bounded(items) if bounded(items) is not UNKNOWN else listed(items)
+
+
 def _repeated(sequence: Value, count: Value) -> Value:
     items = elements(sequence) or []
-    if type(count) is int and len(items) * count <= 1000:
+    if type(count) is int and len(items) * count <= _LONGEST:
         many = items * count
         return tuple(many) if isinstance(sequence, tuple) else Listing(many, sequence.open)
-    return Listing(items * 2, True)
+    return listed(items * 2, True)
 
 
 def _extended(left: Value, right: Value) -> Value:

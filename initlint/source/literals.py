@@ -6,11 +6,25 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from initlint.source.attributes import Attributes
+from initlint.source.budget import ELEMENTS
 from initlint.source.handlers import truth
-from initlint.source.lists import element_of
+from initlint.source.lists import element_of, tuple_of
 from initlint.source.modules import elements
 from initlint.source.state import Frame
-from initlint.source.values import PLAIN, UNKNOWN, Listing, Table, Value
+from initlint.source.values import (
+    PLAIN,
+    UNKNOWN,
+    Listing,
+    Table,
+    Value,
+    bounded,
+    extend,
+    listed,
+    update,
+)
+
+# What a round of a comprehension costs, beside what its expressions do, in elements.
+_ROUND = 3
 
 
 class Literals(Attributes):
@@ -25,19 +39,27 @@ class Literals(Attributes):
             if type(node) is not ast.Starred:
                 found.append(value)
                 continue
-            items = elements(value)
+            items = self.gone_through(value)
             open_ended = open_ended or items is None or (isinstance(value, Listing) and value.open)
             found += items or []
+            if len(found) > ELEMENTS + len(nodes):
+                return found[:ELEMENTS], True
         return found, open_ended
+
+    def gone_through(self, value: Value) -> list[Value] | None:
+        """What a loop over a value goes through, charged; None where that is not known."""
+        found = elements(value)
+        self.budget.elements(len(found or ()) // 8)
+        return found
 
     def tuple_of(self, node: ast.Tuple, frame: Frame) -> Value:
         """The value of a tuple; a list where there may be more elements."""
         found, open_ended = self.elements(node.elts, frame)
-        return Listing(found, True) if open_ended else tuple(found)
+        return listed(found, True) if open_ended else tuple_of(tuple(found))
 
     def listing(self, node: ast.List | ast.Set, frame: Frame) -> Value:
         """The value of a list or set."""
-        return Listing(*self.elements(node.elts, frame))
+        return listed(*self.elements(node.elts, frame))
 
     def table(self, node: ast.Dict, frame: Frame) -> Value:
         """The value of a dict."""
@@ -47,8 +69,8 @@ class Literals(Attributes):
             if key is not None:
                 self.put(result, self.evaluate(key, frame), value)
             elif isinstance(value, Table):
-                result.items.update(value.items)
-                result.open = result.open or value.open
+                self.budget.elements(len(value.items))
+                update(result, value)
             else:
                 result.open = True
         return result
@@ -56,7 +78,10 @@ class Literals(Attributes):
     def text(self, node: ast.JoinedStr, frame: Frame) -> Value:
         """The value of an f-string, where all its parts are known."""
         parts = [self._part_of_text(part, frame) for part in node.values]
-        return PLAIN if None in parts else "".join(part for part in parts if part is not None)
+        if None in parts:
+            return PLAIN
+        found = bounded("".join(part for part in parts if part is not None))
+        return PLAIN if found is UNKNOWN else found
 
     def _part_of_text(self, part: ast.expr, frame: Frame) -> str | None:
         if not isinstance(part, ast.FormattedValue):
@@ -64,7 +89,7 @@ class Literals(Attributes):
         value = self.evaluate(part.value, frame)
         form = self.evaluate(part.format_spec, frame) if part.format_spec is not None else ""
         # A longer form may ask for a text of any length.
-        is_known = isinstance(value, (str, int)) and isinstance(form, str) and len(form) < 5
+        is_known = isinstance(value, (str, int)) and isinstance(form, str) and len(form) < 4
         if not is_known or part.conversion != -1:
             return None
         try:
@@ -85,8 +110,10 @@ class Literals(Attributes):
         inner = Frame(frame.module, frame, frame.receiver, frame.owner)
         result = Listing()
         for sure in self._rounds(node.generators, inner):
-            result.items.append(self.evaluate(node.elt, inner))
-            result.open = result.open or not sure
+            extend(result, [self.evaluate(node.elt, inner)], not sure)
+            if len(result.items) == ELEMENTS:
+                result.open = True
+                break
         return result if result.items else self._of_nothing(node.generators[0].iter, inner)
 
     def _of_nothing(self, source: ast.expr, frame: Frame) -> Value:
@@ -101,6 +128,9 @@ class Literals(Attributes):
             key = self.evaluate(node.key, inner)
             self.put(result, key, self.evaluate(node.value, inner))
             result.open = result.open or not sure
+            if len(result.items) == ELEMENTS:
+                result.open = True
+                break
         return result
 
     def _rounds(self, generators: Sequence[ast.comprehension], frame: Frame) -> Iterator[bool]:
@@ -110,12 +140,13 @@ class Literals(Attributes):
             return
         first, rest = generators[0], generators[1:]
         value = self.evaluate(first.iter, frame)
-        found = elements(value)
+        found = self.gone_through(value)
         certain = found is not None and not (isinstance(value, Listing) and value.open)
         if found is None:
             one = element_of(value)
             found = [one]
         for item in found:
+            self.budget.elements(_ROUND)
             self.assign(first.target, item, frame)
             tests = [truth(self.evaluate(test, frame)) for test in first.ifs]
             if False in tests:

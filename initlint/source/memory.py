@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import ast
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from initlint.source.budget import Budget
 from initlint.source.state import Frame
-from initlint.source.values import Choice, Instance, Listing, Table, Value, options_of
+from initlint.source.values import (
+    Choice,
+    Function,
+    Held,
+    Instance,
+    Listing,
+    Named,
+    Plain,
+    Slot,
+    Sym,
+    Table,
+    Tensor,
+    Value,
+    options_of,
+)
 
 _Join = Callable[[Value, Value], Value]
 _ABSENT: Any = object()
@@ -24,12 +40,17 @@ class Taken:
 class Memory:
     """Remembers what everything within reach of a frame holds, to go back there and to join."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, bodies: Sequence[Sequence[ast.stmt]], budget: Budget) -> None:
+        self._budget = budget
         self._objects = list(_mutable(frame))
+        if len(self._objects) > _MANY:
+            self._objects = _within(bodies, frame, self._objects, budget)
         self._begin = self.taken(frame)
 
     def taken(self, frame: Frame) -> Taken:
         """What everything holds now."""
+        sizes = sum(map(_size, self._objects))
+        self._budget.elements(len(frame.names) // 32 + sizes // 4 + len(self._objects))
         contents = {id(thing): _content(thing) for thing in self._objects}
         return Taken(dict(frame.names), contents)
 
@@ -61,6 +82,48 @@ class Memory:
                     _join_dict(thing.attrs, other, join)
 
 
+def _size(thing: Any) -> int:
+    return len(thing.attrs if isinstance(thing, Instance) else thing.items)
+
+
+# With no more objects than these, all of them are remembered.
+_MANY = 16
+
+
+def _within(
+    bodies: Sequence[Sequence[ast.stmt]], frame: Frame, objects: list[Any], budget: Budget
+) -> list[Any]:
+    """Those of the objects that these statements may change: all of them where it is not clear.
+
+    A function that was defined in the same place, or an object of a class that was, may reach all.
+    """
+    names: set[str] = set()
+    for statement in (statement for body in bodies for statement in body):
+        nodes = [node.id for node in ast.walk(statement) if isinstance(node, ast.Name)]
+        budget.elements(len(nodes))
+        names.update(nodes)
+    values = []
+    scope: Frame | None = frame
+    while scope is not None:
+        values += [scope.names[name] for name in names & scope.names.keys()]
+        scope = scope.closure
+    if any(map(_may_reach_all, values)):
+        return objects
+    reached = {id(value) for value in values}
+    if isinstance(frame.receiver, Instance) and id(frame.receiver) in reached:
+        reached |= {id(value) for value in frame.receiver.attrs.values()}
+    return [thing for thing in objects if id(thing) in reached]
+
+
+def _may_reach_all(value: Value) -> bool:
+    if isinstance(value, Instance):
+        return value.cls is not None and value.cls.closure is not None
+    if isinstance(value, Function):
+        return value.closure is not None
+    return not isinstance(value, _SIMPLE)
+
+
+_SIMPLE = (int, float, str, type(None), Listing, Table, Tensor, Slot, Held, Named, Sym, Plain)
 _ORDERED = ("Sequential", "ModuleList", "ModuleDict")
 
 
@@ -142,8 +205,9 @@ def _aligned(one: list[Value], other: list[Value], join: _Join) -> list[Value]:
         if mine is theirs:
             items.append(mine)
         elif mine is None or theirs is None:
-            present = theirs if mine is None else mine
-            items.append(Choice((*options_of(present), None)))
+            options = options_of(theirs if mine is None else mine)
+            is_told = any(option is None for option in options)
+            items.append(Choice(options if is_told else (*options, None)))
         else:
             items.append(join(mine, theirs))
     return items

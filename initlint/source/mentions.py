@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
-from initlint.quickdata import dataclass
 from initlint.source.files import Source
 from initlint.source.resolve import Import, Module, Program
 
@@ -34,7 +34,9 @@ def given_away(program: Program, names: set[str]) -> set[str]:
                 if isinstance(entry, ast.ClassDef):
                     text = module.source.lines(entry.lineno, entry.end_lineno or entry.lineno)
                     inside = Text(module.source, text, entry.lineno)
-                    here -= _matching(inside, _CALLED, here - {entry.name.encode()})
+                    own = entry.name.encode()
+                    called = _matching(inside, _CALLED, here)
+                    here -= called - {own}
                     homes |= set(_searched(program, module, text))
             kept -= module.source.words - here
     found = names - {name.decode() for name in kept}
@@ -94,27 +96,51 @@ def _length(entry: ast.ClassDef) -> int:
     return (entry.end_lineno or entry.lineno) - entry.lineno + 1
 
 
-@dataclass(frozen=True, slots=True)
 class Text:
     """A part of a file: the file, the part's text, and the number of its first line."""
 
-    source: Source
-    data: bytes
-    first: int = 1
+    def __init__(self, source: Source, data: bytes, first: int = 1) -> None:
+        self.data = data
+        self._source, self._first = source, first
+        self._starts: list[int] = []
+        # By line, from which column on its words do nothing.
+        self._idle: dict[int, int] = {}
 
     def does(self, place: int) -> bool:
         """Whether what stands there is code, in a line that does not only ask or define."""
-        start = self.data.rfind(b"\n", 0, place) + 1
-        end = self.data.find(b"\n", place)
+        if not self._starts:
+            self._starts = [0, *(match.end() for match in _NEWLINE.finditer(self.data))]
+        line = bisect_right(self._starts, place) - 1
+        start = self._starts[line]
+        if line not in self._idle:
+            self._idle[line] = self._idle_from(start)
+        return place - start < self._idle[line] and self._first + line not in self._source.prose
+
+    def _idle_from(self, start: int) -> int:
+        """Where the comment of the line that begins here does; 0 if the whole line does nothing."""
+        end = self.data.find(b"\n", start)
         line = self.data[start : end if end >= 0 else len(self.data)]
-        if _ASKED.search(line) or _COMMENT.match(line[: place - start]):
-            return False
-        return self.first + self.data.count(b"\n", 0, place) not in self.source.prose
+        if _ASKED.search(line):
+            return 0
+        comment = _COMMENT.match(line)
+        return comment.end() if comment is not None else len(line) + 1
+
+
+_NEWLINE = re.compile(rb"\n")
+# So many names are looked for one after the other, which is faster than to look at every word.
+_FEW = 16
 
 
 def _matching(text: Text, pattern: re.Pattern[bytes], names: set[bytes]) -> set[bytes]:
     """Those of `names` that stand in the text as the pattern says."""
-    return {name for name in names if any(_places(text, pattern, name))}
+    if len(names) <= _FEW:
+        return {name for name in names if any(_places(text, pattern, name))}
+    found: set[bytes] = set()
+    for match in pattern.finditer(text.data):
+        name = match[1]
+        if name in names and name not in found and text.does(match.start()):
+            found.add(name)
+    return found
 
 
 def _places(text: Text, pattern: re.Pattern[bytes], name: bytes) -> Iterator[bool]:

@@ -9,9 +9,9 @@ from typing import Any
 
 from initlint import catalog
 from initlint.quickdata import replace
+from initlint.source.budget import CHARACTERS
 from initlint.source.graph import Node
 from initlint.source.initial import Initialising, children, modules_of, parameters_of
-from initlint.source.state import flat_tensors
 from initlint.source.torchlib import CONTAINERS, fill, reset, reset_of, uses_of
 from initlint.source.values import (
     PLAIN,
@@ -26,6 +26,7 @@ from initlint.source.values import (
     Value,
     choice,
     known_number,
+    listed,
     options_of,
 )
 
@@ -91,12 +92,14 @@ class Modules(Initialising):
         """The result of the forward of a module's torch base."""
         if instance.torch == "Sequential":
             value = args[0] if args else UNKNOWN
-            for part in members(instance).values():
+            parts = members(instance)
+            self.budget.elements(len(parts))
+            for part in parts.values():
                 result = self.call(part, [value], {})
                 is_sure = not (isinstance(part, Choice) and None in part.options)
                 value = result if is_sure else self.joined(result, value)
             return value
-        inputs = list(dict.fromkeys(n for v in (*args, *kwargs.values()) for n in flat_tensors(v)))
+        inputs = self.nodes_in([*args, *kwargs.values()])
         activation = catalog.activation_of_module(instance.torch)
         if activation is not None:
             node = Node("activation", tuple(inputs), activation=activation.name)
@@ -142,14 +145,19 @@ class Modules(Initialising):
             return None
         if name in _ITSELF or name == "apply":
             if name == "apply" and args:
-                for _, module in reversed(modules_of(instance)):
+                modules = modules_of(instance)
+                self.budget.elements(len(modules))
+                for _, module in reversed(modules):
                     self.call(args[0], [module], {}, node)
             return instance
         if name in ("modules", "named_modules", "children", "named_children"):
-            return _listed(instance, name, args)
+            found = _listed(instance, name, args)
+            self.budget.elements(len(found.items))
+            return found
         if name in ("parameters", "named_parameters"):
-            found = parameters_of(instance)
-            return Listing([pair if name[0] == "n" else pair[1] for pair in found])
+            every = parameters_of(instance)
+            self.budget.elements(len(every))
+            return listed(pair if name[0] == "n" else pair[1] for pair in every)
         if name in ("register_buffer", "register_parameter", "add_module", "register_module"):
             self._register(instance, name, args, kwargs)
             return None
@@ -182,7 +190,11 @@ class Modules(Initialising):
         instance.attrs[name] = value
 
     def _ask_container(self, instance: Instance, name: str, args: Sequence[Value]) -> Value:
+        if name == "append" and args and _is_numbered(instance):
+            instance.attrs[str(len(instance.attrs))] = args[-1]
+            return instance
         parts = members(instance)
+        self.budget.elements(len(parts))
         if name in ("append", "extend", "insert") and args:
             self._rearrange(instance, rearranged(list(parts.values()), name, args))
             return instance
@@ -245,6 +257,13 @@ class Modules(Initialising):
         return part
 
 
+def _is_numbered(container: Instance) -> bool:
+    """Whether a container of torch's own holds what it holds under numbers, from 0 on."""
+    last = next(reversed(container.attrs), None)
+    is_list = container.cls is None and container.torch != "ModuleDict"
+    return is_list and last in (None, str(len(container.attrs) - 1))
+
+
 def _pair(instance: Instance, items: Sequence[Value]) -> None:
     for item in items:
         if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
@@ -299,7 +318,7 @@ def _settings(instance: Instance, names: Mapping[str, Any]) -> dict[str, Any]:
 def _listed(instance: Instance, name: str, args: Sequence[Value]) -> Listing:
     prefix = args[0] if args and isinstance(args[0], str) else ""
     found = list(children(instance)) if "children" in name else modules_of(instance, prefix)
-    return Listing([pair if name[0] == "n" else pair[1] for pair in found])
+    return listed(pair if name[0] == "n" else pair[1] for pair in found)
 
 
 def elements(value: Value) -> list[Value] | None:
@@ -311,7 +330,7 @@ def elements(value: Value) -> list[Value] | None:
     if isinstance(value, Table):
         return list(value.items)
     if isinstance(value, str):
-        return list(value)
+        return list(value) if len(value) <= CHARACTERS else None
     if isinstance(value, Instance) and value.torch == "ModuleDict":
         return list(members(value))
     if isinstance(value, Instance) and value.torch in CONTAINERS:

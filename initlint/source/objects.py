@@ -9,6 +9,7 @@ from initlint import catalog
 from initlint.source.classes import UserClass
 from initlint.source.copies import copied
 from initlint.source.handlers import Args, Kwargs, handles
+from initlint.source.initial import modules_of
 from initlint.source.modules import elements
 from initlint.source.torchlib import CONTAINERS, reset_of
 from initlint.source.values import (
@@ -21,6 +22,7 @@ from initlint.source.values import (
     Partial,
     Value,
     choice,
+    leaves,
     options_of,
 )
 
@@ -108,6 +110,8 @@ def _partial(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None)
 @handles("copy.deepcopy", "copy.copy")
 def _copy(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     value = args[0] if args else UNKNOWN
+    for part in leaves(value):
+        reader.budget.nodes(len(modules_of(part)) if isinstance(part, Instance) else 1)
     return copied(value, reader.site(node), reader.constructing)
 
 

@@ -33,7 +33,8 @@ def name_patterns(graph: Graph) -> None:
     if not ends:
         return
     steps = {node: node for node in graph.nodes}
-    back = dominators(steps)
+    graph.budget.elements(len(graph.nodes))
+    back = dominators(steps, graph.budget.elements)
     for node in ends:
         origin: Node | None = node
         for _ in range(_FURTHEST):
@@ -88,7 +89,7 @@ def _region(end: Node, origin: Node) -> list[Node] | None:
 
 def _recognised(node: Node, origin: Node) -> tuple[str, Mapping[str, Any]] | None:
     try:
-        values = [float(_value(node, origin, x)) for x in _GRID]
+        values = [float(_value(node, {origin: x})) for x in _GRID]
     except (ValueError, TypeError, KeyError, ArithmeticError, IndexError):
         return None
     if not all(map(math.isfinite, values)):
@@ -128,26 +129,33 @@ def _curves() -> list[tuple[str, Mapping[str, Any], list[float]]]:
     return found
 
 
-def _value(node: Node, origin: Node, x: float) -> Any:
-    """What a node computes where its origin is `x`; parameters count as neutral."""
-    if node is origin:
-        return x
+def _value(node: Node, known: dict[Node, Any]) -> Any:
+    """What a node computes where some are `known`; parameters count as neutral.
+
+    What a node computes is worked out once: a square of a square of … is met more often.
+    """
+    if node not in known:
+        known[node] = _computed(node, known)
+    return known[node]
+
+
+def _computed(node: Node, known: dict[Node, Any]) -> Any:
     if node.role == "activation":
         row = catalog.activations()[node.activation]
-        return row.value(_value(node.inputs[0], origin, x), node.args)
+        return row.value(_value(node.inputs[0], known), node.args)
     name = node.name.strip("_")
     if name in _CASTS or node.role == "dropout":
-        return _value(node.inputs[0], origin, x)
+        return _value(node.inputs[0], known)
     function = _FUNCTIONS[name]
     neutral = 1.0 if name in ("mul", "truediv", "div", "imul", "multiply") else 0.0
-    args = [_argument(value, origin, x, neutral) for value in node.operands]
-    keywords = {k: _argument(v, origin, x, neutral) for k, v in node.keywords.items()}
+    args = [_argument(value, known, neutral) for value in node.operands]
+    keywords = {k: _argument(v, known, neutral) for k, v in node.keywords.items()}
     return function(*args, **keywords)
 
 
-def _argument(value: Value, origin: Node, x: float, neutral: float) -> Any:
+def _argument(value: Value, known: dict[Node, Any], neutral: float) -> Any:
     if type(value) is Tensor:
-        return _value(value.node, origin, x)
+        return _value(value.node, known)
     if isinstance(value, (Slot, Held)):
         return neutral
     if isinstance(value, Plain):

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from initlint.source.modules import elements, rearranged, without
-from initlint.source.values import PLAIN, UNKNOWN, Listing, Table, Value, choice, key_of
+from initlint.source.values import (
+    PLAIN,
+    UNKNOWN,
+    Listing,
+    Table,
+    Value,
+    bounded,
+    choice,
+    extend,
+    key_of,
+    listed,
+    parts_of,
+    update,
+)
 
 
 def asked(receiver: Value, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
@@ -21,14 +34,34 @@ def asked(receiver: Value, name: str, args: Sequence[Value], kwargs: Mapping[str
     return NotImplemented
 
 
+def costs(receiver: Value, name: str, args: Sequence[Value]) -> int:
+    """How many elements a method goes through."""
+    count = 0 if name in _AT_ONCE else len(receiver) if _is_text(receiver) else _length(receiver)
+    return count + sum(len(v) if _is_text(v) else _length(v) for v in args[:_MOST_ARGUMENTS])
+
+
+# Methods that take as long whatever the length is, and arguments that any of the others looks at.
+_AT_ONCE = ("append", "add", "pop", "popleft", "get", "setdefault")
+_MOST_ARGUMENTS = 2
+
+
+def _is_text(value: Value) -> bool:
+    return isinstance(value, (str, bytes))
+
+
+def _length(value: Value) -> int:
+    return len(parts_of(value))
+
+
 def _list(receiver: Listing, name: str, args: Sequence[Value]) -> Value:
     if name in ("append", "add", "appendleft") and args:
-        receiver.items.insert(0 if name == "appendleft" else len(receiver.items), args[0])
+        if name == "appendleft":
+            receiver.items.insert(0, args[0])
+        extend(receiver, () if name == "appendleft" else args[:1])
         return None
     if name in ("extend", "update") and args:
         found = elements(args[0])
-        receiver.items += found or []
-        receiver.open = receiver.open or found is None or getattr(args[0], "open", False)
+        extend(receiver, found or (), found is None or getattr(args[0], "open", False))
         return None
     if name == "insert" and len(args) > 1:
         receiver.items = rearranged(receiver.items, name, args)
@@ -71,8 +104,8 @@ def _table(receiver: Table, name: str, args: Sequence[Value], kwargs: Mapping[st
     if name == "update":
         for given in args:
             if isinstance(given, Table):
-                items.update(given.items)
-            receiver.open = receiver.open or not isinstance(given, Table) or given.open
+                update(receiver, given)
+            receiver.open = receiver.open or not isinstance(given, Table)
         items.update({key: value for key, value in kwargs.items() if key not in ("*", "**")})
         return None
     if name in ("items", "keys", "values"):
@@ -111,11 +144,24 @@ def _text(receiver: str, name: str, args: Sequence[Value]) -> Value:
     given = [_written(value) for value in args]
     if name not in _TEXT or None in given or len(receiver) > _LONGEST:
         return PLAIN
+    # What is put in place of every character, or between the parts, may be as long as these.
+    if name in ("replace", "join") and _grown(receiver, given) > _LARGEST:
+        return PLAIN
     try:
         found = getattr(receiver, name)(*given)
     except (TypeError, ValueError):
         return PLAIN
-    return Listing(found) if isinstance(found, list) else found
+    return listed(found) if isinstance(found, list) else bounded(found)
+
+
+_LARGEST = 20_000
+
+
+def _grown(receiver: str, given: Sequence[Value]) -> int:
+    """At most how long a text is that `replace` or `join` gives."""
+    parts = [part for value in given for part in (value if isinstance(value, tuple) else (value,))]
+    longest = max((len(part) for part in parts if isinstance(part, str)), default=0)
+    return (len(receiver) + len(parts) + 1) * (longest + len(receiver) + 1)
 
 
 def _written(value: Value) -> Value:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any
 
+from initlint.source.budget import TooMuchError
 from initlint.source.classes import UserClass
 from initlint.source.expressions import Expressions
 from initlint.source.handlers import truth
 from initlint.source.lists import element_of
 from initlint.source.memory import Memory
-from initlint.source.modules import elements
 from initlint.source.resolve import Import
-from initlint.source.state import Frame, ImpossibleError, TooMuchError
+from initlint.source.state import Frame, ImpossibleError
 from initlint.source.torchlib import CONTAINERS
 from initlint.source.values import (
     UNKNOWN,
@@ -29,6 +29,7 @@ from initlint.source.values import (
     Tensor,
     Unknown,
     Value,
+    extend,
 )
 
 
@@ -42,8 +43,8 @@ class Flow(Enum):
     DEAD = auto()
 
 
-# A loop that goes on longer is not followed to its end, and so not at all.
-_MOST_ROUNDS = 3000
+# Rounds of a loop that may end at any time, for all that is known: more tell no more.
+_FEW_ROUNDS = 3
 
 
 class Reader(Expressions):
@@ -118,9 +119,8 @@ class Reader(Expressions):
         value = self.evaluate(node.value, frame) if node.value is not None else None
         if frame.yields is None:
             frame.yields = Listing()
-        found = elements(value) if isinstance(node, ast.YieldFrom) else [value]
-        frame.yields.items += found or []
-        frame.yields.open = frame.yields.open or found is None
+        found = self.gone_through(value) if isinstance(node, ast.YieldFrom) else [value]
+        extend(frame.yields, found or (), found is None)
 
     def _assign(self, node: ast.Assign, frame: Frame) -> None:
         value = self.evaluate(node.value, frame)
@@ -138,9 +138,8 @@ class Reader(Expressions):
         old = self.evaluate(node.target, frame)
         right = self.evaluate(node.value, frame)
         if isinstance(old, Listing) and isinstance(node.op, ast.Add):
-            found = elements(right)
-            old.items += found or []
-            old.open = old.open or found is None or getattr(right, "open", False)
+            found = self.gone_through(right)
+            extend(old, found or (), found is None or getattr(right, "open", False))
         elif isinstance(old, Instance) and old.torch in CONTAINERS:
             self.ask_module(old, "extend", [right], {}, node)
         elif isinstance(old, (Slot, Held)) and isinstance(node.op, (ast.Mult, ast.Div)):
@@ -193,7 +192,7 @@ class Reader(Expressions):
                     owner.attrs.pop(target.attr, None)
 
     def _unpack(self, targets: Sequence[ast.expr], value: Value, frame: Frame) -> None:
-        found = elements(value)
+        found = self.gone_through(value)
         exact = found is not None and not (isinstance(value, Listing) and value.open)
         starred = any(isinstance(target, ast.Starred) for target in targets)
         if found is not None and exact and len(found) == len(targets) and not starred:
@@ -263,7 +262,7 @@ class Reader(Expressions):
 
     def _either(self, bodies: Sequence[Sequence[ast.stmt]], frame: Frame) -> Flow:
         """Go every way from the same beginning, then on from what those that arrive agree on."""
-        memory = Memory(frame)
+        memory = Memory(frame, bodies, self.budget)
         outer = self.arms
         ends: list[tuple[Flow, Any]] = []
         for body in bodies:
@@ -280,6 +279,7 @@ class Reader(Expressions):
     def _met(self, ends: list[tuple[Flow, Any]], memory: Memory, frame: Frame) -> Flow:
         going = [state for flow, state in ends if flow is Flow.NEXT]
         if going:
+            frame.ways_out += any(flow in (Flow.BREAK, Flow.RETURN) for flow, _ in ends)
             memory.merge(frame, going, self.joined)
             return Flow.NEXT
         last = next((flow for flow, _ in ends if flow is not Flow.DEAD), Flow.DEAD)
@@ -289,19 +289,25 @@ class Reader(Expressions):
 
     def _for(self, node: ast.For | ast.AsyncFor, frame: Frame) -> Flow:
         value = self.evaluate(node.iter, frame)
-        found = elements(value)
+        found = self.gone_through(value)
         if found is None:
             return self._perhaps(node, element_of(value), frame)
-        if len(found) > _MOST_ROUNDS:
-            raise TooMuchError
         for item in found:
             self.assign(node.target, item, frame)
-            flow = self.block(node.body, frame)
+            flow = self._round(node, frame)
             if flow in (Flow.RETURN, Flow.DEAD):
                 return flow
             if flow is Flow.BREAK:
                 return Flow.NEXT
         return self.block(node.orelse, frame)
+
+    def _round(self, node: ast.For | ast.AsyncFor | ast.While, frame: Frame) -> Flow:
+        """One round of a loop; where it is too much, that is said of the outermost loop."""
+        try:
+            return self.block(node.body, frame)
+        except TooMuchError as error:
+            error.place = f"{frame.module.path}:{node.lineno}"
+            raise
 
     def _perhaps(self, node: ast.For | ast.AsyncFor, item: Value, frame: Frame) -> Flow:
         """A loop over what is not known: it may run, or not."""
@@ -310,7 +316,9 @@ class Reader(Expressions):
         return Flow.NEXT if flow in (Flow.BREAK, Flow.CONTINUE) else flow
 
     def _while(self, node: ast.While, frame: Frame) -> Flow:
-        for _ in range(_MOST_ROUNDS):
+        rounds, ways_out = 0, frame.ways_out
+        is_endless = isinstance(node.test, ast.Constant) and not any(map(_leaves_loop, node.body))
+        while True:
             self.tick()
             test = truth(self.evaluate(node.test, frame))
             if test is False:
@@ -318,12 +326,13 @@ class Reader(Expressions):
             if test is None:
                 flow = self._either([node.body, []], frame)
                 return Flow.NEXT if flow in (Flow.BREAK, Flow.CONTINUE) else flow
-            flow = self.block(node.body, frame)
+            flow = self._round(node, frame)
             if flow in (Flow.RETURN, Flow.DEAD):
                 return flow
-            if flow is Flow.BREAK:
-                break
-        return Flow.NEXT
+            rounds += 1
+            may_end = is_endless or frame.ways_out > ways_out
+            if flow is Flow.BREAK or (may_end and rounds >= _FEW_ROUNDS):
+                return Flow.NEXT
 
     def _with(self, node: ast.With | ast.AsyncWith, frame: Frame) -> Flow:
         for item in node.items:
@@ -350,3 +359,8 @@ class Reader(Expressions):
                 if isinstance(part, (ast.MatchAs, ast.MatchStar)) and part.name:
                     frame.names[part.name] = UNKNOWN
         return self._either([*(case.body for case in node.cases), []], frame)
+
+
+def _leaves_loop(statement: ast.stmt) -> bool:
+    """Whether a statement may end a loop that it stands in."""
+    return any(isinstance(n, (ast.Break, ast.Return, ast.Raise)) for n in ast.walk(statement))

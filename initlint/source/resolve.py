@@ -44,6 +44,7 @@ class Program:
     """All files read: modules by the last parts of their dotted names."""
 
     def __init__(self, files: Sequence[Source]) -> None:
+        self.characters = sum(len(source.data) for source in files if source.hinted)
         self.modules: list[Module] = []
         self._by_stem: dict[str, list[Module]] = {}
         self._by_parts: dict[tuple[str, ...], Module] = {}

@@ -20,13 +20,18 @@ from initlint.source.values import (
     Tensor,
     Unknown,
     Value,
+    bounded,
     known_number,
+    listed,
+    update,
 )
 
 if TYPE_CHECKING:
     from initlint.source.builtins import Builtins
 
 _LONGEST_TEXT = 200
+# In timm's names of blocks (ir_r4_k3) the digit and what comes after it; numbers in names.
+_PATTERNS = (r"(\d.*)", r"(\d+)")
 
 
 @handles("builtins.len")
@@ -65,8 +70,7 @@ def _dict(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) ->
     result = Table({}, "**" in kwargs)
     for value in args:
         if isinstance(value, Table):
-            result.items.update(value.items)
-            result.open = result.open or value.open
+            update(result, value)
         elif isinstance(value, (Listing, tuple)):
             items = value if isinstance(value, tuple) else value.items
             pairs = [item for item in items if isinstance(item, tuple) and len(item) == 2]
@@ -100,7 +104,7 @@ def _map(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> 
     found = elements(args[1]) if len(args) == 2 else None
     if found is None:
         return UNKNOWN
-    return Listing([reader.call(args[0], [value], {}, node) for value in found])
+    return listed(reader.call(args[0], [value], {}, node) for value in found)
 
 
 @handles("itertools.chain", "itertools.chain.from_iterable")
@@ -161,7 +165,8 @@ def _any(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> 
 
 @handles("builtins.str")
 def _str(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
-    return str(args[0]) if args and isinstance(args[0], (int, str)) else PLAIN
+    is_known = args and isinstance(args[0], (int, str)) and bounded(args[0]) is not UNKNOWN
+    return str(args[0]) if is_known else PLAIN
 
 
 @handles("builtins.next")
@@ -172,13 +177,12 @@ def _next(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) ->
 
 @handles("re.split")
 def _split(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
-    """The parts of a text, where pattern and text are known and finding them takes no time."""
+    """The parts of a text, by one of the patterns that block names are taken apart with.
+
+    No other pattern of the code that is read is run: it may take for ever.
+    """
     if kwargs or len(args) != 2 or not all(isinstance(value, str) for value in args):
         return PLAIN
-    # One repetition is tried once from every place; repetitions of repetitions may take for ever.
-    if sum(map(args[0].count, "*+{")) > 1 or len(args[1]) > _LONGEST_TEXT:
+    if args[0] not in _PATTERNS or len(args[1]) > _LONGEST_TEXT:
         return PLAIN
-    try:
-        return Listing(list(re.split(*args)))
-    except (re.error, RecursionError):
-        return PLAIN
+    return listed(re.split(*args))

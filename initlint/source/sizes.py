@@ -10,7 +10,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 
-from initlint.source.values import PLAIN, UNKNOWN, Named, Plain, Sym, Value
+from initlint.source.budget import BITS, CHARACTERS
+from initlint.source.values import PLAIN, UNKNOWN, Named, Plain, Sym, Value, bounded, named
 
 # What every named size is taken to be where a number has to be shown.
 NOMINAL = 256
@@ -35,7 +36,10 @@ def computed(kind: type[ast.operator], left: Value, right: Value) -> Value:
         return _literal(kind, left, right)
     one, other = symbol(left), symbol(right)
     if one is not None and other is not None:
-        return _symbolic(kind, one, other)
+        try:
+            return _symbolic(kind, one, other)
+        except (ArithmeticError, ValueError):
+            return PLAIN
     if isinstance(left, Plain) or isinstance(right, Plain) or _is_number(left, right):
         return PLAIN
     return UNKNOWN
@@ -46,9 +50,8 @@ def _is_number(left: Value, right: Value) -> bool:
 
 
 _LITERAL = (int, float, str, bytes, tuple)
-_LONGEST = 10_000
 # In a text that is filled in: a width that is written with many digits, or given.
-_WIDTH = re.compile(r"\d{4}|\*")
+_WIDTH = re.compile(r"\d{3}|\*")
 
 
 def _literal(kind: type[ast.operator], left: Value, right: Value) -> Value:
@@ -56,7 +59,7 @@ def _literal(kind: type[ast.operator], left: Value, right: Value) -> Value:
     if function is None or _is_large(kind, left, right):
         return UNKNOWN
     try:
-        return function(left, right)
+        return bounded(function(left, right))
     except (ArithmeticError, TypeError, ValueError, IndexError, KeyError):
         return UNKNOWN
 
@@ -65,18 +68,27 @@ def _is_large(kind: type[ast.operator], left: Value, right: Value) -> bool:
     """Whether the result might be so large that working it out takes time or memory."""
     if kind in (ast.Pow, ast.LShift) and abs(_size(right)) > 64:
         return True
-    if any(isinstance(value, int) and value.bit_length() > _LONGEST for value in (left, right)):
+    if any(bounded(value) is UNKNOWN for value in (left, right)):
         return True
     if kind is ast.Mod and isinstance(left, (str, bytes)):
-        width = _WIDTH.search(left if isinstance(left, str) else left.decode("latin-1"))
-        return width is not None
+        return _is_long_form(left, right)
     return kind is ast.Mult and (_is_long(left, right) or _is_long(right, left))
+
+
+def _is_long_form(form: str | bytes, given: Value) -> bool:
+    """Whether what `form % given` gives may be long: by its widths, or by what is put into it."""
+    values = given if isinstance(given, tuple) else (given,)
+    if not all(isinstance(value, (int, float, str, bytes)) for value in values):
+        return True
+    length = sum(len(value) for value in values if isinstance(value, (str, bytes)))
+    text = form if isinstance(form, str) else form.decode("latin-1")
+    return len(form) + length > CHARACTERS or _WIDTH.search(text) is not None
 
 
 def _is_long(sequence: Value, count: Value) -> bool:
     if not isinstance(sequence, (str, bytes, tuple)) or not isinstance(count, int):
         return False
-    return len(sequence) * count > _LONGEST
+    return len(sequence) * count > CHARACTERS
 
 
 def _size(value: Value) -> float:
@@ -97,6 +109,9 @@ def symbol(value: Value) -> Sym | None:
 @lru_cache(maxsize=4096, typed=True)
 def _pure(value: float) -> Sym:
     """A number as a product of no names; few numbers are met, each many times."""
+    # What is beyond the largest float is no size: infinity stands for it.
+    if isinstance(value, int) and value.bit_length() > 1000:
+        return Sym(math.inf, ())
     exact = isinstance(value, int) and abs(value) < 1 << 60
     return Sym(Fraction(value) if exact else float(value), ())
 
@@ -115,14 +130,14 @@ def _symbolic(kind: type[ast.operator], one: Sym, other: Sym) -> Value:
         return one if other.factor == 0 else PLAIN
     if kind is ast.Mod:
         return PLAIN
-    return Named(f"({shown(one)} {kind.__name__} {shown(other)})")
+    return named(Named(f"({shown(one)} {kind.__name__} "), f"{shown(other)})")
 
 
 def power(value: Sym, exponent: Fraction | float) -> Value:
     """A symbolic number raised to a power."""
-    exponent = Fraction(exponent).limit_denominator(16)
-    if value.factor <= 0:
+    if value.factor <= 0 or not -_LARGEST_POWER <= exponent <= _LARGEST_POWER:
         return PLAIN
+    exponent = Fraction(exponent).limit_denominator(16)
     factor = value.factor**exponent
     exact = Fraction(factor) if isinstance(factor, int) else factor
     return _made(exact, tuple((name, p * exponent) for name, p in value.powers))
@@ -131,9 +146,8 @@ def power(value: Sym, exponent: Fraction | float) -> Value:
 def square_root(value: Value) -> Value:
     """The root of a number, or of a symbolic one."""
     if isinstance(value, (int, float)):
-        return math.sqrt(value) if value >= 0 else UNKNOWN
-    found = symbol(value)
-    return UNKNOWN if found is None else power(found, Fraction(1, 2))
+        return math.sqrt(value) if bounded(value) is value and value >= 0 else UNKNOWN
+    return computed(ast.Pow, value, 0.5) if symbol(value) is not None else UNKNOWN
 
 
 def _joined(one: Sym, other: Sym, sign: int) -> tuple[tuple[str, Fraction], ...]:
@@ -144,11 +158,20 @@ def _joined(one: Sym, other: Sym, sign: int) -> tuple[tuple[str, Fraction], ...]
 
 
 def _made(factor: Fraction | float, powers: tuple[tuple[str, Fraction], ...]) -> Value:
+    if isinstance(factor, Fraction) and max(abs(factor.numerator), factor.denominator) >> _EXACT:
+        factor = float(factor)
     if powers:
-        return Sym(factor, powers)
+        degree = sum((abs(exponent) for _, exponent in powers), Fraction(0))
+        is_large = len(powers) > _MOST_NAMES or degree > _LARGEST_POWER
+        return PLAIN if is_large else Sym(factor, powers)
     if isinstance(factor, Fraction) and factor.denominator == 1:
-        return factor.numerator
+        return bounded(factor.numerator)
     return float(factor)
+
+
+# Symbolic numbers are small as well: in the bits up to which their factors are exact, in the
+# names that they are a product of, and in the sum of those names' powers.
+_EXACT, _MOST_NAMES, _LARGEST_POWER = 128, 16, 64
 
 
 def shown(value: Sym) -> str:
@@ -166,8 +189,14 @@ def product(values: tuple[Value, ...]) -> Value:
 
 
 def is_size(value: Value) -> bool:
-    """Whether a value is a number or a symbolic one."""
-    return type(value) is int or symbol(value) is not None
+    """Whether a value is a number or a symbolic one, and may be the size of a tensor."""
+    if type(value) is int:
+        return 0 <= value < _BEYOND
+    return symbol(value) is not None and 0 <= nominal(value) < _BEYOND
+
+
+# No size has more bits than this; neither infinity nor NaN is less.
+_BEYOND = 1 << BITS
 
 
 def nominal(value: Value) -> float:

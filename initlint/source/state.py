@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from initlint.dataflow.draws import UNCLEAR, Draw
 from initlint.quickdata import replace
 from initlint.records import Site
+from initlint.source.budget import PARTS, Budget, TooMuchError
 from initlint.source.graph import Graph, Node, Use
 from initlint.source.resolve import Module, Program
 from initlint.source.values import (
     PLAIN,
+    UNKNOWN,
     Fresh,
     Instance,
     Listing,
@@ -22,12 +24,11 @@ from initlint.source.values import (
     Unknown,
     Value,
     choice,
+    count_parts,
+    is_small,
     key_of,
+    parts_of,
 )
-
-
-class TooMuchError(Exception):
-    """A class or function takes more steps than a reader has patience for."""
 
 
 class ImpossibleError(Exception):
@@ -36,7 +37,10 @@ class ImpossibleError(Exception):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Frame:
-    """One call of a function: its local names, and where it looks for the others."""
+    """One call of a function: its local names, and where it looks for the others.
+
+    `ways_out` counts the undecided conditions under which a loop, or the function, was left.
+    """
 
     module: Module
     closure: Frame | None = None
@@ -45,10 +49,7 @@ class Frame:
     names: dict[str, Value] = field(default_factory=dict)
     returns: list[Value] = field(default_factory=list)
     yields: Listing | None = None
-
-
-# Statements after which a reader gives a class or a function up.
-_PATIENCE = 30_000
+    ways_out: int = 0
 
 
 class State:
@@ -56,11 +57,11 @@ class State:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.graph = Graph()
+        self.budget = Budget(program.characters)
+        self.graph = Graph(self.budget)
         self.constructing: Instance | None = None
         self.arms: tuple[int, ...] = ()
         self.frames: list[Frame] = []
-        self.steps = 0
         self.active: list[object] = []
         self.memo: dict[object, Instance] = {}
         self.results: dict[object, Value] = {}
@@ -88,9 +89,7 @@ class State:
 
     def tick(self, steps: int = 1) -> None:
         """Count statements and calls."""
-        self.steps += steps
-        if self.steps > _PATIENCE:
-            raise TooMuchError
+        self.budget.steps(steps)
 
     def new_arm(self) -> tuple[int, ...]:
         """The present undecided conditions, and one more."""
@@ -109,6 +108,20 @@ class State:
 
     # The graph.
 
+    def nodes_in(self, values: Iterable[Value]) -> list[Node]:
+        """The nodes of all tensors in values, each once."""
+        budget = self.budget
+        return list(dict.fromkeys(n for value in values for n in flat_tensors(value, budget)))
+
+    def weigh(self, values: Iterable[Value]) -> None:
+        """Charge all that lies within values; raises TooMuchError where that is too much."""
+        for value in values:
+            if parts_of(value):
+                count = count_parts(value, PARTS)
+                if count > PARTS:
+                    raise TooMuchError("gave up at a value of too many parts")
+                self.budget.elements(count)
+
     def node(self, role: str, inputs: Sequence[Node] = (), name: str = "") -> Tensor:
         """The result of a new operation."""
         return Tensor(self.graph.add(Node(role, tuple(inputs), name)))
@@ -124,6 +137,8 @@ class State:
         if type(one) is Tensor or type(other) is Tensor:
             return self._joined_tensors(one, other)
         if isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other):
+            if not (is_small(one) and is_small(other)):
+                return UNKNOWN
             return tuple(self.joined(a, b) for a, b in zip(one, other, strict=True))
         if isinstance(one, Listing) and isinstance(other, Listing):
             return one if len(one.items) >= len(other.items) else other
@@ -204,16 +219,28 @@ def _is_number(value: Value) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def flat_tensors(value: Value) -> list[Node]:
-    """The nodes of all tensors in a value, in order."""
-    if type(value) is Tensor:
+def flat_tensors(value: Value, budget: Budget | None = None) -> list[Node]:
+    """The nodes of all tensors in a value, in order; each list, tuple, … is gone through once."""
+    kind = type(value)
+    if kind is Tensor:
         return [value.node]
-    if isinstance(value, tuple):
-        return [node for item in value for node in flat_tensors(item)]
-    if isinstance(value, Listing):
-        return [node for item in value.items for node in flat_tensors(item)]
-    if isinstance(value, Table):
-        return [node for item in value.items.values() for node in flat_tensors(item)]
-    if isinstance(value, Instance) and value.torch == "":
-        return [node for item in value.attrs.values() for node in flat_tensors(item)]
-    return []
+    if kind not in _HOLDING:
+        return []
+    found: list[Node] = []
+    waiting, seen = [value], set()
+    while waiting:
+        part = waiting.pop()
+        kind = type(part)
+        if kind is Tensor:
+            found.append(part.node)
+        elif kind in _HOLDING and id(part) not in seen:
+            seen.add(id(part))
+            inner = part.attrs.values() if kind is Instance else parts_of(part)
+            if budget is not None:
+                budget.elements(len(inner))
+            if kind is not Instance or part.torch == "":
+                waiting += reversed([*inner])
+    return found
+
+
+_HOLDING = {tuple, Listing, Table, Instance}

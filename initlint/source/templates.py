@@ -53,19 +53,34 @@ def placed(value: Value, graph: Graph, inputs: list[Node]) -> Value:
     return value
 
 
-def moved(value: Value, copies: Mapping[Node, Node]) -> Value:
-    """A value that a graph gave, in terms of the graph into which it was copied."""
+def moved(
+    value: Value, copies: Mapping[Node, Node], known: dict[int, Instance] | None = None
+) -> Value:
+    """A value that a graph gave, in terms of the graph into which it was copied.
+
+    `known` are the objects that were met so far, and their copies.
+    """
+    known = {} if known is None else known
     if type(value) is Tensor:
         return Tensor(copies.get(value.node, value.node))
     if isinstance(value, tuple):
-        return tuple(moved(item, copies) for item in value)
+        return tuple(moved(item, copies, known) for item in value)
     if isinstance(value, Listing):
-        return Listing([moved(item, copies) for item in value.items], value.open)
+        return Listing([moved(item, copies, known) for item in value.items], value.open)
     if isinstance(value, Table):
-        items = {name: moved(item, copies) for name, item in value.items.items()}
+        items = {name: moved(item, copies, known) for name, item in value.items.items()}
         return Table(items, value.open)
-    if isinstance(value, Instance) and not value.torch and flat_tensors(value):
-        copy = Instance(value.cls, "")
-        copy.attrs = {name: moved(item, copies) for name, item in value.attrs.items()}
-        return copy
+    if isinstance(value, Instance) and not value.torch:
+        return known.get(id(value)) or _moved_object(value, copies, known)
     return value
+
+
+def _moved_object(
+    value: Instance, copies: Mapping[Node, Node], known: dict[int, Instance]
+) -> Instance:
+    if not flat_tensors(value):
+        known[id(value)] = value
+        return value
+    known[id(value)] = copy = Instance(value.cls, "")
+    copy.attrs = {name: moved(item, copies, known) for name, item in value.attrs.items()}
+    return copy

@@ -24,10 +24,12 @@ from initlint.source.values import (
     Listing,
     Named,
     Slot,
+    Table,
     Tensor,
     Unknown,
     Value,
     known_number,
+    leaves,
 )
 
 OPERATORS: dict[type[ast.AST], str] = {
@@ -61,6 +63,8 @@ _CREATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "zeros": ("zeros_", {}),
     "ones": ("ones_", {}),
 }
+# No tensor of torch's has more.
+_DIMENSIONS = 64
 _EMPTY = ("empty", "Tensor", "FloatTensor")
 _MAKERS = (*_CREATORS, *_EMPTY)
 
@@ -74,7 +78,7 @@ class Tensors(State):
         """The result of one of torch's functions, methods or operators, by its bare name."""
         keywords = kwargs or {}
         values = [*args, *keywords.values()]
-        inputs = list(dict.fromkeys(node for value in values for node in flat_tensors(value)))
+        inputs = self.nodes_in(values)
         operands = [held for value in values for held in _held(value)]
         operation = catalog.operation_of_function(name)
         role = operation.role if operation else "unknown"
@@ -92,6 +96,7 @@ class Tensors(State):
     def overwritten(self, old: Tensor, new: Value) -> None:
         """Under every name that the running function has for it, a tensor is another one now."""
         names = self.frames[-1].names if self.frames else {}
+        self.budget.elements(len(names) // 8)
         names.update({name: new for name, value in names.items() if value is old})
 
     def _computed(
@@ -173,9 +178,8 @@ def _held(value: Value) -> list[Held]:
         return [Held(value, value.shape)]
     if type(value) is Held:
         return [value]
-    if isinstance(value, (tuple, Listing)):
-        items = value if isinstance(value, tuple) else value.items
-        return [held for item in items for held in _held(item)]
+    if type(value) in (tuple, Listing):
+        return [held for part in leaves(value, (tuple, Listing)) for held in _held(part)]
     return []
 
 
@@ -235,11 +239,16 @@ def _created(name: str, args: Sequence[Value], keywords: Mapping[str, Value]) ->
     sizes = keywords.get("size", args[0] if len(args) == 1 else tuple(args))
     if isinstance(sizes, Listing):
         sizes = tuple(sizes.items)
-    shape = sizes if isinstance(sizes, tuple) else (sizes,)
+    shape = _shape_of(sizes if isinstance(sizes, tuple) else (sizes,))
     if name in _EMPTY:
         return Fresh(shape, UNWRITTEN)
     initializer, arguments = _CREATORS[name]
     return Fresh(shape, drawn_by(initializer, arguments, None))
+
+
+def _shape_of(sizes: tuple[Value, ...]) -> tuple[Value, ...] | None:
+    is_nested = any(isinstance(size, (tuple, Listing, Table)) for size in sizes)
+    return None if is_nested or len(sizes) > _DIMENSIONS else sizes
 
 
 def _changed(fresh: Fresh, name: str, args: Sequence[Value]) -> Fresh:

@@ -131,7 +131,7 @@ def _shape(instance: Instance) -> tuple[Value, ...] | None:
         return argument(instance, "out_features"), argument(instance, "in_features")
     if kind.startswith("Embedding"):
         return argument(instance, "num_embeddings"), argument(instance, "embedding_dim")
-    if not kind.startswith("Conv"):
+    if not kind.startswith("Conv") or kind not in _SIGNATURES:
         return None
     into, out = argument(instance, "in_channels"), argument(instance, "out_channels")
     groups, window = argument(instance, "groups"), _window(instance)
@@ -166,7 +166,9 @@ def _default(kind: str, shape: tuple[Value, ...] | None) -> Draw:
         return drawn_by("ones_", {}, None)
     if kind == "Bilinear":
         width = shape[1] if shape else None
-        bound = 1 / math.sqrt(width) if isinstance(width, int) and width else None
+        bound = (
+            1 / math.sqrt(width) if isinstance(width, int) and is_size(width) and width else None
+        )
         return _uniform(bound)
     draw = drawn_by("kaiming_uniform_", _DEFAULT_ARGS, _numbers(shape))
     return Draw(draw.name, draw.args, draw.mean, draw.std, True)
@@ -180,7 +182,7 @@ def _uniform(bound: float | None) -> Draw:
 
 
 def _numbers(shape: tuple[Value, ...] | None) -> tuple[int, ...] | None:
-    whole = shape is not None and all(type(size) is int for size in shape)
+    whole = shape is not None and all(type(size) is int and is_size(size) for size in shape)
     return shape if whole else None
 
 
@@ -204,7 +206,8 @@ def _fill_recurrent(instance: Instance) -> None:
     gates = {"LSTM": 4, "GRU": 3}.get(instance.torch.removesuffix("Cell"), 1)
     width, hidden = argument(instance, "input_size"), argument(instance, "hidden_size")
     rows = computed(ast.Mult, gates, hidden)
-    bound = 1 / math.sqrt(hidden) if isinstance(hidden, int) and hidden > 0 else None
+    is_known = isinstance(hidden, int) and is_size(hidden) and hidden
+    bound = 1 / math.sqrt(hidden) if is_known else None
     layers = argument(instance, "num_layers")
     for name, columns in _recurrent_names(instance, layers, width, hidden):
         slot = Slot(instance, name, (rows, columns), _uniform(bound))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import field
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 from initlint.dataflow.draws import Draw
 from initlint.quickdata import dataclass
+from initlint.source.budget import BITS, CHARACTERS, ELEMENTS, LONGEST_NAME
 from initlint.source.graph import Node
 
 # Any value at all: plain Python numbers, strings and tuples stand for themselves.
@@ -201,31 +204,142 @@ class Instance:
     arms: tuple[int, ...] = ()
 
 
+def parts_of(value: Value) -> Collection[Value]:
+    """The values that lie directly within a value: of a list, its elements."""
+    kind = type(value)
+    if kind is tuple:
+        return value  # type: ignore[no-any-return]
+    if kind is Listing:
+        return value.items  # type: ignore[no-any-return]
+    if kind is Table:
+        return value.items.values()  # type: ignore[no-any-return]
+    if kind is Choice:
+        return value.options  # type: ignore[no-any-return]
+    if kind is Partial:
+        return (value.function, *value.args, *value.kwargs.values())
+    if kind is Bound:
+        return (value.function, value.receiver)
+    return ()
+
+
+_HOLDING = {tuple, Listing, Table, Choice, Partial, Bound}
+
+
+def is_small(value: Value, most: int = 1000) -> bool:
+    """Whether no more than `most` values lie within one, none of them deeply.
+
+    A value counts as often as it is reached, so that whoever calls itself for the parts of a small
+    one comes to an end soon: `t = (t, t)` thirty times over is a billion parts.
+    """
+    return type(value) not in _HOLDING or count_parts(value, most) <= most
+
+
+def count_parts(value: Value, most: int) -> int:
+    """How many values lie within one, each as often as it is reached; more than `most` if deeply.
+
+    Counting ends where there are more than `most`.
+    """
+    count = 0
+    waiting: list[tuple[Value, int]] = [(value, 0)]
+    while waiting:
+        holder, depth = waiting.pop()
+        found = parts_of(holder)
+        count += len(found)
+        if count > most or depth > _DEEPEST:
+            return most + 1
+        waiting += [(part, depth + 1) for part in found if type(part) in _HOLDING]
+    return count
+
+
+_DEEPEST = 50
+
+
+def leaves(value: Value, kinds: Collection[type] = (tuple, Listing, Table)) -> Iterator[Value]:
+    """The values within one, through holders of these kinds, in order.
+
+    A holder is gone through once, however often it is reached.
+    """
+    waiting, seen = [value], set()
+    while waiting:
+        part = waiting.pop()
+        if type(part) not in kinds:
+            yield part
+        elif id(part) not in seen:
+            seen.add(id(part))
+            waiting += reversed([*parts_of(part)])
+
+
 def key_of(value: Value) -> Any:
-    """Something hashable that is equal for values that are the same to every reader."""
+    """Something hashable that is equal for values that are the same to every reader.
+
+    Large values are equal to none.
+    """
+    return _key(value) if is_small(value) else (type(value), object())
+
+
+def _key(value: Value) -> Any:
     kind = type(value)
     if kind in _SIMPLE:
         return (kind, value)
     if kind is tuple:
-        return (tuple, tuple(map(key_of, value)))
+        return (tuple, tuple(map(_key, value)))
     if kind is Listing:
-        return (Listing, value.open, tuple(map(key_of, value.items)))
+        return (Listing, value.open, tuple(map(_key, value.items)))
     if kind is Table:
-        pairs = ((name, key_of(item)) for name, item in value.items.items())
+        pairs = ((name, _key(item)) for name, item in value.items.items())
         return (Table, value.open, tuple(pairs))
     if kind is Choice:
-        return (Choice, tuple(map(key_of, value.options)))
+        return (Choice, tuple(map(_key, value.options)))
     if kind is Partial:
-        pairs = ((name, key_of(item)) for name, item in value.kwargs.items())
-        return (Partial, key_of(value.function), key_of(value.args), tuple(pairs))
+        pairs = ((name, _key(item)) for name, item in value.kwargs.items())
+        return (Partial, _key(value.function), _key(value.args), tuple(pairs))
     if kind is Function and value.closure is None:
         return (Function, id(value.node))
     if kind is Bound:
-        return (Bound, key_of(value.function), key_of(value.receiver))
+        return (Bound, _key(value.function), _key(value.receiver))
     return (kind, id(value))
 
 
 _SIMPLE = {int, float, str, bool, bytes, type(None), Named, Sym, External, Unknown, Plain}
+
+
+def named(value: Named, rest: str) -> Value:
+    """What belongs to something given from outside, under a name that is the longer."""
+    name = value.name + rest
+    return Named(name) if len(name) <= LONGEST_NAME else UNKNOWN
+
+
+def listed(items: Iterable[Value], is_open: bool = False) -> Listing:
+    """A list of these, of which no more are kept than a value may have."""
+    found = list(islice(items, ELEMENTS + 1))
+    is_cut = len(found) > ELEMENTS
+    return Listing(found[:ELEMENTS] if is_cut else found, is_open or is_cut)
+
+
+def extend(value: Listing, items: Iterable[Value], is_open: bool = False) -> None:
+    """Add these to a list, of which no more are kept than a value may have."""
+    value.items += islice(items, ELEMENTS + 1)
+    value.open = value.open or is_open or len(value.items) > ELEMENTS
+    del value.items[ELEMENTS:]
+
+
+def update(value: Table, other: Table) -> None:
+    """Add another table's keys to a table, of which no more are kept than a value may have."""
+    value.items.update(islice(other.items.items(), max(0, ELEMENTS - len(value.items))))
+    value.open = value.open or other.open or len(value.items) >= ELEMENTS
+
+
+def bounded(value: Value) -> Value:
+    """A number, a text or a tuple of Python's; unknown where it is larger than a value may be."""
+    kind = type(value)
+    if kind is int:
+        return value if value.bit_length() <= BITS else UNKNOWN
+    if kind is str or kind is bytes:
+        return value if len(value) <= CHARACTERS else UNKNOWN
+    if kind is tuple:
+        return value if len(value) <= ELEMENTS else UNKNOWN
+    # A power of a negative number is complex.
+    return UNKNOWN if kind is complex else value
 
 
 def known_number(value: Value) -> bool:

@@ -185,6 +185,7 @@ BROKEN = {
     "a null byte": (b"import torch\nx = 1\0\n", "net.py"),
     "too deep": (b"import torch\nx = " + b"(" * 5000 + b")" * 5000, "net.py"),
     "deep but of no interest": (b"x = " + b"-" * 100_000 + b"1", "net.py"),
+    "5 MB of numbers": (b"import torch\nx = [" + b"1234567, " * 600_000 + b"]\n", "net.py: cannot"),
 }
 
 
@@ -209,7 +210,7 @@ FINE = {
     "a BOM": b"\xef\xbb\xbf" + NET.encode(),
     "CRLF": NET.replace("\n", "\r\n").encode(),
     "Latin-1": b"# -*- coding: latin-1 -*-\n# \xe9\n" + NET.encode(),
-    "5 MB": NET.encode() + b"x = [" + b"1234567, " * 600_000 + b"]\n",
+    "5 MB": NET.encode() + b"x = [" + b"1234567, " * 100_000 + b"'" + b"1" * 4_000_000 + b"']\n",
 }
 
 
