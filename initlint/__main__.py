@@ -1,5 +1,5 @@
 """`python -m initlint`."""
 
-from initlint.start import run
+from initlint.cli import run
 
 run()

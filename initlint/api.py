@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,6 @@ from initlint.discover import discover
 from initlint.judge import findings
 from initlint.needs import need_torch
 from initlint.neighbours import neighbours
-from initlint.quickdata import dataclass
 from initlint.reading import read
 from initlint.recommend import with_recommendations
 from initlint.records import Finding, InitlintError, Preferences, Unanalysed

@@ -5,40 +5,40 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from initlint import __version__, catalog
+from initlint.cachefolder import of_project
 from initlint.records import Following, Initializer, Layer, Site, Unanalysed
 
-FOLDER = ".initlint_cache"
-# Older entries than these are of states of the files that nobody goes back to.
-_MOST = 16
 Layers = tuple[Layer, ...]
 Gaps = tuple[Unanalysed, ...]
 
 
 def cached(
-    files: Mapping[str, bytes], compute: Callable[[], tuple[Layers, Gaps]], folder: str = FOLDER
+    files: Mapping[str, bytes], compute: Callable[[], tuple[Layers, Gaps]]
 ) -> tuple[Layers, Gaps]:
     """What `compute` gives of these files, or what it gave when they were last the same.
 
     An entry is named for the paths and contents of all files, the tables in `rules/`, and the
-    version and the files of initlint. A folder that cannot be written, or an entry that cannot be
-    read, is as good as none.
+    version and the files of initlint. A folder that cannot be had, and an entry that cannot be
+    read, are as good as none.
     """
-    entry = Path(folder) / f"{_key(files)}.json"
-    try:
-        return _decoded(json.loads(entry.read_bytes()))
-    except (OSError, ValueError, TypeError, KeyError):
+    with of_project() as folder:
+        if folder is None:
+            return compute()
+        name = f"{_key(files)}.json"
+        kept = folder.read(name)
+        if kept is not None:
+            with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+                return _decoded(json.loads(kept))
         result = compute()
-    with contextlib.suppress(OSError):
-        kept(entry, json.dumps(_encoded(result), separators=(",", ":")), _MOST)
-    return result
+        with contextlib.suppress(OSError):
+            folder.write(name, json.dumps(_encoded(result), separators=(",", ":")).encode())
+        return result
 
 
 def _key(files: Mapping[str, bytes]) -> str:
@@ -56,27 +56,6 @@ def _code() -> list[tuple[str, int]]:
     """When each file of initlint was written: two revisions may have one version."""
     package = Path(__file__).parent
     return sorted((str(path), path.stat().st_mtime_ns) for path in package.rglob("*.py"))
-
-
-def kept(entry: Path, text: str, most: int) -> None:
-    """Write an entry as a whole, and drop the oldest ones of its kind but the last `most`."""
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    ignore = entry.parent / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n")
-    handle, temporary = tempfile.mkstemp(dir=entry.parent, prefix=".")
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    Path(temporary).replace(entry)
-    alike = (old for old in entry.parent.glob(f"*{entry.suffix}") if old.name[0] != ".")
-    for old in sorted(alike, key=_age)[:-most]:
-        old.unlink(missing_ok=True)
-
-
-def _age(path: Path) -> float:
-    with contextlib.suppress(OSError):
-        return path.stat().st_mtime
-    return 0.0
 
 
 def _encoded(result: tuple[Layers, Gaps]) -> Any:

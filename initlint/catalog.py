@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 from types import CodeType, MappingProxyType
 from typing import Any, TypeVar
 
-from initlint.quickdata import dataclass
 from initlint.records import InitlintError, Rule
 
 HEADINGS = ("What", "Why", "Bad", "Good", "Leave alone", "Fix", "References")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -12,34 +11,19 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from initlint import clean, commands, terminal
+from initlint import commands, terminal
 from initlint.output import FORMATS, card
 from initlint.records import CHOICES, POLICIES, InitlintError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-def run(argv: list[str] | None = None, entry: str | None = None) -> NoReturn:
-    """Carry out one command line and end the process; `entry` is where a clean run is noted."""
+def run(argv: list[str] | None = None) -> NoReturn:
+    """Carry out one command line, that of the process if none is given, and end the process."""
+    # Trees and graphs are many objects and little garbage.
+    gc.disable()
     terminal.open_streams()
-    code = main(argv)
-    if entry is not None and code == commands.CLEAN and not terminal.written.out:
-        clean.remember(entry, terminal.written.err)
-    _leave(code)
-
-
-def _leave(code: int) -> NoReturn:
-    """End the process at once: taking apart all that was imported costs a tenth of a short run.
-
-    Libraries that hold threads and devices, which only building brings in, are left in order.
-    """
-    if "torch" in sys.modules:
-        sys.exit(code)
-    atexit._run_exitfuncs()
-    with contextlib.suppress(OSError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(code)
+    sys.exit(main(sys.argv[1:] if argv is None else argv))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -155,7 +139,7 @@ _of_model = _options(
 @_flag("--show-layers", help="Begin with a table of all layers; JSON has them always.")
 @_flag("--statistics", help="Count the findings of each rule instead of listing them.")
 @click.option("-j", "--jobs", type=click.IntRange(1), default=1, help="Processes that read files.")
-@_flag("--no-cache", help="Read all files anew; keep nothing in .initlint_cache.")
+@_flag("--no-cache", help="Read all files anew; keep nothing for the next run.")
 @_flag("--exit-zero", help="Exit with 0 although there are findings.")
 @_of_model
 @click.option(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from initlint import arguments, config, inputspec, output, select, sourcefiles, suppress, terminal
 from initlint.config import Settings
 from initlint.output import phrases
-from initlint.quickdata import dataclass
 from initlint.records import Preferences, Report, Unanalysed
 from initlint.targets import STDIN, Targets, gather
 
@@ -93,6 +93,8 @@ class Apply:
 def check(request: Check) -> int:
     """Report, or repair and report what remains."""
     asked = _asked(request)
+    if request.trace or asked.targets.models:
+        _collect()
     with sourcefiles.standing_in(asked.targets.texts):
         return _diff(asked) if request.diff else _verdict(asked)
 
@@ -113,6 +115,7 @@ def apply(request: Apply) -> int:
     from initlint import api, filling
     from initlint.output import layers
 
+    _collect()
     inputs = tuple(inputspec.parse(text) for text in request.inputs)
     options = api.Options(arguments=arguments.parse(request.args), inputs=inputs)
     report = filling.apply_target(
@@ -147,6 +150,11 @@ def rule(wanted: str | None, form: str) -> int:
     every = list(catalog.rules().values())
     terminal.out(card.render(every if wanted is None else [catalog.rule(wanted)], form))
     return CLEAN
+
+
+def _collect() -> None:
+    """Let garbage be collected, which the command line puts off: that of a model is large."""
+    gc.enable()
 
 
 def failed(reason: str) -> int:

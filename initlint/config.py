@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from initlint.patterns import fault as unusable
 from initlint.patterns import matches
-from initlint.quickdata import dataclass
 from initlint.records import CHOICES, InitlintError, Preferences
 from initlint.regular import SETTINGS, read_regular
 from initlint.shown import cut

@@ -250,16 +250,14 @@ def _layers(
     from initlint.fill.held import Held
     from initlint.fill.products import products_of
     from initlint.fill.twins import traceable
-    from initlint.garbage import uncollected
     from initlint.trace.build import Built
     from initlint.trace.layers import graphs_of, layers_of_graphs
 
     whole = traceable(model)
     built = Built(type(model).__name__, whole, None, rebuild)
-    with uncollected():
-        graphs = graphs_of(built, inputs)
-        layers = layers_of_graphs(built, graphs)
-        known = Known(products_of(whole, graphs), Held(model, journal))
+    graphs = graphs_of(built, inputs)
+    layers = layers_of_graphs(built, graphs)
+    known = Known(products_of(whole, graphs), Held(model, journal))
     return _recommended(tuple(known.alive(layer) for layer in layers), policy), known
 
 

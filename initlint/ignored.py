@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import comb
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from initlint.records import Unanalysed
 from initlint.regular import read_regular
@@ -37,11 +37,11 @@ _STEPS_OF_A_NAME = 100_000
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One pattern: whether it speaks of folders only, and of all that is in what it names."""
+    """One pattern: whether it is of folders only, and of what it names, what is in it, or all."""
 
     pattern: Pattern
     only_folders: bool
-    is_whole: bool
+    reach: Literal["itself", "inside", "all"]
 
     def speaks_of(self, path: str) -> bool:
         """Whether the pattern is of a path itself, which ends in a slash if it is a folder.
@@ -52,7 +52,9 @@ class _Line:
         if self.only_folders and not path.endswith("/"):
             return False
         found = self.pattern.match_file(path)
-        return found is not None and (self.is_whole or found.match.end() == len(path))
+        if found is None or self.reach == "all":
+            return found is not None
+        return (found.match.end() == len(path)) is (self.reach == "itself")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +199,11 @@ def _compiled(line: str) -> Sequence[Pattern]:
 def _line(text: str, pattern: Pattern) -> _Line:
     names = _names(text)
     is_anchored = text.startswith(("/", "!/"))
-    is_whole = names[-1] == "**" or names == ["**", "*"] or (names == ["*"] and not is_anchored)
-    return _Line(pattern, text.rstrip().endswith("/"), is_whole)
+    is_all = names in (["**"], ["**", "*"]) or (names == ["*"] and not is_anchored)
+    reach: Literal["itself", "inside", "all"] = "all" if is_all else "itself"
+    if names[-1] == "**" and not is_all:
+        reach = "inside"
+    return _Line(pattern, text.rstrip().endswith("/"), reach)
 
 
 def _wildcards(line: str) -> tuple[int, int]:

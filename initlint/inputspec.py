@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 
-from initlint.quickdata import dataclass
 from initlint.records import InitlintError
 from initlint.shown import cut
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from initlint import clean
 from initlint.config import Config, Settings
 from initlint.discover import discover
 from initlint.records import Finding
@@ -30,8 +29,6 @@ def neighbours(paths: Sequence[str], findings: Sequence[Finding]) -> list[str]:
     lies beneath the nearest folder with a pyproject.toml, a setup file or a repository; without
     one, it is the file's own folder.
     """
-    if findings:
-        clean.depends_on_more()
     known = {_place(path) for path in paths}
     found: dict[Path, str] = {}
     projects: dict[Path, list[str]] = {}
@@ -100,15 +97,21 @@ def _imports(place: Path) -> re.Pattern[bytes]:
 def _project(path: str) -> list[str]:
     """All Python files of a file's project, named as it is: from here, or from the root."""
     place = _place(path)
-    marked = [f for f in place.parents if any((f / mark).exists() for mark in _MARKS)]
-    if marked:
-        found = discover([str(marked[0])], Settings(Config())).files
+    root = root_of(place.parent)
+    if root is not None:
+        found = discover([str(root)], Settings(Config())).files
     else:
         found = tuple(map(str, place.parent.glob("*.py")))
     files = [file for file in found if file.endswith(".py")]
     if len(files) > _MOST:
         return []
     return files if Path(path).is_absolute() else [os.path.relpath(file) for file in files]
+
+
+def root_of(folder: Path) -> Path | None:
+    """The nearest folder around a place, or the place itself, that is the root of a project."""
+    around = (folder, *folder.parents)
+    return next((f for f in around if any((f / mark).exists() for mark in _MARKS)), None)
 
 
 def _uses(path: str, names: Sequence[bytes], home: re.Pattern[bytes]) -> bool:

@@ -7,10 +7,10 @@ import json
 import re
 import warnings
 from bisect import bisect_right
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from initlint.quickdata import dataclass
 from initlint.records import InitlintError
 from initlint.sourcefiles import source_of
 

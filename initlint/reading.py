@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from initlint.quickdata import dataclass
 from initlint.records import InitlintError, Layer, Unanalysed
 from initlint.regular import SOURCE, read_regular
 from initlint.sourcefiles import NOTEBOOK
@@ -28,8 +28,8 @@ def read(
     """Read all files together, since a class may be used in another one than its own.
 
     `texts` are the files that are not what the disk holds, with `cache` what was read of more than
-    a little is kept in `.initlint_cache`, and `jobs` is the number of processes that follow the
-    data of models.
+    a little is kept in the user's cache folder, and `jobs` is the number of processes that follow
+    the data of models.
     """
     python: dict[str, bytes] = {}
     gaps: list[Unanalysed] = []

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from initlint import catalog
 from initlint.catalog import Activation
-from initlint.quickdata import replace
 from initlint.records import Fan, Gain, Initializer, Layer
 
 # A std within this factor of an accepted one is no finding (design, "Compared by effect").

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from pathlib import Path
 from typing import BinaryIO
 
 # Beyond these a file is data, not what its name says.
@@ -25,16 +24,21 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _CHUNK = 1 << 20
 
 
-def read_regular(path: str | os.PathLike[str], limit: int, follow: bool = True) -> bytes:
+def read_regular(
+    path: str | os.PathLike[str], limit: int, follow: bool = True, within: int | None = None
+) -> bytes:
     """The bytes of the regular file at `path`, at most `limit` of them.
+
+    A relative path starts from the folder that the descriptor `within` is of, if one is given.
 
     Raises OSError, whose `strerror` is the reason, for everything else: a folder, a pipe, a
     device, a socket, a larger or an endless file, a name that cannot be one, and, unless
     `follow`, a link. Nothing but a regular file is opened, since opening a device may do something.
     """
     try:
-        _require_regular(Path(path).stat(follow_symlinks=follow), limit)
-        descriptor = os.open(path, _FLAGS | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
+        _require_regular(os.stat(path, dir_fd=within, follow_symlinks=follow), limit)
+        links = 0 if follow else getattr(os, "O_NOFOLLOW", 0)
+        descriptor = os.open(path, _FLAGS | links, dir_fd=within)
     except ValueError as error:
         raise OSError(errno.EINVAL, f"no name of a file ({error})") from None
     with os.fdopen(descriptor, "rb") as file:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from initlint.config import Config, Settings
-from initlint.quickdata import dataclass
 from initlint.records import Finding, InitlintError, Rule
 from initlint.shown import cut
 from initlint.strings import strings

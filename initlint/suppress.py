@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import tokenize
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from initlint import catalog
-from initlint.quickdata import dataclass
 from initlint.records import Finding, Report, Rule, Site
 from initlint.sourcefiles import lines_of
 

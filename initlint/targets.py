@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from initlint import discover, regular
 from initlint.config import Settings
-from initlint.quickdata import dataclass
 from initlint.records import InitlintError, Unanalysed
 from initlint.shown import cut
 

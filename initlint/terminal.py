@@ -19,16 +19,6 @@ _PIPE_WIDTH = 160
 _LONG = 2**27
 
 
-class Written:
-    """What this process has written to each of its streams."""
-
-    def __init__(self) -> None:
-        self.out = self.err = ""
-
-
-written = Written()
-
-
 def open_streams() -> None:
     """Put the null device in the place of standard streams that the caller has closed."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -54,7 +44,6 @@ def raw(data: bytes) -> None:
     if sys.stdout.isatty():
         _write(sys.stdout, data.decode("utf-8", "surrogateescape"))
         return
-    written.out += data.decode("latin-1")
     with _open_ended(sys.stdout):
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
@@ -95,10 +84,6 @@ def width() -> int:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    if stream is sys.stdout:
-        written.out += text
-    else:
-        written.err += text
     encoding = stream.encoding or "utf-8"
     harmless = _not_ours(wants_colour(stream)).sub(escape, text)
     with _open_ended(stream):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from initlint.needs import need_torch
-from initlint.quickdata import dataclass
 from initlint.records import InitlintError, Layer, Unanalysed
 from initlint.targets import is_model
 

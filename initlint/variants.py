@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from initlint.quickdata import replace
 from initlint.records import Fan, Gain, Initializer, Layer, Preferences
 
 _OTHER = {"fan_in": "fan_out", "fan_out": "fan_in", "in": "out", "out": "in"}

@@ -45,3 +45,12 @@ def project(tmp_path, monkeypatch):
     for name in ("NO_COLOR", "FORCE_COLOR", "GITHUB_WORKSPACE", "CI_PROJECT_DIR"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def kept(tmp_path_factory, monkeypatch):
+    """A cache of its own for each test, which nothing in its working directory can reach."""
+    folder = tmp_path_factory.mktemp("kept")
+    monkeypatch.setenv("INITLINT_CACHE_DIR", str(folder / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    return folder

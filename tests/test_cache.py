@@ -1,12 +1,13 @@
 """What was read is kept as long as nothing that it depends on has changed."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from initlint import cache, reading
+from initlint import cache, cachefolder, reading
 
 NET = """
 from torch import nn
@@ -41,7 +42,7 @@ def read(files):
 
 
 def entries():
-    return sorted(Path(cache.FOLDER).glob("*.json"))
+    return sorted(Path(os.environ[cachefolder.VARIABLE]).glob("*/*.json"))
 
 
 def test_a_second_reading_gives_the_same_without_reading(files, monkeypatch):
@@ -81,36 +82,51 @@ def test_the_code_is_that_which_runs():
     assert (cache.__file__, Path(cache.__file__).stat().st_mtime_ns) in cache._code()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "[[[1]],[]]", '{"a": 1}'])
-def test_an_entry_that_cannot_be_read_is_as_good_as_none(files, text):
-    first = read(files)
-    (entry,) = entries()
-    entry.write_text(text)
-    assert read(files) == first
-
-
-def test_a_folder_that_cannot_be_written_is_as_good_as_none(files):
-    Path(cache.FOLDER).write_text("a file stands where the folder would")
+def test_a_folder_that_cannot_be_made_is_as_good_as_none(files, monkeypatch):
+    Path("taken").write_text("a file stands where the folder would")
+    monkeypatch.setenv(cachefolder.VARIABLE, "taken/cache")
+    assert len(read(files).layers) == 2
+    monkeypatch.setenv(cachefolder.VARIABLE, "taken")
     assert len(read(files).layers) == 2
 
 
-def test_the_folder_keeps_itself_out_of_git_and_does_not_grow(files):
-    for number in range(cache._MOST + 3):
+def test_a_project_keeps_its_newest_entries(files):
+    for number in range(cachefolder.MOST + 3):
         Path("broken.py").write_text(f"{BROKEN}# {number}\n")
         read(files)
-    assert (Path(cache.FOLDER) / ".gitignore").read_text() == "*\n"
-    assert len(entries()) == cache._MOST
+    assert len(entries()) == cachefolder.MOST
+
+
+def test_projects_that_are_long_gone_are_dropped(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(cachefolder, "_MOST_PROJECTS", 3)
+    for number in range(5):
+        project = tmp_path / f"project{number}"
+        project.mkdir()
+        (project / "setup.py").write_text("")
+        monkeypatch.chdir(project)
+        read([str(tmp_path / name) for name in files])
+    assert len(entries()) == len({entry.parent for entry in entries()}) == 3
+
+
+def test_one_project_has_one_folder_wherever_it_is_read_from(files, tmp_path, monkeypatch):
+    Path("pyproject.toml").write_text("")
+    read(files)
+    Path("sub").mkdir()
+    monkeypatch.chdir("sub")
+    read([f"../{name}" for name in files])
+    assert len({entry.parent for entry in entries()}) == 1 and len(entries()) == 2
 
 
 def test_the_command_line_keeps_a_cache_unless_told_not_to(files):
     line = [sys.executable, "-m", "initlint", "check", "net.py", "-q"]
     assert subprocess.run([*line, "--no-cache"], capture_output=True).returncode == 1
-    assert not Path(cache.FOLDER).exists()
+    assert entries() == []
     assert subprocess.run(line, capture_output=True).returncode == 1
     assert len(entries()) == 1
+    assert sorted(map(str, Path().iterdir())) == ["broken.py", "net.py"]
 
 
 def test_little_is_not_kept(files):
     Path("net.py").write_text(NET)
     assert len(read(files).layers) == 2
-    assert not Path(cache.FOLDER).exists()
+    assert entries() == []

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from initlint.dataflow.graph import Node, Steps
-from initlint.quickdata import dataclass
 
 _NONLINEAR = ("activation", "gate", "attention", "unknown")
 _THROUGH = ("shape", "dropout", "scale", "pool")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from initlint.quickdata import dataclass, replace
 from initlint.records import Initializer, Site
 
 

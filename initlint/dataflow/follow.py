@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from initlint.dataflow.branches import Branch, Charge, branches, free, skips
 from initlint.dataflow.graph import Node, Step, Steps, Weight
 from initlint.dataflow.mixing import SHARES, with_mixings
-from initlint.quickdata import dataclass, replace
 from initlint.records import Following
 
 # Roles that a walk to the following activation looks through, and the word for it in `via`.
@@ -284,8 +284,15 @@ def _is_proportional(step: Step) -> bool:
 def _met_signal(step: Step, below: Downstream, node: Node, value: Upstream) -> Downstream:
     if step.role == "weighted":
         after = step.weights[0].parameter if step.weights else None
-        met = Downstream(Following("linear"), below.count + 1, after, weighted=True)
-        return replace(met, gating=below.gating, cancelled=below.cancelled, closed=below.closed)
+        return Downstream(
+            Following("linear"),
+            below.count + 1,
+            after,
+            weighted=True,
+            gating=below.gating,
+            cancelled=below.cancelled,
+            closed=below.closed,
+        )
     if step.role in ("gate", "attention") and _only_shares(step, node, value):
         return Downstream(Following(_STOPS[step.role]), weighted=below.weighted, gating=True)
     if step.role == "activation":

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
-
-from initlint.quickdata import dataclass
 
 # Whatever an engine calls its nodes by.
 Node = Any

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from initlint.dataflow.graph import Node, Step, Steps, Weight
-from initlint.quickdata import dataclass
 
 # Attention's own functions, which are no product of two matrices.
 _WHOLE = ("attention", "attn")

@@ -7,6 +7,7 @@ import fnmatch
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -19,7 +20,6 @@ from initlint.fill.products import Products
 from initlint.fill.shards import Advance, Part, fill_parameters, parts_of, plain_name, tensors_of
 from initlint.fill.spared import DEAD, LAZY_YET, RECURRENT, kept_bias, shared, spared
 from initlint.fill.undo import Copies
-from initlint.quickdata import dataclass, replace
 from initlint.records import InitlintError, Layer, Unanalysed
 from initlint.trace.unchanged import LAZY
 

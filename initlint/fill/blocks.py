@@ -11,10 +11,9 @@ import hashlib
 import math
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
-
-from initlint.quickdata import dataclass
 
 # Elements of a block: on the CPU small enough to share out, on other devices few launches.
 _SIZES = {"cpu": 2**18}

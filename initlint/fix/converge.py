@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from initlint.fix.notebook import rewrite_file
-from initlint.quickdata import dataclass
 from initlint.records import Finding, InitlintError, Preferences, Report
 
 Signatures = Mapping[str, Mapping[str, tuple[int, ...]]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from initlint.fix.correct import correction
@@ -20,7 +20,6 @@ from initlint.fix.parsed import Parsed, parse
 from initlint.fix.spell import IMPORT
 from initlint.fix.text import Edit, RefusedError, Text, TwiceError
 from initlint.fix.verify import verify
-from initlint.quickdata import dataclass
 from initlint.records import Finding, Fix, Preferences
 
 _AS_IT_COMES = Preferences()

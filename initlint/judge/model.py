@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-from initlint.quickdata import dataclass
 from initlint.recommend import ratio
 from initlint.records import Layer
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from initlint.output.phrases import ratio, times
-from initlint.quickdata import dataclass
 from initlint.records import Following, Initializer, Layer, Report
 from initlint.shown import shown
 

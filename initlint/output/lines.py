@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from initlint.output.paint import painter
-from initlint.quickdata import dataclass
 from initlint.shown import shown
 
 

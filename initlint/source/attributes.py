@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import contextlib
+from dataclasses import replace
 
 from initlint import catalog
-from initlint.quickdata import replace
 from initlint.source.budget import ELEMENTS, LONGEST_NAME
 from initlint.source.calls import Calls
 from initlint.source.classes import UserClass

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from initlint.quickdata import replace
 from initlint.records import Site
 from initlint.source.values import Fresh, Instance, Listing, Slot, Table, Value
 

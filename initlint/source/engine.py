@@ -6,12 +6,10 @@ import ast
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from initlint.dataflow.draws import Draw
-from initlint.deep import roomy
-from initlint.garbage import uncollected
-from initlint.quickdata import dataclass, replace
 from initlint.records import Initializer, Layer, Site, Unanalysed
 from initlint.source.budget import TooMuchError
 from initlint.source.classes import UserClass, claim, is_filled
@@ -60,10 +58,9 @@ def read(
     together, so that a class may be made, derived from or called in another file than its own.
     With `jobs`, as many processes follow the data of models; the answer is the same.
     """
-    with uncollected():
-        files, broken = sources(paths, texts or {})
-        engine = _Engine(Program(files))
-        roomy(lambda: engine.run(jobs))
+    files, broken = sources(paths, texts or {})
+    engine = _Engine(Program(files))
+    engine.run(jobs)
     spent = engine.reader.budget.spent
     return Read(tuple(engine.layers), tuple(engine.gaps.values()), tuple(broken), spent)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from initlint.dataflow.draws import ARGUMENTS, METHODS, UNCLEAR, UNWRITTEN, Draw, calculate_gain
-from initlint.quickdata import replace
 from initlint.records import Site
 from initlint.source.sizes import product
 from initlint.source.tensors import Tensors, explicit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from initlint.dataflow.draws import Draw, drawn_by
@@ -10,7 +11,6 @@ from initlint.dataflow.follow import Use as Met
 from initlint.dataflow.follow import uses
 from initlint.dataflow.graph import Weight
 from initlint.dataflow.record import layer_of
-from initlint.quickdata import dataclass, replace
 from initlint.records import Following, Initializer, Layer, Site
 from initlint.source.graph import Graph, Use
 from initlint.source.initial import children, modules_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from initlint import catalog
-from initlint.quickdata import replace
 from initlint.source.budget import CHARACTERS
 from initlint.source.graph import Node
 from initlint.source.initial import Initialising, children, modules_of, parameters_of

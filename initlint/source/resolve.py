@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from initlint.quickdata import dataclass
 from initlint.source.files import Source
 from initlint.source.values import External
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from initlint.quickdata import dataclass
 from initlint.source.values import Function, Value
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from initlint.dataflow.draws import UNCLEAR, Draw
-from initlint.quickdata import replace
 from initlint.records import Site
 from initlint.source.budget import PARTS, Budget, TooMuchError
 from initlint.source.graph import Graph, Node, Use

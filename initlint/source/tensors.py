@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from initlint import catalog
 from initlint.dataflow.draws import UNCLEAR, UNWRITTEN, Draw, drawn_by, scaled
-from initlint.quickdata import replace
 from initlint.source.graph import Node, Use
 from initlint.source.sizes import product
 from initlint.source.state import State, flat_tensors

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from initlint.dataflow.draws import ARGUMENTS, UNCLEAR, Draw, drawn_by
-from initlint.quickdata import replace
 from initlint.source.graph import Use
 from initlint.source.sizes import computed, is_size, product
 from initlint.source.values import UNKNOWN, Instance, Named, Slot, Value

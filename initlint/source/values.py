@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
 from typing import Any
 
 from initlint.dataflow.draws import Draw
-from initlint.quickdata import dataclass
 from initlint.source.budget import BITS, CHARACTERS, ELEMENTS, LONGEST_NAME
 from initlint.source.graph import Node
 

@@ -12,13 +12,13 @@ import sys
 import types
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from initlint.quickdata import dataclass
 from initlint.records import InitlintError, Unanalysed
 from initlint.trace.frameworks import initialize_passed_over
 from initlint.trace.places import TORCH, shown_path

@@ -7,6 +7,7 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -14,7 +15,6 @@ import torch
 from torch import fx, nn
 from torch.fx.experimental import _config as fx_config
 
-from initlint.quickdata import dataclass
 from initlint.records import InitlintError
 from initlint.trace.build import described, where
 from initlint.trace.hooks import forward_replaced, is_hooked

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
-
-from initlint.quickdata import dataclass
 
 BATCH, LENGTH, FRAMES, SAMPLES = 2, 16, 4, 16_000
 # Tried first where nothing says how large images are.

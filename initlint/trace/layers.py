@@ -14,7 +14,6 @@ from initlint.dataflow.draws import drawn_by
 from initlint.dataflow.follow import Use, uses
 from initlint.dataflow.graph import Weight
 from initlint.dataflow.record import layer_of
-from initlint.garbage import uncollected
 from initlint.records import Following, Initializer, Layer, Site
 from initlint.trace.build import Built
 from initlint.trace.capture import capture
@@ -32,8 +31,7 @@ def layers_of(built: Built, inputs: Sequence[Any] = ()) -> tuple[Layer, ...]:
     `inputs` are example inputs for models that have to be run. Raises CaptureError where the
     graph cannot be had.
     """
-    with uncollected():
-        return layers_of_graphs(built, graphs_of(built, inputs))
+    return layers_of_graphs(built, graphs_of(built, inputs))
 
 
 def graphs_of(built: Built, inputs: Sequence[Any] = ()) -> list[Steps]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import fx, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from initlint.dataflow.graph import Weight
-from initlint.quickdata import dataclass
 from initlint.trace.unchanged import LAZY
 
 Tensors = Mapping[str, torch.Tensor]

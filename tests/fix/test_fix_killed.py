@@ -54,9 +54,9 @@ class Project:
         return {path: path.read_bytes() for path in self.old}
 
     def leftovers(self) -> list[Path]:
-        """Files that were not there before the repair, the cache of what was read aside."""
+        """Files that were not there before the repair."""
         found = (path for path in self.folder.rglob("*") if path.is_file())
-        return [p for p in found if p not in self.old and ".initlint_cache" not in p.parts]
+        return [p for p in found if p not in self.old]
 
     def restore(self) -> None:
         for path in self.leftovers():
