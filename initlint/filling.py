@@ -57,9 +57,10 @@ def apply_(
 ) -> Report:
     """Initialise `model` in place as recommended, on each parameter's own device and dtype.
 
-    Weights get the initialiser that suits what follows them, biases zeros; normalisations,
-    embeddings and layers of which nothing is known are left alone and listed in
-    `report.unanalysed`. Whatever the weights held is overwritten, loaded ones too. With the same
+    Weights get the initialiser that suits what follows them, biases zeros. What the weights held is
+    overwritten, loaded ones too; embeddings, layers of which nothing is known, recurrent weights,
+    biases that somebody set and what shares memory with another parameter are left alone and
+    listed in `report.unanalysed` (docs/apply.md has the whole list). With the same
     `seed` come the same weights, bit for bit, on any number of ranks and under any sharding (FSDP2,
     FSDP1 with `use_orig_params`, tensor parallel, replicas; on CPUs, or on GPUs, which draw other
     bits), and torch's random state stays as it is; without one, a seed is drawn from torch's
@@ -72,7 +73,7 @@ def apply_(
 
     The report's layers have what was expected in `recommended.std`, what was measured afterwards
     in `current.std`. Raises InitlintError where the model cannot be captured, filled or
-    calibrated, and then nothing was changed.
+    calibrated, and then, as after an interrupt, nothing was changed.
     """
     need_torch("filling a model")
     from initlint.fill.given import model_of

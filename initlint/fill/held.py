@@ -27,7 +27,7 @@ class Held:
         self._journal = journal
 
     def values(self, name: str) -> torch.Tensor | None:
-        """What a parameter holds; None where that is not known, or is drawn by chance."""
+        """What a parameter holds; None where that is not known, or drawn by chance around zero."""
         tensor = self._tensors[name]
         if not is_array(tensor):
             return None
@@ -49,7 +49,7 @@ class Held:
         return values is not None and bool((values == 0).any())
 
     def _written(self, tensor: torch.Tensor) -> torch.Tensor | None:
-        """What the constructor's last calls write; nothing is drawn for it."""
+        """What the constructor's last calls write; draws around zero are spared."""
         if self._journal is None:
             return None
         ref, cpu = self._journal.ref(tensor), torch.device("cpu")
@@ -57,9 +57,11 @@ class Held:
             return None
         replay = Replay(self._journal, cpu, 0, {}, {})
         source = replay.source(ref.storage) if self._journal.covers(ref) else None
-        if source is None:
-            return replay.view(ref, replay.storage(ref.storage))
-        return torch.full(ref.size, source.mean) if source.distribution == "constant" else None
+        if source is not None and source.distribution == "constant":
+            return torch.full(ref.size, source.mean)
+        if source is not None and abs(source.mean) < source.std:
+            return None
+        return replay.view(ref, replay.storage(ref.storage))
 
 
 def _whole(data: torch.Tensor) -> torch.Tensor:

@@ -51,11 +51,11 @@ def shared(others: Sequence[str]) -> str:
 
 
 def kept_bias(values: torch.Tensor | None, layer: Layer) -> str:
-    """Why a bias is no default draw but a number that somebody set; empty where it may be one.
+    """Why a bias is no default draw but numbers that somebody set; empty where it may be one.
 
-    A draw has hardly two equal elements: a bias was set if all, or many, of those that are not
-    zero are the same number (a prior probability, a gate's -2, one gate of several). That of a
-    single unit was set if it lies outside the bounds of PyTorch's default, 1/sqrt(fan_in). Memory
+    A draw has hardly two equal elements, and is centred: a bias was set if many of its elements are
+    the same number other than zero (a prior probability, a gate's -2, one gate of several), or if
+    every element lies beyond the bounds of PyTorch's default (Mamba's steps, log-priors). Memory
     that nothing was ever written to holds numbers beyond all measure.
     """
     if values is None or not values.numel():
@@ -65,15 +65,23 @@ def kept_bias(values: torch.Tensor | None, layer: Layer) -> str:
     size = present.abs()
     if not present.numel() or not bool(((size > _LEAST) & (size < _MOST)).all()):
         return ""
-    if values.numel() == 1:
-        number, fan = float(values), math.prod(layer.shape[1:])
-        return f"its value, {number:.4g}, was set" if abs(number) * math.sqrt(fan) > 1.001 else ""
     numbers, counts = torch.unique(present, return_counts=True)
     most, number = int(counts.max()), float(numbers[counts.argmax()])
-    if most == values.numel():
+    if 1 < most == values.numel():
         return f"it is a constant, {number:.4g}, that was set"
-    many = most >= _FEW and most * _SHARE >= values.numel()
-    return f"{most} of its elements were set, to {number:.4g}" if many else ""
+    if most >= _FEW and most * _SHARE >= values.numel():
+        return f"{most} of its elements were set, to {number:.4g}"
+    if len(present) == values.numel() and float(size.min()) > 1.001 * _default_bound(layer):
+        return f"it was set: every element is further from zero than {_default_bound(layer):.4g}"
+    return ""
+
+
+def _default_bound(layer: Layer) -> float:
+    """The largest number that PyTorch's default draws for the bias of such a layer."""
+    fan = layer.shape[1] if layer.type == "Bilinear" else math.prod(layer.shape[1:])
+    # Recurrent layers draw by the size of their state, however many inputs there are.
+    fan = min(fan, layer.shape[0]) if layer.type.startswith("RNN") else fan
+    return 1 / math.sqrt(max(1, fan))
 
 
 @functools.cache

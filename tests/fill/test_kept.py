@@ -59,6 +59,45 @@ def test_the_bias_of_a_single_unit_was_set_if_no_default_draw_is_as_large(value,
     assert bool(model.head.bias) == stays and ("head.bias" in kept(report)) == stays
 
 
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("way", ["copied", "drawn"])
+def test_a_bias_that_is_beyond_every_default_draw_was_set(way, policy):
+    class Steps(Head):
+        def __init__(self):
+            super().__init__()
+            if way == "drawn":
+                nn.init.uniform_(self.head.bias, -7, -3)
+            else:
+                self.head.bias.data.copy_(torch.rand(9).add(1).log().neg().sub(3))
+
+    model = Steps()
+    before = model.head.bias.detach().clone()
+    report = initlint.apply_(model, seed=0, policy=policy)
+    assert torch.equal(model.head.bias, before) and "every element" in kept(report)["head.bias"]
+    assert (initlint.materialize(Steps, seed=0, policy=policy).head.bias < -2).all()
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Bilinear(4, 9, 5), nn.RNNCell(99, 6), nn.ConvTranspose1d(2, 9, 3)]
+)
+def test_bounds_are_those_of_the_kind_of_layer(layer):
+    arguments = {nn.Bilinear: [(2, 4), (2, 9)], nn.RNNCell: [(2, 99)]}.get(type(layer), [(2, 2, 5)])
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, *inputs):
+            return torch.tanh(self.layer(*inputs))
+
+    for seed in range(10):
+        torch.manual_seed(seed)
+        layer.reset_parameters()
+        initlint.apply_(Net(), *map(torch.randn, arguments), seed=0)
+        assert not getattr(layer, "bias_ih" if isinstance(layer, nn.RNNCell) else "bias").any()
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("width", [1, 2, 3, 8, 64, 1000])
 def test_default_draws_become_zero(width, dtype):
