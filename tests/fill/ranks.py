@@ -103,6 +103,27 @@ def materialized(count: int) -> nn.Module:
     return model
 
 
+class Biased(Net):
+    """A bias that is a constant, one with a few elements that were set, and one drawn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        nn.init.constant_(self.c.bias, -2.0)
+        # All of them lie in the first rank's part.
+        self.b.bias.data[:60] = 1.0
+
+
+def with_set_biases(count: int) -> nn.Module:
+    model = fully_shard(Biased(), mesh=init_device_mesh("cpu", (count,)))
+    report = initlint.apply_(model, seed=SEED)
+    assert {gap.target for gap in report.unanalysed} == {"b.bias", "c.bias"}
+    options = {"use_orig_params": True, "device_id": torch.device("cpu")}
+    flat = FullyShardedDataParallel(Biased(), **options)
+    report = initlint.apply_(flat, seed=SEED)
+    assert {gap.target for gap in report.unanalysed} == {"b.bias", "c.bias"}
+    return model
+
+
 class Words(Net):
     """Its embedding is drawn by torch's own code, a row of it then set to zero."""
 
@@ -150,6 +171,8 @@ def _filled(kind: str, count: int) -> nn.Module:
         return model
     if kind == "materialized":
         return materialized(count)
+    if kind == "set":
+        return with_set_biases(count)
     if kind == "orthogonal":
         model = fsdp(count)
         initlint.apply_(model, seed=SEED, policy="orthogonal")

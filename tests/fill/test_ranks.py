@@ -12,7 +12,7 @@ from torch import multiprocessing
 
 import initlint
 
-OTHERS = ("unseeded", "trap", "materialized", "orthogonal")
+OTHERS = ("unseeded", "trap", "materialized", "orthogonal", "set")
 KINDS = {
     1: ("fsdp",),
     2: ("fsdp", "fsdp1", "offloaded", "tensor_parallel", "replicated", *OTHERS),
@@ -63,6 +63,14 @@ def test_shards_of_orthogonal_matrices_are_of_the_same_ones():
     for found in gathered(2)["orthogonal"]:
         for name, value in model.named_parameters():
             assert torch.allclose(found[name], value, atol=1e-6), name
+
+
+def test_all_ranks_keep_the_biases_that_were_set():
+    one, other = gathered(2)["set"]
+    for found in (one, other):
+        assert (found["c.bias"] == -2).all() and (found["b.bias"][:60] == 1).all()
+        assert found["b.bias"][60:].any() and not found["a.bias"].any()
+        assert torch.equal(found["a.weight"], alone()["a.weight"])
 
 
 def test_without_a_seed_the_ranks_agree_on_one():
