@@ -163,9 +163,7 @@ def apply_target(
 
 # From here on and not before: where ranks are threads, they agree on a seed together.
 @alone
-def _applied(
-    model: nn.Module, inputs: Sequence[Any], wanted: _Wanted, progress: Progress | None = None
-) -> Report:
+def _applied(model: nn.Module, inputs: Sequence[Any], wanted: _Wanted) -> Report:
     """What `apply_` does, with a seed: all of it, or nothing."""
     from initlint.fill.apply import choose
     from initlint.fill.undo import all_or_nothing, same_random_state
@@ -174,7 +172,7 @@ def _applied(
         layers, known = _layers(model, inputs, wanted.policy)
         choice = choose(model, layers, wanted.seed, wanted.only, wanted.skip, known)
         with all_or_nothing() as copies:
-            return _filled(model, inputs, layers, choice, wanted, copies, progress)
+            return _filled(model, inputs, layers, choice, wanted, copies)
 
 
 def _filled(

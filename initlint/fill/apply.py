@@ -83,20 +83,24 @@ def choose(
     """
     names = _names_of(model)
     _refuse_idle(model, {"only": only, "skip": skip}, [layer.parameter for layer in layers])
-    offered = _Offered(model, layers, known)
+    offered = _Offered(model, layers, names, known)
     chosen: list[Layer] = []
     biases: dict[str, None] = {}
     skipped: list[Unanalysed] = []
     for layer in layers:
-        name, bias = layer.parameter, bias_of(layer.parameter)
-        wanted = [n for n in (name, bias) if is_wanted(names.get(n, [n]), only, skip)]
+        name = layer.parameter
+        # Layers that share a weight have a bias each.
+        own = dict.fromkeys(bias_of(alias) for alias in names.get(name, [name]))
+        wanted = [n for n in (name, *own) if is_wanted(names.get(n, [n]), only, skip)]
         reason = offered.reason(layer)
         if reason:
             listed = wanted or name not in offered.tensors or layer.recommended is None
             skipped += [Unanalysed(name, reason)] if listed else []
             continue
         chosen += [layer] if name in wanted else []
-        if bias in wanted and offered.takes_bias(bias):
+        for bias in own:
+            if bias not in wanted or not offered.takes_bias(bias):
+                continue
             kept = offered.bias_reason(bias, layer)
             skipped += [Unanalysed(bias, kept)] if kept else []
             biases |= {} if kept else {bias: None}
@@ -109,13 +113,20 @@ def choose(
 class _Offered:
     """Which of a model's parameters may be filled, whatever is selected, and why others may not."""
 
-    def __init__(self, model: nn.Module, layers: Sequence[Layer], known: Known) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        layers: Sequence[Layer],
+        names: Mapping[str, Sequence[str]],
+        known: Known,
+    ) -> None:
         self.tensors = tensors_of(model)
         self.held = known.held
         self.products = known.products
         self._parts = parts_of(model)
         weights = [layer.parameter for layer in layers if not self._alone(layer)]
-        biases = [bias for bias in map(bias_of, weights) if self.takes_bias(bias)]
+        named = [name for weight in weights for name in names.get(weight, [weight])]
+        biases = [bias for bias in map(bias_of, named) if self.takes_bias(bias)]
         self._sharing = self._shared([*weights, *biases])
 
     def reason(self, layer: Layer) -> str:

@@ -147,6 +147,17 @@ def test_a_tied_weight_goes_by_all_its_names_and_a_module_without_any_may_be_nam
     assert changed(before, model) == {"0.weight", "2.weight"}
 
 
+def test_every_layer_of_a_tied_weight_has_its_bias_set_to_zero():
+    model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU())
+    model[2].weight = model[0].weight
+    initlint.apply_(model, seed=1, skip="0.bias")
+    assert model[0].bias.any() and not model[2].bias.any()
+    nn.init.constant_(model[2].bias, -2.0)
+    report = initlint.apply_(model, seed=1)
+    assert not model[0].bias.any() and (model[2].bias == -2).all()
+    assert [gap.target for gap in report.unanalysed] == ["2.bias"]
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
 def test_dtype_and_storage_stay(dtype):
     model = Net().to(dtype)
