@@ -151,7 +151,7 @@ def apply_target(
         )
     if built.factory is None:
         model = built.model.to(device)
-        report = _applied(model, options.inputs, wanted)
+        report = _applied(model, options.inputs, wanted, progress)
     else:
         made = _materialized(built.factory, options.inputs, device, {}, wanted, progress)
         model, report = made
@@ -163,7 +163,9 @@ def apply_target(
 
 # From here on and not before: where ranks are threads, they agree on a seed together.
 @alone
-def _applied(model: nn.Module, inputs: Sequence[Any], wanted: _Wanted) -> Report:
+def _applied(
+    model: nn.Module, inputs: Sequence[Any], wanted: _Wanted, progress: Progress | None = None
+) -> Report:
     """What `apply_` does, with a seed: all of it, or nothing."""
     from initlint.fill.apply import choose
     from initlint.fill.undo import all_or_nothing, same_random_state
@@ -172,7 +174,7 @@ def _applied(model: nn.Module, inputs: Sequence[Any], wanted: _Wanted) -> Report
         layers, known = _layers(model, inputs, wanted.policy)
         choice = choose(model, layers, wanted.seed, wanted.only, wanted.skip, known)
         with all_or_nothing() as copies:
-            return _filled(model, inputs, layers, choice, wanted, copies)
+            return _filled(model, inputs, layers, choice, wanted, copies, progress)
 
 
 def _filled(
@@ -220,7 +222,7 @@ def _materialized(
     skeleton = Skeleton(traceable(build)) if live else constructed(build, arguments)
     if skeleton is None:
         model = _built(build, arguments, device, seed)
-        return model, _applied(model, inputs, wanted)
+        return model, _applied(model, inputs, wanted, progress)
     model = build if live else skeleton.model
     empty = {name for name, part in parts_of(model).items() if part.local.is_meta}
     if live and not empty:
