@@ -17,9 +17,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
 from initlint.dataflow.draws import INITIALIZERS
+from initlint.torchlib.creators import EMPTY
 from initlint.trace.places import arguments_of, caller, initialiser_of
 from initlint.trace.unchanged import LAZY
-from initlint.trace.writes import EMPTY
 
 
 @dataclass(frozen=True, slots=True)

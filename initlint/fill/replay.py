@@ -12,7 +12,7 @@ from initlint.dataflow.draws import ARGUMENTS, Draw, drawn_by
 from initlint.fill.blocks import Source, block_seed
 from initlint.fill.journal import Entry, Journal, Ref, tensors_in
 from initlint.fill.shards import fill_parameters
-from initlint.trace.writes import METHODS, bound, renamed
+from initlint.torchlib.creators import METHODS, bound, renamed
 
 Storages = dict[int, torch.UntypedStorage]
 _EXACT = 1e-6

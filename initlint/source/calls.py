@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from initlint.dataflow.draws import ARGUMENTS
+from initlint.graph.ops import Graph, Op
+from initlint.graph.patterns import name_patterns
 from initlint.source.builtins import Builtins
 from initlint.source.classes import TRUSTED, UserClass, is_layer, trusted_kind
-from initlint.source.graph import Graph, Node
-from initlint.source.patterns import name_patterns
 from initlint.source.plain import asked, costs
 from initlint.source.signatures import Signature, signature_of
 from initlint.source.state import Frame
@@ -246,13 +246,13 @@ class Calls(Builtins):
         forward: Value,
         args: Sequence[Value],
         kwargs: Mapping[str, Value],
-    ) -> tuple[Graph, list[Node], Value]:
+    ) -> tuple[Graph, list[Op], Value]:
         """A module's forward as a graph of its own, drawn once for all calls of the same kind."""
         outer, self.graph = self.graph, Graph(self.budget)
         constructing, self.constructing = self.constructing, instance
         arms, self.arms = self.arms, instance.arms
         self.active.append(instance)
-        inputs: list[Node] = []
+        inputs: list[Op] = []
         try:
             own = [placed(value, self.graph, inputs) for value in args]
             named = {name: placed(v, self.graph, inputs) for name, v in kwargs.items()}

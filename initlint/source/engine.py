@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from initlint.dataflow.draws import Draw
+from initlint.graph.ops import Graph, Op
+from initlint.graph.patterns import name_patterns
 from initlint.records import Initializer, Layer, Site, Unanalysed
 from initlint.source.budget import TooMuchError
 from initlint.source.classes import UserClass, claim, is_filled
 from initlint.source.factories import factories
 from initlint.source.files import sources
-from initlint.source.graph import Graph, Node
 from initlint.source.layers import (
     Drawn,
     Place,
@@ -28,7 +29,6 @@ from initlint.source.layers import (
     weights_held,
 )
 from initlint.source.mentions import given_away, initialised_outside
-from initlint.source.patterns import name_patterns
 from initlint.source.reader import Reader
 from initlint.source.resolve import Module, Program
 from initlint.source.state import Frame, ImpossibleError, flat_tensors
@@ -281,10 +281,10 @@ class _Engine:
         reader.graph = Graph(reader.budget)
         args = _inputs(forward, reader)
         result = reader.call_instance(instance, args, {})
-        end = Node("output" if whole else "unknown", tuple(_distinct(result)), final=True)
+        end = Op("output" if whole else "unknown", tuple(_distinct(result)), final=True)
         reader.graph.add(end)
         name_patterns(reader.graph)
-        return followed(reader.graph, whole)
+        return followed(reader.graph, whole, reader.budget)
 
 
 def _is_used(instance: Instance) -> bool:
@@ -315,7 +315,7 @@ def _kind_of(layer: Layer) -> object:
     return layer.site, layer.following.activation, current, layer.harmless
 
 
-def _distinct(value: Value) -> list[Node]:
+def _distinct(value: Value) -> list[Op]:
     return list(dict.fromkeys(flat_tensors(value)))
 
 

@@ -19,7 +19,6 @@ from initlint.source.tensors import OPERATORS
 from initlint.source.values import (
     PLAIN,
     UNKNOWN,
-    Compared,
     External,
     Fresh,
     Function,
@@ -229,8 +228,10 @@ class Expressions(Literals):
         result: Value = True
         for kind, right_node in zip(node.ops, node.comparators, strict=True):
             right = self.evaluate(right_node, frame)
-            if type(left) in _SIGNALS and not isinstance(kind, (ast.Is, ast.IsNot)):
-                return Compared(left.node) if type(left) is Tensor else PLAIN
+            is_question = not isinstance(kind, (ast.Is, ast.IsNot, ast.In, ast.NotIn))
+            if is_question and (type(left) in _SIGNALS or type(right) is Tensor):
+                name = OPERATORS.get(type(kind), "")
+                return self.operate(name, [left, right]) if name else PLAIN
             answer = compared(type(kind), left, right)
             if answer is False:
                 return False

@@ -11,8 +11,10 @@ from initlint.dataflow.follow import Use as Met
 from initlint.dataflow.follow import uses
 from initlint.dataflow.graph import Weight
 from initlint.dataflow.record import layer_of
+from initlint.graph.ops import Graph
 from initlint.records import Following, Initializer, Layer, Site
-from initlint.source.graph import Graph, Use
+from initlint.source.budget import Budget
+from initlint.source.graph import Use
 from initlint.source.initial import children, modules_of
 from initlint.source.sizes import is_size, nominal, symbol
 from initlint.source.torchlib import type_of
@@ -38,19 +40,19 @@ class Drawn:
     bare: int
 
 
-def followed(graph: Graph, whole: bool) -> Drawn:
+def followed(graph: Graph, whole: bool, budget: Budget) -> Drawn:
     """What every weight of a finished graph meets."""
-    graph.budget.followed(len(graph.nodes))
+    budget.followed(len(graph.nodes))
     own: list[Use] = []
 
     def weight(use: Use) -> Any:
         own.append(use)
         return _weight(use, len(own) - 1)
 
-    copy = Graph(graph.budget)
+    copy = Graph(budget)
     copy.splice(graph, {}, weight)
     steps = {node: node for node in copy.nodes}
-    met, bare = uses(steps, whole=whole, charge=graph.budget.elements)
+    met, bare = uses(steps, whole=whole, charge=budget.elements)
     return Drawn(tuple((own[int(m.weight.parameter)], m) for m in met), bare)
 
 

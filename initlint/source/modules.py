@@ -9,11 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from initlint import catalog
+from initlint.graph.meaning import of_module
 from initlint.source.budget import CHARACTERS
-from initlint.source.graph import Node
 from initlint.source.initial import Initialising, children, modules_of, parameters_of
+from initlint.source.operands import value_of
 from initlint.source.torchlib import CONTAINERS, fill, reset, reset_of, uses_of
 from initlint.source.values import (
+    BUFFER,
     PLAIN,
     UNKNOWN,
     Choice,
@@ -99,31 +101,15 @@ class Modules(Initialising):
                 is_sure = not (isinstance(part, Choice) and None in part.options)
                 value = result if is_sure else self.joined(result, value)
             return value
-        inputs = self.nodes_in([*args, *kwargs.values()])
-        activation = catalog.activation_of_module(instance.torch)
-        if activation is not None:
-            node = Node("activation", tuple(inputs), activation=activation.name)
-            node.args = _settings(instance, activation.arguments)
-            if not inputs:
-                return PLAIN
-            result = Tensor(self.graph.add(node))
-            if (
-                args
-                and type(args[0]) is Tensor
-                and _is_in_place(instance, len(activation.arguments))
-            ):
-                self.overwritten(args[0], result)
-            return result
         operation = catalog.operation_of_module(instance.torch)
-        if operation is None:
-            return self.unclear(inputs) if inputs else UNKNOWN
-        if operation.role == "weighted":
-            uses = [self.current(use) for use in uses_of(instance)]
-            node = Node("weighted", tuple(inputs), instance.torch, weights=tuple(uses))
-            return Tensor(self.graph.add(node))
-        if not inputs:
-            return PLAIN if not any(isinstance(v, (Unknown, Choice)) for v in args) else UNKNOWN
-        return self.node(operation.role, inputs, instance.torch)
+        is_weighted = operation is not None and operation.role == "weighted"
+        weights = tuple(map(self.current, uses_of(instance))) if is_weighted else ()
+        given, named = self.operands(args, kwargs)
+        meant = of_module(instance.torch, given, named, _settings(instance), weights)
+        result = value_of(meant, self.graph)
+        if args and type(args[0]) is type(result) is Tensor and _is_in_place(instance):
+            self.overwritten(args[0], result)
+        return result
 
     def ask_module(
         self,
@@ -180,7 +166,7 @@ class Modules(Initialising):
     ) -> None:
         given = [*args, *kwargs.values()]
         if len(given) > 1 and isinstance(given[0], str):
-            value = PLAIN if name == "register_buffer" and given[1] is not None else given[1]
+            value = BUFFER if name == "register_buffer" and given[1] is not None else given[1]
             self.hold(instance, given[0], value)
 
     def hold(self, instance: Instance, name: str, value: Value) -> None:
@@ -298,20 +284,26 @@ def _is_part(value: Value) -> bool:
     return any(isinstance(option, Instance) and option.torch for option in options_of(value))
 
 
-def _is_in_place(instance: Instance, place: int) -> bool:
+def _own_arguments(kind: str) -> Mapping[str, Any]:
+    """The arguments of an activation module beside `inplace`, with their defaults."""
+    activation = catalog.activation_of_module(kind)
+    return activation.arguments if activation is not None else {}
+
+
+def _is_in_place(instance: Instance) -> bool:
     """Whether an activation module writes its result into what it is given."""
-    given = instance.args.get("*", ())
+    given, place = instance.args.get("*", ()), len(_own_arguments(instance.torch))
     return instance.args.get("inplace", given[place] if place < len(given) else False) is True
 
 
-def _settings(instance: Instance, names: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(instance: Instance) -> dict[str, Any]:
     """An activation module's own arguments: those given by place or name, else the defaults."""
-    given = dict(names)
-    places = list(names) if instance.torch != "PReLU" else ["num_parameters", "init"]
+    given = dict(_own_arguments(instance.torch))
+    places = list(given) if instance.torch != "PReLU" else ["num_parameters", "init"]
     values = {**dict(zip(places, instance.args.get("*", ()), strict=False)), **instance.args}
-    for name in names:
-        value = values.get(name, given[name])
-        given[name] = value if known_number(value) or isinstance(value, str) else given[name]
+    for name, default in given.items():
+        value = values.get(name, default)
+        given[name] = value if known_number(value) or isinstance(value, str) else default
     return given
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from initlint.dataflow.draws import UNCLEAR, Draw
+from initlint.graph.ops import Graph, Op
 from initlint.records import Site
 from initlint.source.budget import PARTS, Budget, TooMuchError
-from initlint.source.graph import Graph, Node, Use
+from initlint.source.graph import Use
 from initlint.source.resolve import Module, Program
 from initlint.source.values import (
     PLAIN,
@@ -107,7 +108,7 @@ class State:
 
     # The graph.
 
-    def nodes_in(self, values: Iterable[Value]) -> list[Node]:
+    def nodes_in(self, values: Iterable[Value]) -> list[Op]:
         """The nodes of all tensors in values, each once."""
         budget = self.budget
         return list(dict.fromkeys(n for value in values for n in flat_tensors(value, budget)))
@@ -121,11 +122,11 @@ class State:
                     raise TooMuchError("gave up at a value of too many parts")
                 self.budget.elements(count)
 
-    def node(self, role: str, inputs: Sequence[Node] = (), name: str = "") -> Tensor:
+    def node(self, role: str, inputs: Sequence[Op] = (), name: str = "") -> Tensor:
         """The result of a new operation."""
-        return Tensor(self.graph.add(Node(role, tuple(inputs), name)))
+        return Tensor(self.graph.add(Op(role, tuple(inputs), name)))
 
-    def unclear(self, inputs: Sequence[Node] = ()) -> Tensor:
+    def unclear(self, inputs: Sequence[Op] = ()) -> Tensor:
         """The result of an operation of which nothing is known."""
         return self.node("unknown", inputs)
 
@@ -160,7 +161,7 @@ class State:
             return self.joined(one, other[0])
         return one
 
-    def merged(self, one: Node, other: Node) -> Node:
+    def merged(self, one: Op, other: Op) -> Op:
         """The node of a value that is one or the other of two."""
         if one is other or _passes(one, other):
             return one
@@ -199,7 +200,7 @@ class State:
         return use if draw is None else replace(use, draw=draw)
 
 
-def _passes(late: Node, early: Node) -> bool:
+def _passes(late: Op, early: Op) -> bool:
     """Whether a node is another one's value, moved or masked."""
     for _ in range(3):
         if late is early:
@@ -218,14 +219,14 @@ def _is_number(value: Value) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def flat_tensors(value: Value, budget: Budget | None = None) -> list[Node]:
+def flat_tensors(value: Value, budget: Budget | None = None) -> list[Op]:
     """The nodes of all tensors in a value, in order; each list, tuple, … is gone through once."""
     kind = type(value)
     if kind is Tensor:
         return [value.node]
     if kind not in _HOLDING:
         return []
-    found: list[Node] = []
+    found: list[Op] = []
     waiting, seen = [value], set()
     while waiting:
         part = waiting.pop()

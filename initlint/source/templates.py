@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from initlint.source.graph import Graph, Node
+from initlint.graph.ops import Graph, Op
 from initlint.source.state import flat_tensors
 from initlint.source.values import Instance, Listing, Table, Tensor, Value, key_of
 
@@ -37,10 +37,10 @@ def tensors_in(value: Value) -> list[Tensor]:
     return []
 
 
-def placed(value: Value, graph: Graph, inputs: list[Node]) -> Value:
+def placed(value: Value, graph: Graph, inputs: list[Op]) -> Value:
     """A value whose tensors are inputs of a new graph."""
     if type(value) is Tensor:
-        node = graph.add(Node("input"))
+        node = graph.add(Op("input"))
         inputs.append(node)
         return Tensor(node)
     if isinstance(value, tuple):
@@ -53,9 +53,7 @@ def placed(value: Value, graph: Graph, inputs: list[Node]) -> Value:
     return value
 
 
-def moved(
-    value: Value, copies: Mapping[Node, Node], known: dict[int, Instance] | None = None
-) -> Value:
+def moved(value: Value, copies: Mapping[Op, Op], known: dict[int, Instance] | None = None) -> Value:
     """A value that a graph gave, in terms of the graph into which it was copied.
 
     `known` are the objects that were met so far, and their copies.
@@ -75,9 +73,7 @@ def moved(
     return value
 
 
-def _moved_object(
-    value: Instance, copies: Mapping[Node, Node], known: dict[int, Instance]
-) -> Instance:
+def _moved_object(value: Instance, copies: Mapping[Op, Op], known: dict[int, Instance]) -> Instance:
     if not flat_tensors(value):
         known[id(value)] = value
         return value

@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from initlint.dataflow.draws import ARGUMENTS, UNCLEAR, Draw, drawn_by
+from initlint.graph.weights import convolution_fans, product
 from initlint.source.graph import Use
-from initlint.source.sizes import computed, is_size, product
+from initlint.source.sizes import computed, is_size, symbol
 from initlint.source.values import UNKNOWN, Instance, Named, Slot, Value
 
 _CONVOLUTION = "in_channels out_channels kernel_size stride padding dilation groups bias"
@@ -229,23 +230,17 @@ def _recurrent_names(
     return found
 
 
-def convolution_fans(shape: tuple[Value, ...], groups: Value, transposed: bool) -> tuple[Any, Any]:
-    """fan_in and fan_out of one group of a convolution of any rank (see trace/weights.py)."""
-    window = product(shape[2:])
-    first = computed(ast.Mult, computed(ast.FloorDiv, shape[0], groups), window)
-    second = computed(ast.Mult, shape[1], window)
-    return (first, second) if transposed else (second, first)
-
-
 def fans_of(instance: Instance, shape: tuple[Value, ...] | None) -> tuple[Any, Any]:
     """fan_in and fan_out of a layer of torch's; None where they are not known."""
     kind = instance.torch
     if not shape or kind.startswith("Embedding"):
         return None, None
+    sizes = [size if type(size) is int else symbol(size) for size in shape]
     if "Conv" in kind:
         groups = argument(instance, "groups")
-        return known(*convolution_fans(shape, groups, kind.startswith("ConvTranspose")))
-    return known(product(shape[1:]), shape[0])
+        count = groups if type(groups) is int else symbol(groups)
+        return convolution_fans(sizes, count, kind.startswith("ConvTranspose"))
+    return product(sizes[1:]), sizes[0]
 
 
 def known(*fans: Value) -> tuple[Any, Any]:

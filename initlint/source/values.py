@@ -10,8 +10,8 @@ from itertools import islice
 from typing import Any
 
 from initlint.dataflow.draws import Draw
+from initlint.graph.ops import Op
 from initlint.source.budget import BITS, CHARACTERS, ELEMENTS, LONGEST_NAME
-from initlint.source.graph import Node
 
 # Any value at all: plain Python numbers, strings and tuples stand for themselves.
 Value = Any
@@ -32,14 +32,16 @@ class Plain:
 
 
 class Compared(Plain):
-    """Where some data is larger, or smaller, than something else: `node` is the data's."""
+    """What was computed from data and carries no signal: `node` is its operation, a query."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Op) -> None:
         self.node = node
 
 
 UNKNOWN = Unknown()
 PLAIN = Plain()
+# A tensor that a module keeps and does not train.
+BUFFER = Plain()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,24 @@ class Sym:
     factor: Fraction | float
     powers: tuple[tuple[str, Fraction], ...]
 
+    def __mul__(self, other: Value) -> Value:
+        return self._computed(ast.Mult, self, other)
+
+    def __rmul__(self, other: Value) -> Value:
+        return self._computed(ast.Mult, other, self)
+
+    def __floordiv__(self, other: Value) -> Value:
+        return self._computed(ast.FloorDiv, self, other)
+
+    def __truediv__(self, other: Value) -> Value:
+        return self._computed(ast.Div, self, other)
+
+    @staticmethod
+    def _computed(kind: type[ast.operator], one: Value, other: Value) -> Value:
+        from initlint.source.sizes import computed
+
+        return computed(kind, one, other)
+
 
 @dataclass(frozen=True, slots=True)
 class External:
@@ -68,7 +88,7 @@ class External:
 class Tensor:
     """Computed data: the result of a node of the graph."""
 
-    node: Node
+    node: Op
 
 
 @dataclass(slots=True, eq=False, repr=False)

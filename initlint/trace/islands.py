@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from torch import nn
 
 from initlint import catalog
+from initlint.graph.ops import Graph
 from initlint.trace.capture import CaptureError, capture, prefixed
 from initlint.trace.recorded import is_leaf
-from initlint.trace.steps import Steps
+from initlint.trace.steps import operations
 from initlint.trace.unchanged import LAZY
 
 # Seconds after which no further part is tried.
@@ -22,14 +23,14 @@ def has_forward(module: nn.Module) -> bool:
     return getattr(module.forward, "__name__", "") != "_forward_unimplemented"
 
 
-def islands(model: nn.Module, name: str, graphs: Sequence[Steps]) -> Iterator[Steps]:
+def islands(model: nn.Module, name: str, graphs: Sequence[Graph]) -> Iterator[Graph]:
     """The graphs of the largest parts of `model` none of whose weights the `graphs` use."""
     tensors = dict(model.named_parameters(remove_duplicate=False))
     used = {
         id(tensors[weight.parameter])
-        for steps in graphs
-        for step in steps.values()
-        for weight in step.weights
+        for graph in graphs
+        for op in graph.nodes
+        for weight in op.weights
         if weight.parameter in tensors
     }
     deadline = time.monotonic() + _PATIENCE
@@ -64,7 +65,7 @@ def _is_weighted(layer: nn.Module) -> bool:
 
 def _captured(
     model: nn.Module, name: str, prefix: str, part: nn.Module, used: set[int]
-) -> Iterator[Steps]:
+) -> Iterator[Graph]:
     """The graph of a part; where it cannot be had, those of its own parts."""
     try:
         captured = capture(part, name)
@@ -73,4 +74,4 @@ def _captured(
             for inner, found in _parts(f"{prefix}.{child}", module, used):
                 yield from _captured(model, name, inner, found, used)
         return
-    yield Steps(prefixed(captured.graph, f"{prefix}."), model, whole=False)
+    yield operations(prefixed(captured.graph, f"{prefix}."), model, whole=False)

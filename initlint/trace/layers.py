@@ -14,13 +14,14 @@ from initlint.dataflow.draws import drawn_by
 from initlint.dataflow.follow import Use, uses
 from initlint.dataflow.graph import Weight
 from initlint.dataflow.record import layer_of
+from initlint.graph.ops import Graph
+from initlint.graph.patterns import name_patterns
 from initlint.records import Following, Initializer, Layer, Site
 from initlint.trace.build import Built
 from initlint.trace.capture import capture
 from initlint.trace.islands import has_forward, islands
 from initlint.trace.measure import measured
-from initlint.trace.patterns import name_patterns
-from initlint.trace.steps import Steps
+from initlint.trace.steps import operations
 from initlint.trace.unchanged import LAZY
 from initlint.trace.weights import weights_of_module
 
@@ -34,24 +35,25 @@ def layers_of(built: Built, inputs: Sequence[Any] = ()) -> tuple[Layer, ...]:
     return layers_of_graphs(built, graphs_of(built, inputs))
 
 
-def graphs_of(built: Built, inputs: Sequence[Any] = ()) -> list[Steps]:
+def graphs_of(built: Built, inputs: Sequence[Any] = ()) -> list[Graph]:
     """The graph of a model's forward, and those of its parts that this forward never calls.
 
     A model without a forward of its own is only its parts.
     """
-    whole: list[Steps] = []
+    whole: list[Graph] = []
     if has_forward(built.model):
         captured = capture(built.model, built.name, inputs, built.rebuild)
-        whole.append(Steps(captured.graph, captured.model))
+        whole.append(operations(captured.graph, captured.model))
     return [*whole, *islands(built.model, built.name, whole)]
 
 
-def layers_of_graphs(built: Built, graphs: Sequence[Steps]) -> tuple[Layer, ...]:
+def layers_of_graphs(built: Built, graphs: Sequence[Graph]) -> tuple[Layer, ...]:
     """Every weight of a built model whose graphs have been had."""
     found: list[Use] = []
     bare = 0
-    for steps in graphs:
-        used, count = uses(steps, name_patterns(steps), steps.whole)
+    for graph in graphs:
+        name_patterns(graph)
+        used, count = uses({op: op for op in graph.nodes}, whole=graph.whole)
         found, bare = [*found, *used], bare + count
     owners = _Owners(built)
     by_parameter: dict[str, list[Use]] = {}

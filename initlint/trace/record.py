@@ -14,6 +14,15 @@ from torch.overrides import TorchFunctionMode
 
 from initlint.dataflow.draws import INITIALIZERS, UNCLEAR, Draw, drawn_by
 from initlint.records import Initializer, Site
+from initlint.torchlib.creators import (
+    CREATORS,
+    KEEPING,
+    METHODS,
+    bound,
+    created,
+    renamed,
+    transformed,
+)
 from initlint.trace.loads import Loads, key_of, replaced
 from initlint.trace.places import (
     INIT,
@@ -24,7 +33,6 @@ from initlint.trace.places import (
     initialiser_of,
     user_frame,
 )
-from initlint.trace.writes import KEEPING, METHODS, bound, created, renamed, transformed
 
 _TORCH_MODULES = TORCH + "nn/modules/"
 _MODULE_BASE = TORCH + "nn/modules/module.py"
@@ -186,7 +194,7 @@ class Recorder(TorchFunctionMode):
         elif args and result is args[0]:
             self._note_in_place(name, args, keywords, source, frame)
         elif key_of(result) not in self._contents:
-            draw = created(name, args, keywords, tuple(result.shape), source)
+            draw = _left_in(name, args, keywords, tuple(result.shape), source)
             self._remember(result, replace(draw, site=self._sites.of(user_frame(frame))))
 
     def _note_in_place(
@@ -238,6 +246,22 @@ class Recorder(TorchFunctionMode):
         storage = tensor.untyped_storage()
         self._loads.written(tensor)
         self._contents[storage._cdata] = _Content(storage, tensor.numel(), draw)
+
+
+def _left_in(
+    name: str,
+    args: tuple[Any, ...],
+    keywords: Mapping[str, Any],
+    shape: tuple[int, ...],
+    source: Draw,
+) -> Draw:
+    """The draw of a new tensor, from the function that made it, perhaps of another (`source`)."""
+    if name in CREATORS:
+        return created(name, args, keywords, shape)
+    if name in KEEPING:
+        return source
+    operand = next((a for a in args if not isinstance(a, torch.Tensor)), None)
+    return transformed(name, source, operand, None)
 
 
 def _by_torch(frame: FrameType | None) -> bool:

@@ -1,0 +1,181 @@
+"""What a call of one of torch's functions, methods, operators or modules does, by its bare name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from initlint import catalog
+from initlint.graph.ops import FIXED, UNSURE, Given, Op, Operand, leaves_of, ops_in
+
+# Operations on a matrix that exchange its two axes; other shape operations hide them.
+_TURNS = {"t", "T", "mT", "transpose", "swapaxes", "swapdims", "adjoint"}
+_SAME = {"to", "clone", "contiguous", "type_as", "float", "half", "bfloat16", "requires_grad_"}
+# Views of a parameter that hold all of it.
+WHOLE_VIEWS = {
+    *("view", "reshape", "flatten", "ravel", "squeeze", "unsqueeze", "permute", "movedim"),
+    *("data", "detach", "view_as", "reshape_as", "unflatten", "H", "mH", "real", "grad"),
+    *_TURNS,
+    *_SAME,
+}
+# Functions of a parameter that are zero where it is.
+_ZERO_AT_ZERO = {"tanh", "neg", "abs", "relu", "mul", "imul", "rmul", "multiply"}
+# Of one value the largest along a dimension, of two the larger of each pair.
+_EXTREMES = {"max", "min", "maximum", "minimum", "fmax", "fmin"}
+_QUOTIENTS = ("div", "truediv", "true_divide", "divide")
+
+
+def meaning(name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    """What a call computes, without the weights that it multiplies with.
+
+    An `Op` where data goes in; an `Operand` where only one of the model's parameters does; an `Op`
+    of the role query for what carries no signal but was computed from data; else `FIXED`, or
+    `UNSURE` where one of the arguments is.
+    """
+    operation = catalog.operation_of_function(name)
+    role = operation.role if operation else "unknown"
+    values = (*args, *keywords.values())
+    inputs = ops_in(values)
+    if role == "query" or not inputs:
+        return _without_signal(name, role, args, keywords)
+    op = Op(role, inputs, name, tuple(args), keywords)
+    activation = catalog.activation_of_function(name)
+    if activation is not None:
+        op.role, op.activation, op.inputs = "activation", activation.name, inputs[:1]
+        op.args = _own_arguments(list(activation.arguments), args, keywords)
+    elif role == "shape" and args:
+        # What comes after the moved value says where to: indices, another tensor's shape.
+        op.inputs = ops_in(args[0])
+        if not op.inputs:
+            return FIXED
+    else:
+        op.role = _role(name, role, args, inputs)
+    if _is_masked_by(values, inputs):
+        # Its own sign decides what passes: an activation that is written out, if anything.
+        op.role, op.inputs, op.activation, op.args = "unknown", inputs, "", {}
+    return op
+
+
+def of_module(
+    kind: str,
+    args: Sequence[Any],
+    keywords: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    weights: tuple[Any, ...] = (),
+) -> Any:
+    """What a call of a module of torch's class `kind` computes, or `FIXED` or `UNSURE`.
+
+    `settings` are the values of its attributes as far as they are known.
+    """
+    inputs = ops_in(args, keywords)
+    activation = catalog.activation_of_module(kind)
+    if activation is not None and inputs:
+        known = {name: settings[name] for name in activation.arguments if name in settings}
+        return Op("activation", inputs, kind, tuple(args), keywords, activation.name, known)
+    operation = catalog.operation_of_module(kind)
+    if operation is not None and operation.role == "weighted":
+        # A table of numbers sent through a layer is data from there on (Swin's cpb_mlp).
+        return Op("weighted", inputs, kind, tuple(args), keywords, weights=weights)
+    if not inputs:
+        is_known = operation is not None or activation is not None
+        return FIXED if is_known and UNSURE not in leaves_of((args, keywords)) else UNSURE
+    return Op(operation.role if operation else "unknown", inputs, kind, tuple(args), keywords)
+
+
+def _without_signal(name: str, role: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    """The value of a call into which no data goes, or out of which none comes."""
+    parts = list(leaves_of((args, keywords)))
+    operands = [part for part in parts if type(part) is Operand]
+    # Keywords of such calls say what kind of tensor is wanted: a dtype, a device.
+    is_unsure = role != "query" and UNSURE in leaves_of(tuple(args))
+    if operands and role != "query":
+        return _of_parameters(name, role, operands, is_unsure)
+    if any(type(part) is Op for part in parts):
+        return Op("query", (), name, tuple(args), keywords)
+    return UNSURE if is_unsure else FIXED
+
+
+def _of_parameters(
+    name: str, role: str, operands: Sequence[Operand], is_unsure: bool
+) -> Operand | Given:
+    """A value made of the model's own tensors: still that weight, or one computed from it."""
+    first = operands[0]
+    if len(operands) > 1 or not (role in ("shape", "dropout") or name in _SAME):
+        if is_unsure:
+            return UNSURE
+        is_zero = first.zero_with and name.strip("_") in _ZERO_AT_ZERO
+        return replace(first, reparametrised=True, zero_with=is_zero)
+    shape = first.shape if name in _SAME else None
+    if name in _TURNS and first.shape is not None and len(first.shape) == 2:
+        shape = first.shape[::-1]
+    part = first.part or name not in WHOLE_VIEWS
+    return replace(first, shape=shape, part=part)
+
+
+def _role(name: str, role: str, args: Sequence[Any], inputs: Sequence[Op]) -> str:
+    """The role of an operation that may take one computed value, or join two of them."""
+    bare = name.strip("_")
+    if role == "matmul":
+        return _product_of_matrices(args, inputs)
+    if bare in _EXTREMES and len(inputs) > 1:
+        return "unknown"
+    if bare == "addcmul":
+        return "gate" if all(type(part) is Op for part in args[1:3]) else role
+    if role not in ("product", "merge_add"):
+        return role
+    if len(inputs) > 1:
+        return "gate" if role == "product" else role
+    if role == "product" and UNSURE in leaves_of(args):
+        return "unknown"
+    squared = role == "product" and sum(part is inputs[0] for part in args) > 1
+    return "unknown" if squared or _is_inverted(bare, args) else "scale"
+
+
+def _product_of_matrices(args: Sequence[Any], inputs: Sequence[Op]) -> str:
+    """A product with a buffer only mixes, as pooling does; one with other data, or itself, not."""
+    parts = list(leaves_of(args))
+    if len(inputs) > 1 or sum(part is inputs[0] for part in parts) > 1:
+        return "attention"
+    return "unknown" if UNSURE in parts else "pool"
+
+
+def _is_inverted(bare: str, args: Sequence[Any]) -> bool:
+    """Whether data is what is divided by."""
+    if bare.removeprefix("r").removeprefix("i") not in _QUOTIENTS:
+        return False
+    return (type(args[0]) is Op) == bare.startswith("r")
+
+
+def _is_masked_by(values: Sequence[Any], inputs: Sequence[Op]) -> bool:
+    """Whether a comparison of the very data that goes in is among the arguments."""
+    masks = (part for part in leaves_of(values) if type(part) is Op and part.role == "query")
+    return any(
+        mask.bare_name in COMPARISONS and any(op in inputs for op in ops_in(mask.operands))
+        for mask in masks
+    )
+
+
+COMPARISONS = {
+    *("gt", "ge", "lt", "le", "eq", "ne", "greater", "greater_equal", "less", "less_equal"),
+    *("isnan", "isinf", "isfinite", "signbit"),
+}
+
+
+def _own_arguments(
+    names: Sequence[str], args: Sequence[Any], keywords: Mapping[str, Any]
+) -> dict[str, Any]:
+    """An activation's own arguments as given in a call, where they are known."""
+    given = dict(zip(names, args[1:], strict=False))
+    given.update({key: value for key, value in keywords.items() if key in names})
+    return {key: value for key, value in given.items() if isinstance(value, (int, float, str))}
+
+
+def writes_in_place(name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> bool:
+    """Whether an operation writes its result into its first argument."""
+    if name.endswith("_") and not name.endswith("__"):
+        return True
+    activation = catalog.activation_of_function(name)
+    # The functional forms have `inplace` after the activation's own arguments.
+    place = 1 + len(activation.arguments) if activation is not None else len(args)
+    return keywords.get("inplace", args[place] if place < len(args) else False) is True

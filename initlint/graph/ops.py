@@ -1,0 +1,175 @@
+"""One operation on data, the values that it is given, and graphs of operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, Protocol
+
+
+class Given(Enum):
+    """Values that carry no signal, or of which an engine cannot say whether they carry one."""
+
+    KEPT = auto()
+    FIXED = auto()
+    UNSURE = auto()
+
+
+# A buffer: a tensor that the model keeps and does not train.
+KEPT = Given.KEPT
+# A mask, a new tensor, a size that is only a name: nothing that was computed from the input.
+FIXED = Given.FIXED
+# It may be data, one of the model's tensors, or neither.
+UNSURE = Given.UNSURE
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """One of the model's own parameters as an operation sees it.
+
+    `parameter` is what the engine knows it by, `own_shape` its shape there, and `shape` the shape
+    in which it is used; None where a reshape has hidden the axes. `reparametrised` marks a value
+    computed from it, `part` one that holds only some of its elements, `zero_with` one that is zero
+    where the parameter is.
+    """
+
+    parameter: Any
+    own_shape: tuple[Any, ...] | None
+    shape: tuple[Any, ...] | None
+    reparametrised: bool = False
+    part: bool = False
+    zero_with: bool = True
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Op:
+    """One operation on data: a role of the catalogue, or input, output, activation or choice.
+
+    `inputs` are the operations whose results it takes in, in order; `operands` and `keywords` all
+    arguments as they were given: operations, `Operand`s, numbers, texts, `KEPT`, `FIXED`,
+    `UNSURE`, and tuples of these. An operation of the role query carries no signal (a comparison,
+    a shape, a tensor of constants) and stands only among operands. `frame` tells the calls of
+    modules apart in which operations came to be; `final` marks a result of the graph.
+    """
+
+    role: str
+    inputs: tuple[Op, ...] = ()
+    name: str = ""
+    operands: tuple[Any, ...] = ()
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+    activation: str = ""
+    args: Mapping[str, Any] = field(default_factory=dict)
+    weights: tuple[Any, ...] = ()
+    frame: int = 0
+    final: bool = False
+
+    @property
+    def bare_name(self) -> str:
+        """The name of the function or method without the underscores of its variants."""
+        return self.name.strip("_")
+
+
+def leaves_of(value: Any) -> Iterator[Any]:
+    """All that tuples, lists and dicts hold; of anything else, the value itself."""
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, (tuple, list)):
+            waiting.extend(reversed(found))
+        elif isinstance(found, dict):
+            waiting.extend(reversed(list(found.values())))
+        else:
+            yield found
+
+
+def ops_in(*values: Any) -> tuple[Op, ...]:
+    """All operations that carry a signal in values, each once, in order."""
+    found = (part for part in leaves_of(values) if type(part) is Op and part.role != "query")
+    return tuple(dict.fromkeys(found))
+
+
+class Costs(Protocol):
+    """Is told of work before it is done, and may raise where it is too much."""
+
+    def nodes(self, count: int) -> None:
+        """Operations that are added to a graph."""
+
+    def elements(self, count: int) -> None:
+        """Anything else that is gone through."""
+
+
+class Free:
+    """Costs that nobody counts."""
+
+    def nodes(self, count: int) -> None:
+        """Nothing to do."""
+
+    def elements(self, count: int) -> None:
+        """Nothing to do."""
+
+
+class Graph:
+    """Operations in the order of the data; frames are numbered from 0, which is the graph's own.
+
+    Of a graph that is not that of a `whole` model, nobody knows what comes before or after.
+    """
+
+    def __init__(self, costs: Costs | None = None, whole: bool = True) -> None:
+        self.costs: Costs = costs or Free()
+        self.whole = whole
+        self.nodes: list[Op] = []
+        self.frames = 1
+        # What functions gave of data of this graph, so that the same call is drawn once.
+        self.results: dict[object, Any] = {}
+
+    def add(self, node: Op) -> Op:
+        """The operation, which now is the last."""
+        self.costs.nodes(1)
+        self.nodes.append(node)
+        return node
+
+    def splice(
+        self, other: Graph, given: Mapping[Op, Op], redrawn: Callable[[Any], Any]
+    ) -> dict[Op, Op]:
+        """Copy the operations of `other`, whose inputs are `given`; by every old one the new."""
+        self.costs.nodes(len(other.nodes))
+        copies = dict(given)
+        base = self.frames
+        self.frames += other.frames
+        for old in other.nodes:
+            if old in copies:
+                continue
+            new = Op(
+                old.role,
+                tuple([copies.get(value) or self._stray(value, copies) for value in old.inputs]),
+                old.name,
+                (),
+                {},
+                old.activation,
+                old.args,
+                tuple([redrawn(use) for use in old.weights]) if old.weights else (),
+                base + old.frame,
+                old.final,
+            )
+            copies[old] = new
+            self.nodes.append(new)
+        return copies
+
+    def close(self) -> None:
+        """Put an operation of its own in place of each input that belongs to another graph."""
+        nodes, self.nodes = self.nodes, []
+        known: set[Op] = set()
+        strays: dict[Op, Op] = {}
+        for node in nodes:
+            if not known.issuperset(node.inputs):
+                node.inputs = tuple(
+                    value if value in known else strays.get(value) or self._stray(value, strays)
+                    for value in node.inputs
+                )
+            known.add(self.add(node))
+
+    def _stray(self, value: Op, copies: dict[Op, Op]) -> Op:
+        """Data that an object kept from another call: nobody knows which."""
+        copies[value] = self.add(Op("unknown"))
+        return copies[value]

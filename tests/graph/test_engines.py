@@ -1,0 +1,180 @@
+"""Reading and tracing give one record: operations, written-out ones, and what parameters hold."""
+
+import pytest
+
+from initlint.source import read
+from initlint.trace.build import build_all
+from initlint.trace.layers import layers_of
+
+NET = """\
+import math
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def swish(x, beta=1.0):
+    return x * torch.sigmoid(beta * x)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(8, 8)
+        self.b = nn.Linear(8, 2)
+        self.scale = nn.Parameter(torch.ones(8))
+        self.register_buffer("kept", torch.eye(8))
+
+    def forward(self, x):
+        y = self.a(x)
+        return self.b({})
+"""
+# What stands between two layers, by its expression of the first one's result `y`.
+FOLLOWING = {
+    "F.relu(y)": ("relu", {}),
+    "y.relu_()": ("relu", {}),
+    "torch.clamp(y, -1, 1)": ("hardtanh", {"min_val": -1.0, "max_val": 1.0}),
+    "y.clamp(min=0)": ("relu", {}),
+    "y.clamp_min(0.0)": ("relu", {}),
+    "torch.clamp(y, 0, 6)": ("relu6", {}),
+    "torch.clamp(y, -100, 100).tanh()": ("tanh", {}),
+    "torch.maximum(y, torch.zeros_like(y))": ("relu", {}),
+    "torch.max(y, 0.1 * y)": ("leaky_relu", {"negative_slope": 0.1}),
+    "torch.where(y > 0, y, 0.2 * y)": ("leaky_relu", {"negative_slope": 0.2}),
+    "torch.where(0 < y, y, torch.zeros_like(y))": ("relu", {}),
+    "torch.where(y > 0, y, torch.exp(y) - 1)": ("elu", {}),
+    "torch.where(y >= 0, y, 0.5 * torch.expm1(y))": ("elu", {"alpha": 0.5}),
+    "y * (y > 0)": ("relu", {}),
+    "y * (y > 0).float()": ("relu", {}),
+    "y.masked_fill(y < 0, 0.0)": ("relu", {}),
+    "(y + y.abs()) * 0.5": ("relu", {}),
+    "torch.log(1 + torch.exp(y))": ("softplus", {}),
+    "torch.log1p(y.exp())": ("softplus", {}),
+    "y * torch.tanh(F.softplus(y))": ("mish", {}),
+    "y * torch.sigmoid(y)": ("silu", {}),
+    "swish(y)": ("silu", {}),
+    "y * torch.sigmoid(self.scale * y)": ("silu", {}),
+    "0.5 * y * (1 + torch.erf(y / math.sqrt(2)))": ("gelu", {}),
+    "y * torch.sigmoid(1.702 * y)": ("gelu", {}),
+    "y * F.relu6(y + 3) / 6": ("hardswish", {}),
+    "F.relu6(y + 3) / 6": ("hardsigmoid", {}),
+    "1 / (1 + torch.exp(-y))": ("sigmoid", {}),
+    "(torch.exp(y) - torch.exp(-y)) / (torch.exp(y) + torch.exp(-y))": ("tanh", {}),
+    "y / (1 + torch.abs(y))": ("softsign", {}),
+    "torch.matmul(self.kept, y.t()).t().relu()": ("relu", {}),
+    "(self.kept @ y).tanh()": ("tanh", {}),
+    "(y @ y.t() @ y).relu()": ("attention", {}),
+    "(y / torch.linalg.norm(y, dim=-1, keepdim=True)).relu()": ("relu", {}),
+    "(y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + 1e-6)).relu()": ("relu", {}),
+    "((y - y.mean(-1, True)) / (y.std(-1, keepdim=True) + 1e-5)).tanh()": ("tanh", {}),
+    "(2 / y).relu()": ("unknown", {}),
+    "torch.sin(y)": ("unknown", {}),
+    "torch.exp(y)": ("unknown", {}),
+    "(y * y).relu()": ("unknown", {}),
+    "(y + self.scale).sigmoid()": ("sigmoid", {}),
+    "(self.scale * y).sigmoid()": ("sigmoid", {}),
+    "torch.addcmul(self.scale, y, self.scale).tanh()": ("tanh", {}),
+    "(y * self.kept[0]).tanh()": ("tanh", {}),
+    "F.dropout(y.view(-1, 8), 0.5).relu()": ("relu", {}),
+    "y.to(x.dtype).softmax(-1)": ("softmax", {}),
+    "y.chunk(2, -1)[0].repeat(1, 2).relu()": ("relu", {}),
+    "torch.cat([y, y], 0).relu()": ("relu", {}),
+    "y": ("linear", {}),
+}
+# What a bare parameter is made of, with the std that it then has; None: nothing wrote it.
+CREATED = {
+    "torch.empty(8, 8)": None,
+    "self.b.weight.new_empty(8, 8)": None,
+    "torch.empty_like(torch.randn(8, 8))": None,
+    "torch.full((8, 8), 0.01)": ("constant_", 0.0),
+    "torch.zeros(8, 8)": ("zeros_", 0.0),
+    "torch.randn(8, 8)": ("normal_", 1.0),
+    "torch.randn_like(torch.empty(8, 8))": ("normal_", 1.0),
+    "torch.randn(8, 8) * 0.02": ("normal_", 0.02),
+    "0.02 * torch.randn(8, 8)": ("normal_", 0.02),
+    "torch.randn(8, 8) / 4": ("normal_", 0.25),
+    "-torch.randn(8, 8)": ("normal_", 1.0),
+    "torch.rand(8, 8) * 2 - 1": ("uniform_", 0.57735),
+    "1 - torch.rand(8, 8) * 2": ("uniform_", 0.57735),
+    "torch.eye(8)": ("eye_", 0.330719),
+    "torch.normal(0.0, 0.1, (8, 8))": ("normal_", 0.1),
+    "torch.empty(8, 8).normal_(0, 0.05)": ("normal_", 0.05),
+    "torch.empty(8, 8).uniform_(-0.1, 0.1)": ("uniform_", 0.057735),
+    "torch.empty(8, 8).fill_(0.5)": ("constant_", 0.0),
+}
+BARE = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.b = nn.Linear(8, 2)
+        self.w = nn.Parameter({})
+
+    def forward(self, x):
+        return self.b((x @ self.w).relu())
+"""
+
+
+def both(source, tmp_path):
+    """The records of one model, by reading its file and by building it."""
+    path = tmp_path / "net.py"
+    path.write_text(source)
+    found = read([str(path)])
+    assert found.broken == found.unanalysed == ()
+    (built,) = build_all(str(path), {})
+    return found.layers, layers_of(built)
+
+
+def facts(layer):
+    """What is compared of a record: all but what one engine alone can know, the values of args."""
+    current = layer.current
+    return {
+        "parameter": layer.parameter,
+        "shape": layer.shape,
+        "fans": (layer.fan_in, layer.fan_out),
+        "following": layer.following.activation,
+        "args": {k: v for k, v in layer.following.args.items() if isinstance(v, float)},
+        "via": layer.following.via,
+        "current": current and (current.name, current.std and round(current.std, 6)),
+        "harmless": layer.harmless,
+        "before": layer.before,
+        "after": layer.after,
+        "origin": layer.origin,
+        "head": layer.head,
+    }
+
+
+@pytest.mark.parametrize(("expression", "wanted"), FOLLOWING.items(), ids=FOLLOWING)
+def test_both_engines_see_the_same_activation(expression, wanted, tmp_path):
+    mine, theirs = both(NET.format(expression), tmp_path)
+    assert [facts(layer) for layer in mine] == [facts(layer) for layer in theirs]
+    following = mine[0].following
+    name, args = wanted
+    known = {key: pytest.approx(value) for key, value in args.items()}
+    found = {key: value for key, value in following.args.items() if key in args or args}
+    assert (following.activation, found) == (name, known)
+
+
+@pytest.mark.parametrize(("expression", "wanted"), CREATED.items(), ids=CREATED)
+def test_both_engines_know_what_a_new_tensor_holds(expression, wanted, tmp_path):
+    mine, theirs = both(BARE.format(expression), tmp_path)
+    assert [facts(layer) for layer in mine] == [facts(layer) for layer in theirs]
+    current = mine[0].current
+    found = current and (current.name, current.std and round(current.std, 6))
+    assert found == wanted
+
+
+def test_sizes_are_read_where_no_function_of_torch_is_called(tmp_path):
+    """No mode of torch's sees its old constructor run: tracing says that it does not know."""
+    mine, theirs = both(BARE.format("torch.Tensor(8, 8)"), tmp_path)
+    assert mine[0].current is None
+    assert theirs[0].current.name == "unknown"
+
+
+def test_the_comparison_can_fail(tmp_path):
+    mine, _ = both(NET.format("y.relu()"), tmp_path)
+    _, theirs = both(NET.format("y.tanh()"), tmp_path)
+    assert facts(mine[0]) != facts(theirs[0])
