@@ -37,7 +37,7 @@ class _Translation:
         self._tensors = dict(model.named_parameters(remove_duplicate=False))
         self._values: dict[fx.Node, Any] = {}
         self._readers: dict[str, Callable[[fx.Node], Any]] = {
-            "placeholder": lambda node: Op("input"),
+            "placeholder": lambda node: Op("input", name=str(node.target)),
             "output": self._result,
             "get_attr": self._attribute,
             "call_module": self._module,

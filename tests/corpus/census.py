@@ -19,12 +19,12 @@ from typing import Any
 import collection
 import torch
 
+from initlint.graph.ops import Graph, Op
 from initlint.judge import findings
 from initlint.recommend import with_recommendations
 from initlint.records import InitlintError, Layer
 from initlint.trace import capture, layers
 from initlint.trace.build import Built, construct, quiet
-from initlint.trace.steps import Steps
 
 COLLECTIONS = {
     "torchvision": collection.torchvision_models,
@@ -77,14 +77,14 @@ def entry(name: str, factory: Callable[[], torch.nn.Module]) -> Entry:
 def _judged(built: Built) -> Entry:
     graphs = layers.graphs_of(built)
     listed = with_recommendations(layers.layers_of_graphs(built, graphs))
-    used = {w.parameter for steps in graphs for step in steps.values() for w in step.weights}
+    used = {w.parameter for graph in graphs for op in graph.nodes for w in op.weights}
     unknown = [layer for layer in listed if layer.following.activation == "unknown"]
     reached = [layer for layer in unknown if _names(built, layer) & used]
     parameters = {name for layer in reached for name in _names(built, layer)}
     origins = {layer.parameter: layer.origin for layer in listed}
     stops: Counter[str] = Counter()
-    for steps in graphs:
-        stops += _stops(steps, parameters)
+    for graph in graphs:
+        stops += _stops(graph, parameters)
     return Entry(
         built.name,
         way=_way(graphs),
@@ -95,10 +95,10 @@ def _judged(built: Built) -> Entry:
     )
 
 
-def _way(graphs: list[Steps]) -> str:
+def _way(graphs: list[Graph]) -> str:
     if not graphs or not graphs[0].whole:
         return "in parts"
-    recorded = any(str(node.target).startswith("input_") for node in graphs[0])
+    recorded = any(op.role == "input" and op.name.startswith("input_") for op in graphs[0].nodes)
     return "recorded" if recorded else "symbolic"
 
 
@@ -109,32 +109,31 @@ def _names(built: Built, layer: Layer) -> set[str]:
     return {name for name, tensor in tensors.items() if tensor is own}
 
 
-def _stops(steps: Steps, parameters: set[str]) -> Counter[str]:
+def _stops(graph: Graph, parameters: set[str]) -> Counter[str]:
     """The operations at which the walks from unknown layers end, by how many end there."""
+    users: dict[Op, list[Op]] = {op: [] for op in graph.nodes}
+    for op in graph.nodes:
+        for value in op.inputs:
+            users[value].append(op)
     found: Counter[str] = Counter()
-    for node, step in steps.items():
-        for weight in step.weights:
+    for op in graph.nodes:
+        for weight in op.weights:
             if weight.parameter in parameters:
-                found.update(set(_ends(steps, node)) or {"nowhere"})
+                found.update(set(_ends(users, op)) or {"nowhere"})
     return found
 
 
-def _ends(steps: Steps, start: torch.fx.Node) -> Iterator[str]:
-    waiting, seen = list(start.users), set()
+def _ends(users: dict[Op, list[Op]], start: Op) -> Iterator[str]:
+    waiting, seen = list(users[start]), set()
     while waiting:
-        node = waiting.pop()
-        if node in seen or steps[node].role in ("query", "tensor"):
+        op = waiting.pop()
+        if op in seen:
             continue
-        seen.add(node)
-        if steps[node].role == "unknown":
-            module = steps.modules.get(str(node.target))
-            yield type(module).__name__ if module is not None else _called(node)
-        elif steps[node].role in _THROUGH:
-            waiting.extend(node.users)
-
-
-def _called(node: torch.fx.Node) -> str:
-    return str(getattr(node.target, "__name__", node.target))
+        seen.add(op)
+        if op.role == "unknown":
+            yield op.name
+        elif op.role in _THROUGH:
+            waiting.extend(users[op])
 
 
 def summary(entries: Iterable[Entry]) -> str:
