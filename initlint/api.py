@@ -48,7 +48,8 @@ class Options:
     `speaks` says of a finding whether its rule speaks in its file; None where all do. `texts` are
     the files, by path, that are not what the disk holds. `preferences` say how an initialiser is
     drawn and written where several ways are right. With `cache`, what was read is kept in a
-    folder of its own; `jobs` is the number of processes that read.
+    folder of its own; `jobs` is the number of processes that read. With `apart`, models are built
+    in another process.
     """
 
     trace: bool = False
@@ -60,6 +61,7 @@ class Options:
     preferences: Preferences = field(default_factory=Preferences)
     cache: bool = False
     jobs: int = 1
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures
     models = targets if options.trace else [target for target in targets if target not in paths]
     with standing_in(options.texts):
         others, gaps = _read(paths, options)
-        found = traced(models, options.arguments, options.inputs) if models else Traced()
+        found = _traced(models, options)
         layers = _recommended(found.layers, options)
         known = {layer.site for layer in layers if layer.site}
         report = Report(
@@ -165,6 +167,16 @@ def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures
             (*gaps, *found.gaps),
         )
         return filter_report(report, options.speaks), found.signatures
+
+
+def _traced(models: Sequence[Any], options: Options) -> Traced:
+    if not models:
+        return Traced()
+    if not options.apart:
+        return traced(models, options.arguments, options.inputs)
+    from initlint.trace.apart import traced_apart
+
+    return traced_apart(models, options.arguments, options.inputs, options.texts)
 
 
 def fix_all(
@@ -206,11 +218,7 @@ def _again(
 
     def again(texts: Mapping[str, bytes]) -> tuple[records.Report, Signatures]:
         changed = replace(options, texts={**options.texts, **texts})
-        if options.trace or any(map(is_model, targets)):
-            from initlint.trace.again import checked_again
-
-            return checked_again(targets, changed, texts)
-        return judged(targets, changed)
+        return judged(targets, replace(changed, apart=True))
 
     return again
 

@@ -180,6 +180,7 @@ def _asked(request: Check) -> _Asked:
         preferences=request.preferences(settings),
         cache=not request.no_cache and STDIN not in written,
         jobs=request.jobs,
+        apart=True,
     )
     if not targets.all and not targets.gaps:
         _say(request, f"initlint: no Python files in {', '.join(written)}")

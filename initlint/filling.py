@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +114,22 @@ def materialize(
 
 
 def apply_target(
+    target: str, options: Options, *, out: str | None = None, **keywords: Any
+) -> Report:
+    """What `apply_here` does, in a process of its own, which the target's code may end.
+
+    The file `out` is replaced as a whole, if all else is done, or stays as it was.
+    """
+    from initlint.fill.save import replacing
+    from initlint.trace.apart import filled_apart
+
+    if out is None:
+        return filled_apart(target, options, **keywords)
+    with replacing(out) as new:
+        return filled_apart(target, options, out=new, **keywords)
+
+
+def apply_here(
     target: str,
     options: Options,
     *,
@@ -128,20 +145,36 @@ def apply_target(
     """Build `target` on `device`, initialise it as `apply_` does, and save its state to `out`.
 
     With `seed` everything that is drawn depends on it, what the constructor draws included. A
-    model that loaded weights from a file while it was built is refused without `force`. The file
-    `out` is in the safetensors format and is replaced as a whole.
+    model that loaded weights from a file while it was built is refused without `force`. `out` is a
+    new file in the safetensors format.
     """
     need_torch("building a model")
-    from initlint.fill.apply import is_wanted
     from initlint.fill.given import device_of
-    from initlint.fill.save import refuse_name, save_weights
+    from initlint.trace.foreign import foreign
+
+    device, wanted = device_of(device), _wanted(seed, only, skip, policy)
+    with _one_line(target), foreign():
+        model, report = _applied_target(target, options, device, wanted, force, progress)
+        if out is not None:
+            from initlint.fill.save import save_weights
+
+            save_weights(model, out)
+    named = tuple(replace(layer, model=target) for layer in report.layers)
+    return Report(named, (), report.unanalysed)
+
+
+def _applied_target(
+    target: str,
+    options: Options,
+    device: str,
+    wanted: _Wanted,
+    force: bool,
+    progress: Progress | None,
+) -> tuple[nn.Module, Report]:
+    from initlint.fill.apply import is_wanted
     from initlint.trace import build
 
-    if out is not None:
-        refuse_name(out)
-    device = device_of(device)
     built = build.build(target, options.arguments)
-    wanted = _wanted(seed, only, skip, policy)
     loaded = built.recorder.loaded(built.model) if built.recorder and not force else ()
     loaded = tuple(name for name in loaded if is_wanted([name], wanted.only, wanted.skip))
     if loaded:
@@ -151,14 +184,22 @@ def apply_target(
         )
     if built.factory is None:
         model = built.model.to(device)
-        report = _applied(model, options.inputs, wanted, progress)
-    else:
-        made = _materialized(built.factory, options.inputs, device, {}, wanted, progress)
-        model, report = made
-    if out is not None:
-        save_weights(model, out)
-    named = tuple(replace(layer, model=target) for layer in report.layers)
-    return Report(named, (), report.unanalysed)
+        return model, _applied(model, options.inputs, wanted, progress)
+    return _materialized(built.factory, options.inputs, device, {}, wanted, progress)
+
+
+@contextlib.contextmanager
+def _one_line(name: str) -> Iterator[None]:
+    """What the user's code raises, and torch of what it made, as InitlintError."""
+    from initlint.trace.build import described, where
+
+    try:
+        yield
+    except InitlintError:
+        raise
+    except Exception as error:
+        reason = f"{where(error, name)}: cannot be initialised: {described(error)}"
+        raise InitlintError(reason) from error
 
 
 # From here on and not before: where ranks are threads, they agree on a seed together.
@@ -169,8 +210,9 @@ def _applied(
     """What `apply_` does, with a seed: all of it, or nothing."""
     from initlint.fill.apply import choose
     from initlint.fill.undo import all_or_nothing, same_random_state
+    from initlint.trace.foreign import foreign, kind_of
 
-    with same_random_state(model):
+    with _one_line(kind_of(model)), foreign(), same_random_state(model):
         layers, known = _layers(model, inputs, wanted.policy)
         choice = choose(model, layers, wanted.seed, wanted.only, wanted.skip, known)
         with all_or_nothing() as copies:
@@ -208,6 +250,20 @@ def _materialized(
     progress: Progress | None = None,
 ) -> tuple[nn.Module, Report]:
     """The model that `materialize` returns, and the report on how its weights were filled."""
+    from initlint.trace.foreign import foreign
+
+    with _one_line(_name_of(build)), foreign():
+        return _made(build, inputs, device, arguments, wanted, progress)
+
+
+def _made(
+    build: Any,
+    inputs: Sequence[Any],
+    device: str,
+    arguments: Mapping[str, Any],
+    wanted: _Wanted,
+    progress: Progress | None,
+) -> tuple[nn.Module, Report]:
     import torch
 
     from initlint.fill.apply import choose
@@ -252,13 +308,18 @@ def _layers(
     from initlint.fill.products import products_of
     from initlint.fill.twins import traceable
     from initlint.trace.build import Built
+    from initlint.trace.foreign import kind_of
     from initlint.trace.layers import graphs_of, layers_of_graphs
+    from initlint.trace.unchanged import unchanged
 
     whole = traceable(model)
-    built = Built(type(model).__name__, whole, None, rebuild)
-    graphs = graphs_of(built, inputs)
-    layers = layers_of_graphs(built, graphs)
-    known = Known(products_of(whole, graphs), Held(model, journal))
+    built = Built(kind_of(model), whole, None, rebuild)
+    # Also to ask a parametrised module for its weight computes it, and may write to its buffers.
+    with unchanged(whole):
+        graphs = graphs_of(built, inputs)
+        layers = layers_of_graphs(built, graphs)
+        products = products_of(whole, graphs)
+    known = Known(products, Held(model, journal))
     return _recommended(tuple(known.alive(layer) for layer in layers), policy), known
 
 
@@ -323,5 +384,12 @@ def _built(build: Any, arguments: Mapping[str, Any], device: str, seed: int) -> 
     with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
         # Torch takes seeds of 64 bits.
         torch.manual_seed(seed % 2**64)
-        name = getattr(build, "__qualname__", type(build).__name__)
-        return construct(build, name, arguments, device).model
+        return construct(build, _name_of(build), arguments, device).model
+
+
+def _name_of(build: Any) -> str:
+    """What a class, a function or a model is called in messages."""
+    from initlint.trace.foreign import asked, kind_of
+
+    name = asked(lambda: build.__qualname__, None)
+    return name if isinstance(name, str) else kind_of(build)

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from initlint.records import InitlintError
 
+_MISSING = "which is not installed; pip install 'initlint[torch]'"
+
+
+def need_installed(what: str) -> None:
+    """Raise InitlintError where torch is not installed, without importing it."""
+    from importlib.util import find_spec
+
+    try:
+        found = find_spec("torch")
+    except ImportError:
+        found = None
+    if found is None:
+        raise InitlintError(f"{what} needs torch, {_MISSING}")
+
 
 def need_torch(what: str) -> None:
     """Raise InitlintError where torch cannot be imported; `what` is what is not possible then."""
@@ -12,5 +26,5 @@ def need_torch(what: str) -> None:
     except ImportError as error:
         why = f"which cannot be imported: {error}"
         if isinstance(error, ModuleNotFoundError) and error.name == "torch":
-            why = "which is not installed; pip install 'initlint[torch]'"
+            why = _MISSING
         raise InitlintError(f"{what} needs torch, {why}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,68 +25,126 @@ class Traced:
     signatures: Signatures = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What models are built with: constructor arguments and example inputs.
+
+    `begun` is told the name of each model before its code runs; `spared` are not built.
+    """
+
+    arguments: Mapping[str, Any]
+    inputs: Sequence[Any]
+    begun: Callable[[str], None]
+    spared: Collection[str]
+
+
 def traced(
-    targets: Sequence[Any], arguments: Mapping[str, Any], inputs: Sequence[Any] = ()
+    targets: Sequence[Any],
+    arguments: Mapping[str, Any],
+    inputs: Sequence[Any] = (),
+    begun: Callable[[str], None] = lambda name: None,
+    spared: Collection[str] = (),
 ) -> Traced:
-    """Build and trace every target; one that a name stands for and that cannot be is a gap."""
-    built: list[Built] = []
-    gaps: list[Unanalysed] = []
-    for target in targets:
-        try:
-            found = _built(target, arguments)
-        except InitlintError as error:
-            if not isinstance(target, str):
-                raise
-            gaps.append(Unanalysed(target, str(error)))
-            continue
-        gaps += [model for model in found if isinstance(model, Unanalysed)]
-        built += [model for model in found if not isinstance(model, Unanalysed)]
-    if not built:
-        return Traced((), tuple(gaps))
-    layers, failed = _layers(built, inputs)
-    return Traced(layers, (*gaps, *failed), _signatures(built))
+    """Build and trace every target; one that a name stands for and that cannot be is a gap.
+
+    `begun` is told the name of each model before its code runs; `spared` are the names of those
+    that are not built. The process is as it was before afterwards, but for imported modules.
+    """
+    given = _Given(arguments, inputs, begun, spared)
+    return together([_traced(target, given) for target in targets])
 
 
-def _signatures(built: Sequence[Built]) -> Signatures:
-    """The shapes in every model's state dict; () for what has none before the first forward."""
-    from initlint.trace.weights import shape_of
+def together(found: Sequence[Traced]) -> Traced:
+    """One answer of several."""
+    return Traced(
+        tuple(layer for one in found for layer in one.layers),
+        tuple(gap for one in found for gap in one.gaps),
+        {name: shapes for one in found for name, shapes in one.signatures.items()},
+    )
 
-    return {
-        model.name: {name: shape_of(value) for name, value in model.model.state_dict().items()}
-        for model in built
-    }
+
+def _traced(target: Any, given: _Given) -> Traced:
+    """The layers of one target; what its code changes in the process lasts until they are had."""
+    try:
+        need_torch("building a model")
+    except InitlintError as error:
+        return _failed(target, str(error), error)
+    from initlint.trace.build import described, where
+    from initlint.trace.foreign import foreign
+
+    try:
+        with foreign():
+            found = _built(target, given)
+            return together([_layers(model, target, given) for model in found])
+    except InitlintError as error:
+        return _failed(target, str(error), error)
+    except Exception as error:
+        reason = f"{where(error, _name_of(target))}: cannot be built: {described(error)}"
+        return _failed(target, reason, error)
 
 
-def _built(target: Any, arguments: Mapping[str, Any]) -> Sequence[Built | Unanalysed]:
+def _failed(target: Any, reason: str, error: Exception) -> Traced:
+    """A gap of what a name stands for; what was handed over itself raises InitlintError."""
+    if isinstance(target, str):
+        return Traced((), (Unanalysed(target, reason),))
+    raise InitlintError(reason) from error
+
+
+def _name_of(target: Any) -> str:
+    return target if isinstance(target, str) else _class_or_function(target)
+
+
+def _class_or_function(target: Any) -> str:
+    from initlint.trace.foreign import asked, kind_of
+
+    name = asked(lambda: target.__qualname__, None)
+    return name if isinstance(name, str) else kind_of(target)
+
+
+def _built(target: Any, given: _Given) -> Sequence[Built | Unanalysed]:
     """The models that a target stands for."""
-    need_torch("building a model")
     from torch import nn
 
     from initlint.trace import build
+    from initlint.trace.foreign import kind_of
 
     if isinstance(target, nn.Module):
-        return [build.Built(type(target).__name__, target, None)]
+        return [build.Built(kind_of(target), target, None)]
     if not isinstance(target, str):
-        name = getattr(target, "__qualname__", type(target).__name__)
-        return [build.construct(target, name, arguments)]
+        return [build.construct(target, _class_or_function(target), given.arguments)]
+    given.begun(target)
     if is_model(target):
-        return [build.build(target, arguments)]
-    return build.build_all(target, arguments)
+        return [build.build(target, given.arguments)]
+    return build.build_all(target, given.arguments, given.begun, given.spared)
 
 
-def _layers(
-    built: Sequence[Built], inputs: Sequence[Any]
-) -> tuple[tuple[Layer, ...], tuple[Unanalysed, ...]]:
-    from initlint.trace.build import quiet
+def _layers(model: Built | Unanalysed, target: Any, given: _Given) -> Traced:
+    """The layers of one model, and those of its parameters that cannot be judged."""
+    from initlint.trace.build import described, where
     from initlint.trace.capture import CaptureError
+    from initlint.trace.foreign import contained
     from initlint.trace.layers import layers_of
+    from initlint.trace.measure import unusual
+    from initlint.trace.process import restored
 
-    layers: list[Layer] = []
-    gaps: list[Unanalysed] = []
-    for model in built:
-        try:
-            with quiet():
-                layers.extend(layers_of(model, inputs))
-        except CaptureError as error:
-            gaps.append(Unanalysed(model.name, str(error)))
-    return tuple(layers), tuple(gaps)
+    if isinstance(model, Unanalysed):
+        return Traced((), (model,))
+    given.begun(model.name)
+    try:
+        with contained(), restored():
+            layers = layers_of(model, given.inputs)
+            gaps = tuple(Unanalysed(f"{model.name}: {n}", why) for n, why in unusual(model.model))
+            shapes = {model.name: _signature(model)} if isinstance(target, str) else {}
+            return Traced(layers, gaps, shapes)
+    except CaptureError as error:
+        reason = str(error)
+    except Exception as error:
+        reason = f"{where(error, model.name)}: cannot be analysed: {described(error)}"
+    return Traced((), (Unanalysed(model.name, reason),))
+
+
+def _signature(model: Built) -> Mapping[str, tuple[int, ...]]:
+    """The shapes in a model's state dict; () for what has none before the first forward."""
+    from initlint.trace.weights import shape_of
+
+    return {name: shape_of(value) for name, value in model.model.state_dict().items()}

@@ -48,7 +48,7 @@ def block_size(device: torch.device) -> int:
 
 def block_seed(source: Source, block: int) -> int:
     """The seed of a block's generator: a hash of the seed, the name and the block's number."""
-    text = f"{source.seed}\0{source.name}\0{block}".encode()
+    text = f"{source.seed}\0{source.name}\0{block}".encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little") >> 1
 
 

@@ -20,8 +20,9 @@ from initlint.fill.twins import is_sharded
 from initlint.fill.undo import Copies
 from initlint.recommend import family
 from initlint.records import InitlintError, Layer
-from initlint.trace.build import described, quiet
+from initlint.trace.build import described
 from initlint.trace.capture import unwrapped
+from initlint.trace.foreign import contained, quiet
 from initlint.trace.unchanged import unchanged
 
 # A function, its positional and its keyword arguments.
@@ -62,7 +63,7 @@ def calibrate_(
     fill_(model, choice, copies)
     layers = [layer for layer in choice.layers if "norm" not in layer.following.via]
     try:
-        with _running(bare):
+        with _running(bare), contained():
             _calibrate(bare, layers, tensors, probes)
     except InitlintError:
         raise

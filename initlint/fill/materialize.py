@@ -19,7 +19,8 @@ from initlint.fill.replay import Replay, empty_storage
 from initlint.fill.shards import Part, fill_parameters, parts_of
 from initlint.fill.twins import is_sharded
 from initlint.records import InitlintError
-from initlint.trace.build import described, quiet
+from initlint.trace.build import described
+from initlint.trace.foreign import contained, quiet
 from initlint.trace.frameworks import initialize_passed_over
 from initlint.trace.unchanged import LAZY
 
@@ -38,11 +39,17 @@ class Skeleton:
 def constructed(build: Callable[..., nn.Module], arguments: Mapping[str, Any]) -> Skeleton | None:
     """What `build(**arguments)` makes on the meta device; None where it cannot be built there."""
     try:
-        with quiet(), torch.random.fork_rng(devices=[]), torch.device("meta"), Journal() as journal:
+        with (
+            contained(),
+            quiet(),
+            torch.random.fork_rng(devices=[]),
+            torch.device("meta"),
+            Journal() as journal,
+        ):
             model = build(**arguments)
             if isinstance(model, nn.Module):
                 initialize_passed_over(model)
-    except (Exception, SystemExit):
+    except Exception:
         # Whatever is wrong is wrong with values, too, and is told of then.
         return None
     return Skeleton(model, journal) if isinstance(model, nn.Module) else None

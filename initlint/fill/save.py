@@ -1,55 +1,104 @@
-"""A model's state, saved in the safetensors format."""
+"""A model's state, saved in the safetensors format: a whole new file, or the old one untouched."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from initlint.records import InitlintError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _SUFFIX = ".safetensors"
 
 
-def refuse_name(out: str) -> None:
-    """Raise for a file of another kind: whoever reads it by its name would not make sense of it,
-    and what is there under it, a checkpoint or the model's own source, would be lost."""
-    if Path(out).suffix != _SUFFIX:
-        name = Path(out).stem or "weights"
-        problem = "the file is written in the safetensors format"
-        raise InitlintError(f"--out {out}: {problem}; name it {name}{_SUFFIX}")
+@contextlib.contextmanager
+def replacing(out: str) -> Iterator[str]:
+    """Give the path of a file to write, which takes the place of `out` at the end.
+
+    If anything is raised meanwhile, `out` stays as it was, or absent. Raises InitlintError, before
+    a model is built for it, where `out` is not a name for a new or a regular file in a folder that
+    can be written: symbolic links are refused, lest a link that somebody else committed decides
+    what is overwritten.
+    """
+    target = Path(out)
+    _refuse_name(target)
+    with _one_line(out):
+        _refuse_kind(target)
+        folder = target.with_name(f".initlint-{secrets.token_hex(4)}")
+        folder.mkdir(mode=0o700)
+        try:
+            new = folder / target.name
+            yield str(new)
+            new.chmod(_rights(target, folder))
+            new.replace(target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def save_weights(model: nn.Module, out: str) -> None:
-    """Write `model`'s state dict to the file `out`, which is either replaced as a whole or kept.
+def save_weights(model: nn.Module, path: str) -> None:
+    """Write `model`'s state dict to a new file.
 
-    Tensors that share memory are saved once. Raises InitlintError where the file cannot be written
-    or safetensors is not installed.
+    Tensors that share memory are saved once. Raises InitlintError where that cannot be done or
+    safetensors is not installed.
     """
     try:
+        from safetensors import SafetensorError
         from safetensors.torch import save_model
     except ImportError:
         raise InitlintError("--out needs safetensors; pip install 'initlint[torch]'") from None
-    target = Path(out)
     try:
-        temporary = _beside(target)
-        try:
-            rights = (target if target.exists() else temporary).stat().st_mode
-            save_model(model, str(temporary))
-            # Safetensors puts a file of its own there, which is readable for nobody else.
-            temporary.chmod(stat.S_IMODE(rights))
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise InitlintError(f"{out}: cannot be written: {error.strerror or error}") from None
+        save_model(model, path)
+    except (SafetensorError, OSError, RuntimeError, ValueError) as error:
+        from initlint.trace.foreign import text_of
+
+        name = Path(path).name
+        raise InitlintError(f"--out {name}: cannot be written: {text_of(error)}") from error
 
 
-def _beside(target: Path) -> Path:
-    """A new file beside `target`, with the rights that the umask leaves."""
-    path = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    return path
+def _refuse_name(target: Path) -> None:
+    """Raise for a file of another kind: whoever reads it by its name would not make sense of it,
+    and what is there under it, a checkpoint or the model's own source, would be lost."""
+    if target.suffix != _SUFFIX:
+        name = target.stem or "weights"
+        problem = "the file is written in the safetensors format"
+        raise InitlintError(f"--out {target}: {problem}; name it {name}{_SUFFIX}")
+
+
+def _refuse_kind(target: Path) -> None:
+    if "\0" in str(target):
+        raise InitlintError("--out: a file's name holds no NUL; cannot be written")
+    if target.is_symlink():
+        aim = os.path.realpath(target)
+        raise InitlintError(
+            f"--out {target}: is a symbolic link, which is not followed; name {aim}"
+        )
+    if target.exists() and not target.is_file():
+        raise InitlintError(f"--out {target}: is not a regular file; give another name")
+    if not target.parent.is_dir():
+        raise InitlintError(f"--out {target}: there is no folder {target.parent}; make it first")
+
+
+def _rights(target: Path, folder: Path) -> int:
+    """Those of the file that is replaced; of a new one what the umask leaves."""
+    if target.exists():
+        return stat.S_IMODE(target.stat().st_mode)
+    probe = folder / "rights"
+    probe.touch(0o666)
+    return stat.S_IMODE(probe.stat().st_mode)
+
+
+@contextlib.contextmanager
+def _one_line(out: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InitlintError(f"--out {out}: cannot be written: {reason}") from error

@@ -10,8 +10,7 @@ import importlib.util
 import inspect
 import sys
 import types
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,18 @@ import torch
 from torch import nn
 
 from initlint.records import InitlintError, Unanalysed
+from initlint.trace.foreign import (
+    ForeignError,
+    asked,
+    contained,
+    kind_of,
+    quiet,
+    text_of,
+    working_folder,
+)
 from initlint.trace.frameworks import initialize_passed_over
 from initlint.trace.places import TORCH, shown_path
+from initlint.trace.process import restored
 from initlint.trace.record import Recorder
 
 
@@ -64,28 +73,39 @@ def build(
     return construct(attribute, target, arguments or {}, device)
 
 
-def build_all(path: str, arguments: Mapping[str, Any] | None = None) -> list[Built | Unanalysed]:
+def build_all(
+    path: str,
+    arguments: Mapping[str, Any] | None = None,
+    begun: Callable[[str], None] = lambda name: None,
+    spared: Collection[str] = (),
+) -> list[Built | Unanalysed]:
     """Every top-level module class of a file that can be built with no more than `arguments`.
 
     A class that another one of the file is made of is no model of its own and is left out. Those
-    that lack an argument, or whose constructor raises, come as Unanalysed with the reason.
+    that lack an argument, or whose constructor raises, come as Unanalysed with the reason. `begun`
+    is told the name of each before it is built; `spared` are the names of those not to build.
     """
     if not path.endswith(".py") or Path(path).is_dir():
         known = "a folder" if Path(path).is_dir() else "not a Python file"
         raise BuildError(f"{path}: {known}; after --trace name files, as path/net.py")
     module, _ = load(path)
     classes = [c for c in vars(module).values() if _is_model_class(c, module)]
-    results = [
-        _attempted(c, f"{path}:{c.__name__}", arguments or {}) for c in dict.fromkeys(classes)
-    ]
-    parts = {
-        type(part)
-        for built in results
-        if isinstance(built, Built)
-        for name, part in built.model.named_modules()
-        if name
-    }
+    results = []
+    for cls in dict.fromkeys(classes):
+        name = f"{path}:{cls.__name__}"
+        if name not in spared:
+            begun(name)
+            with restored():
+                results.append(_attempted(cls, name, arguments or {}))
+    parts = {kind for built in results for kind in _kinds_of_parts(built)}
     return [r for r in results if isinstance(r, Unanalysed) or type(r.model) not in parts]
+
+
+def _kinds_of_parts(built: Built | Unanalysed) -> set[type]:
+    if isinstance(built, Unanalysed):
+        return set()
+    parts = asked(lambda: list(built.model.modules())[1:], [])
+    return {type(part) for part in parts}
 
 
 # Names that are not there are not there on any device, and a real model may be large.
@@ -118,32 +138,42 @@ def load(path_or_module: str) -> tuple[types.ModuleType, Recorder]:
     """Import a file or a dotted module, recording the models that importing it makes."""
     with quiet(), Recorder() as recorder:
         try:
-            if path_or_module.endswith(".py"):
-                return _loaded_file(Path(path_or_module)), recorder
-            with _importable(Path.cwd()):
-                return importlib.import_module(path_or_module), recorder
+            with contained():
+                return _imported(path_or_module), recorder
         except BuildError:
             raise
-        except (Exception, SystemExit) as error:
+        except Exception as error:
             place = where(error, path_or_module)
             raise BuildError(f"{place}: cannot be imported: {described(error)}") from error
 
 
+def _imported(path_or_module: str) -> types.ModuleType:
+    if path_or_module.endswith(".py"):
+        return _loaded_file(Path(path_or_module))
+    with _importable(working_folder() or Path()):
+        return importlib.import_module(path_or_module)
+
+
 def described(error: BaseException) -> str:
     """An exception as one line, with the nearest existing name where a name was not found."""
-    text = " ".join(str(error).split()) or "no message"
-    line = f"{type(error).__name__}: {text}"
+    line = f"{kind_of(error)}: {text_of(error) or 'no message'}"
+    return line + str(asked(lambda: _hint(error, line), ""))
+
+
+def _hint(error: BaseException, line: str) -> str:
     if isinstance(error, AttributeError) and isinstance(error.obj, types.ModuleType):
-        return line + _nearest(error.name or "", error.obj)
+        return _nearest(error.name or "", error.obj)
     if isinstance(error, (AttributeError, NameError)) and "Did you mean" not in line:
-        return line + _suggested(error)
-    return line
+        return _suggested(error)
+    return ""
 
 
 def where(error: BaseException, otherwise: str) -> str:
     """`path:line` of the user's frame in which `error` was raised, else `otherwise`."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{shown_path(error.filename)}:{error.lineno}"
+    if isinstance(error, ForeignError):
+        error = error.cause
+    if isinstance(error, SyntaxError) and isinstance(error.filename, str) and error.filename:
+        return f"{shown_path(error.filename)}:{text_of(error.lineno)}"
     place, trace = otherwise, error.__traceback__
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
@@ -180,7 +210,8 @@ def _built_on(
     device: str, factory: Callable[..., Any], name: str, arguments: Mapping[str, Any]
 ) -> Built:
     with quiet(), torch.random.fork_rng(devices=[]), torch.device(device), Recorder() as recorder:
-        model = factory(**arguments)
+        with contained():
+            model = factory(**arguments)
         if device == "meta" and isinstance(model, nn.Module):
             initialize_passed_over(model)
     if not isinstance(model, nn.Module):
@@ -192,7 +223,7 @@ def _built_on(
 
 
 def _rebuilt(factory: Callable[..., Any], arguments: Mapping[str, Any]) -> nn.Module:
-    with quiet(), torch.random.fork_rng(devices=[]), torch.device("cpu"):
+    with quiet(), torch.random.fork_rng(devices=[]), torch.device("cpu"), contained():
         model: nn.Module = factory(**arguments)
     return model
 
@@ -246,11 +277,11 @@ def _is_model_class(candidate: Any, module: types.ModuleType) -> bool:
 def _attribute(module: types.ModuleType, target: str) -> Any:
     found: Any = module
     for part in target.rpartition(":")[2].split("."):
-        if not hasattr(found, part):
+        if not asked(functools.partial(hasattr, found, part), False):
             close = difflib.get_close_matches(part, dir(found), n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
             raise BuildError(f"{target}: there is no {part} in {module.__name__}{hint}")
-        found = getattr(found, part)
+        found = asked(functools.partial(getattr, found, part), None)
     return found
 
 
@@ -301,11 +332,3 @@ def _importable(folder: Path) -> Iterator[None]:
             sys.path.remove(str(folder))
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """The user's own warnings and prints are not initlint's findings: prints go to stderr."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
-        warnings.simplefilter("ignore")
-        yield

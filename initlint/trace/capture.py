@@ -17,6 +17,7 @@ from torch.fx.experimental import _config as fx_config
 
 from initlint.records import InitlintError
 from initlint.trace.build import described, where
+from initlint.trace.foreign import contained, text_of
 from initlint.trace.hooks import forward_replaced, is_hooked
 from initlint.trace.inplace import written_back
 from initlint.trace.inputs import Guesser
@@ -138,7 +139,8 @@ def _captured(model: nn.Module, name: str, inputs: Sequence[Any], rebuild: _Rebu
     failure: Exception | None = None
     graph: fx.Graph | None = None
     try:
-        graph = traced(model)
+        with contained():
+            graph = traced(model)
     except Exception as error:
         failure = error
     if graph is not None and _is_complete(graph, model):
@@ -229,7 +231,7 @@ def _all_is_something() -> Iterator[None]:
 
 def _is_limit_of_meta(cause: Exception) -> bool:
     """Whether a run ended because meta tensors have no values, not because of the input."""
-    return isinstance(cause, NotImplementedError) or "meta" in str(cause).lower()
+    return isinstance(cause, NotImplementedError) or "meta" in text_of(cause).lower()
 
 
 def _bytes(model: nn.Module) -> int:
@@ -239,18 +241,20 @@ def _bytes(model: nn.Module) -> int:
 
 def _twin(model: nn.Module) -> nn.Module:
     try:
-        return meta_twin(model)
+        with contained():
+            return meta_twin(model)
     except Exception as error:
         raise RunError(error) from error
 
 
 def _real_copy(model: nn.Module, rebuild: _Rebuild) -> nn.Module:
     try:
-        if rebuild is not None:
-            return rebuild()
-        if any(parameter.is_meta for parameter in model.parameters()):
-            return _filled(copy.deepcopy(model).to_empty(device="cpu"))
-        return copy.deepcopy(model)
+        with contained():
+            if rebuild is not None:
+                return rebuild()
+            if any(parameter.is_meta for parameter in model.parameters()):
+                return _filled(copy.deepcopy(model).to_empty(device="cpu"))
+            return copy.deepcopy(model)
     except Exception as error:
         raise RunError(error) from error
 

@@ -22,7 +22,7 @@ from initlint.trace.capture import capture
 from initlint.trace.islands import has_forward, islands
 from initlint.trace.measure import measured
 from initlint.trace.steps import operations
-from initlint.trace.unchanged import LAZY
+from initlint.trace.unchanged import LAZY, unchanged
 from initlint.trace.weights import weights_of_module
 
 
@@ -32,7 +32,9 @@ def layers_of(built: Built, inputs: Sequence[Any] = ()) -> tuple[Layer, ...]:
     `inputs` are example inputs for models that have to be run. Raises CaptureError where the
     graph cannot be had.
     """
-    return layers_of_graphs(built, graphs_of(built, inputs))
+    # Also to ask a parametrised module for its weight computes it, and may write to its buffers.
+    with unchanged(built.model):
+        return layers_of_graphs(built, graphs_of(built, inputs))
 
 
 def graphs_of(built: Built, inputs: Sequence[Any] = ()) -> list[Graph]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from initlint.trace.foreign import text_of
 from initlint.trace.places import OWN, TORCH
 
 _UNPACKED = re.compile(r"^\s*\(?([\w\s,*]+?)\)?\s*=\s*([\w.]+?)\.(?:shape|size\(\))")
@@ -23,9 +24,9 @@ _DIMENSIONS = re.compile(
 def absent(error: BaseException, names: Collection[str]) -> list[str]:
     """Arguments of these names that were None where the exception was raised and were used there,
     or that its text speaks of."""
-    words = set(re.findall(r"\w+", str(error).lower()))
+    words = set(re.findall(r"\w+", text_of(error).lower()))
     found = [name for name in names if name.lower() in words]
-    for frame, line in _frames(error) if "None" in str(error) else ():
+    for frame, line in _frames(error) if "None" in text_of(error) else ():
         if found:
             break
         used = set(re.findall(r"\w+", _ASSIGNED.sub("", line)))
@@ -41,7 +42,7 @@ def wanted_shape(
     They come from the line that takes a shape apart (`batch, frames, channels, height, width =
     pixel_values.shape`), or from a shape that the exception's own text shows.
     """
-    if isinstance(error, ValueError) and "to unpack" in str(error):
+    if isinstance(error, ValueError) and "to unpack" in text_of(error):
         for frame, line in _frames(error):
             match = _UNPACKED.match(line)
             if match is not None:
@@ -49,7 +50,7 @@ def wanted_shape(
                 names = [part.strip() for part in match[1].split(",") if part.strip()]
                 return None if name is None else (name, names)
             break
-    shown = _SHOWN_SHAPE.search(str(error))
+    shown = _SHOWN_SHAPE.search(text_of(error))
     if shown is None:
         return None
     for frame, _ in _frames(error):
@@ -72,19 +73,19 @@ def wanted_number(error: BaseException, sizes: Collection[int]) -> tuple[int, in
 def is_too_short(error: BaseException) -> bool:
     """Whether a signal had fewer samples than a filter is long, or a search wants to find."""
     return (
-        re.search(r"too small|can't be greater than actual|too short|not in range", str(error))
+        re.search(r"too small|can't be greater than actual|too short|not in range", text_of(error))
         is not None
     )
 
 
 def numbers(error: BaseException) -> list[int]:
     """The whole numbers that the exception's text names."""
-    return [int(number) for number in re.findall(r"\d+", str(error))]
+    return [int(number) for number in re.findall(r"\d+", text_of(error))]
 
 
 def wanted_dimensions(error: BaseException) -> int | None:
     """How many dimensions the exception's text asks for."""
-    match = _DIMENSIONS.search(str(error))
+    match = _DIMENSIONS.search(text_of(error))
     return int(match[1] or match[2]) if match else None
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
+from torch import nn
 
 from initlint.records import Initializer
 from initlint.trace.unchanged import LAZY
@@ -18,9 +20,10 @@ def measured(weight: torch.Tensor, bound: float | None) -> Initializer:
     """What `weight` holds: PyTorch's default where it is that for certain, else its std.
 
     `bound` is the limit of PyTorch's default for this layer, 1/sqrt(fan_in) as torch counts it.
-    Large tensors are sampled evenly. On the meta device there are no values: the name is unknown.
+    Large tensors are sampled evenly. On the meta device there are no values, and those of tensors
+    that are not plain arrays of real numbers are not read: the name is unknown.
     """
-    if weight.is_meta or isinstance(weight, LAZY):
+    if weight.is_meta or isinstance(weight, LAZY) or kind_of_tensor(weight):
         return Initializer("unknown")
     values = _sample(weight)
     std = float(values.std(correction=0)) if len(values) else 0.0
@@ -29,6 +32,27 @@ def measured(weight: torch.Tensor, bound: float | None) -> Initializer:
     if bound and _is_default(values, std, bound):
         return Initializer("kaiming_uniform_", {"a": math.sqrt(5)}, bound / math.sqrt(3), True)
     return Initializer("measured", {}, std)
+
+
+def unusual(model: nn.Module) -> Iterator[tuple[str, str]]:
+    """The parameters that are not plain arrays of real numbers, each with the reason."""
+    for name, parameter in model.named_parameters():
+        kind = kind_of_tensor(parameter)
+        if kind:
+            yield name, f"the parameter is {kind}; its values are not judged"
+
+
+def kind_of_tensor(tensor: torch.Tensor) -> str:
+    """What keeps a tensor's values from being judged: sparse, nested, …; empty for a plain one."""
+    if tensor.is_nested:
+        return "nested"
+    if tensor.layout is not torch.strided:
+        return "sparse"
+    if tensor.is_quantized:
+        return "quantised"
+    if tensor.is_complex():
+        return "complex"
+    return ""
 
 
 def _sample(weight: torch.Tensor) -> torch.Tensor:

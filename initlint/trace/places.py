@@ -15,6 +15,7 @@ import torch
 
 from initlint.dataflow.draws import INITIALIZERS
 from initlint.records import Site
+from initlint.trace.foreign import working_folder
 
 TORCH = str(Path(torch.__file__).parent) + "/"
 INIT = str(Path(torch.nn.init.__file__))
@@ -104,9 +105,10 @@ def _characters(path: str, line: int, byte_column: int | None) -> int:
 
 def shown_path(path: str) -> str:
     """A file's path as the user would type it: relative to the working directory where inside."""
-    here = Path.cwd()
-    absolute = Path(path)
-    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else path
+    here, absolute = working_folder(), Path(path)
+    if here is None or not absolute.is_relative_to(here):
+        return path
+    return str(absolute.relative_to(here))
 
 
 def caller(depth: int) -> FrameType:

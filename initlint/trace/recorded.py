@@ -15,6 +15,7 @@ from torch import fx, nn
 from torch.overrides import TorchFunctionMode
 
 from initlint import catalog
+from initlint.trace.foreign import contained, text_of
 from initlint.trace.hooks import forward_replaced, is_hooked
 from initlint.trace.quick import called, known_result
 from initlint.trace.unchanged import LAZY, unchanged
@@ -28,7 +29,7 @@ class RunError(Exception):
     """
 
     def __init__(self, cause: Exception) -> None:
-        super().__init__(str(cause))
+        super().__init__(text_of(cause))
         self.cause = cause
         self.layer: nn.Module | None = None
         self.shapes: list[tuple[int, ...]] = []
@@ -58,7 +59,8 @@ def record(
     recording.note_inputs(args, kwargs)
     with _evaluating(model), _eagerly(), torch.no_grad(), _calls_noted(recording), recording:
         try:
-            result = model(*args, **kwargs)
+            with contained():
+                result = model(*args, **kwargs)
         except Exception as error:
             raise recording.failed(error) from error
     recording.note_output(result)
@@ -269,7 +271,7 @@ def _noted_call(
     recording.inside += 1
     try:
         result = call(*args, **kwargs)
-    except Exception:
+    except BaseException:
         recording.note_failure(module, (args, kwargs))
         raise
     finally:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterator
+from types import FunctionType, ModuleType
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,25 +14,153 @@ from torch import nn
 # Their entries are written in place, so that a copy of the reference alone would not do.
 _TABLES = ("_parameters", "_buffers", "_modules")
 LAZY = nn.parameter.UninitializedTensorMixin  # type: ignore[attr-defined]
+# Objects that are no modules are looked into so deep, and so many of them.
+_DEEPEST, _MOST = 4, 10_000
 
 
 @contextlib.contextmanager
 def unchanged(model: nn.Module) -> Iterator[None]:
-    """Put everything back afterwards, also when forward raises; weights are never written."""
-    modules = [m for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
-    states = [(m, dict(vars(m)), [dict(vars(m)[table]) for table in _TABLES]) for m in modules]
-    buffers = [(b, b.detach().clone()) for b in model.buffers() if not isinstance(b, LAZY)]
+    """Let forward write to copies of buffers, lists and other tensors than parameters, and put
+    everything back afterwards, also when forward raises.
+
+    The buffers themselves are never written, so that their version counters stay and a backward
+    pass that needs them still runs. Nor are parameters: tracing sees only proxies of them, and a
+    run is of a copy of the model.
+    """
+    copies = _Copies(model)
     with torch.random.fork_rng(devices=[]):
         try:
+            for module in model.modules():
+                copies.stand_in(module)
             yield
         finally:
-            for module, attributes, tables in states:
-                _put_back(vars(module), attributes)
-                for name, table in zip(_TABLES, tables, strict=True):
-                    _put_back(vars(module)[name], table)
-            with torch.no_grad():
-                for buffer, value in buffers:
-                    buffer.copy_(value)
+            copies.put_back()
+
+
+class _Copies:
+    """Copies that stand in for what a model holds and forward may write to.
+
+    What is held in several places gets one copy. Modules and other objects stay themselves; it is
+    their attributes, and those of their classes, that get copies and are put back.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._known: dict[int, Any] = {}
+        self._alive: list[Any] = []
+        self._noted: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self._classes: dict[type, dict[str, Any]] = {}
+        self._same = {id(parameter) for parameter in model.parameters()}
+
+    def stand_in(self, module: nn.Module) -> None:
+        """Put copies in the place of a module's buffers and other attributes."""
+        if id(module) not in self._known and not isinstance(module, torch.jit.ScriptModule):
+            self._known[id(module)] = module
+            self._stand_in_for(module, vars(module), 0)
+
+    def put_back(self) -> None:
+        """Give all objects and classes the attributes that they had."""
+        for entries, before in self._noted:
+            _put_back(entries, before)
+        for kind, attributes in self._classes.items():
+            for name in vars(kind).keys() - attributes.keys():
+                type.__delattr__(kind, name)
+            for name, value in attributes.items():
+                if vars(kind).get(name, attributes) is not value:
+                    type.__setattr__(kind, name, value)
+
+    def _stand_in_for(self, value: Any, entries: dict[str, Any], depth: int) -> None:
+        tables = [entries[table] for table in _TABLES] if isinstance(value, nn.Module) else []
+        self._noted += [(table, dict(table)) for table in (entries, *tables)]
+        if tables:
+            self._fill(tables[_TABLES.index("_buffers")], depth)
+        self._fill(entries, depth)
+        for kind in type(value).__mro__:
+            if kind not in self._classes and not _is_of_library(kind):
+                self._classes[kind] = dict(vars(kind))
+                for name, part in self._classes[kind].items():
+                    if type(part) in _CONTAINERS and not name.startswith("__"):
+                        type.__setattr__(kind, name, self._of(part, depth))
+
+    def _fill(self, entries: dict[str, Any], depth: int) -> None:
+        for name, value in list(entries.items()):
+            if name.endswith("_hooks") and isinstance(value, dict):
+                # Torch's handles know the very table, so that it stays and its entries are noted.
+                self._noted.append((value, dict(value)))
+            elif name not in _TABLES:
+                entries[name] = self._of(value, depth)
+
+    def _of(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if kind in _ATOMS or id(value) in self._same or depth > _DEEPEST:
+            return value
+        if id(value) not in self._known and len(self._known) < _MOST:
+            # A first entry, so that what holds itself is copied once.
+            self._known[id(value)] = value
+            self._alive.append(value)
+            self._known[id(value)] = self._copy(value, depth + 1)
+        return self._known.get(id(value), value)
+
+    def _copy(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if isinstance(value, torch.Tensor):
+            return _tensor(value)
+        if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
+            return value.copy()
+        if kind in (list, set, deque):
+            copied = value.copy()
+            self._known[id(value)] = copied
+            parts = [self._of(part, depth) for part in value] if kind is not set else value
+            copied.clear()
+            (copied.update if kind is set else copied.extend)(parts)
+            return copied
+        if kind in (dict, OrderedDict, defaultdict):
+            copied = value.copy()
+            self._known[id(value)] = copied
+            copied.update({key: self._of(part, depth) for key, part in value.items()})
+            return copied
+        if kind is tuple:
+            parts = tuple(self._of(part, depth) for part in value)
+            same = all(new is old for new, old in zip(parts, value, strict=True))
+            return value if same else parts
+        entries = _attributes(value)
+        if entries is not None:
+            self._stand_in_for(value, entries, depth)
+        return value
+
+
+def _attributes(value: Any) -> dict[str, Any] | None:
+    """The attributes of an object of the user's classes, or of a module; None for all others."""
+    kinds = (type, FunctionType, ModuleType, torch.jit.ScriptModule)
+    other = _is_of_library(type(value)) and not isinstance(value, nn.Module)
+    if other or isinstance(value, kinds):
+        return None
+    try:
+        entries = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return None
+    return entries if type(entries) is dict else None
+
+
+_ATOMS = frozenset((int, float, bool, str, bytes, complex, type(None)))
+
+
+# Kinds of attributes of classes that are written in place.
+_CONTAINERS = (list, dict, set, deque, OrderedDict, defaultdict, torch.Tensor)
+_LIBRARIES = ("torch", "builtins", "functools", "typing", "abc", "threading", "logging", "re")
+
+
+def _is_of_library(kind: type) -> bool:
+    return str(kind.__module__).partition(".")[0] in _LIBRARIES
+
+
+def _tensor(value: torch.Tensor) -> torch.Tensor:
+    """A copy of a tensor; of a kind that cannot be copied (not yet shaped, say), the tensor."""
+    if isinstance(value, (LAZY, nn.Parameter)):
+        return value
+    try:
+        return value.detach().clone().requires_grad_(value.requires_grad)
+    except (NotImplementedError, RuntimeError, TypeError):
+        return value
 
 
 def _put_back(entries: dict[str, object], before: dict[str, object]) -> None:

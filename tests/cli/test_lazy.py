@@ -74,8 +74,13 @@ def test_this_test_can_fail(name):
     assert name in imported(sneaking)
 
 
-def test_this_test_sees_what_the_command_line_imports():
-    assert "torch" in imported(RUN.format(["check", "docs/examples/lenet.py:LeNet", "-q"]))
+def test_models_are_built_in_a_process_of_their_own():
+    assert imported(RUN.format(["check", "docs/examples/lenet.py:LeNet", "-q"])) == set()
+
+
+def test_this_test_sees_what_the_python_api_imports():
+    code = "import initlint; initlint.check('docs/examples/lenet.py:LeNet')"
+    assert "torch" in imported(code)
 
 
 # Without torch
