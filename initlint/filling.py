@@ -210,12 +210,12 @@ def _applied(
     """What `apply_` does, with a seed: all of it, or nothing."""
     from initlint.fill.apply import choose
     from initlint.fill.undo import all_or_nothing, same_random_state
-    from initlint.trace.foreign import foreign, kind_of
+    from initlint.trace.foreign import contained, foreign, kind_of
 
     with _one_line(kind_of(model)), foreign(), same_random_state(model):
         layers, known = _layers(model, inputs, wanted.policy)
         choice = choose(model, layers, wanted.seed, wanted.only, wanted.skip, known)
-        with all_or_nothing() as copies:
+        with all_or_nothing() as copies, contained():
             return _filled(model, inputs, layers, choice, wanted, copies, progress)
 
 

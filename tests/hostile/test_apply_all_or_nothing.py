@@ -1,5 +1,7 @@
 """apply_ and materialize write everything or nothing, whatever fails and wherever."""
 
+import signal
+
 import pytest
 import torch
 from torch import nn
@@ -25,7 +27,7 @@ class Net(nn.Module):
 class Fault(torch.Tensor):
     """A tensor whose writing in place raises, at the write after the first `spared` ones."""
 
-    raised: type[BaseException] = RuntimeError
+    raised = staticmethod(RuntimeError)
     spared = 0
 
     @classmethod
@@ -43,7 +45,7 @@ def fault(monkeypatch):
     """Lets a class of faulty tensors raise this, after so many writes that succeed."""
 
     def made(raised=RuntimeError, spared=0):
-        monkeypatch.setattr(Fault, "raised", raised)
+        monkeypatch.setattr(Fault, "raised", staticmethod(raised))
         monkeypatch.setattr(Fault, "spared", spared)
         return Fault
 
@@ -85,12 +87,25 @@ def test_a_write_that_fails_anywhere_changes_nothing(layer, kind, policy, fault)
     assert torch.is_grad_enabled()
 
 
-@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit, GeneratorExit])
 @pytest.mark.parametrize("layer", LAYERS)
-def test_an_interrupt_changes_nothing_and_stays_one(layer, raised, fault):
+def test_what_a_parameter_of_the_users_raises_is_one_line(layer, raised, fault):
     model = faulty(f"{layer}.weight", fault(raised)).eval()
     before = everything(model)
-    with pytest.raises(raised):
+    with pytest.raises(InitlintError, match=f"{raised.__name__}: no writes; nothing was changed"):
+        initlint.apply_(model, seed=0)
+    assert_same(before, everything(model))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_users_interrupt_changes_nothing_and_stays_one(layer, fault):
+    def sent(text):
+        signal.raise_signal(signal.SIGINT)
+        return ValueError(text)
+
+    model = faulty(f"{layer}.weight", fault(sent)).eval()
+    before = everything(model)
+    with pytest.raises(KeyboardInterrupt):
         initlint.apply_(model, seed=0)
     assert_same(before, everything(model))
 
