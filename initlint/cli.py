@@ -59,6 +59,18 @@ def _internal(error: Exception) -> int:
     return commands.FAILED
 
 
+class _Unambiguous(click.Command):
+    """A command that refuses to guess whether an option or a file of that name is meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Raises UsageError for such an option, unless `--` says where the options end."""
+        for given in args if "--" not in args else ():
+            if given.startswith("-") and given != "-" and os.path.lexists(given):
+                meant = f"write ./{given} for the file, or -- between the options and the targets"
+                raise click.UsageError(f"{given} is an option and a file: {meant}", ctx)
+        return super().parse_args(ctx, args)
+
+
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, help="Print the version and exit.")
 @click.pass_context
@@ -123,7 +135,7 @@ _of_model = _options(
 )
 
 
-@group.command(short_help="Judge how each weight is initialised.")
+@group.command(cls=_Unambiguous, short_help="Judge how each weight is initialised.")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @_flag("--trace", help="Import the files, and judge every model class in them.")
 @_flag("--fix", help="Repair the files, where that is safe.")
@@ -163,7 +175,7 @@ def check(**options: Any) -> int:
     return commands.check(request)
 
 
-@group.command(short_help="Initialise a model's weights and write them.")
+@group.command(cls=_Unambiguous, short_help="Initialise a model's weights and write them.")
 @click.argument("target")
 @click.option("--device", default="cpu", show_default=True, help="Where the model is built.")
 @click.option("--seed", type=int, help="The same seed gives the same weights.")
@@ -188,7 +200,7 @@ def apply(**options: Any) -> int:
     return commands.apply(commands.Apply(**options))
 
 
-@group.command(short_help="Explain a rule.")
+@group.command(cls=_Unambiguous, short_help="Explain a rule.")
 @click.argument("rule", required=False, metavar="[CODE|NAME]")
 @_flag("--all", "every", help="Print all cards.")
 @click.option("--output-format", type=click.Choice(card.FORMATS), default="text", show_default=True)

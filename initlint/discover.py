@@ -54,7 +54,7 @@ def discover(paths: Sequence[str], settings: Settings) -> Found:
             else:
                 files = _named(path, settings, gaps)
             for file in files:
-                by_place.setdefault(place / file.relative_to(path), str(file))
+                by_place.setdefault(place / file.relative_to(path), _written(file))
         except (OSError, ValueError) as error:
             gaps.append(_unreadable(path, error))
     return Found(tuple(sorted(by_place.values())), tuple(gaps), tuple(ignored.notes))
@@ -62,9 +62,15 @@ def discover(paths: Sequence[str], settings: Settings) -> Found:
 
 def _named(path: Path, settings: Settings, gaps: list[Unanalysed]) -> Iterator[Path]:
     if not path.exists():
-        gaps.append(Unanalysed(str(path), f"{path}: no such file or folder"))
+        hint = "; options go before --" if str(path).startswith("-") else ""
+        gaps.append(Unanalysed(str(path), f"{path}: no such file or folder{hint}"))
     elif not settings.of(path).excludes(path):
         yield path
+
+
+def _written(file: Path) -> str:
+    """A file as a target: a dash alone would be the standard input."""
+    return "./-" if str(file) == "-" else str(file)
 
 
 class _Walk:

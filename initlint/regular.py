@@ -42,15 +42,16 @@ def read_regular(
     except ValueError as error:
         raise OSError(errno.EINVAL, f"no name of a file ({error})") from None
     with os.fdopen(descriptor, "rb") as file:
-        _require_regular(os.fstat(descriptor), limit)
+        status = os.fstat(descriptor)
+        _require_regular(status, limit)
+        # As files of /proc do, some of which never end.
+        if not status.st_size and os.read(descriptor, 1):
+            raise OSError(errno.EINVAL, "it says that it is empty, and is not")
         return read_bounded(file, limit)
 
 
 def read_bounded(file: BinaryIO, limit: int) -> bytes:
-    """All that a stream holds; raises OSError once that is more than `limit` bytes.
-
-    The size that the system gives is no bound: what lies in /proc has none.
-    """
+    """All that a stream holds; raises OSError once that is more than `limit` bytes."""
     found = bytearray()
     while chunk := file.read(min(_CHUNK, limit + 1 - len(found))):
         found += chunk

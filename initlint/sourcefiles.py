@@ -9,23 +9,22 @@ import tokenize
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
+from functools import lru_cache
 
 from initlint.records import InitlintError, Site
+from initlint.regular import limit_of, read_regular
 
 NOTEBOOK = ".ipynb"
 
 
 def lines_of(path: str) -> list[str]:
-    """All lines of `path` as it is now, without their ends; none where it cannot be read.
-
-    Goes through linecache, so that text which only stands for the file's own is seen here too.
-    """
+    """All lines of `path` as it is now, without their ends; none where it cannot be read."""
     if path.endswith(NOTEBOOK):
         return _cells_of(path)
-    place = real(path)
-    linecache.checkcache(place)
-    return [line.removesuffix("\n") for line in linecache.getlines(place)]
+    try:
+        return [line.removesuffix("\n") for line in _lines(source_of(path))]
+    except OSError:
+        return []
 
 
 def real(path: str) -> str:
@@ -69,9 +68,12 @@ def standing_in(texts: Mapping[str, bytes]) -> Iterator[None]:
 
 
 def source_of(path: str) -> bytes:
-    """The bytes that stand for the file at `path`, or those on the disk."""
+    """The bytes that stand for the file at `path`, or those on the disk.
+
+    Raises OSError for what is no regular file, or too large to be source code.
+    """
     entry = linecache.cache.get(real(path))
-    return entry.source if isinstance(entry, _Entry) else Path(path).read_bytes()
+    return entry.source if isinstance(entry, _Entry) else read_regular(path, limit_of(path))
 
 
 def text_of(path: str) -> bytes:
@@ -112,6 +114,7 @@ def encoded(text: str) -> bytes:
         return source
 
 
+@lru_cache(maxsize=16)
 def _lines(source: bytes) -> list[str]:
     return io.TextIOWrapper(io.BytesIO(source), _encoding(source), "replace").readlines()
 

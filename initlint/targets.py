@@ -35,7 +35,12 @@ class Targets:
 
 
 def gather(written: Sequence[str], settings: Settings, stdin_filename: str = STDIN) -> Targets:
-    """The targets that someone wrote; `-` is standard input, taken for the file of that name."""
+    """The targets that someone wrote; `-` is standard input, taken for the file of that name.
+
+    Raises InitlintError where that is also a file: which of them is meant must not be a guess.
+    """
+    if STDIN in written and os.path.lexists(STDIN):
+        raise InitlintError("- is the standard input and a file here: write ./- for the file")
     models = tuple(dict.fromkeys(target for target in written if is_model(target)))
     paths = [target for target in written if not is_model(target) and target != STDIN]
     found = discover.discover(paths, settings)

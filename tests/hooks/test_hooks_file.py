@@ -40,7 +40,7 @@ def test_every_setting_is_documented():
 
 def test_workflows_in_the_documents_are_yaml():
     blocks = (ROOT / "docs/hooks.md").read_text().split("```yaml\n")[1:]
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     for block in blocks:
         yaml.safe_load(block.split("```")[0])
 
