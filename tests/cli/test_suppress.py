@@ -1,6 +1,5 @@
 """Comments that silence findings, and those that look like it."""
 
-import linecache
 from dataclasses import replace
 
 import pytest
@@ -8,6 +7,7 @@ from handmade import CONV_SITE, all_layers, finding, live_finding
 
 from initlint import api
 from initlint.records import Report, Site
+from initlint.sourcefiles import standing_in
 from initlint.suppress import filter_report, suppressed
 
 
@@ -167,11 +167,11 @@ def test_filter_report_sees_changes_of_the_file(project):
     assert filter_report(report).findings == ()
 
 
-def test_filter_report_sees_text_that_stands_for_the_file(project, monkeypatch):
-    path = str((project / "net.py").resolve())
+def test_filter_report_sees_text_that_stands_for_the_file(project):
     lines = [f"{line}  # noqa\n" for line in (project / "net.py").read_text().splitlines()]
-    monkeypatch.setitem(linecache.cache, path, (1, None, lines, path))
-    assert filter_report(Report(findings=(finding(),))).findings == ()
+    with standing_in({"net.py": "".join(lines).encode()}):
+        assert filter_report(Report(findings=(finding(),))).findings == ()
+    assert filter_report(Report(findings=(finding(),))).findings
 
 
 def test_filter_report_keeps_what_it_cannot_read(project):
