@@ -13,13 +13,13 @@ from initlint.alone import alone
 from initlint.arguments import by_name
 from initlint.config import Config, Settings
 from initlint.discover import discover
-from initlint.judge import findings
+from initlint.judge import Rulebook, findings, load
 from initlint.needs import need_torch
 from initlint.neighbours import neighbours
 from initlint.reading import read
 from initlint.recommend import with_recommendations
 from initlint.records import Finding, InitlintError, Preferences, Unanalysed
-from initlint.select import codes_of
+from initlint.select import Selection, codes_of
 from initlint.sourcefiles import decoded, encoded, source_of, standing_in
 from initlint.suppress import filter_report
 from initlint.targets import is_model
@@ -43,7 +43,9 @@ class Report(records.Report):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How targets are built and which rules speak; `codes` None means all of them.
+    """How targets are built and which rules speak; `codes` None means those on by default.
+
+    `rules` are initlint's own and those of installed packages where None.
 
     `speaks` says of a finding whether its rule speaks in its file; None where all do. `texts` are
     the files, by path, that are not what the disk holds. `preferences` say how an initialiser is
@@ -57,6 +59,7 @@ class Options:
     inputs: tuple[Any, ...] = ()
     codes: frozenset[str] | None = None
     speaks: Callable[[Finding], bool] | None = None
+    rules: Rulebook | None = None
     texts: Mapping[str, bytes] = field(default_factory=dict)
     preferences: Preferences = field(default_factory=Preferences)
     cache: bool = False
@@ -112,14 +115,15 @@ def check(
     code, prefix, name or ALL, one or several. Raises InitlintError where the target cannot be
     built; what can be built but not analysed is listed in `report.unanalysed`.
     """
-    codes = codes_of(select)
+    rules = load()
+    codes = codes_of(select, rules)
     target = _spelled(target)
     if not isinstance(target, str) and not callable(target):
         kind = type(target).__name__
         raise InitlintError(f"check takes a path, a model, a class or a function, not a {kind}")
     if trace:
         need_torch("check(trace=True)")
-    options = Options(trace, by_name(args), inputs, codes)
+    options = Options(trace, by_name(args), inputs, codes, rules=rules)
     if not isinstance(target, str) or is_model(target):
         report, _ = judged([target], options)
         if report.unanalysed and not report.layers:
@@ -161,8 +165,8 @@ def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures
         report = Report(
             (*layers, *(layer for layer in others if layer.site not in known)),
             (
-                *findings(layers, options.codes),
-                *(f for f in findings(others, options.codes) if f.site not in known),
+                *_judged(layers, options),
+                *(f for f in _judged(others, options) if f.site not in known),
             ),
             (*gaps, *found.gaps),
         )
@@ -241,13 +245,14 @@ def fix(
     and bias, as in `[tool.initlint]`. Raises InitlintError where the target cannot be built or a
     file cannot be written.
     """
-    codes = codes_of(select)
+    rules = load()
+    codes = codes_of(select, rules)
     target = _spelled(target)
     if not isinstance(target, str):
         kind = type(target).__name__
         raise InitlintError(f"fix takes a path, a target in a file or source text, not a {kind}")
     need_torch("fix, which builds the models,")
-    options = Options(True, by_name(args), (), codes, preferences=_chosen(preferences))
+    options = Options(True, by_name(args), (), codes, rules=rules, preferences=_chosen(preferences))
     if "\n" in target:
         return _fix_text(target, options, unsafe)
     targets = [target] if is_model(target) else _files(target)
@@ -304,7 +309,7 @@ def _read(
         return (), ()
     reading = read(paths, options.texts, options.cache, options.jobs)
     layers = _recommended(reading.layers, options)
-    more = neighbours(paths, findings(layers, options.codes))
+    more = neighbours(paths, _judged(layers, options))
     if more:
         wider = read([*paths, *more], options.texts, options.cache, options.jobs)
         wanted = [x for x in wider.layers if x.site is None or x.site.path not in more]
@@ -314,3 +319,9 @@ def _read(
 
 def _recommended(layers: Sequence[records.Layer], options: Options) -> tuple[records.Layer, ...]:
     return preferred(with_recommendations(layers), options.preferences)
+
+
+def _judged(layers: Sequence[records.Layer], options: Options) -> tuple[Finding, ...]:
+    rules = options.rules or load()
+    codes = Selection.default(rules).codes() if options.codes is None else options.codes
+    return findings(layers, rules, codes)

@@ -1,20 +1,18 @@
-"""Reads `rules/`: the tables of activations and operations, and the cards of the rules."""
+"""Reads the tables of `rules/`: activations and operations."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache, partial
-from itertools import pairwise
 from pathlib import Path
 from types import CodeType, MappingProxyType
 from typing import Any, TypeVar
 
-from initlint.records import InitlintError, Rule
+from initlint.records import InitlintError
 
-HEADINGS = ("What", "Why", "Bad", "Good", "Leave alone", "Fix", "References")
 _CHOICES = {
     "family": ("rectifier", "saturating", "smooth", "unscaled"),
     "initializer": ("kaiming_normal_", "xavier_normal_", "normal_"),
@@ -22,8 +20,6 @@ _CHOICES = {
         *("shape", "dropout", "scale", "norm", "pool", "merge_add", "merge_cat", "product"),
         *("matmul", "weighted", "attention", "output", "query"),
     ),
-    "severity": ("error", "warning"),
-    "confidence": ("high", "medium", "low"),
 }
 _TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,),
@@ -148,18 +144,18 @@ def keeping_gain(formula: str, arguments: tuple[tuple[str, Any], ...] = ()) -> f
 @cache
 def activations(folder: Path | None = None) -> Mapping[str, Activation]:
     """All activations by name, with output, linear, gate and attention among them."""
-    return _read_table((folder or _rules_folder()) / "activations.toml", Activation)
+    return _read_table((folder or rules_folder()) / "activations.toml", Activation)
 
 
 @cache
 def operations(folder: Path | None = None) -> Mapping[str, Operation]:
     """All operations that are not activations, by name."""
-    return _read_table((folder or _rules_folder()) / "operations.toml", Operation)
+    return _read_table((folder or rules_folder()) / "operations.toml", Operation)
 
 
 def tables() -> tuple[bytes, bytes]:
     """The text of both tables: whatever is worked out with them holds as long as they do."""
-    folder = _rules_folder()
+    folder = rules_folder()
     files = (folder / "activations.toml", folder / "operations.toml")
     return files[0].read_bytes(), files[1].read_bytes()
 
@@ -194,7 +190,7 @@ def _by_function(table: Any) -> Mapping[str, Any]:
     return {name: row for row in table().values() for name in row.functions}
 
 
-def _rules_folder() -> Path:
+def rules_folder() -> Path:
     """`rules/` inside the installed package, or beside the package in a checkout."""
     package = Path(__file__).parent
     inside = package / "rules"
@@ -278,93 +274,3 @@ def _place(path: Path, text: str, table: str) -> str:
 def _line_of(text: str, start: str) -> int:
     lines = enumerate(text.splitlines(), 1)
     return next((number for number, line in lines if line.startswith(start)), 1)
-
-
-@cache
-def rules(folder: Path | None = None) -> Mapping[str, Rule]:
-    """All rules by code, each from its card `rules/CODE.md`.
-
-    A card is TOML between two lines `+++` (code, name, group, severity, and confidence where it
-    is not high), then one paragraph that sums the rule up, then a section for each of `HEADINGS`
-    in that order, under `## Heading`. A rule is fixable if an example under Good is what the fix
-    makes of the bad one: a fence opened with ```` ```python ````. Where a person has to write the
-    good form, its fence opens with ```` ```python by-hand ````.
-    """
-    found: dict[str, Rule] = {}
-    for path in sorted((folder or _rules_folder()).glob("INIT*.md")):
-        card = _card(path)
-        twin = next((other for other in found.values() if other.name == card.name), None)
-        if twin is not None:
-            where = f"{path}:{_line_of(_read(path), 'name')}"
-            raise InitlintError(f"{where}: name '{card.name}' is already that of {twin.code}")
-        found[card.code] = card
-    return MappingProxyType(found)
-
-
-def rule(code_or_name: str, folder: Path | None = None) -> Rule:
-    """The rule of this code or name."""
-    cards = rules(folder)
-    named = {key: card for card in cards.values() for key in (card.code, card.name)}
-    found = named.get(code_or_name.upper(), named.get(code_or_name.lower()))
-    if found is not None:
-        return found
-    from difflib import get_close_matches
-
-    near = get_close_matches(code_or_name, named, n=1, cutoff=0.0)
-    hint = f"; the nearest is {near[0]}" if near else ""
-    raise InitlintError(f"there is no rule '{code_or_name}'{hint}")
-
-
-def _card(path: Path) -> Rule:
-    front, body, offset = _split(path)
-    values = _parse("\n" + front, str(path))
-    keys = ("code", "name", "group", "severity")
-    known = dict.fromkeys((*keys, "confidence"), "str")
-    _reject_incomplete(values, known, keys, lambda: f"{path}:1")
-    if values["code"] != path.stem:
-        where = f"{path}:{_line_of('+++' + chr(10) + front, 'code')}"
-        raise InitlintError(f"{where}: code '{values['code']}' is not the file's name")
-    summary, sections = _sections(path, body, offset)
-    return Rule(
-        confidence=values.pop("confidence", "high"),
-        fixable=any(line.strip() == "```python" for line in sections["Good"].splitlines()),
-        summary=" ".join(summary.split()),
-        sections=MappingProxyType(sections),
-        text=body.strip() + "\n",
-        **values,
-    )
-
-
-def _split(path: Path) -> tuple[str, str, int]:
-    """A card's front matter, what comes after it, and the line at which that begins."""
-    lines = _read(path).splitlines()
-    marks = [number for number, line in enumerate(lines) if line.rstrip() == "+++"][:2]
-    if len(marks) < 2 or marks[0] != 0:
-        raise InitlintError(f"{path}:1: the card does not begin with TOML between two lines '+++'")
-    end = marks[1] + 1
-    return "\n".join(lines[1 : marks[1]]), "\n".join(lines[end:]), end + 1
-
-
-def _sections(path: Path, body: str, offset: int) -> tuple[str, dict[str, str]]:
-    lines = body.splitlines()
-    places = [*_headings(lines), (len(lines), "")]
-    summary = "\n".join(lines[: places[0][0]])
-    if not summary.strip():
-        raise InitlintError(f"{path}:{offset}: no paragraph sums the rule up")
-    for wanted, (start, heading) in zip((*HEADINGS, ""), places, strict=False):
-        if heading != wanted:
-            wish = f"'## {wanted}'" if wanted else "nothing more"
-            raise InitlintError(f"{path}:{offset + start}: {wish} should stand here")
-    return summary, {
-        heading: "\n".join(lines[start + 1 : end]).strip()
-        for (start, heading), (end, _) in pairwise(places)
-    }
-
-
-def _headings(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Where the sections begin; what stands inside a code fence is no heading."""
-    fenced = False
-    for number, line in enumerate(lines):
-        fenced ^= line.lstrip().startswith("```")
-        if line.startswith("## ") and not fenced:
-            yield number, line.removeprefix("## ").strip()

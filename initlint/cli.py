@@ -129,6 +129,7 @@ _of_settings = _options(
     click.option("--config", metavar="FILE", help="Settings of this file alone."),
     _flag("--isolated", help="No settings but the command line's."),
 )
+_of_rules = _many("--rules", metavar="FOLDER", help="A folder with rules of your own.")
 _of_model = _options(
     _many("--arg", "args", metavar="NAME=VALUE", help="Constructor argument."),
     _many("--input", "inputs", metavar="SPEC", help="Example input: 1,3,32,32 or ids=int64[2,16]."),
@@ -148,6 +149,7 @@ _of_model = _options(
 @_many("--select", metavar="CODES", help="Only these rules: codes, prefixes (INIT1), names, ALL.")
 @_many("--ignore", metavar="CODES", help="All but these rules.")
 @click.option("--output-format", type=click.Choice(FORMATS), default="full", show_default=True)
+@_of_rules
 @_flag("--show-layers", help="Begin with a table of all layers; JSON has them always.")
 @_flag("--statistics", help="Count the findings of each rule instead of listing them.")
 @click.option("-j", "--jobs", type=click.IntRange(1), default=1, help="Processes that read files.")
@@ -204,8 +206,9 @@ def apply(**options: Any) -> int:
 @click.argument("rule", required=False, metavar="[CODE|NAME]")
 @_flag("--all", "every", help="Print all cards.")
 @click.option("--output-format", type=click.Choice(card.FORMATS), default="text", show_default=True)
-def rule(rule: str | None, every: bool, output_format: str) -> int:
+@_of_rules
+def rule(rule: str | None, every: bool, output_format: str, rules: tuple[str, ...]) -> int:
     """Print a rule's card: what it says, why, a bad and a good example, when it is silent."""
     if (rule is None) is not every:
         raise click.UsageError("name one rule by code or name, or give --all")
-    return commands.rule(rule, output_format)
+    return commands.rule(rule, output_format, rules)

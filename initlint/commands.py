@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from initlint import arguments, config, inputspec, output, select, sourcefiles, suppress, terminal
+from initlint import arguments, config, inputspec, output, sourcefiles, suppress, terminal
 from initlint.config import Settings
 from initlint.output import phrases
 from initlint.records import Preferences, Report, Unanalysed
@@ -17,6 +18,7 @@ from initlint.targets import STDIN, Targets, gather
 
 if TYPE_CHECKING:
     from initlint.api import Fixed, Options
+    from initlint.select import Selection
 
 CLEAN, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 FOR_PEOPLE = ("full", "concise")
@@ -45,6 +47,7 @@ class Check:
     jobs: int = 1
     isolated: bool = False
     stdin_filename: str | None = None
+    rules: tuple[str, ...] = ()
     style: str | None = None
     distribution: str | None = None
     mode: str | None = None
@@ -63,7 +66,7 @@ class _Asked:
 
     request: Check
     targets: Targets
-    selection: select.Selection
+    selection: Selection
     options: Options
 
     def failures(self, report: Report) -> list[Unanalysed]:
@@ -142,13 +145,14 @@ def apply(request: Apply) -> int:
     return CLEAN
 
 
-def rule(wanted: str | None, form: str) -> int:
-    """Print one rule's card, or where None all of them."""
-    from initlint import catalog
+def rule(wanted: str | None, form: str, folders: Sequence[str] = ()) -> int:
+    """Print one rule's card, or where None all of them; `folders` hold more rules than ours."""
+    from initlint.judge import load
     from initlint.output import card
 
-    every = list(catalog.rules().values())
-    terminal.out(card.render(every if wanted is None else [catalog.rule(wanted)], form))
+    rules = load(folders)
+    every = list(rules.cards.values())
+    terminal.out(card.render(every if wanted is None else [rules.rule(wanted)], form))
     return CLEAN
 
 
@@ -165,17 +169,21 @@ def failed(reason: str) -> int:
 
 def _asked(request: Check) -> _Asked:
     from initlint import api
+    from initlint.judge import load
+    from initlint.select import Selection
 
     settings = config.settings(request.config, request.isolated)
     written = request.targets or settings.here().targets() or (".",)
     targets = gather(written, settings, request.stdin_filename or STDIN)
-    selection = select.Selection(request.select, request.ignore, settings)
+    rules = load(request.rules)
+    selection = Selection(request.select, request.ignore, settings, rules)
     options = api.Options(
         trace=request.trace,
         arguments=arguments.parse(request.args),
         inputs=tuple(inputspec.parse(text) for text in request.inputs),
         codes=selection.codes().union(*map(selection.codes, targets.files)),
         speaks=selection.speaks,
+        rules=rules,
         texts=targets.texts,
         preferences=request.preferences(settings),
         cache=not request.no_cache and STDIN not in written,
@@ -196,7 +204,8 @@ def _checked(asked: _Asked) -> Report:
         report = api.check_all(asked.targets.all, asked.options)
     report = _with_gaps(report, asked)
     _print(report, asked)
-    for idle in suppress.idle(report, asked.selection.codes):
+    rules = asked.selection.rules.cards.values()
+    for idle in suppress.idle(report, asked.selection.codes, rules):
         place = phrases.place_of(idle.site)
         _say(asked.request, f"initlint: {place}: suppression of {idle.entry} {idle.reason}")
     return report
@@ -268,7 +277,9 @@ def _findings(report: Report, asked: _Asked, colour: bool) -> str:
         return statistics.render(report)
     form = asked.request.output_format
     root = None if form in FOR_PEOPLE else _root()
-    return output.render(report, form, colour=colour, root=root, codes=asked.options.codes)
+    rules = asked.selection.rules.cards.values()
+    codes = asked.options.codes or ()
+    return output.render(report, form, colour=colour, root=root, rules=rules, codes=codes)
 
 
 def _root() -> Path:

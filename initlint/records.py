@@ -200,14 +200,21 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule's card: `rules/CODE.md`, front matter and sections by heading."""
+    """A rule's card: the file `CODE.md` at `path`, its front matter and its sections by heading.
+
+    `fix` is the applicability of the rule's fixes: safe, unsafe, display, or empty where there are
+    none. `default` says whether the rule is on where nothing is selected.
+    """
 
     code: str
     name: str
     group: str
     severity: str
     confidence: str
-    fixable: bool
+    fix: str
+    since: str
+    default: bool
     summary: str
     sections: Mapping[str, str]
     text: str
+    path: str

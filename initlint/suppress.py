@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from initlint import catalog
 from initlint.records import Finding, Report, Rule, Site
 from initlint.sourcefiles import lines_of
 
@@ -98,7 +97,9 @@ class Idle:
     reason: str
 
 
-def idle(report: Report, codes: Callable[[str], Collection[str]]) -> Iterator[Idle]:
+def idle(
+    report: Report, codes: Callable[[str], Collection[str]], rules: Collection[Rule]
+) -> Iterator[Idle]:
     """The entries of comments that silence nothing in the files of the report's layers.
 
     Spoken of are only entries of ours, of rules that ran (`codes` by path), on lines that make a
@@ -114,7 +115,7 @@ def idle(report: Report, codes: Callable[[str], Collection[str]]) -> Iterator[Id
         silenced = [f for f in report.silenced if f.site and f.site.path == path]
         for comment in suppressions(lines_of(path)).comments:
             for entry in sorted((comment.entries | comment.own) - {_ANY}):
-                reason = _why_idle(comment, entry, codes(path), sites, silenced)
+                reason = _why_idle(comment, entry, codes(path), sites, silenced, rules)
                 if reason:
                     line = comment.line
                     yield Idle(Site(path, line, 1, line, 1), entry, reason)
@@ -126,22 +127,24 @@ def _why_idle(
     codes: Collection[str],
     sites: Sequence[Site],
     silenced: Sequence[Finding],
+    rules: Collection[Rule],
 ) -> str:
     """Why an entry does nothing; empty where it does something, is not ours, or may be needed."""
-    named = {rule.code for rule in catalog.rules().values() if _names(rule, entry)}
+    named = {rule.code for rule in rules if _names(rule, entry)}
     if not named:
-        is_ours = entry in comment.own or entry.upper().startswith("INIT")
-        return f"does nothing: there is no such rule{_nearest(entry)}" if is_ours else ""
+        prefixes = tuple({rule.code.rstrip("0123456789") for rule in rules})
+        is_ours = entry in comment.own or entry.upper().startswith(prefixes)
+        return f"does nothing: there is no such rule{_nearest(entry, rules)}" if is_ours else ""
     if not named & set(codes) or not any(map(comment.speaks_of, sites)):
         return ""
     used = any(comment.covers(f) and f.code in named for f in silenced)
     return "" if used else "silences nothing on this line"
 
 
-def _nearest(entry: str) -> str:
+def _nearest(entry: str, rules: Collection[Rule]) -> str:
     import difflib
 
-    names = [name for rule in catalog.rules().values() for name in (rule.code, rule.name)]
+    names = [name for rule in rules for name in (rule.code, rule.name)]
     close = difflib.get_close_matches(entry, names, n=1)
     return f"; did you mean {close[0]}?" if close else ""
 

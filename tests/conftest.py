@@ -13,6 +13,13 @@ def pytest_addoption(parser):
     parser.addoption(
         "--update-golden", action="store_true", help="write tests/golden/ from what comes out now"
     )
+    parser.addoption(
+        "--rules",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="run tests/rules/test_examples.py over the rules of this folder as well",
+    )
 
 
 def pytest_configure(config):

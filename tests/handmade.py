@@ -152,10 +152,13 @@ def rule(code="INIT101", name="default-before-rectifier", **changes):
         "group": "does not suit",
         "severity": "warning",
         "confidence": "high",
-        "fixable": True,
+        "fix": "safe",
+        "since": "0.1.0",
+        "default": changes.get("confidence") != "low" and not code.startswith("INIT4"),
         "summary": "Short.",
         "sections": MappingProxyType({"What": "It is so.", "Bad": "```python\nbad()\n```"}),
         "text": text,
+        "path": f"rules/{code}.md",
     }
     return Rule(**given | changes)
 
@@ -163,7 +166,7 @@ def rule(code="INIT101", name="default-before-rectifier", **changes):
 def rules(*more):
     """A small catalogue: every group, a rule that is off by its confidence, the pedantic group."""
     cards = (
-        rule("INIT001", "uninitialised-parameter", severity="error", fixable=False),
+        rule("INIT001", "uninitialised-parameter", severity="error", fix=""),
         rule("INIT101", "default-before-rectifier"),
         rule("INIT102", "xavier-before-rectifier"),
         rule("INIT106", "explicit-scale-off", confidence="medium"),

@@ -3,11 +3,13 @@
 import re
 import subprocess
 import sys
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 
 from initlint import catalog, config, select
+from initlint.judge import load
 from initlint.select import Selection
 
 ROOT = Path(__file__).parent.parent
@@ -43,14 +45,28 @@ def test_readme_shows_real_output(update):
 
 
 def test_readme_lists_every_rule(update):
-    safe = {"INIT106": "unsafe"}
-    new = "".join(
+    new = "| rule | reports | fix |\n|---|---|---|\n" + "".join(
         f"| [{rule.code}](rules/{rule.code}.md) `{rule.name}` | {rule.summary} "
-        f"| {safe.get(rule.code, 'safe') if rule.fixable else ''} |\n"
-        for rule in catalog.rules().values()
+        f"| {rule.fix or 'none'} |\n"
+        for rule in load().cards.values()
     )
-    table = "| rule | speaks of | fix |\n|---|---|---|\n" + new
-    assert written(README, "rules", table, update) == table
+    assert written(README, "rules", new, update) == new
+
+
+def test_the_index_of_rules_is_generated(update):
+    """rules/README.md: each group with its rules, and what differs from one to the other."""
+    new = ""
+    for group, rules in groupby(load().cards.values(), key=lambda rule: rule.group):
+        rows = "".join(
+            f"| [{rule.code}]({rule.code}.md) `{rule.name}` | {rule.summary} | {rule.severity} "
+            f"| {rule.confidence} | {rule.fix or 'none'} | {'on' if rule.default else 'off'} "
+            f"| {rule.since} |\n"
+            for rule in rules
+        )
+        heads = ("rule", "reports", "severity", "confidence", "fix", "default", "since")
+        head = f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|\n"
+        new += f"## {group[:1].upper()}{group[1:]}\n\n{head}{rows}\n"
+    assert written(ROOT / "rules" / "README.md", "rules", new, update) == new
 
 
 def test_verdict_names_every_activation_that_is_judged():
@@ -88,4 +104,4 @@ def test_the_settings_that_usage_shows_are_accepted(tmp_path, monkeypatch):
 def test_rules_that_options_name_in_documents_exist(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     named = re.findall(r"--(?:select|ignore)[ ,=]+([A-Z]+[0-9]+)", text)
-    assert all(select.codes_of(entry) for entry in named)
+    assert all(select.codes_of(entry, load()) for entry in named)

@@ -51,7 +51,10 @@ def python(tmp_path_factory):
 
 
 def test_the_wheel_brings_its_own_code_and_rules(python, tmp_path):
-    script = "import initlint, initlint.catalog as c; print(c._rules_folder(), len(c.rules()))"
+    script = (
+        "from initlint.catalog import rules_folder; from initlint.judge import load;"
+        "print(rules_folder(), len(load().functions))"
+    )
     folder, count = run(str(python), "-c", script, cwd=tmp_path).stdout.split()
     assert Path(folder).is_relative_to(python.parent.parent)
     assert int(count) == len(list((ROOT / "rules").glob("INIT*.md")))

@@ -1,19 +1,40 @@
-"""The checks: Layers in, Findings out. Every module of this package is found by walking it."""
+"""Judges layers by the rules. The names below are what a rule's function is written with."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Collection, Sequence
-from functools import cache
 
 from initlint.judge.findings import merged
-from initlint.judge.model import Check, Model, Problem, registered
+from initlint.judge.model import Model, Path, Problem, Problems, is_lazy, is_small_head, scheme
+from initlint.judge.rulebook import Rulebook, load
+from initlint.judge.suited import unsuited
+from initlint.judge.wording import consequence
+from initlint.recommend import family, ratio
 from initlint.records import Finding, Layer
 
+__all__ = [
+    "Layer",
+    "Model",
+    "Path",
+    "Problem",
+    "Problems",
+    "Rulebook",
+    "consequence",
+    "family",
+    "findings",
+    "is_lazy",
+    "is_small_head",
+    "load",
+    "ratio",
+    "scheme",
+    "unsuited",
+]
 
-def findings(layers: Sequence[Layer], codes: Collection[str] | None = None) -> tuple[Finding, ...]:
-    """What the checks named by `codes` (all of them where None) find in `layers`.
+
+def findings(
+    layers: Sequence[Layer], rules: Rulebook, codes: Collection[str]
+) -> tuple[Finding, ...]:
+    """What the rules named by `codes` find in `layers`.
 
     One finding for all layers that one source line makes with the same fault.
     """
@@ -23,14 +44,7 @@ def findings(layers: Sequence[Layer], codes: Collection[str] | None = None) -> t
         by_model.setdefault(layer.model, []).append(layer)
     for group in by_model.values():
         model = Model(group)
-        for check in _checks():
-            if codes is None or check.code in codes:
-                found.extend(check.problems(model))
-    return merged(found, layers)
-
-
-@cache
-def _checks() -> tuple[Check, ...]:
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
-    return tuple(sorted(registered(), key=lambda check: check.code))
+        for code, function in rules.functions.items():
+            if code in codes:
+                found.extend(function.problems(model))
+    return merged(found, layers, rules.cards)

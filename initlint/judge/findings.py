@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from initlint import catalog
 from initlint.calls import call
 from initlint.judge.model import Problem, is_lazy
 from initlint.recommend import accepted, suits
-from initlint.records import Fan, Finding, Fix, Initializer, Layer, Site
+from initlint.records import Fan, Finding, Fix, Initializer, Layer, Rule, Site
 
 _SHOWN = 3
 _BY_FAN = {"normal_", "trunc_normal_", "uniform_"}
@@ -18,7 +18,9 @@ _NO_FIX = " (no fix: other layers made by this line need another initialiser)"
 _TOO_EARLY = " (no fix: the weight of a lazy layer does not exist before the first forward)"
 
 
-def merged(problems: Iterable[Problem], layers: Sequence[Layer]) -> tuple[Finding, ...]:
+def merged(
+    problems: Iterable[Problem], layers: Sequence[Layer], cards: Mapping[str, Rule]
+) -> tuple[Finding, ...]:
     """One finding for all problems of one rule at one source line, in the order of the source."""
     groups: dict[tuple[object, ...], list[Problem]] = {}
     for problem in problems:
@@ -26,7 +28,7 @@ def merged(problems: Iterable[Problem], layers: Sequence[Layer]) -> tuple[Findin
         alone = (layer.model, layer.parameter) if layer.site is None else ()
         groups.setdefault((problem.code, layer.site, *alone), []).append(problem)
     places = _Places(layers)
-    found = [_finding(group, places) for group in groups.values()]
+    found = [_finding(cards[group[0].code], group, places) for group in groups.values()]
     return tuple(sorted(found, key=_order))
 
 
@@ -76,16 +78,16 @@ class _Wishes:
         return donor.recommended is not None and self._calls <= {_recipe(donor.recommended)}
 
 
-def _finding(group: list[Problem], places: _Places) -> Finding:
+def _finding(card: Rule, group: list[Problem], places: _Places) -> Finding:
     first = group[0]
-    layer, card = first.layer, catalog.rule(first.code)
+    layer = first.layer
     donor = _shared([problem.layer for problem in group])
     lazy = is_lazy(layer)
-    fix = _fix(first.code, group, donor, places) if card.fixable and not lazy else None
-    unfixed = card.fixable and fix is None and layer.site is not None
+    fix = _fix(card.fix, group, donor, places) if card.fix and not lazy else None
+    unfixed = card.fix and fix is None and layer.site is not None
     reason = _TOO_EARLY if lazy else _NO_FIX
     return Finding(
-        code=first.code,
+        code=card.code,
         name=card.name,
         severity=card.severity,
         message=first.message + _others(group) + (reason if unfixed else ""),
@@ -140,12 +142,13 @@ def _takes(layer: Layer, donor: Layer) -> bool:
     return own.name in _BY_FAN and bool(accepted(layer)) and suits(layer, std)
 
 
-def _fix(code: str, group: list[Problem], donor: Layer | None, places: _Places) -> Fix | None:
+def _fix(
+    applicability: str, group: list[Problem], donor: Layer | None, places: _Places
+) -> Fix | None:
     """The edit that repairs all layers of this line, if none of the others would be harmed."""
     layer = group[0].layer
     if layer.site is None or layer.current is None or layer.recommended is None:
         return None
-    applicability = "unsafe" if code == "INIT106" else "safe"
     if _is_installed(layer.site):
         applicability = "display"
     if donor is None or donor.recommended is None:

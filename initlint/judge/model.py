@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from initlint.recommend import ratio
@@ -43,11 +43,15 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A layer of which a rule speaks, and why."""
+    """A layer that a rule reports, and why; `code` is the rule's, known once its function is."""
 
-    code: str
     layer: Layer
     message: str
+    code: str = ""
+
+
+# What a rule's function yields.
+Problems = Iterator[Problem | tuple[Layer, str]]
 
 
 class Model:
@@ -115,34 +119,3 @@ def is_lazy(layer: Layer) -> bool:
 
 
 _LAZY = re.compile(r"Lazy(Linear|Conv(Transpose)?[123]d)")
-_Speaks = Callable[[Model], Iterable[tuple[Layer, str]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A rule's code and the function that finds what it speaks of."""
-
-    code: str
-    speaks: _Speaks
-
-    def problems(self, model: Model) -> Iterable[Problem]:
-        """The problems of one model that this rule speaks of."""
-        return (Problem(self.code, layer, text) for layer, text in self.speaks(model))
-
-
-_REGISTRY: list[Check] = []
-
-
-def check(code: str) -> Callable[[_Speaks], _Speaks]:
-    """Register a function as the check of the rule whose card is `rules/<code>.md`."""
-
-    def register(function: _Speaks) -> _Speaks:
-        _REGISTRY.append(Check(code, function))
-        return function
-
-    return register
-
-
-def registered() -> tuple[Check, ...]:
-    """All checks of the modules imported so far."""
-    return tuple(_REGISTRY)

@@ -1,63 +1,23 @@
-"""INIT101 to INIT106: the present std does not suit the following activation."""
+"""Whether a layer's present std suits the following activation: what INIT101 to INIT106 share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from initlint.judge.model import Model, Path, check, is_lazy, is_small_head, scheme
+from initlint.judge.model import Model, Path, Problem, Problems, is_lazy, is_small_head, scheme
 from initlint.judge.wording import consequence
-from initlint.recommend import family, ratio
+from initlint.recommend import ratio
 from initlint.records import Layer
 
-_Spoken = Iterator[tuple[Layer, str]]
 # Beyond this factor a std that someone chose by hand is questioned.
 _CHOSEN = 4.0
 
 
-@check("INIT101")
-def default_before_rectifier(model: Model) -> _Spoken:
-    """PyTorch's default before ReLU and its kin."""
-    return _unsuited(model, "rectifier", "default")
-
-
-@check("INIT102")
-def xavier_before_rectifier(model: Model) -> _Spoken:
-    """Xavier before ReLU and its kin: half the variance is lost."""
-    return _unsuited(model, "rectifier", "xavier")
-
-
-@check("INIT103")
-def unsuited_before_saturating(model: Model) -> _Spoken:
-    """The default, Kaiming, or a wrong gain before tanh, sigmoid and their kin."""
-    return _unsuited(model, "saturating", "default", "xavier", "kaiming")
-
-
-@check("INIT104")
-def wrong_negative_slope(model: Model) -> _Spoken:
-    """Kaiming before ReLU and its kin, told of another slope or nonlinearity."""
-    return _unsuited(model, "rectifier", "kaiming")
-
-
-@check("INIT105")
-def unsuited_before_smooth(model: Model) -> _Spoken:
-    """The default, Xavier or Kaiming of another activation before GELU, SiLU, ELU and their kin."""
-    return _unsuited(model, "smooth", "default", "xavier", "kaiming")
-
-
-@check("INIT106")
-def explicit_scale_off(model: Model) -> _Spoken:
-    """A std, bound or gain written by hand, far from what the activation needs."""
-    for kind in ("rectifier", "saturating", "smooth"):
-        yield from _unsuited(model, kind, "explicit")
-
-
-def _unsuited(model: Model, kind: str, *schemes: str) -> _Spoken:
-    """Layers before an activation of this family, filled by one of these schemes, badly."""
-    for layer in model.layers:
-        if family(layer) == kind and scheme(layer) in schemes and not _is_silent(layer):
-            path = model.path(layer)
-            if path.matters and (scheme(layer) != "explicit" or _is_far(layer, path)):
-                yield layer, consequence(layer, path)
+def unsuited(layer: Layer, model: Model) -> Problems:
+    """The problem of a layer whose std does not suit the following activation, where it matters."""
+    if _is_silent(layer):
+        return
+    path = model.path(layer)
+    if path.matters and (scheme(layer) != "explicit" or _is_far(layer, path)):
+        yield Problem(layer, consequence(layer, path))
 
 
 def _is_silent(layer: Layer) -> bool:

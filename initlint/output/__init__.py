@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from initlint.records import Report
+from initlint.records import Report, Rule
 
 FORMATS = ("full", "concise", "json", "github", "gitlab", "sarif")
 
@@ -16,12 +16,13 @@ def render(
     *,
     colour: bool = False,
     root: Path | None = None,
-    codes: Collection[str] | None = None,
+    rules: Collection[Rule] = (),
+    codes: Collection[str] = (),
 ) -> str:
     """The report in one of `FORMATS`; only what is needed for that one is imported.
 
-    `root` is the folder to which the formats for code hosts take paths, `codes` the rules that
-    ran, which SARIF lists.
+    `root` is the folder to which the formats for code hosts take paths, `codes` are those of
+    the `rules` that ran, which SARIF lists.
     """
     match form:
         case "full":
@@ -47,5 +48,5 @@ def render(
         case "sarif":
             from initlint.output import sarif
 
-            return sarif.render(report, root, codes)
+            return sarif.render(report, rules, root, codes)
     raise ValueError(form)

@@ -27,7 +27,10 @@ def _object(rule: Rule) -> dict[str, object]:
         "group": rule.group,
         "severity": rule.severity,
         "confidence": rule.confidence,
-        "fixable": rule.fixable,
+        "fixable": bool(rule.fix),
+        "fix": rule.fix or None,
+        "default": rule.default,
+        "since": rule.since,
         "summary": rule.summary,
         "explanation": rule.text,
     }
@@ -56,5 +59,12 @@ def _text(rule: Rule) -> Iterator[str]:
 
 
 def _facts(rule: Rule) -> str:
-    fixable = "fixable" if rule.fixable else "not fixable"
-    return f"{rule.group}: {rule.severity}, {rule.confidence} confidence, {fixable}"
+    facts = {
+        "Category": rule.group,
+        "Severity": rule.severity,
+        "Confidence": rule.confidence,
+        "Fix": rule.fix or "none",
+        "Default": "on" if rule.default else "off",
+        "Since": rule.since,
+    }
+    return " ".join(f"{name}: {value}." for name, value in facts.items())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from initlint import __version__, catalog
+from initlint import __version__
 from initlint.output.lines import as_json
 from initlint.output.phrases import message
 from initlint.output.project import fingerprints, shown_path, shown_site
@@ -20,11 +20,12 @@ _LEVELS = {"error": "error", "warning": "warning"}
 _TEXT_LIMIT = 1024
 
 
-def render(report: Report, root: Path | None = None, codes: Collection[str] | None = None) -> str:
-    """One run; `codes` are the rules that ran, all of the catalogue's where None."""
-    ran = set(codes if codes is not None else catalog.rules())
-    ran.update(finding.code for finding in report.findings)
-    rules = [rule for code, rule in sorted(catalog.rules().items()) if code in ran]
+def render(
+    report: Report, rules: Collection[Rule], root: Path | None = None, codes: Collection[str] = ()
+) -> str:
+    """One run; `codes` are those of the `rules` that ran."""
+    ran = {*codes, *(finding.code for finding in report.findings)}
+    rules = sorted((rule for rule in rules if rule.code in ran), key=lambda rule: rule.code)
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [_run(report, rules, root)]}
     return as_json(log)
 

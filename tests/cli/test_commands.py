@@ -5,8 +5,9 @@ import json
 import pytest
 from handmade import CLEAN, layer
 
-from initlint import __version__, catalog, cli
+from initlint import __version__, cli
 from initlint.inputspec import InputSpec
+from initlint.judge import load
 from initlint.records import Report, Unanalysed
 
 # What is asked of the api
@@ -132,4 +133,4 @@ def test_rule_prints_a_card(initlint):
 
 def test_rule_all(initlint):
     _, out, _ = initlint("rule --all --output-format json")
-    assert [entry["code"] for entry in json.loads(out)] == list(catalog.rules())
+    assert [entry["code"] for entry in json.loads(out)] == list(load().cards)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from initlint import catalog, config
+from initlint import config
 from initlint.config import Config, Settings
+from initlint.judge import load
 from initlint.patterns import matches
 from initlint.records import InitlintError
 from initlint.select import Selection
@@ -184,7 +185,7 @@ def test_patterns_start_from_their_file(here, monkeypatch):
 
 # What the command line adds
 
-ALL_ON = frozenset(catalog.rules())
+ALL_ON = frozenset(load().cards)
 CHOICES = [
     ("", (), (), {"INIT101", "INIT106"}, set()),
     ('select = ["INIT101"]', (), (), {"INIT101"}, {"INIT102"}),

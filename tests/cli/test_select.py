@@ -3,9 +3,9 @@
 import pytest
 from handmade import rules
 
-from initlint import catalog
+from initlint.judge import load
 from initlint.records import InitlintError
-from initlint.select import expand
+from initlint.select import Selection, expand
 
 DEFAULT = {"INIT001", "INIT101", "INIT102", "INIT106"}
 INIT1 = {"INIT101", "INIT102", "INIT106"}
@@ -72,6 +72,7 @@ def test_unknown_selectors(option, written, near):
 
 
 def test_the_real_catalogue_by_default():
-    chosen = expand([], [], catalog.rules())
+    cards = load().cards
+    chosen = Selection.default().codes()
     assert {"INIT101", "INIT106"} <= chosen
-    assert not [code for code in chosen if catalog.rule(code).confidence == "low"]
+    assert not [code for code in chosen if cards[code].confidence == "low"]

@@ -20,9 +20,10 @@ import collection
 import torch
 
 from initlint.graph.ops import Graph, Op
-from initlint.judge import findings
+from initlint.judge import findings, load
 from initlint.recommend import with_recommendations
 from initlint.records import InitlintError, Layer
+from initlint.select import Selection
 from initlint.trace import capture, layers
 from initlint.trace.build import Built, construct, quiet
 
@@ -82,6 +83,8 @@ def _judged(built: Built) -> Entry:
     reached = [layer for layer in unknown if _names(built, layer) & used]
     parameters = {name for layer in reached for name in _names(built, layer)}
     origins = {layer.parameter: layer.origin for layer in listed}
+    rules = load()
+    found = findings(listed, rules, Selection.default(rules).codes())
     stops: Counter[str] = Counter()
     for graph in graphs:
         stops += _stops(graph, parameters)
@@ -91,7 +94,7 @@ def _judged(built: Built) -> Entry:
         following=dict(Counter(layer.following.activation for layer in listed)),
         stops=dict(stops),
         unreached=len(unknown) - len(reached),
-        findings=[f"{f.code} [{origins[f.parameter]}] {f.message}" for f in findings(listed)],
+        findings=[f"{f.code} [{origins[f.parameter]}] {f.message}" for f in found],
     )
 
 

@@ -195,7 +195,8 @@ def test_statistics_of_nothing():
 def test_card_as_text():
     assert card.render([rule()]).splitlines() == [
         "INIT101 default-before-rectifier",
-        "does not suit: warning, high confidence, fixable",
+        "Category: does not suit. Severity: warning. Confidence: high. Fix: safe. Default: on. "
+        "Since: 0.1.0.",
         *("", "Short.", "", "What", "----", "", "It is so.", "", "Bad", "---", ""),
         "    ## no heading",
         "    bad()",
@@ -203,10 +204,11 @@ def test_card_as_text():
 
 
 def test_card_as_markdown():
-    shown = card.render([rule(fixable=False, confidence="low")], "markdown")
+    shown = card.render([rule(fix="", confidence="low")], "markdown")
     assert shown.startswith(
         "# default-before-rectifier (INIT101)\n\n"
-        "does not suit: warning, low confidence, not fixable\n\nShort.\n"
+        "Category: does not suit. Severity: warning. Confidence: low. Fix: none. Default: off. "
+        "Since: 0.1.0.\n\nShort.\n"
     )
     assert "```python\n## no heading\nbad()\n```\n" in shown
 
@@ -214,8 +216,12 @@ def test_card_as_markdown():
 def test_card_as_json():
     shown = json.loads(card.render([rule()], "json"))
     assert list(shown) == [
-        *("code", "name", "group", "severity", "confidence", "fixable", "summary", "explanation")
+        *("code", "name", "group", "severity", "confidence", "fixable", "fix", "default", "since"),
+        *("summary", "explanation"),
     ]
+    assert (shown["fixable"], shown["fix"], shown["default"]) == (True, "safe", True)
+    by_hand = json.loads(card.render([rule(fix="")], "json"))
+    assert (by_hand["fixable"], by_hand["fix"]) == (False, None)
     assert shown["explanation"] == rule().text
 
 

@@ -1,0 +1,9 @@
+"""A std, bound or gain written by hand, far from what the following activation needs."""
+
+from initlint.judge import Layer, Model, Problems, family, scheme, unsuited
+
+
+def explicit_scale_off(layer: Layer, model: Model) -> Problems:
+    """A scale that someone chose, far from every accepted one."""
+    if scheme(layer) == "explicit" and family(layer) in ("rectifier", "saturating", "smooth"):
+        yield from unsuited(layer, model)
