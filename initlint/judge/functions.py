@@ -59,10 +59,10 @@ class Function:
         if isinstance(found, Problem):
             found = (found.layer, found.message)
         match found:
-            case (Layer() as layer, str(message)) if message.strip() and "\n" not in message:
+            case (Layer() as layer, str(message)) if message.strip():
                 return Problem(layer, message, self.code)
         what = f"{self.call.__name__} yields {_described(found)}"
-        raise wrong(self.path, self.line, f"{what}; write (layer, message in one line) or Problem")
+        raise wrong(self.path, self.line, f"{what}; write (layer, message) or Problem")
 
 
 def load(path: Path, package: str = "") -> Function:

@@ -76,11 +76,10 @@ WRONG = {
     "f = lambda layer: ()": "4: parameter layer has no annotation",
     # While it is called.
     "def f(layer: Layer): ...": "4: f returns None; write yield (layer, message)",
-    "def f(layer: Layer):\n    yield layer": "4: f yields a Layer; write (layer, message in",
+    "def f(layer: Layer):\n    yield layer": "4: f yields a Layer; write (layer, message) or",
     "def f(layer: Layer):\n    yield layer, 1": "4: f yields (Layer, int); write",
     "def f(layer: Layer):\n    yield 'conv', 'x'": "4: f yields (str, str); write",
     "def f(layer: Layer):\n    yield layer, ' '": "4: f yields (Layer, str); write",
-    "def f(layer: Layer):\n    yield layer, 'a\\nb'": "4: f yields (Layer, str); write",
     "def f(layer: Layer):\n    yield Problem(layer, '')": "4: f yields (Layer, str); write",
     "def f(model: Model):\n    yield model, 'all'": "4: f yields (Model, str); write",
     "def f(layer: Layer):\n    return 3": "4: the rule fails: TypeError: 'int' object is not",
@@ -175,3 +174,10 @@ def test_the_model_is_that_of_the_layer(tmp_path):
     layers = (handmade.layer("conv"), handmade.layer("conv", model="other", site=None))
     said = {finding.message for finding in findings(layers, rules, {"INIT199"})}
     assert said == {"True"} and len(Model(layers).layers) == 2
+
+
+def test_a_name_with_a_line_break_is_no_fault_of_the_rule(tmp_path):
+    """Layers are called what the code that is read calls them; it is escaped where it is shown."""
+    rules = load([str(write(tmp_path, function=FUNCTION.replace("100", "1")))])
+    (finding,) = findings([handmade.layer("a\nb")], rules, {"INIT199"})
+    assert finding.message == "a\nb has 8 outputs"
