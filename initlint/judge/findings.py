@@ -97,7 +97,8 @@ def _finding(card: Rule, group: list[Problem], places: _Places) -> Finding:
         parameter=layer.parameter,
         following=layer.following,
         current=layer.current,
-        recommended=(donor or layer).recommended,
+        # What a rule without a fix reports is not repaired by an initialiser.
+        recommended=(donor or layer).recommended if card.fix else None,
         fix=fix,
         confidence=card.confidence,
         parameters=tuple(dict.fromkeys(problem.layer.parameter for problem in group)),

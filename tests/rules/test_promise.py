@@ -118,6 +118,7 @@ def test_json_carries_it(initlint, more):
     (finding,) = json.loads(initlint(*line)[1])["findings"]
     assert (finding["code"], finding["name"]) == ("INIT199", "wide-layer")
     assert (finding["severity"], finding["fix"]) == ("warning", None)
+    assert finding["recommended"] is None
 
 
 def test_sarif_carries_it(initlint, more):
