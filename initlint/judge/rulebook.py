@@ -57,7 +57,8 @@ def load(given: Iterable[str] = ()) -> Rulebook:
 
 
 def _given(folder: str) -> Source:
-    path = Path(folder)
+    # The same name means another folder once the working directory is another one.
+    path = Path(folder).absolute()
     if not path.is_dir():
         raise InitlintError(f"--rules {folder}: there is no such folder")
     return Source(path)
@@ -89,7 +90,10 @@ def read(sources: tuple[Source, ...]) -> Rulebook:
 
 def _stems(folder: Path) -> Sequence[str]:
     """The names of the files of rules, without what comes after the dot."""
-    files = (path for path in folder.iterdir() if path.suffix in (".md", ".py"))
+    try:
+        files = [path for path in folder.iterdir() if path.suffix in (".md", ".py")]
+    except OSError as error:
+        raise InitlintError(f"{folder}: the rules cannot be read: {error.strerror}") from error
     return sorted({path.stem for path in files if _LIKE_A_CODE.fullmatch(path.stem)})
 
 

@@ -140,6 +140,13 @@ def test_a_folder_that_is_named_twice_is_read_once(tmp_path, monkeypatch):
     assert "INIT199" in load(["a", str(tmp_path / "a"), "a/../a"]).cards
 
 
+def test_a_name_of_a_folder_means_the_one_that_is_there(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        write(tmp_path / name / "own", card=CARD.replace("wide-layer", f"wide-{name}"))
+        monkeypatch.chdir(tmp_path / name)
+        assert load(["own"]).cards["INIT199"].name == f"wide-{name}"
+
+
 def test_a_folder_without_rules(tmp_path):
     with pytest.raises(InitlintError, match="there is no such folder"):
         load([str(tmp_path / "none")])
