@@ -207,7 +207,8 @@ def test_a_folder_called_rules_in_the_tree_adds_none(initlint, here):
 
 
 @pytest.mark.parametrize(
-    "start", [["-m", "initlint"], ["-c", "from initlint.start import run; run()"]]
+    "start",
+    [["-m", "initlint"], ["-c", "import sys; from initlint.cli import main; sys.exit(main())"]],
 )
 @pytest.mark.parametrize("path", [None, "", "."])
 def test_a_package_in_the_tree_adds_no_rules(here, start, path):
