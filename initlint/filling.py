@@ -78,8 +78,10 @@ def apply_(
     """
     need_torch("filling a model")
     from initlint.fill.given import model_of
+    from initlint.fill.undo import drawing_undone
 
-    return _applied(model_of(model), inputs, _wanted(seed, only, skip, policy))
+    with drawing_undone(seed):
+        return _applied(model_of(model), inputs, _wanted(seed, only, skip, policy))
 
 
 def materialize(
@@ -107,10 +109,12 @@ def materialize(
     """
     need_torch("building a model")
     from initlint.fill.given import builder_of, device_of
+    from initlint.fill.undo import drawing_undone
 
     build, device = builder_of(build), device_of(device)
-    wanted = _wanted(seed, only, skip, policy)
-    return _materialized(build, inputs, device, by_name(args), wanted)[0]
+    with drawing_undone(seed):
+        wanted = _wanted(seed, only, skip, policy)
+        return _materialized(build, inputs, device, by_name(args), wanted)[0]
 
 
 def apply_target(

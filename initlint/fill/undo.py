@@ -66,6 +66,18 @@ def same_random_state(model: nn.Module) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def drawing_undone(seed: object) -> Iterator[None]:
+    """Put torch's default generator back where no `seed` was given and something is raised."""
+    before = torch.get_rng_state() if seed is None else None
+    try:
+        yield
+    except BaseException:
+        if before is not None:
+            torch.set_rng_state(before)
+        raise
+
+
 def _copied(memory: torch.Tensor) -> torch.Tensor:
     try:
         return memory.clone()

@@ -64,7 +64,7 @@ def everything(model):
     """All that a model holds, and what is said of it: values, versions, modes."""
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     plain = {n: t.detach().as_subclass(torch.Tensor).clone() for n, t in tensors.items()}
-    versions = {n: t._version for n, t in model.named_parameters()}
+    versions = {n: t._version for n, t in tensors.items()}
     return plain, versions, [m.training for m in model.modules()], torch.get_rng_state()
 
 
@@ -85,6 +85,15 @@ def test_a_write_that_fails_anywhere_changes_nothing(layer, kind, policy, fault)
         initlint.apply_(model, seed=0, policy=policy)
     assert_same(before, everything(model))
     assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("policy", [*POLICIES, "nonsense"])
+def test_the_seed_that_was_drawn_is_given_back(policy, fault):
+    model = faulty("c.weight", fault())
+    before = everything(model)
+    with pytest.raises(InitlintError):
+        initlint.apply_(model, policy=policy)
+    assert_same(before, everything(model))
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit, GeneratorExit])
