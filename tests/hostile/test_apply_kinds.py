@@ -55,7 +55,9 @@ def test_a_weight_of_another_kind_is_listed_and_the_rest_filled(kind, policy):
     make, reason = KINDS[kind]
     model, alone = Net(), Net()
     tensor = make()
-    model.b.weight = nn.Parameter(tensor, requires_grad=tensor.dtype.is_floating_point or tensor.is_complex())
+    model.b.weight = nn.Parameter(
+        tensor, requires_grad=tensor.dtype.is_floating_point or tensor.is_complex()
+    )
     report = initlint.apply_(model, seed=0, policy=policy)
     initlint.apply_(alone, seed=0, policy=policy)
     assert {gap.target: gap.reason for gap in report.unanalysed} == {"b.weight": reason}
