@@ -130,7 +130,7 @@ def check(
             raise InitlintError(report.unanalysed[0].reason)
         return report
     if "\n" in target:
-        options = replace(options, texts={SOURCE: target.encode()})
+        options = replace(options, texts={SOURCE: target.encode("utf-8", "surrogatepass")})
         return judged([SOURCE], options)[0]
     return judged(_files(target), options)[0]
 
@@ -309,12 +309,16 @@ def _read(
         return (), ()
     reading = read(paths, options.texts, options.cache, options.jobs)
     layers = _recommended(reading.layers, options)
+    gaps = reading.gaps
     more = neighbours(paths, _judged(layers, options))
     if more:
         wider = read([*paths, *more], options.texts, options.cache, options.jobs)
         wanted = [x for x in wider.layers if x.site is None or x.site.path not in more]
         layers = _recommended(wanted, options)
-    return layers, reading.gaps
+        # Gaps of the others are not ours to list, but what was given up of our own files is.
+        own = [gap for gap in wider.gaps if gap.target.rpartition(":")[0] in paths]
+        gaps = tuple(dict.fromkeys((*gaps, *own)))
+    return layers, gaps
 
 
 def _recommended(layers: Sequence[records.Layer], options: Options) -> tuple[records.Layer, ...]:

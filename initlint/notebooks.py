@@ -16,7 +16,7 @@ from initlint.sourcefiles import source_of
 
 # After these the rest of the cell is Python; after any other cell magic it is not.
 _PYTHON = re.compile(r"%%(?:time|timeit|capture|prun|memit|mprun)\b")
-_MAGIC = re.compile(r"\s*(?:[%!?]|[\w.,\s\[\]'\"]+=\s*[%!])|.*[^#\n]\?{1,2}\s*$")
+_MAGIC = re.compile(r"[\w.,\s\[\]'\"]+=\s*[%!]|.*[^#\n]\?{1,2}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +126,63 @@ def _python(text: str) -> tuple[list[str], tuple[int, str] | None]:
         if not _PYTHON.match(lines[first]):
             return [""] * len(lines), None
         lines[first] = ""
-    while (trouble := _trouble(lines)) is not None:
-        at = min(trouble[0], len(lines)) - 1
+    done = inside = 0
+    while (trouble := _first_trouble(lines, done)) is not None:
+        at = min(done + trouble[0], len(lines)) - 1
         # What looks like a magic but is Python (a line that begins with %) is left alone: only
         # the line that the parser stumbles over is taken for one.
-        if not _MAGIC.match(lines[at]):
-            return [""] * len(lines), trouble
+        if not _is_magic(lines[at]):
+            return [""] * len(lines), (at + 1, trouble[1])
         _pass(lines, at)
+        # Statements that end before a magic need not be parsed with all that comes after it.
+        start = _statement_of(lines, at, done)
+        if start > done and _trouble(lines[done:start]) is None:
+            done, inside = start, 0
+        else:
+            inside += 1
+            if inside > _MOST_INSIDE:
+                reason = f"more than {_MOST_INSIDE} magics inside other statements"
+                return [""] * len(lines), (at + 1, reason)
     return lines, None
+
+
+# Parsed first are so many lines; of what only their end may be to blame for, nothing is believed.
+_FIRST_LINES = 64
+_AT_END = ("never closed", "triple-quoted", "EOF", "expected")
+
+
+def _first_trouble(lines: list[str], done: int) -> tuple[int, str] | None:
+    """Where and why the lines from `done` on are no Python, without parsing all of them each time.
+
+    The line counts from there, from 1 on.
+    """
+    count = _FIRST_LINES
+    while done + count < len(lines):
+        trouble = _trouble(lines[done : done + count])
+        if trouble is not None and not any(word in trouble[1] for word in _AT_END):
+            return trouble
+        count *= 2
+    return _trouble(lines[done:])
+
+
+# Each is looked for from the beginning of the statement that it is in.
+_MOST_INSIDE = 100
+
+
+def _statement_of(lines: list[str], at: int, first: int) -> int:
+    """Where the statement at the top level begins that a line is in, as far as can be seen."""
+    while at > first and (not lines[at].strip() or lines[at][0].isspace() or _GOES_ON(lines[at])):
+        at -= 1
+    return at
+
+
+# Beginnings of lines by which a statement at the top level goes on.
+_GOES_ON = re.compile(r"else|elif|except|finally|[)\]}]").match
+
+
+def _is_magic(line: str) -> bool:
+    stripped = line.strip()
+    return stripped[:1] in ("%", "!", "?") or bool(stripped and _MAGIC.match(stripped))
 
 
 def _pass(lines: list[str], at: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 from initlint.judge.model import Path
 from initlint.recommend import ratio
@@ -17,7 +18,7 @@ def consequence(layer: Layer, path: Path) -> str:
     # The reader's sizes, where they stand for names, are no facts.
     size = "" if layer.nominal else " " + "×".join(map(str, layer.shape))
     std = "" if layer.nominal else f"std {current.std:.3g}, "
-    reach = f", {times(math.exp(path.log_product))} over the {path.count} layers to {path.end}"
+    reach = f", {times(_exponential(path.log_product))} over the {path.count} layers to {path.end}"
     name = layer.layer or layer.parameter
     return (
         f"{name} ({layer.type}{size}) is followed by {_following(layer)}, "
@@ -38,6 +39,11 @@ def origin(current: Initializer) -> str:
     if current.name == "measured":
         return "what is there"
     return f"{call} at {current.site.path}:{current.site.line}" if current.site else call
+
+
+def _exponential(value: float) -> float:
+    """e to the power of a sum of logarithms, which for a deep model may be beyond all floats."""
+    return math.exp(value) if value < math.log(sys.float_info.max) else math.inf
 
 
 def times(factor: float) -> str:

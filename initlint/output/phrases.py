@@ -92,7 +92,12 @@ def summary(report: Report) -> str:
     if fixes["unsafe"]:
         more = " more" if ways else ""
         ways.append(f"{fixes['unsafe']}{more} fixable with --fix --unsafe-fixes")
-    return f"{found}; {', '.join(ways)}." if ways else f"{found}."
+    return "; ".join(filter(None, (found, ", ".join(ways), _missed(report)))) + "."
+
+
+def _missed(report: Report) -> str:
+    """How many files, classes and functions nothing is said of; empty if there are none."""
+    return f"{len(report.unanalysed)} not analysed" if report.unanalysed else ""
 
 
 def counted(number: int, noun: str) -> str:
@@ -104,4 +109,5 @@ def _nothing_found(report: Report) -> str:
     if not report.layers:
         return "Nothing could be analysed." if report.unanalysed else "Found no weights to judge."
     models = counted(len({layer.model for layer in report.layers}), "model")
-    return f"No findings in {counted(len(report.layers), 'weight')} of {models}."
+    found = f"No findings in {counted(len(report.layers), 'weight')} of {models}"
+    return "; ".join(filter(None, (found, _missed(report)))) + "."

@@ -316,7 +316,7 @@ class Attributes(Calls):
             value.items = [UNKNOWN] * len(value.items)
             value.open = True
             return
-        self.budget.elements(len(found) + len(value.items))
+        self.budget.elements((len(found) + len(value.items)) // 8)
         with contextlib.suppress(ValueError):
             value.items[index] = found
             extend(value, ())

@@ -67,7 +67,7 @@ class Builtins(Classes):
         """The result of a function of Python's, or NotImplemented where it is none of these."""
         handler = HANDLERS.get(name)
         if handler is not None or name in _NUMBERS:
-            self.budget.elements(sum(map(_length, args)))
+            self.budget.elements(sum(map(_length, args)) // 4)
         if handler is not None:
             return handler(self, args, kwargs, node)
         if name in _ANSWERS:

@@ -211,13 +211,13 @@ class Calls(Builtins):
         self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
     ) -> Value:
         """The result of calling a module: its own graph, copied into the present one."""
+        self.tick()
         if not instance.torch:
             found = self.member(instance.cls, "__call__") if instance.cls is not None else None
             return self.call(self.method(*found), [instance, *args], kwargs) if found else UNKNOWN
         forward = self.forward_of(instance)
         if forward is None:
             return self.run_torch(instance, args, kwargs)
-        self.tick()
         if self.active.count(instance) > 1 or len(self.frames) > _DEEPEST:
             return self.lost(args, kwargs, "")
         self.weigh([*args, *kwargs.values()])
@@ -313,7 +313,7 @@ class Calls(Builtins):
             return self._ask_parameter(receiver, name, args, kwargs, node)
         if isinstance(receiver, Instance):
             return self.ask_module(receiver, name, args, kwargs, node)
-        self.budget.elements(costs(receiver, name, args))
+        self.budget.elements(costs(receiver, name, args) // 4)
         result = asked(receiver, name, args, kwargs)
         if result is NotImplemented:
             if isinstance(receiver, Compared):

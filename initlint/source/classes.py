@@ -65,7 +65,9 @@ class UserClass:
 
 
 def _members(body: Sequence[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
-    for statement in body:
+    waiting = [*body][::-1]
+    while waiting:
+        statement = waiting.pop()
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             if not _is_overload(statement):
                 yield statement.name, statement
@@ -77,8 +79,7 @@ def _members(body: Sequence[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
             if statement.value is not None:
                 yield statement.target.id, statement.value
         elif isinstance(statement, (ast.If, ast.Try)):
-            yield from _members(statement.orelse)
-            yield from _members(statement.body)
+            waiting += reversed([*statement.orelse, *statement.body])
 
 
 def _is_overload(statement: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
@@ -105,9 +106,7 @@ class Classes(Modules):
             except BaseException:
                 cls.order = None
                 raise
-            # The last of several places counts, so that a shared base comes after all that have it.
-            keep = {key_of(value): place for place, value in enumerate(found)}
-            cls.order = [v for place, v in enumerate(found) if keep[key_of(v)] == place]
+            cls.order = found if len(cls.node.bases) == 1 else _last_of_each(found)
         return cls.order
 
     def _inherited(self, cls: UserClass) -> list[Value]:
@@ -119,7 +118,7 @@ class Classes(Modules):
             if isinstance(base, UserClass) and base.name in _FRAMEWORK:
                 base = External(f"transformers.{base.name}")
             order = self.order(base) if isinstance(base, UserClass) else [base]
-            self.budget.elements(len(order))
+            self.budget.elements(len(order) // (32 if len(cls.node.bases) == 1 else 4))
             found += order
         return found
 
@@ -137,7 +136,7 @@ class Classes(Modules):
     ) -> tuple[UserClass, ast.AST] | None:
         """The class that defines a member, and its node; with `after`, what super() sees."""
         order = self.order(cls)
-        self.budget.elements(len(order) // 8)
+        self.budget.elements(len(order) // 32)
         start = order.index(after) + 1 if after is not None and after in order else 0
         for base in order[start:]:
             if isinstance(base, UserClass) and name in base.members:
@@ -297,6 +296,13 @@ class Classes(Modules):
                         return self.call(value, [], {})
                 return UNKNOWN
         return self.evaluate(node, frame)
+
+
+def _last_of_each(order: list[Value]) -> list[Value]:
+    """The last of several places counts, so that a shared base comes after all that have it."""
+    keys = [id(value) if isinstance(value, UserClass) else key_of(value) for value in order]
+    keep = {key: place for place, key in enumerate(keys)}
+    return [value for place, value in enumerate(order) if keep[keys[place]] == place]
 
 
 # Bases that fill the weights of a model, and of all of its parts, by rules of their own.

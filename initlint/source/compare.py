@@ -17,6 +17,7 @@ from initlint.source.values import (
     Table,
     Unknown,
     Value,
+    is_small,
     key_of,
     known_number,
     options_of,
@@ -67,7 +68,8 @@ def _same(left: Value, right: Value) -> bool | None:
     if isinstance(left, (Listing, Table)) or isinstance(right, (Listing, Table)):
         return False if left is None or right is None else None
     if isinstance(left, tuple) and isinstance(right, tuple):
-        return _same_tuples(left, right)
+        is_known = is_small(left) and is_small(right)
+        return _same_tuples(left, right) if is_known else None
     if isinstance(left, External) and isinstance(right, External):
         return left.name.rpartition(".")[2] == right.name.rpartition(".")[2]
     return False

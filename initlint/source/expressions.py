@@ -232,6 +232,7 @@ class Expressions(Literals):
             if is_question and (type(left) in _SIGNALS or type(right) is Tensor):
                 name = OPERATORS.get(type(kind), "")
                 return self.operate(name, [left, right]) if name else PLAIN
+            self.budget.elements(len(parts_of(right)))
             answer = compared(type(kind), left, right)
             if answer is False:
                 return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -180,9 +181,13 @@ def initializer(use: Use) -> Initializer | None:
     if draw.name == "unknown" or use.reparametrised:
         return Initializer("unknown", site=draw.site)
     args = {name: _number(value) for name, value in draw.args.items()}
+    if not all(math.isfinite(value) for value in args.values() if isinstance(value, float)):
+        return Initializer("unknown", site=draw.site)
     std = draw.std
     if std is None and _is_provable(draw, use):
         std = drawn_by(draw.name, args, _shape(use.slot)).std
+    if std is not None and not math.isfinite(std):
+        std = None
     return Initializer(draw.name, args, std, draw.default, draw.site)
 
 

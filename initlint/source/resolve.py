@@ -134,17 +134,20 @@ def _flat(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
 
     What is bound last counts, so that fallbacks come before what they stand in for.
     """
-    for statement in body:
+    waiting = [*body][::-1]
+    while waiting:
+        statement = waiting.pop()
         if isinstance(statement, ast.Try):
-            for handler in statement.handlers:
-                yield from _flat(handler.body)
-            yield from _flat([*statement.body, *statement.orelse, *statement.finalbody])
+            handled = [inner for handler in statement.handlers for inner in handler.body]
+            inside = [*handled, *statement.body, *statement.orelse, *statement.finalbody]
         elif isinstance(statement, ast.If):
-            yield from _flat([*statement.orelse, *statement.body])
+            inside = [*statement.orelse, *statement.body]
         elif isinstance(statement, ast.With):
-            yield from _flat(statement.body)
+            inside = statement.body
         else:
             yield statement
+            continue
+        waiting += reversed(inside)
 
 
 def _targets(target: ast.expr) -> Iterator[str]:

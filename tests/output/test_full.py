@@ -58,7 +58,7 @@ def test_whole_text_ends_with_gaps_and_summary(project):
         "not analysed: net.py:Decoder: needs width; give --arg width=VALUE",
         "not analysed: other.py:3: forward raises NameError: name 'y' is not defined",
         "Found 3 findings in 1 model; 2 fixable with --fix, "
-        "1 more fixable with --fix --unsafe-fixes.",
+        "1 more fixable with --fix --unsafe-fixes; 2 not analysed.",
     ]
 
 
@@ -272,6 +272,14 @@ def with_fixes(*applicabilities):
         ),
         (Report(layers=(layer(),)), "No findings in 1 weight of 1 model."),
         (Report(layers=(layer(), layer(model="b"))), "No findings in 2 weights of 2 models."),
+        (
+            Report(layers=(layer(),), unanalysed=(Unanalysed("a", "b"),)),
+            "No findings in 1 weight of 1 model; 1 not analysed.",
+        ),
+        (
+            Report(findings=(finding(fix=None),), unanalysed=(Unanalysed("a", "b"),) * 2),
+            "Found 1 finding in 1 model; 2 not analysed.",
+        ),
         (Report(unanalysed=(Unanalysed("a", "b"),)), "Nothing could be analysed."),
         (Report(), "Found no weights to judge."),
     ],
