@@ -153,7 +153,8 @@ def test_other_classes_are_judged_and_these_listed(run):
     wanted = expected(IN_CONSTRUCTOR, IN_FORWARD, METHODS)
     assert code == 1
     assert_judged(out, wanted)
-    lines = err.splitlines()
+    # The file is read as well, which names the classes that it gives up on its own.
+    lines = [line for line in err.splitlines() if "as far as it can be read" not in line]
     assert len(lines) == 1 + sum(reason is not None for reason in wanted.values())
     assert all(line.startswith(("initlint: not analysed: net.py:", "Found ")) for line in lines)
 
@@ -163,7 +164,8 @@ def test_a_process_that_is_ended_costs_one_class(run):
     code, out, err = run(text, "check", "--trace", "net.py", "--output-format", "json")
     assert code == 1
     assert_judged(out, expected(ENDING))
-    assert "Traceback" not in err and len(err.splitlines()) == 1 + len(ENDING)
+    ended = [line for line in err.splitlines() if "the process" in line]
+    assert "Traceback" not in err and len(ended) == len(ENDING)
 
 
 def test_other_targets_are_judged(run):
