@@ -85,7 +85,7 @@ def group(context: click.Context, version: bool) -> int:
       initlint check --trace net.py --diff     show what --fix would change
       initlint check --trace net.py --fix      change it
       initlint apply net.py:Net --out net.safetensors
-      initlint rule INIT101                    read why a rule speaks
+      initlint rule INIT101                    explain what a rule reports
 
     \b
     Exit codes:
@@ -208,7 +208,7 @@ def apply(**options: Any) -> int:
 @click.option("--output-format", type=click.Choice(card.FORMATS), default="text", show_default=True)
 @_of_rules
 def rule(rule: str | None, every: bool, output_format: str, rules: tuple[str, ...]) -> int:
-    """Print a rule's card: what it says, why, a bad and a good example, when it is silent."""
+    """Print a rule's card: what it reports, why, a bad and a good example, when it is silent."""
     if (rule is None) is not every:
         raise click.UsageError("name one rule by code or name, or give --all")
     return commands.rule(rule, output_format, rules)
