@@ -1,0 +1,44 @@
+# Everyday commands; CI calls the same ones. CONTRIBUTING.md says when to use which.
+PYTHON ?= python
+RULE = $(CODE)
+
+.PHONY: help setup test test-torch rule golden lint types corpus bench why check
+
+help:  ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup:  ## install initlint for development, with a CPU build of torch
+	$(PYTHON) -m pip install -c constraints.txt -e '.[torch,dev]'
+
+test:  ## the tests that need no torch, in under half a minute
+	$(PYTHON) -m pytest -q -m 'not torch and not slow and not corpus and not hook'
+
+test-torch:  ## all tests, as in CI
+	$(PYTHON) -m pytest -q
+
+rule:  ## everything about one rule: make rule CODE=INIT101
+	@test -n "$(CODE)" || { echo "name a rule: make rule CODE=INIT101"; exit 2; }
+	$(PYTHON) -m initlint rule $(RULE)
+	$(PYTHON) -m pytest -q -k $(RULE)
+
+golden:  ## write the expected outputs and generated pages anew; look at the diff
+	$(PYTHON) -m pytest -q --update-golden
+
+lint:  ## ruff, on code and tests
+	ruff check .
+	ruff format --check .
+
+types:  ## mypy, strictly
+	mypy
+
+corpus:  ## the slow checks over torch, torchvision, timm and transformers
+	$(PYTHON) -m pytest -q -m corpus
+
+bench:  ## how fast reading is, against parsing in the same run
+	$(PYTHON) tests/benchmarks/reading.py
+
+why:  ## why a layer is unknown or silent: make why FILE=net.py
+	@test -n "$(FILE)" || { echo "name a file: make why FILE=net.py"; exit 2; }
+	$(PYTHON) -m initlint check --show-layers --select ALL --exit-zero $(FILE)
+
+check: lint types test-torch  ## what a change has to pass
