@@ -65,10 +65,14 @@ def _source(module: str, places: Sequence[Path]) -> Source | None:
 
 
 def _folders(package: str, places: Sequence[Path]) -> list[Path]:
-    """Where a package of the top level is, by the finders that import it."""
-    for finder in sys.meta_path:
-        path = list(map(str, places)) if finder is PathFinder else None
-        spec = finder.find_spec(package, path)
-        if spec is not None:
-            return [Path(folder) for folder in spec.submodule_search_locations or ()]
+    """Where a package of the top level is, by the finders that import it.
+
+    The working directory comes last: a package that is developed there may be installed as
+    editable, and its metadata then lies in one of `places`.
+    """
+    for path in ([str(place) for place in places], sys.path):
+        for finder in sys.meta_path:
+            spec = finder.find_spec(package, path if finder is PathFinder else None)
+            if spec is not None:
+                return [Path(folder) for folder in spec.submodule_search_locations or ()]
     return []

@@ -275,6 +275,27 @@ def test_an_entry_point_that_leads_nowhere(tmp_path, monkeypatch, initlint, valu
     assert (code, err) == (2, f"initlint: error: {where}:2: {value} is no installed package\n")
 
 
+def test_a_package_that_is_developed_here_may_be_installed_as_editable(
+    here, tmp_path, monkeypatch, initlint
+):
+    """Its metadata is where packages are installed, and the working directory is on sys.path."""
+    install(tmp_path / "site")
+    (tmp_path / "site" / PACKAGE).rename(here / PACKAGE)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.syspath_prepend(here)
+    assert initlint("rule", "INIT199")[0] == 0
+
+
+def test_a_folder_of_the_tree_stands_for_no_installed_package(
+    here, tmp_path, monkeypatch, initlint
+):
+    write(here / PACKAGE, function=MARKED.format(str(here / "ran")) + FUNCTION)
+    monkeypatch.syspath_prepend(install(tmp_path / "site"))
+    monkeypatch.syspath_prepend(here)
+    assert initlint("rule", "INIT199")[0] == 0
+    assert not (here / "ran").exists()
+
+
 def test_other_entry_points_are_left_alone(tmp_path, monkeypatch):
     site = install(tmp_path / "site")
     text = "[console_scripts]\ninitlint.rules = none:run\n[initlint]\nrules = none\n"
