@@ -36,8 +36,12 @@ def _places() -> list[Path]:
 
     `python -m` puts the working directory there, and what is read must not add rules.
     """
-    here = Path.cwd().resolve()
-    folders = (Path(entry) for entry in sys.path if entry)
+    folders = [Path(entry) for entry in sys.path if entry]
+    try:
+        here = Path.cwd().resolve()
+    except FileNotFoundError:
+        # The working directory was removed: what is relative to it is nowhere.
+        return [folder for folder in folders if folder.is_absolute()]
     return [folder for folder in folders if folder.resolve() != here]
 
 
