@@ -146,11 +146,13 @@ class _Offered:
 
     def _alone(self, layer: Layer) -> str:
         name = layer.parameter
+        if name in self.tensors and name in self.products.recurrent:
+            return self._spared(name) or RECURRENT
         if name not in self.tensors or layer.recommended is None:
             return _reason(layer, self.tensors.get(name))
         if layer.recommended.std is None or not math.isfinite(layer.recommended.std):
             return "the std that it needs is not known"
-        return self._spared(name) or (RECURRENT if name in self.products.recurrent else "")
+        return self._spared(name)
 
     def _spared(self, name: str) -> str:
         return spared(name, self.tensors[name], self._parts.get(name))

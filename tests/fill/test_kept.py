@@ -146,7 +146,9 @@ def test_only_and_skip_leave_constants_unlisted_that_nobody_asked_for():
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("cell", [nn.RNN, nn.RNNCell], ids=lambda cell: cell.__name__)
+@pytest.mark.parametrize(
+    "cell", [nn.RNN, nn.RNNCell, nn.LSTM, nn.GRUCell], ids=lambda cell: cell.__name__
+)
 def test_torchs_recurrent_weights_stay(cell, policy):
     class Net(nn.Module):
         def __init__(self):
