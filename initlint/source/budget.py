@@ -6,10 +6,12 @@ from __future__ import annotations
 STEP = 8
 # Making a node of a graph, and following it to the end.
 _NODE, _FOLLOWED = 4, 8
+# A record of a weight, from the graph to the finding, in steps; so many of a model cost nothing.
+_RECORD, _FREE = 30, 20
 # What a class or function may cost, in steps, and what each is left when the run's are used up.
 SHARE, _LEAST = 30_000, 300
 # The steps of a run: these, and one for so many characters of what is read.
-_BASE, _CHARACTERS = 200_000, 2
+_BASE, _CHARACTERS = 150_000, 2
 # Two values that are small on their own may be written to each other for ever: no value grows
 # beyond these, in elements (of lists, tables and tuples), characters, and bits (torch's sizes are
 # signed numbers of 64).
@@ -80,8 +82,11 @@ class Budget:
         self.units(count // 64)
 
     def records(self, count: int) -> None:
-        """Charge records of weights, of which a model may have many: to the run alone."""
-        self.left -= count * STEP
-        if self.left < 0:
-            self.left = 0
-            raise TooMuchError("gave up when the steps of the whole run were used up")
+        """Charge records of a model's weights, which are judged later, to the run alone.
+
+        A few of each model are free, so that what comes late is judged as well.
+        """
+        cost = max(0, count - _FREE) * _RECORD * STEP
+        if cost > self.left:
+            raise TooMuchError("gave up, because the steps of the whole run were used up")
+        self.left -= cost

@@ -179,7 +179,7 @@ class _Engine:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             reason += " (a bug of initlint's; the rest was checked)"
         if reason:
-            self._give_up(module, name, reason)
+            self._give_up(module.path, name, reason)
         return None
 
     def _raised(self, work: Callable[..., Any], args: tuple[Any, ...]) -> str:
@@ -192,10 +192,10 @@ class _Engine:
         is_lost = work == self._drawing and next(weights_held(args[0]), None) is not None
         return f"its forward {_RAISES}" if is_lost else ""
 
-    def _give_up(self, module: Module, name: str, reason: str) -> None:
+    def _give_up(self, path: str, name: str, reason: str) -> None:
         """List a class or function as not analysed; the first reason stands."""
-        target = f"{module.path}:{name}"
-        gap = Unanalysed(target, f"{module.path}: {name}: {reason}")
+        target = f"{path}:{name}"
+        gap = Unanalysed(target, f"{path}: {name}: {reason}")
         self.gaps.setdefault(target, gap)
 
     def _record(self, model: Model, again: bool, redrawn: bool) -> None:
@@ -215,6 +215,11 @@ class _Engine:
             found = [layer for layer in found if _kind_of(layer) not in self._kinds]
         if apart or redrawn:
             found = [replace(layer, current=Initializer("unknown")) for layer in found]
+        try:
+            self.reader.budget.records(len(found))
+        except TooMuchError as error:
+            self._give_up(model.path, model.name, str(error))
+            return
         self.layers += found
         self._sites |= {layer.site for layer in found}
         self._kinds |= {_kind_of(layer) for layer in found}
