@@ -62,8 +62,9 @@ class Initializer:
     """How a parameter gets its values: a torch.nn.init name, its arguments, the std that results.
 
     Arguments that are recommended may be a `Fan` or a `Gain`; `initlint.calls` prints them. `std`
-    is None where it is not known. `default` marks PyTorch's own choice. `site` is the line of the
-    user's that caused it; `reason`, the source of a recommendation.
+    is None where it is not known, and `mean` then says nothing. `default` marks PyTorch's own
+    choice. `site` is the line of the user's that caused it; `reason`, the source of a
+    recommendation.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Initializer:
     default: bool = False
     site: Site | None = None
     reason: str = ""
+    mean: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,9 @@ class Layer:
     is the number of such branches in the model. `head` marks a weight whose result reaches the
     model's output with no other weighted layer after it. `nominal` says that shape, fans and stds
     are true only in proportion to one another: their sizes are names in the source, not numbers.
+    `spread` is by how much the stride of a transposed convolution has divided fan_in. `recurrent`
+    is state for a weight that is multiplied with its own earlier result, input for one whose result
+    is added to that of such a weight.
     """
 
     model: str
@@ -94,8 +99,8 @@ class Layer:
     parameter: str
     type: str
     shape: tuple[int, ...]
-    fan_in: int | None
-    fan_out: int | None
+    fan_in: float | None
+    fan_out: float | None
     following: Following
     current: Initializer | None
     recommended: Initializer | None = None
@@ -109,6 +114,8 @@ class Layer:
     branches: int = 0
     head: bool = False
     nominal: bool = False
+    spread: float = 1
+    recurrent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

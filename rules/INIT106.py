@@ -1,4 +1,4 @@
-"""A std, bound or gain written by hand, far from what the following activation needs."""
+"""A std, bound, gain or mean written by hand, far from what the following activation needs."""
 
 from initlint.judge import Layer, Model, Problems, family, scheme, unsuited
 

@@ -365,9 +365,10 @@ def test_members_of_a_run_that_need_different_initialisers_are_spared():
         def __init__(self):
             super().__init__()
             self.layers = nn.ModuleList([nn.Linear(64, 64) for _ in range(2)])
+            self.head = nn.Linear(64, 8)
 
         def forward(self, x):
-            return self.layers[1](self.layers[0](x).relu()).tanh()
+            return self.head(self.layers[1](self.layers[0](x).relu()).tanh())
 
     first, second = initlint.check(Mixed).findings
     assert (first.fix.applicability, first.fix.spared) == ("safe", ("layers.1.weight",))
@@ -389,9 +390,10 @@ def test_activations_that_differ_by_instance_are_an_unsafe_fix():
             super().__init__()
             self.a = Block(nn.ReLU())
             self.b = Block(nn.Tanh())
+            self.head = nn.Linear(64, 8)
 
         def forward(self, x):
-            return self.b(self.a(x))
+            return self.head(self.b(self.a(x)))
 
     first, second = initlint.check(Mixed).findings
     assert (first.fix.applicability, first.fix.cases[0][0]) == ("unsafe", ("ReLU",))
@@ -447,8 +449,9 @@ def test_a_layer_of_one_line_in_a_container_of_one_model_and_bare_in_another(tmp
         "    def __init__(self):\n"
         "        super().__init__()\n"
         "        self.blocks = nn.ModuleList([Block(nn.ReLU()), Block(nn.Tanh())])\n"
+        "        self.head = nn.Linear(64, 8)\n"
         "    def forward(self, x):\n"
-        "        return self.blocks[1](self.blocks[0](x))\n"
+        "        return self.head(self.blocks[1](self.blocks[0](x)))\n"
     )
     targets = [f"{path}:Net", f"{path}:Block"]
     found = api.check_all(targets, api.Options()).findings

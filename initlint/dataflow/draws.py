@@ -12,7 +12,10 @@ from initlint.records import Initializer, Site
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What is known of a tensor's content: no `std` means unknown, an empty `name` unwritten."""
+    """What is known of a tensor's content: no `std` means unknown, an empty `name` unwritten.
+
+    `offset` is what was added to all values of a draw whose mean is not worked out yet.
+    """
 
     name: str
     args: Mapping[str, Any] = field(default_factory=dict)
@@ -20,12 +23,14 @@ class Draw:
     std: float | None = None
     default: bool = False
     site: Site | None = None
+    offset: float = 0.0
 
     def initializer(self) -> Initializer | None:
         """The record of this draw; None for storage that nothing has written."""
         if not self.name:
             return None
-        return Initializer(self.name, self.args, self.std, self.default, self.site)
+        mean = self.mean or 0.0
+        return Initializer(self.name, self.args, self.std, self.default, self.site, mean=mean)
 
 
 UNWRITTEN = Draw("")
@@ -101,10 +106,12 @@ def scaled(draw: Draw, factor: float, site: Site | None) -> Draw:
 
 
 def shifted(draw: Draw, offset: float, site: Site | None) -> Draw:
-    """The draw after a number was added at `site`."""
-    if draw.std is None or draw.mean is None:
+    """The draw after a number was added at `site`: from then on nobody's default."""
+    if draw.name in (UNCLEAR.name, UNWRITTEN.name):
         return replace(UNCLEAR, site=site)
-    return replace(draw, mean=draw.mean + offset, site=site)
+    if draw.std is None or draw.mean is None:
+        return replace(draw, offset=draw.offset + offset, default=False, site=site)
+    return replace(draw, mean=draw.mean + offset, default=False, site=site)
 
 
 def inverse_error_function(draw: Draw, site: Site | None) -> Draw:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from initlint.dataflow.branches import Branch, Charge, branches, free, skips
 from initlint.dataflow.graph import Node, Step, Steps, Weight
 from initlint.dataflow.mixing import SHARES, with_mixings
+from initlint.dataflow.recurrence import Recurrences, identity, recurrences
 from initlint.records import Following
 
 # Roles that a walk to the following activation looks through, and the word for it in `via`.
@@ -25,8 +26,19 @@ _PREFERENCE = {"norm": 0, "unknown": 1, "input": 2}
 # Activations, and the roles of operations on one value, whose result grows as their input does.
 _HOMOGENEOUS = ("relu", "leaky_relu", "prelu", "rrelu")
 _PROPORTIONAL = ("shape", "dropout", "pool")
-# What a step is called that multiplies with a number; others of its role add one.
-_FACTORS = ("mul", "imul", "multiply", "div", "divide", "true_divide", "truediv", "itruediv")
+# What a step is called that multiplies with a number, or does nothing (what a loop's last round has
+# left); others of its role add one.
+_FACTORS = (
+    "carried",
+    "mul",
+    "imul",
+    "multiply",
+    "div",
+    "divide",
+    "true_divide",
+    "truediv",
+    "itruediv",
+)
 
 
 _UNKNOWN = Following("unknown")
@@ -75,13 +87,19 @@ class Downstream:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One weight at one place of the graph, with all that was found there."""
+    """One weight at one place of the graph, with all that was found there.
+
+    `again` holds where it is multiplied with what came of its own result, `joins` is a parameter
+    used so to whose result this one's is added.
+    """
 
     weight: Weight
     following: Following
     upstream: Upstream
     downstream: Downstream
     branch: str = ""
+    again: bool = False
+    joins: str = ""
 
 
 def uses(
@@ -104,14 +122,20 @@ def uses(
     up = _upstream(steps, whole)
     down = _downstream(steps, up, absorbed, skips(steps, found))
     bare = [branch for branch in found if not branch.normalised and not down[branch.join].normed]
-    inside = _memberships(bare)
+    inside, repeats = _memberships(bare), recurrences(steps)
     met = [
-        _use(steps, node, weight, up, down, inside.get(node, ""))
+        _with_recurrence(_use(steps, node, weight, up, down, inside.get(node, "")), node, repeats)
         for node, step in steps.items()
         for weight in step.weights
         if step.role == "weighted"
     ]
     return met, len(bare)
+
+
+def _with_recurrence(use: Use, node: Node, repeats: Recurrences) -> Use:
+    again = identity(use.weight) in repeats.again.get(node, ())
+    joins = repeats.joins.get(node, "")
+    return replace(use, again=again, joins=joins) if again or joins else use
 
 
 def combined(answers: Iterable[Following]) -> Following:

@@ -17,18 +17,24 @@ class Weight:
     `parameter` is its qualified name, `following` its fixed answer where the operation itself
     decides what follows (gates of recurrent cells, attention's projections). `reparametrised`
     marks weights that are computed from other parameters, whose scale is not the weight's; `biased`
-    those to whose result a bias may be added.
+    those to whose result a bias may be added. `spread` is by how much the stride of a transposed
+    convolution has divided fan_in. `recurrent` is state for a weight that is multiplied with its
+    own earlier result, input for one whose result is added to that of such a weight. `tensor` tells
+    the same weight at two places, where `parameter` does not.
     """
 
     parameter: str
     type: str
     shape: tuple[int, ...]
-    fan_in: int | None
-    fan_out: int | None
+    fan_in: float | None
+    fan_out: float | None
     following: str = ""
     follows: tuple[str, ...] = ()
     reparametrised: bool = False
     biased: bool = True
+    spread: float = 1
+    recurrent: str = ""
+    tensor: Any = None
 
 
 class Step(Protocol):

@@ -32,17 +32,19 @@ def matrices_of(layer: Layer) -> tuple[int, int] | None:
     Groups of a convolution, packed projections, experts of a stack are each a matrix. None where
     the weight is no row of such matrices: its own axes stand in another order.
     """
-    shape, fans = layer.shape, (layer.fan_in, layer.fan_out)
+    shape = layer.shape
     if len(shape) < 2 or not layer.fan_in or not layer.fan_out:
         return None
+    # A stride divides the taps among results, not the matrix.
+    fan_in, fan_out = round(layer.fan_in * layer.spread), round(layer.fan_out)
     if layer.type == "Parameter" and len(shape) > 2:
-        found = _stacked(shape, layer.fan_in, layer.fan_out)
+        found = _stacked(shape, fan_in, fan_out)
         if found is not None:
             return found
     window = math.prod(shape[2:])
-    if shape[1] * window not in fans:
+    if shape[1] * window not in (fan_in, fan_out):
         return None
-    rows = layer.fan_out if layer.fan_in == shape[1] * window else layer.fan_in
+    rows = fan_out if fan_in == shape[1] * window else fan_in
     count, rest = divmod(shape[0] * window, rows)
     fits = count and not rest and shape[0] % count == 0
     return (count, shape[1] * window) if fits else None

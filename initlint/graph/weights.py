@@ -5,6 +5,7 @@ Sizes are whole numbers, or symbols that can be multiplied and divided like them
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +18,16 @@ Fans = tuple[Size | None, Size | None]
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """One parameter in a product: its fans, and whether something may be added to the result."""
+    """One parameter in a product: its fans, and whether something may be added to the result.
+
+    `spread` is by how much the stride of a transposed convolution has divided fan_in.
+    """
 
     operand: Operand
     fan_in: Size | None
     fan_out: Size | None
     biased: bool
+    spread: float = 1
 
 
 # Where the two factors begin among the arguments of a matrix product.
@@ -56,7 +61,12 @@ def _factors(name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Ite
     given = keywords.get("weight", args[position] if len(args) > position else None)
     bias = keywords.get("bias", args[position + 1] if len(args) > position + 1 else None)
     for operand in _operands(given):
-        yield Factor(operand, *_functional_fans(name, operand, args, keywords), bias is not None)
+        if name.startswith("conv_transpose"):
+            fan_in, fan_out, share = _functional_transposed(operand, args, keywords)
+            yield Factor(operand, fan_in, fan_out, bias is not None, share)
+        else:
+            fans = _functional_fans(name, operand, args, keywords)
+            yield Factor(operand, *fans, bias is not None)
 
 
 def _operands(value: Any) -> list[Operand]:
@@ -77,16 +87,58 @@ def product(sizes: Sequence[Size | None]) -> Size | None:
     return result
 
 
-def convolution_fans(shape: Sequence[Size | None], groups: Size | None, transposed: bool) -> Fans:
+def convolution_fans(shape: Sequence[Size | None], groups: Size | None) -> Fans:
     """fan_in and fan_out of one group of a convolution of any rank.
 
-    A convolution's weight is (out, in/groups, …), a transposed one's (in, out/groups, …);
-    torch.nn.init counts both as if they were the first with one group (pytorch issue 23854).
+    Its weight is (out, in/groups, …); torch.nn.init counts the fan_out of all groups together.
     """
-    window = product(shape[2:])
     rows = None if shape[0] is None or not groups else shape[0] // groups
-    first, second = product((rows, window)), product((shape[1], window))
-    return (first, second) if transposed else (second, first)
+    return product(shape[1:]), product((rows, *shape[2:]))
+
+
+def transposed_fans(
+    shape: Sequence[Size | None], groups: Size | None, stride: Any, dilation: Any
+) -> tuple[Size | None, Size | None, float]:
+    """fan_in and fan_out of one group of a transposed convolution, and its `spread`.
+
+    Its weight is (in, out/groups, …); torch.nn.init takes in for out, and does not count the
+    stride (pytorch issue 23854). Where the stride is not known, fan_in is not, either.
+    """
+    fan_in, fan_out = reversed(convolution_fans(shape, groups))
+    kernel: list[Any] = list(shape[2:])
+    strides, dilations = _each(stride, len(kernel)), _each(dilation, len(kernel))
+    if fan_in is None or all(step == 1 for step in strides):
+        return fan_in, fan_out, 1
+    if not all(type(size) is int and size > 0 for size in (*kernel, *strides, *dilations)):
+        return None, fan_out, 1
+    share = spread(kernel, strides, dilations)
+    fan_in = fan_in / share
+    return whole(fan_in) if isinstance(fan_in, float) else fan_in, fan_out, share
+
+
+def spread(kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> int:
+    """Over how many positions of its result a transposed convolution spreads the kernel's taps.
+
+    Taps land on the stride's positions in turn, so that each sees kernel/stride of them in every
+    dimension: fan_in is divided by the product of the strides. A dilation that shares a factor with
+    the stride, or a kernel smaller than it, leaves positions empty: the others share the taps.
+    """
+    return math.prod(
+        min(taps, step // math.gcd(step, gap))
+        for taps, step, gap in zip(kernel, stride, dilation, strict=True)
+    )
+
+
+def whole(fan: float) -> float:
+    """The same number, an int where it is one."""
+    return int(fan) if fan == int(fan) else fan
+
+
+def _each(value: Any, rank: int) -> tuple[Any, ...]:
+    """A size for each dimension, as torch reads one number or several; unknown ones are None."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    values = values * rank if len(values) == 1 else values
+    return values if len(values) == rank else (None,) * rank
 
 
 def _product_fans(shape: Sequence[Size | None] | None, *, first: bool) -> Fans:
@@ -103,9 +155,23 @@ def _functional_fans(
         return None, None
     if not name.startswith("conv"):
         return product(shape[1:]), shape[0]
+    return convolution_fans(shape, _groups(args, keywords))
+
+
+def _functional_transposed(
+    operand: Operand, args: Sequence[Any], keywords: Mapping[str, Any]
+) -> tuple[Size | None, Size | None, float]:
+    shape = operand.shape
+    if shape is None or len(shape) < 2:
+        return None, None, 1
+    stride = keywords.get("stride", args[3] if len(args) > 3 else 1)
+    dilation = keywords.get("dilation", args[7] if len(args) > 7 else 1)
+    return transposed_fans(shape, _groups(args, keywords), stride, dilation)
+
+
+def _groups(args: Sequence[Any], keywords: Mapping[str, Any]) -> int | None:
     groups = keywords.get("groups", args[6] if len(args) > 6 else 1)
-    known = groups if isinstance(groups, int) else None
-    return convolution_fans(shape, known, name.startswith("conv_transpose"))
+    return groups if isinstance(groups, int) else None
 
 
 def _of_einsum(args: Sequence[Any]) -> Iterator[Factor]:

@@ -136,11 +136,18 @@ def _takes(layer: Layer, donor: Layer) -> bool:
         return False
     if _recipe(own) == _recipe(other):
         return True
-    # Such a draw is written as its gain over the tensor's own fan, so the gain carries over.
-    by_out = any(isinstance(value, Fan) and value.of != "in" for value in other.args.values())
-    fans = (donor.fan_out, layer.fan_out) if by_out else (donor.fan_in, layer.fan_in)
-    std = (other.std or 0.0) * math.sqrt((fans[0] or 1) / (fans[1] or 1))
+    # Such a draw is written as a factor over a fan of the tensor's own: the factor carries over.
+    std = (other.std or 0.0) * math.sqrt(_counted(donor, other) / _counted(layer, other))
     return own.name in _BY_FAN and bool(accepted(layer)) and suits(layer, std)
+
+
+def _counted(layer: Layer, found: Initializer) -> float:
+    """The fan of a layer's weight by whose root a draw is divided; 1 where it gives a number."""
+    window = math.prod(layer.shape[2:])
+    into, out = layer.shape[1] * window, layer.shape[0] * window
+    counted = {"in": into, "out": out, "both": (into + out) / 2}
+    scales = [value.of for value in found.args.values() if isinstance(value, Fan)]
+    return max(1, counted[scales[0]]) if scales else 1
 
 
 def _fix(

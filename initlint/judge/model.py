@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from initlint.recommend import ratio
+from initlint.recommend import has_mean, ratio
 from initlint.records import Layer
 
 
@@ -93,10 +93,15 @@ class Model:
 
 
 def scheme(layer: Layer) -> str:
-    """default, kaiming, xavier, or explicit for a scale that someone wrote; empty if unknown."""
+    """default, kaiming, xavier, or explicit for a scale that someone wrote; empty if unknown.
+
+    What has a mean is none of the schemes, whose values all have the mean zero.
+    """
     current = layer.current
     if current is None or current.std is None:
         return ""
+    if has_mean(current):
+        return "explicit"
     if current.default:
         return "default"
     head = current.name.partition("_")[0]

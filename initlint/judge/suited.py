@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from initlint.judge.model import Model, Path, Problem, Problems, is_lazy, is_small_head, scheme
 from initlint.judge.wording import consequence
-from initlint.recommend import ratio
+from initlint.recommend import has_mean, ratio
 from initlint.records import Layer
 
 # Beyond this factor a std that someone chose by hand is questioned.
@@ -34,5 +34,8 @@ def _is_silent(layer: Layer) -> bool:
 
 
 def _is_far(layer: Layer, path: Path) -> bool:
+    if layer.current is not None and has_mean(layer.current):
+        # A scale may be a choice; nobody chooses a mean that adds up over all inputs.
+        return True
     value = ratio(layer) or 1.0
     return path.is_far or not 1 / _CHOSEN <= value <= _CHOSEN

@@ -6,7 +6,7 @@ import math
 import sys
 
 from initlint.judge.model import Path
-from initlint.recommend import ratio
+from initlint.recommend import has_mean, ratio
 from initlint.records import Initializer, Layer
 
 
@@ -18,6 +18,8 @@ def consequence(layer: Layer, path: Path) -> str:
     # The reader's sizes, where they stand for names, are no facts.
     size = "" if layer.nominal else " " + "×".join(map(str, layer.shape))
     std = "" if layer.nominal else f"std {current.std:.3g}, "
+    if has_mean(current):
+        std = "a mean that is not zero, " if layer.nominal else f"mean {current.mean:.3g} and {std}"
     reach = f", {times(_exponential(path.log_product))} over the {path.count} layers to {path.end}"
     name = layer.layer or layer.parameter
     return (

@@ -89,6 +89,7 @@ def _current(current: Initializer | None, exact: bool) -> dict[str, Any] | None:
         "initializer": current.name,
         "args": plain(current.args),
         "std": _std(current.std) if exact else None,
+        "mean": _mean(current) if exact else None,
         "default": current.default,
         "path": current.site.path if current.site else None,
         "line": in_cell(current.site)[1].line if current.site else None,
@@ -107,6 +108,7 @@ def _recommended(recommended: Initializer | None, exact: bool) -> dict[str, Any]
         "initializer": recommended.name,
         "args": dict.fromkeys(recommended.args) if scaled else plain(recommended.args),
         "std": _std(recommended.std) if exact else None,
+        "mean": _mean(recommended) if exact else None,
         "reason": recommended.reason,
     }
 
@@ -124,6 +126,11 @@ def _fix(finding: Finding) -> dict[str, Any] | None:
 
 def _std(std: float | None) -> float | None:
     return None if std is None or not math.isfinite(std) else float(std)
+
+
+def _mean(initializer: Initializer) -> float | None:
+    """The mean of the values, where it is known, as their std is."""
+    return None if initializer.std is None else _std(initializer.mean)
 
 
 def plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from initlint.output.phrases import ratio, times
+from initlint.recommend import is_own_output
 from initlint.records import Following, Initializer, Layer, Report
 from initlint.shown import shown
 
@@ -127,7 +128,13 @@ def _ratio(layer: Layer) -> str:
 
 
 def _silence(layer: Layer) -> str:
-    return layer.harmless or _BRANCH.get(layer.branch, "")
+    if layer.harmless:
+        return layer.harmless
+    if is_own_output(layer):
+        return "its activation is the model's own output"
+    if layer.recurrent == "input" and layer.current is not None and layer.current.default:
+        return "it feeds a recurrence"
+    return _BRANCH.get(layer.branch, "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections import Counter
 from initlint import calls
 from initlint.output.lines import Line, Styled
 from initlint.output.paint import style_of
+from initlint.recommend import magnitude
 from initlint.records import Finding, Initializer, Report, Site, Unanalysed
 from initlint.shown import access
 from initlint.sourcefiles import in_cell, text_of
@@ -60,10 +61,10 @@ def fixability(finding: Finding) -> str:
 
 
 def ratio(current: Initializer | None, recommended: Initializer | None) -> float | None:
-    """The present std against the recommended one; None where either is unknown or zero."""
+    """The present scale against the recommended std; None where either is unknown or zero."""
     if current is None or recommended is None or current.std is None or not recommended.std:
         return None
-    return current.std / recommended.std
+    return magnitude(current) / recommended.std
 
 
 def times(factor: float) -> str:

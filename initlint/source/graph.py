@@ -12,7 +12,8 @@ class Use:
 
     `slot` is the parameter, `draw` what it holds, `fans` its fan_in and fan_out (numbers, or
     symbols), `following` the fixed answer where the operation itself decides what follows; `biased`
-    holds where a bias may be added to the result.
+    holds where a bias may be added to the result. `spread` and `recurrent` as in
+    `dataflow.graph.Weight`. `owner` is the module that is called, if one is.
     """
 
     slot: Any
@@ -23,3 +24,6 @@ class Use:
     follows: tuple[str, ...] = ()
     reparametrised: bool = False
     biased: bool = True
+    spread: float = 1
+    recurrent: str = ""
+    owner: Any = None

@@ -6,7 +6,15 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from initlint.dataflow.draws import ARGUMENTS, METHODS, UNCLEAR, UNWRITTEN, Draw, calculate_gain
+from initlint.dataflow.draws import (
+    ARGUMENTS,
+    METHODS,
+    UNCLEAR,
+    UNWRITTEN,
+    Draw,
+    calculate_gain,
+    shifted,
+)
 from initlint.records import Site
 from initlint.source.sizes import product
 from initlint.source.tensors import Tensors, explicit
@@ -32,6 +40,8 @@ _IDLE = ("log", "print", "summary", "count", "info", "warn", "assert", "check", 
 # Methods in place after which a parameter is still drawn as it was, or nearly so.
 _SHIFTING = ("clamp_", "add_", "sub_")
 _KEEPING = ("requires_grad_", "detach_", *_SHIFTING)
+# Initialisers that may give the values a mean, which adding something else may take away.
+_WITH_MEAN = ("uniform_", "normal_", "trunc_normal_", "constant_", "ones_")
 
 
 class Initialising(Tensors):
@@ -91,14 +101,22 @@ class Initialising(Tensors):
             is_own = isinstance(slot, Fresh) or slot.home is self.constructing
             draw = explicit(self.drawn(slot), factor, site) if is_own else UNCLEAR
             self.write(slot, replace(draw, site=site))
-        elif name not in _KEEPING or (isinstance(slot, Fresh) and name in _SHIFTING):
+        elif name in ("add_", "sub_") and args and known_number(args[0]):
+            self.write(slot, _shifted(self.drawn(slot), name, args, kwargs, site))
+        elif name not in _KEEPING or self._is_moved(slot, name):
             self.write(slot, replace(UNCLEAR, site=site))
         return target
+
+    def _is_moved(self, slot: Slot | Fresh, name: str) -> bool:
+        """Whether what is added, or cut off, may give the values another mean."""
+        if name not in _SHIFTING:
+            return False
+        return isinstance(slot, Fresh) or self.drawn(slot).name in _WITH_MEAN
 
     def _copied(self, value: Value, site: Site | None) -> Draw:
         if isinstance(value, Fresh):
             return replace(value.draw, site=site)
-        if isinstance(value, (Slot, Held)):
+        if isinstance(value, Slot) or (isinstance(value, Held) and not value.reparametrised):
             return replace(self.drawn(value if isinstance(value, Slot) else value.slot), site=site)
         return replace(UNCLEAR, site=site)
 
@@ -138,6 +156,16 @@ class Initialising(Tensors):
 
 
 _WRITABLE = (Slot, Held, Fresh, Instance)
+
+
+def _shifted(
+    draw: Draw, name: str, args: Sequence[Value], kwargs: Mapping[str, Value], site: Site | None
+) -> Draw:
+    """The draw after `add_` or `sub_` of a number, `alpha` times."""
+    alpha = kwargs.get("alpha", 1)
+    if not known_number(alpha):
+        return replace(UNCLEAR, site=site)
+    return shifted(draw, float(args[0]) * alpha * (1 if name == "add_" else -1), site)
 
 
 def _drawn(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,8 +11,9 @@ from initlint.dataflow.draws import Draw, drawn_by
 from initlint.dataflow.follow import Use as Met
 from initlint.dataflow.follow import uses
 from initlint.dataflow.graph import Weight
-from initlint.dataflow.record import layer_of
+from initlint.dataflow.record import is_state, layer_of
 from initlint.graph.ops import Graph
+from initlint.graph.weights import whole
 from initlint.records import Following, Initializer, Layer, Site
 from initlint.source.budget import Budget
 from initlint.source.graph import Use
@@ -59,7 +60,7 @@ def followed(graph: Graph, whole: bool, budget: Budget) -> Drawn:
 
 def _weight(use: Use, number: int) -> Weight:
     """A use with numbers for sizes, under a number for a name."""
-    fans = [_whole(fan) for fan in use.fans]
+    fans = [max(1, whole(nominal(fan))) if is_size(fan) else None for fan in use.fans]
     shape = tuple(_whole(size) or 0 for size in use.slot.shape or ())
     return Weight(
         str(number),
@@ -71,6 +72,9 @@ def _weight(use: Use, number: int) -> Weight:
         use.follows,
         use.reparametrised,
         use.biased,
+        use.spread,
+        use.recurrent,
+        number if use.slot.picked else (use.slot, id(use.owner)),
     )
 
 
@@ -96,9 +100,16 @@ def records(model: str, drawn: Drawn, places: dict[int, list[Place]]) -> list[La
         turn = seen.get(id(use.slot), 0)
         seen[id(use.slot)] = turn + 1
         place = found[turn] if counts[id(use.slot)] == len(found) else found[0]
+        if len(found) > 1 and met.again:
+            # Nobody knows whether it is the same of those made alike.
+            met = replace(met, again=False)
         groups.setdefault(place, []).append((use, met))
         names[met.weight.parameter] = place
-    return [_record(model, place, group, drawn.bare, names) for place, group in groups.items()]
+    stateful = [group for group in groups.values() if is_state([met for _, met in group])]
+    states = {met.weight.parameter for group in stateful for _, met in group}
+    return [
+        _record(model, place, group, drawn.bare, names, states) for place, group in groups.items()
+    ]
 
 
 def _record(
@@ -107,6 +118,7 @@ def _record(
     group: Sequence[tuple[Use, Met]],
     bare: int,
     names: dict[str, Place],
+    states: Collection[str],
 ) -> Layer:
     use = group[0][0]
     layer = layer_of(
@@ -119,6 +131,7 @@ def _record(
         current=initializer(use),
         site=site_of(use.slot),
         nominal=_is_nominal(use),
+        states=states,
     )
     before = names[layer.before].parameter if layer.before in names else None
     after = names[layer.after].parameter if layer.after in names else None
@@ -183,12 +196,14 @@ def initializer(use: Use) -> Initializer | None:
     args = {name: _number(value) for name, value in draw.args.items()}
     if not all(math.isfinite(value) for value in args.values() if isinstance(value, float)):
         return Initializer("unknown", site=draw.site)
-    std = draw.std
+    std, mean = draw.std, draw.mean
     if std is None and _is_provable(draw, use):
-        std = drawn_by(draw.name, args, _shape(use.slot)).std
-    if std is not None and not math.isfinite(std):
-        std = None
-    return Initializer(draw.name, args, std, draw.default, draw.site)
+        worked_out = drawn_by(draw.name, args, _shape(use.slot))
+        std, mean = worked_out.std, worked_out.mean
+    mean = (mean or 0.0) + draw.offset
+    if std is not None and not (math.isfinite(std) and math.isfinite(mean)):
+        std, mean = None, 0.0
+    return Initializer(draw.name, args, std, draw.default, draw.site, mean=mean)
 
 
 def _number(value: Value) -> Value:
@@ -202,7 +217,7 @@ def _shape(slot: Slot) -> tuple[int, ...] | None:
 
 def _is_nominal(use: Use) -> bool:
     sizes = (*(use.slot.shape or ()), *(fan for fan in use.fans if fan is not None))
-    return any(not isinstance(size, int) or (size and not is_size(size)) for size in sizes)
+    return any(not isinstance(size, (int, float)) or (size and not is_size(size)) for size in sizes)
 
 
 def _is_provable(draw: Draw, use: Use) -> bool:
@@ -214,19 +229,23 @@ def _is_provable(draw: Draw, use: Use) -> bool:
     fan_in, fan_out = use.fans
     if fan_in is None:
         return False
+    if draw.offset and _is_nominal(use):
+        return False
     if not _is_nominal(use) or (_powers(fan_in) == _powers(fan_out) and not _is_written(draw)):
         return True
     by_fan_in = draw.name.startswith("kaiming") and draw.args.get("mode") == "fan_in"
     if by_fan_in:
         return True
     std = draw.args.get("std")
+    if draw.args.get("mean", 0.0) != 0.0:
+        return False
     return isinstance(std, Sym) and [(n, 2 * p) for n, p in std.powers] == [
         (n, -p) for n, p in _powers(fan_in) or ()
     ]
 
 
 def _is_written(draw: Draw) -> bool:
-    return draw.name in ("normal_", "uniform_", "trunc_normal_", "constant_", "sparse_")
+    return draw.name in ("normal_", "uniform_", "trunc_normal_", "constant_", "ones_", "sparse_")
 
 
 def _powers(size: Value) -> Any:

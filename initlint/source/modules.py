@@ -233,6 +233,8 @@ class Modules(Initialising):
             return instance.attrs.get(index, UNKNOWN)
         if known_number(index):
             return parts[int(index)] if -len(parts) <= index < len(parts) else UNKNOWN
+        for _, slot in parameters_of(instance):
+            slot.picked = True
         return choice(parts) if parts else UNKNOWN
 
     def _slice(self, instance: Instance, index: slice) -> Value:

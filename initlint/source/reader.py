@@ -14,6 +14,7 @@ from initlint.source.handlers import truth
 from initlint.source.lists import element_of
 from initlint.source.memory import Memory
 from initlint.source.resolve import Import
+from initlint.source.rounds import Round
 from initlint.source.state import Frame, ImpossibleError
 from initlint.source.torchlib import CONTAINERS
 from initlint.source.values import (
@@ -45,6 +46,8 @@ class Flow(Enum):
 
 # Rounds of a loop that may end at any time, for all that is known: more tell no more.
 _FEW_ROUNDS = 3
+
+_IN_PLACE = {ast.Mult: "mul_", ast.Div: "div_", ast.Add: "add_", ast.Sub: "sub_"}
 
 
 class Reader(Expressions):
@@ -142,9 +145,8 @@ class Reader(Expressions):
             extend(old, found or (), found is None or getattr(right, "open", False))
         elif isinstance(old, Instance) and old.torch in CONTAINERS:
             self.ask_module(old, "extend", [right], {}, node)
-        elif isinstance(old, (Slot, Held)) and isinstance(node.op, (ast.Mult, ast.Div)):
-            name = "mul_" if isinstance(node.op, ast.Mult) else "div_"
-            self.write_in_place(old, name, [right], {}, node)
+        elif isinstance(old, (Slot, Held)) and type(node.op) in _IN_PLACE:
+            self.write_in_place(old, _IN_PLACE[type(node.op)], [right], {}, node)
         else:
             self.assign(node.target, self.binary(type(node.op), old, right), frame)
 
@@ -260,15 +262,23 @@ class Reader(Expressions):
             return self.block(node.body if test else node.orelse, frame)
         return self._either([node.body, node.orelse], frame)
 
-    def _either(self, bodies: Sequence[Sequence[ast.stmt]], frame: Frame) -> Flow:
-        """Go every way from the same beginning, then on from what those that arrive agree on."""
+    def _either(
+        self,
+        bodies: Sequence[Sequence[ast.stmt]],
+        frame: Frame,
+        run: Callable[[Sequence[ast.stmt], Memory], Flow] | None = None,
+    ) -> Flow:
+        """Go every way from the same beginning, then on from what those that arrive agree on.
+
+        `run` reads a way, where that is not only one statement after the other.
+        """
         memory = Memory(frame, bodies, self.budget)
         outer = self.arms
         ends: list[tuple[Flow, Any]] = []
         for body in bodies:
             self.arms = self.new_arm()
             try:
-                flow = self.block(body, frame)
+                flow = run(body, memory) if run is not None else self.block(body, frame)
             except ImpossibleError:
                 flow = Flow.DEAD
             ends.append((flow, memory.taken(frame)))
@@ -292,9 +302,12 @@ class Reader(Expressions):
         found = self.gone_through(value)
         if found is None:
             return self._perhaps(node, element_of(value), frame)
-        for item in found:
+        for place, item in enumerate(found, 1):
             self.assign(node.target, item, frame)
-            flow = self._round(node, frame)
+            if isinstance(value, Listing) and value.open and place == len(found):
+                flow = self._other_rounds(node, item, frame)
+            else:
+                flow = self._round(node, frame)
             if flow in (Flow.RETURN, Flow.DEAD):
                 return flow
             if flow is Flow.BREAK:
@@ -312,7 +325,36 @@ class Reader(Expressions):
     def _perhaps(self, node: ast.For | ast.AsyncFor, item: Value, frame: Frame) -> Flow:
         """A loop over what is not known: it may run, or not."""
         self.assign(node.target, item, frame)
-        flow = self._either([node.body, []], frame)
+        return self._rounds_of(node, item, frame)
+
+    def _other_rounds(self, node: ast.For | ast.AsyncFor, item: Value, frame: Frame) -> Flow:
+        """One round that stands for all that follow."""
+        one = Round(node.body, self.graph, frame)
+        one.begin()
+        flow = self._round(node, frame)
+        one.end(item)
+        return flow
+
+    def _rounds_of(
+        self, node: ast.For | ast.AsyncFor | ast.While, item: Value, frame: Frame
+    ) -> Flow:
+        """Any number of rounds: one is read, and weights that the next uses again are marked."""
+
+        def run(way: Sequence[ast.stmt], memory: Memory) -> Flow:
+            if not way:
+                return Flow.NEXT
+            one = Round(way, self.graph, frame)
+            one.begin()
+            flow = self._round(node, frame)
+            more = one.become()
+            if more:
+                memory.restore(frame)
+                one.again().begin(more)
+                flow = self._round(node, frame)
+            one.end(item)
+            return flow
+
+        flow = self._either([node.body, []], frame, run)
         return Flow.NEXT if flow in (Flow.BREAK, Flow.CONTINUE) else flow
 
     def _while(self, node: ast.While, frame: Frame) -> Flow:
@@ -324,8 +366,7 @@ class Reader(Expressions):
             if test is False:
                 return self.block(node.orelse, frame)
             if test is None:
-                flow = self._either([node.body, []], frame)
-                return Flow.NEXT if flow in (Flow.BREAK, Flow.CONTINUE) else flow
+                return self._rounds_of(node, None, frame)
             flow = self._round(node, frame)
             if flow in (Flow.RETURN, Flow.DEAD):
                 return flow

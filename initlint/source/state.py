@@ -205,14 +205,16 @@ def _passes(late: Op, early: Op) -> bool:
     for _ in range(3):
         if late is early:
             return True
-        if late.role not in ("shape", "dropout") or len(late.inputs) != 1:
+        moved = late.role in ("shape", "dropout") or late.name == "carried"
+        if not moved or len(late.inputs) != 1:
             return False
         late = late.inputs[0]
     return late is early
 
 
 def _same(one: Draw, other: Draw) -> bool:
-    return bool(one.name == other.name != "unknown" and one.args == other.args)
+    is_alike = one.name == other.name != "unknown" and one.args == other.args
+    return bool(is_alike and (one.mean, one.offset) == (other.mean, other.offset))
 
 
 def _is_number(value: Value) -> bool:

@@ -132,7 +132,8 @@ def _use(factor: Factor) -> Use:
         kind = slot.holder.cls.name if slot.holder.cls is not None else slot.holder.torch
     fans = (factor.fan_in, factor.fan_out)
     changed = factor.operand.reparametrised
-    return Use(slot, kind, fans, slot.draw, reparametrised=changed, biased=factor.biased)
+    use = Use(slot, kind, fans, slot.draw, reparametrised=changed, biased=factor.biased)
+    return replace(use, spread=factor.spread)
 
 
 def _created(name: str, args: Sequence[Value], keywords: Mapping[str, Value]) -> Fresh:

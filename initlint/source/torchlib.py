@@ -9,13 +9,16 @@ from dataclasses import replace
 from typing import Any
 
 from initlint.dataflow.draws import ARGUMENTS, UNCLEAR, Draw, drawn_by
-from initlint.graph.weights import convolution_fans, product
+from initlint.dataflow.recurrence import recurrent_part
+from initlint.graph.weights import convolution_fans, product, transposed_fans
 from initlint.source.graph import Use
 from initlint.source.sizes import computed, is_size, symbol
-from initlint.source.values import UNKNOWN, Instance, Named, Slot, Value
+from initlint.source.values import UNKNOWN, Instance, Listing, Named, Slot, Value
 
 _CONVOLUTION = "in_channels out_channels kernel_size stride padding dilation groups bias"
-_TRANSPOSED = "in_channels out_channels kernel_size stride padding output_padding groups bias"
+_TRANSPOSED = (
+    "in_channels out_channels kernel_size stride padding output_padding groups bias dilation"
+)
 _RECURRENT = "input_size hidden_size num_layers bias batch_first dropout bidirectional"
 # The arguments of torch's constructors in their order; those of others are not needed.
 _SIGNATURES: dict[str, str] = {
@@ -154,10 +157,10 @@ def _lazy_shape(instance: Instance) -> tuple[Value, ...] | None:
 
 def _window(instance: Instance) -> tuple[Value, ...]:
     rank = int(instance.torch[-2])
-    size = argument(instance, "kernel_size")
-    if isinstance(size, tuple):
-        return size if len(size) == rank else (UNKNOWN,) * rank
-    return (size,) * rank
+    size = _given(argument(instance, "kernel_size"))
+    sizes = size if isinstance(size, tuple) else (size,)
+    sizes = sizes * rank if len(sizes) == 1 else sizes
+    return sizes if len(sizes) == rank else (UNKNOWN,) * rank
 
 
 def _default(kind: str, shape: tuple[Value, ...] | None) -> Draw:
@@ -230,17 +233,28 @@ def _recurrent_names(
     return found
 
 
-def fans_of(instance: Instance, shape: tuple[Value, ...] | None) -> tuple[Any, Any]:
-    """fan_in and fan_out of a layer of torch's; None where they are not known."""
-    kind = instance.torch
+def _with_fans(use: Use, instance: Instance) -> Use:
+    """A weight of a layer of torch's with its fan_in and fan_out, where they are known."""
+    kind, shape = instance.torch, use.slot.shape
     if not shape or kind.startswith("Embedding"):
-        return None, None
+        return use
     sizes = [size if type(size) is int else symbol(size) for size in shape]
-    if "Conv" in kind:
-        groups = argument(instance, "groups")
-        count = groups if type(groups) is int else symbol(groups)
-        return convolution_fans(sizes, count, kind.startswith("ConvTranspose"))
-    return product(sizes[1:]), sizes[0]
+    if "Conv" not in kind:
+        return replace(use, fans=(product(sizes[1:]), sizes[0]))
+    groups = argument(instance, "groups")
+    count = groups if type(groups) is int else symbol(groups)
+    if "ConvTranspose" not in kind:
+        return replace(use, fans=convolution_fans(sizes, count))
+    stride, dilation = (_given(argument(instance, name)) for name in ("stride", "dilation"))
+    fan_in, fan_out, share = transposed_fans(sizes, count, stride, dilation)
+    return replace(use, fans=(fan_in, fan_out), spread=share)
+
+
+def _given(value: Value) -> Value:
+    """A size for all dimensions, or one for each, however they are written."""
+    if not isinstance(value, Listing):
+        return value
+    return UNKNOWN if value.open else tuple(value.items)
 
 
 def known(*fans: Value) -> tuple[Any, Any]:
@@ -259,9 +273,10 @@ def uses_of(instance: Instance) -> list[Use]:
     slot = instance.attrs.get("weight")
     if type(slot) is not Slot:
         return []
-    fans = fans_of(instance, slot.shape)
     changed, biased = instance.reparametrised, instance.attrs.get("bias") is not None
-    return [Use(slot, kind, fans, slot.draw, reparametrised=changed, biased=biased)]
+    use = Use(slot, kind, (None, None), slot.draw, reparametrised=changed, biased=biased)
+    use = replace(use, owner=instance)
+    return [_with_fans(use, instance)]
 
 
 def type_of(instance: Instance) -> str:
@@ -284,8 +299,10 @@ def _recurrent_uses(instance: Instance, kind: str) -> list[Use]:
     following = argument(instance, "nonlinearity") if plain else "mixed"
     follows = () if plain else ("sigmoid", "tanh")
     name = following if isinstance(following, str) else "unknown"
-    return [
-        Use(slot, kind, known(slot.shape[1], slot.shape[0]), slot.draw, name, follows)
-        for slot in instance.attrs.values()
-        if type(slot) is Slot and slot.shape
-    ]
+    found = []
+    for slot in instance.attrs.values():
+        if type(slot) is Slot and slot.shape:
+            fans = known(slot.shape[1], slot.shape[0])
+            use = Use(slot, kind, fans, slot.draw, name, follows)
+            found.append(replace(use, recurrent=recurrent_part(slot.name)))
+    return found

@@ -96,7 +96,8 @@ class Slot:
     """One parameter: its place, its shape as far as it is known, and what was written to it last.
 
     `arms` are the undecided conditions under which it came to be, `home` is the module whose
-    constructor made it.
+    constructor made it. `picked` holds once it was reached under an index that is not known: the
+    next time it may be that of another layer.
     """
 
     holder: Any
@@ -106,6 +107,7 @@ class Slot:
     arms: tuple[int, ...] = ()
     home: Any = None
     site: Any = None
+    picked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

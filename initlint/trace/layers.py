@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from initlint import catalog
 from initlint.dataflow.draws import drawn_by
 from initlint.dataflow.follow import Use, uses
 from initlint.dataflow.graph import Weight
-from initlint.dataflow.record import layer_of
+from initlint.dataflow.record import is_state, layer_of
 from initlint.graph.ops import Graph
 from initlint.graph.patterns import name_patterns
 from initlint.records import Following, Initializer, Layer, Site
@@ -61,7 +61,9 @@ def layers_of_graphs(built: Built, graphs: Sequence[Graph]) -> tuple[Layer, ...]
     by_parameter: dict[str, list[Use]] = {}
     for use in found:
         by_parameter.setdefault(owners.canonical(use.weight.parameter), []).append(use)
-    reached = [_layer(name, group, owners, bare) for name, group in by_parameter.items()]
+    stateful = [group for group in by_parameter.values() if is_state(group)]
+    states = {use.weight.parameter for group in stateful for use in group}
+    reached = [_layer(name, group, owners, bare, states) for name, group in by_parameter.items()]
     return (*reached, *_unreached(owners, set(by_parameter)))
 
 
@@ -134,7 +136,9 @@ def _is_weighted(module: nn.Module) -> bool:
     return False
 
 
-def _layer(parameter: str, group: list[Use], owners: _Owners, bare: int) -> Layer:
+def _layer(
+    parameter: str, group: list[Use], owners: _Owners, bare: int, states: Collection[str]
+) -> Layer:
     """One record of a weight that is used at one or more places of the graph."""
     name, module = owners.owner(parameter)
     weight = group[0].weight
@@ -148,6 +152,7 @@ def _layer(parameter: str, group: list[Use], owners: _Owners, bare: int) -> Laye
         current=owners.current(weight, parameter),
         site=owners.site(parameter),
         nominal=owners.is_lazy(parameter),
+        states=states,
     )
 
 

@@ -11,6 +11,9 @@ from torch import nn
 from initlint.records import Initializer
 from initlint.trace.unchanged import LAZY
 
+# A sample's mean is one of the weights' own beyond so many standard errors, and of such a share of
+# the std: training moves it a little.
+_ERRORS, _LEAST_MEAN = 5, 0.25
 # Enough for a standard error of 0.8 % in std, few enough to cost microseconds.
 _SAMPLE = 8_192
 _TOLERANCE = 0.05
@@ -31,7 +34,14 @@ def measured(weight: torch.Tensor, bound: float | None) -> Initializer:
         return Initializer("unknown")
     if bound and _is_default(values, std, bound):
         return Initializer("kaiming_uniform_", {"a": math.sqrt(5)}, bound / math.sqrt(3), True)
-    return Initializer("measured", {}, std)
+    return Initializer("measured", {}, std, mean=_mean(values, std))
+
+
+def _mean(values: torch.Tensor, std: float) -> float:
+    """The mean of the values; 0 where it is no more than what chance and training give."""
+    mean = float(values.mean()) if len(values) else 0.0
+    chance = _ERRORS / math.sqrt(len(values) or 1)
+    return mean if abs(mean) > std * max(_LEAST_MEAN, chance) else 0.0
 
 
 def unusual(model: nn.Module) -> Iterator[tuple[str, str]]:

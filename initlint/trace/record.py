@@ -206,7 +206,10 @@ class Recorder(TorchFunctionMode):
         frame: FrameType,
     ) -> None:
         tensor, site = args[0], self._sites.of(user_frame(frame))
-        operand = next(iter((*args[1:], *keywords.values())), None)
+        given = {key: value for key, value in keywords.items() if key != "alpha"}
+        operand = next(iter((*args[1:], *given.values())), None)
+        if isinstance(operand, (int, float)):
+            operand = operand * keywords.get("alpha", 1)
         if name in METHODS:
             initializer, arguments = METHODS[name]
             given = bound(arguments, args[1:], renamed(keywords))

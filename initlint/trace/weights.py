@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,7 +12,8 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from initlint.dataflow.graph import Weight
-from initlint.graph.weights import Fans, convolution_fans, factors_of
+from initlint.dataflow.recurrence import recurrent_part
+from initlint.graph.weights import convolution_fans, factors_of, transposed_fans
 from initlint.trace.unchanged import LAZY
 
 
@@ -28,10 +30,9 @@ def weights_of_module(name: str, module: nn.Module) -> tuple[Weight, ...]:
         return ()
     parameter = prefix + (original or "weight")
     shape = shape_of(weight) if isinstance(weight, torch.Tensor) else ()
-    fan_in, fan_out = _module_fans(module, shape)
-    kind = type(module).__name__
+    weight = _with_fans(Weight(parameter, type(module).__name__, shape, None, None), module)
     changed, biased = original is not None, getattr(module, "bias", True) is not None
-    return (Weight(parameter, kind, shape, fan_in, fan_out, reparametrised=changed, biased=biased),)
+    return (replace(weight, reparametrised=changed, biased=biased),)
 
 
 def shape_of(tensor: torch.Tensor) -> tuple[int, ...]:
@@ -50,12 +51,18 @@ def _reparametrised_from(module: nn.Module) -> str | None:
     return next(iter(stored or names), None)
 
 
-def _module_fans(module: nn.Module, shape: tuple[int, ...]) -> Fans:
+def _with_fans(weight: Weight, module: nn.Module) -> Weight:
+    shape = weight.shape
     if not shape or isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
-        return None, None
+        return weight
+    if isinstance(module, _ConvTransposeNd):
+        groups, stride, dilation = module.groups, module.stride, module.dilation
+        fan_in, fan_out, share = transposed_fans(shape, groups, stride, dilation)
+        return replace(weight, fan_in=fan_in, fan_out=fan_out, spread=share)
     if isinstance(module, _ConvNd):
-        return convolution_fans(shape, module.groups, isinstance(module, _ConvTransposeNd))
-    return math.prod(shape[1:]), shape[0]
+        fan_in, fan_out = convolution_fans(shape, module.groups)
+        return replace(weight, fan_in=fan_in, fan_out=fan_out)
+    return replace(weight, fan_in=math.prod(shape[1:]), fan_out=shape[0])
 
 
 def _attention_weights(prefix: str, module: nn.MultiheadAttention) -> tuple[Weight, ...]:
@@ -82,9 +89,8 @@ def _recurrent_weights(prefix: str, module: nn.Module) -> tuple[Weight, ...]:
     for name, tensor in module.named_parameters():
         if name.startswith("weight"):
             rows, columns = tensor.shape
-            weights.append(
-                Weight(prefix + name, kind, (rows, columns), columns, rows, following, follows)
-            )
+            weight = Weight(prefix + name, kind, (rows, columns), columns, rows, following, follows)
+            weights.append(replace(weight, recurrent=recurrent_part(name)))
     return tuple(weights)
 
 
@@ -101,6 +107,7 @@ def weights_of_call(
             factor.fan_out,
             reparametrised=factor.operand.reparametrised,
             biased=factor.biased,
+            spread=factor.spread,
         )
         for factor in factors_of(name, args, keywords)
     )

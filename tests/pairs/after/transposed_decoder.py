@@ -15,7 +15,7 @@ class Decoder(nn.Module):
             # 3 x 16 x 16
         )
         nn.init.kaiming_normal_(self.main[0].weight, mode="fan_in", nonlinearity="relu")
-        nn.init.kaiming_normal_(self.main[2].weight, mode="fan_out", nonlinearity="relu")
+        nn.init.normal_(self.main[2].weight, std=2.828 / self.main[2].weight[:, 0].numel() ** 0.5)
 
     def forward(self, z):
         return self.main(z)

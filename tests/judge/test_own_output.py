@@ -1,0 +1,83 @@
+"""The layer before the model's own sigmoid, tanh or softmax is judged like one before a loss."""
+
+import pytest
+
+PLAIN = """
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Linear(64, 64), nn.Linear(64, 4)
+        def forward(self, x):
+            return {result}
+"""
+OUTPUTS = {
+    "sigmoid": "torch.sigmoid({logits})",
+    "tanh": "torch.tanh({logits})",
+    "hardtanh": "F.hardtanh({logits})",
+    "softmax": "torch.softmax({logits}, -1)",
+    "a policy's action": "2.0 * torch.tanh({logits})",
+    "a probability": "torch.sigmoid({logits}).squeeze(-1)",
+    "an image": "(torch.tanh({logits}) + 1) / 2",
+    "two results": "(torch.sigmoid({logits}), x)",
+}
+
+
+@pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
+@pytest.mark.parametrize("hidden", ["relu", "tanh", "sigmoid"])
+def test_moving_it_into_the_loss_changes_nothing(judge, output, hidden):
+    logits = f"self.last(torch.{hidden}(self.first(x)))"
+    bare = judge(PLAIN.format(result=logits))
+    found = judge(PLAIN.format(result=output.format(logits=logits)))
+    assert found.codes == bare.codes
+    assert "last.weight" not in found.codes
+    assert found.layers["last.weight"].recommended.name == "xavier_normal_"
+    messages = [finding.message for finding in found.findings]
+    assert messages == [finding.message for finding in bare.findings]
+
+
+@pytest.mark.parametrize("fill", ["kaiming_normal_(w)", "normal_(w, std=3.0)", "uniform_(w)"])
+def test_whatever_fills_it(judge, fill):
+    call = fill.replace("(w", "(self.last.weight")
+    source = PLAIN.format(result="torch.sigmoid(self.last(torch.relu(self.first(x))))")
+    begin = "            self.first, self.last"
+    lines = source.splitlines()
+    place = next(i for i, line in enumerate(lines) if line.startswith(begin))
+    lines.insert(place + 1, f"            nn.init.{call}")
+    found = judge("\n".join(lines))
+    assert set(found.codes) <= {"first.weight"}
+
+
+def test_logistic_regression(judge):
+    found = judge(
+        """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.linear = nn.Linear(8, 1)
+            def forward(self, x):
+                return torch.sigmoid(self.linear(x))
+        """
+    )
+    assert found.codes == {}
+
+
+@pytest.mark.parametrize("hidden", ["tanh", "sigmoid", "hardsigmoid", "softsign"])
+def test_hidden_layers_are_still_reported(judge, hidden):
+    logits = f"self.last(F.{hidden}(self.first(x)))"
+    found = judge(PLAIN.format(result=f"torch.sigmoid({logits})").replace("F.tanh", "torch.tanh"))
+    assert found.codes == {"first.weight": "INIT103"}
+
+
+def test_a_bounded_value_that_goes_into_another_layer_is_no_output(judge):
+    found = judge(
+        """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first, self.last = nn.Linear(64, 64), nn.Linear(64, 4)
+            def forward(self, x):
+                code = torch.tanh(self.first(x))
+                return code, self.last(code)
+        """
+    )
+    assert found.codes == {"first.weight": "INIT103"}

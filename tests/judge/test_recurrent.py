@@ -1,0 +1,282 @@
+"""Recurrent weights are neither reported nor given a recommendation by gain."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+import initlint
+
+# Each Net has its recurrent weights in `u…`, those of its inputs in `w…`, and a head `out`.
+WRITTEN_OUT = {
+    "a range of the data's length": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.w, self.u, self.out = nn.Linear(32, 64), nn.Linear(64, 64), nn.Linear(64, 10)
+            def forward(self, x):
+                h = torch.zeros(x.size(0), 64)
+                for t in range(x.size(1)):
+                    h = torch.tanh(self.w(x[:, t]) + self.u(h))
+                return self.out(h)
+    """,
+    "a range of five": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.w, self.u, self.out = nn.Linear(32, 64), nn.Linear(64, 64), nn.Linear(64, 10)
+            def forward(self, x):
+                h = x.new_zeros(x.size(0), 64)
+                for t in range(5):
+                    h = torch.relu(self.u(h) + self.w(x[:, t]))
+                return self.out(h)
+    """,
+    "over the data": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.w, self.u, self.out = nn.Linear(32, 64), nn.Linear(64, 64), nn.Linear(64, 10)
+            def forward(self, x):
+                h, outs = torch.zeros(x.size(0), 64), []
+                for x_t in x.unbind(1):
+                    h = torch.tanh(self.w(x_t) + self.u(h))
+                    outs.append(h)
+                return self.out(torch.stack(outs, 1))
+    """,
+    "while": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.w, self.u, self.out = nn.Linear(32, 64), nn.Linear(64, 64), nn.Linear(64, 10)
+            def forward(self, x):
+                h, t = None, 0
+                while t < x.size(1):
+                    h = torch.tanh(self.w(x[:, t]) + (0 if h is None else self.u(h)))
+                    t += 1
+                return self.out(h)
+    """,
+    "a cell of one's own": """
+        class Cell(nn.Module):
+            def __init__(self, width, inner):
+                super().__init__()
+                self.w, self.u = nn.Linear(width, inner), nn.Linear(inner, inner, bias=False)
+            def forward(self, x, h):
+                return torch.tanh(self.w(x) + self.u(h))
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.cell, self.out = Cell(32, 64), nn.Linear(64, 10)
+            def forward(self, x, h=None):
+                h = torch.zeros(x.size(0), 64) if h is None else h
+                for t in range(x.size(1)):
+                    h = self.cell(x[:, t], h)
+                return self.out(h)
+    """,
+    "bare parameters": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.w = nn.Parameter(torch.randn(32, 64) * 0.1)
+                self.u = nn.Parameter(torch.randn(64, 64) * 0.01)
+                self.out = nn.Linear(64, 10)
+            def forward(self, x):
+                h = torch.zeros(x.size(0), 64)
+                for t in range(x.size(1)):
+                    h = torch.tanh(x[:, t] @ self.w + h @ self.u)
+                return self.out(h)
+    """,
+    "side by side": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.u, self.out = nn.Linear(96, 64), nn.Linear(64, 10)
+            def forward(self, x):
+                h = torch.zeros(x.size(0), 64)
+                for t in range(x.size(1)):
+                    h = torch.tanh(self.u(torch.cat([x[:, t], h], 1)))
+                return self.out(h)
+    """,
+    "its own result alone": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.u, self.out = nn.Linear(32, 32), nn.Linear(32, 10)
+            def forward(self, x):
+                for _ in range(4):
+                    x = F.relu(self.u(x))
+                return self.out(x)
+    """,
+    "two states by turns": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.u, self.u2, self.out = nn.Linear(32, 32), nn.Linear(32, 32), nn.Linear(32, 10)
+            def forward(self, x):
+                one = other = x[:, 0]
+                for _ in range(x.size(1)):
+                    new = torch.tanh(self.u(other))
+                    other = torch.tanh(self.u2(one))
+                    one = new
+                return self.out(one + other)
+    """,
+}
+
+
+@pytest.mark.parametrize("source", WRITTEN_OUT.values(), ids=WRITTEN_OUT)
+def test_a_weight_used_again_on_its_own_result_is_recurrent(judge, source):
+    found = judge(source, torch.zeros(2, 5, 32))
+    assert found.codes == {}
+    states = [x for name, x in found.layers.items() if "u" in {part[0] for part in name.split(".")}]
+    assert states
+    for layer in states:
+        assert (layer.recommended, layer.harmless) == (None, "the weight is recurrent")
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("options", ["", ", num_layers=2, bidirectional=True"])
+def test_layers_of_torchs_are(judge, kind, options):
+    found = judge(
+        f"""
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.rnn = nn.{kind}(32, 128, batch_first=True{options})
+                self.out = nn.Linear({256 if options else 128}, 10)
+            def forward(self, x):
+                return self.out(self.rnn(x)[0][:, -1])
+        """,
+        torch.zeros(2, 5, 32),
+    )
+    assert found.codes == {}
+    hidden = {name: x for name, x in found.layers.items() if "weight_hh" in name}
+    assert len(hidden) == (4 if options else 1)
+    for layer in hidden.values():
+        assert (layer.recommended, layer.harmless) == (None, "the weight is recurrent")
+
+
+@pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell"])
+def test_cells_of_torchs_are(judge, kind):
+    state = "h[0]" if kind == "LSTMCell" else "h"
+    found = judge(
+        f"""
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.cell, self.out = nn.{kind}(32, 64), nn.Linear(64, 10)
+            def forward(self, x):
+                h = None
+                for t in range(x.size(1)):
+                    h = self.cell(x[:, t], h)
+                return self.out({state})
+        """,
+        torch.zeros(2, 5, 32),
+    )
+    assert found.codes == {}
+    assert found.layers["cell.weight_hh"].recommended is None
+
+
+def test_what_feeds_a_recurrence_gets_gain_one_and_keeps_the_default(judge):
+    found = judge(WRITTEN_OUT["a range of the data's length"], torch.zeros(2, 5, 32))
+    assert found.recommended()["w.weight"] == pytest.approx(math.sqrt(2 / (32 + 64)))
+    rnn = """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.rnn, self.out = nn.RNN(32, 64), nn.Linear(64, 10)
+            def forward(self, x):
+                return self.out(self.rnn(x)[0])
+    """
+    found = judge(rnn, torch.zeros(5, 2, 32))
+    assert found.recommended()["rnn.weight_ih_l0"] == pytest.approx(math.sqrt(2 / (32 + 64)))
+    far = rnn.replace(
+        "            def forward",
+        "                nn.init.normal_(self.rnn.weight_ih_l0, std=5.0)\n            def forward",
+    )
+    assert judge(far, torch.zeros(5, 2, 32)).codes == {"rnn.weight_ih_l0": "INIT106"}
+
+
+OTHERS = {
+    "two inputs": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.f, self.out = nn.Linear(32, 32), nn.Linear(32, 10)
+            def forward(self, x, y):
+                return self.out(torch.tanh(self.f(x)) - torch.tanh(self.f(y)))
+    """,
+    "the other way round": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.f, self.out = nn.Linear(128, 32), nn.Linear(128, 10)
+            def forward(self, x):
+                return self.out(torch.tanh(torch.tanh(self.f(x)) @ self.f.weight))
+    """,
+    "layers in a loop": """
+        class Net(nn.Module):
+            def __init__(self, count=4):
+                super().__init__()
+                self.f = nn.ModuleList([nn.Linear(64, 64) for _ in range(count)])
+                self.out = nn.Linear(64, 10)
+            def forward(self, x):
+                for place in range(len(self.f)):
+                    x = torch.tanh(self.f[place](x))
+                return self.out(x)
+    """,
+    "beside a loop": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.w, self.u = nn.Linear(32, 64), nn.Linear(64, 64)
+                self.f, self.out = nn.Linear(64, 64), nn.Linear(64, 10)
+            def forward(self, x):
+                h, y = torch.zeros(x.size(0), 64), 0
+                for t in range(x.size(1)):
+                    h = torch.tanh(self.w(x[:, t]) + self.u(h))
+                    y = y + self.out(torch.relu(self.f(h)))
+                return y
+    """,
+}
+
+
+@pytest.mark.parametrize("source", OTHERS.values(), ids=OTHERS)
+def test_other_weights_are_reported_as_before(judge, source):
+    inputs = [torch.zeros(2, 5, 32)] if "h, y" in source else []
+    found = judge(source, *inputs)
+    assert any(name.startswith("f") for name in found.codes)
+
+
+def test_layers_at_a_place_that_is_not_known_are_not_taken_for_one(tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text(
+        "import torch\n"
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, count):\n"
+        "        super().__init__()\n"
+        "        self.f = nn.ModuleList([nn.Linear(64, 64) for _ in range(count)])\n"
+        "        self.out, self.count = nn.Linear(64, 10), count\n"
+        "    def forward(self, x):\n"
+        "        for place in range(self.count):\n"
+        "            x = torch.tanh(self.f[place](x))\n"
+        "        return self.out(x)\n"
+    )
+    assert [finding.code for finding in initlint.check(str(path)).findings] == ["INIT103"]
+
+
+def test_apply_leaves_them_as_they_are():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn, self.out = nn.RNN(32, 64), nn.Linear(64, 10)
+
+        def forward(self, x):
+            return self.out(self.rnn(x)[0])
+
+    net = Net()
+    before = net.rnn.weight_hh_l0.clone()
+    report = initlint.apply_(net, torch.zeros(5, 2, 32), seed=0)
+    assert torch.equal(net.rnn.weight_hh_l0, before)
+    (reason,) = [gap.reason for gap in report.unanalysed if gap.target == "rnn.weight_hh_l0"]
+    assert "is recurrent" in reason
