@@ -20,7 +20,7 @@ from initlint.reading import read
 from initlint.recommend import with_recommendations
 from initlint.records import Finding, InitlintError, Preferences, Unanalysed
 from initlint.select import Selection, codes_of
-from initlint.sourcefiles import decoded, encoded, source_of, standing_in
+from initlint.sourcefiles import Texts, decoded, encoded, texts_of
 from initlint.suppress import filter_report
 from initlint.targets import is_model
 from initlint.tracing import Signatures, Traced, traced
@@ -154,33 +154,56 @@ def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures
     Paths are read, with `options.trace` traced as well; everything else is built and traced. Where
     both know the layer that a line makes, what was traced holds.
     """
+    return _judged_by(targets, options, Texts(options.texts))
+
+
+def _judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[Report, Signatures]:
     # What is handed over as text is read, whatever its name looks like.
-    paths = [t for t in targets if isinstance(t, str) and (t in options.texts or not is_model(t))]
+    paths = [t for t in targets if isinstance(t, str) and (t in texts or not is_model(t))]
     models = targets if options.trace else [target for target in targets if target not in paths]
-    with standing_in(options.texts):
-        others, gaps = _read(paths, options)
-        found = _traced(models, options)
-        layers = _recommended(found.layers, options)
-        known = {layer.site for layer in layers if layer.site}
-        report = Report(
-            (*layers, *(layer for layer in others if layer.site not in known)),
-            (
-                *_judged(layers, options),
-                *(f for f in _judged(others, options) if f.site not in known),
-            ),
-            (*gaps, *found.gaps),
-        )
-        return filter_report(report, options.speaks), found.signatures
+    others, gaps = _read(paths, options, texts)
+    found = _traced(models, options, texts)
+    layers = _recommended(found.layers, options)
+    known = {layer.site for layer in layers if layer.site}
+    report = Report(
+        (*layers, *(layer for layer in others if layer.site not in known)),
+        (
+            *_judged(layers, options),
+            *(f for f in _judged(others, options) if f.site not in known),
+        ),
+        (*gaps, *found.gaps),
+        texts=texts,
+    )
+    report = filter_report(report, options.speaks)
+    return replace(report, texts=texts.only(_spoken_of(report))), found.signatures
 
 
-def _traced(models: Sequence[Any], options: Options) -> Traced:
+def _traced(models: Sequence[Any], options: Options, texts: Texts) -> Traced:
+    """What building and tracing gives; the files of the models are read before they are imported.
+
+    A process of its own is given what was read. In this one, what is imported may have changed in
+    between, and then no fix is written over it.
+    """
+    for target in models:
+        if isinstance(target, str):
+            path, colon, _ = target.rpartition(":")
+            texts.lines(path if colon and path.endswith(".py") else target)
     if not models:
         return Traced()
     if not options.apart:
         return traced(models, options.arguments, options.inputs)
     from initlint.trace.apart import traced_apart
 
-    return traced_apart(models, options.arguments, options.inputs, options.texts)
+    return traced_apart(models, options.arguments, options.inputs, texts.all())
+
+
+def _spoken_of(report: records.Report) -> set[str]:
+    """The files in which layers and findings are."""
+    found: tuple[records.Layer | Finding, ...]
+    found = (*report.layers, *report.findings, *report.silenced)
+    sites = {entry.site for entry in found}
+    sites |= {entry.current.site for entry in found if entry.current}
+    return {site.path for site in sites if site}
 
 
 def fix_all(
@@ -196,32 +219,34 @@ def fix_all(
     from initlint.fix.converge import Before, converge, under_one_path
     from initlint.fix.remaining import with_reasons, written
 
-    report, signatures = judged(targets, options)
+    texts = Texts(options.texts)
+    report, signatures = _judged_by(targets, options, texts)
     allowed = ("safe", "unsafe") if unsafe else ("safe",)
     wanted = under_one_path(
         [f for f in report.findings if f.fix and f.fix.applicability in allowed]
     )
-    paths = dict.fromkeys(f.fix.site.path for f in wanted if f.fix)
-    with standing_in(options.texts):
-        sources = {path: source_of(path) for path in paths}
+    sources = {f.fix.site.path: texts.source(f.fix.site.path) for f in wanted if f.fix}
     before = Before(report, signatures, options.preferences)
-    outcome = converge(wanted, sources, _again(targets, options), before)
+    outcome = converge(wanted, sources, _again(targets, options, texts), before)
     unwritten: dict[str, str] = {}
     if write:
         outcome, unwritten = written(outcome, report)
     diff = "".join(unified_diff(path, old, new) for path, old, new in outcome.files)
     left = with_reasons(outcome.report, outcome.refused)
-    after = Report(left.layers, left.findings, left.unanalysed)
+    after = Report(left.layers, left.findings, left.unanalysed, texts=left.texts)
     return Fixed(after, outcome.files, diff, len(outcome.fixed), outcome.refused, unwritten)
 
 
 def _again(
-    targets: Sequence[str], options: Options
+    targets: Sequence[str], options: Options, before: Texts
 ) -> Callable[[Mapping[str, bytes]], tuple[records.Report, Signatures]]:
-    """Judges the targets once more as if files held other text, models in another process."""
+    """Judges the targets once more as if files held other text, models in another process.
+
+    All other files are what they were `before`.
+    """
 
     def again(texts: Mapping[str, bytes]) -> tuple[records.Report, Signatures]:
-        changed = replace(options, texts={**options.texts, **texts})
+        changed = replace(options, texts=before.changed(texts).all())
         return judged(targets, replace(changed, apart=True))
 
     return again
@@ -278,12 +303,15 @@ def _fix_text(text: str, options: Options, unsafe: bool) -> Fixed:
         path.write_bytes(encoded(text))
         fixed = fix_all([str(path)], options, unsafe=unsafe, write=False)
         named: Fixed = renamed(_with_source(fixed, str(path)), str(path), SOURCE)
-    return replace(named, diff="".join(unified_diff(*file) for file in named.files))
+    old, new = (named.files[0][1:]) if named.files else (encoded(text), encoded(text))
+    report = replace(named.report, texts=Texts({SOURCE: new}))
+    diff = unified_diff(SOURCE, old, new)
+    return replace(named, report=report, diff=diff)
 
 
 def _with_source(fixed: Fixed, path: str) -> Fixed:
     """The same, with the source of the file at `path` as it is where no file changes."""
-    source = source_of(path)
+    source = texts_of(fixed.report).source(path)
     return fixed if fixed.files else replace(fixed, files=((path, source, source),))
 
 
@@ -302,17 +330,17 @@ def _chosen(given: Mapping[str, str]) -> Preferences:
 
 
 def _read(
-    paths: Sequence[str], options: Options
+    paths: Sequence[str], options: Options, texts: Texts
 ) -> tuple[tuple[records.Layer, ...], tuple[Unanalysed, ...]]:
     """The layers and gaps of files; where findings depend on it, others are read with them."""
     if not paths:
         return (), ()
-    reading = read(paths, options.texts, options.cache, options.jobs)
+    reading = read(paths, texts, options.cache, options.jobs)
     layers = _recommended(reading.layers, options)
     gaps = reading.gaps
-    more = neighbours(paths, _judged(layers, options))
+    more = neighbours(paths, _judged(layers, options), texts)
     if more:
-        wider = read([*paths, *more], options.texts, options.cache, options.jobs)
+        wider = read([*paths, *more], texts, options.cache, options.jobs)
         wanted = [x for x in wider.layers if x.site is None or x.site.path not in more]
         layers = _recommended(wanted, options)
         # Gaps of the others are not ours to list, but what was given up of our own files is.

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from initlint import arguments, config, inputspec, output, sourcefiles, suppress, terminal
+from initlint import arguments, config, inputspec, output, suppress, terminal
 from initlint.config import Settings
 from initlint.output import phrases
 from initlint.records import Preferences, Report, Unanalysed
+from initlint.sourcefiles import texts_of
 from initlint.targets import STDIN, Targets, gather
 
 if TYPE_CHECKING:
@@ -98,8 +99,7 @@ def check(request: Check) -> int:
     asked = _asked(request)
     if request.trace or asked.targets.models:
         _collect()
-    with sourcefiles.standing_in(asked.targets.texts):
-        return _diff(asked) if request.diff else _verdict(asked)
+    return _diff(asked) if request.diff else _verdict(asked)
 
 
 def _verdict(asked: _Asked) -> int:
@@ -206,7 +206,7 @@ def _checked(asked: _Asked) -> Report:
     _print(report, asked)
     rules = asked.selection.rules.cards.values()
     for idle in suppress.idle(report, asked.selection.codes, rules):
-        place = phrases.place_of(idle.site)
+        place = phrases.place_of(idle.site, texts_of(report))
         _say(asked.request, f"initlint: {place}: suppression of {idle.entry} {idle.reason}")
     return report
 
@@ -218,8 +218,7 @@ def _repaired(asked: _Asked) -> Fixed:
     changed = {path: new for path, _, new in fixed.files}
     for path, text in given.items():
         terminal.raw(changed.get(path, text))
-    with sourcefiles.standing_in({path: changed.get(path, text) for path, text in given.items()}):
-        _print(_with_gaps(fixed.report, asked), asked)
+    _print(_with_gaps(fixed.report, asked), asked)
     for path, reason in fixed.unwritten.items():
         failed(f"{path}: {reason}")
     _say(asked.request, _count("Fixed", fixed))
@@ -231,8 +230,9 @@ def _diff(asked: _Asked) -> int:
     fixed = _fixed(asked, write=False)
     report = _with_gaps(fixed.report, asked)
     terminal.raw(fixed.diff.encode("utf-8", "surrogateescape"))
+    texts = texts_of(report).changed({path: old for path, old, _ in fixed.files})
     for finding, reason in fixed.refused:
-        place = phrases.place_of(finding.site) if finding.site else finding.parameter
+        place = phrases.place_of(finding.site, texts) if finding.site else finding.parameter
         _say(asked.request, f"initlint: not fixed: {place}: {finding.code} {reason}")
     _print_gaps(report, asked)
     _say(asked.request, _count("Would fix", fixed))

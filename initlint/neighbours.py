@@ -13,6 +13,7 @@ from initlint.records import Finding
 from initlint.regular import SOURCE, read_regular
 from initlint.source.files import WORDS
 from initlint.source.mentions import LOOKED_UP
+from initlint.sourcefiles import Texts
 
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 # A project with more files than this is not searched: a hook must answer in a second.
@@ -21,7 +22,7 @@ _MOST = 10_000
 _READ = 200
 
 
-def neighbours(paths: Sequence[str], findings: Sequence[Finding]) -> list[str]:
+def neighbours(paths: Sequence[str], findings: Sequence[Finding], texts: Texts) -> list[str]:
     """Files beside `paths`, in their projects, that may use a model of which `findings` speak.
 
     They name it, or look up in its module what is named only when they run. A class is a model of
@@ -32,7 +33,7 @@ def neighbours(paths: Sequence[str], findings: Sequence[Finding]) -> list[str]:
     known = {_place(path) for path in paths}
     found: dict[Path, str] = {}
     projects: dict[Path, list[str]] = {}
-    for path, models in _accused(findings, paths).items():
+    for path, models in _accused(findings, paths, texts).items():
         place = _place(path)
         if place.parent not in projects:
             projects[place.parent] = _project(path)
@@ -43,7 +44,9 @@ def neighbours(paths: Sequence[str], findings: Sequence[Finding]) -> list[str]:
     return sorted(found.values())[:_READ]
 
 
-def _accused(findings: Sequence[Finding], paths: Sequence[str]) -> dict[str, set[str]]:
+def _accused(
+    findings: Sequence[Finding], paths: Sequence[str], texts: Texts
+) -> dict[str, set[str]]:
     """The models that findings speak of, by the files in which they are.
 
     The layer that is found fault with may stand in another file than the model.
@@ -57,7 +60,7 @@ def _accused(findings: Sequence[Finding], paths: Sequence[str]) -> dict[str, set
             model = finding.model.rpartition(":")[2]
             key = (model, finding.site.path)
             if key not in homes:
-                homes[key] = _home(model, [finding.site.path, *paths], defined)
+                homes[key] = _home(model, [finding.site.path, *paths], defined, texts)
             found.setdefault(homes[key], set()).add(model)
     return found
 
@@ -65,14 +68,16 @@ def _accused(findings: Sequence[Finding], paths: Sequence[str]) -> dict[str, set
 _DEFINES = re.compile(rb"^[ \t]*(?:class|def)[ \t]+(\w+)", re.MULTILINE)
 
 
-def _home(model: str, paths: Sequence[str], defined: dict[str, frozenset[bytes]]) -> str:
+def _home(
+    model: str, paths: Sequence[str], defined: dict[str, frozenset[bytes]], texts: Texts
+) -> str:
     """The first of `paths` that defines the class or function `model`, else the first of all.
 
     `defined` keeps what the files define.
     """
     for path in paths:
         if path not in defined:
-            defined[path] = frozenset(_DEFINES.findall(_bytes(path)))
+            defined[path] = frozenset(_DEFINES.findall(texts.python(path)))
         if model.encode() in defined[path]:
             return path
     return paths[0]

@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Any
 
 from initlint.records import InitlintError
-from initlint.sourcefiles import source_of
 
 # After these the rest of the cell is Python; after any other cell magic it is not.
 _PYTHON = re.compile(r"%%(?:time|timeit|capture|prun|memit|mprun)\b")
@@ -53,16 +52,6 @@ class Notebook:
             if number == cell:
                 return every[start - 1 : end - 1]
         return []
-
-
-def opened(path: str) -> Notebook:
-    """The notebook at `path`; raises InitlintError where there is none to be read."""
-    try:
-        return parsed(source_of(path))
-    except OSError as error:
-        raise InitlintError(f"{path}: cannot be read: {error.strerror}") from error
-    except InitlintError as error:
-        raise InitlintError(f"{path}: {error}") from error
 
 
 @lru_cache(maxsize=64)

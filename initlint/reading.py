@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from initlint.records import InitlintError, Layer, Unanalysed
-from initlint.regular import SOURCE, read_regular
-from initlint.sourcefiles import NOTEBOOK
+from initlint.sourcefiles import NOTEBOOK, Texts
 
 # In bytes: so little is read anew faster than it is looked up.
 _SMALL = 20_000
@@ -22,44 +20,36 @@ class Reading:
     gaps: tuple[Unanalysed, ...] = ()
 
 
-def read(
-    paths: Sequence[str], texts: Mapping[str, bytes], cache: bool = False, jobs: int = 1
-) -> Reading:
+def read(paths: Sequence[str], texts: Texts, cache: bool = False, jobs: int = 1) -> Reading:
     """Read all files together, since a class may be used in another one than its own.
 
-    `texts` are the files that are not what the disk holds, with `cache` what was read of more than
-    a little is kept in the user's cache folder, and `jobs` is the number of processes that follow
-    the data of models.
+    `texts` are their bytes; with `cache` what was read of more than a little is kept in the user's
+    cache folder, and `jobs` is the number of processes that follow the data of models.
     """
     python: dict[str, bytes] = {}
     gaps: list[Unanalysed] = []
     for path in paths:
-        if not path.endswith(NOTEBOOK):
-            if path in texts:
-                python[path] = texts[path]
-            continue
-        from initlint import notebooks
-
         try:
-            notebook = notebooks.opened(path)
+            if path.endswith(NOTEBOOK):
+                notebook = texts.notebook(path)
+                python[path] = notebook.text.encode("utf-8", "surrogatepass")
+                gaps += [
+                    Unanalysed(path, f"{path}:cell {cell.cell}:{cell.line}: {cell.reason}")
+                    for cell in notebook.broken
+                ]
+            else:
+                python[path] = texts.source(path)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            gaps.append(Unanalysed(path, f"{path}: cannot be read: {reason}"))
         except InitlintError as error:
             gaps.append(Unanalysed(path, str(error)))
-            continue
-        python[path] = notebook.text.encode("utf-8", "surrogatepass")
-        gaps += [
-            Unanalysed(path, f"{path}:cell {cell.cell}:{cell.line}: {cell.reason}")
-            for cell in notebook.broken
-        ]
-    failed = {gap.target for gap in gaps} - python.keys()
-    wanted = [path for path in paths if path not in failed]
-    if cache:
-        python = {**_contents(wanted), **python}
     if cache and sum(map(len, python.values())) > _SMALL:
         from initlint.cache import cached
 
-        layers, others = cached(python, lambda: _fresh(wanted, python, jobs))
+        layers, others = cached(python, lambda: _fresh(list(python), python, jobs))
     else:
-        layers, others = _fresh(wanted, python, jobs)
+        layers, others = _fresh(list(python), python, jobs)
     return Reading(layers, (*gaps, *others))
 
 
@@ -70,12 +60,3 @@ def _fresh(
 
     found = source.read(paths, texts, jobs)
     return tuple(found.layers), (*found.broken, *found.unanalysed)
-
-
-def _contents(paths: Sequence[str]) -> dict[str, bytes]:
-    """What the disk holds; of a file that cannot be read, reading will say why."""
-    found = {}
-    for path in paths:
-        with contextlib.suppress(OSError):
-            found[path] = read_regular(path, SOURCE)
-    return found

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from initlint.sourcefiles import Texts
 
 
 class InitlintError(Exception):
@@ -196,13 +199,15 @@ class Unanalysed:
 class Report:
     """All that was learnt of the targets: layers in the order of the data, findings, gaps.
 
-    `silenced` are the findings that a comment in their file silences.
+    `silenced` are the findings that a comment in their file silences. `texts` are the files that
+    it speaks of, as they were read for it; they are no part of what reports are compared by.
     """
 
     layers: tuple[Layer, ...] = ()
     findings: tuple[Finding, ...] = ()
     unanalysed: tuple[Unanalysed, ...] = ()
     silenced: tuple[Finding, ...] = ()
+    texts: Texts | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from initlint.records import Finding, Report, Rule, Site
-from initlint.sourcefiles import lines_of
+from initlint.sourcefiles import texts_of
 
 _Report = TypeVar("_Report", bound=Report)
 _ENTRY = r"(?:[A-Za-z]+[0-9]+|[A-Za-z]+(?:-[A-Za-z]+)+)"
@@ -63,8 +63,9 @@ def suppressed(finding: Finding, lines: Sequence[str]) -> bool:
 
 def filter_report(report: _Report, speaks: Callable[[Finding], bool] | None = None) -> _Report:
     """The report without the findings that do not speak in their file or are silenced there."""
-    spoken = [f for f in report.findings if speaks is None or speaks(f)]
-    known = {path: suppressions(lines_of(path)) for path in {f.site.path for f in spoken if f.site}}
+    spoken, texts = [f for f in report.findings if speaks is None or speaks(f)], texts_of(report)
+    paths = {f.site.path for f in spoken if f.site}
+    known = {path: suppressions(texts.lines(path)) for path in paths}
     kept: list[Finding] = []
     silenced: list[Finding] = []
     for found in spoken:
@@ -106,6 +107,7 @@ def idle(
     layer of which it is known what follows: elsewhere another run may have something to silence.
     """
     by_path: dict[str, list[Site]] = {}
+    texts = texts_of(report)
     for layer in report.layers:
         if layer.site is not None:
             sites = by_path.setdefault(layer.site.path, [])
@@ -113,7 +115,7 @@ def idle(
                 sites.append(layer.site)
     for path, sites in sorted(by_path.items()):
         silenced = [f for f in report.silenced if f.site and f.site.path == path]
-        for comment in suppressions(lines_of(path)).comments:
+        for comment in suppressions(texts.lines(path)).comments:
             for entry in sorted((comment.entries | comment.own) - {_ANY}):
                 reason = _why_idle(comment, entry, codes(path), sites, silenced, rules)
                 if reason:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,8 @@ def traced(
     `begun` is told the name of each model before its code runs; `spared` are the names of those
     that are not built. The process is as it was before afterwards, but for imported modules.
     """
+    # Columns are counted in what linecache has, which may be from an earlier call.
+    linecache.checkcache()
     given = _Given(arguments, inputs, begun, spared)
     return together([_traced(target, given) for target in targets])
 

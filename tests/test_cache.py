@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from initlint import cache, cachefolder, reading
+from initlint.sourcefiles import Texts
 
 NET = """
 from torch import nn
@@ -38,7 +39,7 @@ def files(tmp_path, monkeypatch):
 
 
 def read(files):
-    return reading.read(files, {}, cache=True)
+    return reading.read(files, Texts(), cache=True)
 
 
 def entries():
@@ -54,7 +55,7 @@ def test_a_second_reading_gives_the_same_without_reading(files, monkeypatch):
 
 
 def test_the_same_as_without_a_cache(files):
-    assert read(files) == read(files) == reading.read(files, {})
+    assert read(files) == read(files) == reading.read(files, Texts())
 
 
 def test_a_changed_file_is_read_anew(files):

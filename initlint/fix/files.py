@@ -7,6 +7,7 @@ import difflib
 import errno
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,21 +19,24 @@ from initlint.shown import STEERING
 
 # What git writes in octal in the name of a file, byte by byte.
 _QUOTED = re.compile(rf'[{STEERING}"\\]')
+_CHANGED = "changed since it was read; run again"
 _NO_NEWLINE = "\\ No newline at end of file\n"
 
 
-def write_atomically(path: str | Path, old: bytes, new: bytes) -> None:
+def write_atomically(path: str | Path, old: bytes, new: bytes, place: str | None = None) -> None:
     """Replace the contents `old` of a file by `new`; killed at any moment, the file is either.
 
     Mode bits, owner, group and extended attributes (ACLs among them) are kept; a symbolic link
     stays, and the file that it leads to is replaced. Raises InitlintError, with the file as it was
     and nothing left beside it, where it is missing, read-only, has hard links, or no longer holds
-    `old`, where its folder cannot be written, or where something of it cannot be kept. A file that
-    holds `new` already is left alone.
+    `old`, where its folder cannot be written, or where something of it cannot be kept. So it does
+    where the path no longer leads to `place`. A file that holds `new` already is left alone.
     """
     try:
         target = Path(path).resolve(strict=True)
         status = target.stat()
+        if str(target) != (place or str(target)) or not stat.S_ISREG(status.st_mode):
+            raise InitlintError(f"{path}: {_CHANGED}")
         if not status.st_mode & 0o222 or not os.access(target, os.W_OK):
             raise InitlintError(f"{path}: the file is read-only; make it writable and run again")
         if status.st_nlink > 1:
@@ -40,7 +44,7 @@ def write_atomically(path: str | Path, old: bytes, new: bytes) -> None:
             raise InitlintError(f"{path}: {why}; copy it over itself and run again")
         with put_off(), _kept(path):
             if not _replace(target, status, old, new):
-                raise InitlintError(f"{path}: changed since it was read; run again")
+                raise InitlintError(f"{path}: {_CHANGED}")
     except OSError as error:
         reason = error.strerror or str(error)
         raise InitlintError(f"{path}: cannot be written: {reason}") from error

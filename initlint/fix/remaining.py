@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from itertools import filterfalse
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from initlint.fix.converge import Outcome
 from initlint.fix.files import write_atomically
 from initlint.records import Finding, InitlintError, Layer, Report
+from initlint.sourcefiles import texts_of
 
 
 def written(outcome: Outcome, before: Report) -> tuple[Outcome, dict[str, str]]:
@@ -18,20 +19,22 @@ def written(outcome: Outcome, before: Report) -> tuple[Outcome, dict[str, str]]:
     What was found in those others `before` is still there.
     """
     reasons: dict[str, str] = {}
+    places = texts_of(before)
     for path, old, new in outcome.files:
         try:
-            write_atomically(path, old, new)
+            write_atomically(path, old, new, places.place(path))
         except InitlintError as error:
             reasons[path] = str(error).removeprefix(f"{path}: ")
     if not reasons:
         return outcome, reasons
     lost = [(f, reasons[f.fix.site.path]) for f in outcome.fixed if f.fix and _of(f) in reasons]
     found = [finding for finding, _ in lost]
+    unchanged = {path: old for path, old, _ in outcome.files if path in reasons}
     return Outcome(
         tuple(file for file in outcome.files if file[0] not in reasons),
         tuple(finding for finding in outcome.fixed if finding not in found),
         (*outcome.refused, *lost),
-        _left(before, outcome.report, reasons, found),
+        _left(before, outcome.report, unchanged, found),
     ), reasons
 
 
@@ -41,7 +44,10 @@ def _of(finding: Finding) -> str:
 
 
 def _left(
-    before: Report, after: Report, unwritten: Collection[str], lost: Sequence[Finding]
+    before: Report,
+    after: Report,
+    unwritten: Mapping[str, bytes],
+    lost: Sequence[Finding],
 ) -> Report:
     """The report `after` a repair, but `before` it for the files that stayed as they were."""
 
@@ -52,6 +58,7 @@ def _left(
         (*filterfalse(stays, after.layers), *filter(stays, before.layers)),
         (*filterfalse(stays, after.findings), *filter(stays, before.findings)),
         after.unanalysed,
+        texts=texts_of(after).changed(unwritten),
     )
 
 
@@ -78,7 +85,7 @@ def with_reasons(report: Report, refused: Sequence[tuple[Finding, str]]) -> Repo
             return finding
         return replace(finding, message=f"{finding.message} (not fixed: {reason})", fix=None)
 
-    return Report(report.layers, tuple(map(told, report.findings)), report.unanalysed)
+    return replace(report, findings=tuple(map(told, report.findings)))
 
 
 def _key(finding: Finding) -> tuple[str, ...]:

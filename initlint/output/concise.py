@@ -5,8 +5,11 @@ from __future__ import annotations
 from initlint.output.lines import joined
 from initlint.output.phrases import headline, message
 from initlint.records import Report
+from initlint.sourcefiles import texts_of
 
 
 def render(report: Report, *, colour: bool = False) -> str:
     """`path:line:column: CODE name: message` for each finding."""
-    return joined((headline(f, message(f)) for f in report.findings), colour=colour)
+    texts = texts_of(report)
+    found = (headline(f, message(f, texts), texts) for f in report.findings)
+    return joined(found, colour=colour)

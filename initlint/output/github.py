@@ -10,6 +10,7 @@ from initlint.output.phrases import counted, message, place, ratio
 from initlint.output.project import shown_path, shown_site
 from initlint.records import Finding, Report
 from initlint.shown import shown
+from initlint.sourcefiles import Texts, texts_of
 
 _LEVELS = {"error": "error", "warning": "warning"}
 _CONFIDENCE = ("high", "medium", "low")
@@ -20,24 +21,25 @@ def render(report: Report, root: Path | None = None) -> str:
     """One command for each finding, worst first because only some are shown, and their number."""
     if not report.findings:
         return ""
-    commands = [_command(finding, root) for finding in sorted(report.findings, key=_rank)]
+    texts = texts_of(report)
+    commands = [_command(finding, root, texts) for finding in sorted(report.findings, key=_rank)]
     return "".join(f"{line}\n" for line in [*commands, _total(report)])
 
 
-def _command(finding: Finding, root: Path | None) -> str:
-    properties = {"title": f"{finding.code} {finding.name}", **_position(finding, root)}
+def _command(finding: Finding, root: Path | None, texts: Texts) -> str:
+    properties = {"title": f"{finding.code} {finding.name}", **_position(finding, root, texts)}
     listed = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
     # The log shows the message alone, so the place is in it again.
-    text = _data(shown(f"{place(finding)}: {finding.code} {message(finding)}"))
+    text = _data(shown(f"{place(finding, texts)}: {finding.code} {message(finding, texts)}"))
     return f"::{_level(finding)} {listed}::{text}"
 
 
-def _position(finding: Finding, root: Path | None) -> dict[str, object]:
+def _position(finding: Finding, root: Path | None, texts: Texts) -> dict[str, object]:
     site = shown_site(finding)
     if site is None:
         return {}
     position: dict[str, object] = {
-        "file": shown_path(finding, root),
+        "file": shown_path(finding, root, texts),
         "line": site.line,
         "endLine": site.end_line,
     }

@@ -10,6 +10,7 @@ from initlint.output.phrases import message
 from initlint.output.project import fingerprints, shown_path, shown_site
 from initlint.records import Finding, Report
 from initlint.shown import shown
+from initlint.sourcefiles import Texts, texts_of
 
 _SEVERITIES = {"error": "major", "warning": "minor"}
 
@@ -17,20 +18,21 @@ _SEVERITIES = {"error": "major", "warning": "minor"}
 def render(report: Report, root: Path | None = None) -> str:
     """A JSON array with one entry for each finding."""
     marks = fingerprints(report, root)
-    entries = [_entry(f, mark, root) for f, mark in zip(report.findings, marks, strict=True)]
+    texts = texts_of(report)
+    entries = [_entry(f, mark, root, texts) for f, mark in zip(report.findings, marks, strict=True)]
     return as_json(entries)
 
 
-def _entry(finding: Finding, fingerprint: str, root: Path | None) -> dict[str, Any]:
+def _entry(finding: Finding, fingerprint: str, root: Path | None, texts: Texts) -> dict[str, Any]:
     site = shown_site(finding)
     return {
-        "description": shown(f"{finding.code} {finding.name}: {message(finding)}"),
+        "description": shown(f"{finding.code} {finding.name}: {message(finding, texts)}"),
         "check_name": finding.code,
         "fingerprint": fingerprint,
         "severity": _SEVERITIES.get(finding.severity, "info"),
         "location": {
             # GitLab takes no entry without a file.
-            "path": shown_path(finding, root) or finding.model,
+            "path": shown_path(finding, root, texts) or finding.model,
             "lines": {"begin": site.line if site else 1},
         },
     }

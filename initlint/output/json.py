@@ -11,19 +11,20 @@ from initlint.output.lines import as_json
 from initlint.output.phrases import call, message
 from initlint.records import Fan, Finding, Following, Gain, Initializer, Layer, Report, Site
 from initlint.shown import shown
-from initlint.sourcefiles import in_cell
+from initlint.sourcefiles import Texts, texts_of
 
 
 def render(report: Report) -> str:
     """The whole report; `layers` is complete whether or not there are findings."""
+    texts = texts_of(report)
     nominal = {(layer.model, layer.parameter) for layer in report.layers if layer.nominal}
     content = {
         "version": __version__,
         "findings": [
-            _finding(finding, exact=(finding.model, finding.parameter) not in nominal)
+            _finding(finding, texts, exact=(finding.model, finding.parameter) not in nominal)
             for finding in report.findings
         ],
-        "layers": [_layer(layer) for layer in report.layers],
+        "layers": [_layer(layer, texts) for layer in report.layers],
         "unanalysed": [
             {"target": gap.target, "reason": shown(gap.reason)} for gap in report.unanalysed
         ],
@@ -31,14 +32,14 @@ def render(report: Report) -> str:
     return as_json(content)
 
 
-def _finding(finding: Finding, exact: bool) -> dict[str, Any]:
-    start = _start(finding.site)
-    site = in_cell(finding.site)[1] if finding.site else None
+def _finding(finding: Finding, texts: Texts, exact: bool) -> dict[str, Any]:
+    start = _start(finding.site, texts)
+    site = texts.in_cell(finding.site)[1] if finding.site else None
     return {
         "code": finding.code,
         "name": finding.name,
         "severity": finding.severity,
-        "message": shown(message(finding)),
+        "message": shown(message(finding, texts)),
         **start,
         "end_line": site.end_line if site else None,
         "end_column": site.end_column if site else None,
@@ -46,13 +47,13 @@ def _finding(finding: Finding, exact: bool) -> dict[str, Any]:
         "layer": finding.layer,
         "parameter": finding.parameter,
         "following": _following(finding.following),
-        "current": _current(finding.current, exact),
+        "current": _current(finding.current, texts, exact),
         "recommended": _recommended(finding.recommended, exact),
-        "fix": _fix(finding),
+        "fix": _fix(finding, texts),
     }
 
 
-def _layer(layer: Layer) -> dict[str, Any]:
+def _layer(layer: Layer, texts: Texts) -> dict[str, Any]:
     exact = not layer.nominal
     return {
         "model": layer.model,
@@ -63,16 +64,16 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "fan_in": layer.fan_in if exact else None,
         "fan_out": layer.fan_out if exact else None,
         "following": _following(layer.following),
-        "current": _current(layer.current, exact),
+        "current": _current(layer.current, texts, exact),
         "recommended": _recommended(layer.recommended, exact),
-        **_start(layer.site),
+        **_start(layer.site, texts),
     }
 
 
-def _start(site: Site | None) -> dict[str, Any]:
+def _start(site: Site | None, texts: Texts) -> dict[str, Any]:
     if site is None:
         return {"path": None, "line": None, "column": None}
-    cell, site = in_cell(site)
+    cell, site = texts.in_cell(site)
     start = {"path": site.path, "line": site.line, "column": site.column}
     return {**start, "cell": cell} if cell else start
 
@@ -82,7 +83,7 @@ def _following(following: Following) -> dict[str, Any]:
     return {"activation": following.activation, "args": args, "via": via}
 
 
-def _current(current: Initializer | None, exact: bool) -> dict[str, Any] | None:
+def _current(current: Initializer | None, texts: Texts, exact: bool) -> dict[str, Any] | None:
     if current is None:
         return None
     return {
@@ -92,7 +93,7 @@ def _current(current: Initializer | None, exact: bool) -> dict[str, Any] | None:
         "mean": _mean(current) if exact else None,
         "default": current.default,
         "path": current.site.path if current.site else None,
-        "line": in_cell(current.site)[1].line if current.site else None,
+        "line": texts.in_cell(current.site)[1].line if current.site else None,
     }
 
 
@@ -113,14 +114,14 @@ def _recommended(recommended: Initializer | None, exact: bool) -> dict[str, Any]
     }
 
 
-def _fix(finding: Finding) -> dict[str, Any] | None:
+def _fix(finding: Finding, texts: Texts) -> dict[str, Any] | None:
     fix = finding.fix
     if fix is None:
         return None
     return {
         "applicability": fix.applicability,
         "kind": fix.kind,
-        "call": call(finding),
+        "call": call(finding, texts),
     }
 
 

@@ -10,35 +10,35 @@ from initlint.output.paint import style_of
 from initlint.recommend import magnitude
 from initlint.records import Finding, Initializer, Report, Site, Unanalysed
 from initlint.shown import access
-from initlint.sourcefiles import in_cell, text_of
+from initlint.sourcefiles import Texts
 
 
-def place(finding: Finding) -> str:
+def place(finding: Finding, texts: Texts) -> str:
     """`path:line:column`, or model and layer of a finding without source."""
     if finding.site is None:
         return f"{finding.model}: {finding.layer or finding.parameter}"
-    return f"{place_of(finding.site)}:{finding.site.column}"
+    return f"{place_of(finding.site, texts)}:{finding.site.column}"
 
 
-def place_of(site: Site) -> str:
+def place_of(site: Site, texts: Texts) -> str:
     """`path:line`; in a notebook `path:cell N:line`."""
-    cell, shown = in_cell(site)
+    cell, shown = texts.in_cell(site)
     return f"{site.path}:cell {cell}:{shown.line}" if cell else f"{site.path}:{site.line}"
 
 
-def headline(finding: Finding, message: str) -> Line:
+def headline(finding: Finding, message: str, texts: Texts) -> Line:
     """The one line that says it all: place, code, name, message."""
     code = Styled(finding.code, style_of(finding.severity))
-    return Styled(place(finding), "bold"), ": ", code, f" {finding.name}: {message}"
+    return Styled(place(finding, texts), "bold"), ": ", code, f" {finding.name}: {message}"
 
 
-def message(finding: Finding) -> str:
+def message(finding: Finding, texts: Texts) -> str:
     """What is wrong, and the call to write; for people, who read only one line."""
-    written = call(finding)
+    written = call(finding, texts)
     return f"{finding.message}; write {written}" if written else finding.message
 
 
-def call(finding: Finding) -> str:
+def call(finding: Finding, texts: Texts) -> str:
     """The call that repairs the finding, as its fix writes it; empty if there is none.
 
     Without a fix, the tensor is reached from the instance (`self`) or from the `model`.
@@ -51,7 +51,7 @@ def call(finding: Finding) -> str:
     from initlint.fix import preview
 
     site = finding.fix.site if finding.fix else finding.site
-    return preview.call(text_of(site.path), finding, initializer)
+    return preview.call(texts.python(site.path), finding, initializer)
 
 
 def fixability(finding: Finding) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from initlint.records import Finding, Report, Site
-from initlint.sourcefiles import real
+from initlint.sourcefiles import Texts, texts_of
 
 _LINE = re.compile(r"(\.(?:py|ipynb)):\d+(?::\d+)?")
 # Digits inside names (conv1, features.0) tell layers apart; others change with the neighbours.
@@ -21,11 +21,11 @@ def project_root(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("GITHUB_WORKSPACE") or environ.get("CI_PROJECT_DIR") or ".")
 
 
-def shown_path(finding: Finding, root: Path | None) -> str | None:
+def shown_path(finding: Finding, root: Path | None, texts: Texts | None = None) -> str | None:
     """The finding's file relative to the project, links resolved, with forward slashes."""
     if finding.site is None:
         return None
-    path = Path(real(finding.site.path))
+    path = Path((texts or Texts()).place(finding.site.path))
     for folder in ((root or Path()).resolve(), Path.cwd()):
         if path.is_relative_to(folder):
             return path.relative_to(folder).as_posix()
@@ -46,9 +46,13 @@ def shown_site(finding: Finding) -> Site | None:
 def fingerprints(report: Report, root: Path | None) -> tuple[str, ...]:
     """For each finding a hash of file, rule, wording and occurrence, but of no line number."""
     seen: Counter[tuple[str, str, str]] = Counter()
-    marks = []
+    marks, texts = [], texts_of(report)
     for finding in report.findings:
-        key = (shown_path(finding, root) or finding.model, finding.code, _normalised(finding))
+        key = (
+            shown_path(finding, root, texts) or finding.model,
+            finding.code,
+            _normalised(finding),
+        )
         seen[key] += 1
         text = "\0".join((*key, str(seen[key])))
         marks.append(hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest())

@@ -14,6 +14,7 @@ from initlint.output.phrases import message
 from initlint.output.project import fingerprints, shown_path, shown_site
 from initlint.records import Finding, Report, Rule
 from initlint.shown import shown
+from initlint.sourcefiles import Texts, texts_of
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {"error": "error", "warning": "warning"}
@@ -31,7 +32,7 @@ def render(
 
 
 def _run(report: Report, rules: Sequence[Rule], root: Path | None) -> dict[str, Any]:
-    marks = fingerprints(report, root)
+    marks, texts = fingerprints(report, root), texts_of(report)
     order = [rule.code for rule in rules]
     return {
         "tool": {
@@ -45,7 +46,13 @@ def _run(report: Report, rules: Sequence[Rule], root: Path | None) -> dict[str, 
         "columnKind": "unicodeCodePoints",
         "invocations": [_invocation(report)],
         "results": [
-            _result(finding, mark, order, root)
+            _result(
+                finding,
+                shown(message(finding, texts)),
+                mark,
+                order,
+                _location(finding, root, texts),
+            )
             for finding, mark in zip(report.findings, marks, strict=True)
         ],
     }
@@ -69,14 +76,14 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _result(
-    finding: Finding, fingerprint: str, order: Sequence[str], root: Path | None
+    finding: Finding, text: str, fingerprint: str, order: Sequence[str], location: dict[str, Any]
 ) -> dict[str, Any]:
     return {
         "ruleId": finding.code,
         "ruleIndex": order.index(finding.code) if finding.code in order else -1,
         "level": _level(finding.severity),
-        "message": {"text": shown(message(finding))},
-        "locations": [_location(finding, root)],
+        "message": {"text": text},
+        "locations": [location],
         "partialFingerprints": {"primaryLocationLineHash": fingerprint},
         "properties": {
             "confidence": finding.confidence,
@@ -85,10 +92,10 @@ def _result(
     }
 
 
-def _location(finding: Finding, root: Path | None) -> dict[str, Any]:
+def _location(finding: Finding, root: Path | None, texts: Texts) -> dict[str, Any]:
     name = ".".join(part for part in (finding.model, finding.layer) if part)
     location: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": name}]}
-    site, path = shown_site(finding), shown_path(finding, root)
+    site, path = shown_site(finding), shown_path(finding, root, texts)
     if site is not None and path is not None:
         location["physicalLocation"] = {
             "artifactLocation": {"uri": _uri(path)},

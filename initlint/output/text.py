@@ -10,14 +10,15 @@ from initlint.output.paint import style_of
 from initlint.output.phrases import call, fixability, gap, headline, summary
 from initlint.records import Finding, Report
 from initlint.shown import access
-from initlint.sourcefiles import cell_lines, in_cell, lines_of
+from initlint.sourcefiles import Texts, texts_of
 
 _SHOWN = 6
 
 
 def render(report: Report, *, colour: bool = False) -> str:
     """All findings, each followed by an empty line."""
-    found = (line for finding in report.findings for line in (*_lines(finding), ""))
+    texts = texts_of(report)
+    found = (line for finding in report.findings for line in (*_lines(finding, texts), ""))
     return joined(found, colour=colour)
 
 
@@ -27,13 +28,13 @@ def render_whole(report: Report) -> str:
     return render(report) + gaps + summary(report)
 
 
-def _lines(finding: Finding) -> Iterator[Line]:
-    yield headline(finding, finding.message)
-    notes, site = list(_notes(finding)), finding.site
+def _lines(finding: Finding, texts: Texts) -> Iterator[Line]:
+    yield headline(finding, finding.message, texts)
+    notes, site = list(_notes(finding, texts)), finding.site
     if finding.site is not None:
         style = style_of(finding.severity)
-        cell, site = in_cell(finding.site)
-        lines = cell_lines(site.path, cell) if cell else lines_of(site.path)
+        cell, site = texts.in_cell(finding.site)
+        lines = texts.notebook(site.path).lines(cell) if cell else texts.lines(site.path)
         found = excerpt(lines, site, style)
         yield from found
         if found and notes:
@@ -42,12 +43,12 @@ def _lines(finding: Finding) -> Iterator[Line]:
         yield gutter(site), " ", Styled("=", "blue"), f" {note}"
 
 
-def _notes(finding: Finding) -> Iterator[str]:
+def _notes(finding: Finding, texts: Texts) -> Iterator[str]:
     if finding.parameters[1:]:
         others = [access("", parameter) for parameter in finding.parameters[1 : _SHOWN + 1]]
         more = len(finding.parameters) - 1 - len(others)
         yield f"also: {', '.join(others)}{f' and {more} more' if more else ''}"
-    written = call(finding)
+    written = call(finding, texts)
     if written:
         way = fixability(finding)
         yield f"help: {written}{f' ({way})' if way else ''}"

@@ -240,14 +240,13 @@ def _end_with(pipe: int) -> None:
 
 
 def _trace(request: Tracing, results: BinaryIO) -> None:
-    from initlint.sourcefiles import standing_in
     from initlint.trace.replaced import replaced
     from initlint.tracing import traced
 
     def begun(name: str) -> None:
         _send(results, "begun", name)
 
-    with standing_in(request.texts), replaced(request.texts):
+    with replaced(request.texts):
         for target in request.targets:
             begun(target)
             found = traced(

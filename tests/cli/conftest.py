@@ -7,7 +7,7 @@ from handmade import CLEAN
 
 from initlint import api, cli, filling
 from initlint.records import Report
-from initlint.sourcefiles import lines_of
+from initlint.sourcefiles import Texts
 
 
 @dataclass
@@ -23,7 +23,8 @@ class Fake:
 
     def answer(self, **asked):
         self.asked = asked
-        self.seen = {path: lines_of(path) for path in asked["options"].texts}
+        texts = Texts(asked["options"].texts)
+        self.seen = {path: texts.lines(path) for path in asked["options"].texts}
         if self.error is not None:
             raise self.error
         return self.report

@@ -5,10 +5,9 @@ import json
 
 import pytest
 
-from initlint import notebooks
 from initlint.notebooks import Broken, parsed
 from initlint.records import InitlintError, Site
-from initlint.sourcefiles import in_cell, lines_of
+from initlint.sourcefiles import Texts
 
 
 def source(*cells, **metadata):
@@ -123,9 +122,9 @@ def test_what_is_no_notebook(tmp_path, content, reason):
     path = tmp_path / "n.ipynb"
     path.write_bytes(content)
     with pytest.raises(InitlintError) as error:
-        notebooks.opened(str(path))
+        Texts().notebook(str(path))
     assert str(error.value).startswith(f"{path}: {reason}")
-    assert lines_of(str(path)) == []
+    assert Texts().lines(str(path)) == []
 
 
 @pytest.mark.parametrize("cell", [None, 3, "x", {}, {"cell_type": "code", "source": 3},
@@ -136,7 +135,7 @@ def test_odd_cells_do_no_harm(cell):
 
 def test_missing_notebook():
     with pytest.raises(InitlintError, match=r"gone.ipynb: cannot be read: No such file"):
-        notebooks.opened("gone.ipynb")
+        Texts().notebook("gone.ipynb")
 
 
 def test_cells_bigger_than_a_screen_take_no_time():
@@ -147,6 +146,7 @@ def test_cells_bigger_than_a_screen_take_no_time():
 def test_site_in_its_cell(tmp_path):
     path = str(tmp_path / "n.ipynb")
     (tmp_path / "n.ipynb").write_bytes(source("a = 1\nb = 2", "c = 3\nd = (\n 4)"))
-    assert lines_of(path) == ["a = 1", "b = 2", "c = 3", "d = (", " 4)"]
-    assert in_cell(Site(path, 4, 5, 5, 4)) == (2, Site(path, 2, 5, 3, 4))
-    assert in_cell(Site("net.py", 4, 5, 5, 4)) == (0, Site("net.py", 4, 5, 5, 4))
+    texts = Texts()
+    assert texts.lines(path) == ["a = 1", "b = 2", "c = 3", "d = (", " 4)"]
+    assert texts.in_cell(Site(path, 4, 5, 5, 4)) == (2, Site(path, 2, 5, 3, 4))
+    assert texts.in_cell(Site("net.py", 4, 5, 5, 4)) == (0, Site("net.py", 4, 5, 5, 4))

@@ -5,11 +5,11 @@ import sys
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from handmade import layer
+from handmade import SOURCES, layer
 
 from initlint import reading
 from initlint.records import Unanalysed
-from initlint.sourcefiles import standing_in
+from initlint.sourcefiles import Texts
 
 
 @pytest.fixture
@@ -37,36 +37,36 @@ def notebook(path, *cells):
 
 
 def test_files_are_read_together(engine):
-    read = reading.read(["net.py", "pkg/müller.py"], {})
+    read = reading.read(["net.py", "pkg/müller.py"], Texts())
     assert engine.paths == ["net.py", "pkg/müller.py"]
-    assert engine.texts == {}
+    assert engine.texts == {name: text.encode() for name, text in SOURCES.items()}
     assert read.layers == (layer(),)
     assert [gap.target for gap in read.gaps] == ["a.py", "b.py:Net"]
 
 
 def test_text_that_is_not_on_the_disk(engine):
-    reading.read(["net.py", "new.py"], {"new.py": b"x = 1\n", "other.py": b""})
-    assert engine.texts == {"new.py": b"x = 1\n"}
+    texts = Texts({"new.py": b"x = 1\n", "other.py": b""})
+    reading.read(["net.py", "new.py"], texts)
+    assert engine.texts == {"net.py": SOURCES["net.py"].encode(), "new.py": b"x = 1\n"}
 
 
 def test_notebooks_are_given_as_python(engine, project):
     notebook(project / "n.ipynb", "%cd ..", "größe = 1", "y = (")
-    read = reading.read(["n.ipynb"], {})
+    read = reading.read(["n.ipynb"], Texts())
     assert engine.texts == {"n.ipynb": "pass\ngröße = 1\n\n".encode()}
     assert read.gaps[0] == Unanalysed("n.ipynb", "n.ipynb:cell 3:1: '(' was never closed")
 
 
 def test_notebook_from_standard_input(engine, project):
     notebook(project / "n.ipynb", "x = 1")
-    texts = {"s.ipynb": (project / "n.ipynb").read_bytes()}
-    with standing_in(texts):
-        reading.read(["s.ipynb"], texts)
+    texts = Texts({"s.ipynb": (project / "n.ipynb").read_bytes()})
+    reading.read(["s.ipynb"], texts)
     assert engine.texts == {"s.ipynb": b"x = 1\n"}
 
 
 def test_what_is_no_notebook_is_named_and_the_rest_read(engine, project):
     (project / "n.ipynb").write_text("{")
-    read = reading.read(["n.ipynb", "gone.ipynb", "net.py"], {})
+    read = reading.read(["n.ipynb", "gone.ipynb", "net.py"], Texts())
     assert engine.paths == ["net.py"]
     reasons = [gap.reason for gap in read.gaps[:2]]
     assert reasons[0].startswith("n.ipynb: is no notebook")

@@ -1,5 +1,6 @@
 """Comments that silence findings, and those that look like it."""
 
+import linecache
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ from handmade import CONV_SITE, all_layers, finding, live_finding
 
 from initlint import api
 from initlint.records import Report, Site
-from initlint.sourcefiles import standing_in
+from initlint.sourcefiles import Texts
 from initlint.suppress import filter_report, suppressed
 
 
@@ -169,9 +170,15 @@ def test_filter_report_sees_changes_of_the_file(project):
 
 def test_filter_report_sees_text_that_stands_for_the_file(project):
     lines = [f"{line}  # noqa\n" for line in (project / "net.py").read_text().splitlines()]
-    with standing_in({"net.py": "".join(lines).encode()}):
-        assert filter_report(Report(findings=(finding(),))).findings == ()
-    assert filter_report(Report(findings=(finding(),))).findings
+    texts = Texts({"net.py": "".join(lines).encode()})
+    assert filter_report(Report(findings=(finding(),), texts=texts)).findings == ()
+
+
+def test_filter_report_sees_what_was_typed_into_a_session(project, monkeypatch):
+    typed = (1, None, ["x = f()  # noqa\n"], "<typed>")
+    monkeypatch.setitem(linecache.cache, "<typed>", typed)
+    found = replace(found_at(1), site=Site("<typed>", 1, 5, 1, 8))
+    assert filter_report(Report(findings=(found,))).findings == ()
 
 
 def test_filter_report_keeps_what_it_cannot_read(project):

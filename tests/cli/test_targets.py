@@ -9,7 +9,7 @@ from handmade import CLEAN, FOUND, finding, layer
 
 from initlint import config
 from initlint.records import Report, Unanalysed
-from initlint.sourcefiles import lines_of
+from initlint.sourcefiles import Texts
 from initlint.targets import is_model
 
 
@@ -156,7 +156,7 @@ def test_standard_input(initlint, fake, stdin):
     assert asked(initlint, fake, "check - --stdin-filename pkg/new.py") == ("pkg/new.py",)
     assert fake.asked["options"].texts == {"pkg/new.py": b"x = 1\ny = 2\n"}
     assert fake.seen == {"pkg/new.py": ["x = 1", "y = 2"]}
-    assert lines_of("pkg/new.py") == []
+    assert Texts().lines("pkg/new.py") == []
 
 
 def test_standard_input_without_a_name(initlint, fake, stdin):
