@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from initlint.fix.edits import Test
 from initlint.fix.locate import Spot, last_name
 from initlint.records import Initializer
 
@@ -19,26 +20,23 @@ _PLACES = {
 
 @dataclass(frozen=True)
 class Bias:
-    """The tests around the call, what it is to give, and the bias."""
+    """The tests around the call, and what it is to give."""
 
-    headers: tuple[str, ...]
-    initializer: Initializer
-    tensor: str
+    headers: tuple[Test, ...]
+    initializer: Initializer = _ZEROS
 
 
-def bias_of(spot: Spot, weight: str) -> Bias | None:
-    """The zeroing of the bias beside `weight`; None if the layer certainly has none."""
-    owner, _, parameter = weight.rpartition(".")
+def bias_of(spot: Spot, owner: str, parameter: str) -> Bias | None:
+    """The zeroing of the bias beside a weight; None if the layer certainly has none."""
     place = _PLACES.get(last_name(spot.call.func))
     if parameter != "weight" or place is None:
         return None
-    bias = f"{owner}.bias"
     argument = _argument(spot.call, place)
     if argument is None or (isinstance(argument, ast.Constant) and argument.value is True):
-        return Bias((), _ZEROS, bias)
+        return Bias(())
     if isinstance(argument, ast.Constant):
         return None
-    return Bias((f"if {bias} is not None:",), _ZEROS, bias)
+    return Bias((Test(f"{owner}.bias"),))
 
 
 def _argument(call: ast.Call, place: int) -> ast.expr | None:

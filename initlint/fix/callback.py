@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from initlint.fix.layout import Insertion
+from initlint.fix.edits import Function, Header, Insertion, Invocation, Test, is_instance
 from initlint.fix.locate import Position, Spot, dotted
 from initlint.fix.parsed import Parsed, entry_of
-from initlint.fix.rooms import Place, ends_line, line_after
+from initlint.fix.rooms import begins_line, ends_line
 from initlint.fix.text import RefusedError
 from initlint.records import Fix
 
@@ -37,13 +38,13 @@ def in_callback(
 
 
 def in_new_callback(
-    parsed: Parsed, spot: Spot, fix: Fix, place: Place, new: Sequence[Insertion]
+    parsed: Parsed, spot: Spot, fix: Fix, new: Sequence[Insertion]
 ) -> list[Insertion] | None:
     """The insertions in a function of ours, applied at the end of the constructor."""
     written = _deciding_type(parsed, spot, fix, new)
     if written is None or any(_applied(parsed, spot)):
         return None
-    return _new(parsed, spot, place, written, new)
+    return _new(parsed, spot, written, new)
 
 
 def _deciding_type(parsed: Parsed, spot: Spot, fix: Fix, new: Sequence[Insertion]) -> str | None:
@@ -58,7 +59,7 @@ def _deciding_type(parsed: Parsed, spot: Spot, fix: Fix, new: Sequence[Insertion
 
 def _is_own(insertion: Insertion) -> bool:
     """Whether a call fills a layer's own weight or bias."""
-    return insertion.tensor.endswith((".weight", ".bias"))
+    return insertion.call.parameter in ("weight", "bias")
 
 
 def _applied(parsed: Parsed, spot: Spot) -> Iterator[_Function]:
@@ -104,8 +105,8 @@ def _extended(
         return None
     for arm, classes in zip(arms, named, strict=True):
         if classes and written in classes:
-            headers = () if len(classes) == 1 else (f"if {_test(function, written)}:",)
-            return _into(parsed, function, arm.body, headers, new)
+            tests = () if len(classes) == 1 else (is_instance(function.variable, [written]),)
+            return _into(parsed, function, arm.body, tests, new)
     if arms[-1].orelse:
         return None
     return _new_arm(parsed, function, chain, arms[-1], written, new)
@@ -136,26 +137,20 @@ def _returns(function: ast.FunctionDef) -> bool:
     return any(isinstance(node, ast.Return) for node in ast.walk(function))
 
 
-def _test(function: _Function, written: str) -> str:
-    return f"isinstance({function.variable}, {written})"
-
-
 def _into(
     parsed: Parsed,
     function: _Function,
     body: list[ast.stmt],
-    headers: tuple[str, ...],
+    tests: tuple[Header, ...],
     new: Sequence[Insertion],
 ) -> list[Insertion] | None:
     """The calls at the end of an arm."""
-    indent = parsed.text.before(body[0]).replace("\f", "")
-    if indent.strip() or not ends_line(parsed, body[-1]):
+    if not begins_line(parsed, body[0]) or not ends_line(parsed, body[-1]):
         return None
-    line = line_after(parsed, body[-1], indent)
     last = parsed.block(body).last
-    found = [replace(i, headers=(*headers, *i.headers)) for i in _of_module(new, function.variable)]
-    missing = [i for i in found if entry_of(i.headers, i.call) not in last]
-    return [replace(i, line=line, indent=indent) for i in missing]
+    found = [replace(i, headers=(*tests, *i.headers)) for i in _of_module(new, function.variable)]
+    missing = [insertion for insertion in found if entry_of(insertion.lines()) not in last]
+    return [replace(insertion, anchor=body[-1]) for insertion in missing]
 
 
 def _new_arm(
@@ -167,19 +162,13 @@ def _new_arm(
     new: Sequence[Insertion],
 ) -> list[Insertion] | None:
     """The calls in an arm of their own after the last one."""
-    indent = parsed.text.before(chain).replace("\f", "")
-    inner = parsed.text.before(last.body[0])
-    if indent.strip() or inner.strip() or not ends_line(parsed, last.body[-1]):
+    lined = begins_line(parsed, chain) and begins_line(parsed, last.body[0])
+    if not lined or not ends_line(parsed, last.body[-1]):
         return None
-    line = line_after(parsed, last.body[-1], inner)
-    header = f"elif {_test(function, written)}:"
+    test = is_instance(function.variable, [written])
     return [
         replace(
-            i,
-            line=line,
-            indent=indent,
-            order=(0, written, i.order[2]),
-            headers=(header, *i.headers),
+            i, anchor=chain, place="arm", order=(0, written, i.order[2]), headers=(test, *i.headers)
         )
         for i in _of_module(new, function.variable)
     ]
@@ -192,58 +181,46 @@ def _of_module(new: Sequence[Insertion], variable: str) -> list[Insertion]:
     """
     found: dict[str, Insertion] = {}
     for insertion in new:
-        owner, _, parameter = insertion.tensor.rpartition(".")
+        call = insertion.call.renamed(insertion.call.owner, variable)
         # Of the layers that share the call, some may have been made without a bias.
-        tests = (f"if {variable}.bias is not None:",) if parameter == "bias" else ()
-        changed = replace(
-            insertion,
-            order=(0, "", insertion.order[2]),
-            headers=tests,
-            call=insertion.call.replace(owner, variable),
-            tensor=f"{variable}.{parameter}",
-            variable="",
-        )
-        found.setdefault(parameter, changed)
+        tests = (Test(f"{variable}.bias"),) if call.parameter == "bias" else ()
+        order = (0, "", insertion.order[2])
+        changed = replace(insertion, order=order, headers=tests, call=call, variable="")
+        found.setdefault(call.parameter, changed)
     return list(found.values())
 
 
 def _new(
-    parsed: Parsed, spot: Spot, place: Place, written: str, new: Sequence[Insertion]
+    parsed: Parsed, spot: Spot, written: str, new: Sequence[Insertion]
 ) -> list[Insertion] | None:
     """The calls in a new function before the classes, applied at the end of the constructor."""
     first = next((s for s in parsed.tree.body if isinstance(s, ast.ClassDef)), None)
     if first is None or NAME in parsed.all_names:
         return None
-    if parsed.text.before(first).strip():
+    if not begins_line(parsed, first):
         return None
-    line = parsed.comment_start(first)
-    header = _header(parsed, (line + 1, 0))
-    test = f"if isinstance({VARIABLE}, {written}):"
+    headers = (_head(parsed, (first.lineno, 0)), is_instance(VARIABLE, [written]))
     calls = [
         replace(
             i,
-            line=line,
-            indent="",
+            anchor=first,
+            place="before",
             order=(0, written, i.order[2]),
-            headers=(header, test, *i.headers),
+            headers=(*headers, *i.headers),
         )
         for i in _of_module(new, VARIABLE)
     ]
-    applied = f"{spot.self_name}.apply({NAME})"
-    call = replace(new[0], headers=(), call=applied, tensor=applied, order=(0, "", 0), variable="")
-    return [call, *calls]
+    applied = Invocation(f"{spot.self_name}.apply({NAME})")
+    return [replace(new[0], headers=(), call=applied, order=(0, "", 0), variable=""), *calls]
 
 
-def _header(parsed: Parsed, at: Position) -> str:
+def _head(parsed: Parsed, at: Position) -> Function:
     """The function's first line, annotated where the file's methods are; the same for all."""
     methods = [node for owner in parsed.classes for node in owner.body]
     typed = any(isinstance(node, ast.FunctionDef) and node.returns for node in methods)
-    try:
-        module = parsed.speller.module(frozenset(), at) if typed else ""
-    except RefusedError:
-        module = ""
-    return (
-        f"def {NAME}({VARIABLE}: {module}.Module) -> None:"
-        if module
-        else f"def {NAME}({VARIABLE}):"
-    )
+    module = ""
+    if typed:
+        with suppress(RefusedError):
+            module = parsed.speller.module(frozenset(), at)
+    annotation = f"{module}.Module" if module else ""
+    return Function(NAME, VARIABLE, annotation, returns=bool(module))

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Callable
 
 from initlint import calls
-from initlint.fix.layout import call_lines
+from initlint.fix.edits import Correction
 from initlint.fix.locate import Spot, dotted, is_pure, last_name
 from initlint.fix.parsed import Parsed
-from initlint.fix.text import Edit, RefusedError, Text, TwiceError, comments_of
+from initlint.fix.text import RefusedError, Text, TwiceError, comments_of
 from initlint.records import Fix, Initializer
 
 _INITIALISERS = {
@@ -31,23 +31,21 @@ _Tensor = Callable[[Initializer], str]
 _PRIMARIES = (ast.Name, ast.Attribute, ast.Subscript, ast.Call)
 
 
-def correction(parsed: Parsed, fix: Fix) -> tuple[Edit | None, bool]:
+def correction(parsed: Parsed, fix: Fix) -> tuple[Correction | None, bool]:
     """The new call, None where it stands already, and whether it needs an import.
 
     Raises RefusedError.
     """
-    text, old = parsed.text, parsed.spot(fix.site, ast.BinOp).chain[-1]
+    text, spot = parsed.text, parsed.spot(fix.site, ast.BinOp)
+    old = spot.chain[-1]
     new, needs_import = corrected(parsed, fix)
     assert isinstance(old, ast.Call | ast.BinOp)
     if ast.dump(_parsed_call(new)) == ast.dump(old):
         return None, False
-    start, end = text.span(old)
-    before = text.before(old)
-    indent = before[: len(before) - len(before.lstrip())]
-    lines = call_lines(new, indent, parsed.indent_unit, taken=len(before) - len(indent))
-    lines[0] = lines[0][len(indent) :]
-    last = old.end_lineno or old.lineno
-    return Edit(start, end, text.newline.join(lines), old.lineno, last), needs_import
+    indent = text.indent(old.lineno)
+    taken = len(text.before(old)) - len(indent)
+    further = indent.removeprefix(text.indent(spot.statement.lineno))
+    return Correction(spot.statement, old, new, further, taken), needs_import
 
 
 def corrected(parsed: Parsed, fix: Fix) -> tuple[str, bool]:

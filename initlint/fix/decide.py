@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from initlint.fix.edits import Test, is_instance
 from initlint.fix.locate import Function, Spot, last_name
 from initlint.fix.member import Item
 from initlint.fix.parsed import Parsed
@@ -21,10 +22,9 @@ class Deciding:
 
     expression: str
 
-    def test(self, classes: Sequence[str]) -> str:
+    def test(self, classes: Sequence[str]) -> Test:
         """The test that it is one of some classes."""
-        found = classes[0] if len(classes) == 1 else f"({', '.join(classes)})"
-        return f"if isinstance({self.expression}, {found}):"
+        return is_instance(self.expression, classes)
 
 
 def deciding(parsed: Parsed, spot: Spot, target: Target) -> Deciding:

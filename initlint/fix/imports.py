@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from pathlib import PurePath
 
+from initlint.fix.edits import Correction, Edit, Import, Insertion, Removal
 from initlint.fix.parsed import Parsed
-from initlint.fix.text import Edit
+from initlint.fix.spell import IMPORT
 
 # Others might register, patch or check something when they are imported.
 _WITHOUT_EFFECT = {"math", "torch.nn.init"}
@@ -19,48 +19,63 @@ _REFLECTION = re.compile(r"(?<![\w.])(?:dir|eval|exec|globals|locals|vars)\(|\bs
 _WORD = re.compile(r"\w+")
 
 
-def released(parsed: Parsed, path: str, edits: Sequence[Edit], new: str) -> list[Edit]:
+def released(parsed: Parsed, path: str, edits: Sequence[Edit]) -> list[Removal]:
     """What takes out of the imports those names that the code replaced by `edits` used last.
 
-    `new` is the text after `edits`. A name that stands anywhere else in it, be it in a
-    comment or a string, stays; so does every name of a package's `__init__.py`, where imports are
-    meant for others, and of a notebook, whose cells may have been run in another order.
+    A name that stands anywhere else in the file, be it in a comment or a string, stays; so does
+    every name of a package's `__init__.py`, where imports are meant for others, and of a notebook,
+    whose cells may have been run in another order.
     """
     if not path.endswith(".py") or PurePath(path).name == "__init__.py":
         return []
-    content = parsed.text.content
-    replaced = {word for e in edits for word in _WORD.findall(content[e.start : e.end])}
-    if not replaced or _REFLECTION.search(content):
+    text = parsed.text
+    corrections = [edit for edit in edits if isinstance(edit, Correction)]
+    replaced = Counter(w for c in corrections for w in _WORD.findall(text.segment(c.old)))
+    if not replaced or _REFLECTION.search(text.content):
         return []
-    times = Counter(_WORD.findall(new))
+    times = Counter(_WORD.findall(text.content)) - replaced
+    times.update(word for edit in edits for line in _lines(edit) for word in _WORD.findall(line))
     idle = {word for word in replaced if times[word] == 1}
-    taken = {edit.start for edit in edits}
-    return [
-        edit
-        for statement in parsed.tree.body
-        for edit in _shortened(parsed, statement, idle, taken)
-    ]
+    imports = [edit for edit in edits if isinstance(edit, Import)]
+    found = (_shortened(parsed, statement, idle, imports) for statement in parsed.tree.body)
+    return [removal for removal in found if removal]
+
+
+def _lines(edit: Edit) -> list[str]:
+    """The code that an edit adds."""
+    match edit:
+        case Correction():
+            return [edit.text]
+        case Insertion():
+            return edit.lines()
+        case Import():
+            return [IMPORT]
+    return []
 
 
 def _shortened(
-    parsed: Parsed, statement: ast.stmt, idle: set[str], taken: set[int]
-) -> Iterator[Edit]:
+    parsed: Parsed, statement: ast.stmt, idle: set[str], imports: Sequence[Import]
+) -> Removal | None:
     match statement:
         case ast.Import(names=[ast.alias(name=module, asname=None)]):
             pass
         case ast.ImportFrom(module=str(module), level=0):
             pass
         case _:
-            return
+            return None
     if module not in _WITHOUT_EFFECT or not _is_bare(parsed, statement):
-        return
-    drops = [(alias.asname or alias.name) in idle for alias in statement.names]
-    if all(drops):
-        yield _whole(parsed, statement, taken)
-        return
-    runs = groupby(range(len(drops)), key=drops.__getitem__)
-    for members in [list(run) for dropped, run in runs if dropped]:
-        yield _part(parsed, statement.names, members[0], members[-1])
+        return None
+    drops = tuple((alias.asname or alias.name) in idle for alias in statement.names)
+    added = any(each.anchor is statement for each in imports)
+    closing = all(drops) and not added and _closes(parsed, statement)
+    return Removal(statement, drops, closing) if any(drops) else None
+
+
+def _closes(parsed: Parsed, statement: ast.stmt) -> bool:
+    """Whether two empty lines would come to meet where a statement's lines are removed."""
+    lines, last = parsed.text.lines, statement.end_lineno or statement.lineno
+    above = "".join(lines[statement.lineno - 2 : statement.lineno - 1])
+    return not above.strip() and last < len(lines) and not lines[last].strip()
 
 
 def _is_bare(parsed: Parsed, statement: ast.stmt) -> bool:
@@ -69,25 +84,3 @@ def _is_bare(parsed: Parsed, statement: ast.stmt) -> bool:
     return not (text.before(statement) or text.after(statement).strip()) and not any(
         "#" in line for line in text.segment(statement).splitlines()
     )
-
-
-def _whole(parsed: Parsed, statement: ast.stmt, taken: set[int]) -> Edit:
-    """Removes a statement's lines, and one of two empty lines that would come to meet."""
-    text = parsed.text
-    first, last = statement.lineno, statement.end_lineno or statement.lineno
-    start, end = text.line_end(first - 1), text.line_end(last)
-    alone = not "".join(text.lines[first - 2 : first - 1]).strip() and not {start, end} & taken
-    if alone and last < len(text.lines) and not text.lines[last].strip():
-        last += 1
-    return Edit(start, text.line_end(last), "", first, last)
-
-
-def _part(parsed: Parsed, names: Sequence[ast.alias], first: int, last: int) -> Edit:
-    """Removes some names of an import, with the comma that is one too many."""
-    spans = [parsed.text.span(alias) for alias in names]
-    if last + 1 < len(names):
-        start, end = spans[first][0], spans[last + 1][0]
-        return Edit(start, end, "", names[first].lineno, names[last + 1].lineno)
-    start, end = spans[first - 1][1], spans[last][1]
-    ends = names[last].end_lineno or names[last].lineno
-    return Edit(start, end, "", names[first - 1].end_lineno or names[first - 1].lineno, ends)

@@ -6,14 +6,13 @@ import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from initlint import calls
 from initlint.fix.biases import bias_of
 from initlint.fix.crowded import beside
 from initlint.fix.decide import deciding
-from initlint.fix.fans import named_fans
+from initlint.fix.edits import Edit, Filling, Header, Insertion, Loop, Test
+from initlint.fix.fans import is_linear
 from initlint.fix.fields import as_made_in_method
 from initlint.fix.later import Named, after_later
-from initlint.fix.layout import Insertion
 from initlint.fix.locate import Spot, last_name
 from initlint.fix.member import Attribute, Each, Guard, Handed, Item, Step
 from initlint.fix.narrow import narrowed
@@ -22,7 +21,7 @@ from initlint.fix.qualified import PARAMETER, Tail, tails
 from initlint.fix.rooms import Place, placed
 from initlint.fix.styles import arranged
 from initlint.fix.target import Naming, Target
-from initlint.fix.text import Edit, RefusedError
+from initlint.fix.text import RefusedError
 from initlint.records import Finding, Fix, Initializer, Preferences
 from initlint.shown import reach
 
@@ -33,15 +32,14 @@ _VARIABLES = {
     "parameter": ("parameter", "tensor", "weight", "the_parameter"),
 }
 
-# The loops and tests around a call, what it is to give, and the tensor.
-_Text = tuple[tuple[str, ...], Initializer, str]
+# The loops and tests around a call, what it is to give, and what owns the parameter.
+_Wanted = tuple[tuple[Header, ...], Initializer, str, str]
 
 
 @dataclass(frozen=True)
 class Written:
-    """New calls on lines of their own, changes within lines, and whether an import is needed."""
+    """What is to be written, and whether it needs an import."""
 
-    insertions: list[Insertion]
     edits: list[Edit]
     needs_import: bool
 
@@ -59,7 +57,7 @@ def insertions(parsed: Parsed, finding: Finding, fix: Fix, preferences: Preferen
     names = finding.parameters or (finding.parameter,)
     found = tails(spot.call, names, target.pattern)
     place = placed(parsed, spot, target, found)
-    if of_field and not place.lasting:
+    if of_field and (not place.lasting or place.after is spot.statement):
         raise RefusedError("it is made for a field, and calls cannot follow `__post_init__`")
     calls = _Calls(parsed, spot, fix)
     zeroed = preferences.bias == "zeros"
@@ -71,9 +69,10 @@ def insertions(parsed: Parsed, finding: Finding, fix: Fix, preferences: Preferen
         for tail in found:
             new += calls.of(routed, tail, place, zeroed)
     if place.inline:
-        return Written(*beside(parsed, spot, new), calls.needs_import)
+        line = spot.statement.end_lineno or spot.statement.lineno
+        return Written([*beside(parsed, line, new)], calls.needs_import)
     new = arranged(parsed, spot, fix, place, new, preferences.style)
-    return Written(new, list(place.edits), calls.needs_import)
+    return Written([*new, *([place.naming] if place.naming else [])], calls.needs_import)
 
 
 class _Calls:
@@ -87,41 +86,41 @@ class _Calls:
 
     def of(self, target: Target, tail: Tail, place: Place, biases: bool) -> list[Insertion]:
         """The calls that fill one tensor, and the layer's bias, and do not stand there yet."""
-        headers, tensor = expression(self._parsed, self._spot, target, tail)
-        texts = [((*headers, *test), call, tensor) for test, call in self._cases(target, place)]
+        headers, owner, parameter = expression(self._parsed, self._spot, target, tail)
+        cases = self._cases(target, place)
+        wanted: list[_Wanted] = [((*headers, *test), i, owner, parameter) for test, i in cases]
         block = self._parsed.block(self._spot.block)
 
         def stands(entry: Entry) -> bool:
             return block.stands(entry, self._spot.statement, place.lasting)
 
-        return self._missing(place, texts + self._bias(headers, tensor, biases), stands)
+        wanted += self._bias(headers, owner, parameter, biases)
+        return self._missing(place, wanted, stands)
 
     def after(self, place: Place, named: Sequence[Named], biases: bool) -> Written:
         """The calls after a later initialisation, on the model's own names."""
         if self._fix.cases:
             raise RefusedError("a later call would undo it")
-        texts = [
-            text
-            for each in named
-            for text in (
-                (each.headers, self._fix.initializer, each.tensor),
-                *self._bias(each.headers, each.tensor, biases),
-            )
-        ]
-        return Written(self._missing(place, texts, lambda _: False), [], self.needs_import)
+        wanted: list[_Wanted] = []
+        for each in named:
+            wanted.append((each.headers, self._fix.initializer, each.owner, each.parameter))
+            wanted += self._bias(each.headers, each.owner, each.parameter, biases)
+        return Written([*self._missing(place, wanted, lambda _: False)], self.needs_import)
 
-    def _bias(self, headers: tuple[str, ...], tensor: str, wanted: bool) -> list[_Text]:
-        bias = bias_of(self._spot, tensor) if wanted else None
-        return [(headers + bias.headers, bias.initializer, bias.tensor)] if bias else []
+    def _bias(
+        self, headers: tuple[Header, ...], owner: str, parameter: str, wanted: bool
+    ) -> list[_Wanted]:
+        bias = bias_of(self._spot, owner, parameter) if wanted else None
+        return [((*headers, *bias.headers), bias.initializer, owner, "bias")] if bias else []
 
     def _missing(
-        self, place: Place, texts: Sequence[_Text], stands: Callable[[Entry], bool]
+        self, place: Place, wanted: Sequence[_Wanted], stands: Callable[[Entry], bool]
     ) -> list[Insertion]:
         """The calls that do not stand there yet."""
-        made = [self._insertion(place, rank, *text) for rank, text in enumerate(texts)]
-        return [i for i in made if not stands(self._entry(i.headers, i.call))]
+        made = [self._insertion(place, rank, *each) for rank, each in enumerate(wanted)]
+        return [insertion for insertion in made if not stands(entry_of(insertion.lines()))]
 
-    def _cases(self, target: Target, place: Place) -> list[tuple[tuple[str, ...], Initializer]]:
+    def _cases(self, target: Target, place: Place) -> list[tuple[tuple[Header, ...], Initializer]]:
         """The calls, each with the test for the activation that it is meant for, if any."""
         if not self._fix.cases:
             return [((), self._fix.initializer)]
@@ -130,41 +129,47 @@ class _Calls:
         decided = deciding(self._parsed, self._spot, target)
         module = self._parsed.speller.module(self._parsed.hidden(self._spot), self._spot.start)
         return [
-            ((decided.test([f"{module}.{name}" for name in classes]),), call)
-            for classes, call in self._fix.cases
+            ((decided.test([f"{module}.{name}" for name in classes]),), found)
+            for classes, found in self._fix.cases
         ]
 
     def _insertion(
-        self, place: Place, rank: int, headers: tuple[str, ...], found: Initializer, tensor: str
+        self,
+        place: Place,
+        rank: int,
+        headers: tuple[Header, ...],
+        found: Initializer,
+        owner: str,
+        parameter: str,
     ) -> Insertion:
-        hidden = self._parsed.hidden(self._spot)
-        spelling = self._parsed.speller.spell(found, hidden, self._spot.start)
-        fans = named_fans(self._parsed, self._spot, tensor)
-        call = calls.call(found, tensor, fans, spelling.function, self._parsed.text.quote)
-        self.needs_import |= spelling.needs_import
+        filling = filling_of(self._parsed, self._spot, found, owner, parameter)
+        self.needs_import |= filling.spelling.needs_import
         order = (self._spot.call.lineno, f"{self._spot.call.col_offset:06}", rank)
         taken = self._parsed.names(self._spot.scope)
         variable = next((name for name in _VARIABLES["layer"] if name not in taken), "")
-        return Insertion(place.line, place.indent, order, headers, call, tensor, variable)
+        return Insertion(place.after, order, headers, filling, variable)
 
-    def _entry(self, headers: Sequence[str], call: str) -> Entry:
-        try:
-            entry = entry_of(headers, call)
-        except SyntaxError:
-            raise RefusedError(f"its recommended call is no Python: {call}") from None
-        if not entry:
-            raise RefusedError(f"its recommended call is no call: {call}")
-        return entry
+
+def filling_of(
+    parsed: Parsed, spot: Spot, found: Initializer, owner: str, parameter: str
+) -> Filling:
+    """The call for `owner.parameter` in the file's own spelling. Raises RefusedError."""
+    spelling = parsed.speller.spell(found, parsed.hidden(spot), spot.start)
+    linear = is_linear(parsed, spot)
+    return Filling.of(found, owner, parameter, linear, spelling, parsed.text.quote)
 
 
 def expression(
     parsed: Parsed, spot: Spot, target: Target, tail: Tail
-) -> tuple[tuple[str, ...], str]:
-    """The loops and tests around the call, and the tensor's name within them."""
+) -> tuple[tuple[Header, ...], str, str]:
+    """The loops and tests around the call; what owns the tensor within them, and its name there.
+
+    The name is empty where the owner is the tensor itself.
+    """
     steps = target.steps
     looped = any(isinstance(step, Each) for step in steps)
     taken = set(parsed.names(spot.scope)) if looped else set()
-    headers: list[str] = []
+    headers: list[Header] = []
     reached = target.base
     for index, step in enumerate(steps):
         match step:
@@ -174,13 +179,14 @@ def expression(
                 reached += f"[{key}]"
             case Handed():
                 reached = reach(reached, tail.inside)
-            case Guard(test):
-                headers.append(f"if {test.format(reached)}:")
+            case Guard(before, after):
+                headers.append(Test(reached, before, after))
             case Each(suffix):
                 variable = _variable(spot, steps[index + 1 :], taken)
-                headers.append(f"for {variable} in {reached}{suffix}:")
+                headers.append(Loop(variable, reached + suffix))
                 reached = variable
-    return tuple(headers), reach(reached, tail.attributes)
+    *between, parameter = tail.attributes or ("",)
+    return tuple(headers), reach(reached, between), parameter
 
 
 def _variable(spot: Spot, inner: Sequence[Step], taken: set[str]) -> str:

@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from initlint.fix.edits import Loop
 from initlint.fix.locate import Function, Spot, dotted
 from initlint.fix.parsed import Parsed
-from initlint.fix.rooms import Place, ends_line, line_after
+from initlint.fix.rooms import Place, begins_line, ends_line
 from initlint.fix.scope import Facts
 from initlint.fix.text import RefusedError
 from initlint.records import Finding
@@ -29,10 +30,11 @@ class _Trigger:
 
 @dataclass(frozen=True)
 class Named:
-    """A tensor by the names of the model: the loops around it, and its expression."""
+    """A parameter by the names of the model: the loops around it, and what owns it."""
 
-    headers: tuple[str, ...]
-    tensor: str
+    headers: tuple[Loop, ...]
+    owner: str
+    parameter: str
 
 
 def after_later(
@@ -45,8 +47,7 @@ def after_later(
     trigger = _trigger(parsed, spot, finding)
     if trigger is None:
         return None
-    last = trigger.statement.end_lineno or trigger.statement.lineno
-    if trigger.constructor is spot.scope and place.line >= last:
+    if trigger.constructor is spot.scope and _end_line(place.after) >= _end_line(trigger.statement):
         return None
     if finding.model.rpartition(":")[2] != trigger.owner.name:
         raise RefusedError(f"`{trigger.name}`, which `{trigger.owner.name}` calls, would undo it")
@@ -121,13 +122,12 @@ def _end(parsed: Parsed, trigger: _Trigger) -> Place:
     body = trigger.constructor.body
     last, index = body[-1], body.index(trigger.statement)
     facts = Facts(body, trigger.constructor.args.args[0].arg)
-    indent = parsed.text.before(body[0]).replace("\f", "")
     end = len(body)
-    if indent.strip() or facts.bound(index) != end or facts.may_leave(index, end):
+    if not begins_line(parsed, body[0]) or facts.bound(index) != end or facts.may_leave(index, end):
         raise RefusedError(f"`{trigger.name}` would undo it, and calls cannot follow that")
     if not ends_line(parsed, last):
         raise RefusedError(f"`{trigger.name}` would undo it, and shares its line")
-    return Place(line_after(parsed, last, indent), indent, True)
+    return Place(last, True)
 
 
 def _by_names(self_name: str, names: Sequence[str]) -> Iterator[Named]:
@@ -141,9 +141,14 @@ def _by_names(self_name: str, names: Sequence[str]) -> Iterator[Named]:
         container = reach(self_name, split[0][:at])
         rest = split[0][at + 1 :]
         variable = "layer" if len(rest) == 1 else "block"
-        yield Named((f"for {variable} in {container}:",), reach(variable, rest))
+        loop = Loop(variable, container)
+        yield Named((loop,), reach(variable, rest[:-1]), "".join(rest[-1:]))
         return
     if len(names) > _MANY:
         raise RefusedError("a later call would undo it, and its layers are members of no one list")
     for parts in split:
-        yield Named((), reach(self_name, parts))
+        yield Named((), reach(self_name, parts[:-1]), parts[-1])
+
+
+def _end_line(statement: ast.stmt) -> int:
+    return statement.end_lineno or statement.lineno

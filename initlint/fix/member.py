@@ -55,9 +55,10 @@ class Each:
 
 @dataclass(frozen=True)
 class Guard:
-    """Only where `test`, with {} for what comes before, holds."""
+    """Only where a test of what comes before holds."""
 
-    test: str
+    before: str = ""
+    after: str = " is not None"
 
 
 @dataclass(frozen=True)
@@ -228,20 +229,20 @@ class Path:
         if arm is None:
             raise RefusedError("it is made in the test of a conditional expression")
         other = arms[1 - arms.index(arm)]
-        return [Guard(_telling(arm, other)), *self.steps(arm)]
+        return [_telling(arm, other), *self.steps(arm)]
 
 
-def _telling(arm: ast.expr, other: ast.expr) -> str:
-    """The test, with {} for the expression's result, that it came from `arm`."""
+def _telling(arm: ast.expr, other: ast.expr) -> Guard:
+    """The test of the expression's result that it came from `arm`."""
     if isinstance(other, ast.Constant) and other.value is None:
-        return "{} is not None"
+        return Guard()
     mine, theirs = _class_called(arm), _class_called(other)
     module = mine.rpartition(".")[0]
     # No layer in a module of torch's derives from another beside it, nor any from Identity.
     if module and mine != theirs and theirs.rpartition(".")[0] == module:
-        return f"isinstance({{}}, {mine})"
+        return Guard("isinstance(", f", {mine})")
     if theirs.rpartition(".")[2] == "Identity":
-        return f"not isinstance({{}}, {theirs})"
+        return Guard("not isinstance(", f", {theirs})")
     raise RefusedError(
         "it is one arm of a conditional expression that cannot be told from the other"
     )

@@ -84,13 +84,6 @@ class Parsed:
         defined = {getattr(statement, "name", "") for statement in self.tree.body}
         return self.names(self.tree) | self.speller.bound | defined
 
-    def comment_start(self, statement: ast.ClassDef) -> int:
-        """The line after which what stands before a class, its comments and decorators, begins."""
-        first = min([statement.lineno, *(d.lineno for d in statement.decorator_list)]) - 1
-        while first and self.text.lines[first - 1].startswith("#"):
-            first -= 1
-        return first
-
     @cached_property
     def indent_unit(self) -> str:
         """One level of indentation: that of the first block."""
@@ -155,15 +148,11 @@ def tree_of(content: str) -> ast.Module:
         raise RefusedError(f"the file cannot be parsed: {error}") from None
 
 
-def entry_of(headers: Sequence[str], call: str) -> Entry:
-    """Loops, tests and a call written by us, as `Block` knows them; () if it is no call.
-
-    Raises SyntaxError.
-    """
-    lines = [*headers, call]
+def entry_of(lines: Sequence[str]) -> Entry:
+    """Loops, tests and a call written by us, as `Block` knows them."""
     source = "\n".join(" " * depth + line for depth, line in enumerate(lines))
     found = [_entries(statement, lambda _: True) for statement in ast.parse(source).body]
-    return found[0][0] if found and found[0] else ()
+    return found[0][0] if found[0] else ()
 
 
 def _entries(statement: ast.stmt, accepts: Callable[[str], bool]) -> list[Entry] | None:

@@ -8,9 +8,9 @@ from functools import lru_cache
 
 from initlint import calls
 from initlint.fix.correct import corrected
-from initlint.fix.fans import named_fans
+from initlint.fix.edits import Loop
 from initlint.fix.fields import as_made_in_method
-from initlint.fix.insert import expression
+from initlint.fix.insert import expression, filling_of
 from initlint.fix.member import Attribute, Each, Handed, Item, Step
 from initlint.fix.parsed import Parsed, parse
 from initlint.fix.qualified import Tail, tails
@@ -53,12 +53,12 @@ def _inserted(parsed: Parsed, finding: Finding, fix: Fix) -> str:
         spot = as_made_in_method(spot)
     target = Naming(spot, parsed.text, parsed.own_classes, parsed.names).target()
     tail = tails(spot.call, [finding.parameter], target.pattern)[0]
-    headers, tensor = expression(parsed, spot, _at_index(target, tail, finding), tail)
-    spelling = parsed.speller.spell(fix.initializer, parsed.hidden(spot), spot.start)
-    fans = named_fans(parsed, spot, tensor)
-    written = calls.call(fix.initializer, tensor, fans, spelling.function, parsed.text.quote)
-    loops = [header for header in headers if header.startswith("for ")]
-    return f"{loops[0]} {written}" if len(loops) == 1 else "" if loops else written
+    headers, owner, parameter = expression(parsed, spot, _at_index(target, tail, finding), tail)
+    filling = filling_of(parsed, spot, fix.initializer, owner, parameter)
+    loops = [header.text() for header in headers if isinstance(header, Loop)]
+    if len(loops) > 1:
+        return ""
+    return f"{loops[0]} {filling.text()}" if loops else filling.text()
 
 
 def _at_index(target: Target, tail: Tail, finding: Finding) -> Target:

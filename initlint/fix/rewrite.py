@@ -1,25 +1,22 @@
 """A file's bytes and its findings to the bytes of the repaired file."""
 
-# Nodes are located with `ast` and the new text is put in between, so that no foreign byte can
-# change; libcst, whose positions alone cost 0.7 s a file, parses and prints the result once, which
-# proves that its users' tools will take it.
-
 from __future__ import annotations
 
+import ast
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from operator import itemgetter
 
 from initlint.fix.correct import correction
 from initlint.fix.crowded import overfull
+from initlint.fix.edits import Correction, Edit, Import, Insertion, NamedResult, Removal
 from initlint.fix.imports import released
 from initlint.fix.insert import insertions
-from initlint.fix.layout import Insertion, laid_out
 from initlint.fix.parsed import Parsed, parse
-from initlint.fix.spell import IMPORT
-from initlint.fix.text import Edit, RefusedError, Text, TwiceError
-from initlint.fix.verify import verify
+from initlint.fix.text import RefusedError, Text, TwiceError
+from initlint.fix.verify import printed, verify
 from initlint.records import Finding, Fix, Preferences
 
 _AS_IT_COMES = Preferences()
@@ -38,15 +35,18 @@ class Rewritten:
 class _Plan:
     """What one finding wants done; nothing where it is done already."""
 
-    insertions: list[Insertion] = field(default_factory=list)
-    corrections: list[Edit] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
     needs_import: bool = False
 
     def claims(self) -> dict[Hashable, str]:
         """What the plan writes to, and what it writes there."""
-        claims: dict[Hashable, str] = {(c.start, c.end, *c.order): c.text for c in self.corrections}
-        for insertion in self.insertions:
-            claims[insertion.line, insertion.headers, insertion.tensor] = insertion.call
+        claims: dict[Hashable, str] = {}
+        for edit in self.edits:
+            match edit:
+                case Insertion(anchor, headers=headers, call=call, place=place):
+                    claims[anchor, place, headers, call.tensor] = call.text()
+                case Correction(old=old, text=text):
+                    claims[old] = text
         return claims
 
 
@@ -85,11 +85,11 @@ def _plans(
             plans.append((finding, _plan(parsed, path, finding, fix, preferences)))
         except RefusedError as refusal:
             refused.append((finding, str(refusal)))
-    full = overfull(parsed, (edit for _, plan in plans for edit in plan.corrections))
+    full = overfull(parsed, (edit for _, plan in plans for edit in plan.edits))
     if full:
         parsed.full |= full
         return _plans(parsed, path, wanted, preferences)
-    disputed = _disputed([plan for _, plan in plans])
+    disputed = _disputed(parsed.text, [plan for _, plan in plans])
     kept = []
     for finding, plan in plans:
         if disputed & plan.claims().keys():
@@ -106,7 +106,7 @@ def _plan(parsed: Parsed, path: str, finding: Finding, fix: Fix, preferences: Pr
         raise RefusedError("its fix is a proposal to read, not to apply")
     if fix.kind == "insert":
         new = insertions(parsed, finding, fix, preferences)
-        return _Plan(new.insertions, new.edits, new.needs_import)
+        return _Plan(new.edits, new.needs_import)
     if fix.kind == "correct":
         try:
             changed, needs_import = correction(parsed, fix)
@@ -116,65 +116,56 @@ def _plan(parsed: Parsed, path: str, finding: Finding, fix: Fix, preferences: Pr
             # The tensor has a name once it is made.
             made = replace(fix, kind="insert", site=finding.site)
             return _plan(parsed, path, finding, made, preferences)
-        return _Plan(corrections=[changed] if changed else [], needs_import=needs_import)
+        return _Plan([changed] if changed else [], needs_import)
     raise RefusedError(f"a fix of the kind {fix.kind!r} is not known")
 
 
-def _disputed(plans: Sequence[_Plan]) -> set[Hashable]:
+def _disputed(text: Text, plans: Sequence[_Plan]) -> set[Hashable]:
     """What two plans want to write to differently, and calls that hold one another."""
     calls: dict[Hashable, set[str]] = defaultdict(set)
     for plan in plans:
         for place, call in plan.claims().items():
             calls[place].add(call)
     disputed = {place for place, found in calls.items() if len(found) > 1}
-    changes = {(c.start, c.end, *c.order) for plan in plans for c in plan.corrections}
-    for first, second in pairwise(sorted(changes)):
+    corrections = (e for plan in plans for e in plan.edits if isinstance(e, Correction))
+    spans = {text.span(correction.old): correction.old for correction in corrections}
+    for (first, old), (second, other) in pairwise(sorted(spans.items(), key=itemgetter(0))):
         if second[0] < first[1]:
-            disputed |= {first, second}
+            disputed |= {old, other}
     return disputed
 
 
 def _applied(parsed: Parsed, path: str, plans: Sequence[_Plan]) -> bytes:
     """The bytes after all plans, verified. Raises RefusedError."""
     text = parsed.text
-    new = {insertion: None for plan in plans for insertion in plan.insertions}
-    corrections = {correction: None for plan in plans for correction in plan.corrections}
-    by_line: dict[int, list[Insertion]] = defaultdict(list)
-    for insertion in new:
-        by_line[insertion.line].append(insertion)
-    edits = list(corrections)
-    for line, group in by_line.items():
-        edits.append(_inserted(text, line, laid_out(group, parsed.indent_unit)))
+    edits = list(dict.fromkeys(edit for plan in plans for edit in plan.edits))
     if any(plan.needs_import for plan in plans):
-        line, indent = parsed.speller.import_place()
-        edits.append(_inserted(text, line, [indent + IMPORT]))
+        anchor, side = parsed.speller.import_place()
+        comments = parsed.speller.top_comments() if anchor is None else 0
+        edits.append(Import(anchor, side == "before", comments))
     if not edits:
         return text.encode(text.content)
-    content = _edited(text.content, edits)
-    unused = released(parsed, path, edits, content)
-    if unused:
-        content = _edited(text.content, [*edits, *unused])
-    corrected = {line for c in [*corrections, *unused] for line in range(c.first, c.last + 1)}
-    verify(text, Text(content, text.encoding), corrected)
+    edits += released(parsed, path, edits)
+    content = printed(parsed, edits)
+    verify(text, Text(content, text.encoding), _touched(text, edits))
     return text.encode(content)
 
 
-def _inserted(text: Text, line: int, lines: Sequence[str]) -> Edit:
-    """The edit that puts lines after a line, in the file's own way of ending lines."""
-    offset = text.line_end(line)
-    neighbour = text.lines[line - 1] if line else (text.lines or [""])[0]
-    ending = neighbour[len(neighbour.rstrip("\r\n")) :]
-    newline = ending or text.newline
-    block = newline.join(lines)
-    # A file that ends without a newline goes on doing so.
-    new = block + newline if ending or not line else newline + block
-    return Edit(offset, offset, new, line, line)
+def _touched(text: Text, edits: Sequence[Edit]) -> set[int]:
+    """The lines that are meant to change; those that are only added are none of them."""
+    lines: set[int] = set()
+    for edit in edits:
+        if isinstance(edit, Correction):
+            lines |= _lines(edit.old)
+        elif isinstance(edit, Removal):
+            removed = _lines(edit.anchor)
+            lines |= removed | ({max(removed) + 1} if edit.closing else set())
+        elif isinstance(edit, NamedResult):
+            lines.add(edit.anchor.lineno)
+        elif isinstance(edit, Insertion) and text.shares_line(edit.anchor):
+            lines |= {edit.anchor.lineno, edit.anchor.end_lineno or edit.anchor.lineno}
+    return lines
 
 
-def _edited(content: str, edits: Sequence[Edit]) -> str:
-    pieces: list[str] = []
-    done = 0
-    for edit in sorted(edits, key=lambda e: (e.start, e.end, e.order)):
-        pieces += [content[done : edit.start], edit.text]
-        done = edit.end
-    return "".join([*pieces, content[done:]])
+def _lines(node: ast.stmt | ast.expr) -> set[int]:
+    return set(range(node.lineno, (node.end_lineno or node.lineno) + 1))

@@ -6,26 +6,26 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from initlint.fix.edits import NamedResult
 from initlint.fix.locate import Spot
 from initlint.fix.parsed import Parsed
 from initlint.fix.qualified import Tail
 from initlint.fix.target import Target
-from initlint.fix.text import Edit, RefusedError
+from initlint.fix.text import RefusedError
 
 
 @dataclass(frozen=True)
 class Place:
-    """After the statement that ends on `line`; `lasting` if that is the end of the function.
+    """After a statement; `lasting` if that is the end of the function.
 
-    `inline` says that calls can only follow on the same line, after a semicolon. `edits` are
-    what has to change around the statement so that calls can follow it.
+    `inline` says that the statement shares its line with others. `naming` is how what it returns
+    gets a name, so that calls can follow it.
     """
 
-    line: int
-    indent: str
+    after: ast.stmt
     lasting: bool
     inline: bool = False
-    edits: tuple[Edit, ...] = ()
+    naming: NamedResult | None = None
 
 
 def placed(parsed: Parsed, spot: Spot, target: Target, found: Sequence[Tail]) -> Place:
@@ -48,68 +48,27 @@ def placed(parsed: Parsed, spot: Spot, target: Target, found: Sequence[Tail]) ->
         and getattr(spot.scope, "name", "") != "forward"
         and not facts.may_leave(top, bound)
         and ends_line(parsed, last)
+        and begins_line(parsed, facts.body[0])
     )
-    if lasting:
-        indent = _indent(parsed, facts.body)
-        if indent is not None:
-            return Place(line_after(parsed, last, indent), indent, True)
-    return _here(parsed, spot, target)
+    return Place(last, True) if lasting else _here(parsed, spot, target)
 
 
 def _here(parsed: Parsed, spot: Spot, target: Target) -> Place:
-    text, statement = parsed.text, spot.statement
-    indent = text.before(statement).replace("\f", "")
-    alone = not indent.strip() and ends_line(parsed, statement)
-    line = statement.end_lineno or statement.lineno
+    statement = spot.statement
+    alone = begins_line(parsed, statement) and ends_line(parsed, statement)
     if isinstance(statement, ast.Return):
         if not alone:
             raise RefusedError("the statement that makes it shares its line with other code")
-        return Place(line, indent, False, edits=_named_return(parsed, statement, indent, target))
-    if not alone:
-        return Place(line, indent, False, inline=True)
-    return Place(line_after(parsed, statement, indent), indent, False)
+        return Place(statement, False, naming=NamedResult(statement, target.base))
+    return Place(statement, False, inline=not alone)
 
 
-def _named_return(
-    parsed: Parsed, statement: ast.Return, indent: str, target: Target
-) -> tuple[Edit, ...]:
-    """What is returned is given a name first, and that name returned after the calls."""
-    start, end = parsed.text.span(statement)
-    first, last = statement.lineno, statement.end_lineno or statement.lineno
-    line_end = parsed.text.line_end(last)
-    content = parsed.text.content
-    ending = content[end:line_end]
-    newline = parsed.text.newline
-    returned = f"{indent}return {target.base}"
-    closing = returned + newline if ending.endswith(("\n", "\r")) else newline + returned
-    return (
-        Edit(start, start + len("return"), f"{target.base} =", first, first),
-        Edit(line_end, line_end, closing, last, last, (1 << 60,)),
-    )
-
-
-def _indent(parsed: Parsed, body: Sequence[ast.stmt]) -> str | None:
-    """The indentation of a function's statements; None if they share the line of its head."""
-    indent = parsed.text.before(body[0]).replace("\f", "")
-    return None if indent.strip() else indent
+def begins_line(parsed: Parsed, statement: ast.stmt) -> bool:
+    """Whether nothing stands before a statement on its line."""
+    return not parsed.text.before(statement).strip()
 
 
 def ends_line(parsed: Parsed, statement: ast.stmt) -> bool:
     """Whether nothing but a comment follows a statement on its last line."""
     after = parsed.text.after(statement).strip()
     return not after or after.startswith("#")
-
-
-def line_after(parsed: Parsed, statement: ast.stmt, indent: str) -> int:
-    """A statement's last line, with the comments that close the block inside it."""
-    lines = parsed.text.lines
-    line = reached = statement.end_lineno or statement.lineno
-    while reached < len(lines):
-        content = lines[reached].strip()
-        inner = len(lines[reached]) - len(lines[reached].lstrip()) > len(indent)
-        if content and not (content.startswith("#") and inner):
-            break
-        reached += 1
-        if content:
-            line = reached
-    return line

@@ -141,16 +141,16 @@ class Speller:
                 return name.removesuffix(".init")
         raise RefusedError("the file has no name for torch.nn")
 
-    def import_place(self) -> tuple[int, str]:
-        """The line after which `from torch import nn` belongs, and its indentation.
+    def import_place(self) -> tuple[ast.stmt | None, str]:
+        """The statement next to which `from torch import nn` belongs, and on which side.
 
-        Where all imports of torch are guarded, the first of a guard's imports, else the line next
-        to the file's imports of torch (before the first `from torch…`, after the last `import
-        torch…`), else after its other imports, else at the top. Raises RefusedError.
+        Where all imports of torch are guarded, the first of a guard's imports, else next to the
+        file's imports of torch (before the first `from torch…`, after the last `import torch…`),
+        else after its other imports, else at the top (no statement). Raises RefusedError.
         """
         guard = guard_of(self.tree)
         if guard is None or min(self._needed) < (guard.lineno, guard.col_offset):
-            return self._free_line(), ""
+            return self._free_place()
         first = next(filter(is_import, guard.body), None)
         inside = first is not None and all(
             (first.lineno, first.col_offset) < at < _end_of(guard.body[-1]) for at in self._needed
@@ -160,40 +160,40 @@ class Speller:
                 "the file imports torch only under a condition, and the import that it needs "
                 "would stand outside it"
             )
-        line = self._line_before(first)
-        return line, self.text.before(first).replace("\f", "")
+        return self._before(first)
 
-    def _free_line(self) -> int:
-        last_of_torch = last_import = top = 0
+    def _free_place(self) -> tuple[ast.stmt | None, str]:
+        last_of_torch: ast.stmt | None = None
+        last_import: ast.stmt | None = None
+        top: ast.stmt | None = None
         for index, statement in enumerate(self.tree.body):
-            end = statement.end_lineno or 0
             if _end_of(statement) > min(self._needed):
                 break
             match statement:
                 case ast.ImportFrom(module=str(module)) if module.partition(".")[0] == "torch":
-                    return self._line_before(statement)
+                    return self._before(statement)
                 case ast.Import(names=names):
-                    last_import = end
+                    last_import = statement
                     if any(alias.name.partition(".")[0] == "torch" for alias in names):
-                        last_of_torch = end
+                        last_of_torch = statement
                 case ast.ImportFrom(module="__future__"):
-                    top = end
+                    top = statement
                 case ast.ImportFrom():
-                    last_import = end
+                    last_import = statement
                 case ast.Expr(value=ast.Constant(value=str())) if index == 0:
-                    top = end
+                    top = statement
                 case ast.Try() | ast.If():
                     continue
                 case _:
                     break
-        return last_of_torch or last_import or top or self._top_comments()
+        return last_of_torch or last_import or top, "after"
 
-    def _line_before(self, statement: ast.stmt) -> int:
+    def _before(self, statement: ast.stmt) -> tuple[ast.stmt, str]:
         if self.text.before(statement).strip(" \t"):
             raise RefusedError("the import that it needs has no line of its own to stand next to")
-        return statement.lineno - 1
+        return statement, "before"
 
-    def _top_comments(self) -> int:
+    def top_comments(self) -> int:
         """How many lines of `#!` and encoding comments open the file."""
         opening = enumerate(self.text.lines)
         return next((i for i, line in opening if not line.startswith("#")), 0)

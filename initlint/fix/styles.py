@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from initlint.fix.callback import in_callback, in_new_callback
-from initlint.fix.layout import Insertion
-from initlint.fix.locate import Function, Spot, dotted, last_name
+from initlint.fix.edits import Function, Insertion, Invocation, Loop
+from initlint.fix.locate import Function as Definition
+from initlint.fix.locate import Spot, dotted, last_name
 from initlint.fix.parsed import Parsed, entry_of
-from initlint.fix.rooms import Place, ends_line, line_after
+from initlint.fix.rooms import Place, begins_line, ends_line
 from initlint.fix.scope import Facts
 from initlint.records import Fix
 
@@ -43,10 +44,10 @@ def arranged(
         return extended
     method = _called_method(parsed, spot)
     if method is not None:
-        return _appended(parsed, spot, method, new)
+        return _appended(parsed, method, new)
     if style == "method" and _may_have_method(parsed, spot):
-        return _in_new_method(parsed, spot, place, new)
-    applied = in_new_callback(parsed, spot, fix, place, new) if style == "apply" else None
+        return _in_new_method(spot, new)
+    applied = in_new_callback(parsed, spot, fix, new) if style == "apply" else None
     return list(new) if applied is None else applied
 
 
@@ -69,13 +70,13 @@ def _is_local(parsed: Parsed, spot: Spot, new: Sequence[Insertion]) -> bool:
 
 
 def _tree(insertion: Insertion) -> ast.AST:
-    lines = [*insertion.headers, insertion.call]
+    lines = insertion.lines()
     return ast.parse("\n".join(" " * depth + line for depth, line in enumerate(lines)))
 
 
 def _is_looped(insertion: Insertion, node: ast.AST) -> bool:
     """Whether a name is the variable of one of the insertion's own loops."""
-    loops = [text.split()[1] for text in insertion.headers if text.startswith("for ")]
+    loops = [header.variable for header in insertion.headers if isinstance(header, Loop)]
     return isinstance(node, ast.Name) and node.id in loops
 
 
@@ -113,43 +114,34 @@ def _takes_calls(parsed: Parsed, spot: Spot, method: ast.FunctionDef) -> bool:
         and not facts.may_leave(-1, len(method.body))
         and facts.bound(-1) == len(method.body)
         and method.body[0].lineno > method.lineno
-        and not parsed.text.before(method.body[0]).strip()
+        and begins_line(parsed, method.body[0])
         and ends_line(parsed, method.body[-1])
     )
 
 
-def _appended(
-    parsed: Parsed, spot: Spot, method: ast.FunctionDef, new: Sequence[Insertion]
-) -> list[Insertion]:
+def _appended(parsed: Parsed, method: ast.FunctionDef, new: Sequence[Insertion]) -> list[Insertion]:
     """The calls at the end of a method that is there already."""
-    indent = parsed.text.before(method.body[0]).replace("\f", "")
-    line = line_after(parsed, method.body[-1], indent)
     last = parsed.block(method.body).last
-    missing = [i for i in new if entry_of(i.headers, i.call) not in last]
-    return [replace(i, line=line, indent=indent) for i in missing]
+    missing = [insertion for insertion in new if entry_of(insertion.lines()) not in last]
+    return [replace(insertion, anchor=method.body[-1]) for insertion in missing]
 
 
 def _may_have_method(parsed: Parsed, spot: Spot) -> bool:
     """Whether a new method hides nothing, and no class in the file hides it."""
     owner = spot.owner
     assert owner is not None
-    defined = {node.name for node in owner.body if isinstance(node, Function)}
+    defined = {node.name for node in owner.body if isinstance(node, Definition)}
     heirs = [c for c in parsed.classes if owner.name in {last_name(base) for base in c.bases}]
     hidden = any(METHOD in {getattr(node, "name", "") for node in heir.body} for heir in heirs)
     bare = all(last_name(base) in _BARE for base in owner.bases) and not owner.keywords
     return bare and METHOD not in defined and not hidden
 
 
-def _in_new_method(
-    parsed: Parsed, spot: Spot, place: Place, new: Sequence[Insertion]
-) -> list[Insertion]:
+def _in_new_method(spot: Spot, new: Sequence[Insertion]) -> list[Insertion]:
     """The calls in a method of their own after the constructor, which calls it at its end."""
-    scope, self_name = spot.scope, spot.self_name
+    scope, self_name = spot.scope, spot.self_name or "self"
     assert isinstance(scope, ast.FunctionDef)
-    outer = parsed.text.before(scope)
-    line = line_after(parsed, scope.body[-1], place.indent)
-    returns = " -> None" if scope.returns else ""
-    header = f"def {METHOD}({self_name}){returns}:"
-    call = f"{self_name}.{METHOD}()"
-    moved = [replace(i, line=line, indent=outer, headers=(header, *i.headers)) for i in new]
-    return [replace(new[0], headers=(), call=call, tensor=call, order=_LAST, variable=""), *moved]
+    head = Function(METHOD, self_name, returns=bool(scope.returns))
+    moved = [replace(i, anchor=scope, headers=(head, *i.headers)) for i in new]
+    call = Invocation(f"{self_name}.{METHOD}()")
+    return [replace(new[0], headers=(), call=call, order=_LAST, variable=""), *moved]

@@ -31,21 +31,6 @@ class TwiceError(RefusedError):
 
 
 @dataclass(frozen=True)
-class Edit:
-    """`text` in place of the content between two offsets, on the lines from `first` to `last`.
-
-    Of several at one place, `order` says which comes first.
-    """
-
-    start: int
-    end: int
-    text: str
-    first: int
-    last: int
-    order: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
 class Text:
     """Decoded source and the way back to its bytes. Positions of nodes are those of `ast`."""
 
@@ -119,9 +104,20 @@ class Text:
         end_line = node.end_lineno or node.lineno
         return self.content[self.span(node)[1] : self._starts[end_line]].rstrip("\r\n")
 
-    def line_end(self, line: int) -> int:
-        """Where in the content the line after `line` begins."""
-        return self._starts[line]
+    def ending(self, line: int) -> str:
+        """What ends a line; "" for a last one without an end."""
+        written = self.lines[line - 1]
+        return written[len(written.rstrip("\r\n")) :]
+
+    def shares_line(self, statement: ast.stmt) -> bool:
+        """Whether other code stands on the lines of a statement."""
+        after = self.after(statement).strip()
+        return bool(self.before(statement).strip() or (after and not after.startswith("#")))
+
+    def indent(self, line: int) -> str:
+        """The blanks that a line begins with."""
+        written = self.lines[line - 1]
+        return written[: len(written) - len(written.lstrip())]
 
 
 def decode(source: bytes) -> Text:

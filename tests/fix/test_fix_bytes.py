@@ -51,7 +51,7 @@ def done(source: bytes, sites_of: str) -> bytes:
     return result.source
 
 
-@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
 @pytest.mark.parametrize("unit", ["\t", "  ", "   "], ids=["tabs", "two", "three"])
 def test_endings_and_indentation(newline: str, unit: str) -> None:
     source = SOURCE.replace("\n", newline).replace("    ", unit)
@@ -113,10 +113,17 @@ def test_odd_lines(extra: str, place: str) -> None:
     assert done(unmarked(source)[0].encode(), source) == expected(source).encode()
 
 
-def test_a_form_feed_before_the_statement_is_not_repeated() -> None:
-    source = "from torch import nn\n\x0cfc = «nn.Linear(3, 4)»\n"
-    after = "from torch import nn\n\x0cfc = nn.Linear(3, 4)\nnn.init.xavier_normal_(fc.weight)\n"
-    assert rewritten(source, ["weight"], calls=XAVIER) == after
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from torch import nn\n\x0cfc = «nn.Linear(3, 4)»\n",
+        "from torch import nn\rfc = «nn.Linear(3, 4)»\r",
+        "\x0cfrom torch import nn\nfc = «nn.Linear(3, 4)»\n",
+    ],
+    ids=["form feed before a statement", "carriage returns", "form feed before the first line"],
+)
+def test_what_libcst_does_not_print_as_it_is_stays_as_it_is(source: str) -> None:
+    assert refusal(source, ["weight"], calls=XAVIER) == "libcst does not print the file as it is"
 
 
 def test_characters_of_two_bytes_before_the_call() -> None:
@@ -183,6 +190,7 @@ class TestVerify:
 def test_a_result_that_fails_its_verification_is_not_given_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sys.modules["initlint.fix.rewrite"], "IMPORT", "from torch import (")
+    module = sys.modules["initlint.fix.rewrite"]
+    monkeypatch.setattr(module, "printed", lambda parsed, edits: "from torch import (")
     source = "from torch.nn import Linear\nfc = «Linear(3, 4)»\n"
     assert refusal(source, ["weight"], calls=KAIMING).startswith("the file cannot be parsed")

@@ -1,0 +1,233 @@
+"""What is to be written into a file: calls with what stands around them, and where they go."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from initlint import calls
+from initlint.fix.spell import Spelling
+from initlint.records import Initializer
+from initlint.shown import reach
+
+
+@dataclass(frozen=True)
+class Loop:
+    """`for variable in over:`, where `over` is an expression or the members of a tuple."""
+
+    variable: str
+    over: str | tuple[str, ...]
+
+    def text(self) -> str:
+        """The header as a line of source."""
+        over = self.over if isinstance(self.over, str) else f"({', '.join(self.over)})"
+        return f"for {self.variable} in {over}:"
+
+    def renamed(self, old: str, new: str) -> Loop:
+        """The same: a loop that is written out names its members only once."""
+        return self
+
+
+@dataclass(frozen=True)
+class Test:
+    """`if subject is not None:`, or another test of one expression."""
+
+    subject: str
+    before: str = ""
+    after: str = " is not None"
+
+    def text(self) -> str:
+        """The header as a line of source."""
+        return f"if {self.condition}:"
+
+    @property
+    def condition(self) -> str:
+        """The test as an expression."""
+        return f"{self.before}{self.subject}{self.after}"
+
+    def renamed(self, old: str, new: str) -> Test:
+        """The same test of what `new` names in place of `old`."""
+        if self.subject == old or self.subject.startswith((f"{old}.", f"{old}[")):
+            return replace(self, subject=new + self.subject[len(old) :])
+        return self
+
+    @property
+    def of_type(self) -> bool:
+        """Whether it is a test of what a name or an attribute holds."""
+        return self.before == "isinstance("
+
+
+def is_instance(subject: str, classes: Iterable[str]) -> Test:
+    """The test that `subject` is one of some classes."""
+    names = tuple(classes)
+    found = names[0] if len(names) == 1 else f"({', '.join(names)})"
+    return Test(subject, "isinstance(", f", {found})")
+
+
+@dataclass(frozen=True)
+class Function:
+    """The head of a function or method with one parameter."""
+
+    name: str
+    parameter: str
+    annotation: str = ""
+    returns: bool = False
+
+    def text(self) -> str:
+        """The header as a line of source."""
+        annotation = f": {self.annotation}" if self.annotation else ""
+        returns = " -> None" if self.returns else ""
+        return f"def {self.name}({self.parameter}{annotation}){returns}:"
+
+    def renamed(self, old: str, new: str) -> Function:
+        """The same."""
+        return self
+
+
+Header = Loop | Test | Function
+
+
+@dataclass(frozen=True)
+class Filling:
+    """What gives `owner.parameter` its values; without a parameter, `owner` is the tensor.
+
+    `linear` says that the call takes its fans from the owner, torch's own nn.Linear. `recipe` is
+    the call on any tensor.
+    """
+
+    owner: str
+    parameter: str
+    linear: bool
+    recipe: str
+    initializer: Initializer = field(compare=False)
+    spelling: Spelling = field(compare=False)
+    quote: str = field(compare=False)
+
+    @classmethod
+    def of(
+        cls,
+        initializer: Initializer,
+        owner: str,
+        parameter: str,
+        linear: bool,
+        spelling: Spelling,
+        quote: str,
+    ) -> Filling:
+        """The filling, its recipe with it."""
+        recipe = calls.call(initializer, "x", None, spelling.function, quote)
+        named = linear and parameter == "weight" and calls.counts_fans(initializer)
+        return cls(owner, parameter, named, recipe, initializer, spelling, quote)
+
+    @property
+    def tensor(self) -> str:
+        """What is filled."""
+        return reach(self.owner, [self.parameter]) if self.parameter else self.owner
+
+    @property
+    def fans(self) -> Mapping[str, str]:
+        """Expressions for the fans of the tensor."""
+        return calls.features(self.owner) if self.linear else calls.counted(self.tensor)
+
+    def text(self) -> str:
+        """The call as it reads on one line."""
+        found, spelled = self.initializer, self.spelling.function
+        return calls.call(found, self.tensor, self.fans, spelled, self.quote)
+
+    def renamed(self, old: str, new: str) -> Filling:
+        """The same for what is called `new` instead."""
+        return replace(self, owner=new) if self.owner == old else self
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """A call of a function or method of ours, as it is written."""
+
+    written: str
+    owner: str = ""
+    parameter: str = ""
+
+    @property
+    def tensor(self) -> str:
+        """What tells it from other calls at its place."""
+        return self.written
+
+    def text(self) -> str:
+        """The call."""
+        return self.written
+
+    def renamed(self, old: str, new: str) -> Invocation:
+        """The same."""
+        return self
+
+
+@dataclass(frozen=True)
+class Insertion:
+    """A call within `headers` (loops, tests, functions, outermost first), next to a statement.
+
+    `place` is after or before the statement, joined (behind a semicolon on its line) or arm (the
+    first header becomes the last `elif` of the statement, an `if`). `order` is the position of the
+    layer that it fills and what comes first of one layer. `variable` is a name that is free for a
+    loop over several layers.
+    """
+
+    anchor: ast.stmt
+    order: tuple[int, str, int]
+    headers: tuple[Header, ...]
+    call: Filling | Invocation
+    variable: str = ""
+    place: str = "after"
+
+    def lines(self) -> list[str]:
+        """The headers and the call as lines of source, without indentation."""
+        return [*(header.text() for header in self.headers), self.call.text()]
+
+
+@dataclass(frozen=True)
+class Correction:
+    """The call `text` in place of the expression `old` of a statement.
+
+    The line on which `old` begins is indented by `indent` more than the statement, and has
+    `taken` columns of other code before it.
+    """
+
+    anchor: ast.stmt
+    old: ast.expr
+    text: str
+    indent: str
+    taken: int
+
+
+@dataclass(frozen=True)
+class NamedResult:
+    """What a statement returns is given a name first, and that is returned after the calls."""
+
+    anchor: ast.Return
+    name: str
+
+
+@dataclass(frozen=True)
+class Import:
+    """`from torch import nn` before or after the line of a statement.
+
+    Without a statement, it comes after the first `comments` lines of the file.
+    """
+
+    anchor: ast.stmt | None
+    before: bool = False
+    comments: int = 0
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Names taken out of an import, the whole statement if all are dropped.
+
+    `closing` says that one of two empty lines, which would come to meet then, goes too.
+    """
+
+    anchor: ast.Import | ast.ImportFrom
+    drops: tuple[bool, ...]
+    closing: bool = False
+
+
+Edit = Insertion | Correction | NamedResult | Import | Removal
