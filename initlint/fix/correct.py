@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from initlint import calls
 from initlint.fix.edits import Correction
-from initlint.fix.locate import Spot, dotted, is_pure, last_name
 from initlint.fix.parsed import Parsed
+from initlint.fix.spot import Spot, dotted, is_pure, last_name
 from initlint.fix.text import RefusedError, Text, TwiceError, comments_of
 from initlint.records import Fix, Initializer
 

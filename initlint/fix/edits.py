@@ -7,9 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from initlint import calls
-from initlint.fix.spell import Spelling
+from initlint.fix.spelling import Spelling
 from initlint.records import Initializer
 from initlint.shown import reach
+
+# The columns that a line should not pass.
+WIDTH = 100
 
 
 @dataclass(frozen=True)

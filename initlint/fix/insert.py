@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from initlint.fix.biases import bias_of
-from initlint.fix.crowded import beside
-from initlint.fix.decide import deciding
-from initlint.fix.edits import Edit, Filling, Header, Insertion, Loop, Test
-from initlint.fix.fans import is_linear
-from initlint.fix.fields import as_made_in_method
-from initlint.fix.later import Named, after_later
-from initlint.fix.locate import Spot, last_name
-from initlint.fix.member import Attribute, Each, Guard, Handed, Item, Step
-from initlint.fix.narrow import narrowed
+from initlint.fix.edits import Edit, Filling, Header, Insertion, Loop, Test, is_instance
+from initlint.fix.members import Attribute, Each, Guard, Handed, Item, Step
+from initlint.fix.names import PARAMETER, Naming, Tail, Target, narrowed, tails
 from initlint.fix.parsed import Entry, Parsed, entry_of
-from initlint.fix.qualified import PARAMETER, Tail, tails
-from initlint.fix.rooms import Place, placed
+from initlint.fix.place import Named, Place, after_later, beside, placed
+from initlint.fix.spot import Function, Spot, as_made_in_method, last_name
 from initlint.fix.styles import arranged
-from initlint.fix.target import Naming, Target
 from initlint.fix.text import RefusedError
 from initlint.records import Finding, Fix, Initializer, Preferences
 from initlint.shown import reach
@@ -34,6 +26,16 @@ _VARIABLES = {
 
 # The loops and tests around a call, what it is to give, and what owns the parameter.
 _Wanted = tuple[tuple[Header, ...], Initializer, str, str]
+_ZEROS = Initializer("zeros_", {}, 0.0)
+# The layers of torch that have a bias, and its place among the arguments.
+_PLACES = {
+    "Linear": 2,
+    "Bilinear": 3,
+    **{f"{kind}{rank}d": 7 for kind in ("Conv", "ConvTranspose") for rank in (1, 2, 3)},
+}
+_UNDECIDED = (
+    "its instances meet different activations, and no one attribute of the class says which"
+)
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def filling_of(
 ) -> Filling:
     """The call for `owner.parameter` in the file's own spelling. Raises RefusedError."""
     spelling = parsed.speller.spell(found, parsed.hidden(spot), spot.start)
-    linear = is_linear(parsed, spot)
+    linear = parsed.is_linear(spot)
     return Filling.of(found, owner, parameter, linear, spelling, parsed.text.quote)
 
 
@@ -199,3 +201,115 @@ def _variable(spot: Spot, inner: Sequence[Step], taken: set[str]) -> str:
             taken.add(name)
             return name
     raise RefusedError("all the names that a loop over its members could use are taken")
+
+
+@dataclass(frozen=True)
+class Bias:
+    """The tests around the call, and what it is to give."""
+
+    headers: tuple[Test, ...]
+    initializer: Initializer = _ZEROS
+
+
+def bias_of(spot: Spot, owner: str, parameter: str) -> Bias | None:
+    """The zeroing of the bias beside a weight; None if the layer certainly has none."""
+    place = _PLACES.get(last_name(spot.call.func))
+    if parameter != "weight" or place is None:
+        return None
+    argument = _argument(spot.call, place)
+    if argument is None or (isinstance(argument, ast.Constant) and argument.value is True):
+        return Bias(())
+    if isinstance(argument, ast.Constant):
+        return None
+    return Bias((Test(f"{owner}.bias"),))
+
+
+def _argument(call: ast.Call, place: int) -> ast.expr | None:
+    """What the call says of the bias; the call itself if that cannot be told."""
+    for keyword in call.keywords:
+        if keyword.arg == "bias":
+            return keyword.value
+    unclear = any(keyword.arg is None for keyword in call.keywords)
+    if unclear or any(isinstance(argument, ast.Starred) for argument in call.args):
+        return call
+    return call.args[place] if len(call.args) > place else None
+
+
+@dataclass(frozen=True)
+class Deciding:
+    """The expression that holds the activation."""
+
+    expression: str
+
+    def test(self, classes: Sequence[str]) -> Test:
+        """The test that it is one of some classes."""
+        return is_instance(self.expression, classes)
+
+
+def deciding(parsed: Parsed, spot: Spot, target: Target) -> Deciding:
+    """The attribute that decides. Raises RefusedError if none does plainly."""
+    owner, self_name = spot.owner, spot.self_name
+    if owner is None or self_name is None:
+        raise RefusedError(_UNDECIDED)
+    neighbour = _next_member(spot, target)
+    if neighbour is not None:
+        return Deciding(neighbour)
+    methods = {node.name: node for node in owner.body if isinstance(node, Function)}
+    called = set(_called_in(methods.get("forward"), self_name))
+    found = sorted(called & _varying(list(methods.values()), self_name, parsed.own_classes))
+    if len(found) != 1:
+        raise RefusedError(_UNDECIDED)
+    return Deciding(f"{self_name}.{found[0]}")
+
+
+def _next_member(spot: Spot, target: Target) -> str | None:
+    """The member after the layer in a Sequential, if that is what varies."""
+    match target.steps, spot.chain[-2]:
+        case (Item(key),), ast.Call(args=arguments) if key.isdigit():
+            for index, member in enumerate(arguments[int(key) + 1 :], int(key) + 1):
+                if isinstance(member, ast.Starred):
+                    return None
+                if _varies(member, frozenset()):
+                    return f"{target.base}[{index}]"
+    return None
+
+
+def _called_in(forward: ast.AST | None, self_name: str) -> Iterator[str]:
+    """The attributes of the instance that forward calls."""
+    for node in ast.walk(forward) if forward else ():
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(owner), attr=name)):
+                if owner == self_name:
+                    yield name
+
+
+def _varying(
+    methods: Sequence[ast.FunctionDef | ast.AsyncFunctionDef],
+    self_name: str,
+    own: frozenset[str],
+) -> set[str]:
+    """The attributes that hold modules of different classes in different instances."""
+    values: dict[str, list[ast.expr]] = {}
+    for method in methods:
+        for node in ast.walk(method):
+            match node:
+                case ast.Assign(targets=[ast.Attribute(ast.Name(owner), name)], value=value):
+                    if owner == self_name:
+                        values.setdefault(name, []).append(value)
+    return {
+        name
+        for name, given in values.items()
+        if any(_varies(value, own) for value in given) or _differ(given)
+    }
+
+
+def _differ(values: Sequence[ast.expr]) -> bool:
+    return len({ast.unparse(v.func) if isinstance(v, ast.Call) else "" for v in values}) > 1
+
+
+def _varies(value: ast.expr, own: frozenset[str]) -> bool:
+    """Whether an expression may make modules of different classes."""
+    if not isinstance(value, ast.Call):
+        return isinstance(value, ast.Name | ast.IfExp | ast.Subscript | ast.Attribute)
+    name = last_name(value.func)
+    return name not in own and not name[:1].isupper()

@@ -9,9 +9,9 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from initlint.fix.locate import Function, Scope, Spot, find, last_name
 from initlint.fix.scope import Facts, bound_in, names_in
-from initlint.fix.spell import Speller
+from initlint.fix.spelling import Speller
+from initlint.fix.spot import Function, Scope, Spot, dotted, find, last_name
 from initlint.fix.text import RefusedError, Text, decode
 from initlint.records import Site
 
@@ -124,6 +124,12 @@ class Parsed:
                     self._bound[id(node)] = bound_in(node)
                 hidden |= self._bound[id(node)]
         return hidden
+
+    def is_linear(self, spot: Spot) -> bool:
+        """Whether the layer is torch's own nn.Linear, which has names for its fans."""
+        module, _, name = (dotted(spot.call.func) or "").rpartition(".")
+        shadowed = module.partition(".")[0] in self.hidden(spot)
+        return name == "Linear" and self.speller.knows(f"{module}.init") and not shadowed
 
     def block(self, statements: list[ast.stmt]) -> Block:
         """The initialising calls among the statements of a block."""

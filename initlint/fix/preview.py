@@ -9,12 +9,11 @@ from functools import lru_cache
 from initlint import calls
 from initlint.fix.correct import corrected
 from initlint.fix.edits import Loop
-from initlint.fix.fields import as_made_in_method
 from initlint.fix.insert import expression, filling_of
-from initlint.fix.member import Attribute, Each, Handed, Item, Step
+from initlint.fix.members import Attribute, Each, Handed, Item, Step
+from initlint.fix.names import Naming, Tail, Target, tails
 from initlint.fix.parsed import Parsed, parse
-from initlint.fix.qualified import Tail, tails
-from initlint.fix.target import Naming, Target
+from initlint.fix.spot import as_made_in_method
 from initlint.fix.text import RefusedError
 from initlint.records import Finding, Fix, Initializer
 from initlint.shown import access, literal

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
-from collections.abc import Hashable, Sequence
+import gc
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from operator import itemgetter
+from pathlib import PurePath
 
 from initlint.fix.correct import correction
-from initlint.fix.crowded import overfull
 from initlint.fix.edits import Correction, Edit, Import, Insertion, NamedResult, Removal
-from initlint.fix.imports import released
 from initlint.fix.insert import insertions
-from initlint.fix.parsed import Parsed, parse
-from initlint.fix.text import RefusedError, Text, TwiceError
-from initlint.fix.verify import printed, verify
+from initlint.fix.parsed import Parsed, parse, tree_of
+from initlint.fix.place import overfull
+from initlint.fix.spelling import IMPORT
+from initlint.fix.text import RefusedError, Text, TwiceError, comments_of
 from initlint.records import Finding, Fix, Preferences
 
 _AS_IT_COMES = Preferences()
+# Others might register, patch or check something when they are imported.
+_WITHOUT_EFFECT = {"math", "torch.nn.init"}
+# With these a file can reach a name that it does not write.
+_REFLECTION = re.compile(r"(?<![\w.])(?:dir|eval|exec|globals|locals|vars)\(|\bsys\.modules\b")
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +177,136 @@ def _touched(text: Text, edits: Sequence[Edit]) -> set[int]:
 
 def _lines(node: ast.stmt | ast.expr) -> set[int]:
     return set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+
+
+def released(parsed: Parsed, path: str, edits: Sequence[Edit]) -> list[Removal]:
+    """What takes out of the imports those names that the code replaced by `edits` used last.
+
+    A name that stands anywhere else in the file, be it in a comment or a string, stays; so does
+    every name of a package's `__init__.py`, where imports are meant for others, and of a notebook,
+    whose cells may have been run in another order.
+    """
+    if not path.endswith(".py") or PurePath(path).name == "__init__.py":
+        return []
+    text = parsed.text
+    corrections = [edit for edit in edits if isinstance(edit, Correction)]
+    replaced = Counter(w for c in corrections for w in _WORD.findall(text.segment(c.old)))
+    if not replaced or _REFLECTION.search(text.content):
+        return []
+    times = Counter(_WORD.findall(text.content)) - replaced
+    times.update(word for edit in edits for line in _added(edit) for word in _WORD.findall(line))
+    idle = {word for word in replaced if times[word] == 1}
+    imports = [edit for edit in edits if isinstance(edit, Import)]
+    found = (_shortened(parsed, statement, idle, imports) for statement in parsed.tree.body)
+    return [removal for removal in found if removal]
+
+
+def _added(edit: Edit) -> list[str]:
+    """The code that an edit adds."""
+    match edit:
+        case Correction():
+            return [edit.text]
+        case Insertion():
+            return edit.lines()
+        case Import():
+            return [IMPORT]
+    return []
+
+
+def _shortened(
+    parsed: Parsed, statement: ast.stmt, idle: set[str], imports: Sequence[Import]
+) -> Removal | None:
+    match statement:
+        case ast.Import(names=[ast.alias(name=module, asname=None)]):
+            pass
+        case ast.ImportFrom(module=str(module), level=0):
+            pass
+        case _:
+            return None
+    if module not in _WITHOUT_EFFECT or not _is_bare(parsed, statement):
+        return None
+    drops = tuple((alias.asname or alias.name) in idle for alias in statement.names)
+    added = any(each.anchor is statement for each in imports)
+    closing = all(drops) and not added and _closes(parsed, statement)
+    return Removal(statement, drops, closing) if any(drops) else None
+
+
+def _closes(parsed: Parsed, statement: ast.stmt) -> bool:
+    """Whether two empty lines would come to meet where a statement's lines are removed."""
+    lines, last = parsed.text.lines, statement.end_lineno or statement.lineno
+    above = "".join(lines[statement.lineno - 2 : statement.lineno - 1])
+    return not above.strip() and last < len(lines) and not lines[last].strip()
+
+
+def _is_bare(parsed: Parsed, statement: ast.stmt) -> bool:
+    """Whether nothing else stands on a statement's lines: a comment there may speak of it."""
+    text = parsed.text
+    return not (text.before(statement) or text.after(statement).strip()) and not any(
+        "#" in line for line in text.segment(statement).splitlines()
+    )
+
+
+def printed(parsed: Parsed, edits: Sequence[Edit]) -> str:
+    """The file after all edits, as libcst prints it.
+
+    Raises RefusedError where libcst cannot parse the file, or does not print it as it is: a form
+    feed before the first line, say, or lines that end with carriage returns alone.
+    """
+    import libcst
+
+    from initlint.fix.transform import transformed
+
+    content, tail = _without_tail(parsed.text.content)
+    try:
+        with _uncollected():
+            module = libcst.parse_module(content)
+            if module.code != content:
+                raise RefusedError("libcst does not print the file as it is")
+            unit = parsed.indent_unit
+            return transformed(module, parsed.tree, parsed.text, edits, unit).code + tail
+    except libcst.ParserSyntaxError as error:
+        raise RefusedError(f"libcst cannot parse the file: {error.message}") from None
+    except RecursionError:
+        raise RefusedError("the file is nested too deep for libcst") from None
+
+
+def verify(old: Text, new: Text, touched: Collection[int]) -> None:
+    """Raises RefusedError, with the reason, if `new` must not take the place of `old`.
+
+    `touched` holds the numbers of the lines that are meant to differ; every other line of the
+    old file must come again, in order, and so must every comment.
+    """
+    tree_of(new.content)
+    if comments_of(new.content) != old.comments:
+        raise RefusedError("a comment would be lost")
+    if not _survive(old.lines, new.lines, touched):
+        raise RefusedError("a line that is not ours would change")
+
+
+def _without_tail(content: str) -> tuple[str, str]:
+    """A file without the blank lines at its end, and these: libcst drops what is in them."""
+    end = len(content.rstrip())
+    end = content.find("\n", end) + 1 or len(content)
+    return content[:end], content[end:]
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Spare the collector a large tree without cycles, and walks over all that torch holds."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _survive(old: list[str], new: list[str], corrected: Collection[int]) -> bool:
+    """Whether the old lines that were not corrected come in the same order among the new ones."""
+    remaining = iter(new)
+    kept = [line for number, line in enumerate(old, 1) if number not in corrected]
+    # A last line without an ending gets one where calls are added after it.
+    return all(
+        any(found == line or found.rstrip("\r\n") == line for found in remaining) for line in kept
+    )

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from initlint.fix.locate import Scope, dotted, last_name
+from initlint.fix.spot import Scope, dotted, last_name
 
 # Calls that replace weights: an initialisation after them would undo them.
 _LOADS = re.compile(r"load|pretrained")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
-from initlint.fix.callback import in_callback, in_new_callback
-from initlint.fix.edits import Function, Insertion, Invocation, Loop
-from initlint.fix.locate import Function as Definition
-from initlint.fix.locate import Spot, dotted, last_name
+from initlint.fix.edits import Function, Header, Insertion, Invocation, Loop, Test, is_instance
 from initlint.fix.parsed import Parsed, entry_of
-from initlint.fix.rooms import Place, begins_line, ends_line
+from initlint.fix.place import Place, begins_line, ends_line
 from initlint.fix.scope import Facts
+from initlint.fix.spot import Function as Definition
+from initlint.fix.spot import Position, Spot, dotted, last_name
+from initlint.fix.text import RefusedError
 from initlint.records import Fix
 
 METHOD = "reset_parameters"
@@ -145,3 +146,215 @@ def _in_new_method(spot: Spot, new: Sequence[Insertion]) -> list[Insertion]:
     moved = [replace(i, anchor=scope, headers=(head, *i.headers)) for i in new]
     call = Invocation(f"{self_name}.{METHOD}()")
     return [replace(new[0], headers=(), call=call, order=_LAST, variable=""), *moved]
+
+
+NAME, VARIABLE = "init_weights", "module"
+
+
+@dataclass(frozen=True)
+class _Function:
+    """A function of one module, and the name of that module in it."""
+
+    node: ast.FunctionDef
+    variable: str
+
+
+def in_callback(
+    parsed: Parsed, spot: Spot, fix: Fix, new: Sequence[Insertion]
+) -> list[Insertion] | None:
+    """The insertions in an arm of a function that the constructor applies to all modules.
+
+    None where there is none, or where the layer's type does not decide.
+    """
+    written = _deciding_type(parsed, spot, fix, new)
+    found = next(_applied(parsed, spot), None) if written else None
+    return _extended(parsed, found, written, new) if found and written else None
+
+
+def in_new_callback(
+    parsed: Parsed, spot: Spot, fix: Fix, new: Sequence[Insertion]
+) -> list[Insertion] | None:
+    """The insertions in a function of ours, applied at the end of the constructor."""
+    written = _deciding_type(parsed, spot, fix, new)
+    if written is None or any(_applied(parsed, spot)):
+        return None
+    return _new(parsed, spot, written, new)
+
+
+def _deciding_type(parsed: Parsed, spot: Spot, fix: Fix, new: Sequence[Insertion]) -> str | None:
+    """The layer's class as it is written, if all layers of it may get the call."""
+    if not fix.of_type or fix.cases or not all(_is_own(insertion) for insertion in new):
+        return None
+    written = dotted(spot.call.func)
+    if written is None or written.rpartition(".")[2] != fix.of_type:
+        return None
+    return None if written.partition(".")[0] in parsed.hidden(spot) else written
+
+
+def _is_own(insertion: Insertion) -> bool:
+    """Whether a call fills a layer's own weight or bias."""
+    return insertion.call.parameter in ("weight", "bias")
+
+
+def _applied(parsed: Parsed, spot: Spot) -> Iterator[_Function]:
+    """The functions that the constructor applies to all modules after it has made the layer."""
+    assert spot.owner is not None
+    facts = parsed.facts(spot)
+    top = facts.index(spot.top)
+    for statement in facts.body[top + 1 : facts.bound(top)]:
+        match statement:
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="post_init"), args=[])):
+                yield from _functions(spot.owner.body, "_init_weights", 1)
+            case ast.Expr(
+                value=ast.Call(
+                    func=ast.Attribute(value=ast.Name(id=owner), attr="apply"), args=[argument]
+                )
+            ) if owner == spot.self_name:
+                name = dotted(argument) or ""
+                own = name.removeprefix(f"{owner}.")
+                body = spot.owner.body if own != name else parsed.tree.body
+                yield from _functions(body, own, 1 if own != name else 0)
+
+
+def _functions(body: Sequence[ast.stmt], name: str, skipped: int) -> Iterator[_Function]:
+    for node in body:
+        if isinstance(node, ast.FunctionDef) and node.name == name and not node.decorator_list:
+            arguments = [*node.args.posonlyargs, *node.args.args]
+            if len(arguments) == skipped + 1:
+                yield _Function(node, arguments[skipped].arg)
+
+
+def _extended(
+    parsed: Parsed, function: _Function, written: str, new: Sequence[Insertion]
+) -> list[Insertion] | None:
+    """The calls in the function's arm for the type; None where its arms are not understood."""
+    body = function.node.body
+    chain = next((s for s in reversed(body) if isinstance(s, ast.If)), None)
+    plain = (ast.If, ast.Expr, ast.Assign, ast.Pass)
+    if chain is None or not all(isinstance(statement, plain) for statement in body):
+        return None
+    arms = list(_arms(chain))
+    named = [_classes(arm.test, function.variable) for arm in arms]
+    if any(classes is None for classes in named) or _returns(function.node):
+        return None
+    for arm, classes in zip(arms, named, strict=True):
+        if classes and written in classes:
+            tests = () if len(classes) == 1 else (is_instance(function.variable, [written]),)
+            return _into(parsed, function, arm.body, tests, new)
+    if arms[-1].orelse:
+        return None
+    return _new_arm(parsed, function, chain, arms[-1], written, new)
+
+
+def _arms(chain: ast.If) -> Iterator[ast.If]:
+    yield chain
+    while len(chain.orelse) == 1 and isinstance(chain.orelse[0], ast.If):
+        chain = chain.orelse[0]
+        yield chain
+
+
+def _classes(test: ast.expr, variable: str) -> list[str] | None:
+    """The classes that an arm names, as they are written; None if its test is of another kind."""
+    match test:
+        case ast.Call(func=ast.Name("isinstance"), args=[ast.Name(name), classes]):
+            if name == variable:
+                members = classes.elts if isinstance(classes, ast.Tuple) else [classes]
+                return [dotted(member) or "" for member in members]
+        case ast.BoolOp(op=ast.Or(), values=values):
+            found = [_classes(value, variable) for value in values]
+            if all(found):
+                return [name for classes in found for name in classes or ()]
+    return None
+
+
+def _returns(function: ast.FunctionDef) -> bool:
+    return any(isinstance(node, ast.Return) for node in ast.walk(function))
+
+
+def _into(
+    parsed: Parsed,
+    function: _Function,
+    body: list[ast.stmt],
+    tests: tuple[Header, ...],
+    new: Sequence[Insertion],
+) -> list[Insertion] | None:
+    """The calls at the end of an arm."""
+    if not begins_line(parsed, body[0]) or not ends_line(parsed, body[-1]):
+        return None
+    last = parsed.block(body).last
+    found = [replace(i, headers=(*tests, *i.headers)) for i in _of_module(new, function.variable)]
+    missing = [insertion for insertion in found if entry_of(insertion.lines()) not in last]
+    return [replace(insertion, anchor=body[-1]) for insertion in missing]
+
+
+def _new_arm(
+    parsed: Parsed,
+    function: _Function,
+    chain: ast.If,
+    last: ast.If,
+    written: str,
+    new: Sequence[Insertion],
+) -> list[Insertion] | None:
+    """The calls in an arm of their own after the last one."""
+    lined = begins_line(parsed, chain) and begins_line(parsed, last.body[0])
+    if not lined or not ends_line(parsed, last.body[-1]):
+        return None
+    test = is_instance(function.variable, [written])
+    return [
+        replace(
+            i, anchor=chain, place="arm", order=(0, written, i.order[2]), headers=(test, *i.headers)
+        )
+        for i in _of_module(new, function.variable)
+    ]
+
+
+def _of_module(new: Sequence[Insertion], variable: str) -> list[Insertion]:
+    """The calls of one layer, as they read for the module that the function is given.
+
+    The same for all layers of a type, so that what several findings want is written once.
+    """
+    found: dict[str, Insertion] = {}
+    for insertion in new:
+        call = insertion.call.renamed(insertion.call.owner, variable)
+        # Of the layers that share the call, some may have been made without a bias.
+        tests = (Test(f"{variable}.bias"),) if call.parameter == "bias" else ()
+        order = (0, "", insertion.order[2])
+        changed = replace(insertion, order=order, headers=tests, call=call, variable="")
+        found.setdefault(call.parameter, changed)
+    return list(found.values())
+
+
+def _new(
+    parsed: Parsed, spot: Spot, written: str, new: Sequence[Insertion]
+) -> list[Insertion] | None:
+    """The calls in a new function before the classes, applied at the end of the constructor."""
+    first = next((s for s in parsed.tree.body if isinstance(s, ast.ClassDef)), None)
+    if first is None or NAME in parsed.all_names:
+        return None
+    if not begins_line(parsed, first):
+        return None
+    headers = (_head(parsed, (first.lineno, 0)), is_instance(VARIABLE, [written]))
+    calls = [
+        replace(
+            i,
+            anchor=first,
+            place="before",
+            order=(0, written, i.order[2]),
+            headers=(*headers, *i.headers),
+        )
+        for i in _of_module(new, VARIABLE)
+    ]
+    applied = Invocation(f"{spot.self_name}.apply({NAME})")
+    return [replace(new[0], headers=(), call=applied, order=(0, "", 0), variable=""), *calls]
+
+
+def _head(parsed: Parsed, at: Position) -> Function:
+    """The function's first line, annotated where the file's methods are; the same for all."""
+    methods = [node for owner in parsed.classes for node in owner.body]
+    typed = any(isinstance(node, ast.FunctionDef) and node.returns for node in methods)
+    module = ""
+    if typed:
+        with suppress(RefusedError):
+            module = parsed.speller.module(frozenset(), at)
+    annotation = f"{module}.Module" if module else ""
+    return Function(NAME, VARIABLE, annotation, returns=bool(module))

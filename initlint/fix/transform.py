@@ -13,8 +13,7 @@ from typing import Any
 import libcst as cst
 
 from initlint.fix.edits import Correction, Edit, Import, Insertion, NamedResult, Removal
-from initlint.fix.nodes import Writer, as_alternative, assigned, kept_names
-from initlint.fix.swap import Swap, swapped
+from initlint.fix.nodes import Swap, Writer, as_alternative, assigned, kept_names, swapped
 from initlint.fix.text import Text
 
 # From a module down to a statement: the field that holds a block, and the index in it.

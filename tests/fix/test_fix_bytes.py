@@ -13,8 +13,8 @@ import pytest
 from marked import KAIMING, PATH, XAVIER, finding, refusal, rewritten, unmarked
 
 from initlint.fix import rewrite
+from initlint.fix.rewrite import verify
 from initlint.fix.text import comments_of, decode
-from initlint.fix.verify import verify
 
 SOURCE = """\
 from torch import nn

@@ -1,14 +1,115 @@
-"""What a statement assigns the new layer to, and the steps from there to the layer."""
+"""What a new layer is called: in the statement that makes it, and in the names of the model."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from initlint.fix.locate import Scope, Spot, dotted, is_pure, last_name
-from initlint.fix.member import CONTAINERS, Attribute, Each, Handed, Item, Path, Step
+from initlint.fix.members import CONTAINERS, Attribute, Each, Handed, Item, Path, Step
+from initlint.fix.spot import Scope, Spot, dotted, is_pure, last_name
 from initlint.fix.text import RefusedError, Text
+
+Pattern = Sequence[str | None]
+
+PARAMETER = {"Parameter", "UninitializedParameter"}
+# Modules of torch that are made of modules: their weights lie deeper than their own attributes.
+_COMPOSITE = re.compile(r"^(MultiheadAttention|Transformer\w*)$")
+_SINGLE = re.compile(
+    r"^(Linear|Bilinear|Conv[123]d|ConvTranspose[123]d|Embedding|EmbeddingBag"
+    r"|RNN|LSTM|GRU|RNNCell|LSTMCell|GRUCell|PReLU|\w+Norm\w*)$"
+)
+_REPARAMETRISED = {"parametrizations", "weight_g", "weight_v", "weight_orig"}
+_FEW = 4
+_REFUSED = "other layers made by this line need another initialiser"
+
+
+@dataclass(frozen=True)
+class Tail:
+    """What to append to the member's expression, and to the base before a step into `Handed`.
+
+    `sure` is False where the names do not confirm the path, so that only the place right after
+    the statement is known to be right. `derived` is True where the path rests on the names.
+    """
+
+    attributes: tuple[str, ...]
+    inside: tuple[str, ...] = ()
+    sure: bool = True
+    derived: bool = False
+
+
+def tails(
+    call: ast.Call, parameters: Sequence[str], pattern: Sequence[str | Handed | None]
+) -> list[Tail]:
+    """For each distinct parameter that `call` makes, what follows the pattern in its name.
+
+    Raises RefusedError where the names contradict the source, or fit it in two ways.
+    """
+    kind = last_name(call.func)
+    if kind.startswith("Lazy"):
+        raise RefusedError("a lazy layer may have no weight yet where the constructor ends")
+    names = [parameter.split(".") for parameter in parameters]
+    if any(_REPARAMETRISED.intersection(name) for name in names):
+        raise RefusedError("its weight is reparametrised: other tensors make it up")
+    found = [_tail(kind, name, pattern) for name in names]
+    if len({tail.inside for tail in found}) > 1:
+        raise RefusedError("what it is handed to keeps it in several places")
+    return list(dict.fromkeys(found))
+
+
+def _tail(kind: str, name: list[str], pattern: Sequence[str | Handed | None]) -> Tail:
+    handed = [part for part in pattern if isinstance(part, Handed)]
+    own = 0 if kind in PARAMETER else 1
+    if handed:
+        return _inside(handed, name, pattern, own)
+    known = [part for part in pattern if not isinstance(part, Handed)]
+    if _COMPOSITE.match(kind) and (not known or None in known):
+        raise RefusedError(f"which of the weights of `{kind}` is meant is not known here")
+    if _ends_with(name[: len(name) - own], known):
+        return Tail(tuple(name[len(name) - own :]))
+    if not _SINGLE.match(kind) and own:
+        return _deeper(kind, name, known)
+    return Tail(tuple(name[len(name) - own :]), sure=False)
+
+
+def _deeper(kind: str, name: list[str], pattern: Pattern) -> Tail:
+    """A weight of a module that the constructor itself made inside."""
+    rests = [
+        name[end:] for end in range(len(pattern), len(name)) if _ends_with(name[:end], pattern)
+    ]
+    if len(rests) != 1:
+        qualified = ".".join(name)
+        raise RefusedError(f"the model's name `{qualified}` does not say where in it the weight is")
+    return Tail(tuple(rests[0]), derived=True)
+
+
+def _inside(
+    handed: list[Handed], name: list[str], pattern: Sequence[str | Handed | None], own: int
+) -> Tail:
+    """A layer that was given to a call: the qualified name says where that put it."""
+    cut = pattern.index(handed[0])
+    before = [part for part in pattern[:cut] if not isinstance(part, Handed)]
+    after = [part for part in pattern[cut + 1 :] if not isinstance(part, Handed)]
+    callee = handed[0].callee
+    if len(handed) > 1 or not before or None in after:
+        raise RefusedError(f"it is handed to `{callee}`, and where that puts it is not known")
+    end = len(name) - own - len(after)
+    inner = name[:end]
+    gaps = [
+        inner[start:] for start in range(len(before), end + 1) if _ends_with(inner[:start], before)
+    ]
+    if not _ends_with(name[: len(name) - own], after) or len(gaps) != 1:
+        raise RefusedError(f"it is handed to `{callee}`, and where that puts it is not known")
+    return Tail(tuple(name[len(name) - own :]), tuple(gaps[0]), derived=True)
+
+
+def _ends_with(name: list[str], pattern: Pattern) -> bool:
+    if len(pattern) > len(name):
+        return False
+    end = name[len(name) - len(pattern) :]
+    return all(part is None or part == found for part, found in zip(pattern, end, strict=True))
+
 
 # The names that a new variable of a scope must not take.
 Taken = Callable[[Scope], frozenset[str]]
@@ -177,3 +278,56 @@ class Naming:
                 return Target(self._spot.self_name or "self", (), lasting=True).then(steps)
         name = ast.unparse(function)
         raise RefusedError(f"it is handed to `{name}`, which does not say where it goes")
+
+
+def narrowed(
+    target: Target, call: ast.Call, names: Sequence[str], spared: Sequence[str]
+) -> list[Target]:
+    """The target without the members called `spared`. Raises RefusedError."""
+    if not spared:
+        return [target]
+    loops = [i for i, step in enumerate(target.steps) if isinstance(step, Each)]
+    each = target.steps[loops[0]] if len(loops) == 1 else None
+    if not isinstance(each, Each) or each.run is None or _is_handed(target):
+        raise RefusedError(_REFUSED)
+    own = 0 if last_name(call.func) in PARAMETER else 1
+    # The parts of the name that come after the loop's, the parameter's own among them.
+    later = own + len(target.pattern) - 1 - target.pattern.index(None)
+    chosen = sorted({_member(name, later) for name in names})
+    others = sorted({_member(name, later) for name in spared})
+    steps = _without(each.run, chosen, others)
+    if steps is None:
+        return [_with(target, loops[0], Item(str(index), str(index))) for index in chosen[:_FEW]]
+    return [_with(target, loops[0], steps)]
+
+
+def _without(run: tuple[int, int, int], chosen: list[int], others: list[int]) -> Each | None:
+    """The loop over `chosen` alone; None if they do not stand together."""
+    before, after, step = run
+    members = sorted({*chosen, *others})
+    if members != list(range(before, before + step * len(members), step)):
+        raise RefusedError(_REFUSED)
+    front = members.index(chosen[0])
+    back = len(members) - 1 - members.index(chosen[-1])
+    if front + back == len(others):
+        return Each.of_run(before + step * front, after + step * back, step)
+    if len(chosen) > _FEW:
+        raise RefusedError(_REFUSED)
+    return None
+
+
+def _member(name: str, later: int) -> int:
+    parts = name.split(".")
+    index = parts[-1 - later] if later < len(parts) else ""
+    if not index.isdigit():
+        raise RefusedError(_REFUSED)
+    return int(index)
+
+
+def _is_handed(target: Target) -> bool:
+    return any(isinstance(part, Handed) for part in target.pattern)
+
+
+def _with(target: Target, index: int, step: Step) -> Target:
+    steps = (*target.steps[:index], step, *target.steps[index + 1 :])
+    return replace(target, steps=steps)

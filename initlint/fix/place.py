@@ -1,21 +1,82 @@
-"""Initialisation that runs later and would undo an edit: the calls go after it instead."""
+"""Where new calls go: the end of the function for what lasts, else right after the statement."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from initlint.fix.edits import Loop
-from initlint.fix.locate import Function, Spot, dotted
+from initlint.fix.edits import WIDTH, Edit, Insertion, Loop, NamedResult
+from initlint.fix.names import Tail, Target
 from initlint.fix.parsed import Parsed
-from initlint.fix.rooms import Place, begins_line, ends_line
 from initlint.fix.scope import Facts
+from initlint.fix.spot import Function, Spot, dotted
 from initlint.fix.text import RefusedError
 from initlint.records import Finding
 from initlint.shown import reach
 
 _MANY = 8
+_AND = "; "
+
+
+@dataclass(frozen=True)
+class Place:
+    """After a statement; `lasting` if that is the end of the function.
+
+    `inline` says that the statement shares its line with others. `naming` is how what it returns
+    gets a name, so that calls can follow it.
+    """
+
+    after: ast.stmt
+    lasting: bool
+    inline: bool = False
+    naming: NamedResult | None = None
+
+
+def placed(parsed: Parsed, spot: Spot, target: Target, found: Sequence[Tail]) -> Place:
+    """The place for the calls that fill `target`. Raises RefusedError."""
+    facts = parsed.facts(spot)
+    top = facts.index(spot.top)
+    bound = facts.bound(top)
+    if target.lasting and facts.freezes(target.base, top):
+        raise RefusedError("it is frozen: its weights are not meant to be trained")
+    changed = target.lasting and facts.changes(target.base, top)
+    if changed and any(tail.derived for tail in found):
+        raise RefusedError("a later statement changes where it is kept")
+    last = facts.body[bound - 1]
+    # What forward makes, it uses before its end.
+    lasting = (
+        target.lasting
+        and not changed
+        and all(tail.sure for tail in found)
+        and spot.statement is spot.top
+        and getattr(spot.scope, "name", "") != "forward"
+        and not facts.may_leave(top, bound)
+        and ends_line(parsed, last)
+        and begins_line(parsed, facts.body[0])
+    )
+    return Place(last, True) if lasting else _here(parsed, spot, target)
+
+
+def _here(parsed: Parsed, spot: Spot, target: Target) -> Place:
+    statement = spot.statement
+    alone = begins_line(parsed, statement) and ends_line(parsed, statement)
+    if isinstance(statement, ast.Return):
+        if not alone:
+            raise RefusedError("the statement that makes it shares its line with other code")
+        return Place(statement, False, naming=NamedResult(statement, target.base))
+    return Place(statement, False, inline=not alone)
+
+
+def begins_line(parsed: Parsed, statement: ast.stmt) -> bool:
+    """Whether nothing stands before a statement on its line."""
+    return not parsed.text.before(statement).strip()
+
+
+def ends_line(parsed: Parsed, statement: ast.stmt) -> bool:
+    """Whether nothing but a comment follows a statement on its last line."""
+    after = parsed.text.after(statement).strip()
+    return not after or after.startswith("#")
 
 
 @dataclass(frozen=True)
@@ -152,3 +213,21 @@ def _by_names(self_name: str, names: Sequence[str]) -> Iterator[Named]:
 
 def _end_line(statement: ast.stmt) -> int:
     return statement.end_lineno or statement.lineno
+
+
+def beside(parsed: Parsed, line: int, new: Sequence[Insertion]) -> list[Insertion]:
+    """The calls after a semicolon; on lines of their own where that line has no room for them."""
+    if line in parsed.full or any(insertion.headers for insertion in new):
+        return list(new)
+    return [replace(insertion, place="joined") for insertion in new]
+
+
+def overfull(parsed: Parsed, edits: Iterable[Edit]) -> set[int]:
+    """The lines that calls behind semicolons make longer than a line should be."""
+    added: dict[int, int] = {}
+    for edit in dict.fromkeys(edits):
+        if isinstance(edit, Insertion) and edit.place == "joined":
+            line = edit.anchor.end_lineno or edit.anchor.lineno
+            added[line] = added.get(line, 0) + len(_AND + edit.call.text())
+    lines = parsed.text.lines
+    return {n for n, width in added.items() if len(lines[n - 1].rstrip("\r\n")) + width > WIDTH}
