@@ -34,7 +34,7 @@ class Block:
         def initialises(name: str) -> bool:
             return name.endswith("_") or name in functions
 
-        entries = [frozenset(_entries(s, initialises) or ()) for s in statements]
+        entries = [frozenset(_entries_of(statement, initialises)) for statement in statements]
         last = {entry: index for index, found in enumerate(entries) for entry in found}
         return cls({id(s): index for index, s in enumerate(statements)}, entries, last)
 
@@ -159,6 +159,15 @@ def entry_of(lines: Sequence[str]) -> Entry:
     source = "\n".join(" " * depth + line for depth, line in enumerate(lines))
     found = [_entries(statement, lambda _: True) for statement in ast.parse(source).body]
     return found[0][0] if found[0] else ()
+
+
+def _entries_of(statement: ast.stmt, accepts: Callable[[str], bool]) -> list[Entry]:
+    """The calls of a statement that makes only accepted calls; none for any other."""
+    try:
+        return _entries(statement, accepts) or []
+    except RecursionError:
+        # Nobody initialises layers in hundreds of arms or operations within one another.
+        return []
 
 
 def _entries(statement: ast.stmt, accepts: Callable[[str], bool]) -> list[Entry] | None:

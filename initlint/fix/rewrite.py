@@ -77,6 +77,9 @@ def rewrite(
         new = _applied(parsed, path, [plan for _, plan in plans])
     except RefusedError as refusal:
         return Rewritten(source, (), tuple((finding, str(refusal)) for finding, _ in wanted))
+    except RecursionError:
+        reason = "the file is nested too deep"
+        return Rewritten(source, (), tuple((finding, reason) for finding, _ in wanted))
     return Rewritten(new, tuple(finding for finding, _ in plans), tuple(refused))
 
 

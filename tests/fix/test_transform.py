@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from textwrap import dedent
 
 import pytest
-from marked import ONES, XAVIER, ZEROS, refusal, rewritten, unmarked
+from marked import ONES, XAVIER, ZEROS, fixed, rewritten, unmarked
 
 HEAD = "from torch import nn\n"
 CALL = "nn.init.zeros_(fc.weight)"
@@ -236,7 +237,32 @@ def test_blank_ends_of_a_file_stay() -> None:
     assert rewritten(source, ["weight"], calls=ONES) == after
 
 
-def test_what_only_python_can_parse_is_refused() -> None:
-    source = f"{HEAD}fc = «nn.Linear(3, 4)»\nx = 1\n\x0c\x0c  \x0c\ny = «nn.Linear(3, 4)»;\x0c\n"
-    result = refusal(source + "\x0cz = 1\n", ["weight", "weight"], calls=ONES)
-    assert result == "libcst does not print the file as it is"
+DEEP = {
+    "arms": ("if a:\n    pass\n", "elif b:\n    pass\n"),
+    "operations": ("x = 1", " + 1"),
+    "attributes": ("x = a", ".b"),
+    "calls": ("x = a", "()"),
+    "denials": ("x = ", "not "),
+}
+
+
+@pytest.mark.parametrize("times", [50, 300, 3_000, 30_000])
+@pytest.mark.parametrize(("head", "part"), DEEP.values(), ids=DEEP)
+def test_a_file_that_is_nested_deep_is_rewritten_or_refused(
+    head: str, part: str, times: int
+) -> None:
+    source = f"{HEAD}fc = «nn.Linear(3, 4)»\n{head}{part * times}{'a' if part == 'not ' else ''}\n"
+    result = fixed(source, ["weight"], calls=ZEROS)
+    for _, reason in result.refused:
+        assert "nested too deep" in reason or "cannot be parsed" in reason
+    assert result.refused or CALL.encode() in result.source
+    assert result.fixed or times > 50
+
+
+@pytest.mark.parametrize(
+    "key", ['"""a\nb"""', '"a" "b"', r"r'\d'", "'a\"]; x'", '"{weight}{init}"']
+)
+def test_keys_are_spelled_as_they_stand_there(key: str) -> None:
+    source = f"{HEAD}d = nn.ModuleDict({{{key}: «nn.Linear(3, 4)»}})\n"
+    after = f"{unmarked(source)[0]}nn.init.ones_(d[{key}].weight)\n"
+    assert rewritten(source, [f"{ast.literal_eval(key)}.weight"], calls=ONES) == after
