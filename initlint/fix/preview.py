@@ -49,7 +49,7 @@ _parsed = lru_cache(maxsize=8)(parse)
 def _inserted(parsed: Parsed, finding: Finding, fix: Fix) -> str:
     spot = parsed.spot(fix.site)
     if isinstance(spot.scope, ast.ClassDef):
-        spot = as_made_in_method(spot)
+        spot = parsed.kept(as_made_in_method(spot))
     target = Naming(spot, parsed.text, parsed.own_classes, parsed.names).target()
     tail = tails(spot.call, [finding.parameter], target.pattern)[0]
     headers, owner, parameter = expression(parsed, spot, _at_index(target, tail, finding), tail)
@@ -62,7 +62,7 @@ def _inserted(parsed: Parsed, finding: Finding, fix: Fix) -> str:
 
 def _at_index(target: Target, tail: Tail, finding: Finding) -> Target:
     """The target with the finding's own members in place of loops, where its name has them."""
-    if not target.lasting or any(isinstance(part, Handed) for part in target.pattern):
+    if not (target.lasting and tail.sure) or any(isinstance(part, Handed) for part in target.pattern):
         return target
     name = finding.parameter.split(".")
     start = len(name) - len(tail.attributes) - len(target.pattern)
