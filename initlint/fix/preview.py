@@ -62,7 +62,8 @@ def _inserted(parsed: Parsed, finding: Finding, fix: Fix) -> str:
 
 def _at_index(target: Target, tail: Tail, finding: Finding) -> Target:
     """The target with the finding's own members in place of loops, where its name has them."""
-    if not (target.lasting and tail.sure) or any(isinstance(part, Handed) for part in target.pattern):
+    handed = any(isinstance(part, Handed) for part in target.pattern)
+    if handed or not target.lasting or not tail.sure:
         return target
     name = finding.parameter.split(".")
     start = len(name) - len(tail.attributes) - len(target.pattern)
