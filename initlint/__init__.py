@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from initlint.api import Report, check, fix
-    from initlint.filling import apply_, materialize
+    from initlint.fill.filling import apply_, materialize
     from initlint.records import Finding, Following, Initializer, InitlintError, Layer, Site
 
 __version__ = "0.1.0"
@@ -29,7 +29,7 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("Report", "check", "fix"), "initlint.api"),
-    **dict.fromkeys(("apply_", "materialize"), "initlint.filling"),
+    **dict.fromkeys(("apply_", "materialize"), "initlint.fill.filling"),
 }
 
 

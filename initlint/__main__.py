@@ -1,5 +1,5 @@
 """`python -m initlint`."""
 
-from initlint.cli import run
+from initlint.cli.main import run
 
 run()

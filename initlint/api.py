@@ -9,62 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from initlint import records
-from initlint.alone import alone
-from initlint.arguments import by_name
-from initlint.config import Config, Settings
-from initlint.discover import discover
-from initlint.judge import Rulebook, findings, load
-from initlint.needs import need_torch
-from initlint.neighbours import neighbours
-from initlint.reading import read
-from initlint.recommend import with_recommendations
-from initlint.records import Finding, InitlintError, Preferences, Unanalysed
-from initlint.select import Selection, codes_of
-from initlint.sourcefiles import Texts, decoded, encoded, texts_of
-from initlint.suppress import filter_report
-from initlint.targets import is_model
-from initlint.tracing import Signatures, Traced, traced
-from initlint.variants import preferred
+from initlint.judge import load
+from initlint.pipeline.judged import Options, Report, judged, judged_by
+from initlint.project.arguments import by_name
+from initlint.project.config import Config, Settings
+from initlint.project.discover import discover
+from initlint.project.select import codes_of
+from initlint.project.sourcefiles import Texts, decoded, encoded, texts_of
+from initlint.project.targets import is_model
+from initlint.records import Finding, InitlintError, Preferences
+from initlint.tracing.alone import alone
+from initlint.tracing.needs import need_torch
+from initlint.tracing.targets import Signatures
 
 if TYPE_CHECKING:
     from torch import nn
 
+__all__ = ["Fixed", "Options", "Report", "check", "check_all", "fix", "fix_all", "judged"]
+
 SOURCE = "<source>"
-
-
-class Report(records.Report):
-    """What was learnt of the targets; `str()` is the text that the command line prints."""
-
-    def __str__(self) -> str:
-        from initlint.output.text import render_whole
-
-        return render_whole(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How targets are built and which rules speak; `codes` None means those on by default.
-
-    `rules` are initlint's own and those of installed packages where None.
-
-    `speaks` says of a finding whether its rule speaks in its file; None where all do. `texts` are
-    the files, by path, that are not what the disk holds. `preferences` say how an initialiser is
-    drawn and written where several ways are right. With `cache`, what was read is kept in a
-    folder of its own; `jobs` is the number of processes that read. With `apart`, models are built
-    in another process.
-    """
-
-    trace: bool = False
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    inputs: tuple[Any, ...] = ()
-    codes: frozenset[str] | None = None
-    speaks: Callable[[Finding], bool] | None = None
-    rules: Rulebook | None = None
-    texts: Mapping[str, bytes] = field(default_factory=dict)
-    preferences: Preferences = field(default_factory=Preferences)
-    cache: bool = False
-    jobs: int = 1
-    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,64 +111,6 @@ def check_all(targets: Sequence[str], options: Options) -> Report:
     return judged(targets, options)[0]
 
 
-def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures]:
-    """The report on several targets, and the shapes in every model's state dict by its name.
-
-    Paths are read, with `options.trace` traced as well; everything else is built and traced. Where
-    both know the layer that a line makes, what was traced holds.
-    """
-    return _judged_by(targets, options, Texts(options.texts))
-
-
-def _judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[Report, Signatures]:
-    # What is handed over as text is read, whatever its name looks like.
-    paths = [t for t in targets if isinstance(t, str) and (t in texts or not is_model(t))]
-    models = targets if options.trace else [target for target in targets if target not in paths]
-    others, gaps = _read(paths, options, texts)
-    found = _traced(models, options, texts)
-    layers = _recommended(found.layers, options)
-    known = {layer.site for layer in layers if layer.site}
-    report = Report(
-        (*layers, *(layer for layer in others if layer.site not in known)),
-        (
-            *_judged(layers, options),
-            *(f for f in _judged(others, options) if f.site not in known),
-        ),
-        (*gaps, *found.gaps),
-        texts=texts,
-    )
-    report = filter_report(report, options.speaks)
-    return replace(report, texts=texts.only(_spoken_of(report))), found.signatures
-
-
-def _traced(models: Sequence[Any], options: Options, texts: Texts) -> Traced:
-    """What building and tracing gives; the files of the models are read before they are imported.
-
-    A process of its own is given what was read. In this one, what is imported may have changed in
-    between, and then no fix is written over it.
-    """
-    for target in models:
-        if isinstance(target, str):
-            path, colon, _ = target.rpartition(":")
-            texts.lines(path if colon and path.endswith(".py") else target)
-    if not models:
-        return Traced()
-    if not options.apart:
-        return traced(models, options.arguments, options.inputs)
-    from initlint.trace.apart import traced_apart
-
-    return traced_apart(models, options.arguments, options.inputs, texts.all())
-
-
-def _spoken_of(report: records.Report) -> set[str]:
-    """The files in which layers and findings are."""
-    found: tuple[records.Layer | Finding, ...]
-    found = (*report.layers, *report.findings, *report.silenced)
-    sites = {entry.site for entry in found}
-    sites |= {entry.current.site for entry in found if entry.current}
-    return {site.path for site in sites if site}
-
-
 def fix_all(
     targets: Sequence[str], options: Options, *, unsafe: bool = False, write: bool = True
 ) -> Fixed:
@@ -220,7 +125,7 @@ def fix_all(
     from initlint.fix.remaining import with_reasons, written
 
     texts = Texts(options.texts)
-    report, signatures = _judged_by(targets, options, texts)
+    report, signatures = judged_by(targets, options, texts)
     allowed = ("safe", "unsafe") if unsafe else ("safe",)
     wanted = under_one_path(
         [f for f in report.findings if f.fix and f.fix.applicability in allowed]
@@ -327,33 +232,3 @@ def _chosen(given: Mapping[str, str]) -> Preferences:
             known = ", ".join(records.CHOICES.get(name, records.CHOICES))
             raise InitlintError(f"{name}={value!r}: there is no such preference; choose of {known}")
     return Preferences(**given)
-
-
-def _read(
-    paths: Sequence[str], options: Options, texts: Texts
-) -> tuple[tuple[records.Layer, ...], tuple[Unanalysed, ...]]:
-    """The layers and gaps of files; where findings depend on it, others are read with them."""
-    if not paths:
-        return (), ()
-    reading = read(paths, texts, options.cache, options.jobs)
-    layers = _recommended(reading.layers, options)
-    gaps = reading.gaps
-    more = neighbours(paths, _judged(layers, options), texts)
-    if more:
-        wider = read([*paths, *more], texts, options.cache, options.jobs)
-        wanted = [x for x in wider.layers if x.site is None or x.site.path not in more]
-        layers = _recommended(wanted, options)
-        # Gaps of the others are not ours to list, but what was given up of our own files is.
-        own = [gap for gap in wider.gaps if gap.target.rpartition(":")[0] in paths]
-        gaps = tuple(dict.fromkeys((*gaps, *own)))
-    return layers, gaps
-
-
-def _recommended(layers: Sequence[records.Layer], options: Options) -> tuple[records.Layer, ...]:
-    return preferred(with_recommendations(layers), options.preferences)
-
-
-def _judged(layers: Sequence[records.Layer], options: Options) -> tuple[Finding, ...]:
-    rules = options.rules or load()
-    codes = Selection.default(rules).codes() if options.codes is None else options.codes
-    return findings(layers, rules, codes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from initlint.sourcefiles import Texts
+    from initlint.project.sourcefiles import Texts
 
 
 class InitlintError(Exception):
@@ -64,9 +64,9 @@ class Gain:
 class Initializer:
     """How a parameter gets its values: a torch.nn.init name, its arguments, the std that results.
 
-    Arguments that are recommended may be a `Fan` or a `Gain`; `initlint.calls` prints them. `std`
-    is None where it is not known, and `mean` then says nothing. `default` marks PyTorch's own
-    choice. `site` is the line of the user's that caused it; `reason`, the source of a
+    Arguments that are recommended may be a `Fan` or a `Gain`; `initlint.recommend.calls` prints
+    them. `std` is None where it is not known, and `mean` then says nothing. `default` marks
+    PyTorch's own choice. `site` is the line of the user's that caused it; `reason`, the source of a
     recommendation.
     """
 

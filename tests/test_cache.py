@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from initlint import cache, cachefolder, reading
-from initlint.sourcefiles import Texts
+from initlint.pipeline import files as reading
+from initlint.project import cache, cachefolder
+from initlint.project.sourcefiles import Texts
 
 NET = """
 from torch import nn

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from initlint import catalog
 from initlint.records import InitlintError
+from initlint.torchlib import catalog
 
 ACTIVATIONS = catalog.activations()
 OPERATIONS = catalog.operations()

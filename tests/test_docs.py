@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from initlint import catalog, config, select
 from initlint.judge import load
-from initlint.select import Selection
+from initlint.project import config, select
+from initlint.project.select import Selection
+from initlint.torchlib import catalog
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

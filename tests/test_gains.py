@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from scipy.integrate import quad
 from torch import nn
 
-from initlint import catalog
+from initlint.torchlib import catalog
 
 ACTIVATIONS = catalog.activations()
 ELEMENTWISE = [name for name, row in ACTIVATIONS.items() if row.formula and row.modules]

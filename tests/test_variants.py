@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from initlint import records
-from initlint.calls import call
 from initlint.recommend import recommended, suits
-from initlint.variants import preferred
+from initlint.recommend.calls import call
+from initlint.recommend.variants import preferred
 
 # shape, fan_in, fan_out: as `x @ w` and transposed convolutions have them, too.
 SHAPES = {

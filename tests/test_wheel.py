@@ -52,7 +52,7 @@ def python(tmp_path_factory):
 
 def test_the_wheel_brings_its_own_code_and_rules(python, tmp_path):
     script = (
-        "from initlint.catalog import rules_folder; from initlint.judge import load;"
+        "from initlint.torchlib.catalog import rules_folder; from initlint.judge import load;"
         "print(rules_folder(), len(load().functions))"
     )
     folder, count = run(str(python), "-c", script, cwd=tmp_path).stdout.split()

@@ -21,7 +21,7 @@ from initlint.fill.shards import Advance, Part, fill_parameters, parts_of, plain
 from initlint.fill.spared import DEAD, LAZY_YET, RECURRENT, kept_bias, shared, spared
 from initlint.fill.undo import Copies
 from initlint.records import InitlintError, Layer, Unanalysed
-from initlint.trace.unchanged import LAZY
+from initlint.tracing.unchanged import LAZY
 
 # What wrappers put into the names of the parameters that they hold.
 _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")

@@ -20,10 +20,10 @@ from initlint.fill.twins import is_sharded
 from initlint.fill.undo import Copies
 from initlint.recommend import family
 from initlint.records import InitlintError, Layer
-from initlint.trace.build import described
-from initlint.trace.capture import unwrapped
-from initlint.trace.foreign import contained, quiet
-from initlint.trace.unchanged import unchanged
+from initlint.tracing.build import described
+from initlint.tracing.capture import unwrapped
+from initlint.tracing.foreign import contained, quiet
+from initlint.tracing.unchanged import unchanged
 
 # A function, its positional and its keyword arguments.
 _Call = tuple[Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]

@@ -16,10 +16,10 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
-from initlint.dataflow.draws import INITIALIZERS
 from initlint.torchlib.creators import EMPTY
-from initlint.trace.places import arguments_of, caller, initialiser_of
-from initlint.trace.unchanged import LAZY
+from initlint.torchlib.draws import INITIALIZERS
+from initlint.tracing.places import arguments_of, caller, initialiser_of
+from initlint.tracing.unchanged import LAZY
 
 
 @dataclass(frozen=True, slots=True)

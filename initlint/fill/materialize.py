@@ -19,10 +19,10 @@ from initlint.fill.replay import Replay, empty_storage
 from initlint.fill.shards import Part, fill_parameters, parts_of
 from initlint.fill.twins import is_sharded
 from initlint.records import InitlintError
-from initlint.trace.build import described
-from initlint.trace.foreign import contained, quiet
-from initlint.trace.frameworks import initialize_passed_over
-from initlint.trace.unchanged import LAZY
+from initlint.tracing.build import described
+from initlint.tracing.foreign import contained, quiet
+from initlint.tracing.frameworks import initialize_passed_over
+from initlint.tracing.unchanged import LAZY
 
 _RESETS = ("reset_parameters", "_reset_parameters")
 _TABLES = ("_parameters", "_buffers", "_modules")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from initlint.trace.unchanged import LAZY
+from initlint.tracing.unchanged import LAZY
 
 # Linux lists the memory of a process here, one mapping a line: begin-end, rights, file.
 _MAPS = Path("/proc/self/maps")

@@ -11,8 +11,8 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from initlint.fill.blocks import Source, block_seed
-from initlint.trace.capture import fitting_inputs
-from initlint.trace.guesses import BATCH
+from initlint.tracing.capture import fitting_inputs
+from initlint.tracing.guesses import BATCH
 
 # Examples in a run, and elements of an input that are not worth more of them.
 _MOST, _ELEMENTS = 256, 2**20

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from initlint.dataflow.branches import branches
-from initlint.dataflow.mixing import with_mixings
+from initlint.graph.branches import branches
+from initlint.graph.mixing import with_mixings
 from initlint.graph.ops import Graph, Op, Operand, leaves_of
 
 # Functions whose result is proportional to each of two factors.

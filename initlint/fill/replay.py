@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
-from initlint.dataflow.draws import ARGUMENTS, Draw, drawn_by
 from initlint.fill.blocks import Source, block_seed
 from initlint.fill.journal import Entry, Journal, Ref, tensors_in
 from initlint.fill.shards import fill_parameters
 from initlint.torchlib.creators import METHODS, bound, renamed
+from initlint.torchlib.draws import ARGUMENTS, Draw, drawn_by
 
 Storages = dict[int, torch.UntypedStorage]
 _EXACT = 1e-6

@@ -57,7 +57,7 @@ def save_weights(model: nn.Module, path: str) -> None:
     try:
         save_model(model, path)
     except (SafetensorError, OSError, RuntimeError, ValueError) as error:
-        from initlint.trace.foreign import text_of
+        from initlint.tracing.foreign import text_of
 
         name = Path(path).name
         raise InitlintError(f"--out {name}: cannot be written: {text_of(error)}") from error

@@ -18,7 +18,7 @@ from initlint.fill.memory import is_array, unwrapped
 from initlint.fill.orthogonal import orthogonal
 from initlint.fill.undo import Copies
 from initlint.records import InitlintError
-from initlint.trace.build import described
+from initlint.tracing.build import described
 
 # The memory that a piece of work writes, and what writes it.
 Work = tuple[torch.Tensor, Callable[[], None]]

@@ -11,7 +11,7 @@ import torch
 from initlint.fill.memory import is_wrapper, shares_itself
 from initlint.fill.shards import Part
 from initlint.records import Layer
-from initlint.trace.unchanged import LAZY
+from initlint.tracing.unchanged import LAZY
 
 LAZY_YET = "no weight yet: run one forward first"
 RECURRENT = "it is recurrent, used again on its own result: its gain would compound"

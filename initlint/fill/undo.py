@@ -10,7 +10,7 @@ from torch import nn
 
 from initlint.fill.memory import plain
 from initlint.records import InitlintError
-from initlint.trace.build import described
+from initlint.tracing.build import described
 
 
 class Copies:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from initlint import calls
 from initlint.fix.edits import Correction
 from initlint.fix.parsed import Parsed
 from initlint.fix.spot import Spot, dotted, is_pure, last_name
 from initlint.fix.text import RefusedError, Text, TwiceError, comments_of
+from initlint.recommend import calls
 from initlint.records import Fix, Initializer
 
 _INITIALISERS = {

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from initlint import calls
 from initlint.fix.spelling import Spelling
+from initlint.recommend import calls
 from initlint.records import Initializer
-from initlint.shown import reach
+from initlint.safe.shown import reach
 
 # The columns that a line should not pass.
 WIDTH = 100

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from initlint.fix.kept import NotKeptError, put_off, take_over
 from initlint.records import InitlintError
-from initlint.regular import read_regular
-from initlint.shown import STEERING
+from initlint.safe.regular import read_regular
+from initlint.safe.shown import STEERING
 
 # What git writes in octal in the name of a file, byte by byte.
 _QUOTED = re.compile(rf'[{STEERING}"\\]')

@@ -15,7 +15,7 @@ from initlint.fix.spot import Function, Spot, as_made_in_method, last_name
 from initlint.fix.styles import arranged
 from initlint.fix.text import RefusedError
 from initlint.records import Finding, Fix, Initializer, Preferences
-from initlint.shown import reach
+from initlint.safe.shown import reach
 
 # Loop variables: for the layer itself, for something around it, for a bare parameter.
 _VARIABLES = {

@@ -9,11 +9,11 @@ from difflib import SequenceMatcher
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
-from initlint import notebooks
 from initlint.fix.rewrite import Rewritten, rewrite
 from initlint.fix.text import RefusedError
+from initlint.project import notebooks
+from initlint.project.sourcefiles import NOTEBOOK
 from initlint.records import Finding, InitlintError, Preferences
-from initlint.sourcefiles import NOTEBOOK
 
 _BLANK = " \t\r\n"
 

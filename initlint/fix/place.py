@@ -13,7 +13,7 @@ from initlint.fix.scope import Facts
 from initlint.fix.spot import Function, Spot, dotted
 from initlint.fix.text import RefusedError
 from initlint.records import Finding
-from initlint.shown import reach
+from initlint.safe.shown import reach
 
 _MANY = 8
 _AND = "; "

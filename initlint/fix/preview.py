@@ -6,7 +6,6 @@ import ast
 from contextlib import suppress
 from functools import lru_cache
 
-from initlint import calls
 from initlint.fix.correct import corrected
 from initlint.fix.edits import Loop
 from initlint.fix.insert import expression, filling_of
@@ -15,8 +14,9 @@ from initlint.fix.names import Naming, Tail, Target, tails
 from initlint.fix.parsed import Parsed, parse
 from initlint.fix.spot import as_made_in_method
 from initlint.fix.text import RefusedError
+from initlint.recommend import calls
 from initlint.records import Finding, Fix, Initializer
-from initlint.shown import access, literal
+from initlint.safe.shown import access, literal
 
 
 def call(source: bytes, finding: Finding, initializer: Initializer) -> str:

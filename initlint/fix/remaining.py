@@ -9,8 +9,8 @@ from typing import Any
 
 from initlint.fix.converge import Outcome
 from initlint.fix.files import write_atomically
+from initlint.project.sourcefiles import texts_of
 from initlint.records import Finding, InitlintError, Layer, Report
-from initlint.sourcefiles import texts_of
 
 
 def written(outcome: Outcome, before: Report) -> tuple[Outcome, dict[str, str]]:

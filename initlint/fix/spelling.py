@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from initlint import calls
 from initlint.fix.spot import Function, Position
 from initlint.fix.text import RefusedError, Text
+from initlint.recommend import calls
 from initlint.records import Initializer
 
 Guard = ast.Try | ast.If | ast.With

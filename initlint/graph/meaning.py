@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from initlint import catalog
 from initlint.graph.ops import FIXED, UNSURE, Given, Op, Operand, leaves_of, ops_in
+from initlint.torchlib import catalog
 
 # Operations on a matrix that exchange its two axes; other shape operations hide them.
 _TURNS = {"t", "T", "mT", "transpose", "swapaxes", "swapdims", "adjoint"}

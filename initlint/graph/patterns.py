@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from initlint.dataflow.branches import dominators
+from initlint.graph.branches import dominators
 from initlint.graph.ops import Graph, Op, leaves_of, ops_in
 from initlint.graph.pointwise import recognised
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from initlint import catalog
 from initlint.graph.ops import KEPT, Op, Operand
+from initlint.torchlib import catalog
 
 _REACH, _STEPS = 8.0, 64
 # Signals with a variance around one live here. Zero, where kinks and poles lie, is not on the grid.

@@ -6,11 +6,11 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from initlint import catalog
-from initlint.calls import call
 from initlint.judge.model import Problem, is_lazy
 from initlint.recommend import accepted, suits
+from initlint.recommend.calls import call
 from initlint.records import Fan, Finding, Fix, Initializer, Layer, Rule, Site
+from initlint.torchlib import catalog
 
 _SHOWN = 3
 _BY_FAN = {"normal_", "trunc_normal_", "uniform_"}

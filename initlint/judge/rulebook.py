@@ -13,12 +13,12 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from initlint import catalog
 from initlint.judge import cards, functions
 from initlint.judge.cards import wrong
 from initlint.judge.functions import Function
 from initlint.judge.installed import Source, installed
 from initlint.records import InitlintError, Rule
+from initlint.torchlib import catalog
 
 _CODE = re.compile(r"[A-Z]{2,}[0-9]{3}")
 # What was meant to be a code; other files may lie in the same folder.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from initlint.output.lines import joined
 from initlint.output.phrases import headline, message
+from initlint.project.sourcefiles import texts_of
 from initlint.records import Report
-from initlint.sourcefiles import texts_of
 
 
 def render(report: Report, *, colour: bool = False) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from initlint.output.lines import Line, Styled
 from initlint.records import Site
-from initlint.shown import masked
+from initlint.safe.shown import masked
 
 _TAB = 4
 # Longer calls are shown by their ends.

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from initlint.output.phrases import counted, message, place, ratio
 from initlint.output.project import shown_path, shown_site
+from initlint.project.sourcefiles import Texts, texts_of
 from initlint.records import Finding, Report
-from initlint.shown import shown
-from initlint.sourcefiles import Texts, texts_of
+from initlint.safe.shown import shown
 
 _LEVELS = {"error": "error", "warning": "warning"}
 _CONFIDENCE = ("high", "medium", "low")

@@ -8,9 +8,9 @@ from typing import Any
 from initlint.output.lines import as_json
 from initlint.output.phrases import message
 from initlint.output.project import fingerprints, shown_path, shown_site
+from initlint.project.sourcefiles import Texts, texts_of
 from initlint.records import Finding, Report
-from initlint.shown import shown
-from initlint.sourcefiles import Texts, texts_of
+from initlint.safe.shown import shown
 
 _SEVERITIES = {"error": "major", "warning": "minor"}
 

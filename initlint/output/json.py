@@ -9,9 +9,9 @@ from typing import Any
 from initlint import __version__
 from initlint.output.lines import as_json
 from initlint.output.phrases import call, message
+from initlint.project.sourcefiles import Texts, texts_of
 from initlint.records import Fan, Finding, Following, Gain, Initializer, Layer, Report, Site
-from initlint.shown import shown
-from initlint.sourcefiles import Texts, texts_of
+from initlint.safe.shown import shown
 
 
 def render(report: Report) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from initlint.output.phrases import ratio, times
 from initlint.recommend import is_own_output
 from initlint.records import Following, Initializer, Layer, Report
-from initlint.shown import shown
+from initlint.safe.shown import shown
 
 if TYPE_CHECKING:
     from rich.table import Table

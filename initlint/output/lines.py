@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from initlint.output.paint import painter
-from initlint.shown import shown
+from initlint.safe.shown import shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from initlint import calls
 from initlint.output.lines import Line, Styled
 from initlint.output.paint import style_of
-from initlint.recommend import magnitude
+from initlint.project.sourcefiles import Texts
+from initlint.recommend import calls, magnitude
 from initlint.records import Finding, Initializer, Report, Site, Unanalysed
-from initlint.shown import access
-from initlint.sourcefiles import Texts
+from initlint.safe.shown import access
 
 
 def place(finding: Finding, texts: Texts) -> str:

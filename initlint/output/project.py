@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from initlint.project.sourcefiles import Texts, texts_of
 from initlint.records import Finding, Report, Site
-from initlint.sourcefiles import Texts, texts_of
 
 _LINE = re.compile(r"(\.(?:py|ipynb)):\d+(?::\d+)?")
 # Digits inside names (conv1, features.0) tell layers apart; others change with the neighbours.

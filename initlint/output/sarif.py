@@ -12,9 +12,9 @@ from initlint import __version__
 from initlint.output.lines import as_json
 from initlint.output.phrases import message
 from initlint.output.project import fingerprints, shown_path, shown_site
+from initlint.project.sourcefiles import Texts, texts_of
 from initlint.records import Finding, Report, Rule
-from initlint.shown import shown
-from initlint.sourcefiles import Texts, texts_of
+from initlint.safe.shown import shown
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {"error": "error", "warning": "warning"}

@@ -8,9 +8,9 @@ from initlint.output.excerpt import BAR, excerpt, gutter
 from initlint.output.lines import Line, Styled, joined
 from initlint.output.paint import style_of
 from initlint.output.phrases import call, fixability, gap, headline, summary
+from initlint.project.sourcefiles import Texts, texts_of
 from initlint.records import Finding, Report
-from initlint.shown import access
-from initlint.sourcefiles import Texts, texts_of
+from initlint.safe.shown import access
 
 _SHOWN = 6
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from initlint.dataflow.draws import (
+from initlint.records import Site
+from initlint.torchlib.draws import (
     UNCLEAR,
     UNWRITTEN,
     Draw,
@@ -15,7 +16,6 @@ from initlint.dataflow.draws import (
     scaled,
     shifted,
 )
-from initlint.records import Site
 
 # The draw that the function which creates a tensor leaves in it, whatever its arguments.
 _DRAWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {

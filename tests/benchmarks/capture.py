@@ -36,8 +36,8 @@ def recorded(count: int) -> None:
     """Time a check of timm's models that symbolic tracing cannot capture, evenly spread."""
     import collection
 
-    from initlint.trace.build import construct
-    from initlint.trace.capture import capture
+    from initlint.tracing.build import construct
+    from initlint.tracing.capture import capture
 
     factories = collection.timm_models()
     names = list(factories)

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from initlint.source import read as read_source
+from initlint.reading import read as read_source
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "lenet.py"
 FOLDERS = {"timm": ("models", "layers"), "torchvision": ("models", "ops")}
@@ -34,8 +34,8 @@ def files(name: str) -> list[str]:
 _PROGRAM = """
 import ast, json, sys, time
 from pathlib import Path
-from initlint import cache
-from initlint.reading import read
+from initlint.project import cache
+from initlint.pipeline.files import read
 paths, kind = json.load(sys.stdin)
 texts = {path: Path(path).read_bytes() for path in paths}
 def parse():

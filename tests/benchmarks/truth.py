@@ -11,9 +11,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "corpus"))
 
 import collection
 
-from initlint.trace.build import construct
-from initlint.trace.capture import CaptureError
-from initlint.trace.layers import layers_of
+from initlint.tracing.build import construct
+from initlint.tracing.capture import CaptureError
+from initlint.tracing.layers import layers_of
 
 COLLECTIONS = {"torchvision": collection.torchvision_models, "timm": collection.timm_models}
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 import pytest
 from handmade import CLEAN
 
-from initlint import api, cli, filling
+from initlint import api
+from initlint.cli import main as cli
+from initlint.fill import filling
+from initlint.project.sourcefiles import Texts
 from initlint.records import Report
-from initlint.sourcefiles import Texts
 
 
 @dataclass

@@ -5,9 +5,10 @@ import json
 import pytest
 from handmade import CLEAN, layer
 
-from initlint import __version__, cli
-from initlint.inputspec import InputSpec
+from initlint import __version__
+from initlint.cli import main as cli
 from initlint.judge import load
+from initlint.project.inputspec import InputSpec
 from initlint.records import Report, Unanalysed
 
 # What is asked of the api

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from initlint import config
-from initlint.config import Config, Settings
 from initlint.judge import load
-from initlint.patterns import matches
+from initlint.project import config
+from initlint.project.config import Config, Settings
+from initlint.project.patterns import matches
+from initlint.project.select import Selection
 from initlint.records import InitlintError
-from initlint.select import Selection
 
 
 @pytest.fixture

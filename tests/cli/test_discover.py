@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from initlint import config
-from initlint.config import Config, Settings
-from initlint.discover import discover
+from initlint.project import config
+from initlint.project.config import Config, Settings
+from initlint.project.discover import discover
 
 
 @pytest.fixture(params=["git", "no git"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from initlint import cli
+from initlint.cli import main as cli
 
 torch = pytest.importorskip("torch")
 

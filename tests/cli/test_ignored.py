@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as few
 from hypothesis import strategies as st
 
-from initlint import cli, ignored
-from initlint.config import Config, Settings
-from initlint.discover import discover
+from initlint.cli import main as cli
+from initlint.project import ignored
+from initlint.project.config import Config, Settings
+from initlint.project.discover import discover
 
 FILES = (
     *("a.py", "a_gen.py", "b.py", "docs/a.py", "docs/deep/a.py", "docs/deep/b_gen.py"),

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "numpy", "libcst", "safetensors", "matplotlib")
-RUN = "from initlint.cli import main; main({!r})"
+RUN = "from initlint.cli.main import main; main({!r})"
 
 
 def imported(code):
@@ -30,7 +30,7 @@ LIGHT = {
     "records": "from initlint import Layer, Finding, Following, Initializer, Site, InitlintError",
     "report": "from initlint import Report; str(Report())",
     "public names": "import initlint; dir(initlint); initlint.check; initlint.fix; initlint.apply_",
-    "command line": "import initlint.cli",
+    "command line": "import initlint.cli.main",
     "no command": RUN.format([]),
     "help": RUN.format(["--help"]),
     "help of check": RUN.format(["check", "--help"]),
@@ -117,7 +117,7 @@ def without_torch(code, folder=ROOT):
     ],
 )
 def test_without_torch_the_command_line_says_what_to_install(line):
-    done = without_torch(f"from initlint.cli import run; run({line.split()!r})")
+    done = without_torch(f"from initlint.cli.main import run; run({line.split()!r})")
     assert done.returncode == 2, done.stderr
     (said,) = [text for text in done.stderr.splitlines() if "error" in text]
     assert said.startswith("initlint: error: ") and said.endswith(NEEDS)
@@ -142,5 +142,5 @@ def test_without_torch_the_python_api_says_what_to_install(call):
 
 def test_without_torch_files_beside_a_model_are_read():
     targets = ["docs/examples/lenet.py:LeNet", "docs/examples/lenet.py"]
-    done = without_torch(f"from initlint.cli import run; run(['check', *{targets!r}])")
+    done = without_torch(f"from initlint.cli.main import run; run(['check', *{targets!r}])")
     assert done.returncode == 2 and "INIT101" in done.stdout

@@ -16,7 +16,7 @@ from handmade import (
     finding,
 )
 
-from initlint import cli
+from initlint.cli import main as cli
 from initlint.output import FORMATS
 from initlint.records import InitlintError, Report
 
@@ -103,7 +103,10 @@ def test_run_exits_with_the_code(fake, monkeypatch):
 
 
 def test_a_process_without_torch_is_left_at_once_and_in_order():
-    code = "import atexit; atexit.register(print, 'last'); from initlint.cli import run; run({!r})"
+    code = (
+        "import atexit; atexit.register(print, 'last'); "
+        "from initlint.cli.main import run; run({!r})"
+    )
     for line, expected in ((["rule", "INIT101"], 0), (["rule"], 2)):
         done = subprocess.run(
             [sys.executable, "-c", code.format(line)], capture_output=True, text=True, check=False

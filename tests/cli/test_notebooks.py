@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from initlint.notebooks import Broken, parsed
+from initlint.project.notebooks import Broken, parsed
+from initlint.project.sourcefiles import Texts
 from initlint.records import InitlintError, Site
-from initlint.sourcefiles import Texts
 
 
 def source(*cells, **metadata):

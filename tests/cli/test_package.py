@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import initlint
-from initlint import api, filling, records
+from initlint import api, records
+from initlint.fill import filling
 
 
 @pytest.mark.parametrize("name", initlint.__all__)

@@ -7,14 +7,14 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from handmade import SOURCES, layer
 
-from initlint import reading
+from initlint.pipeline import files as reading
+from initlint.project.sourcefiles import Texts
 from initlint.records import Unanalysed
-from initlint.sourcefiles import Texts
 
 
 @pytest.fixture
 def engine(monkeypatch, project):
-    """Stands for initlint.source: keeps what it was asked and answers with one of each."""
+    """Stands for initlint.reading: keeps what it was asked and answers with one of each."""
     asked = SimpleNamespace(paths=None, texts=None)
 
     def read(paths, texts, jobs=1):
@@ -24,10 +24,10 @@ def engine(monkeypatch, project):
             layers=[layer()], unanalysed=[Unanalysed("b.py:Net", "why")], broken=broken
         )
 
-    module = ModuleType("initlint.source")
+    module = ModuleType("initlint.reading")
     module.read = read
-    monkeypatch.setitem(sys.modules, "initlint.source", module)
-    monkeypatch.setattr("initlint.source", module, raising=False)
+    monkeypatch.setitem(sys.modules, "initlint.reading", module)
+    monkeypatch.setattr("initlint.reading", module, raising=False)
     return asked
 
 

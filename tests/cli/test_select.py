@@ -4,8 +4,8 @@ import pytest
 from handmade import rules
 
 from initlint.judge import load
+from initlint.project.select import Selection, expand
 from initlint.records import InitlintError
-from initlint.select import Selection, expand
 
 DEFAULT = {"INIT001", "INIT101", "INIT102", "INIT106"}
 INIT1 = {"INIT101", "INIT102", "INIT106"}

@@ -7,9 +7,9 @@ import pytest
 from handmade import CONV_SITE, all_layers, finding, live_finding
 
 from initlint import api
+from initlint.project.sourcefiles import Texts
+from initlint.project.suppress import filter_report, suppressed
 from initlint.records import Report, Site
-from initlint.sourcefiles import Texts
-from initlint.suppress import filter_report, suppressed
 
 
 def found_at(line, end_line=None):

@@ -7,10 +7,10 @@ import sys
 import pytest
 from handmade import CLEAN, FOUND, finding, layer
 
-from initlint import config
+from initlint.project import config
+from initlint.project.sourcefiles import Texts
+from initlint.project.targets import is_model
 from initlint.records import Report, Unanalysed
-from initlint.sourcefiles import Texts
-from initlint.targets import is_model
 
 
 @pytest.fixture(autouse=True)
@@ -200,7 +200,7 @@ def test_standard_input_may_be_excluded(initlint, fake, stdin, settings):
     [((), b"x = 1\n"), ((("s.py", b"x = 1\n", b"y = \xff\r\n"),), b"y = \xff\r\n")],
 )
 def test_repaired_standard_input_is_alone_on_the_output(fake, stdin, capfdbinary, files, text):
-    from initlint import cli
+    from initlint.cli import main as cli
 
     stdin(b"x = 1\n")
     vars(fake).update(report=FOUND, files=files)

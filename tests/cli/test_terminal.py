@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from handmade import FOUND, full_report
 
-from initlint.terminal import wants_colour
+from initlint.cli.terminal import wants_colour
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,7 +63,8 @@ SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
 from handmade import full_report
-from initlint import api, cli
+from initlint import api
+from initlint.cli import main as cli
 api.check_all = lambda targets, options: full_report()
 sys.exit(cli.main(["check", "net.py:Net"{more}]))
 """

@@ -2,8 +2,8 @@
 
 import pytest
 
-from initlint import arguments
-from initlint.inputspec import DTYPES, InputSpec, parse
+from initlint.project import arguments
+from initlint.project.inputspec import DTYPES, InputSpec, parse
 from initlint.records import InitlintError
 
 

@@ -21,11 +21,11 @@ import torch
 
 from initlint.graph.ops import Graph, Op
 from initlint.judge import findings, load
+from initlint.project.select import Selection
 from initlint.recommend import with_recommendations
 from initlint.records import InitlintError, Layer
-from initlint.select import Selection
-from initlint.trace import capture, layers
-from initlint.trace.build import Built, construct, quiet
+from initlint.tracing import capture, layers
+from initlint.tracing.build import Built, construct, quiet
 
 COLLECTIONS = {
     "torchvision": collection.torchvision_models,

@@ -71,9 +71,9 @@ def test_the_follower_says_of_public_models_what_autograd_says(collection, name)
     import census
     import oracle
 
-    from initlint.trace.build import Built
-    from initlint.trace.guesses import known_size
-    from initlint.trace.layers import layers_of
+    from initlint.tracing.build import Built
+    from initlint.tracing.guesses import known_size
+    from initlint.tracing.layers import layers_of
 
     if name in ("googlenet", "fcn_resnet50", "r3d_18"):
         pytest.skip("its forward returns more, or takes more, than images")
@@ -92,9 +92,9 @@ def test_both_ways_agree_on_public_models(collection, name, monkeypatch):
     """All but `dropout`, which a run in eval mode does not come through."""
     import census
 
-    from initlint.trace import capture
-    from initlint.trace.build import construct
-    from initlint.trace.layers import layers_of
+    from initlint.tracing import capture
+    from initlint.tracing.build import construct
+    from initlint.tracing.layers import layers_of
 
     built = construct(census.COLLECTIONS[collection]()[name], name, {})
     built.model.eval()

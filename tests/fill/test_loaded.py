@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from initlint import cli
+from initlint.cli import main as cli
 
 SOURCE = """import torch
 from torch import load, nn

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import initlint
-from initlint.inputspec import InputSpec
+from initlint.project.inputspec import InputSpec
 from initlint.records import InitlintError
 
 

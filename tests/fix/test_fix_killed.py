@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from initlint import api
-from initlint.config import Config, Settings
-from initlint.discover import discover
+from initlint.project.config import Config, Settings
+from initlint.project.discover import discover
 
 PAIRS = Path(__file__).parent.parent / "pairs"
 COMMAND = (sys.executable, "-m", "initlint", "check", "--fix", "--quiet", ".")

@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from initlint import api
-from initlint.calls import call
 from initlint.fix.converge import Before, Outcome, converge
 from initlint.fix.text import comments_of
 from initlint.recommend import suits
+from initlint.recommend.calls import call
 from initlint.records import CHOICES, Layer, Preferences
 
 numbers = itertools.count()

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from marked import PATH, ZEROS, finding, unmarked
 
-from initlint import notebooks
 from initlint.fix.notebook import rewrite_file
+from initlint.project import notebooks
 from initlint.records import Finding, Preferences
 
 NET = """\

@@ -9,7 +9,8 @@ from textwrap import dedent
 
 import pytest
 
-from initlint import api, cli
+from initlint import api
+from initlint.cli import main as cli
 
 HEAD = "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n\n\n"
 NET = """\

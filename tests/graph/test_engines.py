@@ -2,9 +2,9 @@
 
 import pytest
 
-from initlint.source import read
-from initlint.trace.build import build_all
-from initlint.trace.layers import layers_of
+from initlint.reading import read
+from initlint.tracing.build import build_all
+from initlint.tracing.layers import layers_of
 
 NET = """\
 import math

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from initlint import config
+from initlint.project import config
 
 yaml = pytest.importorskip("yaml")
 

@@ -174,7 +174,7 @@ def test_what_the_report_cannot_measure_changes_nothing(monkeypatch):
 
     model = Net()
     before = everything(model)
-    monkeypatch.setattr("initlint.trace.measure.measured", fails)
+    monkeypatch.setattr("initlint.tracing.measure.measured", fails)
     with pytest.raises(InitlintError, match="no std"):
         initlint.apply_(model, seed=0)
     assert_same(before, everything(model))

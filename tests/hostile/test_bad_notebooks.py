@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from initlint import cli
+from initlint.cli import main as cli
 
 NET = """\
 import torch

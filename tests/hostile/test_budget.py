@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from initlint.source import read
-from initlint.source.budget import SHARE, STEP
+from initlint.reading import read
+from initlint.reading.budget import SHARE, STEP
 
 HEAD = "import copy, itertools, math, re\nimport torch\nfrom torch import nn\n\n"
 

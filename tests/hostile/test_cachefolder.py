@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from initlint import cachefolder, reading
-from initlint.cachefolder import LARGEST, of_project
+from initlint.pipeline import files as reading
+from initlint.project import cachefolder
+from initlint.project.cachefolder import LARGEST, of_project
 
 NET = f"""from torch import nn
 

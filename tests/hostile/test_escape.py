@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 from handmade import finding, layer
 
-from initlint import cli, output, terminal
+from initlint import output
+from initlint.cli import main as cli
+from initlint.cli import terminal
 from initlint.output import layers as table
 from initlint.output.text import render_whole
 from initlint.records import Initializer, Report, Site, Unanalysed
-from initlint.shown import access, literal, masked, shown
+from initlint.safe.shown import access, literal, masked, shown
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = {

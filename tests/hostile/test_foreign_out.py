@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from initlint import cli
+from initlint.cli import main as cli
 
 pytest.importorskip("torch")
 from safetensors.torch import load_file

@@ -211,7 +211,7 @@ def test_what_an_import_changes_lasts_for_its_models_and_no_longer(tmp_path, mon
 
 def test_what_a_library_patches_when_it_is_imported_stays(tmp_path, monkeypatch):
     """Python imports it once: the user who imports it later would miss the patch."""
-    from initlint.trace import process
+    from initlint.tracing import process
 
     (tmp_path / "patching_library.py").write_text(
         "from torch import nn\ndef added(self): return 1\nnn.Module.of_the_library = added\n"

@@ -43,7 +43,7 @@ for folder, net in json.loads(sys.argv[1]):
     code = max(code, run(line))
 sys.exit(code)
 """
-COMMAND = WATCHED + "from initlint.cli import main as run\n" + EACH
+COMMAND = WATCHED + "from initlint.cli.main import main as run\n" + EACH
 PYTHON = (
     f"{WATCHED}import initlint\nrun = lambda line: bool(initlint.check(*line).findings)\n{EACH}"
 )
@@ -221,7 +221,7 @@ def test_nothing_of_a_repository_is_opened_but_patterns(tmp_path):
     opened = (
         "import sys\nseen = []\n"
         "sys.addaudithook(lambda event, args: event == 'open' and seen.append(str(args[0])))\n"
-        "from initlint.cli import main\nmain(['check', '-q', '.'])\n"
+        "from initlint.cli.main import main\nmain(['check', '-q', '.'])\n"
         "print(*[name for name in seen if '/.git/' in name], sep='\\n', file=sys.stderr)"
     )
     done = run(opened, [], tmp_path)

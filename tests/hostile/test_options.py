@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from initlint import cli
+from initlint.cli import main as cli
 
 yaml = pytest.importorskip("yaml")
 

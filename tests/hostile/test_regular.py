@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import initlint
-from initlint import regular
+from initlint.safe import regular
 
 ROOT = Path(__file__).parents[2]
 NET = """from torch import nn

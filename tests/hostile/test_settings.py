@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initlint import arguments, cli, config, inputspec
-from initlint.config import Config, Settings
-from initlint.patterns import fault, matches
+from initlint.cli import main as cli
+from initlint.project import arguments, config, inputspec
+from initlint.project.config import Config, Settings
+from initlint.project.patterns import fault, matches
+from initlint.project.targets import gather
 from initlint.records import InitlintError
-from initlint.targets import gather
 
 NET = """\
 import torch

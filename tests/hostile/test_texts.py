@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from initlint import api, cli
-from initlint.source import files as source_files
-from initlint.sourcefiles import Texts, texts_of
+from initlint import api
+from initlint.cli import main as cli
+from initlint.project.sourcefiles import Texts, texts_of
+from initlint.reading import files as source_files
 
 NET = """\
 import torch
@@ -161,7 +162,7 @@ def test_a_model_that_changes_before_it_is_imported(change, tmp_path, monkeypatc
     pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     Path("net.py").write_text(NET)
-    from initlint.trace import apart
+    from initlint.pipeline import apart
 
     original = apart.traced_apart
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from initlint import api, cli
+from initlint import api
+from initlint.cli import main as cli
 from initlint.fix import files, kept
 from initlint.fix.files import write_atomically
 from initlint.records import InitlintError

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import initlint
-import initlint.calls
+import initlint.recommend.calls
 from initlint.graph.weights import spread
 
 NET = """
@@ -71,7 +71,7 @@ def test_what_is_recommended_keeps_the_signal(layer):
 def test_the_written_call_is_right_for_every_width(judge, tmp_path):
     found = judge(net("48, 24, 4, 2, 1"), torch.zeros(1, 48, 8, 8))
     (finding,) = found.findings
-    call = initlint.calls.call(finding.recommended, "w")
+    call = initlint.recommend.calls.call(finding.recommended, "w")
     for into, out in ((48, 24), (8, 16)):
         w = nn.Parameter(torch.empty(into, out, 4, 4))
         eval(call, {"nn": nn, "w": w})

@@ -11,7 +11,7 @@ from initlint.output import concise, phrases, text
 from initlint.output.excerpt import excerpt
 from initlint.output.lines import joined
 from initlint.records import Fix, Initializer, Report, Site, Unanalysed
-from initlint.shown import access
+from initlint.safe.shown import access
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -3,9 +3,9 @@
 import pytest
 from made import CARD, write
 
-from initlint.catalog import rules_folder
 from initlint.judge import cards, load
 from initlint.records import InitlintError
+from initlint.torchlib.catalog import rules_folder
 
 # A card of a rule with a fix, which has more to be wrong.
 FIXABLE = CARD.replace('"0.1.0"\n', '"0.1.0"\nfix = "safe"\n').replace(" by-hand", "")

@@ -9,7 +9,7 @@ import pytest
 
 from initlint import api
 from initlint.judge import cards, load
-from initlint.select import Selection
+from initlint.project.select import Selection
 
 FENCE = re.compile(r"^```python[^\n]*\n.*?^```", re.DOTALL | re.MULTILINE)
 

@@ -99,7 +99,7 @@ def test_a_wrong_function_is_refused_with_file_and_line(tmp_path, function, said
 
 
 def test_a_rule_that_fails_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys):
-    from initlint import cli
+    from initlint.cli import main as cli
 
     write(tmp_path / "own", function=FUNCTION.replace("> 100", "> hundred"))
     (tmp_path / "net.py").write_text(handmade.NET)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import made
 
-from initlint import api, cli
+from initlint import api
+from initlint.cli import main as cli
 from initlint.judge import cards, load
 from initlint.judge.kinds import KINDS
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from made import CARD, FUNCTION, NET, write
 
-from initlint import cli
+from initlint.cli import main as cli
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "acme_rules"
@@ -208,7 +208,10 @@ def test_a_folder_called_rules_in_the_tree_adds_none(initlint, here):
 
 @pytest.mark.parametrize(
     "start",
-    [["-m", "initlint"], ["-c", "import sys; from initlint.cli import main; sys.exit(main())"]],
+    [
+        ["-m", "initlint"],
+        ["-c", "import sys; from initlint.cli.main import main; sys.exit(main())"],
+    ],
 )
 @pytest.mark.parametrize("path", [None, "", "."])
 def test_a_package_in_the_tree_adds_no_rules(here, start, path):
@@ -313,7 +316,7 @@ def test_a_package_that_is_found_twice_is_one(tmp_path, monkeypatch, initlint):
 
 def test_help_looks_for_no_rules():
     code = (
-        "import sys; from initlint.cli import main; main(['check', '--help']);"
+        "import sys; from initlint.cli.main import main; main(['check', '--help']);"
         "main(['--help']); main(['--version']);"
         "print([n for n in sys.modules if n.startswith(('initlint.judge', 'importlib.meta'))])"
     )
@@ -323,7 +326,7 @@ def test_help_looks_for_no_rules():
 
 def test_without_rules_of_others_no_metadata_is_imported():
     code = (
-        "import sys; from initlint.cli import main; main(['check', 'net.py', '-q']);"
+        "import sys; from initlint.cli.main import main; main(['check', 'net.py', '-q']);"
         "print('importlib.metadata' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from initlint import api
-from initlint.source import read
+from initlint.reading import read
 
 NET = """\
 import torch

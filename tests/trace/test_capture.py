@@ -10,11 +10,11 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from initlint.inputspec import InputSpec
-from initlint.trace import capture as capturing
-from initlint.trace.build import BuildError, Built, construct
-from initlint.trace.capture import CaptureError, capture
-from initlint.trace.layers import layers_of
+from initlint.project.inputspec import InputSpec
+from initlint.tracing import capture as capturing
+from initlint.tracing.build import BuildError, Built, construct
+from initlint.tracing.capture import CaptureError, capture
+from initlint.tracing.layers import layers_of
 
 
 def followings(model, *inputs):

@@ -7,8 +7,8 @@ from torch.nn import functional as F
 
 from initlint.judge.model import Model as Paths
 from initlint.recommend import with_recommendations
-from initlint.trace.build import Built
-from initlint.trace.layers import layers_of
+from initlint.tracing.build import Built
+from initlint.tracing.layers import layers_of
 
 
 class Model(nn.Module):

@@ -6,9 +6,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import weight_norm
 
-from initlint.trace import capture as capturing
-from initlint.trace.build import Built
-from initlint.trace.layers import layers_of
+from initlint.tracing import capture as capturing
+from initlint.tracing.build import Built
+from initlint.tracing.layers import layers_of
 
 SEEN = []
 

@@ -9,10 +9,10 @@ from torch import fx, nn
 from torch.nn import functional as F
 
 import initlint
-from initlint.trace import capture as capturing
-from initlint.trace.build import Built
-from initlint.trace.inplace import written_back
-from initlint.trace.layers import layers_of
+from initlint.tracing import capture as capturing
+from initlint.tracing.build import Built
+from initlint.tracing.inplace import written_back
+from initlint.tracing.layers import layers_of
 
 
 class Model(nn.Module):

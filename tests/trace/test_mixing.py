@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 import initlint
-from initlint.trace.build import Built
-from initlint.trace.layers import layers_of
+from initlint.tracing.build import Built
+from initlint.tracing.layers import layers_of
 
 
 class Model(nn.Module):

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from initlint.trace.build import Built
-from initlint.trace.layers import layers_of
+from initlint.tracing.build import Built
+from initlint.tracing.layers import layers_of
 
 
 class Written(nn.Module):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from initlint.trace.record import Recorder
+from initlint.tracing.record import Recorder
 
 WRITES = {
     "kaiming_normal_": lambda w: nn.init.kaiming_normal_(w, a=0.2),

@@ -1,0 +1,214 @@
+"""The command line: reads the options of each command and turns every failure into one line."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from initlint.cli import commands, terminal
+from initlint.output import FORMATS, card
+from initlint.records import CHOICES, POLICIES, InitlintError
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def run(argv: list[str] | None = None) -> NoReturn:
+    """Carry out one command line, that of the process if none is given, and end the process."""
+    # Trees and graphs are many objects and little garbage.
+    gc.disable()
+    terminal.open_streams()
+    sys.exit(main(sys.argv[1:] if argv is None else argv))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Carry out one command line and return the exit code; a failure is one line on stderr."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        return commands.failed(f"the working directory cannot be used: {error.strerror}")
+    try:
+        code = group.main(argv, prog_name="initlint", standalone_mode=False)
+        return int(code or commands.CLEAN)
+    except (click.Abort, KeyboardInterrupt):
+        return commands.INTERRUPTED
+    except click.UsageError as error:
+        more = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        return commands.failed(f"{error.format_message()}{more}")
+    except (click.ClickException, InitlintError) as error:
+        return commands.failed(str(error))
+    except Exception as error:
+        return _internal(error)
+
+
+def _internal(error: Exception) -> int:
+    if os.environ.get("INITLINT_DEBUG"):
+        import traceback
+
+        for lines in traceback.format_exception(error):
+            for line in lines.splitlines():
+                terminal.err(line)
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    how = "(please report; INITLINT_DEBUG=1 shows the traceback)"
+    terminal.err(f"initlint: internal error: {what} {how}")
+    return commands.FAILED
+
+
+class _Unambiguous(click.Command):
+    """A command that refuses to guess whether an option or a file of that name is meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Raises UsageError for such an option, unless `--` says where the options end."""
+        for given in args if "--" not in args else ():
+            if given.startswith("-") and given != "-" and os.path.lexists(given):
+                meant = f"write ./{given} for the file, or -- between the options and the targets"
+                raise click.UsageError(f"{given} is an option and a file: {meant}", ctx)
+        return super().parse_args(ctx, args)
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, help="Print the version and exit.")
+@click.pass_context
+def group(context: click.Context, version: bool) -> int:
+    """Are my weights initialised right? A linter, fixer and initialiser for PyTorch models.
+
+    \b
+    Examples:
+      initlint check src/                      read files; nothing of them is run
+      initlint check net.py:Net                build the model Net() and judge it
+      initlint check net.py:Net --show-layers  with a table of every layer
+      initlint check --trace net.py --diff     show what --fix would change
+      initlint check --trace net.py --fix      change it
+      initlint apply net.py:Net --out net.safetensors
+      initlint rule INIT101                    explain what a rule reports
+
+    \b
+    Exit codes:
+      0  nothing found, or all of it fixed
+      1  findings remain
+      2  the request could not be carried out; stderr says why
+    """
+    if version:
+        from initlint import __version__
+
+        terminal.out(f"initlint {__version__}\n")
+    elif context.invoked_subcommand is None:
+        terminal.out(f"{context.get_help()}\n")
+    return commands.CLEAN
+
+
+def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    """Several options as one decorator, listed by --help in the order given."""
+
+    def add(command: _Command) -> _Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def _flag(*names: str, help: str) -> Callable[[_Command], _Command]:
+    return click.option(*names, is_flag=True, help=help)
+
+
+def _many(*names: str, metavar: str, help: str) -> Callable[[_Command], _Command]:
+    return click.option(*names, multiple=True, metavar=metavar, help=f"{help} Repeatable.")
+
+
+def _choice(name: str, help: str) -> Callable[[_Command], _Command]:
+    return click.option(name, type=click.Choice(CHOICES[name.removeprefix("--")]), help=help)
+
+
+_of_settings = _options(
+    click.option("--config", metavar="FILE", help="Settings of this file alone."),
+    _flag("--isolated", help="No settings but the command line's."),
+)
+_of_rules = _many("--rules", metavar="FOLDER", help="A folder with rules of your own.")
+_of_model = _options(
+    _many("--arg", "args", metavar="NAME=VALUE", help="Constructor argument."),
+    _many("--input", "inputs", metavar="SPEC", help="Example input: 1,3,32,32 or ids=int64[2,16]."),
+)
+
+
+@group.command(cls=_Unambiguous, short_help="Judge how each weight is initialised.")
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@_flag("--trace", help="Import the files, and judge every model class in them.")
+@_flag("--fix", help="Repair the files, where that is safe.")
+@_flag("--diff", help="Show what --fix would change; write nothing.")
+@_flag("--unsafe-fixes", help="Fix also what may have been chosen on purpose.")
+@_choice("--style", help="Where --fix writes: in __init__, reset_parameters, or a callback.")
+@_choice("--distribution", help="What weights are drawn from.")
+@_choice("--mode", help="What Kaiming counts: what enters a layer or what leaves it.")
+@_choice("--bias", help="Whether --fix zeroes the biases of the layers it initialises.")
+@_many("--select", metavar="CODES", help="Only these rules: codes, prefixes (INIT1), names, ALL.")
+@_many("--ignore", metavar="CODES", help="All but these rules.")
+@click.option("--output-format", type=click.Choice(FORMATS), default="full", show_default=True)
+@_of_rules
+@_flag("--show-layers", help="Begin with a table of all layers; JSON has them always.")
+@_flag("--statistics", help="Count the findings of each rule instead of listing them.")
+@click.option("-j", "--jobs", type=click.IntRange(1), default=1, help="Processes that read files.")
+@_flag("--no-cache", help="Read all files anew; keep nothing for the next run.")
+@_flag("--exit-zero", help="Exit with 0 although there are findings.")
+@_of_model
+@click.option(
+    "--stdin-filename", metavar="PATH", help="What the file that TARGET - reads is called."
+)
+@_of_settings
+@_flag("-q", "--quiet", help="Print findings and errors only.")
+def check(**options: Any) -> int:
+    """Judge how each weight is initialised by the activation that follows it.
+
+    TARGET is a file, a folder or - (standard input), which are read; or package.module:attr or
+    path/net.py:attr, where attr is a model class, a function that returns a model, or a model,
+    which are imported and built. Without one: the paths and models of [tool.initlint] in the
+    nearest pyproject.toml, else the working directory.
+    """
+    request = commands.Check(**options)
+    if request.config and request.isolated:
+        raise click.UsageError("--config and --isolated exclude each other")
+    if request.statistics and request.output_format not in commands.FOR_PEOPLE:
+        raise click.UsageError("--statistics goes with --output-format full or concise")
+    return commands.check(request)
+
+
+@group.command(cls=_Unambiguous, short_help="Initialise a model's weights and write them.")
+@click.argument("target")
+@click.option("--device", default="cpu", show_default=True, help="Where the model is built.")
+@click.option("--seed", type=int, help="The same seed gives the same weights.")
+@_many("--only", metavar="PATTERN", help="Only parameters or modules of this name (* and ?).")
+@_many("--skip", metavar="PATTERN", help="All but parameters or modules of this name.")
+@click.option(
+    "--policy",
+    type=click.Choice(POLICIES),
+    default=POLICIES[0],
+    show_default=True,
+    help="Draw as recommended; or orthogonal matrices; or those, with scales set by a run.",
+)
+@_flag("--force", help="Overwrite weights that were loaded while the model was built, too.")
+@click.option("--out", metavar="FILE.safetensors", help="Write the state dict to this file.")
+@_of_model
+def apply(**options: Any) -> int:
+    """Build a model, initialise every weight as recommended, and write the state dict.
+
+    TARGET is package.module:attr or path/net.py:attr. Biases become zero; normalisations and
+    embeddings keep what they have.
+    """
+    return commands.apply(commands.Apply(**options))
+
+
+@group.command(cls=_Unambiguous, short_help="Explain a rule.")
+@click.argument("rule", required=False, metavar="[CODE|NAME]")
+@_flag("--all", "every", help="Print all cards.")
+@click.option("--output-format", type=click.Choice(card.FORMATS), default="text", show_default=True)
+@_of_rules
+def rule(rule: str | None, every: bool, output_format: str, rules: tuple[str, ...]) -> int:
+    """Print a rule's card: what it reports, why, a bad and a good example, when it is silent."""
+    if (rule is None) is not every:
+        raise click.UsageError("name one rule by code or name, or give --all")
+    return commands.rule(rule, output_format, rules)

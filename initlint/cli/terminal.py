@@ -1,0 +1,114 @@
+"""What the command line writes: findings to stdout, all else to stderr; colour and width."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import TextIO
+
+import click
+
+from initlint.records import InitlintError
+from initlint.safe.shown import STEERING, escape, shown
+
+_PIPE_WIDTH = 160
+# Elements that take a second to fill.
+_LONG = 2**27
+
+
+def open_streams() -> None:
+    """Put the null device in the place of standard streams that the caller has closed."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
+def out(text: str) -> None:
+    """Write findings and tables."""
+    _write(sys.stdout, text)
+
+
+def aside(text: str) -> None:
+    """Write findings to stderr, where stdout carries a file."""
+    _write(sys.stderr, text)
+
+
+def raw(data: bytes) -> None:
+    """Write the bytes of a file or a patch as they are; on a terminal with their controls escaped.
+
+    A pipe or a file needs every byte, and a terminal nothing that steers it.
+    """
+    if sys.stdout.isatty():
+        _write(sys.stdout, data.decode("utf-8", "surrogateescape"))
+        return
+    with _open_ended(sys.stdout):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+
+
+def err(line: str) -> None:
+    """Write one line that is no finding; what would end or steer it is escaped."""
+    _write(sys.stderr, f"{shown(line)}\n")
+
+
+@contextlib.contextmanager
+def progress(total: int) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how far work on `total` elements has come, where it takes seconds."""
+    if not sys.stderr.isatty() or total < _LONG:
+        yield lambda count: None
+        return
+    with click.progressbar(length=total, label="Initialising", file=sys.stderr) as bar:
+        yield bar.update
+
+
+def wants_colour(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether `stream` shows colours: NO_COLOR forbids, FORCE_COLOR demands, else a terminal."""
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return stream.isatty() and environ.get("TERM") != "dumb"
+
+
+def width() -> int:
+    """Columns of the terminal that stdout is; a fixed number where it is none."""
+    if not sys.stdout.isatty():
+        return _PIPE_WIDTH
+    import shutil
+
+    return shutil.get_terminal_size((_PIPE_WIDTH, 50)).columns
+
+
+def _write(stream: TextIO, text: str) -> None:
+    encoding = stream.encoding or "utf-8"
+    harmless = _not_ours(wants_colour(stream)).sub(escape, text)
+    with _open_ended(stream):
+        stream.write(harmless.encode(encoding, "replace").decode(encoding))
+        stream.flush()
+
+
+def _not_ours(colour: bool) -> re.Pattern[str]:
+    """Characters that steer, but for line ends, tabs and, with `colour`, the codes of colours.
+
+    Fields are escaped where lines are put together; this is for one that was forgotten there.
+    """
+    kept = r"[\n\t]|\x1b\[[\d;]*m" if colour else r"[\n\t]"
+    return re.compile(f"(?!{kept})[{STEERING}]")
+
+
+@contextlib.contextmanager
+def _open_ended(stream: TextIO) -> Iterator[None]:
+    """Let the reader go away before the end; raises InitlintError for findings that are lost."""
+    try:
+        yield
+    except OSError as error:
+        # Whoever reads (head, a pager) may have seen enough: the verdict stands. The interpreter
+        # must find nothing left to flush when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            reason = f"standard output cannot be written: {error.strerror or error}"
+            raise InitlintError(reason) from error

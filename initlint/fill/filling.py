@@ -1,0 +1,399 @@
+"""apply_ and materialize: what is recommended, done to a live model or to one yet to be built."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from initlint.pipeline.judged import Options, Report
+from initlint.project.arguments import by_name
+from initlint.recommend import with_recommendations
+from initlint.recommend.variants import preferred
+from initlint.records import POLICIES, Initializer, InitlintError, Layer, Preferences
+from initlint.safe.strings import strings
+from initlint.tracing.alone import alone
+from initlint.tracing.needs import need_torch
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from initlint.fill.apply import Choice, Known, Progress
+    from initlint.fill.journal import Journal
+    from initlint.fill.undo import Copies
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """How weights are to be filled, and which."""
+
+    seed: int
+    only: Sequence[str] | None
+    skip: Sequence[str] | None
+    policy: str
+
+
+def _wanted(seed: object, only: object, skip: object, policy: str) -> _Wanted:
+    """What the arguments ask for; without a seed, one is drawn."""
+    from initlint.fill.apply import agreed_seed
+    from initlint.fill.given import seed_of
+
+    patterns = strings("only", only), strings("skip", skip)
+    if policy not in POLICIES:
+        raise InitlintError(f"policy={policy!r}: there is none; choose of {', '.join(POLICIES)}")
+    return _Wanted(agreed_seed() if seed is None else seed_of(seed), *patterns, policy)
+
+
+def apply_(
+    model: nn.Module,
+    *inputs: Any,
+    seed: int | None = None,
+    only: str | Iterable[str] | None = None,
+    skip: str | Iterable[str] | None = None,
+    policy: str = "following",
+) -> Report:
+    """Initialise `model` in place as recommended, on each parameter's own device and dtype.
+
+    Weights get the initialiser that suits what follows them, biases zeros. What the weights held is
+    overwritten, loaded ones too; embeddings, layers of which nothing is known, recurrent weights,
+    biases that somebody set and what shares memory with another parameter are left alone and
+    listed in `report.unanalysed` (docs/apply.md has the whole list). With the same
+    `seed` come the same weights, bit for bit, on any number of ranks and under any sharding (FSDP2,
+    FSDP1 with `use_orig_params`, tensor parallel, replicas; on CPUs, or on GPUs, which draw other
+    bits), and torch's random state stays as it is; without one, a seed is drawn from torch's
+    default generator, which that moves on. `only` and `skip` are shell patterns on names of
+    parameters (biases too) or modules, one or several.
+
+    `policy` orthogonal makes the matrices orthogonal, with the same std. calibrated does so, too,
+    and then runs the model once and sets the scale of each layer, and its bias, by what reaches
+    it: `inputs` if given, else Gaussian noise (docs/apply.md).
+
+    The report's layers have what was expected in `recommended.std`, what was measured afterwards
+    in `current.std`. Raises InitlintError where the model cannot be captured, filled or
+    calibrated, and then, as after an interrupt, nothing was changed.
+    """
+    need_torch("filling a model")
+    from initlint.fill.given import model_of
+    from initlint.fill.undo import drawing_undone
+
+    with drawing_undone(seed):
+        return _applied(model_of(model), inputs, _wanted(seed, only, skip, policy))
+
+
+def materialize(
+    build: nn.Module | Callable[..., nn.Module],
+    *inputs: Any,
+    device: str | torch.device = "cpu",
+    seed: int | None = None,
+    only: str | Iterable[str] | None = None,
+    skip: str | Iterable[str] | None = None,
+    policy: str = "following",
+    args: Mapping[str, Any] | None = None,
+) -> nn.Module:
+    """A model on `device`, built without memory and filled once: what `apply_` would fill as it
+    would, everything else (buffers, normalisations, embeddings, tables) as its code does.
+
+    `build` is a class or a function that returns a model, called with `args` on the meta device;
+    or a model on the meta device, `fully_shard`ed or not, of whose parts only their
+    `reset_parameters` is known: what that leaves out is an error that lists names, and what has
+    memory already, loaded weights say, is kept.
+
+    With the same `seed` come the same weights, those of `apply_`; random numbers of the
+    constructor's own follow it too. Memory: the model, and what the constructor makes of one tensor
+    at a time. A constructor that needs values, which the meta device does not have, is called on
+    `device`. Raises InitlintError where the model cannot be built, captured or filled.
+    """
+    need_torch("building a model")
+    from initlint.fill.given import builder_of, device_of
+    from initlint.fill.undo import drawing_undone
+
+    build, device = builder_of(build), device_of(device)
+    with drawing_undone(seed):
+        wanted = _wanted(seed, only, skip, policy)
+        return _materialized(build, inputs, device, by_name(args), wanted)[0]
+
+
+def apply_target(
+    target: str, options: Options, *, out: str | None = None, **keywords: Any
+) -> Report:
+    """What `apply_here` does, in a process of its own, which the target's code may end.
+
+    The file `out` is replaced as a whole, if all else is done, or stays as it was.
+    """
+    from initlint.fill.save import replacing
+    from initlint.pipeline.apart import filled_apart
+
+    if out is None:
+        return filled_apart(apply_here, target, options, **keywords)
+    with replacing(out) as new:
+        return filled_apart(apply_here, target, options, out=new, **keywords)
+
+
+def apply_here(
+    target: str,
+    options: Options,
+    *,
+    device: str = "cpu",
+    seed: int | None = None,
+    only: str | Iterable[str] | None = None,
+    skip: str | Iterable[str] | None = None,
+    policy: str = "following",
+    force: bool = False,
+    out: str | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Build `target` on `device`, initialise it as `apply_` does, and save its state to `out`.
+
+    With `seed` everything that is drawn depends on it, what the constructor draws included. A
+    model that loaded weights from a file while it was built is refused without `force`. `out` is a
+    new file in the safetensors format.
+    """
+    need_torch("building a model")
+    from initlint.fill.given import device_of
+    from initlint.tracing.foreign import foreign
+
+    device, wanted = device_of(device), _wanted(seed, only, skip, policy)
+    with _one_line(target), foreign():
+        model, report = _applied_target(target, options, device, wanted, force, progress)
+        if out is not None:
+            from initlint.fill.save import save_weights
+
+            save_weights(model, out)
+    named = tuple(replace(layer, model=target) for layer in report.layers)
+    return Report(named, (), report.unanalysed)
+
+
+def _applied_target(
+    target: str,
+    options: Options,
+    device: str,
+    wanted: _Wanted,
+    force: bool,
+    progress: Progress | None,
+) -> tuple[nn.Module, Report]:
+    from initlint.fill.apply import is_wanted
+    from initlint.tracing import build
+
+    built = build.build(target, options.arguments)
+    loaded = built.recorder.loaded(built.model) if built.recorder and not force else ()
+    loaded = tuple(name for name in loaded if is_wanted([name], wanted.only, wanted.skip))
+    if loaded:
+        raise InitlintError(
+            f"{target}: {len(loaded)} parameters were loaded from a file ({loaded[0]}, …) and "
+            "would be overwritten; keep them with --skip, or give --force"
+        )
+    if built.factory is None:
+        model = built.model.to(device)
+        return model, _applied(model, options.inputs, wanted, progress)
+    return _materialized(built.factory, options.inputs, device, {}, wanted, progress)
+
+
+@contextlib.contextmanager
+def _one_line(name: str) -> Iterator[None]:
+    """What the user's code raises, and torch of what it made, as InitlintError."""
+    from initlint.tracing.build import described, where
+
+    try:
+        yield
+    except InitlintError:
+        raise
+    except Exception as error:
+        reason = f"{where(error, name)}: cannot be initialised: {described(error)}"
+        raise InitlintError(reason) from error
+
+
+# From here on and not before: where ranks are threads, they agree on a seed together.
+@alone
+def _applied(
+    model: nn.Module, inputs: Sequence[Any], wanted: _Wanted, progress: Progress | None = None
+) -> Report:
+    """What `apply_` does, with a seed: all of it, or nothing."""
+    from initlint.fill.apply import choose
+    from initlint.fill.undo import all_or_nothing, same_random_state
+    from initlint.tracing.foreign import contained, foreign, kind_of
+
+    with _one_line(kind_of(model)), foreign(), same_random_state(model):
+        layers, known = _layers(model, inputs, wanted.policy)
+        choice = choose(model, layers, wanted.seed, wanted.only, wanted.skip, known)
+        with all_or_nothing() as copies, contained():
+            return _filled(model, inputs, layers, choice, wanted, copies, progress)
+
+
+def _filled(
+    model: nn.Module,
+    inputs: Sequence[Any],
+    layers: Sequence[Layer],
+    choice: Choice,
+    wanted: _Wanted,
+    copies: Copies,
+    progress: Progress | None = None,
+) -> Report:
+    """Fill what was chosen by the policy, and report."""
+    from initlint.fill.apply import fill_
+
+    if wanted.policy == "calibrated":
+        from initlint.fill.calibrate import calibrate_
+
+        calibrate_(model, choice, inputs, wanted.seed, copies)
+    else:
+        fill_(model, choice, copies, progress)
+    return _report(model, layers, choice)
+
+
+@alone
+def _materialized(
+    build: Any,
+    inputs: Sequence[Any],
+    device: str,
+    arguments: Mapping[str, Any],
+    wanted: _Wanted,
+    progress: Progress | None = None,
+) -> tuple[nn.Module, Report]:
+    """The model that `materialize` returns, and the report on how its weights were filled."""
+    from initlint.tracing.foreign import foreign
+
+    with _one_line(_name_of(build)), foreign():
+        return _made(build, inputs, device, arguments, wanted, progress)
+
+
+def _made(
+    build: Any,
+    inputs: Sequence[Any],
+    device: str,
+    arguments: Mapping[str, Any],
+    wanted: _Wanted,
+    progress: Progress | None,
+) -> tuple[nn.Module, Report]:
+    import torch
+
+    from initlint.fill.apply import choose
+    from initlint.fill.materialize import Skeleton, constructed, fill_rest, on_meta_again, reset
+    from initlint.fill.shards import parts_of
+    from initlint.fill.twins import traceable
+    from initlint.fill.undo import Copies
+
+    seed = wanted.seed
+    live = isinstance(build, torch.nn.Module)
+    rebuild = None if live else functools.partial(_built, build, arguments, "cpu", seed)
+    skeleton = Skeleton(traceable(build)) if live else constructed(build, arguments)
+    if skeleton is None:
+        model = _built(build, arguments, device, seed)
+        return model, _applied(model, inputs, wanted, progress)
+    model = build if live else skeleton.model
+    empty = {name for name, part in parts_of(model).items() if part.local.is_meta}
+    if live and not empty:
+        raise InitlintError("no parameter is on the meta device: use apply_, which overwrites")
+    layers, known = _layers(skeleton.model, inputs, wanted.policy, rebuild, skeleton.journal)
+    choice = choose(skeleton.model, layers, seed, wanted.only, wanted.skip, known)
+    if live:
+        choice = choice.among(empty)
+        reset(skeleton, tuple(choice.sources))
+    with on_meta_again(model):
+        fill_rest(model, skeleton, choice, seed, torch.device(device))
+        # What had no memory before needs no copies of it.
+        copies = Copies(needed=False)
+        return model, _filled(model, inputs, layers, choice, wanted, copies, progress)
+
+
+def _layers(
+    model: nn.Module,
+    inputs: Sequence[Any],
+    policy: str,
+    rebuild: Callable[[], nn.Module] | None = None,
+    journal: Journal | None = None,
+) -> tuple[tuple[Layer, ...], Known]:
+    """The layers of a live model, each with what the policy recommends, and what else is known."""
+    from initlint.fill.apply import Known
+    from initlint.fill.held import Held
+    from initlint.fill.products import products_of
+    from initlint.fill.twins import traceable
+    from initlint.tracing.build import Built
+    from initlint.tracing.foreign import kind_of
+    from initlint.tracing.layers import graphs_of, layers_of_graphs
+    from initlint.tracing.unchanged import unchanged
+
+    whole = traceable(model)
+    built = Built(kind_of(model), whole, None, rebuild)
+    # Also to ask a parametrised module for its weight computes it, and may write to its buffers.
+    with unchanged(whole):
+        graphs = graphs_of(built, inputs)
+        layers = layers_of_graphs(built, graphs)
+        products = products_of(whole, graphs)
+    known = Known(products, Held(model, journal))
+    return _recommended(tuple(known.alive(layer) for layer in layers), policy), known
+
+
+def _recommended(layers: tuple[Layer, ...], policy: str) -> tuple[Layer, ...]:
+    """The layers, each with what the policy recommends."""
+    from initlint.fill.orthogonal import matrices_of
+
+    layers = with_recommendations(layers)
+    if policy == "following":
+        return layers
+    if policy == "calibrated":
+        layers = tuple(map(_before_calibration, layers))
+    orthogonal = Preferences(distribution="orthogonal")
+    return tuple(preferred([x], orthogonal)[0] if matrices_of(x) else x for x in layers)
+
+
+def _before_calibration(layer: Layer) -> Layer:
+    """What calibration begins with, where that is not what the activation asks for.
+
+    The last layer of a bare residual branch gets 1/branches of the variance, instead of zero: then
+    the branches together do not more than double the stream's (Hanin and Rolnick 2018, arXiv
+    1803.01719). A layer whose scale a normalisation takes away keeps that of PyTorch's default:
+    all that its scale does is to divide the learning rate.
+    """
+    if not layer.recommended or not layer.fan_in:
+        return layer
+    if layer.branch == "last":
+        std = 1 / math.sqrt(layer.fan_in * max(1, layer.branches))
+        reason = "variance 1/branches: all branches together add no more than the stream has"
+    elif "norm" in layer.following.via:
+        std = 1 / math.sqrt(3 * layer.fan_in)
+        reason = "a normalisation takes the scale away: PyTorch's own"
+    else:
+        return layer
+    found = Initializer("normal_", {"std": std}, std, reason=reason)
+    return replace(layer, recommended=found)
+
+
+def _report(model: nn.Module, layers: Sequence[Layer], choice: Choice) -> Report:
+    """The layers as they are now: of those that were filled, the std as measured."""
+    from initlint.fill.shards import parts_of
+    from initlint.tracing.measure import measured
+
+    parts, filled = parts_of(model), {layer.parameter for layer in choice.layers}
+
+    def now(layer: Layer) -> Layer:
+        if layer.parameter not in filled or layer.recommended is None:
+            return layer
+        local = parts[layer.parameter].local
+        std = measured(local, None).std if local.numel() > 1 else layer.recommended.std
+        return replace(layer, current=replace(layer.recommended, std=std))
+
+    return Report(tuple(map(now, layers)), (), choice.skipped)
+
+
+def _built(build: Any, arguments: Mapping[str, Any], device: str, seed: int) -> nn.Module:
+    """A model whose constructor needs values, built with them, its random numbers by `seed`."""
+    import torch
+
+    from initlint.tracing.build import construct
+
+    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
+        # Torch takes seeds of 64 bits.
+        torch.manual_seed(seed % 2**64)
+        return construct(build, _name_of(build), arguments, device).model
+
+
+def _name_of(build: Any) -> str:
+    """What a class, a function or a model is called in messages."""
+    from initlint.tracing.foreign import asked, kind_of
+
+    name = asked(lambda: build.__qualname__, None)
+    return name if isinstance(name, str) else kind_of(build)

@@ -1,0 +1,158 @@
+"""Residual branches: where the data forks and joins again, and which side carries the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from initlint.graph.steps import Node, Steps
+
+_NONLINEAR = ("activation", "gate", "attention", "unknown")
+_THROUGH = ("shape", "dropout", "scale", "pool")
+# A side longer than this is the trunk of a network (U-Net), not a branch of a block.
+_LONGEST = 2000
+# Charged by so many nodes at once.
+_CHARGED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One residual branch: its join, its nodes, and its last weighted node if it ends in one.
+
+    `skip` are the nodes of the other side, by which the stream passes the branch.
+    """
+
+    join: Node
+    fork: Node
+    nodes: frozenset[Node]
+    skip: frozenset[Node]
+    last: Node | None
+    normalised: bool
+
+
+# Told of work before it is done; may raise where it is too much.
+Charge = Callable[[int], None]
+
+
+def free(count: int) -> None:
+    """Charge nothing."""
+
+
+def branches(steps: Steps, charge: Charge = free) -> list[Branch]:
+    """All residual branches of a graph, in the order of their joins."""
+    forks = dominators(steps, charge)
+    found = []
+    for node, step in steps.items():
+        if step.role == "merge_add" and len(step.inputs) == 2:
+            branch = _branch(steps, node, forks[node], charge)
+            if branch is not None:
+                found.append(branch)
+    return found
+
+
+def skips(steps: Steps, found: list[Branch]) -> frozenset[tuple[Node, Node]]:
+    """Edges by which a stream passes its branch unchanged: from the fork straight to the join.
+
+    An identity may stand between, or what else only hands its input on.
+    """
+    return frozenset(
+        (branch.fork, node)
+        for branch in found
+        if all(steps[node].role in _THROUGH for node in branch.skip)
+        for node in (branch.join, *branch.skip)
+    )
+
+
+def dominators(steps: Steps, charge: Charge = free) -> dict[Node, Node | None]:
+    """The immediate dominator of every node along the data (Cooper, Harvey, Kennedy 2001).
+
+    The graph has no cycles and comes in order, so one pass is enough.
+    """
+    order = {node: index for index, node in enumerate(steps)}
+    found: dict[Node, Node | None] = {}
+    for node, step in steps.items():
+        common: Node | None = step.inputs[0] if step.inputs else None
+        for other in step.inputs[1:]:
+            common = _common(found, order, common, other, charge)
+        found[node] = common
+    return found
+
+
+def _common(
+    found: dict[Node, Node | None],
+    order: dict[Node, int],
+    one: Node | None,
+    other: Node | None,
+    charge: Charge,
+) -> Node | None:
+    steps = 0
+    while one is not other:
+        steps += 1
+        if steps % _CHARGED == 0:
+            charge(1)
+        if one is None or other is None:
+            return None
+        if order[one] > order[other]:
+            one = found[one]
+        else:
+            other = found[other]
+    return one
+
+
+def _branch(steps: Steps, join: Node, fork: Node | None, charge: Charge) -> Branch | None:
+    """The branch that ends at `join`: one side has layers, the other is at most a projection."""
+    if fork is None:
+        return None
+    sides = [_side(steps, end, fork, charge) for end in steps[join].inputs]
+    if any(side is None for side in sides):
+        return None
+    (skip, _), (side, end) = sorted(
+        zip((s or frozenset() for s in sides), steps[join].inputs, strict=True),
+        key=lambda pair: _weight(steps, pair[0]),
+    )
+    if _nonlinear(steps, skip) or not _weighted(steps, side):
+        return None
+    if skip and not _nonlinear(steps, side):
+        return None
+    normalised = any(steps[node].role == "norm" for node in side)
+    return Branch(join, fork, side, skip, _last(steps, end, side), normalised)
+
+
+def _side(steps: Steps, end: Node, fork: Node, charge: Charge) -> frozenset[Node] | None:
+    side: set[Node] = set()
+    waiting = [end]
+    while waiting:
+        node = waiting.pop()
+        if node is fork or node in side:
+            continue
+        side.add(node)
+        if len(side) % _CHARGED == 0:
+            charge(_CHARGED)
+        if len(side) > _LONGEST:
+            return None
+        waiting.extend(steps[node].inputs)
+    return frozenset(side)
+
+
+def _weight(steps: Steps, side: frozenset[Node]) -> tuple[bool, int, int]:
+    return _nonlinear(steps, side), _weighted(steps, side), len(side)
+
+
+def _nonlinear(steps: Steps, side: frozenset[Node]) -> bool:
+    return any(steps[node].role in _NONLINEAR for node in side)
+
+
+def _weighted(steps: Steps, side: frozenset[Node]) -> int:
+    return sum(steps[node].role == "weighted" for node in side)
+
+
+def _last(steps: Steps, end: Node, side: frozenset[Node]) -> Node | None:
+    """The weighted node whose result is added, if nothing nonlinear comes between."""
+    while end in side:
+        step = steps[end]
+        if step.role == "weighted":
+            return end
+        if step.role not in _THROUGH or len(step.inputs) != 1:
+            return None
+        end = step.inputs[0]
+    return None

@@ -1,0 +1,379 @@
+"""From a graph to what every weighted operation meets: upstream, downstream, and its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from initlint.graph.branches import Branch, Charge, branches, free, skips
+from initlint.graph.mixing import SHARES, with_mixings
+from initlint.graph.recurrence import Recurrences, identity, recurrences
+from initlint.graph.steps import Node, Step, Steps, Weight
+from initlint.records import Following
+
+# Roles that a walk to the following activation looks through, and the word for it in `via`.
+_THROUGH = {
+    "shape": "shape",
+    "dropout": "dropout",
+    "pool": "pool",
+    "norm": "norm",
+    "merge_add": "residual",
+    "merge_cat": "shape",
+    "scale": "",
+}
+_STOPS = {"output": "output", "gate": "gate", "attention": "attention", "weighted": "linear"}
+_PREFERENCE = {"norm": 0, "unknown": 1, "input": 2}
+# Activations, and the roles of operations on one value, whose result grows as their input does.
+_HOMOGENEOUS = ("relu", "leaky_relu", "prelu", "rrelu")
+_PROPORTIONAL = ("shape", "dropout", "pool")
+# What a step is called that multiplies with a number, or does nothing (what a loop's last round has
+# left); others of its role add one.
+_FACTORS = (
+    "carried",
+    "mul",
+    "imul",
+    "multiply",
+    "div",
+    "divide",
+    "true_divide",
+    "truediv",
+    "itruediv",
+)
+
+
+_UNKNOWN = Following("unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What reaches a value: the longest run of weighted layers since a normalisation.
+
+    `normalised` holds where the value is a normalisation's result, directly or through its
+    activation, so that the scale of nothing before it matters; `bounded` where it is that of an
+    activation that lies between 0 and 1.
+    """
+
+    count: int = 0
+    before: str | None = None
+    origin: str = "unknown"
+    normalised: bool = False
+    bounded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Downstream:
+    """What a value meets.
+
+    `settled` holds where a normalisation stands before, or right after, the activation on every
+    way; `normed` where one comes before any other operation that depends on scale; `gating` where
+    every way ends in a factor between 0 and 1; `weighted` where a weighted operation comes at all.
+    `cancelled` holds where every way leads into a normalisation through nothing but operations
+    whose result is proportional to what they take in, so that it undoes any factor; `closed` where
+    every way's run of weighted layers ends in one.
+    `uncertain` holds where a choice comes, so that not every way need be gone.
+    """
+
+    following: Following = _UNKNOWN
+    count: int = 0
+    after: str | None = None
+    settled: bool = False
+    normed: bool = False
+    weighted: bool = False
+    gating: bool = False
+    uncertain: bool = False
+    cancelled: bool = False
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One weight at one place of the graph, with all that was found there.
+
+    `again` holds where it is multiplied with what came of its own result, `joins` is a parameter
+    used so to whose result this one's is added.
+    """
+
+    weight: Weight
+    following: Following
+    upstream: Upstream
+    downstream: Downstream
+    branch: str = ""
+    again: bool = False
+    joins: str = ""
+
+
+def uses(
+    steps: Steps,
+    absorbed: frozenset[Node] = frozenset(),
+    whole: bool = True,
+    charge: Charge = free,
+) -> tuple[list[Use], int]:
+    """Every use of every weight, in the order of the data, and the number of bare branches.
+
+    `absorbed` are nodes that are only parts of a written-out operation; of a graph that is not
+    `whole`, nobody knows what comes before or after. `charge` is told how many nodes the search
+    for residual branches goes through, which may be more than the graph has.
+
+    Two passes over the graph, one along and one against the data: linear in its size, and not
+    recursive, so that depth does not matter. A bare branch is a residual one without normalisation.
+    """
+    steps = with_mixings(steps, whole)
+    found = branches(steps, charge)
+    up = _upstream(steps, whole)
+    down = _downstream(steps, up, absorbed, skips(steps, found))
+    bare = [branch for branch in found if not branch.normalised and not down[branch.join].normed]
+    inside, repeats = _memberships(bare), recurrences(steps)
+    met = [
+        _with_recurrence(_use(steps, node, weight, up, down, inside.get(node, "")), node, repeats)
+        for node, step in steps.items()
+        for weight in step.weights
+        if step.role == "weighted"
+    ]
+    return met, len(bare)
+
+
+def _with_recurrence(use: Use, node: Node, repeats: Recurrences) -> Use:
+    again = identity(use.weight) in repeats.again.get(node, ())
+    joins = repeats.joins.get(node, "")
+    return replace(use, again=again, joins=joins) if again or joins else use
+
+
+def combined(answers: Iterable[Following]) -> Following:
+    """One answer from those of several consumers: theirs if they agree, else mixed or unknown.
+
+    A normalisation is on the way only if it is on every way.
+    """
+    distinct = list({(a.activation, repr(a.args), a.via): a for a in answers}.values())
+    if not distinct:
+        return Following("unknown")
+    if len(distinct) == 1:
+        return distinct[0]
+    names = list(dict.fromkeys(name for a in distinct for name in _names(a)))
+    via = tuple(dict.fromkeys(word for a in distinct for word in a.via))
+    if not all("norm" in a.via for a in distinct):
+        via = tuple(word for word in via if word != "norm")
+    if "unknown" in names:
+        return Following("unknown", via=via)
+    if len({(a.activation, repr(a.args)) for a in distinct}) == 1:
+        return replace(distinct[0], via=via)
+    return Following("mixed", {"activations": tuple(names)}, via)
+
+
+def _names(answer: Following) -> tuple[str, ...]:
+    return (
+        tuple(answer.args["activations"]) if answer.activation == "mixed" else (answer.activation,)
+    )
+
+
+def _upstream(steps: Steps, whole: bool) -> dict[Node, Upstream]:
+    found: dict[Node, Upstream] = {}
+    for node, step in steps.items():
+        if step.role == "input":
+            found[node] = Upstream(origin="input" if whole else "unknown")
+        else:
+            found[node] = _after_step(step, [found[value] for value in step.inputs])
+    return found
+
+
+def _after_step(step: Step, values: list[Upstream]) -> Upstream:
+    if step.role == "norm":
+        return Upstream(origin="norm", normalised=True)
+    if step.role == "unknown" or not values:
+        return Upstream()
+    if len(values) == 1 and step.role in _THROUGH:
+        return values[0]
+    signals = [values[place] for place in _signals(step, values)] or values
+    longest = min(signals, key=lambda v: (-v.count, _PREFERENCE[v.origin]))
+    if step.role == "weighted":
+        return _after_weight(step, longest)
+    if step.role in ("gate", "attention"):
+        return replace(longest, normalised=any(v.normalised for v in values), bounded=False)
+    bounded = all(v.bounded for v in values)
+    if step.role == "choice":
+        return replace(longest, normalised=any(v.normalised for v in values), bounded=bounded)
+    if step.role == "activation":
+        bounded = step.activation in SHARES
+    return replace(longest, normalised=all(v.normalised for v in values), bounded=bounded)
+
+
+def _signals(step: Step, values: list[Upstream]) -> list[int]:
+    """Which of the values that a step takes in are signal, not the shares in which it passes."""
+    if step.name == "scaled_dot_product_attention" and len(step.inputs) > 2:
+        return [2]
+    return [place for place, value in enumerate(values) if not value.bounded]
+
+
+def _after_weight(step: Step, longest: Upstream) -> Upstream:
+    """A weighted operation lengthens the run; a recurrent one bounds its result and ends it.
+
+    What an embedding gives is data to all that comes after it.
+    """
+    if not step.weights or step.weights[-1].following:
+        return Upstream()
+    if _is_lookup(step):
+        return Upstream(origin="input")
+    return Upstream(longest.count + 1, step.weights[-1].parameter, longest.origin)
+
+
+def _is_lookup(step: Step) -> bool:
+    return step.weights[-1].type.startswith("Embedding") or step.name.startswith("embedding")
+
+
+def _downstream(
+    steps: Steps,
+    up: dict[Node, Upstream],
+    absorbed: frozenset[Node],
+    skipped: frozenset[tuple[Node, Node]],
+) -> dict[Node, Downstream]:
+    found: dict[Node, Downstream] = {}
+    consumers = _consumers(steps, absorbed)
+    for node in reversed(list(steps)):
+        users = consumers[node]
+        ways = [_met(steps[user], found[user], node, up[node]) for user in users]
+        if len(ways) == 1 and not ways[0].uncertain:
+            found[node] = ways[0]
+            continue
+        pairs = zip(users, ways, strict=True)
+        direct = [way for user, way in pairs if (node, user) not in skipped]
+        found[node] = _joined(ways, direct or ways)
+    return found
+
+
+def _consumers(steps: Steps, absorbed: frozenset[Node]) -> dict[Node, list[Node]]:
+    """By every node those that take its value in and lead on to a result of the model.
+
+    Where none does, all that take it in: what is thrown away in the end is computed all the same.
+    """
+    alive: set[Node] = set()
+    found: dict[Node, list[Node]] = {node: [] for node in steps}
+    for node in reversed(list(steps)):
+        users = [user for user in found[node] if user in alive]
+        found[node] = (users or found[node])[::-1]
+        if node in absorbed:
+            continue
+        if users or steps[node].final:
+            alive.add(node)
+        for value in dict.fromkeys(steps[node].inputs):
+            found[value].append(node)
+    return found
+
+
+def _joined(ways: list[Downstream], direct: list[Downstream]) -> Downstream:
+    """What a value meets, from what it meets at each of its consumers.
+
+    The stream that passes a residual branch unchanged meets the branch's consumer first, so only
+    the `direct` ways decide on the answer.
+    """
+    if not ways:
+        return Downstream()
+    longest = max(ways, key=lambda way: way.count)
+    uncertain = any(way.uncertain for way in ways)
+    every = any if uncertain else all
+    following = combined(way.following for way in direct)
+    if uncertain and following.activation == "mixed":
+        following = _UNKNOWN
+    return Downstream(
+        following,
+        longest.count,
+        longest.after,
+        every(way.settled for way in ways),
+        every(way.normed for way in ways),
+        any(way.weighted for way in ways),
+        every(way.gating for way in ways),
+        uncertain,
+        every(way.cancelled for way in ways),
+        every(way.closed for way in ways),
+    )
+
+
+def _met(step: Step, below: Downstream, node: Node, value: Upstream) -> Downstream:
+    """What the `value` of `node` meets at the consumer `step`, below which lies `below`."""
+    met = _met_signal(step, below, node, value)
+    if met.cancelled and step.role != "norm" and not _is_proportional(step):
+        return replace(met, cancelled=False)
+    return met
+
+
+def _is_proportional(step: Step) -> bool:
+    """Whether the result of a step grows by the same positive factor as what it takes in."""
+    if step.role == "weighted":
+        return bool(step.weights) and not any(w.biased or w.following for w in step.weights)
+    if step.role == "activation":
+        return step.activation in _HOMOGENEOUS
+    if step.role == "scale":
+        return step.name.strip("_").removeprefix("r") in _FACTORS
+    return step.role in _PROPORTIONAL or step.role == "choice"
+
+
+def _met_signal(step: Step, below: Downstream, node: Node, value: Upstream) -> Downstream:
+    if step.role == "weighted":
+        after = step.weights[0].parameter if step.weights else None
+        return Downstream(
+            Following("linear"),
+            below.count + 1,
+            after,
+            weighted=True,
+            gating=below.gating,
+            cancelled=below.cancelled,
+            closed=below.closed,
+        )
+    if step.role in ("gate", "attention") and _only_shares(step, node, value):
+        return Downstream(Following(_STOPS[step.role]), weighted=below.weighted, gating=True)
+    if step.role == "activation":
+        answer = Following(step.activation, step.args)
+        return replace(below, following=answer, settled=below.normed, uncertain=False)
+    if step.role == "norm":
+        answer = _through("norm", below.following)
+        settled = Downstream(answer, 0, None, True, True, below.weighted, below.gating)
+        return replace(settled, cancelled=True, closed=True)
+    if step.role == "choice":
+        return below if below.uncertain else replace(below, uncertain=True)
+    if step.role in _THROUGH:
+        through = _through(_THROUGH[step.role], below.following)
+        return below if through is below.following else replace(below, following=through)
+    answer = Following(_STOPS.get(step.role, "unknown"))
+    return replace(
+        below, following=answer, settled=False, normed=below.normed and step.role == "gate"
+    )
+
+
+def _only_shares(step: Step, node: Node, value: Upstream) -> bool:
+    if step.name == "scaled_dot_product_attention" and len(step.inputs) > 2:
+        return node is not step.inputs[2]
+    return value.bounded and len(step.inputs) > 1
+
+
+def _through(word: str, answer: Following) -> Following:
+    if not word or word in answer.via:
+        return answer
+    return replace(answer, via=(word, *answer.via))
+
+
+def _memberships(bare: list[Branch]) -> dict[Node, str]:
+    """inside or last for every weighted node of a residual branch without normalisation."""
+    inside: dict[Node, str] = {}
+    for branch in bare:
+        inside.update({node: "inside" for node in branch.nodes if node not in inside})
+        if branch.last is not None:
+            inside[branch.last] = "last"
+    return inside
+
+
+def _use(
+    steps: Steps,
+    node: Node,
+    weight: Weight,
+    up: dict[Node, Upstream],
+    down: dict[Node, Downstream],
+    branch: str,
+) -> Use:
+    values = [up[value] for value in steps[node].inputs if value in up] or [Upstream()]
+    upstream = min(values, key=lambda v: (-v.count, _PREFERENCE[v.origin]))
+    below = down[node]
+    following = below.following
+    if weight.following:
+        follows = {"activations": weight.follows} if weight.follows else {}
+        following = Following(weight.following, follows)
+    if upstream.normalised:
+        following = replace(following, via=(*following.via, "prenorm"))
+    return Use(weight, following, upstream, below, branch)

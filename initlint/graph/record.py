@@ -1,0 +1,96 @@
+"""One record of a weight from all of its uses in the graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from initlint.graph.follow import Use, combined
+from initlint.graph.recurrence import INPUT, STATE
+from initlint.records import Initializer, Layer, Site
+
+_PRENORM = "its input comes from a normalisation"
+_NORM = "a normalisation cancels its scale"
+_SHIELDED = "its activation sees it through a normalisation"
+_GATING = "it only decides what share of another value passes"
+_REPARAMETRISED = "the weight is reparametrised"
+_RECURRENT = "the weight is recurrent"
+
+
+def layer_of(
+    group: Sequence[Use],
+    bare: int,
+    *,
+    model: str,
+    layer: str,
+    parameter: str,
+    type: str,
+    current: Initializer | None,
+    site: Site | None,
+    nominal: bool = False,
+    states: Collection[str] = (),
+) -> Layer:
+    """The record of a weight that is used at one or more places of a graph.
+
+    `bare` is the number of residual branches without normalisation in the model, `states` are the
+    parameters in the graph that are multiplied with their own results.
+    """
+    first, last = group[0], group[-1]
+    return Layer(
+        model=model,
+        layer=layer,
+        parameter=parameter,
+        type=type,
+        shape=first.weight.shape,
+        fan_in=first.weight.fan_in,
+        fan_out=first.weight.fan_out,
+        following=combined(use.following for use in group),
+        current=current,
+        site=site,
+        before=first.upstream.before,
+        after=last.downstream.after,
+        origin=first.upstream.origin,
+        closed=all(use.downstream.closed for use in group),
+        harmless=harmless(group),
+        branch=first.branch,
+        branches=bare,
+        head=not any(use.downstream.weighted for use in group),
+        nominal=nominal,
+        spread=first.weight.spread,
+        recurrent=_recurrent(group, states),
+    )
+
+
+def is_state(group: Sequence[Use]) -> bool:
+    """Whether a weight, used at these places, is multiplied with its own earlier result."""
+    fixed = {use.weight.recurrent for use in group}
+    if INPUT in fixed:
+        return False
+    return STATE in fixed or (len(group) > 1 and any(use.again for use in group))
+
+
+def _recurrent(group: Sequence[Use], states: Collection[str]) -> str:
+    if is_state(group):
+        return STATE
+    joined = any(use.joins in states or use.weight.recurrent == INPUT for use in group)
+    return INPUT if joined else ""
+
+
+def _is_cancelled(use: Use) -> bool:
+    return use.downstream.cancelled and not use.weight.biased and not use.weight.following
+
+
+def harmless(group: Sequence[Use]) -> str:
+    """Why the scale of a weight cannot matter at any of its uses; empty where it may."""
+    if any(use.weight.reparametrised for use in group):
+        return _REPARAMETRISED
+    if is_state(group):
+        return _RECURRENT
+    if all(use.upstream.normalised for use in group):
+        return _PRENORM
+    if all(use.downstream.settled or _is_cancelled(use) for use in group):
+        return _NORM
+    if all("norm" in use.following.via for use in group):
+        return _SHIELDED
+    if all(use.downstream.gating for use in group):
+        return _GATING
+    return ""

@@ -1,0 +1,1 @@
+"""The one place where reading, tracing, recommending, judging and silence meet."""

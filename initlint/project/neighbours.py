@@ -1,0 +1,143 @@
+"""Files of the same project that may use what is found fault with: to be read along with it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from initlint.project.config import Config, Settings
+from initlint.project.discover import discover
+from initlint.project.sourcefiles import Texts
+from initlint.reading.files import WORDS
+from initlint.reading.mentions import LOOKED_UP
+from initlint.records import Finding
+from initlint.safe.regular import SOURCE, read_regular
+
+_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
+# A project with more files than this is not searched: a hook must answer in a second.
+_MOST = 10_000
+# More files than these are not read along.
+_READ = 200
+
+
+def neighbours(paths: Sequence[str], findings: Sequence[Finding], texts: Texts) -> list[str]:
+    """Files beside `paths`, in their projects, that may use a model of which `findings` speak.
+
+    They name it, or look up in its module what is named only when they run. A class is a model of
+    its own only where no other uses it; a hook is handed changed files alone. A project is what
+    lies beneath the nearest folder with a pyproject.toml, a setup file or a repository; without
+    one, it is the file's own folder.
+    """
+    known = {_place(path) for path in paths}
+    found: dict[Path, str] = {}
+    projects: dict[Path, list[str]] = {}
+    for path, models in _accused(findings, paths, texts).items():
+        place = _place(path)
+        if place.parent not in projects:
+            projects[place.parent] = _project(path)
+        names, home = [model.encode() for model in models], _imports(place)
+        for other in projects[place.parent]:
+            if _uses(other, names, home) and _place(other) not in known:
+                found[_place(other)] = other
+    return sorted(found.values())[:_READ]
+
+
+def _accused(
+    findings: Sequence[Finding], paths: Sequence[str], texts: Texts
+) -> dict[str, set[str]]:
+    """The models that findings speak of, by the files in which they are.
+
+    The layer that is found fault with may stand in another file than the model.
+    """
+    found: dict[str, set[str]] = {}
+    homes: dict[tuple[str, str], str] = {}
+    defined: dict[str, frozenset[bytes]] = {}
+    for finding in findings:
+        if finding.site is not None and Path(finding.site.path).is_file():
+            # Of models that are called alike in several files the file is part of the name.
+            model = finding.model.rpartition(":")[2]
+            key = (model, finding.site.path)
+            if key not in homes:
+                homes[key] = _home(model, [finding.site.path, *paths], defined, texts)
+            found.setdefault(homes[key], set()).add(model)
+    return found
+
+
+_DEFINES = re.compile(rb"^[ \t]*(?:class|def)[ \t]+(\w+)", re.MULTILINE)
+
+
+def _home(
+    model: str, paths: Sequence[str], defined: dict[str, frozenset[bytes]], texts: Texts
+) -> str:
+    """The first of `paths` that defines the class or function `model`, else the first of all.
+
+    `defined` keeps what the files define.
+    """
+    for path in paths:
+        if path not in defined:
+            defined[path] = frozenset(_DEFINES.findall(texts.python(path)))
+        if model.encode() in defined[path]:
+            return path
+    return paths[0]
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        return read_regular(path, SOURCE)
+    except OSError:
+        return b""
+
+
+def _imports(place: Path) -> re.Pattern[bytes]:
+    """An import from a file, from its package by name, or from the package that one is in."""
+    words = b"|".join(re.escape(os.fsencode(w)) for w in (place.stem, place.parent.name) if w)
+    line = (
+        rb"^[ \t]*(?:from|import)\b[^\n]*\b(?:" + words + rb")\b|^[ \t]*from[ \t]+\.+[ \t]+import\b"
+    )
+    return re.compile(line, re.MULTILINE)
+
+
+def _project(path: str) -> list[str]:
+    """All Python files of a file's project, named as it is: from here, or from the root."""
+    place = _place(path)
+    root = root_of(place.parent)
+    if root is not None:
+        found = discover([str(root)], Settings(Config())).files
+    else:
+        found = tuple(map(str, place.parent.glob("*.py")))
+    files = [file for file in found if file.endswith(".py")]
+    if len(files) > _MOST:
+        return []
+    return files if Path(path).is_absolute() else [os.path.relpath(file) for file in files]
+
+
+def root_of(folder: Path) -> Path | None:
+    """The nearest folder around a place, or the place itself, that is the root of a project."""
+    around = (folder, *folder.parents)
+    return next((f for f in around if any((f / mark).exists() for mark in _MARKS)), None)
+
+
+def _uses(path: str, names: Sequence[bytes], home: re.Pattern[bytes]) -> bool:
+    """Whether a file imports from where a class is, and names one of `names` or looks names up."""
+    text = _bytes(path)
+    looks_up = b"getattr(" in text and LOOKED_UP.search(text)
+    return bool((looks_up or _names_one(text, names)) and home.search(text))
+
+
+# So many names are looked for one after the other, which is faster than to look at every word.
+_FEW = 16
+
+
+def _names_one(text: bytes, names: Sequence[bytes]) -> bool:
+    if len(names) > _FEW:
+        return not set(names).isdisjoint(WORDS.findall(text))
+    # A search for plain bytes is several times as fast, and most files end here.
+    held = [name for name in names if name in text]
+    words = rb"|".join(map(re.escape, held))
+    return bool(held and re.search(rb"\b(?:" + words + rb")\b", text))
+
+
+def _place(path: str) -> Path:
+    return Path(path).resolve()

@@ -1,0 +1,212 @@
+"""Comments that silence findings: `noqa: CODE`, `initlint: ignore[…]`, `initlint: skip-file`."""
+
+from __future__ import annotations
+
+import re
+import tokenize
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from initlint.project.sourcefiles import texts_of
+from initlint.records import Finding, Report, Rule, Site
+
+_Report = TypeVar("_Report", bound=Report)
+_ENTRY = r"(?:[A-Za-z]+[0-9]+|[A-Za-z]+(?:-[A-Za-z]+)+)"
+_NOQA = re.compile(
+    rf"#\s*noqa\b(?P<listed>\s*:\s*(?P<entries>{_ENTRY}(?:[\s,]+{_ENTRY})*)?)?", re.IGNORECASE
+)
+_IGNORE = re.compile(r"#\s*initlint:\s*ignore\[(?P<entries>[^\]]*)\]", re.IGNORECASE)
+_SKIP_FILE = re.compile(r"#\s*initlint:\s*skip-file\b", re.IGNORECASE)
+_ANY = "*"
+_LAYOUT = (tokenize.NL, tokenize.INDENT, tokenize.DEDENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment at `line` that silences codes and names on `lines`; `own` is all in brackets."""
+
+    line: int
+    lines: range
+    entries: frozenset[str]
+    own: frozenset[str] = frozenset()
+
+    def speaks_of(self, site: Site | None) -> bool:
+        """Whether an expression lies on one of the comment's lines."""
+        return site is not None and bool(
+            range(max(self.lines.start, site.line), min(self.lines.stop, site.end_line + 1))
+        )
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether the comment silences `finding`."""
+        return self.speaks_of(finding.site) and any(_names(finding, e) for e in self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressions:
+    """What one file's comments silence: all of it, or some rules on some lines."""
+
+    whole_file: bool = False
+    comments: tuple[Comment, ...] = ()
+
+    def cover(self, finding: Finding) -> bool:
+        """Whether a comment on a line of the reported expression silences `finding`."""
+        if finding.site is None:
+            return False
+        return self.whole_file or any(comment.covers(finding) for comment in self.comments)
+
+
+def suppressed(finding: Finding, lines: Sequence[str]) -> bool:
+    """Whether a comment in the file of these `lines` silences `finding`."""
+    return suppressions(lines).cover(finding)
+
+
+def filter_report(report: _Report, speaks: Callable[[Finding], bool] | None = None) -> _Report:
+    """The report without the findings that do not speak in their file or are silenced there."""
+    spoken, texts = [f for f in report.findings if speaks is None or speaks(f)], texts_of(report)
+    paths = {f.site.path for f in spoken if f.site}
+    known = {path: suppressions(texts.lines(path)) for path in paths}
+    kept: list[Finding] = []
+    silenced: list[Finding] = []
+    for found in spoken:
+        is_silenced = found.site is not None and known[found.site.path].cover(found)
+        (silenced if is_silenced else kept).append(found)
+    return replace(report, findings=tuple(kept), silenced=tuple(silenced))
+
+
+def suppressions(lines: Sequence[str]) -> Suppressions:
+    """The suppressing comments of a file; none where it cannot be tokenised."""
+    if not any("noqa" in (low := line.lower()) or "initlint:" in low for line in lines):
+        return Suppressions()
+    found = []
+    for comment, line, spoken_of, alone in _comments(lines):
+        if _SKIP_FILE.search(comment):
+            return Suppressions(whole_file=True)
+        entries = _ignored(comment) if alone else _ignored(comment) | _noqa(comment)
+        own = frozenset(word for words in _IGNORE.findall(comment) for word in _words(words))
+        if entries or own:
+            found.append(Comment(line, spoken_of, entries, own))
+    return Suppressions(comments=tuple(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """An entry of a suppressing comment that does nothing, and why."""
+
+    site: Site
+    entry: str
+    reason: str
+
+
+def idle(
+    report: Report, codes: Callable[[str], Collection[str]], rules: Collection[Rule]
+) -> Iterator[Idle]:
+    """The entries of comments that silence nothing in the files of the report's layers.
+
+    Spoken of are only entries of ours, of rules that ran (`codes` by path), on lines that make a
+    layer of which it is known what follows: elsewhere another run may have something to silence.
+    """
+    by_path: dict[str, list[Site]] = {}
+    texts = texts_of(report)
+    for layer in report.layers:
+        if layer.site is not None:
+            sites = by_path.setdefault(layer.site.path, [])
+            if layer.following.activation != "unknown":
+                sites.append(layer.site)
+    for path, sites in sorted(by_path.items()):
+        silenced = [f for f in report.silenced if f.site and f.site.path == path]
+        for comment in suppressions(texts.lines(path)).comments:
+            for entry in sorted((comment.entries | comment.own) - {_ANY}):
+                reason = _why_idle(comment, entry, codes(path), sites, silenced, rules)
+                if reason:
+                    line = comment.line
+                    yield Idle(Site(path, line, 1, line, 1), entry, reason)
+
+
+def _why_idle(
+    comment: Comment,
+    entry: str,
+    codes: Collection[str],
+    sites: Sequence[Site],
+    silenced: Sequence[Finding],
+    rules: Collection[Rule],
+) -> str:
+    """Why an entry does nothing; empty where it does something, is not ours, or may be needed."""
+    named = {rule.code for rule in rules if _names(rule, entry)}
+    if not named:
+        prefixes = tuple({rule.code.rstrip("0123456789") for rule in rules})
+        is_ours = entry in comment.own or entry.upper().startswith(prefixes)
+        return f"does nothing: there is no such rule{_nearest(entry, rules)}" if is_ours else ""
+    if not named & set(codes) or not any(map(comment.speaks_of, sites)):
+        return ""
+    used = any(comment.covers(f) and f.code in named for f in silenced)
+    return "" if used else "silences nothing on this line"
+
+
+def _nearest(entry: str, rules: Collection[Rule]) -> str:
+    import difflib
+
+    names = [name for rule in rules for name in (rule.code, rule.name)]
+    close = difflib.get_close_matches(entry, names, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _names(finding: Finding | Rule, entry: str) -> bool:
+    """A code, the beginning of one (as in flake8), a name, or everything."""
+    return entry == _ANY or entry.lower() == finding.name or finding.code.startswith(entry.upper())
+
+
+def _noqa(comment: str) -> frozenset[str]:
+    found = _NOQA.search(comment)
+    if found is None:
+        return frozenset()
+    # A list of which nothing can be understood silences nothing, least of all everything.
+    return frozenset(_split(found["entries"] or "") if found["listed"] else [_ANY])
+
+
+def _ignored(comment: str) -> frozenset[str]:
+    lists = [found["entries"] for found in _IGNORE.finditer(comment)]
+    return frozenset(entry for entries in lists for entry in _split(entries))
+
+
+def _split(entries: str) -> Iterable[str]:
+    return (entry for entry in _words(entries) if re.fullmatch(_ENTRY, entry))
+
+
+def _words(entries: str) -> Iterable[str]:
+    return filter(None, re.split(r"[\s,]+", entries))
+
+
+def _comments(lines: Sequence[str]) -> Iterator[tuple[str, int, range, bool]]:
+    """Each comment, its line, the lines that it speaks of, and whether it stands alone there.
+
+    A trailing comment speaks of its own line; one that stands alone of the statement below it, or
+    inside brackets of the line below it.
+    """
+    waiting: list[tuple[str, int]] = []
+    above: list[tuple[str, int]] = []
+    start = 0
+    for token in _tokens(lines):
+        line = token.start[0]
+        if token.type == tokenize.COMMENT:
+            if token.line[: token.start[1]].strip():
+                yield token.string, line, range(line, line + 1), False
+            else:
+                waiting.append((token.string, line))
+        elif token.type == tokenize.NEWLINE:
+            yield from ((*comment, range(start, line + 1), True) for comment in above)
+            above, start = [], 0
+        elif token.type not in _LAYOUT:
+            if not start:
+                above, waiting, start = waiting, [], line
+            yield from ((*comment, range(line, line + 1), True) for comment in waiting)
+            waiting = []
+    yield from ((*comment, range(0), True) for comment in above + waiting)
+
+
+def _tokens(lines: Sequence[str]) -> Iterator[tokenize.TokenInfo]:
+    source = iter([f"{line}\n" for line in lines])
+    try:
+        yield from tokenize.generate_tokens(lambda: next(source, ""))
+    except (tokenize.TokenError, SyntaxError):
+        return

@@ -1,0 +1,74 @@
+"""What the targets of a command line stand for: models to build, files, the standard input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from initlint.project import discover
+from initlint.project.config import Settings
+from initlint.records import InitlintError, Unanalysed
+from initlint.safe import regular
+from initlint.safe.shown import cut
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Models by name, files by path, and the text of those that are not on the disk.
+
+    `gaps` are targets that cannot be read; `notes` are of no harm to what was asked.
+    """
+
+    models: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    texts: Mapping[str, bytes] = field(default_factory=dict)
+    gaps: tuple[Unanalysed, ...] = ()
+    notes: tuple[Unanalysed, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """What the api is asked about."""
+        return (*self.models, *self.files)
+
+
+def gather(written: Sequence[str], settings: Settings, stdin_filename: str = STDIN) -> Targets:
+    """The targets that someone wrote; `-` is standard input, taken for the file of that name.
+
+    Raises InitlintError where that is also a file: which of them is meant must not be a guess.
+    """
+    if STDIN in written and os.path.lexists(STDIN):
+        raise InitlintError("- is the standard input and a file here: write ./- for the file")
+    models = tuple(dict.fromkeys(target for target in written if is_model(target)))
+    paths = [target for target in written if not is_model(target) and target != STDIN]
+    found = discover.discover(paths, settings)
+    if STDIN not in written or settings.of(stdin_filename).excludes(stdin_filename):
+        return Targets(models, found.files, {}, found.gaps, found.notes)
+    if "\0" in stdin_filename:
+        raise InitlintError(f"--stdin-filename {cut(stdin_filename)}: no name has a null character")
+    source = _standard_input(stdin_filename)
+    files = tuple(dict.fromkeys((*found.files, stdin_filename)))
+    return Targets(models, files, {stdin_filename: source}, found.gaps, found.notes)
+
+
+def _standard_input(name: str) -> bytes:
+    """All of the standard input. Raises InitlintError where it does not end or is a folder."""
+    limit = regular.limit_of(name)
+    try:
+        return regular.read_bounded(sys.stdin.buffer, limit)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InitlintError(f"standard input cannot be read: {reason}") from error
+
+
+def is_model(target: str) -> bool:
+    """Whether a target is module:attr or path/file.py:attr, and neither a path nor source text.
+
+    What lies on the disk is a path, also with a colon in its name: reading must import nothing.
+    """
+    if "\n" in target or ":" not in target.rpartition("/")[2]:
+        return False
+    return not target.endswith(discover.SUFFIXES) and not os.path.lexists(target)

@@ -1,0 +1,174 @@
+"""Calls of what is known by name: Python's functions, its standard library's, torch's helpers."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import math
+from collections.abc import Callable
+from typing import Any
+
+# They register what they know with the handlers.
+from initlint.reading import (
+    sequences,  # noqa: F401
+)
+from initlint.reading.classes import Classes, UserClass
+from initlint.reading.handlers import HANDLERS, Args, Kwargs
+from initlint.reading.values import (
+    PLAIN,
+    UNKNOWN,
+    External,
+    Fresh,
+    Function,
+    Instance,
+    Listing,
+    Named,
+    Partial,
+    Sym,
+    Tensor,
+    Unknown,
+    Value,
+    bounded,
+    known_number,
+    leaves,
+    parts_of,
+)
+from initlint.torchlib import catalog
+
+# Functions that hand their first argument back.
+_IDENTITY = {
+    *("torch.jit.script", "torch.compile", "torch.jit.export", "torch.jit.ignore", "builtins.iter"),
+    *("torch.fx.wrap", "torch.jit._script_if_tracing", "torch.quantization.fuse_modules"),
+    *("torch.jit.script_if_tracing", "torch.compiler.disable", "torch.jit.unused"),
+}
+_NUMBERS: dict[str, Callable[..., Any]] = {
+    "builtins.int": int,
+    "builtins.float": float,
+    "builtins.round": round,
+    "builtins.abs": abs,
+    "math.ceil": math.ceil,
+    "math.floor": math.floor,
+    "math.log": math.log,
+    "math.log2": math.log2,
+    "math.exp": math.exp,
+    "math.prod": math.prod,
+}
+# What is true of a model that runs as written.
+_ANSWERS = {
+    **dict.fromkeys(("torch.jit.is_scripting", "torch.jit.is_tracing"), False),
+    **dict.fromkeys(("torch.onnx.is_in_onnx_export", "torch.compiler.is_compiling"), False),
+    **dict.fromkeys(("builtins.print", "warnings.warn", "torch._assert"), None),
+}
+
+
+class Builtins(Classes):
+    """Reads calls of what is known by name."""
+
+    def builtin(self, name: str, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+        """The result of a function of Python's, or NotImplemented where it is none of these."""
+        handler = HANDLERS.get(name)
+        if handler is not None or name in _NUMBERS:
+            self.budget.elements(sum(map(_length, args)) // 4)
+        if handler is not None:
+            return handler(self, args, kwargs, node)
+        if name in _ANSWERS:
+            return _ANSWERS[name]
+        if name in _IDENTITY:
+            return args[0] if args else UNKNOWN
+        if name in _NUMBERS:
+            return _number(name, args)
+        if name.startswith("builtins."):
+            return self._plain(name[9:], args, kwargs)
+        return NotImplemented
+
+    def _plain(self, name: str, args: Args, kwargs: Kwargs) -> Value:
+        """A function of Python's that only looks at what it is given."""
+        if isinstance(getattr(builtins, name, None), type) and name.endswith(("Error", "Warning")):
+            return UNKNOWN
+        if any(isinstance(value, Unknown) for value in args):
+            return UNKNOWN
+        if self.nodes_in(args):
+            return self.operate(name, args, kwargs)
+        return PLAIN
+
+    def belongs(self, value: Value, wanted: Value) -> bool | None:
+        """Whether a value is of a class; None where that is not known."""
+        if isinstance(wanted, (tuple, Listing)):
+            kinds = [*leaves(wanted, (tuple, Listing))]
+            self.budget.elements(len(kinds))
+            answers = [self.belongs(value, kind) for kind in kinds]
+            return True if True in answers else (None if None in answers else False)
+        if isinstance(value, Instance):
+            return self.is_instance(value, wanted)
+        name = wanted.name if isinstance(wanted, External) else ""
+        if isinstance(value, (Tensor, Fresh)):
+            return name == "torch.Tensor" if name.startswith(("torch", "builtins")) else None
+        return _is_plain(value, name)
+
+    def is_operation(self, name: str) -> bool:
+        """Whether the catalogue knows a function of this name."""
+        known = catalog.operation_of_function(name) or catalog.activation_of_function(name)
+        return known is not None
+
+
+_ITERABLES = ("Iterable", "Sequence", "Collection", "Sized")
+
+
+def _is_plain(value: Value, name: str) -> bool | None:
+    """Whether a value of Python's own is of a class that is called so."""
+    package, _, last = name.rpartition(".")
+    if name == "functools.partial" or isinstance(value, Partial):
+        return _is_partial(value, name)
+    if isinstance(value, (Listing, tuple)):
+        if package == "builtins" and last in ("list", "tuple"):
+            return (last == "tuple") == isinstance(value, tuple) or None
+        return True if last in _ITERABLES else (False if package == "builtins" else None)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        if package == "builtins":
+            kind = getattr(builtins, last, None)
+            return isinstance(value, kind) if isinstance(kind, type) else None
+        return isinstance(value, str) if last in _ITERABLES else False
+    if isinstance(value, (UserClass, External, Function)) and package == "builtins":
+        return last == "type" if last in ("type", "str", "int") else None
+    return None
+
+
+def _is_partial(value: Value, name: str) -> bool | None:
+    """Whether a value is a partial function, or a partial function of the class called `name`."""
+    if isinstance(value, Partial):
+        return True if name == "functools.partial" else None
+    is_class = isinstance(value, UserClass) or _is_torch_module(value)
+    return False if is_class or isinstance(value, (Function, str, int, float)) else None
+
+
+def _is_torch_module(value: Value) -> bool:
+    return isinstance(value, External) and value.name.startswith("torch.nn.")
+
+
+def _number(name: str, args: Args) -> Value:
+    first = args[0] if args else 0
+    if isinstance(first, (Named, Sym)) and name.endswith(("int", "float", "round", "abs")):
+        return first
+    if isinstance(first, (Listing, tuple)):
+        first = tuple(first if isinstance(first, tuple) else first.items)
+    numbers = first if isinstance(first, tuple) else tuple(args)
+    is_text = isinstance(first, str) and name in ("builtins.int", "builtins.float")
+    if not is_text and not all(map(known_number, numbers)):
+        return UNKNOWN if isinstance(first, Unknown) else PLAIN
+    # round(5, -n) works with the n-th power of ten.
+    if name == "builtins.round" and len(args) > 1 and abs(args[1]) > _DIGITS:
+        return UNKNOWN
+    try:
+        return bounded(_NUMBERS[name](*((first,) if isinstance(first, tuple) else args)))
+    except (ValueError, TypeError, OverflowError):
+        return PLAIN
+
+
+_DIGITS = 400
+
+
+def _length(value: Value) -> int:
+    """How many elements a function may go through; the parts of a text count for less."""
+    if isinstance(value, (str, bytes)):
+        return len(value) // 64
+    return len(value.attrs) if isinstance(value, Instance) else len(parts_of(value))

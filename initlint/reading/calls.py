@@ -1,0 +1,375 @@
+"""Calls: arguments bound to parameters, functions of the files, modules, what torch provides."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from initlint.graph.ops import Graph, Op
+from initlint.graph.patterns import name_patterns
+from initlint.reading.builtins import Builtins
+from initlint.reading.classes import TRUSTED, UserClass, is_layer, trusted_kind
+from initlint.reading.plain import asked, costs
+from initlint.reading.signatures import Signature, signature_of
+from initlint.reading.state import Frame
+from initlint.reading.templates import moved, pattern_of, placed, tensors_in
+from initlint.reading.values import (
+    PLAIN,
+    UNKNOWN,
+    Bound,
+    Choice,
+    Compared,
+    External,
+    Fresh,
+    Function,
+    Held,
+    Instance,
+    Listing,
+    Method,
+    Named,
+    Partial,
+    Plain,
+    Slot,
+    Sym,
+    Table,
+    Tensor,
+    Value,
+    is_small,
+    key_of,
+    leaves,
+)
+from initlint.torchlib.draws import ARGUMENTS
+
+_DEEPEST = 60
+# How often a function may call itself (those that visit a tree of modules do).
+_RECURSION = 8
+
+
+class Calls(Builtins):
+    """Reads calls."""
+
+    def run(self, function: Function, frame: Frame) -> Value:
+        """The value that a function's body returns in a frame whose parameters are bound."""
+        raise NotImplementedError
+
+    def call(
+        self,
+        function: Value,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None = None,
+    ) -> Value:
+        """The result of a call."""
+        kind = type(function)
+        if kind is Function:
+            return self.call_function(function, args, kwargs)
+        if kind is Bound:
+            return self.call(function.function, [function.receiver, *args], kwargs, node)
+        if kind is Instance:
+            return self.call_instance(function, args, kwargs)
+        if kind is UserClass:
+            return self.construct(function, args, kwargs, node)
+        if kind is External:
+            return self.call_external(function.name, args, kwargs, node)
+        if kind is Method:
+            return self.call_method(function.receiver, function.name, args, kwargs, node)
+        if kind is Partial:
+            merged = {**function.kwargs, **kwargs}
+            return self.call(function.function, [*function.args, *args], merged, node)
+        if kind is Choice:
+            return self._call_any(function, args, kwargs, node)
+        return self.lost(args, kwargs, "")
+
+    def _call_any(
+        self,
+        function: Choice,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None,
+    ) -> Value:
+        options = [option for option in function.options if option is not None]
+        results = []
+        outer = self.arms
+        for option in options:
+            self.arms = self.new_arm() if len(options) > 1 else outer
+            results.append(self.call(option, args, kwargs, node))
+            self.arms = outer
+        result = results[0] if results else UNKNOWN
+        for other in results[1:]:
+            result = self.joined(result, other)
+        return result
+
+    def lost(self, args: Sequence[Value], kwargs: Mapping[str, Value], name: str) -> Value:
+        """The result of a function of which nothing is known."""
+        values = [*args, *kwargs.values()]
+        for value in values:
+            if isinstance(value, (Instance, Slot, Held, Fresh, Listing, tuple)):
+                self.smudge(value, name)
+        inputs = self.nodes_in(values)
+        return self.unclear(inputs) if inputs else UNKNOWN
+
+    def call_function(
+        self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> Value:
+        """The result of a function of the files read.
+
+        What comes of plain values alone is worked out once.
+        """
+        if function.owner is not None or not self._is_settled(function.closure):
+            return self._called(function, args, kwargs)
+        key = _plain_key(function, args, kwargs)
+        if key is None:
+            return self._called_with_data(function, args, kwargs)
+        if key not in self.results:
+            result = self._called(function, args, kwargs)
+            if _is_plain(result):
+                self.results[key] = result
+            return result
+        return self.results[key]
+
+    def _called_with_data(
+        self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> Value:
+        """The result of a function; of tensors and plain values alone, drawn once in a graph."""
+        values = (*args, *kwargs.values())
+        if not all(type(value) is Tensor or _is_plain(value) for value in values):
+            return self._called(function, args, kwargs)
+        given = tuple(v.node if type(v) is Tensor else key_of(v) for v in values)
+        key = (id(function.node), function.closure, tuple(kwargs), given)
+        found = self.graph.results.get(key)
+        if found is None:
+            result = self._called(function, args, kwargs)
+            if type(result) is Tensor:
+                self.graph.results[key] = result.node
+            return result
+        # Whoever writes to one result in place does not write to the other.
+        return Tensor(found)
+
+    def _is_settled(self, closure: Frame | None) -> bool:
+        """Whether the functions around one have ended, and hold nothing that could change."""
+        while closure is not None:
+            held = [v for v in closure.names.values() if type(v) is not Function]
+            if closure in self.frames or not _are_plain(held):
+                return False
+            closure = closure.closure
+        return True
+
+    def _called(
+        self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> Value:
+        node = function.node
+        most = _RECURSION if Instance in map(type, args) else 1
+        if len(self.frames) > _DEEPEST or self.active.count(node) > most:
+            return self.lost(args, kwargs, getattr(node, "name", ""))
+        receiver = args[0] if args and function.owner is not None else None
+        frame = Frame(function.module, function.closure, receiver, function.owner)
+        self.frames.append(frame)
+        self.active.append(node)
+        arms = self.arms
+        try:
+            self._bind(function, frame, args, kwargs)
+            return self.run(function, frame)
+        finally:
+            self.arms = arms
+            self.active.pop()
+            self.frames.pop()
+
+    def _bind(
+        self, function: Function, frame: Frame, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> None:
+        if function.signature is None:
+            function.signature = signature_of(function)
+        spec: Signature = function.signature
+        open_ended = "*" in kwargs
+        names = frame.names
+        if not open_ended:
+            names.update(spec.constants)
+        names.update(zip(spec.places, args, strict=False))
+        rest: dict[str, Value] = {}
+        for name, value in kwargs.items():
+            (names if name in spec.names else rest)[name] = value
+        for name in spec.names if open_ended else spec.others:
+            if name not in names:
+                names[name] = UNKNOWN if open_ended else self._default(function, spec, name)
+        if spec.rest:
+            names[spec.rest] = tuple(args[len(spec.places) :])
+        if spec.keywords:
+            rest.pop("*", None)
+            is_open = rest.pop("**", None) is not None or "**" in kwargs
+            names[spec.keywords] = Table(rest, is_open)
+
+    def _default(self, function: Function, spec: Signature, name: str) -> Value:
+        """What a parameter is that nothing was given for."""
+        default = spec.defaults.get(name)
+        if default is not None:
+            home = Frame(function.module, function.closure, None, function.owner)
+            return self.evaluate(default, home)
+        return Named(f"{spec.label}.{name}")
+
+    def call_instance(
+        self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> Value:
+        """The result of calling a module: its own graph, copied into the present one."""
+        self.tick()
+        if not instance.torch:
+            found = self.member(instance.cls, "__call__") if instance.cls is not None else None
+            return self.call(self.method(*found), [instance, *args], kwargs) if found else UNKNOWN
+        forward = self.forward_of(instance)
+        if forward is None:
+            return self.run_torch(instance, args, kwargs)
+        if self.active.count(instance) > 1 or len(self.frames) > _DEEPEST:
+            return self.lost(args, kwargs, "")
+        self.weigh([*args, *kwargs.values()])
+        key = (pattern_of(tuple(args)), pattern_of(kwargs))
+        if key not in instance.templates:
+            instance.templates[key] = self._template(instance, forward, args, kwargs)
+        graph, inputs, result = instance.templates[key]
+        self.weigh([result])
+        values = list(tensors_in(tuple(args))) + list(tensors_in(tuple(kwargs.values())))
+        given = {old: value.node for old, value in zip(inputs, values, strict=True)}
+        owner = self.constructing or instance
+        copies = self.graph.splice(graph, given, lambda use: self.redrawn(use, owner))
+        return moved(result, copies)
+
+    def forward_of(self, instance: Instance) -> Value | None:
+        """What runs when a module is called: its class's method, or what was put in its place."""
+        own = instance.attrs.get("forward")
+        if own is not None or instance.cls is None:
+            return own
+        found = self.member(instance.cls, "forward")
+        return None if found is None else Bound(self.method(*found), instance)
+
+    def _template(
+        self,
+        instance: Instance,
+        forward: Value,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+    ) -> tuple[Graph, list[Op], Value]:
+        """A module's forward as a graph of its own, drawn once for all calls of the same kind."""
+        outer, self.graph = self.graph, Graph(self.budget)
+        constructing, self.constructing = self.constructing, instance
+        arms, self.arms = self.arms, instance.arms
+        self.active.append(instance)
+        inputs: list[Op] = []
+        try:
+            own = [placed(value, self.graph, inputs) for value in args]
+            named = {name: placed(v, self.graph, inputs) for name, v in kwargs.items()}
+            result = self.call(forward, own, named)
+            name_patterns(self.graph)
+            return self.graph, inputs, result
+        finally:
+            self.active.pop()
+            self.graph, self.constructing, self.arms = outer, constructing, arms
+
+    def call_external(
+        self,
+        name: str,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None,
+    ) -> Value:
+        """The result of something that lies outside the files read."""
+        known = self.builtin(name, args, kwargs, node)
+        if known is not NotImplemented:
+            return known
+        package, _, rest = name.partition(".")
+        bare = name.rpartition(".")[2]
+        if name.startswith("torch.nn.init.") or (package in TRUSTED and bare in ARGUMENTS):
+            return self.initialise(bare, args, kwargs, node)
+        if bare == "__init__" and args and isinstance(args[0], Instance):
+            return self.ask_module(args[0], bare, args[1:], kwargs, node)
+        kind = trusted_kind(name)
+        if kind:
+            return self.make(kind, args, kwargs, node)
+        if _wraps(name) and args and isinstance(args[0], Instance):
+            args[0].reparametrised = is_layer(args[0])
+            return args[0]
+        if package == "torch" and not rest.startswith("utils"):
+            return self.operate(bare, args, kwargs)
+        if package in TRUSTED and self.is_operation(bare) and self.nodes_in(args):
+            return self.operate(bare, args, kwargs)
+        if package in ("math", "operator"):
+            return self.operate(bare, args, kwargs) if self.nodes_in(args) else PLAIN
+        return self.lost(args, kwargs, name)
+
+    def call_method(
+        self,
+        receiver: Value,
+        name: str,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None,
+    ) -> Value:
+        """A method that the language or torch provides."""
+        if type(receiver) is Tensor:
+            return self.operate(name, [receiver, *args], kwargs)
+        if isinstance(receiver, Fresh):
+            if name.endswith("_") and not name.endswith("__"):
+                return self.write_in_place(receiver, name, args, kwargs, node)
+            return self.operate(name, [receiver, *args], kwargs)
+        if isinstance(receiver, (Slot, Held)):
+            return self._ask_parameter(receiver, name, args, kwargs, node)
+        if isinstance(receiver, Instance):
+            return self.ask_module(receiver, name, args, kwargs, node)
+        self.budget.elements(costs(receiver, name, args) // 4)
+        result = asked(receiver, name, args, kwargs)
+        if result is NotImplemented:
+            if isinstance(receiver, Compared):
+                return receiver
+            if receiver is PLAIN or self.nodes_in([*args, *kwargs.values()]):
+                return self.operate(name, [receiver, *args], kwargs)
+            return self.lost(args, kwargs, name)
+        return result
+
+    def _ask_parameter(
+        self,
+        receiver: Slot | Held,
+        name: str,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None,
+    ) -> Value:
+        if name.endswith("_") and not name.endswith("__"):
+            return self.write_in_place(receiver, name, args, kwargs, node)
+        shape = receiver.shape
+        if name in ("size", "dim", "numel", "ndimension", "nelement") and shape is not None:
+            if name == "size":
+                return self.item(shape, args[0]) if args else shape
+            return len(shape) if name.startswith(("dim", "ndim")) else PLAIN
+        return self.operate(name, [receiver, *args], kwargs)
+
+    def item(self, value: Value, index: Value) -> Value:
+        """What stands in a value's brackets."""
+        raise NotImplementedError
+
+
+_PLAIN = {int, bool, float, str, type(None), Named, Sym, External, UserClass, Plain}
+
+
+def _is_plain(value: Value) -> bool:
+    """Whether a value can be compared, and nobody can change it."""
+    kind = type(value)
+    if kind is tuple or kind is Choice:
+        return is_small(value) and all(kind in _PLAIN for kind in map(type, leaves(value, _BOTH)))
+    return kind in _PLAIN
+
+
+_BOTH = (tuple, Choice)
+
+
+def _are_plain(values: Iterable[Value]) -> bool:
+    return all(map(_is_plain, values))
+
+
+def _plain_key(function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Any:
+    """What tells a call of plain values, known or not, from others; None where some are not."""
+    values = (*args, *kwargs.values())
+    if not _are_plain(value for value in values if value is not UNKNOWN):
+        return None
+    return id(function.node), function.closure, tuple(kwargs), key_of(values)
+
+
+def _wraps(name: str) -> bool:
+    return name.rpartition(".")[2] in ("weight_norm", "spectral_norm") and "torch" in name

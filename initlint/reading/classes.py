@@ -1,0 +1,404 @@
+"""Classes of the files read: their order of bases, their members, and objects made of them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from initlint.reading.initial import children, modules_of
+from initlint.reading.modules import Modules
+from initlint.reading.resolve import Module
+from initlint.reading.state import Frame
+from initlint.reading.torch_modules import ancestors, reset_of
+from initlint.reading.values import (
+    UNKNOWN,
+    External,
+    Function,
+    Instance,
+    Listing,
+    Slot,
+    Table,
+    Value,
+    key_of,
+    options_of,
+)
+from initlint.torchlib import catalog
+
+# Classes outside torch that are modules, by the last part of their names.
+_KNOWN_BASES = {
+    *("LightningModule", "PreTrainedModel", "BaseModule"),
+    *("PyTorchModelHubMixin", "ModelMixin", "TorchModelV2"),
+}
+# Those that are not followed even where their own files are read: what they do to a model depends
+# on its configuration, and all models derive from them.
+_FRAMEWORK = ("PreTrainedModel",)
+# Packages whose modules are called what they are.
+TRUSTED = ("torch", "torchvision", "timm", "einops", "apex", "transformers")
+_DEEPEST = 3
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class UserClass:
+    """A class as it is written, with what was worked out of it so far.
+
+    `used` holds once another class was seen to make one.
+    """
+
+    node: ast.ClassDef
+    module: Module
+    closure: Frame | None
+    members: dict[str, ast.AST] = field(default_factory=dict)
+    order: list[Value] | None = None
+    torch: str | None = None
+    used: bool = False
+    made: list[Instance] = field(default_factory=list)
+    functions: dict[int, Function] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name under which the class was written."""
+        return self.node.name
+
+    def __post_init__(self) -> None:
+        self.members = dict(_members(self.node.body))
+
+
+def _members(body: Sequence[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
+    waiting = [*body][::-1]
+    while waiting:
+        statement = waiting.pop()
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            if not _is_overload(statement):
+                yield statement.name, statement
+        elif isinstance(statement, ast.Assign):
+            for target in statement.targets:
+                if isinstance(target, ast.Name):
+                    yield target.id, statement.value
+        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            if statement.value is not None:
+                yield statement.target.id, statement.value
+        elif isinstance(statement, (ast.If, ast.Try)):
+            waiting += reversed([*statement.orelse, *statement.body])
+
+
+def _is_overload(statement: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+    names = {
+        d.id if isinstance(d, ast.Name) else getattr(d, "attr", "")
+        for d in statement.decorator_list
+    }
+    return bool(names & {"overload", "_overload_method", "setter", "unused"})
+
+
+class Classes(Modules):
+    """Reads classes and makes objects of them."""
+
+    def evaluate(self, node: ast.AST, frame: Frame) -> Value:
+        """The value of an expression."""
+        raise NotImplementedError
+
+    def order(self, cls: UserClass) -> list[Value]:
+        """A class and those it inherits from, nearest first; the last ones may lie outside."""
+        if cls.order is None:
+            cls.order = [cls]
+            try:
+                found = [cls, *self._inherited(cls)]
+            except BaseException:
+                cls.order = None
+                raise
+            cls.order = found if len(cls.node.bases) == 1 else _last_of_each(found)
+        return cls.order
+
+    def _inherited(self, cls: UserClass) -> list[Value]:
+        """The orders of a class's bases, one after the other."""
+        frame = Frame(cls.module, cls.closure)
+        found: list[Value] = []
+        for node in cls.node.bases:
+            base = self.evaluate(node, frame)
+            if isinstance(base, UserClass) and base.name in _FRAMEWORK:
+                base = External(f"transformers.{base.name}")
+            order = self.order(base) if isinstance(base, UserClass) else [base]
+            self.budget.elements(len(order) // (32 if len(cls.node.bases) == 1 else 4))
+            found += order
+        return found
+
+    def torch_base(self, cls: UserClass) -> str:
+        """The name of the torch class that a class derives from; empty where it is no module."""
+        if cls.torch is None:
+            outside = [v for v in self.order(cls) if isinstance(v, External)]
+            kinds = [_module_kind(value.name) for value in outside]
+            found = [kind for kind in kinds if kind]
+            cls.torch = next((kind for kind in found if kind != "Module"), "".join(found[:1]))
+        return cls.torch
+
+    def member(
+        self, cls: UserClass, name: str, after: UserClass | None = None
+    ) -> tuple[UserClass, ast.AST] | None:
+        """The class that defines a member, and its node; with `after`, what super() sees."""
+        order = self.order(cls)
+        self.budget.elements(len(order) // 32)
+        start = order.index(after) + 1 if after is not None and after in order else 0
+        for base in order[start:]:
+            if isinstance(base, UserClass) and name in base.members:
+                return base, base.members[name]
+        return None
+
+    def method(self, owner: UserClass, node: ast.AST) -> Value:
+        """What a class has for a method: a function, or whatever was assigned to the name."""
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return self.function(owner, node)
+        return self.constant_of(owner, node)
+
+    def constant_of(self, owner: UserClass, node: ast.AST) -> Value:
+        """What a class holds beside its methods: a constant, or another class."""
+        if isinstance(node, ast.ClassDef):
+            return UserClass(node, owner.module, owner.closure)
+        return self.evaluate(node, Frame(owner.module, owner.closure))
+
+    def function(self, owner: UserClass, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Function:
+        """A function that stands in a class."""
+        found = owner.functions.get(id(node))
+        if found is None:
+            found = Function(node, owner.module, owner.closure, owner)
+            owner.functions[id(node)] = found
+        return found
+
+    def is_instance(self, value: Instance, wanted: Value) -> bool | None:
+        """Whether an object is of a class; None where that is not known."""
+        if isinstance(wanted, tuple):
+            answers = [self.is_instance(value, one) for one in wanted]
+            return True if True in answers else (None if None in answers else False)
+        if isinstance(wanted, UserClass):
+            return value.cls is not None and wanted in self.order(value.cls)
+        if not isinstance(wanted, External):
+            return None
+        name = wanted.name.rpartition(".")[2]
+        if not wanted.name.startswith("torch."):
+            return False
+        return bool(value.torch) and name in ancestors(value.torch)
+
+    def construct(
+        self,
+        cls: UserClass,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None,
+    ) -> Value:
+        """An object of a class; modules made alike by the same line are one and the same."""
+        kind = self.torch_base(cls)
+        if not kind:
+            return self._plain_object(cls, args, kwargs)
+        if self.constructing is not None:
+            cls.used = cls.used or self.constructing.cls is not cls
+        if self.active.count(cls) >= _DEEPEST:
+            return UNKNOWN
+        key = (
+            id(cls),
+            id(node),
+            self.arms,
+            tuple(map(key_of, args)),
+            tuple((name, key_of(value)) for name, value in kwargs.items()),
+        )
+        instance = self.memo.get(key)
+        if instance is None:
+            instance = Instance(cls, kind, self.site(node), arms=self.arms)
+            self.memo[key] = instance
+            try:
+                self.build(instance, args, kwargs)
+            except BaseException:
+                # Half of a module is none.
+                del self.memo[key]
+                raise
+        return instance
+
+    def build(self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]) -> None:
+        """Run the constructor of a module."""
+        cls: UserClass = instance.cls
+        outer, self.constructing = self.constructing, instance
+        self.active.append(cls)
+        try:
+            found = self.member(cls, "__init__")
+            if found is not None:
+                self.call(self.method(*found), [instance, *args], kwargs)
+            elif _is_dataclass(cls):
+                self._fill_fields(instance, args, kwargs)
+            else:
+                self.furnish(instance, args, kwargs)
+        finally:
+            self.active.pop()
+            self.constructing = outer
+        cls.made.append(instance)
+        claim(instance)
+
+    def furnish(
+        self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> None:
+        """What torch's constructor does; where a class draws its weights itself, by its method."""
+        super().furnish(instance, args, kwargs)
+        name = reset_of(instance.torch)
+        found = self.member(instance.cls, name) if name and instance.cls is not None else None
+        if found is not None:
+            self.call(self.method(*found), [instance], {})
+
+    def _plain_object(
+        self, cls: UserClass, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> Value:
+        bases = [v for v in self.order(cls)[1:] if not isinstance(v, UserClass)]
+        names = [v.name.rpartition(".")[2] for v in bases if isinstance(v, External)]
+        if any("Enum" in name or name in ("dict", "list", "Function") for name in names):
+            return UNKNOWN
+        instance = Instance(cls, "")
+        if self.active.count(cls) >= _DEEPEST:
+            return UNKNOWN
+        self.active.append(cls)
+        found = self.member(cls, "__init__")
+        if found is not None:
+            self.call(self.method(*found), [instance, *args], kwargs)
+        elif _is_dataclass(cls) or "NamedTuple" in names:
+            self._fill_fields(instance, args, kwargs)
+        self.active.pop()
+        return instance
+
+    def _fill_fields(
+        self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> None:
+        """What the constructor of a dataclass does."""
+        names: dict[str, tuple[UserClass, ast.AST | None]] = {}
+        for base in reversed(self.order(instance.cls)):
+            if isinstance(base, UserClass):
+                for statement in base.node.body:
+                    if isinstance(statement, ast.AnnAssign) and isinstance(
+                        statement.target, ast.Name
+                    ):
+                        names[statement.target.id] = (base, statement.value)
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        for name, (base, default) in names.items():
+            if name in given:
+                instance.attrs[name] = given[name]
+            elif default is not None:
+                frame = Frame(base.module, base.closure)
+                instance.attrs[name] = self._field_default(default, frame)
+            else:
+                instance.attrs[name] = UNKNOWN
+        after = self.member(instance.cls, "__post_init__")
+        if after is not None:
+            self.call(self.method(*after), [instance], {})
+
+    def _field_default(self, node: ast.AST, frame: Frame) -> Value:
+        if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
+            name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+            if name == "field":
+                for keyword in node.keywords:
+                    value = self.evaluate(keyword.value, frame)
+                    if keyword.arg == "default":
+                        return value
+                    if keyword.arg == "default_factory":
+                        return self.call(value, [], {})
+                return UNKNOWN
+        return self.evaluate(node, frame)
+
+
+def _last_of_each(order: list[Value]) -> list[Value]:
+    """The last of several places counts, so that a shared base comes after all that have it."""
+    keys = [id(value) if isinstance(value, UserClass) else key_of(value) for value in order]
+    keep = {key: place for place, key in enumerate(keys)}
+    return [value for place, value in enumerate(order) if keep[keys[place]] == place]
+
+
+# Bases that fill the weights of a model, and of all of its parts, by rules of their own.
+_FILLING = ("PreTrainedModel", "BaseModule", "ModelMixin")
+
+
+def is_filled(order: Sequence[Value]) -> bool:
+    """Whether a class derives from one that fills weights by rules of its own."""
+    names = [value.name.rpartition(".")[2] for value in order if isinstance(value, External)]
+    return any(name in _FILLING for name in names)
+
+
+def _is_dataclass(cls: UserClass) -> bool:
+    for decorator in cls.node.decorator_list:
+        node = decorator.func if isinstance(decorator, ast.Call) else decorator
+        name = node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
+        if name == "dataclass":
+            return True
+    return False
+
+
+def _module_kind(name: str) -> str:
+    """The torch class that a class outside the files read is, or derives from."""
+    package, last = name.partition(".")[0], name.rpartition(".")[2]
+    if name.startswith("torch.") and (".nn." in name or name.startswith("torch.nn")):
+        return "Module" if last in ("Module", "ScriptModule") else last
+    if package == "torch" or last in _KNOWN_BASES:
+        return "Module" if last in _KNOWN_BASES or last == "ScriptModule" else ""
+    return ""
+
+
+def trusted_kind(name: str) -> str:
+    """The catalogue's name for a module class outside the files read; empty if not known."""
+    package, last = name.partition(".")[0], name.rpartition(".")[2]
+    if package not in TRUSTED:
+        return ""
+    if name.startswith("torch.nn") and last[:1].isupper() and last != "Parameter":
+        return last
+    operation = catalog.operation_of_module(last)
+    if operation is not None and operation.role == "weighted":
+        return ""
+    known = operation is not None or catalog.activation_of_module(last) is not None
+    return last if known else ""
+
+
+def is_layer(instance: Instance) -> bool:
+    """Whether a module is a weighted layer of torch's, or derived from one."""
+    operation = catalog.operation_of_module(instance.torch)
+    return operation is not None and operation.role == "weighted"
+
+
+def claim(instance: Instance) -> None:
+    """Every layer that a module holds, not through another class, is its own from now on."""
+    waiting = [("", instance)]
+    seen: set[int] = set()
+    while waiting:
+        prefix, holder = waiting.pop()
+        for name, part in children(holder):
+            path = f"{prefix}.{name}" if prefix else name
+            if id(part) in seen or part.owner is not None:
+                continue
+            seen.add(id(part))
+            if is_layer(part):
+                part.owner = (instance, path)
+                for child, inner in children(part):
+                    inner.owner = (instance, f"{path}.{child}")
+            elif part.cls is None:
+                waiting.append((path, part))
+
+
+def slots_of(instance: Instance) -> list[tuple[str, Slot]]:
+    """The weights that a class itself holds, with the path of the layer that holds each."""
+    found = []
+    for _, module in modules_of(instance):
+        if module.owner is not None and module.owner[0] is instance:
+            for slot in module.attrs.values():
+                if isinstance(slot, Slot) and slot.name.find("weight") >= 0:
+                    found.append((module.owner[1], slot))
+    return found
+
+
+def nested(value: Value, depth: int = 0) -> Iterator[Instance]:
+    """All modules in a value: those in lists and tables, and those that hold others."""
+    for option in options_of(value):
+        if isinstance(option, Instance):
+            yield option
+        elif isinstance(option, (Listing, tuple)) and depth < _DEEPEST:
+            for item in option if isinstance(option, tuple) else option.items:
+                yield from nested(item, depth + 1)
+        elif isinstance(option, Table) and depth < _DEEPEST:
+            for item in option.items.values():
+                yield from nested(item, depth + 1)
+
+
+def is_named_module(value: Value) -> bool:
+    """Whether a value may be a class of modules."""
+    return isinstance(value, UserClass) or (
+        isinstance(value, External) and bool(trusted_kind(value.name))
+    )

@@ -1,0 +1,345 @@
+"""Reads files: every class of modules is made, followed and recorded; what fails is named."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from initlint.graph.ops import Graph, Op
+from initlint.graph.patterns import name_patterns
+from initlint.reading.budget import TooMuchError
+from initlint.reading.classes import UserClass, claim, is_filled
+from initlint.reading.factories import factories
+from initlint.reading.files import sources
+from initlint.reading.layers import (
+    Drawn,
+    Place,
+    followed,
+    overrides_of,
+    places_of,
+    records,
+    site_of,
+    unknown,
+    weights_held,
+)
+from initlint.reading.mentions import given_away, initialised_outside
+from initlint.reading.reader import Reader
+from initlint.reading.resolve import Module, Program
+from initlint.reading.state import Frame, ImpossibleError, flat_tensors
+from initlint.reading.torch_modules import type_of
+from initlint.reading.values import PLAIN, Bound, Function, Instance, Slot, Value, options_of
+from initlint.records import Initializer, Layer, Site, Unanalysed
+from initlint.torchlib.draws import Draw
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read: layers, classes of which nothing can be said, files that are broken.
+
+    `spent` is what that took, in the units of a budget.
+    """
+
+    layers: tuple[Layer, ...] = ()
+    unanalysed: tuple[Unanalysed, ...] = ()
+    broken: tuple[Unanalysed, ...] = ()
+    spent: int = 0
+
+
+def read(
+    paths: Sequence[str], texts: Mapping[str, str | bytes] | None = None, jobs: int = 1
+) -> Read:
+    """The layers of all classes of modules in `paths`, of which nothing is imported or executed.
+
+    `texts` are the contents of those files that are not what the disk holds. Files are read
+    together, so that a class may be made, derived from or called in another file than its own.
+    With `jobs`, as many processes follow the data of models; the answer is the same.
+    """
+    files, broken = sources(paths, texts or {})
+    engine = _Engine(Program(files))
+    engine.run(jobs)
+    spent = engine.reader.budget.spent
+    return Read(tuple(engine.layers), tuple(engine.gaps.values()), tuple(broken), spent)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A module under the name of the class, the function or the variable that it comes from.
+
+    `path` is the file in which that stands.
+    """
+
+    name: str
+    path: str
+    instance: Instance
+
+
+_RAISES = "raises an error, as far as it can be read"
+
+
+class _Engine:
+    """All classes of a program, from the outermost to those that are only parts."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.reader = Reader(program)
+        self.layers: list[Layer] = []
+        # What was given up, each class and function once.
+        self.gaps: dict[str, Unanalysed] = {}
+        self._sites: set[Site | None] = set()
+        self._kinds: set[object] = set()
+        self._apart: set[Value] = set()
+        self._ambiguous: set[str] = set()
+        self._drawn: dict[tuple[Instance, bool], Drawn | None] = {}
+        self._ahead: dict[Model, list[Layer]] = {}
+        self._overrides: dict[Instance, dict[Slot, Draw]] = {}
+
+    def run(self, jobs: int = 1) -> None:
+        """Read every class, and what functions and top levels make of them."""
+        modules = [module for module in self.program.modules if module.source.hinted]
+        classes = [cls for module in modules for cls in self._classes(module)]
+        built = [model for module in modules for model in self._built(module)]
+        # What a function made of a class says more than what its defaults make of it.
+        made = {cls: self._made(cls) for cls in classes if not cls.made}
+        self._apart = self._parts(classes, built)
+        homes = {(cls.name, cls.module.path) for cls in classes}
+        homes |= {(model.name, model.path) for model in built}
+        names = {name for name, _ in homes}
+        self._ambiguous = {name for name, many in Counter(n for n, _ in homes).items() if many > 1}
+        redrawn, held = initialised_outside(modules, self.program, names)
+        done: set[Value] = set()
+        built = [model for model in built if model.instance.cls not in self._apart]
+        self._follow_ahead(built, jobs)
+        for model in built:
+            is_redrawn = model.name in redrawn or (model.path, model.name) in held
+            self._record(model, model.instance.cls in done, is_redrawn)
+            done.add(model.instance.cls)
+        done.discard(None)
+        for cls in sorted(classes, key=lambda cls: cls in self._apart):
+            # A class may be made by a function that gives something else back.
+            instance = made[cls] if cls in made else self._unrecorded(cls)
+            if instance is not None:
+                model = Model(cls.name, cls.module.path, instance)
+                self._record(model, cls in done, cls.name in redrawn)
+
+    def _unrecorded(self, cls: UserClass) -> Instance | None:
+        """A module of a class that was made, but not as a part of anything recorded so far."""
+        sites = {site_of(slot) for _, slot, _ in weights_held(cls.made[0])}
+        return None if sites <= self._sites else self._made(cls)
+
+    def _parts(self, classes: Sequence[UserClass], built: Sequence[Model]) -> set[Value]:
+        """Classes that are not models of their own, or of which that is not certain."""
+        given = given_away(self.program, {cls.name for cls in classes})
+        whole = {model.instance.cls for model in built if not _is_used(model.instance)}
+        filled = {cls.module for cls in classes if is_filled(self.reader.order(cls))}
+        parts = {cls for cls in classes if cls.used or cls.name in given or cls.module in filled}
+        return {cls for cls in classes if parts & set(self.reader.order(cls))} - whole
+
+    def _classes(self, module: Module) -> Iterator[UserClass]:
+        for name, entry in self.program.names(module).items():
+            if isinstance(entry, ast.ClassDef):
+                cls = self.reader.top_level(module, name)
+                if isinstance(cls, UserClass):
+                    kind = self._tried(module, name, self.reader.torch_base, cls)
+                    if kind:
+                        yield cls
+
+    def _made(self, cls: UserClass) -> Instance | None:
+        """A module of a class, with names for the arguments that have no default."""
+        found = self._tried(cls.module, cls.name, self.reader.construct, cls, [], {}, cls.node)
+        return found if isinstance(found, Instance) else None
+
+    def _built(self, module: Module) -> Iterator[Model]:
+        """The models that a file's functions build, or that its top level holds."""
+        for name, entry in factories(self.program, module):
+            value = self._tried(module, name, self.reader.top_level, module, name)
+            if isinstance(entry, (ast.FunctionDef, ast.AsyncFunctionDef)) and value is not None:
+                value = self._tried(module, name, self.reader.call, value, [], {})
+            for option in options_of(value):
+                if isinstance(option, Instance) and option.torch:
+                    if option.cls is None:
+                        claim(option)
+                    yield Model(name, module.path, option)
+
+    def _tried(self, module: Module, name: str, work: Callable[..., Any], *args: Any) -> Any:
+        """What a piece of work gives; None, and a gap, where it does not end or cannot be done."""
+        try:
+            with _Alone(self.reader, module):
+                return work(*args)
+        except ImpossibleError:
+            reason = self._raised(work, args)
+        except TooMuchError as error:
+            reason = str(error)
+        except RecursionError:
+            reason = "gave up at code that is nested, or calls itself, too deeply"
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            reason += " (a bug of initlint's; the rest was checked)"
+        if reason:
+            self._give_up(module.path, name, reason)
+        return None
+
+    def _raised(self, work: Callable[..., Any], args: tuple[Any, ...]) -> str:
+        """What is lost where the code that is read raises an error; empty if nothing is.
+
+        Of a function nobody promised that it can be called without arguments.
+        """
+        if work == self.reader.construct:
+            return f"its constructor {_RAISES}"
+        is_lost = work == self._drawing and next(weights_held(args[0]), None) is not None
+        return f"its forward {_RAISES}" if is_lost else ""
+
+    def _give_up(self, path: str, name: str, reason: str) -> None:
+        """List a class or function as not analysed; the first reason stands."""
+        target = f"{path}:{name}"
+        gap = Unanalysed(target, f"{path}: {name}: {reason}")
+        self.gaps.setdefault(target, gap)
+
+    def _record(self, model: Model, again: bool, redrawn: bool) -> None:
+        """Record a model's layers; of a part, or of a class met before, only those that are new.
+
+        Who holds a part, and whoever calls a model `redrawn`, may fill its weights anew.
+        """
+        instance = model.instance
+        apart = instance.cls in self._apart
+        held = list(weights_held(instance))
+        if apart and held and all(site_of(slot) in self._sites for _, slot, _ in held):
+            return
+        found = self._ahead.pop(model, None) or self._found(model, held)
+        if apart:
+            found = [layer for layer in found if layer.site not in self._sites]
+        elif again:
+            found = [layer for layer in found if _kind_of(layer) not in self._kinds]
+        if apart or redrawn:
+            found = [replace(layer, current=Initializer("unknown")) for layer in found]
+        try:
+            self.reader.budget.records(len(found))
+        except TooMuchError as error:
+            self._give_up(model.path, model.name, str(error))
+            return
+        self.layers += found
+        self._sites |= {layer.site for layer in found}
+        self._kinds |= {_kind_of(layer) for layer in found}
+
+    def _found(self, model: Model, held: Sequence[tuple[Place, Slot, str]]) -> list[Layer]:
+        """A record for every weight of a model; by its file too where others are called alike."""
+        instance = model.instance
+        if model.name in self._ambiguous:
+            model = replace(model, name=f"{model.path}:{model.name}")
+        drawn = self._followed(instance, whole=instance.cls not in self._apart)
+        found = [] if drawn is None else records(model.name, drawn, places_of(instance))
+        reached = {id(use.slot) for use, _ in drawn.met} if drawn is not None else set()
+        for place, slot, kind in held:
+            if id(slot) not in reached:
+                reached.add(id(slot))
+                found += self._elsewhere(model, place, slot, kind)
+        return found
+
+    def _follow_ahead(self, models: Sequence[Model], jobs: int) -> None:
+        """Follow the data of models in processes of their own, each those of its turn."""
+        if jobs < 2 or len(models) < 2 * jobs or not hasattr(os, "fork"):
+            return
+
+        from initlint.reading.forks import forked
+
+        def share(turn: int) -> tuple[list[list[Layer]], dict[str, Unanalysed]]:
+            mine = models[turn::jobs]
+            return [self._found(m, list(weights_held(m.instance))) for m in mine], self.gaps
+
+        for turn, (found, gaps) in enumerate(forked(share, jobs, ([], {}))):
+            self.gaps = {**gaps, **self.gaps}
+            for model, layers in zip(models[turn::jobs], found, strict=False):
+                self._ahead[model] = layers
+
+    def _elsewhere(self, model: Model, place: Place, slot: Slot, kind: str) -> list[Layer]:
+        """The record of a weight that a model's graph does not reach: as its own class sees it."""
+        owner = slot.holder.owner[0] if slot.holder.owner else None
+        drawn = self._followed(owner, whole=False) if owner is not None else None
+        if model.instance not in self._overrides:
+            self._overrides[model.instance] = overrides_of(model.instance)
+        draw = self._overrides[model.instance].get(slot, slot.draw)
+        met = [pair for pair in drawn.met if pair[0].slot is slot] if drawn is not None else []
+        if drawn is None or not met:
+            return [unknown(model.name, place, slot, kind, draw)]
+        own = tuple((replace(use, draw=draw), found) for use, found in met)
+        return records(model.name, Drawn(own, drawn.bare), {id(slot): [place]})
+
+    def _followed(self, instance: Instance, whole: bool) -> Drawn | None:
+        key = (instance, whole)
+        if key not in self._drawn:
+            self._drawn[key] = None
+            module = instance.cls.module if instance.cls is not None else self.program.modules[0]
+            self._drawn[key] = self._tried(
+                module, type_of(instance), self._drawing, instance, whole
+            )
+        return self._drawn[key]
+
+    def _drawing(self, instance: Instance, whole: bool) -> Drawn | None:
+        """The graph of a module called with data, its result marked, and followed."""
+        reader = self.reader
+        forward = reader.forward_of(instance)
+        if forward is None and instance.torch in ("Module", "ModuleList", "ModuleDict"):
+            return None
+        reader.graph = Graph(reader.budget)
+        args = _inputs(forward, reader)
+        result = reader.call_instance(instance, args, {})
+        end = Op("output" if whole else "unknown", tuple(_distinct(result)), final=True)
+        reader.graph.add(end)
+        name_patterns(reader.graph)
+        return followed(reader.graph, whole, reader.budget)
+
+
+def _is_used(instance: Instance) -> bool:
+    return instance.cls is not None and instance.cls.used
+
+
+class _Alone:
+    """A reader that begins anew, at the top level of a file."""
+
+    def __init__(self, reader: Reader, module: Module) -> None:
+        self._reader, self._module = reader, module
+
+    def __enter__(self) -> None:
+        reader = self._reader
+        reader.frames[:] = [Frame(self._module)]
+        reader.active.clear()
+        reader.constructing, reader.arms = None, ()
+        reader.budget.begin()
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.frames.clear()
+        self._reader.constructing = None
+
+
+def _kind_of(layer: Layer) -> object:
+    """What two layers of one line have in common that need to be judged only once."""
+    current = layer.current.name if layer.current is not None else ""
+    return layer.site, layer.following.activation, current, layer.harmless
+
+
+def _distinct(value: Value) -> list[Op]:
+    return list(dict.fromkeys(flat_tensors(value)))
+
+
+# Annotations of arguments that carry no data.
+_SETTINGS = ("int", "bool", "float", "str", "dtype", "device")
+
+
+def _inputs(forward: Value, reader: Reader) -> list[Value]:
+    """Data for every argument of a forward that must be given."""
+    function = forward.function if isinstance(forward, Bound) else forward
+    node = function.node if isinstance(function, Function) else None
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return [reader.node("input")]
+    places = [*node.args.posonlyargs, *node.args.args][isinstance(forward, Bound) :]
+    needed = len(places) - len(node.args.defaults)
+    return [_input(place, reader) for place in places[: max(0, needed)]]
+
+
+def _input(place: ast.arg, reader: Reader) -> Value:
+    note = place.annotation
+    name = note.id if isinstance(note, ast.Name) else getattr(note, "attr", "")
+    return PLAIN if name in _SETTINGS else reader.node("input")

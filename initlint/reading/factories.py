@@ -1,0 +1,75 @@
+"""Functions that build models: those of a file that together mention all of its classes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from initlint.reading.files import WORDS
+from initlint.reading.resolve import Module, Program
+from initlint.torchlib import catalog
+
+# More functions of one file tell too little more; those that only call others, even less.
+_MOST, _FEW = 4, 2
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def factories(program: Program, module: Module) -> Iterator[tuple[str, ast.AST]]:
+    """What may build models at a file's top level: assignments, and functions, by name.
+
+    Of functions only those that can be called without arguments; and of many alike, those that
+    mention classes, activations, or functions that the ones before do not.
+    """
+    names = program.names(module)
+    functions = {name: e for name, e in names.items() if isinstance(e, _Function)}
+    classes = {name for name, entry in names.items() if isinstance(entry, ast.ClassDef)}
+    for name, entry in names.items():
+        if isinstance(entry, ast.Assign) and _holds(module, entry):
+            yield name, entry
+    words = {name: _words(module, entry) for name, entry in functions.items()}
+    known, helpers = classes | _activations(), functions.keys()
+    seen: set[str] = set()
+    chosen = 0
+    for name, entry in functions.items():
+        said = _mentioned(name, words)
+        new, other = said & known - seen, said & helpers - {name} - seen
+        builds = said & (classes | {"Sequential"}) and _is_callable(entry)
+        if builds and chosen < (_MOST if new or not chosen else _FEW if other else 0):
+            seen |= new | other
+            chosen += 1
+            yield name, entry
+
+
+def _holds(module: Module, entry: ast.Assign) -> bool:
+    """Whether an assignment may make a model out of torch's own modules."""
+    text = module.source.lines(entry.lineno, entry.end_lineno or entry.lineno)
+    return isinstance(entry.value, ast.Call) and b"Sequential" in text
+
+
+def _words(module: Module, entry: _Function) -> set[str]:
+    """Every word of a function's text, those in its strings included."""
+    text = module.source.lines(entry.lineno, entry.end_lineno or entry.lineno)
+    return {word.decode("utf-8", "replace") for word in WORDS.findall(text)}
+
+
+def _mentioned(name: str, words: dict[str, set[str]]) -> set[str]:
+    """The words of a function and of the functions of the same file that it calls."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        function = waiting.pop()
+        fresh = words[function] - found
+        found |= fresh
+        waiting.extend(word for word in fresh if word in words and word != function)
+    return found
+
+
+def _is_callable(entry: _Function) -> bool:
+    spec = entry.args
+    places = len(spec.posonlyargs) + len(spec.args)
+    return places <= len(spec.defaults) and all(spec.kw_defaults)
+
+
+def _activations() -> set[str]:
+    rows = catalog.activations().values()
+    return {name for row in rows for name in (*row.modules, *row.functions)}

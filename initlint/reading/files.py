@@ -1,0 +1,171 @@
+"""Files to syntax trees: what may be about torch is parsed once, what cannot be is named."""
+
+from __future__ import annotations
+
+import ast
+import re
+import symtable
+import warnings
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from initlint.reading.values import bounded
+from initlint.records import Unanalysed
+from initlint.safe import regular
+
+# A file without any of these defines no layers of its own; it is parsed if another one needs it.
+_HINTS = re.compile(rb"torch|\bnn\.|\bnn\b")
+WORDS = re.compile(rb"[A-Za-z_]\w*")
+# A tree takes up to a kilobyte for every word and mark; small files cannot have too many of them.
+_SMALL, _MOST_TOKENS = 300_000, 400_000
+_TOKEN = re.compile(rb"\w+|[^\w\s]|\n")
+# Where a number may stand that no size is as large as.
+_LONG = re.compile(rb"[0-9A-Fa-f_]{16}")
+
+
+class Source:
+    """One file: its path as it was given, its bytes, and its tree once it is asked for."""
+
+    def __init__(self, path: str, data: bytes) -> None:
+        self.path = path
+        self.data = data
+        self.hinted = bool(_HINTS.search(data))
+        self._tree: ast.Module | None = None
+        self._lines: list[bytes] = []
+        self._is_ascii = data.isascii()
+        # By line, where the bytes are that are not the first of a character.
+        self._inside: dict[int, list[int]] = {}
+
+    @cached_property
+    def words(self) -> frozenset[bytes]:
+        """All words of the file's text, in code, comments and strings."""
+        return frozenset(WORDS.findall(self.data))
+
+    @cached_property
+    def prose(self) -> frozenset[int]:
+        """The numbers of the lines in which texts stand alone, as docstrings do."""
+        found: set[int] = set()
+        waiting: list[ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]
+        waiting = [self.tree]
+        while waiting:
+            for statement in waiting.pop().body:
+                if isinstance(statement, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+                    waiting.append(statement)
+                elif isinstance(statement, ast.Expr) and _is_text(statement.value):
+                    found.update(range(statement.lineno, (statement.end_lineno or 0) + 1))
+        return frozenset(found)
+
+    @property
+    def tree(self) -> ast.Module:
+        """The syntax tree; an empty one where the file cannot be parsed."""
+        if self._tree is None:
+            self.parse()
+        return self._tree or _EMPTY
+
+    def parse(self) -> Unanalysed | None:
+        """Parse the file; the reason where that fails."""
+        self._tree = _EMPTY
+        if not self.data.strip():
+            return None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._tree = ast.parse(self.data, self.path)
+        except Exception as error:
+            return _broken(self.path, error)
+        if _LONG.search(self.data):
+            _forget_large(self._tree)
+        return None
+
+    def verify(self) -> Unanalysed | None:
+        """Whether a file that is of no interest could be parsed: cheaper than parsing it."""
+        try:
+            text = self.data.decode("utf-8-sig")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                symtable.symtable(text, self.path, "exec")
+        except Exception:
+            # Whether it is another encoding or a real fault, parsing will say.
+            return self.parse()
+        return None
+
+    def lines(self, first: int, last: int) -> bytes:
+        """The text from one line to another, both counted from 1 and included."""
+        return b"\n".join(self.split()[first - 1 : last])
+
+    def split(self) -> list[bytes]:
+        """The file's lines, in bytes."""
+        if not self._lines:
+            self._lines = re.split(rb"\r\n|\r|\n", self.data.removeprefix(b"\xef\xbb\xbf"))
+        return self._lines
+
+    def characters(self, line: int, byte_column: int) -> int:
+        """A column in characters that counts from 1, from one in bytes that counts from 0."""
+        self.split()
+        if self._is_ascii or line > len(self._lines):
+            return byte_column + 1
+        if line not in self._inside:
+            self._inside[line] = [m.start() for m in _INSIDE.finditer(self._lines[line - 1])]
+        return byte_column + 1 - bisect_left(self._inside[line], byte_column)
+
+    @property
+    def text(self) -> str:
+        """The file's text, as far as it can be decoded."""
+        return self.data.decode("utf-8", errors="replace")
+
+
+_EMPTY = ast.Module([], [])
+_INSIDE = re.compile(rb"[\x80-\xbf]")
+
+
+def _forget_large(tree: ast.Module) -> None:
+    """Put an unknown value in place of every number that no size is as large as."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            node.value = bounded(node.value) if type(node.value) is int else node.value
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def sources(
+    paths: Sequence[str], texts: Mapping[str, str | bytes]
+) -> tuple[list[Source], list[Unanalysed]]:
+    """All files that can be read and parsed, and the reasons for the others."""
+    found, broken = [], []
+    for path in dict.fromkeys(paths):
+        try:
+            source = Source(path, _bytes(path, texts))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            broken.append(Unanalysed(path, f"{path}: cannot be read: {reason}"))
+            continue
+        fault = source.parse() if source.hinted else source.verify()
+        if fault is not None:
+            broken.append(fault)
+        else:
+            found.append(source)
+    return found, broken
+
+
+def _bytes(path: str, texts: Mapping[str, str | bytes]) -> bytes:
+    data = texts[path] if path in texts else regular.read_regular(path, regular.SOURCE)
+    if isinstance(data, str):
+        data = data.encode("utf-8", "surrogatepass")
+    if len(data) > regular.SOURCE:
+        raise ValueError(f"larger than {regular.SOURCE // 1_000_000} MB")
+    if len(data) > _SMALL and sum(1 for _ in _TOKEN.finditer(data)) > _MOST_TOKENS:
+        raise ValueError(f"more than {_MOST_TOKENS:,} words and marks, which is data, not code")
+    return data
+
+
+def _broken(path: str, error: Exception) -> Unanalysed:
+    """One line on a file that cannot be parsed: where, and why."""
+    if isinstance(error, SyntaxError):
+        place = f"{path}:{error.lineno}" if error.lineno else path
+        return Unanalysed(path, f"{place}: SyntaxError: {error.msg}")
+    if isinstance(error, (RecursionError, MemoryError)):
+        return Unanalysed(path, f"{path}: nested too deeply to be read")
+    return Unanalysed(path, f"{path}: cannot be parsed: {error}")

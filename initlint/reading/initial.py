@@ -1,0 +1,243 @@
+"""Present initialisation: calls of torch.nn.init, writes in place, and who visits all modules."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from initlint.reading.sizes import product
+from initlint.reading.tensors import Tensors, explicit
+from initlint.reading.values import (
+    PLAIN,
+    UNKNOWN,
+    Choice,
+    Fresh,
+    Held,
+    Instance,
+    Listing,
+    Slot,
+    Sym,
+    Value,
+    known_number,
+    leaves,
+    options_of,
+)
+from initlint.records import Site
+from initlint.torchlib.draws import (
+    ARGUMENTS,
+    METHODS,
+    UNCLEAR,
+    UNWRITTEN,
+    Draw,
+    calculate_gain,
+    shifted,
+)
+
+# Functions that print or count and leave the weights of what they are given as they are.
+_IDLE = ("log", "print", "summary", "count", "info", "warn", "assert", "check", "register", "get")
+
+# Methods in place after which a parameter is still drawn as it was, or nearly so.
+_SHIFTING = ("clamp_", "add_", "sub_")
+_KEEPING = ("requires_grad_", "detach_", *_SHIFTING)
+# Initialisers that may give the values a mean, which adding something else may take away.
+_WITH_MEAN = ("uniform_", "normal_", "trunc_normal_", "constant_", "ones_")
+
+
+class Initialising(Tensors):
+    """Reads what is written to parameters."""
+
+    def initialise(
+        self, name: str, args: Sequence[Value], kwargs: Mapping[str, Value], node: ast.AST | None
+    ) -> Value:
+        """A function of torch.nn.init."""
+        if name == "calculate_gain":
+            try:
+                return calculate_gain(*args, **kwargs)
+            except (ValueError, TypeError, ArithmeticError):
+                return PLAIN
+        if name == "_calculate_fan_in_and_fan_out":
+            return _torch_fans(args[0] if args else None)
+        if name == "_calculate_correct_fan" and len(args) > 1:
+            fans = _torch_fans(args[0])
+            return fans[0 if args[1] == "fan_in" else 1]
+        full = name if name in ARGUMENTS else name + "_"
+        values = list(args)
+        tensor = values.pop(0) if values else kwargs.get("tensor")
+        given = {key: v for key, v in kwargs.items() if key not in ("tensor", "generator")}
+        draw = _drawn(full, values, given, self.site(node))
+        for target, is_sure in _targets(tensor, full):
+            self.write(target, draw if is_sure else replace(UNCLEAR, site=draw.site))
+        return tensor
+
+    def write_in_place(
+        self,
+        target: Held | Slot | Fresh,
+        name: str,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None,
+    ) -> Value:
+        """A method of a parameter, or of a tensor just made, that ends in an underscore."""
+        slot = target.slot if isinstance(target, Held) else target
+        site, bare = self.site(node), name.strip("_")
+        renamed = {{"from": "a", "to": "b", "value": "val"}.get(k, k): v for k, v in kwargs.items()}
+        if isinstance(target, Held) and target.reparametrised:
+            return target
+        if isinstance(target, Held) and target.part and name not in _KEEPING:
+            self.write(slot, replace(UNCLEAR, site=site))
+            return target
+        if isinstance(target, Held) and target.shape is None and name not in METHODS:
+            self.write(slot, replace(UNCLEAR, site=site))
+        elif name in METHODS:
+            self.write(slot, _drawn(METHODS[name], list(args), renamed, site))
+        elif name == "copy_":
+            self.write(slot, self._copied(args[0] if args else None, site))
+        elif bare in ("mul", "div") and args:
+            factor = args[0]
+            if bare == "div" and known_number(factor) and factor:
+                factor = 1 / factor
+            # A layer that stands for many alike is scaled once for each of them.
+            is_own = isinstance(slot, Fresh) or slot.home is self.constructing
+            draw = explicit(self.drawn(slot), factor, site) if is_own else UNCLEAR
+            self.write(slot, replace(draw, site=site))
+        elif name in ("add_", "sub_") and args and known_number(args[0]):
+            self.write(slot, _shifted(self.drawn(slot), name, args, kwargs, site))
+        elif name not in _KEEPING or self._is_moved(slot, name):
+            self.write(slot, replace(UNCLEAR, site=site))
+        return target
+
+    def _is_moved(self, slot: Slot | Fresh, name: str) -> bool:
+        """Whether what is added, or cut off, may give the values another mean."""
+        if name not in _SHIFTING:
+            return False
+        return isinstance(slot, Fresh) or self.drawn(slot).name in _WITH_MEAN
+
+    def _copied(self, value: Value, site: Site | None) -> Draw:
+        if isinstance(value, Fresh):
+            return replace(value.draw, site=site)
+        if isinstance(value, Slot) or (isinstance(value, Held) and not value.reparametrised):
+            return replace(self.drawn(value if isinstance(value, Slot) else value.slot), site=site)
+        return replace(UNCLEAR, site=site)
+
+    def parameter(self, value: Value, node: ast.AST | None) -> Slot:
+        """What nn.Parameter makes of a tensor."""
+        shape, draw = None, UNCLEAR
+        if isinstance(value, Fresh):
+            shape, draw = value.shape, value.draw
+        elif isinstance(value, (Slot, Held)):
+            shape = value.shape
+        site = self.site(node)
+        if draw is not UNWRITTEN:
+            draw = replace(draw, site=site)
+        made = Slot(self.constructing, "", shape, draw, self.arms, self.constructing, site)
+        if isinstance(value, Fresh):
+            value.slots.append(made)
+        return made
+
+    def smudge(self, value: Value, name: str) -> None:
+        """Somebody unknown was handed parameters or modules: what they hold is not clear now."""
+        if any(word in name.rpartition(".")[2].lower() for word in _IDLE):
+            return
+        if isinstance(value, (Slot, Held, Fresh)):
+            self.write(value.slot if isinstance(value, Held) else value, UNCLEAR)
+        elif isinstance(value, Instance):
+            modules = modules_of(value)
+            self.budget.elements(len(modules))
+            for _, module in modules:
+                for slot in module.attrs.values():
+                    if isinstance(slot, Slot):
+                        self.write(slot, UNCLEAR)
+        elif isinstance(value, (tuple, Listing)):
+            parts = [v for v in leaves(value, (tuple, Listing)) if isinstance(v, _WRITABLE)]
+            self.budget.elements(len(parts))
+            for part in parts:
+                self.smudge(part, name)
+
+
+_WRITABLE = (Slot, Held, Fresh, Instance)
+
+
+def _shifted(
+    draw: Draw, name: str, args: Sequence[Value], kwargs: Mapping[str, Value], site: Site | None
+) -> Draw:
+    """The draw after `add_` or `sub_` of a number, `alpha` times."""
+    alpha = kwargs.get("alpha", 1)
+    if not known_number(alpha):
+        return replace(UNCLEAR, site=site)
+    return shifted(draw, float(args[0]) * alpha * (1 if name == "add_" else -1), site)
+
+
+def _drawn(
+    name: str, args: Sequence[Value], kwargs: Mapping[str, Value], site: Site | None
+) -> Draw:
+    """A draw whose std is worked out in the end, when the parameter's shape is settled."""
+    defaults = ARGUMENTS.get(name)
+    if defaults is None:
+        return replace(UNCLEAR, site=site)
+    given = {**defaults, **dict(zip(defaults, args, strict=False))}
+    given.update({key: value for key, value in kwargs.items() if key in defaults})
+    if not all(isinstance(value, (int, float, str, Sym)) for value in given.values()):
+        return Draw("unknown", {}, site=site)
+    return Draw(name, given, site=site)
+
+
+def _targets(value: Value, initialiser: str) -> list[tuple[Slot | Fresh, bool]]:
+    """What is written to: parameters, and tensors that may become some.
+
+    With each whether the initialiser draws all of it, with the fans of its own shape.
+    """
+    found: list[tuple[Slot | Fresh, bool]] = []
+    by_fans = initialiser.startswith(("kaiming", "xavier", "orthogonal"))
+    for option in options_of(value):
+        if isinstance(option, (Slot, Fresh)):
+            found.append((option, True))
+        elif isinstance(option, Held) and not option.reparametrised:
+            is_alike = option.shape == option.slot.shape
+            found.append((option.slot, not option.part and (is_alike or not by_fans)))
+    return found
+
+
+def _torch_fans(value: Value) -> tuple[Value, Value]:
+    shape = value.shape if isinstance(value, (Slot, Held)) else None
+    if shape is None or len(shape) < 2:
+        return UNKNOWN, UNKNOWN
+    return product(shape[1:]), product((shape[0], *shape[2:]))
+
+
+def children(instance: Instance) -> Iterator[tuple[str, Instance]]:
+    """The modules that a module holds, by name; of several that may be there, each."""
+    for name, value in list(instance.attrs.items()):
+        if type(value) is Instance:
+            if value.torch:
+                yield name, value
+        elif type(value) is Choice:
+            for option in value.options:
+                if type(option) is Instance and option.torch:
+                    yield name, option
+
+
+def modules_of(instance: Instance, prefix: str = "") -> list[tuple[str, Instance]]:
+    """A module and all that it holds, each once, with its name from there, outermost first."""
+    found: list[tuple[str, Instance]] = []
+    seen: set[int] = set()
+    waiting = [(prefix, instance)]
+    while waiting:
+        name, module = waiting.pop()
+        if id(module) in seen:
+            continue
+        seen.add(id(module))
+        found.append((name, module))
+        inner = [(f"{name}.{child}" if name else child, part) for child, part in children(module)]
+        waiting.extend(reversed(inner))
+    return found
+
+
+def parameters_of(instance: Instance) -> list[tuple[str, Slot]]:
+    """All parameters of a module and its parts, by name."""
+    return [
+        (f"{prefix}.{name}" if prefix else name, slot)
+        for prefix, module in modules_of(instance)
+        for name, slot in module.attrs.items()
+        if isinstance(slot, Slot)
+    ]

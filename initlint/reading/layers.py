@@ -1,0 +1,295 @@
+"""The reading engine's answer: one Layer for every weight of a class and of the parts it holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from initlint.graph.follow import Use as Met
+from initlint.graph.follow import uses
+from initlint.graph.ops import Graph
+from initlint.graph.record import is_state, layer_of
+from initlint.graph.steps import Weight
+from initlint.graph.weights import whole
+from initlint.reading.budget import Budget
+from initlint.reading.initial import children, modules_of
+from initlint.reading.sizes import is_size, nominal, symbol
+from initlint.reading.torch_modules import type_of
+from initlint.reading.use import Use
+from initlint.reading.values import Instance, Slot, Sym, Value
+from initlint.records import Following, Initializer, Layer, Site
+from initlint.torchlib.draws import Draw, drawn_by
+
+# A stack of blocks may be deep, but names that nobody will read need not be made.
+_MOST_NAMES = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a model keeps a weight: the layer's name and the parameter's."""
+
+    layer: str
+    parameter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A graph of one class that was followed: every use of every weight, and the bare branches."""
+
+    met: tuple[tuple[Use, Met], ...]
+    bare: int
+
+
+def followed(graph: Graph, whole: bool, budget: Budget) -> Drawn:
+    """What every weight of a finished graph meets."""
+    budget.followed(len(graph.nodes))
+    own: list[Use] = []
+
+    def weight(use: Use) -> Any:
+        own.append(use)
+        return _weight(use, len(own) - 1)
+
+    copy = Graph(budget)
+    copy.splice(graph, {}, weight)
+    steps = {node: node for node in copy.nodes}
+    met, bare = uses(steps, whole=whole, charge=budget.elements)
+    return Drawn(tuple((own[int(m.weight.parameter)], m) for m in met), bare)
+
+
+def _weight(use: Use, number: int) -> Weight:
+    """A use with numbers for sizes, under a number for a name."""
+    fans = [max(1, whole(nominal(fan))) if is_size(fan) else None for fan in use.fans]
+    shape = tuple(_whole(size) or 0 for size in use.slot.shape or ())
+    return Weight(
+        str(number),
+        use.type,
+        shape,
+        fans[0],
+        fans[1],
+        use.following,
+        use.follows,
+        use.reparametrised,
+        use.biased,
+        use.spread,
+        use.recurrent,
+        number if use.slot.picked else (use.slot, id(use.owner)),
+    )
+
+
+def _whole(size: Value) -> int | None:
+    if size is None or not is_size(size):
+        return None
+    return max(1, round(nominal(size)))
+
+
+def records(model: str, drawn: Drawn, places: dict[int, list[Place]]) -> list[Layer]:
+    """A record for every weight of a model that its graph reaches, in the order of the data.
+
+    A module that stands for many made alike is used as often as it has names, in their order.
+    """
+    groups: dict[Place, list[tuple[Use, Met]]] = {}
+    names: dict[str, Place] = {}
+    counts: dict[int, int] = {}
+    for use, _ in drawn.met:
+        counts[id(use.slot)] = counts.get(id(use.slot), 0) + 1
+    seen: dict[int, int] = {}
+    for use, met in drawn.met:
+        found = places.get(id(use.slot)) or [_place_of(use.slot)]
+        turn = seen.get(id(use.slot), 0)
+        seen[id(use.slot)] = turn + 1
+        place = found[turn] if counts[id(use.slot)] == len(found) else found[0]
+        if len(found) > 1 and met.again:
+            # Nobody knows whether it is the same of those made alike.
+            met = replace(met, again=False)
+        groups.setdefault(place, []).append((use, met))
+        names[met.weight.parameter] = place
+    stateful = [group for group in groups.values() if is_state([met for _, met in group])]
+    states = {met.weight.parameter for group in stateful for _, met in group}
+    return [
+        _record(model, place, group, drawn.bare, names, states) for place, group in groups.items()
+    ]
+
+
+def _record(
+    model: str,
+    place: Place,
+    group: Sequence[tuple[Use, Met]],
+    bare: int,
+    names: dict[str, Place],
+    states: Collection[str],
+) -> Layer:
+    use = group[0][0]
+    layer = layer_of(
+        [met for _, met in group],
+        bare,
+        model=model,
+        layer=place.layer,
+        parameter=place.parameter,
+        type=use.type,
+        current=initializer(use),
+        site=site_of(use.slot),
+        nominal=_is_nominal(use),
+        states=states,
+    )
+    before = names[layer.before].parameter if layer.before in names else None
+    after = names[layer.after].parameter if layer.after in names else None
+    return replace(
+        layer,
+        before=before if before != place.parameter else None,
+        after=after if after != place.parameter else None,
+    )
+
+
+def overrides_of(model: Instance) -> dict[Slot, Draw]:
+    """What the constructors of a model and of its parts, outermost first, filled weights with."""
+    found: dict[Slot, Draw] = {}
+    for _, module in reversed(modules_of(model)):
+        found.update(module.overrides)
+    return found
+
+
+def unknown(model: str, place: Place, slot: Slot, kind: str, draw: Draw) -> Layer:
+    """The record of a weight of which it is not known where it is used."""
+    use = Use(slot, kind, (None, None), draw)
+    weight = _weight(use, 0)
+    return Layer(
+        model=model,
+        layer=place.layer,
+        parameter=place.parameter,
+        type=kind,
+        shape=weight.shape,
+        fan_in=None,
+        fan_out=None,
+        following=Following("unknown"),
+        current=initializer(use),
+        site=site_of(slot),
+        nominal=_is_nominal(use),
+    )
+
+
+def site_of(slot: Slot) -> Site | None:
+    """The line that makes the layer, or the bare parameter."""
+    holder = slot.holder
+    if isinstance(holder, Instance) and holder.torch not in ("Module", "") and holder.site:
+        found: Site | None = holder.site
+        return found
+    made: Site | None = slot.site or (holder.site if isinstance(holder, Instance) else None)
+    return made
+
+
+def _place_of(slot: Slot) -> Place:
+    holder = slot.holder
+    if isinstance(holder, Instance) and holder.owner is not None:
+        return Place(holder.owner[1], f"{holder.owner[1]}.{slot.name}")
+    return Place("", slot.name)
+
+
+def initializer(use: Use) -> Initializer | None:
+    """How a weight gets its values; no std where that depends on what is not known."""
+    draw: Draw = use.draw
+    if not draw.name:
+        return None
+    if draw.name == "unknown" or use.reparametrised:
+        return Initializer("unknown", site=draw.site)
+    args = {name: _number(value) for name, value in draw.args.items()}
+    if not all(math.isfinite(value) for value in args.values() if isinstance(value, float)):
+        return Initializer("unknown", site=draw.site)
+    std, mean = draw.std, draw.mean
+    if std is None and _is_provable(draw, use):
+        worked_out = drawn_by(draw.name, args, _shape(use.slot))
+        std, mean = worked_out.std, worked_out.mean
+    mean = (mean or 0.0) + draw.offset
+    if std is not None and not (math.isfinite(std) and math.isfinite(mean)):
+        std, mean = None, 0.0
+    return Initializer(draw.name, args, std, draw.default, draw.site, mean=mean)
+
+
+def _number(value: Value) -> Value:
+    return nominal(value) if isinstance(value, Sym) else value
+
+
+def _shape(slot: Slot) -> tuple[int, ...] | None:
+    sizes = [_whole(size) for size in slot.shape or ()]
+    return None if not sizes or None in sizes else tuple(size for size in sizes if size)
+
+
+def _is_nominal(use: Use) -> bool:
+    sizes = (*(use.slot.shape or ()), *(fan for fan in use.fans if fan is not None))
+    return any(not isinstance(size, (int, float)) or (size and not is_size(size)) for size in sizes)
+
+
+def _is_provable(draw: Draw, use: Use) -> bool:
+    """Whether the std, against what suits, does not depend on what the sizes' names stand for.
+
+    What counts is 1/sqrt(fan_in): PyTorch's default and Kaiming by fan_in are the same share of it
+    everywhere; any other scheme is only where all sizes are known, or are multiples of one.
+    """
+    fan_in, fan_out = use.fans
+    if fan_in is None:
+        return False
+    if draw.offset and _is_nominal(use):
+        return False
+    if not _is_nominal(use) or (_powers(fan_in) == _powers(fan_out) and not _is_written(draw)):
+        return True
+    by_fan_in = draw.name.startswith("kaiming") and draw.args.get("mode") == "fan_in"
+    if by_fan_in:
+        return True
+    std = draw.args.get("std")
+    if draw.args.get("mean", 0.0) != 0.0:
+        return False
+    return isinstance(std, Sym) and [(n, 2 * p) for n, p in std.powers] == [
+        (n, -p) for n, p in _powers(fan_in) or ()
+    ]
+
+
+def _is_written(draw: Draw) -> bool:
+    return draw.name in ("normal_", "uniform_", "trunc_normal_", "constant_", "ones_", "sparse_")
+
+
+def _powers(size: Value) -> Any:
+    found = symbol(size)
+    return None if found is None else found.powers
+
+
+def places_of(root: Instance) -> dict[int, list[Place]]:
+    """By every weight the names under which a model knows it, in the order of its parts."""
+    found: dict[int, list[Place]] = {}
+    for count, (name, module) in enumerate(_walk(root)):
+        if count > _MOST_NAMES:
+            break
+        for key, value in module.attrs.items():
+            if isinstance(value, Slot) and value.holder is module:
+                parameter = f"{name}.{key}" if name else key
+                found.setdefault(id(value), []).append(Place(name, parameter))
+    return found
+
+
+def _walk(root: Instance) -> Iterator[tuple[str, Instance]]:
+    """A module and all that it holds, as often as it has names, outermost first."""
+    waiting: list[tuple[str, Instance, tuple[Instance, ...]]] = [("", root, ())]
+    while waiting:
+        name, module, above = waiting.pop()
+        yield name, module
+        if module in above or len(above) > _DEEPEST:
+            continue
+        around = (*above, module)
+        inner = [
+            (f"{name}.{child}" if name else child, part, around) for child, part in children(module)
+        ]
+        waiting += reversed(inner)
+
+
+_DEEPEST = 30
+
+
+def weights_held(root: Instance) -> Iterator[tuple[Place, Slot, str]]:
+    """Every weight of a layer within a module, once, with its first name and its layer's class."""
+    for name, module in modules_of(root):
+        if module.owner is None:
+            continue
+        for key, value in module.attrs.items():
+            if type(value) is Slot and "weight" in key:
+                parameter = f"{name}.{key}" if name else key
+                yield Place(name, parameter), value, type_of(module)

@@ -1,0 +1,159 @@
+"""Literals: tuples, lists, dicts and f-strings, and comprehensions that make them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from initlint.reading.attributes import Attributes
+from initlint.reading.budget import ELEMENTS
+from initlint.reading.handlers import truth
+from initlint.reading.lists import element_of, tuple_of
+from initlint.reading.modules import elements
+from initlint.reading.state import Frame
+from initlint.reading.values import (
+    PLAIN,
+    UNKNOWN,
+    Listing,
+    Table,
+    Value,
+    bounded,
+    extend,
+    listed,
+    update,
+)
+
+# What a round of a comprehension costs, beside what its expressions do, in elements.
+_ROUND = 3
+
+
+class Literals(Attributes):
+    """Reads literals and comprehensions."""
+
+    def elements(self, nodes: Sequence[ast.expr], frame: Frame) -> tuple[list[Value], bool]:
+        """The elements of a literal, and whether there may be more."""
+        found: list[Value] = []
+        open_ended = False
+        for node in nodes:
+            value = self.evaluate(node, frame)
+            if type(node) is not ast.Starred:
+                found.append(value)
+                continue
+            items = self.gone_through(value)
+            open_ended = open_ended or items is None or (isinstance(value, Listing) and value.open)
+            found += items or []
+            if len(found) > ELEMENTS + len(nodes):
+                return found[:ELEMENTS], True
+        return found, open_ended
+
+    def gone_through(self, value: Value) -> list[Value] | None:
+        """What a loop over a value goes through, charged; None where that is not known."""
+        found = elements(value)
+        self.budget.elements(len(found or ()) // 8)
+        return found
+
+    def tuple_of(self, node: ast.Tuple, frame: Frame) -> Value:
+        """The value of a tuple; a list where there may be more elements."""
+        found, open_ended = self.elements(node.elts, frame)
+        return listed(found, True) if open_ended else tuple_of(tuple(found))
+
+    def listing(self, node: ast.List | ast.Set, frame: Frame) -> Value:
+        """The value of a list or set."""
+        return listed(*self.elements(node.elts, frame))
+
+    def table(self, node: ast.Dict, frame: Frame) -> Value:
+        """The value of a dict."""
+        result = Table()
+        for key, item in zip(node.keys, node.values, strict=True):
+            value = self.evaluate(item, frame)
+            if key is not None:
+                self.put(result, self.evaluate(key, frame), value)
+            elif isinstance(value, Table):
+                self.budget.elements(len(value.items))
+                update(result, value)
+            else:
+                result.open = True
+        return result
+
+    def text(self, node: ast.JoinedStr, frame: Frame) -> Value:
+        """The value of an f-string, where all its parts are known."""
+        parts = [self._part_of_text(part, frame) for part in node.values]
+        if None in parts:
+            return PLAIN
+        found = bounded("".join(part for part in parts if part is not None))
+        return PLAIN if found is UNKNOWN else found
+
+    def _part_of_text(self, part: ast.expr, frame: Frame) -> str | None:
+        if not isinstance(part, ast.FormattedValue):
+            return str(self.evaluate(part, frame))
+        value = self.evaluate(part.value, frame)
+        form = self.evaluate(part.format_spec, frame) if part.format_spec is not None else ""
+        # A longer form may ask for a text of any length.
+        is_known = isinstance(value, (str, int)) and isinstance(form, str) and len(form) < 4
+        if not is_known or part.conversion != -1:
+            return None
+        try:
+            return format(value, form)
+        except ValueError:
+            return None
+
+    def named(self, node: ast.NamedExpr, frame: Frame) -> Value:
+        """The value that `:=` gives a name."""
+        value = self.evaluate(node.value, frame)
+        frame.names[node.target.id] = value
+        return value
+
+    def comprehension(
+        self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, frame: Frame
+    ) -> Value:
+        """The value of a list or set comprehension, or of a generator."""
+        inner = Frame(frame.module, frame, frame.receiver, frame.owner)
+        result = Listing()
+        for sure in self._rounds(node.generators, inner):
+            extend(result, [self.evaluate(node.elt, inner)], not sure)
+            if len(result.items) == ELEMENTS:
+                result.open = True
+                break
+        return result if result.items else self._of_nothing(node.generators[0].iter, inner)
+
+    def _of_nothing(self, source: ast.expr, frame: Frame) -> Value:
+        value = self.evaluate(source, frame)
+        return UNKNOWN if elements(value) is None else Listing()
+
+    def table_comprehension(self, node: ast.DictComp, frame: Frame) -> Value:
+        """The value of a dict comprehension."""
+        inner = Frame(frame.module, frame, frame.receiver, frame.owner)
+        result = Table()
+        for sure in self._rounds(node.generators, inner):
+            key = self.evaluate(node.key, inner)
+            self.put(result, key, self.evaluate(node.value, inner))
+            result.open = result.open or not sure
+            if len(result.items) == ELEMENTS:
+                result.open = True
+                break
+        return result
+
+    def _rounds(self, generators: Sequence[ast.comprehension], frame: Frame) -> Iterator[bool]:
+        """Every round of a comprehension, with whether that round is certain."""
+        if not generators:
+            yield True
+            return
+        first, rest = generators[0], generators[1:]
+        value = self.evaluate(first.iter, frame)
+        found = self.gone_through(value)
+        certain = found is not None and not (isinstance(value, Listing) and value.open)
+        if found is None:
+            one = element_of(value)
+            found = [one]
+        for item in found:
+            self.budget.elements(_ROUND)
+            self.assign(first.target, item, frame)
+            tests = [truth(self.evaluate(test, frame)) for test in first.ifs]
+            if False in tests:
+                continue
+            for sure in self._rounds(rest, frame):
+                yield sure and certain and None not in tests
+
+    def assign(self, target: ast.expr, value: Value, frame: Frame) -> None:
+        """Bind a value to a name, an attribute, an element, or several."""
+        raise NotImplementedError

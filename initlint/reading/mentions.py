@@ -1,0 +1,151 @@
+"""Who else may make a class, or fill what is made of it: what the text of all files says."""
+
+from __future__ import annotations
+
+import ast
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+
+from initlint.reading.files import Source
+from initlint.reading.resolve import Import, Module, Program
+
+# A class that is given to a function, or kept in a table, as a value; and one that is called.
+_GIVEN = re.compile(rb"(?<=[(\[{,=:\s])([A-Za-z_]\w*)(?=\s*(?:[,)\]}\n]|if\b|else\b))")
+_CALLED = re.compile(rb"(?<![\w.])([A-Za-z_]\w*)(?=\()")
+_ASKED = re.compile(rb"isinstance|issubclass|super\(|__all__|^\s*(?:from|import|class|def)\b")
+# Where a line's comment begins.
+_COMMENT = re.compile(rb"(?:[^#\"']|\"[^\"]*\"|'[^']*')*#")
+
+
+def given_away(program: Program, names: set[str]) -> set[str]:
+    """Those of `names` of classes of which it is not certain who makes them.
+
+    Some file hands them on as values, or another class makes them in code that may not be
+    understood, or looks them up by a name that is not written there.
+    """
+    kept = {name.encode() for name in names}
+    homes: set[str] = set()
+    for module in program.modules:
+        if module.source.hinted:
+            here = kept & module.source.words
+            here -= _matching(Text(module.source, module.source.data), _GIVEN, here)
+            for entry in program.names(module).values():
+                if isinstance(entry, ast.ClassDef):
+                    text = module.source.lines(entry.lineno, entry.end_lineno or entry.lineno)
+                    inside = Text(module.source, text, entry.lineno)
+                    own = entry.name.encode()
+                    called = _matching(inside, _CALLED, here)
+                    here -= called - {own}
+                    homes |= set(_searched(program, module, text))
+            kept -= module.source.words - here
+    found = names - {name.decode() for name in kept}
+    for module in program.modules:
+        if module.parts and module.parts[-1] in homes:
+            found |= names & program.names(module).keys()
+    return found
+
+
+# A look-up in a module, of a name that is worked out; torch's own modules hold none of these parts.
+_TORCH = re.compile(r"torch(?=\.|$)")
+LOOKED_UP = re.compile(rb"\bgetattr\(\s*([A-Za-z_][\w.]*)\s*,\s*(?![\s\"'])")
+
+
+def _searched(program: Program, module: Module, text: bytes) -> Iterator[str]:
+    """The last names of the modules in which a text looks up what it names only when it runs."""
+    for match in LOOKED_UP.finditer(text):
+        first, _, rest = match[1].decode().partition(".")
+        entry = program.names(module).get(first)
+        if isinstance(entry, Import) and (entry.level or not _TORCH.match(entry.module)):
+            whole = rest or entry.name or entry.module
+            yield whole.rpartition(".")[2]
+
+
+# Code outside classes that fills weights, or has them filled.
+_FILLS = re.compile(
+    rb"\.apply\(|\binit\.\w+_\(|(?:init_?weight|weights?_init|init_net|init_param|init_model)"
+    rb"\w*\(|\.(?:normal_|uniform_|load_state_dict)\(|\b(?:kaiming|xavier|trunc|orthogonal)_\w*\("
+)
+
+
+def initialised_outside(
+    modules: Sequence[Module], program: Program, names: set[str]
+) -> tuple[set[str], set[tuple[str, str]]]:
+    """Those of `names` of classes and functions that are called by code which then fills weights.
+
+    And by path and name what the top levels of files with such code hold. What the code does to
+    the models is not followed.
+    """
+    held: set[tuple[str, str]] = set()
+    kept = {name.encode() for name in names}
+    for module in modules:
+        lines = list(module.source.split())
+        entries = program.names(module)
+        for entry in entries.values():
+            if isinstance(entry, ast.ClassDef):
+                lines[entry.lineno - 1 : entry.end_lineno] = [b""] * _length(entry)
+        text = b"\n".join(lines)
+        if _FILLS.search(text):
+            kept -= _matching(Text(module.source, text), _CALLED, kept & module.source.words)
+            path = module.path
+            held |= {(path, n) for n, entry in entries.items() if isinstance(entry, ast.Assign)}
+    return names - {name.decode() for name in kept}, held
+
+
+def _length(entry: ast.ClassDef) -> int:
+    return (entry.end_lineno or entry.lineno) - entry.lineno + 1
+
+
+class Text:
+    """A part of a file: the file, the part's text, and the number of its first line."""
+
+    def __init__(self, source: Source, data: bytes, first: int = 1) -> None:
+        self.data = data
+        self._source, self._first = source, first
+        self._starts: list[int] = []
+        # By line, from which column on its words do nothing.
+        self._idle: dict[int, int] = {}
+
+    def does(self, place: int) -> bool:
+        """Whether what stands there is code, in a line that does not only ask or define."""
+        if not self._starts:
+            self._starts = [0, *(match.end() for match in _NEWLINE.finditer(self.data))]
+        line = bisect_right(self._starts, place) - 1
+        start = self._starts[line]
+        if line not in self._idle:
+            self._idle[line] = self._idle_from(start)
+        return place - start < self._idle[line] and self._first + line not in self._source.prose
+
+    def _idle_from(self, start: int) -> int:
+        """Where the comment of the line that begins here does; 0 if the whole line does nothing."""
+        end = self.data.find(b"\n", start)
+        line = self.data[start : end if end >= 0 else len(self.data)]
+        if _ASKED.search(line):
+            return 0
+        comment = _COMMENT.match(line)
+        return comment.end() if comment is not None else len(line) + 1
+
+
+_NEWLINE = re.compile(rb"\n")
+# So many names are looked for one after the other, which is faster than to look at every word.
+_FEW = 16
+
+
+def _matching(text: Text, pattern: re.Pattern[bytes], names: set[bytes]) -> set[bytes]:
+    """Those of `names` that stand in the text as the pattern says."""
+    if len(names) <= _FEW:
+        return {name for name in names if any(_places(text, pattern, name))}
+    found: set[bytes] = set()
+    for match in pattern.finditer(text.data):
+        name = match[1]
+        if name in names and name not in found and text.does(match.start()):
+            found.add(name)
+    return found
+
+
+def _places(text: Text, pattern: re.Pattern[bytes], name: bytes) -> Iterator[bool]:
+    place = text.data.find(name)
+    while place >= 0:
+        match = pattern.match(text.data, place)
+        yield match is not None and match[1] == name and text.does(place)
+        place = text.data.find(name, place + len(name))

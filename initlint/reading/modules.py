@@ -1,0 +1,345 @@
+"""torch.nn's modules: made, filled with others, asked for their parts, and called."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from initlint.graph.meaning import of_module
+from initlint.reading.budget import CHARACTERS
+from initlint.reading.initial import Initialising, children, modules_of, parameters_of
+from initlint.reading.operands import value_of
+from initlint.reading.torch_modules import CONTAINERS, fill, reset, reset_of, uses_of
+from initlint.reading.values import (
+    BUFFER,
+    PLAIN,
+    UNKNOWN,
+    Choice,
+    Instance,
+    Listing,
+    Slot,
+    Table,
+    Tensor,
+    Unknown,
+    Value,
+    choice,
+    known_number,
+    listed,
+    options_of,
+)
+from initlint.torchlib import catalog
+
+# Methods of modules that give the module back and leave its weights as they are.
+_ITSELF = {
+    *("to", "cuda", "cpu", "eval", "train", "half", "float", "double", "bfloat16", "type"),
+    *("requires_grad_", "share_memory", "compile"),
+}
+
+
+class Modules(Initialising):
+    """Reads how torch's own modules are made and called."""
+
+    def make(
+        self,
+        kind: str,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None,
+    ) -> Instance:
+        """A module of one of torch's classes."""
+        instance = Instance(None, kind, self.site(node), arms=self.arms)
+        self.furnish(instance, args, kwargs)
+        return instance
+
+    def furnish(
+        self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> None:
+        """What the constructor of a module's torch base does to it."""
+        if instance.torch in CONTAINERS:
+            self._contain(instance, args)
+            return
+        fill(instance, tuple(args), kwargs)
+        for module in (instance, *(part for _, part in children(instance))):
+            for slot in module.attrs.values():
+                if type(slot) is Slot and slot.home is None:
+                    slot.home, slot.arms = self.constructing, self.arms
+                    slot.site = instance.site
+                    slot.draw = replace(slot.draw, site=instance.site)
+
+    def _contain(self, instance: Instance, args: Sequence[Value]) -> None:
+        if instance.torch == "Sequential" and len(args) != 1:
+            for place, value in enumerate(args):
+                instance.attrs[str(place)] = value
+            return
+        for given in args[:1]:
+            if isinstance(given, Table):
+                instance.attrs.update({str(key): value for key, value in given.items.items()})
+            elif isinstance(given, (Listing, tuple)):
+                items = given if isinstance(given, tuple) else given.items
+                if instance.torch == "ModuleDict":
+                    _pair(instance, items)
+                else:
+                    instance.attrs.update({str(i): value for i, value in enumerate(items)})
+            elif isinstance(given, Instance) and instance.torch != "Sequential":
+                instance.attrs.update(dict(children(given)))
+            elif instance.torch == "Sequential":
+                instance.attrs["0"] = given
+
+    def run_torch(
+        self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> Value:
+        """The result of the forward of a module's torch base."""
+        if instance.torch == "Sequential":
+            value = args[0] if args else UNKNOWN
+            parts = members(instance)
+            self.budget.elements(len(parts))
+            for part in parts.values():
+                result = self.call(part, [value], {})
+                is_sure = not (isinstance(part, Choice) and None in part.options)
+                value = result if is_sure else self.joined(result, value)
+            return value
+        self.tick()
+        operation = catalog.operation_of_module(instance.torch)
+        is_weighted = operation is not None and operation.role == "weighted"
+        weights = tuple(map(self.current, uses_of(instance))) if is_weighted else ()
+        given, named = self.operands(args, kwargs)
+        meant = of_module(instance.torch, given, named, _settings(instance), weights)
+        result = value_of(meant, self.graph)
+        if args and type(args[0]) is type(result) is Tensor and _is_in_place(instance):
+            self.overwritten(args[0], result)
+        return result
+
+    def ask_module(
+        self,
+        instance: Instance,
+        name: str,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None,
+    ) -> Value:
+        """A method of nn.Module, or of one of its containers."""
+        if name == "__init__":
+            self.furnish(instance, args, kwargs)
+            return None
+        if name == "super.forward":
+            return self.run_torch(instance, args, kwargs)
+        if name == "super.reset" or name == reset_of(instance.torch):
+            for slot, draw in reset(instance):
+                self.write(slot, draw)
+            return None
+        if name in _ITSELF or name == "apply":
+            if name == "apply" and args:
+                modules = modules_of(instance)
+                self.budget.elements(len(modules))
+                for _, module in reversed(modules):
+                    self.call(args[0], [module], {}, node)
+            return instance
+        if name in ("modules", "named_modules", "children", "named_children"):
+            found = _listed(instance, name, args)
+            self.budget.elements(len(found.items))
+            return found
+        if name in ("parameters", "named_parameters"):
+            every = parameters_of(instance)
+            self.budget.elements(len(every))
+            return listed(pair if name[0] == "n" else pair[1] for pair in every)
+        if name in ("register_buffer", "register_parameter", "add_module", "register_module"):
+            self._register(instance, name, args, kwargs)
+            return None
+        if name == "forward" or name == "__call__":
+            return self.call_instance(instance, args, kwargs)
+        if name in ("load_state_dict", "reset_parameters") or "init" in name:
+            self.smudge(instance, name)
+            return PLAIN
+        if instance.torch in CONTAINERS:
+            return self._ask_container(instance, name, args)
+        if name in ("get_submodule", "get_parameter") and args and isinstance(args[0], str):
+            value: Value = instance
+            for part in args[0].split("."):
+                value = self.attribute(value, part)
+            return value
+        return PLAIN if name in ("extra_repr", "state_dict", "__len__") else UNKNOWN
+
+    def _register(
+        self, instance: Instance, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> None:
+        given = [*args, *kwargs.values()]
+        if len(given) > 1 and isinstance(given[0], str):
+            value = BUFFER if name == "register_buffer" and given[1] is not None else given[1]
+            self.hold(instance, given[0], value)
+
+    def hold(self, instance: Instance, name: str, value: Value) -> None:
+        """Set an attribute; a bare parameter now has its holder and its name."""
+        if isinstance(value, Slot) and not value.name:
+            value.holder, value.name = instance, name
+        instance.attrs[name] = value
+
+    def _ask_container(self, instance: Instance, name: str, args: Sequence[Value]) -> Value:
+        if name == "append" and args and _is_numbered(instance):
+            instance.attrs[str(len(instance.attrs))] = args[-1]
+            return instance
+        parts = members(instance)
+        self.budget.elements(len(parts))
+        if name in ("append", "extend", "insert") and args:
+            self._rearrange(instance, rearranged(list(parts.values()), name, args))
+            return instance
+        if name in ("pop", "clear"):
+            return self._taken_out(instance, args[0] if args else -1 if name == "pop" else None)
+        if name == "update" and args and isinstance(args[0], Table):
+            instance.attrs.update({str(key): value for key, value in args[0].items.items()})
+            return None
+        if name == "items":
+            return Listing([(key, value) for key, value in parts.items()])
+        if name == "keys":
+            return Listing(list(parts))
+        if name == "values":
+            return Listing(list(parts.values()))
+        if name == "get" and args and isinstance(args[0], str):
+            return parts.get(args[0], args[1] if len(args) > 1 else None)
+        return UNKNOWN
+
+    def _rearrange(self, container: Instance, items: list[Value]) -> None:
+        """Make a container hold these, under their numbers."""
+        for old in members(container):
+            del container.attrs[old]
+        container.attrs.update({str(place): value for place, value in enumerate(items)})
+
+    def _taken_out(self, container: Instance, index: Value) -> Value:
+        """What `pop` gives, which the container then holds no more; without an index, all goes."""
+        value = self.part(container, index) if index is not None else None
+        self.remove(container, slice(None) if index is None else index)
+        return value
+
+    def remove(self, owner: Value, index: Value) -> None:
+        """What `del` does to something in brackets."""
+        if isinstance(owner, Listing):
+            owner.items = without(owner.items, index)
+        elif isinstance(owner, Table) and isinstance(index, (str, int)):
+            owner.items.pop(index, None)
+        elif isinstance(owner, Instance) and owner.torch in CONTAINERS:
+            if isinstance(index, str):
+                owner.attrs.pop(index, None)
+            elif owner.torch != "ModuleDict":
+                self._rearrange(owner, without(list(members(owner).values()), index))
+
+    def part(self, instance: Instance, index: Value) -> Value:
+        """What stands in a container's brackets."""
+        parts = list(members(instance).values())
+        if isinstance(index, slice):
+            return self._slice(instance, index)
+        if isinstance(index, str):
+            return instance.attrs.get(index, UNKNOWN)
+        if known_number(index):
+            return parts[int(index)] if -len(parts) <= index < len(parts) else UNKNOWN
+        for _, slot in parameters_of(instance):
+            slot.picked = True
+        return choice(parts) if parts else UNKNOWN
+
+    def _slice(self, instance: Instance, index: slice) -> Value:
+        ends = (index.start, index.stop, index.step)
+        known = all(end is None or isinstance(end, int) for end in ends)
+        pairs = list(members(instance).items())
+        part = Instance(None, instance.torch, instance.site)
+        part.attrs = dict(pairs[index] if known else pairs)
+        return part
+
+
+def _is_numbered(container: Instance) -> bool:
+    """Whether a container of torch's own holds what it holds under numbers, from 0 on."""
+    last = next(reversed(container.attrs), None)
+    is_list = container.cls is None and container.torch != "ModuleDict"
+    return is_list and last in (None, str(len(container.attrs) - 1))
+
+
+def _pair(instance: Instance, items: Sequence[Value]) -> None:
+    for item in items:
+        if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
+            instance.attrs[item[0]] = item[1]
+
+
+def rearranged(items: list[Value], name: str, args: Sequence[Value]) -> list[Value]:
+    """Items after a list's method; all of them unknown where it is not clear which go where."""
+    if name == "extend":
+        found = elements(args[0])
+        return [*items, *(found if found is not None else [UNKNOWN])]
+    if name == "append":
+        return [*items, args[-1]]
+    if type(args[0]) is not int:
+        return [UNKNOWN] * (len(items) + 1)
+    items.insert(args[0], args[-1])
+    return items
+
+
+def without(items: list[Value], index: Value) -> list[Value]:
+    """Items but those in these brackets; all of them unknown where it is not clear which."""
+    ends = (index.start, index.stop, index.step) if isinstance(index, slice) else (index,)
+    if not all(type(end) is int or (end is None and len(ends) > 1) for end in ends):
+        return [UNKNOWN] * max(0, len(items) - 1)
+    left = list(items)
+    with contextlib.suppress(IndexError, ValueError):
+        del left[index]
+    return left
+
+
+def _is_part(value: Value) -> bool:
+    return any(isinstance(option, Instance) and option.torch for option in options_of(value))
+
+
+def _own_arguments(kind: str) -> Mapping[str, Any]:
+    """The arguments of an activation module beside `inplace`, with their defaults."""
+    activation = catalog.activation_of_module(kind)
+    return activation.arguments if activation is not None else {}
+
+
+def _is_in_place(instance: Instance) -> bool:
+    """Whether an activation module writes its result into what it is given."""
+    given, place = instance.args.get("*", ()), len(_own_arguments(instance.torch))
+    return instance.args.get("inplace", given[place] if place < len(given) else False) is True
+
+
+def _settings(instance: Instance) -> dict[str, Any]:
+    """An activation module's own arguments: those given by place or name, else the defaults."""
+    given = dict(_own_arguments(instance.torch))
+    places = list(given) if instance.torch != "PReLU" else ["num_parameters", "init"]
+    values = {**dict(zip(places, instance.args.get("*", ()), strict=False)), **instance.args}
+    for name, default in given.items():
+        value = values.get(name, default)
+        given[name] = value if known_number(value) or isinstance(value, str) else default
+    return given
+
+
+def _listed(instance: Instance, name: str, args: Sequence[Value]) -> Listing:
+    prefix = args[0] if args and isinstance(args[0], str) else ""
+    found = list(children(instance)) if "children" in name else modules_of(instance, prefix)
+    return listed(pair if name[0] == "n" else pair[1] for pair in found)
+
+
+def elements(value: Value) -> list[Value] | None:
+    """What a loop over a value goes through; None where that is not known."""
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, Listing):
+        return list(value.items)
+    if isinstance(value, Table):
+        return list(value.items)
+    if isinstance(value, str):
+        return list(value) if len(value) <= CHARACTERS else None
+    if isinstance(value, Instance) and value.torch == "ModuleDict":
+        return list(members(value))
+    if isinstance(value, Instance) and value.torch in CONTAINERS:
+        return list(members(value).values())
+    return None
+
+
+def members(container: Instance) -> dict[str, Value]:
+    """What a container holds, by name: of a class of the user's, not what else its objects keep."""
+    if container.cls is None:
+        return dict(container.attrs)
+    is_dict = container.torch == "ModuleDict"
+    return {
+        name: value
+        for name, value in container.attrs.items()
+        if name.isdigit() or _is_part(value) or (is_dict and isinstance(value, Unknown))
+    }

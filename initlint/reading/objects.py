@@ -1,0 +1,147 @@
+"""What Python's functions of objects and classes give, and torch's helpers around modules."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from initlint.reading.classes import UserClass
+from initlint.reading.copies import copied
+from initlint.reading.handlers import Args, Kwargs, handles
+from initlint.reading.initial import modules_of
+from initlint.reading.modules import elements
+from initlint.reading.torch_modules import CONTAINERS, reset_of
+from initlint.reading.values import (
+    PLAIN,
+    UNKNOWN,
+    Bound,
+    External,
+    Function,
+    Instance,
+    Partial,
+    Value,
+    choice,
+    leaves,
+    options_of,
+)
+from initlint.torchlib import catalog
+
+if TYPE_CHECKING:
+    from initlint.reading.builtins import Builtins
+
+
+@handles("builtins.isinstance", "builtins.issubclass")
+def _isinstance(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    if len(args) < 2:
+        return PLAIN
+    answers = {reader.belongs(option, args[1]) for option in options_of(args[0])}
+    answer = answers.pop()
+    return PLAIN if answers or answer is None else answer
+
+
+@handles("builtins.hasattr")
+def _hasattr(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    if len(args) < 2 or not isinstance(args[0], Instance) or not isinstance(args[1], str):
+        return PLAIN
+    owner, name = args[0], args[1]
+    if name in owner.attrs or (owner.cls is not None and reader.member(owner.cls, name)):
+        return owner.attrs.get(name) is not None or name in owner.attrs
+    if name in ("weight", "bias") and owner.torch and owner.cls is None:
+        return False
+    if name and name == reset_of(owner.torch):
+        return True
+    no_weights = owner.torch in CONTAINERS or catalog.activation_of_module(owner.torch) is not None
+    return False if name == "reset_parameters" and owner.cls is None and no_weights else PLAIN
+
+
+@handles("builtins.getattr")
+def _getattr(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    if len(args) < 2 or not isinstance(args[1], str):
+        return _any_part(args[0] if args else UNKNOWN)
+    if len(args) > 2 and isinstance(args[0], Instance) and args[1] not in args[0].attrs:
+        found = _hasattr(reader, args, kwargs, node)
+        return reader.attribute(args[0], args[1]) if found is True else UNKNOWN
+    return reader.attribute(args[0], args[1])
+
+
+def _any_part(value: Value) -> Value:
+    """Whichever part of a module a name that is not known may mean."""
+    parts = (
+        [v for v in value.attrs.values() if isinstance(v, Instance)]
+        if isinstance(value, Instance)
+        else []
+    )
+    return choice(parts) if parts else UNKNOWN
+
+
+@handles("builtins.setattr")
+def _setattr(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    if len(args) == 3 and isinstance(args[0], Instance) and isinstance(args[1], str):
+        reader.hold(args[0], args[1], args[2])
+    elif len(args) == 3 and isinstance(args[0], Instance):
+        # A part under a name that is not known is a part all the same.
+        reader.hold(args[0], f"{{{len(args[0].attrs)}}}", args[2])
+    return None
+
+
+@handles("builtins.type")
+def _type(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    value = args[0] if len(args) == 1 else UNKNOWN
+    if isinstance(value, Instance) and value.cls is not None:
+        return value.cls
+    if isinstance(value, Instance) and value.torch:
+        return External(f"torch.nn.{value.torch}")
+    return UNKNOWN
+
+
+@handles("builtins.callable")
+def _callable(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    kinds = (Function, UserClass, External, Partial, Bound, Instance)
+    if args and isinstance(args[0], kinds):
+        return True
+    return False if args and isinstance(args[0], (str, int, type(None))) else PLAIN
+
+
+@handles("functools.partial", "functools.partialmethod")
+def _partial(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    return Partial(args[0], tuple(args[1:]), dict(kwargs)) if args else UNKNOWN
+
+
+@handles("copy.deepcopy", "copy.copy")
+def _copy(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    value = args[0] if args else UNKNOWN
+    for part in leaves(value):
+        reader.budget.nodes(len(modules_of(part)) if isinstance(part, Instance) else 1)
+    return copied(value, reader.site(node), reader.constructing)
+
+
+@handles("typing.cast", "torch.jit.annotate")
+def _cast(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    return args[1] if len(args) > 1 else UNKNOWN
+
+
+@handles("torch.nn.Parameter", "torch.nn.parameter.Parameter")
+def _parameter(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    return reader.parameter(args[0] if args else kwargs.get("data", UNKNOWN), node)
+
+
+@handles("torch.utils.checkpoint.checkpoint")
+def _checkpoint(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    options = ("use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug")
+    given = {name: value for name, value in kwargs.items() if name not in options}
+    return reader.call(args[0], args[1:], given, node) if args else UNKNOWN
+
+
+@handles("torch.utils.checkpoint.checkpoint_sequential")
+def _sequentially(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    value = args[2] if len(args) > 2 else UNKNOWN
+    for part in (elements(args[0]) if args else None) or [UNKNOWN]:
+        value = reader.call(part, [value], {}, node)
+    return value
+
+
+@handles("torch.nn.utils.parametrize.register_parametrization")
+def _parametrised(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    if args and isinstance(args[0], Instance):
+        args[0].reparametrised = True
+    return args[0] if args else UNKNOWN

@@ -1,0 +1,90 @@
+"""Between the values of the reader and those of the graph's language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from initlint.graph.ops import FIXED, KEPT, UNSURE, Graph, Op, Operand
+from initlint.reading.budget import Budget
+from initlint.reading.sizes import symbol
+from initlint.reading.state import flat_tensors
+from initlint.reading.values import (
+    BUFFER,
+    PLAIN,
+    UNKNOWN,
+    Choice,
+    Compared,
+    Fresh,
+    Held,
+    Instance,
+    Listing,
+    Named,
+    Plain,
+    Slot,
+    Sym,
+    Table,
+    Tensor,
+    Unknown,
+    Value,
+    leaves,
+)
+
+HOLDERS = (tuple, Listing, Table)
+
+
+def operand_of(value: Value, budget: Budget) -> Any:
+    """A value as the graph's language has it: an operation, a parameter, a number, or neither.
+
+    What lists, tuples and tables hold comes in one tuple.
+    """
+    kind = type(value)
+    if kind is Tensor:
+        return value.node
+    if kind in _THEMSELVES:
+        return value
+    if kind is Slot:
+        shape = _sizes(value.shape)
+        return Operand(value, shape, shape)
+    if kind is Held:
+        own, shape = _sizes(value.slot.shape), _sizes(value.shape)
+        return Operand(value.slot, own, shape, value.reparametrised, value.part)
+    if kind in HOLDERS:
+        found = []
+        for part in leaves(value, HOLDERS):
+            budget.elements(1)
+            found.append(operand_of(part, budget))
+        return tuple(found)
+    if kind is Instance:
+        # An object that only carries data; a module is no argument of an operation.
+        return tuple(flat_tensors(value, budget)) if value.torch == "" else FIXED
+    if kind is Fresh:
+        return _CONSTANTS.get(value.draw.name, FIXED)
+    if kind is Compared:
+        return value.node
+    if isinstance(value, Plain):
+        return KEPT if value is BUFFER else FIXED
+    if kind is Named or kind is Sym:
+        return symbol(value)
+    return UNSURE if isinstance(value, (Unknown, Choice)) else FIXED
+
+
+_THEMSELVES = {int, float, bool, str, type(None), slice}
+# New tensors all of whose elements are one number.
+_CONSTANTS = {"zeros_": 0.0, "ones_": 1.0}
+
+
+def _sizes(shape: tuple[Value, ...] | None) -> tuple[Any, ...] | None:
+    """The sizes that are numbers or symbols; None in the place of each that is neither."""
+    if shape is None:
+        return None
+    return tuple([size if type(size) is int else symbol(size) for size in shape])
+
+
+def value_of(meant: Any, graph: Graph) -> Value:
+    """The reader's value for what a call was found to mean; operations are added to the graph."""
+    if type(meant) is Op:
+        return Compared(meant) if meant.role == "query" else Tensor(graph.add(meant))
+    if type(meant) is Operand:
+        shape = meant.shape and tuple([UNKNOWN if size is None else size for size in meant.shape])
+        return Held(meant.parameter, shape, meant.reparametrised, meant.part)
+    return UNKNOWN if meant is UNSURE else PLAIN

@@ -1,0 +1,248 @@
+"""What a reader keeps in mind: frames, undecided conditions, the graph being drawn, and joins."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from initlint.graph.ops import Graph, Op
+from initlint.reading.budget import PARTS, Budget, TooMuchError
+from initlint.reading.resolve import Module, Program
+from initlint.reading.use import Use
+from initlint.reading.values import (
+    PLAIN,
+    UNKNOWN,
+    Fresh,
+    Instance,
+    Listing,
+    Slot,
+    Table,
+    Tensor,
+    Unknown,
+    Value,
+    choice,
+    count_parts,
+    is_small,
+    key_of,
+    parts_of,
+)
+from initlint.records import Site
+from initlint.torchlib.draws import UNCLEAR, Draw
+
+
+class ImpossibleError(Exception):
+    """The statement that is read would raise: what comes after it is never reached."""
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Frame:
+    """One call of a function: its local names, and where it looks for the others.
+
+    `ways_out` counts the undecided conditions under which a loop, or the function, was left.
+    """
+
+    module: Module
+    closure: Frame | None = None
+    receiver: Value = None
+    owner: Value = None
+    names: dict[str, Value] = field(default_factory=dict)
+    returns: list[Value] = field(default_factory=list)
+    yields: Listing | None = None
+    ways_out: int = 0
+
+
+class State:
+    """What all parts of the reader share."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.budget = Budget(program.characters)
+        self.graph = Graph(self.budget)
+        self.constructing: Instance | None = None
+        self.arms: tuple[int, ...] = ()
+        self.frames: list[Frame] = []
+        self.active: list[object] = []
+        self.memo: dict[object, Instance] = {}
+        self.results: dict[object, Value] = {}
+        self._arm = 0
+
+    def call(
+        self,
+        function: Value,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None = None,
+    ) -> Value:
+        """The result of a call; `node` is where it stands in the source."""
+        raise NotImplementedError
+
+    def call_instance(
+        self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> Value:
+        """The result of calling a module."""
+        raise NotImplementedError
+
+    def attribute(self, value: Value, name: str) -> Value:
+        """The value of an attribute."""
+        raise NotImplementedError
+
+    def tick(self, steps: int = 1) -> None:
+        """Count statements and calls."""
+        self.budget.steps(steps)
+
+    def new_arm(self) -> tuple[int, ...]:
+        """The present undecided conditions, and one more."""
+        self._arm += 1
+        return (*self.arms, self._arm)
+
+    def site(self, node: ast.AST | None) -> Site | None:
+        """Where an expression stands."""
+        if node is None or not self.frames:
+            return None
+        source = self.frames[-1].module.source
+        line, column = node.lineno, node.col_offset  # type: ignore[attr-defined]
+        last, end = node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]
+        start = source.characters(line, column)
+        return Site(source.path, line, start, last, source.characters(last, end))
+
+    # The graph.
+
+    def nodes_in(self, values: Iterable[Value]) -> list[Op]:
+        """The nodes of all tensors in values, each once."""
+        budget = self.budget
+        return list(dict.fromkeys(n for value in values for n in flat_tensors(value, budget)))
+
+    def weigh(self, values: Iterable[Value]) -> None:
+        """Charge all that lies within values; raises TooMuchError where that is too much."""
+        for value in values:
+            if parts_of(value):
+                count = count_parts(value, PARTS)
+                if count > PARTS:
+                    raise TooMuchError("gave up at a value of too many parts")
+                self.budget.elements(count)
+
+    def node(self, role: str, inputs: Sequence[Op] = (), name: str = "") -> Tensor:
+        """The result of a new operation."""
+        return Tensor(self.graph.add(Op(role, tuple(inputs), name)))
+
+    def unclear(self, inputs: Sequence[Op] = ()) -> Tensor:
+        """The result of an operation of which nothing is known."""
+        return self.node("unknown", inputs)
+
+    def joined(self, one: Value, other: Value) -> Value:
+        """The value of a name that holds one or the other of two."""
+        if one is other:
+            return one
+        if type(one) is Tensor or type(other) is Tensor:
+            return self._joined_tensors(one, other)
+        if isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other):
+            if not (is_small(one) and is_small(other)):
+                return UNKNOWN
+            return tuple(self.joined(a, b) for a, b in zip(one, other, strict=True))
+        if isinstance(one, Listing) and isinstance(other, Listing):
+            return one if len(one.items) >= len(other.items) else other
+        if isinstance(one, Table) and isinstance(other, Table):
+            return one if len(one.items) >= len(other.items) else other
+        if key_of(one) == key_of(other):
+            return one
+        if _is_number(one) and _is_number(other):
+            return PLAIN
+        return choice([one, other])
+
+    def _joined_tensors(self, one: Value, other: Value) -> Value:
+        if type(one) is not Tensor:
+            one, other = other, one
+        if type(other) is Tensor:
+            return Tensor(self.merged(one.node, other.node))
+        if isinstance(other, Unknown):
+            return self.unclear([one.node])
+        if isinstance(other, tuple) and other and type(other[0]) is Tensor:
+            return self.joined(one, other[0])
+        return one
+
+    def merged(self, one: Op, other: Op) -> Op:
+        """The node of a value that is one or the other of two."""
+        if one is other or _passes(one, other):
+            return one
+        if _passes(other, one):
+            return other
+        return self.node("choice", [one, other]).node
+
+    # What is written to parameters.
+
+    def write(self, slot: Slot | Fresh, draw: Draw) -> None:
+        """A parameter is filled; under a condition that its layer does not share, who knows."""
+        before = self.drawn(slot)
+        certain = slot.arms[: len(self.arms)] == self.arms
+        if not certain and not _same(before, draw):
+            draw = replace(UNCLEAR, site=draw.site)
+        if isinstance(slot, Fresh):
+            slot.draw = draw
+            for parameter in slot.slots:
+                self.write(parameter, draw)
+            if slot.base is not None:
+                self.write(slot.base, replace(UNCLEAR, site=draw.site))
+        elif self.constructing is None or slot.home is self.constructing:
+            slot.draw = draw
+        else:
+            self.constructing.overrides[slot] = draw
+
+    def drawn(self, slot: Slot | Fresh) -> Draw:
+        """What a parameter, or a tensor that may become one, holds now."""
+        if self.constructing is None or isinstance(slot, Fresh):
+            return slot.draw
+        return self.constructing.overrides.get(slot, slot.draw)
+
+    def redrawn(self, use: Use, owner: Instance) -> Use:
+        """A weight as `owner`, in whose constructor it may have been filled, leaves it."""
+        draw = owner.overrides.get(use.slot)
+        return use if draw is None else replace(use, draw=draw)
+
+
+def _passes(late: Op, early: Op) -> bool:
+    """Whether a node is another one's value, moved or masked."""
+    for _ in range(3):
+        if late is early:
+            return True
+        moved = late.role in ("shape", "dropout") or late.name == "carried"
+        if not moved or len(late.inputs) != 1:
+            return False
+        late = late.inputs[0]
+    return late is early
+
+
+def _same(one: Draw, other: Draw) -> bool:
+    is_alike = one.name == other.name != "unknown" and one.args == other.args
+    return bool(is_alike and (one.mean, one.offset) == (other.mean, other.offset))
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def flat_tensors(value: Value, budget: Budget | None = None) -> list[Op]:
+    """The nodes of all tensors in a value, in order; each list, tuple, … is gone through once."""
+    kind = type(value)
+    if kind is Tensor:
+        return [value.node]
+    if kind not in _HOLDING:
+        return []
+    found: list[Op] = []
+    waiting, seen = [value], set()
+    while waiting:
+        part = waiting.pop()
+        kind = type(part)
+        if kind is Tensor:
+            found.append(part.node)
+        elif kind in _HOLDING and id(part) not in seen:
+            seen.add(id(part))
+            inner = part.attrs.values() if kind is Instance else parts_of(part)
+            if budget is not None:
+                budget.elements(len(inner))
+            if kind is not Instance or part.torch == "":
+                waiting += reversed([*inner])
+    return found
+
+
+_HOLDING = {tuple, Listing, Table, Instance}

@@ -1,0 +1,198 @@
+"""Operations on tensors: every function, method and operator becomes an operation of the graph."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from initlint.graph.meaning import WHOLE_VIEWS, meaning, writes_in_place
+from initlint.graph.ops import Op, Operand, leaves_of, ops_in
+from initlint.graph.weights import Factor, factors_of
+from initlint.reading.operands import operand_of, value_of
+from initlint.reading.sizes import is_size
+from initlint.reading.state import State
+from initlint.reading.use import Use
+from initlint.reading.values import (
+    PLAIN,
+    Fresh,
+    Held,
+    Instance,
+    Listing,
+    Slot,
+    Table,
+    Tensor,
+    Value,
+    known_number,
+)
+from initlint.torchlib import catalog
+from initlint.torchlib.creators import CREATORS, EMPTY, created, transformed
+from initlint.torchlib.draws import UNCLEAR, Draw
+
+OPERATORS: dict[type[ast.AST], str] = {
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.Div: "truediv",
+    ast.MatMult: "matmul",
+    ast.Pow: "pow",
+    ast.FloorDiv: "floordiv",
+    ast.Mod: "mod",
+    ast.BitAnd: "and_",
+    ast.BitOr: "or_",
+    ast.BitXor: "xor",
+    ast.USub: "neg",
+    ast.UAdd: "pos",
+    ast.Invert: "invert",
+    ast.Gt: "gt",
+    ast.GtE: "ge",
+    ast.Lt: "lt",
+    ast.LtE: "le",
+    ast.Eq: "eq",
+    ast.NotEq: "ne",
+}
+
+
+class Tensors(State):
+    """Reads what is done with tensors."""
+
+    def operate(
+        self, name: str, args: Sequence[Value], kwargs: Mapping[str, Value] | None = None
+    ) -> Value:
+        """The result of one of torch's functions, methods or operators, by its bare name."""
+        keywords = kwargs or {}
+        given, named = self.operands(args, keywords)
+        inputs = ops_in(given, named)
+        if not inputs:
+            made = self._made(name, args, keywords)
+            if made is not None:
+                return made
+        operation = catalog.operation_of_function(name)
+        multiplies = operation is not None and operation.role in ("weighted", "matmul")
+        if multiplies and any(type(part) is Operand for part in leaves_of((given, named))):
+            return self._multiplied(name, given, named, inputs)
+        result = value_of(meaning(name, given, named), self.graph)
+        is_written = bool(args) and type(args[0]) is Tensor and type(result) is Tensor
+        if is_written and writes_in_place(name, args, keywords):
+            self.overwritten(args[0], result)
+        return result
+
+    def operands(
+        self, args: Sequence[Value], keywords: Mapping[str, Value]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments of a call in the graph's language."""
+        given = tuple([operand_of(value, self.budget) for value in args])
+        return given, {key: operand_of(value, self.budget) for key, value in keywords.items()}
+
+    def overwritten(self, old: Tensor, new: Value) -> None:
+        """Under every name that the running function has for it, a tensor is another one now."""
+        names = self.frames[-1].names if self.frames else {}
+        self.budget.elements(len(names) // 8)
+        names.update({name: new for name, value in names.items() if value is old})
+
+    def _made(
+        self, name: str, args: Sequence[Value], keywords: Mapping[str, Value]
+    ) -> Fresh | None:
+        """A tensor that is new, or came of one by arithmetic; None for anything else."""
+        fresh = next((value for value in args if type(value) is Fresh), None)
+        if name in CREATORS:
+            made = _created(name, args, keywords)
+        elif fresh is not None:
+            made = _changed(fresh, name, args)
+        else:
+            return None
+        made.arms = self.arms
+        return made
+
+    def _multiplied(
+        self, name: str, args: Sequence[Any], keywords: Mapping[str, Any], inputs: tuple[Op, ...]
+    ) -> Value:
+        """A functional form (F.linear, @, einsum, …) one of whose operands is a parameter."""
+        uses = [self.current(_use(factor)) for factor in factors_of(name, args, keywords)]
+        if not uses:
+            return Tensor(self.graph.add(Op("scale", inputs, name))) if inputs else PLAIN
+        node = Op("weighted", inputs, name, weights=tuple(uses))
+        return Tensor(self.graph.add(node))
+
+    def current(self, use: Use) -> Use:
+        """A weight with what it holds now."""
+        draw = self.drawn(use.slot)
+        return use if draw is use.draw else replace(use, draw=draw)
+
+    def assigned(self, target: Value, value: Value) -> Value:
+        """A tensor of which a part was set to a value."""
+        return self.operate("setitem", [target, value])
+
+
+def _use(factor: Factor) -> Use:
+    slot: Slot = factor.operand.parameter
+    kind = "Parameter"
+    if isinstance(slot.holder, Instance) and slot.holder.torch not in ("Module", ""):
+        kind = slot.holder.cls.name if slot.holder.cls is not None else slot.holder.torch
+    fans = (factor.fan_in, factor.fan_out)
+    changed = factor.operand.reparametrised
+    use = Use(slot, kind, fans, slot.draw, reparametrised=changed, biased=factor.biased)
+    return replace(use, spread=factor.spread)
+
+
+def _created(name: str, args: Sequence[Value], keywords: Mapping[str, Value]) -> Fresh:
+    shape = _shape_of_new(name, args, keywords)
+    if name in EMPTY and name[0].isupper() and not _are_sizes(args):
+        # torch.Tensor([1.0, 2.0]) holds these numbers.
+        return Fresh(None, UNCLEAR)
+    values = [value if known_number(value) else None for value in args]
+    named = {key: value if known_number(value) else None for key, value in keywords.items()}
+    return Fresh(shape, created(name, values, named, None))
+
+
+def _are_sizes(args: Sequence[Value]) -> bool:
+    return all(is_size(value) for value in args)
+
+
+def _shape_of_new(
+    name: str, args: Sequence[Value], keywords: Mapping[str, Value]
+) -> tuple[Value, ...] | None:
+    """The shape of a tensor that a creator makes; None where it is not told by sizes alone."""
+    if name.endswith("_like"):
+        like = args[0] if args else keywords.get("input")
+        return like.shape if isinstance(like, (Slot, Held, Fresh)) else None
+    places = args[1:] if name.startswith("new_") else args
+    if name == "normal" or CREATORS[name] == "full":
+        places = [value for value in places if isinstance(value, (tuple, Listing))]
+    if name == "eye":
+        return tuple(places) if len(places) > 1 else (*places, *places)
+    sizes = keywords.get("size", places[0] if len(places) == 1 else tuple(places))
+    if isinstance(sizes, Listing):
+        sizes = tuple(sizes.items)
+    return _shape_of(sizes if isinstance(sizes, tuple) else (sizes,))
+
+
+def _shape_of(sizes: tuple[Value, ...]) -> tuple[Value, ...] | None:
+    is_nested = any(isinstance(size, (tuple, Listing, Table)) for size in sizes)
+    return None if is_nested or len(sizes) > _DIMENSIONS else sizes
+
+
+# No tensor of torch's has more.
+_DIMENSIONS = 64
+
+
+def _changed(fresh: Fresh, name: str, args: Sequence[Value]) -> Fresh:
+    """A tensor that came of a new one: a view or a copy, or the result of arithmetic."""
+    if name in _COPIES:
+        return Fresh(fresh.shape, fresh.draw, None if name == "clone" else fresh)
+    if name in WHOLE_VIEWS:
+        return Fresh(None, fresh.draw if fresh.draw.std is not None else UNCLEAR, fresh)
+    number = next((value for value in args if known_number(value)), None)
+    draw = transformed(name, fresh.draw, number, None)
+    if draw.std is None:
+        return Fresh(None, UNCLEAR, fresh)
+    return Fresh(fresh.shape, draw)
+
+
+_COPIES = {"to", "clone", "contiguous", "type_as", "float", "half", "bfloat16", "requires_grad_"}
+
+
+def explicit(draw: Draw, factor: Value, site: Any) -> Draw:
+    """A draw after multiplication in place with a number that may not be known."""
+    return transformed("mul", draw, factor if known_number(factor) else None, site)

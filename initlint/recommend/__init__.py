@@ -1,0 +1,201 @@
+"""From a Layer to the initialiser that suits what follows it, and to the stds that are accepted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from initlint.records import Fan, Gain, Initializer, Layer
+from initlint.torchlib import catalog
+from initlint.torchlib.catalog import Activation
+
+# A std within this factor of an accepted one is no finding (design, "Compared by effect").
+TOLERANCE = 1.25
+# A mean below this share of the std is rounding. An identity's is no bias: it moves nothing.
+_LEAST_MEAN = 0.01
+_IDENTITIES = ("eye_", "dirac_")
+
+
+def with_recommendations(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """The same layers, each with its recommended initialiser where one can be justified."""
+    return tuple(replace(layer, recommended=recommended(layer)) for layer in layers)
+
+
+def recommended(layer: Layer) -> Initializer | None:
+    """The initialiser that suits `layer`; None where what follows, or its fans, are not known.
+
+    None too where another rule than the gain of what follows would have to say: for recurrent and
+    reparametrised weights.
+
+    The std is gain/sqrt(fan_in) for Kaiming and normal, gain*sqrt(2/(fan_in+fan_out)) for Xavier,
+    with the gain of `rules/activations.toml` for the following activation, and 0 for the last
+    layer of a residual branch without normalisation (Zhang 2019).
+    """
+    activation = catalog.activations().get(layer.following.activation)
+    if activation is None or not layer.fan_in or not layer.fan_out or _has_no_gain(layer):
+        return None
+    if layer.branch == "last":
+        reason = "the branch starts as the identity (Zhang 2019)"
+        return Initializer("zeros_", {}, 0.0, reason=reason)
+    if layer.recurrent == "input":
+        # Its result is added to that of the recurrent weight, which is about as strong.
+        return _xavier(layer, activation, 1.0, _xavier_unit(layer))
+    gain = activation.recommended_gain(layer.following.args, first=_is_first(layer))
+    std = gain * _unit(activation, layer)
+    return _SCHEMES[activation.initializer](layer, activation, gain, std)
+
+
+def accepted(layer: Layer) -> tuple[tuple[float, float], ...]:
+    """Intervals of std that suit `layer`: the accepted gains with fan_in, fan_out or their mean.
+
+    Empty where no gain is wrong (output, linear, gate, attention, softmax) or nothing is known.
+    """
+    activation = catalog.activations().get(layer.following.activation)
+    if activation is None or activation.family == "unscaled" or not layer.fan_in:
+        return ()
+    if is_own_output(layer) or _has_no_gain(layer):
+        return ()
+    low, high = _gains(layer, activation)
+    fan_out = layer.fan_out or layer.fan_in
+    fans = (layer.fan_in, fan_out, (layer.fan_in + fan_out) / 2)
+    return tuple((low / math.sqrt(fan), high / math.sqrt(fan)) for fan in fans)
+
+
+def suits(layer: Layer, std: float) -> bool:
+    """Whether `std` lies within a factor 1.25 of a std that is accepted for `layer`.
+
+    Before a saturating activation also between two of them: where few values come in and many go
+    out, one fan finds too large what the other finds too small.
+    """
+    intervals = accepted(layer)
+    if intervals and family(layer) == "saturating":
+        intervals = ((min(low for low, _ in intervals), max(high for _, high in intervals)),)
+    return not intervals or any(
+        low / TOLERANCE <= std <= high * TOLERANCE for low, high in intervals
+    )
+
+
+def ratio(layer: Layer) -> float | None:
+    """The present std against the nearest accepted one, 1 where it suits; None if not known."""
+    if layer.current is None or layer.current.std is None or layer.recommended is None:
+        return None
+    scale = magnitude(layer.current)
+    if suits(layer, scale) or (layer.recurrent == "input" and layer.current.default):
+        return 1.0
+    activation = catalog.activations()[layer.following.activation]
+    low, high = _gains(layer, activation)
+    unit = _unit(activation, layer)
+    return scale / min(max(scale, low * unit), high * unit)
+
+
+def magnitude(current: Initializer) -> float:
+    """The root mean square of the values: the std, where their mean is zero."""
+    return math.hypot(current.std or 0.0, current.mean if has_mean(current) else 0.0)
+
+
+def has_mean(current: Initializer) -> bool:
+    """Whether the values have a mean other than zero, which adds up over all inputs."""
+    least = _LEAST_MEAN * (current.std or 0.0)
+    return abs(current.mean) > least and current.name not in _IDENTITIES
+
+
+def is_own_output(layer: Layer) -> bool:
+    """Whether a bounded activation is the model's own output, like a sigmoid left to the loss."""
+    return layer.head and family(layer) == "saturating"
+
+
+def family(layer: Layer) -> str:
+    """The family of the following activation: rectifier, saturating, smooth or unscaled."""
+    activation = catalog.activations().get(layer.following.activation)
+    return activation.family if activation else ""
+
+
+def _is_first(layer: Layer) -> bool:
+    """The model's first layer sees data, not an activation."""
+    return layer.before is None and layer.origin == "input"
+
+
+def _has_no_gain(layer: Layer) -> bool:
+    return layer.recurrent == "state" or layer.harmless.startswith("the weight is reparametrised")
+
+
+def _gains(layer: Layer, activation: Activation) -> tuple[float, float]:
+    """The lowest and the highest gain that suit `layer`."""
+    low, high = activation.accepted(layer.following.args, first=_is_first(layer))
+    return (min(1.0, low), high) if layer.recurrent == "input" else (low, high)
+
+
+def _unit(activation: Activation, layer: Layer) -> float:
+    """The std that the activation's initialiser gives with gain 1."""
+    if activation.initializer.startswith("xavier"):
+        return _xavier_unit(layer)
+    return 1 / math.sqrt(layer.fan_in or 1)
+
+
+def _xavier_unit(layer: Layer) -> float:
+    fan_in, fan_out = layer.fan_in or 1, layer.fan_out or layer.fan_in or 1
+    return math.sqrt(2 / (fan_in + fan_out))
+
+
+def _torch_fans(layer: Layer) -> tuple[int, int]:
+    """fan_in and fan_out as torch.nn.init counts them from the shape alone."""
+    window = math.prod(layer.shape[2:])
+    return layer.shape[1] * window, layer.shape[0] * window
+
+
+def _kaiming(layer: Layer, activation: Activation, gain: float, std: float) -> Initializer | None:
+    mode = _mode(layer)
+    if mode is None or layer.spread != 1:
+        return _normal(layer, activation, gain, std)
+    args: dict[str, Any] = {"mode": mode, "nonlinearity": activation.nonlinearity}
+    if activation.nonlinearity == "leaky_relu":
+        slope = math.sqrt(max(0.0, 2 / gain**2 - 1))
+        args = {"a": round(slope, 4), **args}
+    return Initializer("kaiming_normal_", args, std, reason=activation.source)
+
+
+def _mode(layer: Layer) -> str | None:
+    """The mode under which torch counts this layer's fan_in, but for its stride; None if neither.
+
+    Transposed convolutions and `x @ w` have in and out the other way round than torch assumes.
+    """
+    fans, fan_in = _torch_fans(layer), round((layer.fan_in or 0) * layer.spread)
+    if fan_in == fans[0]:
+        return "fan_in"
+    return "fan_out" if fan_in == fans[1] else None
+
+
+def _xavier(layer: Layer, activation: Activation, gain: float, std: float) -> Initializer | None:
+    if sum(_torch_fans(layer)) != (layer.fan_in or 0) + (layer.fan_out or 0):
+        return _number(layer, activation, std)
+    tanh = Gain("tanh", gain) if math.isclose(gain, 5 / 3) else gain
+    args = {} if gain == 1 else {"gain": tanh}
+    return Initializer("xavier_normal_", args, std, reason=activation.source)
+
+
+def _normal(layer: Layer, activation: Activation, gain: float, std: float) -> Initializer | None:
+    """A normal draw whose std is counted from the tensor, where torch has no scheme for it.
+
+    The stride of a transposed convolution leaves each result its share of the taps: its root is
+    part of the gain.
+    """
+    mode = _mode(layer)
+    if mode is None:
+        return _number(layer, activation, std)
+    scale = Fan(gain * math.sqrt(layer.spread), mode.removeprefix("fan_"), std)
+    return Initializer("normal_", {"std": scale}, std, reason=activation.source)
+
+
+def _number(layer: Layer, activation: Activation, std: float) -> Initializer | None:
+    """A normal draw with a number for its std; None where the sizes that give it are only names.
+
+    Before what is never reported the number is not written, and only the scheme is of interest.
+    """
+    if layer.nominal and activation.family != "unscaled":
+        return None
+    return Initializer("normal_", {"std": std}, std, reason=activation.source)
+
+
+_SCHEMES = {"kaiming_normal_": _kaiming, "xavier_normal_": _xavier, "normal_": _normal}

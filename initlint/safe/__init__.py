@@ -1,0 +1,1 @@
+"""Reading files and printing text of others, which may mean ill."""

@@ -1,5 +1,0 @@
-"""The engine that reads: classes, constructors, forward's dataflow, initialisation; no torch."""
-
-from initlint.source.engine import Read, read
-
-__all__ = ["Read", "read"]

@@ -1,0 +1,334 @@
+"""From a target to a model: import, find what is asked for, build it on meta under the recorder."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import functools
+import importlib
+import importlib.util
+import inspect
+import sys
+import types
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from initlint.records import InitlintError, Unanalysed
+from initlint.tracing.foreign import (
+    ForeignError,
+    asked,
+    contained,
+    kind_of,
+    quiet,
+    text_of,
+    working_folder,
+)
+from initlint.tracing.frameworks import initialize_passed_over
+from initlint.tracing.places import TORCH, shown_path
+from initlint.tracing.process import restored
+from initlint.tracing.record import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A model ready to be captured. `recorder` is None for a live model, whose past is unknown.
+
+    `rebuild` makes a model that was built without memory once more, with memory; `factory` is what
+    it was built by.
+    """
+
+    name: str
+    model: nn.Module
+    recorder: Recorder | None
+    rebuild: Callable[[], nn.Module] | None = None
+    factory: Callable[[], nn.Module] | None = None
+
+
+class BuildError(InitlintError):
+    """A target could not be imported, found or constructed."""
+
+
+def build(
+    target: str, arguments: Mapping[str, Any] | None = None, device: str | None = None
+) -> Built:
+    """The model that `package.module:attr` or `path/file.py:attr` names.
+
+    attr is an nn.Module subclass, a function that returns a model, or a model. Classes and
+    functions are called with `arguments` on `device`; without one on the meta device, and again
+    on the CPU where they need values. Raises BuildError with one line: where, what, and what to do.
+    """
+    module, recorder = load(target.rpartition(":")[0])
+    attribute = _attribute(module, target)
+    if isinstance(attribute, nn.Module):
+        model = attribute if device is None else attribute.to(device)
+        return Built(target, model, recorder if recorder.knows(attribute) else None)
+    if not callable(attribute):
+        kind = type(attribute).__name__
+        raise BuildError(f"{target}: a {kind} is neither a model, a class nor a function")
+    return construct(attribute, target, arguments or {}, device)
+
+
+def build_all(
+    path: str,
+    arguments: Mapping[str, Any] | None = None,
+    begun: Callable[[str], None] = lambda name: None,
+    spared: Collection[str] = (),
+) -> list[Built | Unanalysed]:
+    """Every top-level module class of a file that can be built with no more than `arguments`.
+
+    A class that another one of the file is made of is no model of its own and is left out. Those
+    that lack an argument, or whose constructor raises, come as Unanalysed with the reason. `begun`
+    is told the name of each before it is built; `spared` are the names of those not to build.
+    """
+    if not path.endswith(".py") or Path(path).is_dir():
+        known = "a folder" if Path(path).is_dir() else "not a Python file"
+        raise BuildError(f"{path}: {known}; after --trace name files, as path/net.py")
+    module, _ = load(path)
+    classes = [c for c in vars(module).values() if _is_model_class(c, module)]
+    results = []
+    for cls in dict.fromkeys(classes):
+        name = f"{path}:{cls.__name__}"
+        if name not in spared:
+            begun(name)
+            with restored():
+                results.append(_attempted(cls, name, arguments or {}))
+    parts = {kind for built in results for kind in _kinds_of_parts(built)}
+    return [r for r in results if isinstance(r, Unanalysed) or type(r.model) not in parts]
+
+
+def _kinds_of_parts(built: Built | Unanalysed) -> set[type]:
+    if isinstance(built, Unanalysed):
+        return set()
+    parts = asked(lambda: list(built.model.modules())[1:], [])
+    return {type(part) for part in parts}
+
+
+# Names that are not there are not there on any device, and a real model may be large.
+_MISSING = (KeyError, NameError, AttributeError, ImportError)
+
+
+def construct(
+    factory: Callable[..., Any],
+    name: str,
+    arguments: Mapping[str, Any],
+    device: str | None = None,
+) -> Built:
+    """The model that a class or factory function returns, built under the recorder."""
+    given = _accepted_arguments(factory, name, arguments)
+    # Constructors that read values (.item(), linspace().tolist()) cannot run on meta.
+    devices = ["meta", "cpu"] if device is None else [device]
+    for attempt in devices:
+        try:
+            return _built_on(attempt, factory, name, given)
+        except BuildError:
+            raise
+        except Exception as error:
+            failure = error
+            if isinstance(error, _MISSING):
+                break
+    raise BuildError(f"{where(failure, name)}: {described(failure)}") from failure
+
+
+def load(path_or_module: str) -> tuple[types.ModuleType, Recorder]:
+    """Import a file or a dotted module, recording the models that importing it makes."""
+    with quiet(), Recorder() as recorder:
+        try:
+            with contained():
+                return _imported(path_or_module), recorder
+        except BuildError:
+            raise
+        except Exception as error:
+            place = where(error, path_or_module)
+            raise BuildError(f"{place}: cannot be imported: {described(error)}") from error
+
+
+def _imported(path_or_module: str) -> types.ModuleType:
+    if path_or_module.endswith(".py"):
+        return _loaded_file(Path(path_or_module))
+    with _importable(working_folder() or Path()):
+        return importlib.import_module(path_or_module)
+
+
+def described(error: BaseException) -> str:
+    """An exception as one line, with the nearest existing name where a name was not found."""
+    line = f"{kind_of(error)}: {text_of(error) or 'no message'}"
+    return line + str(asked(lambda: _hint(error, line), ""))
+
+
+def _hint(error: BaseException, line: str) -> str:
+    if isinstance(error, AttributeError) and isinstance(error.obj, types.ModuleType):
+        return _nearest(error.name or "", error.obj)
+    if isinstance(error, (AttributeError, NameError)) and "Did you mean" not in line:
+        return _suggested(error)
+    return ""
+
+
+def where(error: BaseException, otherwise: str) -> str:
+    """`path:line` of the user's frame in which `error` was raised, else `otherwise`."""
+    if isinstance(error, ForeignError):
+        error = error.cause
+    if isinstance(error, SyntaxError) and isinstance(error.filename, str) and error.filename:
+        return f"{shown_path(error.filename)}:{text_of(error.lineno)}"
+    place, trace = otherwise, error.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if not name.startswith((TORCH, "<", str(Path(__file__).parent.parent))) and (
+            "importlib" not in name
+        ):
+            place = f"{shown_path(name)}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
+
+
+def _nearest(name: str, module: types.ModuleType) -> str:
+    """Where a name that `module` lacks does exist: torch keeps its functions in several places."""
+    found = [
+        f"{prefix}.{name}"
+        for prefix, other in (("torch", torch), ("torch.nn.functional", nn.functional))
+        if module.__name__.startswith("torch") and hasattr(other, name)
+    ]
+    close = difflib.get_close_matches(name, dir(module), n=1, cutoff=0.6)
+    folded = {entry.lower(): entry for entry in dir(module)}
+    close = [folded[name.lower()]] if name.lower() in folded else close
+    found += [f"{module.__name__}.{entry}" for entry in close]
+    return f"; the nearest existing name is {' or '.join(found)}" if found else ""
+
+
+def _suggested(error: AttributeError | NameError) -> str:
+    owner = error.obj if isinstance(error, AttributeError) else None
+    names = [*dir(owner), *getattr(owner, "_modules", ()), *getattr(owner, "_parameters", ())]
+    close = difflib.get_close_matches(error.name or "", names if owner is not None else [], n=1)
+    return f"; the nearest existing name is {close[0]}" if close else ""
+
+
+def _built_on(
+    device: str, factory: Callable[..., Any], name: str, arguments: Mapping[str, Any]
+) -> Built:
+    with quiet(), torch.random.fork_rng(devices=[]), torch.device(device), Recorder() as recorder:
+        with contained():
+            model = factory(**arguments)
+        if device == "meta" and isinstance(model, nn.Module):
+            initialize_passed_over(model)
+    if not isinstance(model, nn.Module):
+        kind = type(model).__name__
+        raise BuildError(f"{name}: returned a {kind}, not a torch.nn.Module")
+    rebuild = functools.partial(_rebuilt, factory, arguments) if device == "meta" else None
+    known = recorder if recorder.knows(model) else None
+    return Built(name, model, known, rebuild, functools.partial(factory, **arguments))
+
+
+def _rebuilt(factory: Callable[..., Any], arguments: Mapping[str, Any]) -> nn.Module:
+    with quiet(), torch.random.fork_rng(devices=[]), torch.device("cpu"), contained():
+        model: nn.Module = factory(**arguments)
+    return model
+
+
+def _attempted(cls: type, name: str, arguments: Mapping[str, Any]) -> Built | Unanalysed:
+    known = inspect.signature(cls).parameters
+    wanted = {key: value for key, value in arguments.items() if key in known}
+    try:
+        return construct(cls, name, wanted)
+    except BuildError as error:
+        return Unanalysed(name, str(error))
+
+
+def _accepted_arguments(
+    factory: Callable[..., Any], name: str, arguments: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """`arguments`, once it is certain that the signature takes them and lacks none."""
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):
+        return arguments
+    free = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    unknown = [a for a in arguments if not free and a not in {p.name for p in parameters}]
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], [p.name for p in parameters], n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise BuildError(f"{name}: takes no argument {unknown[0]}{hint}")
+    missing = [
+        p.name
+        for p in parameters
+        if p.default is p.empty
+        and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+        and p.name not in arguments
+    ]
+    if missing:
+        options = " ".join(f"--arg {m}=VALUE" for m in missing)
+        raise BuildError(f"{name}: needs {', '.join(missing)}; give {options}")
+    return arguments
+
+
+def _is_model_class(candidate: Any, module: types.ModuleType) -> bool:
+    return (
+        isinstance(candidate, type)
+        and issubclass(candidate, nn.Module)
+        and candidate.__module__ == module.__name__
+        and not inspect.isabstract(candidate)
+        and "forward" in {name for base in candidate.__mro__[:-1] for name in vars(base)}
+    )
+
+
+def _attribute(module: types.ModuleType, target: str) -> Any:
+    found: Any = module
+    for part in target.rpartition(":")[2].split("."):
+        if not asked(functools.partial(hasattr, found, part), False):
+            close = difflib.get_close_matches(part, dir(found), n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise BuildError(f"{target}: there is no {part} in {module.__name__}{hint}")
+        found = asked(functools.partial(getattr, found, part), None)
+    return found
+
+
+def _loaded_file(path: Path) -> types.ModuleType:
+    """Import a file as Python would: as a member of its package, else as a script of its folder."""
+    if not path.is_file():
+        raise BuildError(f"{path}: no such file")
+    absolute = path.resolve()
+    parts, folder = [absolute.stem], absolute.parent
+    while (folder / "__init__.py").exists():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    dotted = ".".join(parts).removesuffix(".__init__")
+    with _importable(folder):
+        if len(parts) > 1:
+            return importlib.import_module(dotted)
+        return _executed(dotted, absolute)
+
+
+def _executed(name: str, path: Path) -> types.ModuleType:
+    """A script run as a module of its own name; a module already imported keeps the name."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise BuildError(f"{path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    shadowed = sys.modules.get(name)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    finally:
+        if shadowed is not None:
+            sys.modules[name] = shadowed
+    return module
+
+
+@contextlib.contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Siblings of a file import as they do for a script; afterwards they come last, for imports
+    inside functions, so that they shadow nothing of the process that initlint runs in."""
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            sys.path.remove(str(folder))
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))

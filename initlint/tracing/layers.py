@@ -1,0 +1,183 @@
+"""The tracing engine's answer: one Layer for every weight of a model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from initlint.graph.follow import Use, uses
+from initlint.graph.ops import Graph
+from initlint.graph.patterns import name_patterns
+from initlint.graph.record import is_state, layer_of
+from initlint.graph.steps import Weight
+from initlint.records import Following, Initializer, Layer, Site
+from initlint.torchlib import catalog
+from initlint.torchlib.draws import drawn_by
+from initlint.tracing.build import Built
+from initlint.tracing.capture import capture
+from initlint.tracing.islands import has_forward, islands
+from initlint.tracing.measure import measured
+from initlint.tracing.steps import operations
+from initlint.tracing.unchanged import LAZY, unchanged
+from initlint.tracing.weights import weights_of_module
+
+
+def layers_of(built: Built, inputs: Sequence[Any] = ()) -> tuple[Layer, ...]:
+    """Every weight of a built model, in the order of the data; those never reached come last.
+
+    `inputs` are example inputs for models that have to be run. Raises CaptureError where the
+    graph cannot be had.
+    """
+    # Also to ask a parametrised module for its weight computes it, and may write to its buffers.
+    with unchanged(built.model):
+        return layers_of_graphs(built, graphs_of(built, inputs))
+
+
+def graphs_of(built: Built, inputs: Sequence[Any] = ()) -> list[Graph]:
+    """The graph of a model's forward, and those of its parts that this forward never calls.
+
+    A model without a forward of its own is only its parts.
+    """
+    whole: list[Graph] = []
+    if has_forward(built.model):
+        captured = capture(built.model, built.name, inputs, built.rebuild)
+        whole.append(operations(captured.graph, captured.model))
+    return [*whole, *islands(built.model, built.name, whole)]
+
+
+def layers_of_graphs(built: Built, graphs: Sequence[Graph]) -> tuple[Layer, ...]:
+    """Every weight of a built model whose graphs have been had."""
+    found: list[Use] = []
+    bare = 0
+    for graph in graphs:
+        name_patterns(graph)
+        used, count = uses({op: op for op in graph.nodes}, whole=graph.whole)
+        found, bare = [*found, *used], bare + count
+    owners = _Owners(built)
+    by_parameter: dict[str, list[Use]] = {}
+    for use in found:
+        by_parameter.setdefault(owners.canonical(use.weight.parameter), []).append(use)
+    stateful = [group for group in by_parameter.values() if is_state(group)]
+    states = {use.weight.parameter for group in stateful for use in group}
+    reached = [_layer(name, group, owners, bare, states) for name, group in by_parameter.items()]
+    return (*reached, *_unreached(owners, set(by_parameter)))
+
+
+class _Owners:
+    """Who holds which parameter: canonical names, owning modules, sites, initialisers."""
+
+    def __init__(self, built: Built) -> None:
+        self.built = built
+        self.modules = dict(built.model.named_modules())
+        self.tensors = dict(built.model.named_parameters())
+        self._names = {id(tensor): name for name, tensor in self.tensors.items()}
+        self._aliases = dict(built.model.named_parameters(remove_duplicate=False))
+
+    def canonical(self, parameter: str) -> str:
+        """The first of the names under which a shared parameter is known."""
+        return self._names.get(id(self._aliases.get(parameter)), parameter)
+
+    def owner(self, parameter: str) -> tuple[str, nn.Module]:
+        """The innermost weighted module of torch's kinds that holds a parameter, else its holder.
+
+        Parametrisations keep a weight several modules below the layer that it belongs to.
+        """
+        names = [parameter.rsplit(".", cut)[0] for cut in range(1, parameter.count(".") + 1)]
+        for name in [*names, ""]:
+            if name in self.modules and _is_weighted(self.modules[name]):
+                return name, self.modules[name]
+        name = parameter.rpartition(".")[0]
+        return name, self.modules[name]
+
+    def site(self, parameter: str) -> Site | None:
+        """Where the layer was constructed, or the bare parameter was made."""
+        recorder = self.built.recorder
+        if recorder is None:
+            return None
+        module = self.owner(parameter)[1]
+        if _is_weighted(module):
+            return recorder.module_site(module)
+        return recorder.parameter_site(self.tensors[parameter]) or recorder.module_site(module)
+
+    def is_lazy(self, parameter: str) -> bool:
+        """Whether a parameter has no shape before the first forward."""
+        return isinstance(self.tensors.get(parameter), LAZY)
+
+    def current(self, weight: Weight, parameter: str) -> Initializer | None:
+        """How the parameter got its values: as recorded, else as measured."""
+        tensor = self.tensors.get(parameter)
+        if tensor is None or weight.reparametrised:
+            return Initializer("unknown")
+        if self.is_lazy(parameter):
+            return _at_first_forward(weight)
+        if self.built.recorder is not None:
+            return self.built.recorder.initializer(tensor)
+        fan = math.prod(weight.shape[1:]) if len(weight.shape) > 1 else 0
+        default = weight.type != "Parameter" and weight.fan_in and fan
+        return measured(tensor, 1 / math.sqrt(fan) if default else None)
+
+
+def _at_first_forward(weight: Weight) -> Initializer | None:
+    """What torch's lazy layers, which have no weights yet, will fill them with."""
+    args = {"a": math.sqrt(5), "mode": "fan_in", "nonlinearity": "leaky_relu"}
+    draw = drawn_by("kaiming_uniform_", args, weight.shape)
+    return replace(draw, default=True).initializer()
+
+
+def _is_weighted(module: nn.Module) -> bool:
+    for kind in type(module).__mro__:
+        operation = catalog.operation_of_module(kind.__name__)
+        if operation is not None and kind.__module__.startswith("torch."):
+            return operation.role == "weighted"
+    return False
+
+
+def _layer(
+    parameter: str, group: list[Use], owners: _Owners, bare: int, states: Collection[str]
+) -> Layer:
+    """One record of a weight that is used at one or more places of the graph."""
+    name, module = owners.owner(parameter)
+    weight = group[0].weight
+    return layer_of(
+        group,
+        bare,
+        model=owners.built.name,
+        layer=name,
+        parameter=parameter,
+        type=type(module).__name__ if _is_weighted(module) else weight.type,
+        current=owners.current(weight, parameter),
+        site=owners.site(parameter),
+        nominal=owners.is_lazy(parameter),
+        states=states,
+    )
+
+
+def _unreached(owners: _Owners, reached: set[str]) -> Iterable[Layer]:
+    """Weights of torch's own layers that the captured forward never used."""
+    for name, module in owners.modules.items():
+        if _is_weighted(module):
+            for weight in weights_of_module(name, module):
+                parameter = owners.canonical(weight.parameter)
+                if parameter not in reached:
+                    reached.add(parameter)
+                    yield _unknown(parameter, weight, owners)
+
+
+def _unknown(parameter: str, weight: Weight, owners: _Owners) -> Layer:
+    name, module = owners.owner(parameter)
+    return Layer(
+        model=owners.built.name,
+        layer=name,
+        parameter=parameter,
+        type=type(module).__name__,
+        shape=weight.shape,
+        fan_in=weight.fan_in,
+        fan_out=weight.fan_out,
+        following=Following(weight.following or "unknown"),
+        current=owners.current(weight, parameter),
+        site=owners.site(parameter),
+    )

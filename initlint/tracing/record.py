@@ -1,0 +1,277 @@
+"""Recorder of construction: where every module and parameter is made, and what fills it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import FrameType, FunctionType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from initlint.records import Initializer, Site
+from initlint.torchlib.creators import (
+    CREATORS,
+    KEEPING,
+    METHODS,
+    bound,
+    created,
+    renamed,
+    transformed,
+)
+from initlint.torchlib.draws import INITIALIZERS, UNCLEAR, Draw, drawn_by
+from initlint.tracing.loads import Loads, key_of, replaced
+from initlint.tracing.places import (
+    INIT,
+    TORCH,
+    Sites,
+    arguments_of,
+    caller,
+    initialiser_of,
+    user_frame,
+)
+
+_TORCH_MODULES = TORCH + "nn/modules/"
+_MODULE_BASE = TORCH + "nn/modules/module.py"
+_TABLES = (nn.Embedding, nn.EmbeddingBag)
+
+_HARMLESS = {"requires_grad_", "detach_", "share_memory_", "retain_grad", "rename_", "set_"}
+
+
+@dataclass(slots=True)
+class _Content:
+    """A storage and its draw; holding the storage keeps its identity from being given away."""
+
+    storage: torch.UntypedStorage
+    elements: int
+    draw: Draw
+
+
+class Recorder(TorchFunctionMode):
+    """Context in which modules are built; afterwards it can say how each of them came to be.
+
+    Nothing is computed from values: the log is exact, costs no memory and works on meta.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._contents: dict[int, _Content] = {}
+        self._modules: dict[int, tuple[nn.Module, Site | None]] = {}
+        self._parameters: dict[int, tuple[nn.Parameter, Site | None]] = {}
+        self._loads = Loads()
+        self._sites = Sites()
+        self._initialising: FrameType | None = None
+        self._patches = contextlib.ExitStack()
+
+    def __enter__(self) -> Recorder:
+        self._patches.enter_context(replaced(nn.Module, "__init__", self._noting_module))
+        self._patches.enter_context(replaced(nn.Module, "__setstate__", self._noting_copy))
+        self._patches.enter_context(replaced(nn.Parameter, "__new__", self._noting_parameter))
+        self._patches.enter_context(self._loads.watching())
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)  # type: ignore[no-untyped-call]
+        self._patches.close()
+        self._initialising = None
+
+    def module_site(self, module: nn.Module) -> Site | None:
+        """The constructor call that made `module`, if it was made while recording."""
+        return self._modules.get(id(module), (module, None))[1]
+
+    def parameter_site(self, parameter: torch.Tensor) -> Site | None:
+        """The call that made a bare `parameter`, if it was made while recording."""
+        return self._parameters.get(id(parameter), (parameter, None))[1]
+
+    def knows(self, module: nn.Module) -> bool:
+        """Whether `module` was made while recording."""
+        return id(module) in self._modules
+
+    def initializer(self, parameter: torch.Tensor) -> Initializer | None:
+        """What filled `parameter` last; None for memory that nothing wrote."""
+        content = self._contents.get(key_of(parameter))
+        return (content.draw if content else UNCLEAR).initializer()
+
+    def loaded(self, model: nn.Module) -> tuple[str, ...]:
+        """Names of those parameters of `model` that hold what was last read from a file."""
+        return tuple(n for n, p in model.named_parameters() if self._loads.holds(p))
+
+    def _noting_module(self, original: Callable[..., None]) -> Callable[..., None]:
+        def construct(module: nn.Module, *args: Any, **kwargs: Any) -> None:
+            if id(module) not in self._modules:
+                frame = user_frame(caller(1), building=module)
+                self._modules[id(module)] = (module, self._sites.of(frame))
+            original(module, *args, **kwargs)
+
+        return construct
+
+    def _noting_copy(self, original: Callable[..., None]) -> Callable[..., None]:
+        def restore(module: nn.Module, state: Any) -> None:
+            """Copies and unpickled modules get their state without being constructed."""
+            original(module, state)
+            self._modules[id(module)] = (module, self._sites.of(user_frame(caller(1))))
+
+        return restore
+
+    def _noting_parameter(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def make(cls: type, *args: Any, **kwargs: Any) -> Any:
+            parameter = original(cls, *args, **kwargs)
+            self._parameters[id(parameter)] = (parameter, self._sites.of(user_frame(caller(1))))
+            return parameter
+
+        return make
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        keywords = dict(kwargs or {})
+        name = getattr(func, "__name__", "")
+        frame = caller(1)
+        if isinstance(func, FunctionType) and name in INITIALIZERS:
+            result = func(*args, **keywords)
+            tensor = keywords.pop("tensor") if "tensor" in keywords else args[0]
+            self._note_initializer(name, tensor, keywords, frame)
+            return result
+        if frame.f_code.co_filename == INIT:
+            self._note_initializing(frame)
+            return func(*args, **keywords)
+        source = self._source(args)
+        result = func(*args, **keywords)
+        if isinstance(result, torch.Tensor) or name in ("__set__", "__setitem__"):
+            self._note(name, args, keywords, result, source, frame)
+        return result
+
+    def _source(self, args: tuple[Any, ...]) -> Draw:
+        """What the first tensor among the arguments holds before the call."""
+        first = next((a for a in args if isinstance(a, torch.Tensor)), None)
+        return UNCLEAR if first is None else self._draw(first)
+
+    def _draw(self, tensor: torch.Tensor) -> Draw:
+        content = self._contents.get(key_of(tensor))
+        return content.draw if content else UNCLEAR
+
+    def _note_initializing(self, frame: FrameType) -> None:
+        """A call seen inside torch.nn.init: note the user's initialiser once, by its frame.
+
+        Several initialisers return early on meta tensors, so their writes are never seen; but all
+        of them look at the tensor first.
+        """
+        outermost = initialiser_of(frame)
+        if outermost is None or outermost is self._initialising:
+            return
+        self._initialising = outermost
+        values, name = arguments_of(outermost), outermost.f_code.co_name
+        self._note_initializer(name, values.pop("tensor"), values, outermost)
+
+    def _note_initializer(
+        self, name: str, tensor: torch.Tensor, args: Mapping[str, Any], frame: FrameType
+    ) -> None:
+        arguments = {key: value for key, value in args.items() if key != "generator"}
+        draw = drawn_by(name, arguments, tuple(tensor.shape))
+        self._write(tensor, draw, frame)
+
+    def _note(
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+        result: Any,
+        source: Draw,
+        frame: FrameType,
+    ) -> None:
+        if name == "__set__" or name in _HARMLESS:
+            return
+        if name == "__setitem__":
+            self._write_part(args[0], frame)
+        elif args and result is args[0]:
+            self._note_in_place(name, args, keywords, source, frame)
+        elif key_of(result) not in self._contents:
+            draw = _left_in(name, args, keywords, tuple(result.shape), source)
+            self._remember(result, replace(draw, site=self._sites.of(user_frame(frame))))
+
+    def _note_in_place(
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+        source: Draw,
+        frame: FrameType,
+    ) -> None:
+        tensor, site = args[0], self._sites.of(user_frame(frame))
+        given = {key: value for key, value in keywords.items() if key != "alpha"}
+        operand = next(iter((*args[1:], *given.values())), None)
+        if isinstance(operand, (int, float)):
+            operand = operand * keywords.get("alpha", 1)
+        if name in METHODS:
+            initializer, arguments = METHODS[name]
+            given = bound(arguments, args[1:], renamed(keywords))
+            self._write(tensor, drawn_by(initializer, given, tuple(tensor.shape)), frame)
+        elif name == "copy_" and isinstance(operand, torch.Tensor):
+            self._write(tensor, self._draw(operand), frame)
+            self._loads.copied(operand, tensor)
+        elif name not in KEEPING:
+            self._write(tensor, transformed(name, source, operand, site), frame)
+
+    def _write(self, tensor: torch.Tensor, draw: Draw, frame: FrameType) -> None:
+        user = user_frame(frame)
+        content = self._contents.get(key_of(tensor))
+        if content is not None and tensor.numel() < content.elements:
+            self._write_part(tensor, frame)
+            return
+        self._remember(tensor, replace(draw, default=_by_torch(frame), site=self._sites.of(user)))
+
+    def _write_part(self, tensor: torch.Tensor, frame: FrameType) -> None:
+        """Part of a tensor was written: it holds neither what it did nor what the part now does.
+
+        Only the rows of an embedding that stand for padding do not count.
+        """
+        content = self._contents.get(key_of(tensor))
+        if content is None or content.draw.name == UNCLEAR.name:
+            return
+        if 10 * tensor.numel() < content.elements and self._is_of_embedding(tensor):
+            return
+        content.draw = replace(UNCLEAR, site=self._sites.of(user_frame(frame)))
+
+    def _is_of_embedding(self, tensor: torch.Tensor) -> bool:
+        tables = [m for m, _ in self._modules.values() if isinstance(m, _TABLES)]
+        weights = [m._parameters.get("weight") for m in tables]
+        return any(w is not None and key_of(w) == key_of(tensor) for w in weights)
+
+    def _remember(self, tensor: torch.Tensor, draw: Draw) -> None:
+        storage = tensor.untyped_storage()
+        self._loads.written(tensor)
+        self._contents[storage._cdata] = _Content(storage, tensor.numel(), draw)
+
+
+def _left_in(
+    name: str,
+    args: tuple[Any, ...],
+    keywords: Mapping[str, Any],
+    shape: tuple[int, ...],
+    source: Draw,
+) -> Draw:
+    """The draw of a new tensor, from the function that made it, perhaps of another (`source`)."""
+    if name in CREATORS:
+        return created(name, args, keywords, shape)
+    if name in KEEPING:
+        return source
+    operand = next((a for a in args if not isinstance(a, torch.Tensor)), None)
+    return transformed(name, source, operand, None)
+
+
+def _by_torch(frame: FrameType | None) -> bool:
+    """Whether a write comes from one of torch's own modules rather than from the user's code."""
+    while frame is not None and frame.f_code.co_filename.startswith(TORCH):
+        name = frame.f_code.co_filename
+        if name.startswith(_TORCH_MODULES) and name != _MODULE_BASE:
+            return True
+        frame = frame.f_back
+    return False

@@ -1,0 +1,139 @@
+"""From an fx graph to the operations of the house's own language."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from initlint.graph.meaning import meaning, of_module
+from initlint.graph.ops import FIXED, KEPT, Graph, Op, Operand, leaves_of, ops_in
+from initlint.torchlib import catalog
+from initlint.tracing.weights import shape_of, weights_of_call, weights_of_module
+
+# Functions of these modules are what their names say; any other function is unknown.
+_TRUSTED = ("torch", "_operator", "math", "builtins")
+# Methods of tensors as a recorded run sees them: those of C, and operators.
+_METHODS = (types.MethodDescriptorType, types.WrapperDescriptorType)
+
+
+def operations(graph: fx.Graph, model: nn.Module, whole: bool = True) -> Graph:
+    """All operations of a captured graph, in the order of the data.
+
+    Of a graph that is not that of a `whole` model, nobody knows what comes before or after.
+    """
+    return _Translation(model, whole).of(graph)
+
+
+class _Translation:
+    """By every node of an fx graph its value: an operation, a parameter, or neither."""
+
+    def __init__(self, model: nn.Module, whole: bool) -> None:
+        self._graph = Graph(whole=whole)
+        self._modules = dict(model.named_modules(remove_duplicate=False))
+        self._tensors = dict(model.named_parameters(remove_duplicate=False))
+        self._values: dict[fx.Node, Any] = {}
+        self._readers: dict[str, Callable[[fx.Node], Any]] = {
+            "placeholder": lambda node: Op("input", name=str(node.target)),
+            "output": self._result,
+            "get_attr": self._attribute,
+            "call_module": self._module,
+            "call_function": self._function,
+            "call_method": self._function,
+        }
+
+    def of(self, graph: fx.Graph) -> Graph:
+        for node in graph.nodes:
+            value = self._readers[node.op](node)
+            self._values[node] = value
+            if type(value) is Op and value.role != "query":
+                self._graph.add(value)
+        return self._graph
+
+    def _given(self, argument: Any) -> Any:
+        """An argument with its nodes replaced by their values; what else there is as it is."""
+        if isinstance(argument, fx.Node):
+            return self._values[argument]
+        if isinstance(argument, (tuple, list)):
+            return tuple(map(self._given, argument))
+        if isinstance(argument, dict):
+            return {key: self._given(value) for key, value in argument.items()}
+        if isinstance(argument, slice):
+            return slice(*map(self._given, (argument.start, argument.stop, argument.step)))
+        return argument
+
+    def _result(self, node: fx.Node) -> Op:
+        inputs = ops_in(*self._given(node.args))
+        return Op("output" if self._graph.whole else "unknown", inputs, final=True)
+
+    def _attribute(self, node: fx.Node) -> Any:
+        target = str(node.target)
+        if target in self._tensors:
+            shape = shape_of(self._tensors[target])
+            return Operand(target, shape, shape)
+        constant = node.meta.get("constant")
+        if isinstance(constant, torch.Tensor) and constant.numel() == 1 and not constant.is_meta:
+            return float(constant)
+        return KEPT
+
+    def _module(self, node: fx.Node) -> Any:
+        name = str(node.target)
+        module = self._modules[name]
+        args, keywords = self._given(node.args), self._given(node.kwargs)
+        kind = type(module).__name__
+        operation = catalog.operation_of_module(kind)
+        is_weighted = operation is not None and operation.role == "weighted"
+        weights = weights_of_module(name, module) if is_weighted else ()
+        return of_module(kind, args, keywords, vars(module), weights)
+
+    def _function(self, node: fx.Node) -> Any:
+        name = function_name(node)
+        args, keywords = self._given(node.args), self._given(node.kwargs)
+        if isinstance(node.target, type):
+            # A container made for several results: they leave it as they came.
+            inputs = ops_in(args, keywords)
+            return Op("scale", inputs, "") if inputs else FIXED
+        operation = catalog.operation_of_function(name)
+        operands = [part for part in leaves_of((args, keywords)) if type(part) is Operand]
+        if operation is not None and operation.role in ("weighted", "matmul") and operands:
+            return self._weighted(name, args, keywords)
+        return meaning(name, args, keywords)
+
+    def _weighted(self, name: str, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
+        inputs = ops_in(args, keywords)
+        weights = weights_of_call(name, args, keywords)
+        if weights:
+            return Op("weighted", inputs, name, args, keywords, weights=weights)
+        return Op("scale", inputs, name, args, keywords) if inputs else FIXED
+
+
+def is_known_call(node: fx.Node) -> bool:
+    """Whether a function is one of torch's, or the catalogue knows what it does."""
+    if node.op != "call_function" or isinstance(node.target, type):
+        return True
+    name = function_name(node)
+    known = catalog.operation_of_function(name) or catalog.activation_of_function(name)
+    return known is not None or "." not in name
+
+
+# Products with a sparse matrix are those with a dense one.
+_SPARSE = {"spmm": "mm", "_sparse_mm": "mm", "smm": "mm", "_sparse_addmm": "addmm"}
+
+
+def function_name(node: fx.Node) -> str:
+    """The bare name of a trusted function, operator or method; the dotted one of any other."""
+    if node.op == "call_method":
+        return str(node.target)
+    target: Any = node.target
+    if target is getattr:
+        return str(node.args[1])
+    if getattr(target, "__name__", "") == "__get__":
+        return str(target.__self__.__name__)
+    name = str(getattr(target, "__name__", target))
+    home = getattr(target, "__module__", None) or ""
+    if home.split(".")[0] in _TRUSTED or isinstance(target, _METHODS):
+        return _SPARSE.get(name, name)
+    return f"{home}.{name}"

@@ -1,0 +1,153 @@
+"""Targets to layers by building and tracing: classes, factories, live models, names of them."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from initlint.project.targets import is_model
+from initlint.records import InitlintError, Layer, Unanalysed
+from initlint.tracing.needs import need_torch
+
+if TYPE_CHECKING:
+    from initlint.tracing.build import Built
+
+Signatures = Mapping[str, Mapping[str, tuple[int, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """The layers of all models, what could not be traced, and the shapes of their state dicts."""
+
+    layers: tuple[Layer, ...] = ()
+    gaps: tuple[Unanalysed, ...] = ()
+    signatures: Signatures = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What models are built with: constructor arguments and example inputs.
+
+    `begun` is told the name of each model before its code runs; `spared` are not built.
+    """
+
+    arguments: Mapping[str, Any]
+    inputs: Sequence[Any]
+    begun: Callable[[str], None]
+    spared: Collection[str]
+
+
+def traced(
+    targets: Sequence[Any],
+    arguments: Mapping[str, Any],
+    inputs: Sequence[Any] = (),
+    begun: Callable[[str], None] = lambda name: None,
+    spared: Collection[str] = (),
+) -> Traced:
+    """Build and trace every target; one that a name stands for and that cannot be is a gap.
+
+    `begun` is told the name of each model before its code runs; `spared` are the names of those
+    that are not built. The process is as it was before afterwards, but for imported modules.
+    """
+    # Columns are counted in what linecache has, which may be from an earlier call.
+    linecache.checkcache()
+    given = _Given(arguments, inputs, begun, spared)
+    return together([_traced(target, given) for target in targets])
+
+
+def together(found: Sequence[Traced]) -> Traced:
+    """One answer of several."""
+    return Traced(
+        tuple(layer for one in found for layer in one.layers),
+        tuple(gap for one in found for gap in one.gaps),
+        {name: shapes for one in found for name, shapes in one.signatures.items()},
+    )
+
+
+def _traced(target: Any, given: _Given) -> Traced:
+    """The layers of one target; what its code changes in the process lasts until they are had."""
+    try:
+        need_torch("building a model")
+    except InitlintError as error:
+        return _failed(target, str(error), error)
+    from initlint.tracing.build import described, where
+    from initlint.tracing.foreign import foreign
+
+    try:
+        with foreign():
+            found = _built(target, given)
+            return together([_layers(model, target, given) for model in found])
+    except InitlintError as error:
+        return _failed(target, str(error), error)
+    except Exception as error:
+        reason = f"{where(error, _name_of(target))}: cannot be built: {described(error)}"
+        return _failed(target, reason, error)
+
+
+def _failed(target: Any, reason: str, error: Exception) -> Traced:
+    """A gap of what a name stands for; what was handed over itself raises InitlintError."""
+    if isinstance(target, str):
+        return Traced((), (Unanalysed(target, reason),))
+    raise InitlintError(reason) from error
+
+
+def _name_of(target: Any) -> str:
+    return target if isinstance(target, str) else _class_or_function(target)
+
+
+def _class_or_function(target: Any) -> str:
+    from initlint.tracing.foreign import asked, kind_of
+
+    name = asked(lambda: target.__qualname__, None)
+    return name if isinstance(name, str) else kind_of(target)
+
+
+def _built(target: Any, given: _Given) -> Sequence[Built | Unanalysed]:
+    """The models that a target stands for."""
+    from torch import nn
+
+    from initlint.tracing import build
+    from initlint.tracing.foreign import kind_of
+
+    if isinstance(target, nn.Module):
+        return [build.Built(kind_of(target), target, None)]
+    if not isinstance(target, str):
+        return [build.construct(target, _class_or_function(target), given.arguments)]
+    given.begun(target)
+    if is_model(target):
+        return [build.build(target, given.arguments)]
+    return build.build_all(target, given.arguments, given.begun, given.spared)
+
+
+def _layers(model: Built | Unanalysed, target: Any, given: _Given) -> Traced:
+    """The layers of one model, and those of its parameters that cannot be judged."""
+    from initlint.tracing.build import described, where
+    from initlint.tracing.capture import CaptureError
+    from initlint.tracing.foreign import contained
+    from initlint.tracing.layers import layers_of
+    from initlint.tracing.measure import unusual
+    from initlint.tracing.process import restored
+
+    if isinstance(model, Unanalysed):
+        return Traced((), (model,))
+    given.begun(model.name)
+    try:
+        with contained(), restored():
+            layers = layers_of(model, given.inputs)
+            gaps = tuple(Unanalysed(f"{model.name}: {n}", why) for n, why in unusual(model.model))
+            shapes = {model.name: _signature(model)} if isinstance(target, str) else {}
+            return Traced(layers, gaps, shapes)
+    except CaptureError as error:
+        reason = str(error)
+    except Exception as error:
+        reason = f"{where(error, model.name)}: cannot be analysed: {described(error)}"
+    return Traced((), (Unanalysed(model.name, reason),))
+
+
+def _signature(model: Built) -> Mapping[str, tuple[int, ...]]:
+    """The shapes in a model's state dict; () for what has none before the first forward."""
+    from initlint.tracing.weights import shape_of
+
+    return {name: shape_of(value) for name, value in model.model.state_dict().items()}
