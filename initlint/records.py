@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from initlint.project.sourcefiles import Texts
+from typing import Any
 
 
 class InitlintError(Exception):
@@ -207,7 +204,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     unanalysed: tuple[Unanalysed, ...] = ()
     silenced: tuple[Finding, ...] = ()
-    texts: Texts | None = field(default=None, compare=False, repr=False)
+    texts: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
