@@ -7,6 +7,6 @@ import sys
 if not sys.flags.safe_path and sys.path[:1] and __spec__ is not None:
     sys.path.pop(0)
 
-from initlint.cli.main import run  # noqa: E402
+from initlint.cli.main import run
 
 run()

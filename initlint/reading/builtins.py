@@ -9,9 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 # They register what they know with the handlers.
-from initlint.reading import (
-    sequences,  # noqa: F401
-)
+from initlint.reading import objects, sequences  # noqa: F401
 from initlint.reading.classes import Classes, UserClass
 from initlint.reading.handlers import HANDLERS, Args, Kwargs
 from initlint.reading.values import (

@@ -22,4 +22,3 @@ def test_nothing_in_the_working_directory_stands_in_for_a_library(name, tmp_path
     assert done.returncode == 1, done.stderr
     assert "INIT101" in done.stdout
     assert not (tmp_path / "taken").exists()
-
