@@ -7,6 +7,7 @@ import pytest
 
 from initlint import api
 from initlint.reading import read
+from initlint.reading.handlers import HANDLERS
 
 NET = """\
 import torch
@@ -377,3 +378,9 @@ def test_containers_of_several_lengths_are_not_fixed_by_number():
     done = api.fix_all(["net.py"], api.Options(), unsafe=True, write=True)
     assert [finding.fix for finding in done.report.findings] == [None]
     assert Path("net.py").read_text() == LENGTHS.format(2)
+
+
+def test_both_tables_of_known_functions_are_registered():
+    known = set(HANDLERS)
+    assert {"builtins.isinstance", "copy.deepcopy", "torch.nn.Parameter"} <= known
+    assert {"builtins.len", "builtins.zip"} <= known
