@@ -67,7 +67,7 @@ def finding(of="conv", **changes):
         "name": "default-before-rectifier",
         "severity": "warning",
         "message": f"{of} is followed by relu, but the default gives it std 0.1, "
-        "×0.40 of what suits",
+        "0.40× the std it needs",
         "site": CONV_SITE,
         "model": "net.py:Net",
         "layer": of,
@@ -100,7 +100,7 @@ def three_findings():
         site=HEAD_SITE,
         current=Initializer("normal_", {"std": 3.0}, 3.0, site=HEAD_INIT),
         fix=Fix("correct", HEAD_INIT, KAIMING, "unsafe"),
-        message="head is followed by relu, but normal_(std=3) at net.py:14 gives it std 3, ×12",
+        message="head is followed by relu, but normal_(std=3) at net.py:14 gives it std 3, 12×",
     )
     return conv, body, head
 

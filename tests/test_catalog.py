@@ -323,7 +323,8 @@ def test_absent_table_is_named(tmp_path):
 def test_catalog_needs_no_torch():
     assert importlib.util.find_spec("torch")
     code = (
-        "import sys; from initlint import catalog; catalog.activations(); catalog.operations();"
+        "import sys; from initlint.torchlib import catalog; "
+        "catalog.activations(); catalog.operations();"
         "catalog.activations()['elu'].gain({'alpha': 2}); print('torch' in sys.modules)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

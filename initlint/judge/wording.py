@@ -6,7 +6,7 @@ import math
 import sys
 
 from initlint.judge.model import Path
-from initlint.recommend import has_mean, ratio
+from initlint.recommend import has_mean, ratio, times
 from initlint.records import Initializer, Layer
 
 
@@ -24,7 +24,7 @@ def consequence(layer: Layer, path: Path) -> str:
     name = layer.layer or layer.parameter
     return (
         f"{name} ({layer.type}{size}) is followed by {_following(layer)}, "
-        f"but {origin(current)} gives it {std}{times(value)} of what suits"
+        f"but {origin(current)} gives it {std}{times(value)} the std it needs"
         f"{reach if path.count > 1 else ''}"
     )
 
@@ -46,11 +46,6 @@ def origin(current: Initializer) -> str:
 def _exponential(value: float) -> float:
     """e to the power of a sum of logarithms, which for a deep model may be beyond all floats."""
     return math.exp(value) if value < math.log(sys.float_info.max) else math.inf
-
-
-def times(factor: float) -> str:
-    """A factor as it is read: ×0.41, ×0.0003, ×12."""
-    return f"×{factor:.2f}" if 0.1 <= factor < 10 else f"×{factor:.2g}"
 
 
 def _following(layer: Layer) -> str:

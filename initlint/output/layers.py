@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from initlint.output.phrases import ratio, times
-from initlint.recommend import is_own_output
+from initlint.output.phrases import ratio
+from initlint.recommend import is_own_output, times
 from initlint.records import Following, Initializer, Layer, Report
 from initlint.safe.shown import shown
 

@@ -66,11 +66,6 @@ def ratio(current: Initializer | None, recommended: Initializer | None) -> float
     return magnitude(current) / recommended.std
 
 
-def times(factor: float) -> str:
-    """A factor as it is read: ×0.41, ×0.0003, ×12."""
-    return f"×{factor:.2f}" if 0.1 <= factor < 10 else f"×{factor:.2g}"
-
-
 def gap(unanalysed: Unanalysed) -> str:
     """What could not be analysed and why, naming it once."""
     reason = " ".join(unanalysed.reason.split())

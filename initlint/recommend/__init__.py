@@ -106,6 +106,11 @@ def is_own_output(layer: Layer) -> bool:
     return layer.head and family(layer) == "saturating"
 
 
+def times(factor: float) -> str:
+    """A factor as it is read: 0.41×, 0.0003×, 12×."""
+    return f"{factor:.2f}×" if 0.1 <= factor < 10 else f"{factor:.2g}×"
+
+
 def family(layer: Layer) -> str:
     """The family of the following activation: rectifier, saturating, smooth or unscaled."""
     activation = catalog.activations().get(layer.following.activation)

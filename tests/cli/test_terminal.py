@@ -134,7 +134,7 @@ def test_ascii_terminal_gets_question_marks(project):
     child = process(env={"PYTHONIOENCODING": "ascii"})
     out, err = child.communicate()
     assert child.returncode == 1
-    assert b"?0.40 of what suits" in out
+    assert b"0.40? the std it needs" in out
     assert b"internal error" not in err
 
 

@@ -61,7 +61,7 @@ def test_a_lazy_layer_that_does_not_suit_is_reported_without_a_fix(net: Path, tr
     ]
     for finding in report.findings:
         said = "(LazyLinear) is followed by relu, but PyTorch's default kaiming_uniform_(a=√5)"
-        assert said in finding.message and "gives it ×0.41 of what suits" in finding.message
+        assert said in finding.message and "gives it 0.41× the std it needs" in finding.message
         assert finding.message.endswith(REASON)
 
 

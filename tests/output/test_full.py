@@ -235,7 +235,7 @@ def test_ratio(current, recommended, expected):
 
 @pytest.mark.parametrize(
     ("factor", "expected"),
-    [(0.408, "×0.41"), (1, "×1.00"), (0.00031, "×0.00031"), (12.4, "×12"), (9.9, "×9.90")],
+    [(0.408, "0.41×"), (1, "1.00×"), (0.00031, "0.00031×"), (12.4, "12×"), (9.9, "9.90×")],
 )
 def test_times(factor, expected):
     assert phrases.times(factor) == expected

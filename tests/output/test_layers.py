@@ -60,7 +60,7 @@ def test_names_are_folded_but_never_cut(width):
 def test_the_ratio_is_always_there(width):
     text = table(*all_layers(), width=width)
     assert "ratio" in text
-    assert text.count("×0.40") == 2
+    assert text.count("0.40×") == 2
 
 
 @pytest.mark.parametrize("environ", [{"COLUMNS": "40"}, {"TERM": "dumb"}, {"NO_COLOR": "1"}])
@@ -88,7 +88,7 @@ def test_markup_in_names_is_text():
 def test_row():
     assert row(layer("conv", type="Conv2d", shape=(8, 3, 3, 3))) == [
         *("conv", "Conv2d", "8×3×3×3", "relu", "kaiming_uniform_ (default)", "0.1"),
-        *("kaiming_normal_", "0.25", "×0.40"),
+        *("kaiming_normal_", "0.25", "0.40×"),
     ]
 
 
@@ -121,7 +121,7 @@ def test_current(current, cells):
 
 def test_sizes_that_are_only_names_are_not_shown_but_their_ratio_is():
     cells = row(layer(nominal=True))
-    assert [cells[2], cells[5], cells[7], cells[8]] == ["?", "?", "?", "×0.40"]
+    assert [cells[2], cells[5], cells[7], cells[8]] == ["?", "?", "?", "0.40×"]
 
 
 def test_nothing_recommended():

@@ -352,7 +352,7 @@ def marks(*findings):
 
 
 ORIGINAL = finding(
-    "conv1", message="conv1 (6×3×5) at net.py:14:3 gives std 0.1, ×0.41, over 5 layers"
+    "conv1", message="conv1 (6×3×5) at net.py:14:3 gives std 0.1, 0.41×, over 5 layers"
 )
 SAME = {
     "moved to another line": {"site": Site("net.py", 80, 1, 81, 5)},

@@ -172,7 +172,7 @@ def test_sizes_that_are_names():
     found = read([written("net.py", source)])
     assert [layer.nominal for layer in found.layers] == [True, True, False]
     assert codes("net.py") == ["INIT101"] * 2
-    # Xavier's share of what suits depends on a proportion that is not known.
+    # Xavier's share the std it needs depends on a proportion that is not known.
     xavier = source.replace("nn.Linear(dim, dim)", "nn.Linear(dim, out)").replace(
         "nn.Linear(8, 2)", "nn.Linear(8, 2)\n        nn.init.xavier_normal_(self.a.weight)"
     )
