@@ -94,8 +94,8 @@ class Config:
         if ":" in Path(path).name and not os.path.lexists(path):
             what = f"{cut(entry)}: no such file or folder; a model belongs under models"
             raise self._error("paths", what)
-        # Alone it would be standard input.
-        return "./-" if path == "-" else path
+        # A dash alone would be standard input, and one at the front an option.
+        return f"./{path}" if path.startswith("-") else path
 
     def _model(self, entry: str) -> str:
         home, colon, attribute = entry.rpartition(":")

@@ -45,14 +45,15 @@ def discover(paths: Sequence[str], settings: Settings) -> Found:
     if "" in paths:
         # Path would take it for the working directory.
         gaps.append(Unanalysed("", "an empty path names no file or folder"))
-    for path in map(Path, filter(None, paths)):
+    for written in filter(None, paths):
+        path = Path(written)
         try:
             # Links are not followed inside a folder: only what is named can be one.
             place = Path(os.path.realpath(path))
             if path.is_dir():
                 files = _Walk(path, place, settings, ignored, gaps).files()
             else:
-                files = _named(path, settings, gaps)
+                files = _named(written, settings, gaps)
             for file in files:
                 by_place.setdefault(place / file.relative_to(path), _written(file))
         except (OSError, ValueError) as error:
@@ -60,9 +61,11 @@ def discover(paths: Sequence[str], settings: Settings) -> Found:
     return Found(tuple(sorted(by_place.values())), tuple(gaps), tuple(ignored.notes))
 
 
-def _named(path: Path, settings: Settings, gaps: list[Unanalysed]) -> Iterator[Path]:
+def _named(written: str, settings: Settings, gaps: list[Unanalysed]) -> Iterator[Path]:
+    path = Path(written)
     if not path.exists():
-        hint = "; options go before --" if str(path).startswith("-") else ""
+        # Settings write ./--fix.
+        hint = "; options go before --" if written.startswith("-") else ""
         gaps.append(Unanalysed(str(path), f"{path}: no such file or folder{hint}"))
     elif not settings.of(path).excludes(path):
         yield path

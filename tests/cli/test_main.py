@@ -179,7 +179,7 @@ def test_findings_on_stdout_all_else_on_stderr(initlint):
     assert err.splitlines() == [
         "initlint: not analysed: net.py:Decoder: needs width; give --arg width=VALUE",
         "Found 3 findings in 1 model; 2 fixable with --fix, "
-        "1 more fixable with --fix --unsafe-fixes.",
+        "1 more fixable with --fix --unsafe-fixes; 1 not analysed.",
     ]
 
 
