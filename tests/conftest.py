@@ -1,12 +1,26 @@
-"""The option --update-golden, and fixtures that several folders of tests share."""
+"""What a run of the tests needs and leaves out, and fixtures that several folders share.
+
+A test module that imports torch carries the marker `torch`; without torch it is not collected.
+Two variables of the environment say what has to be there, and a run fails where it is not:
+
+    INITLINT_TEST_EXPECTS=torch,timm    these packages can be imported
+    INITLINT_TEST_DEVICES=cpu,cuda      the tests marked `gpu` run as well
+"""
 
 import os
+import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from handmade import SOURCES
+from imports import imports_torch
 
-GOLDEN = Path(__file__).parent / "golden"
+TESTS = Path(__file__).parent
+GOLDEN = TESTS / "golden"
+TORCH = find_spec("torch") is not None
+DEVICES = ("cpu", "cuda")
+MISSING = re.compile(r"could not import|No module named|not installed")
 
 
 def pytest_addoption(parser):
@@ -25,6 +39,88 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if config.getoption("--update-golden") and os.environ.get("CI"):
         raise pytest.UsageError("--update-golden is refused where CI is set: look at the change")
+    for name in listed("INITLINT_TEST_EXPECTS"):
+        if find_spec(name) is None:
+            raise pytest.UsageError(f"INITLINT_TEST_EXPECTS names {name}, which is not installed")
+    for name in devices():
+        if name not in DEVICES:
+            known = ", ".join(DEVICES)
+            raise pytest.UsageError(f"INITLINT_TEST_DEVICES names {name}; write some of {known}")
+        if name == "cuda" and not cuda_is_here():
+            raise pytest.UsageError("INITLINT_TEST_DEVICES names cuda, and torch finds no GPU here")
+
+
+def listed(variable):
+    return [name.strip() for name in os.environ.get(variable, "").split(",") if name.strip()]
+
+
+def devices():
+    return listed("INITLINT_TEST_DEVICES") or ["cpu"]
+
+
+def cuda_is_here():
+    if not TORCH:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+# What is collected
+
+
+def pytest_sessionstart(session):
+    """Says what is left out, under -q too, where pytest prints no header."""
+    lines = [f"devices: {', '.join(devices())} (INITLINT_TEST_DEVICES)"]
+    if not TORCH:
+        count = sum(map(imports_torch, TESTS.rglob("test_*.py")))
+        lines.append(f"torch is not installed: the {count} modules that import it are left out")
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    for line in lines if reporter else ():
+        reporter.write_line(line)
+
+
+def pytest_ignore_collect(collection_path):
+    path = collection_path
+    if not TORCH and path.match("test_*.py") and path.is_relative_to(TESTS) and imports_torch(path):
+        return True
+    return None  # as pytest decides
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if item.path.is_relative_to(TESTS) and imports_torch(item.path):
+            item.add_marker("torch")
+    if "cuda" not in devices():
+        left_out = [item for item in items if item.get_closest_marker("gpu")]
+        items[:] = [item for item in items if not item.get_closest_marker("gpu")]
+        config.hook.pytest_deselected(items=left_out)
+
+
+# No silent skip
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    return failed_where_missing((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report():
+    return failed_where_missing((yield))
+
+
+def failed_where_missing(report):
+    """In CI a test that is skipped because a package is missing has failed."""
+    if os.environ.get("CI") and report.skipped and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2]
+        if MISSING.search(reason):
+            report.outcome = "failed"
+            report.longrepr = f"in CI nothing may be missing: {reason}"
+    return report
+
+
+# Fixtures
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from initlint.cli import main as cli
-
-torch = pytest.importorskip("torch")
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "tests/output/schemas/report.json").read_text())
@@ -140,19 +140,17 @@ def test_what_is_not_suppressed_is_fixed(lenet, initlint):
 
 
 def test_apply_writes_weights(lenet, initlint):
-    load = pytest.importorskip("safetensors.torch").load_file
     for name in ("a.safetensors", "b.safetensors"):
         code, out, err = initlint(f"apply lenet.py:LeNet --seed 3 --out {name}")
         assert code == 0
         assert "×1.00" in out
         assert err == f"Initialised 5 of 5 weights; written to {name}.\n"
-    first, second = load("a.safetensors"), load("b.safetensors")
+    first, second = load_file("a.safetensors"), load_file("b.safetensors")
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert first["conv1.weight"].std().item() == pytest.approx(0.163, rel=0.15)
 
 
 def test_apply_writes_a_file_with_the_rights_that_others_have(lenet, initlint):
-    pytest.importorskip("safetensors.torch")
     before = os.umask(0o027)
     try:
         initlint("apply lenet.py:LeNet --out a.safetensors")
@@ -177,9 +175,8 @@ def test_apply_writes_over_no_file_of_another_kind(lenet, initlint, name):
 
 
 def test_apply_leaves_biases_alone_if_told_to(lenet, initlint):
-    load = pytest.importorskip("safetensors.torch").load_file
     assert initlint("apply lenet.py:LeNet --skip *.bias --out a.safetensors")[0] == 0
-    assert load("a.safetensors")["fc1.bias"].any()
+    assert load_file("a.safetensors")["fc1.bias"].any()
 
 
 REFUSED = [

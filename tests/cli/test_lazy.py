@@ -66,9 +66,8 @@ def test_checking_rewrites_nothing():
     assert "libcst" not in imported(RUN.format(["check", "docs/examples/lenet.py:LeNet", "-q"]))
 
 
-@pytest.mark.parametrize("name", ["torch", "libcst"])
+@pytest.mark.parametrize("name", [pytest.param("torch", marks=pytest.mark.torch), "libcst"])
 def test_this_test_can_fail(name):
-    pytest.importorskip(name)
     assert name in imported(f"import initlint, {name}")
     sneaking = f"import sys; sys.path.insert(0, '.'); exec('import initlint, {name}')"
     assert name in imported(sneaking)
@@ -78,6 +77,7 @@ def test_models_are_built_in_a_process_of_their_own():
     assert imported(RUN.format(["check", "docs/examples/lenet.py:LeNet", "-q"])) == set()
 
 
+@pytest.mark.torch
 def test_this_test_sees_what_the_python_api_imports():
     code = "import initlint; initlint.check('docs/examples/lenet.py:LeNet')"
     assert "torch" in imported(code)

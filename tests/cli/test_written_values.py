@@ -27,9 +27,11 @@ def test_input(text, name, dtype, shape):
     assert parse(text) == InputSpec(name, dtype, shape)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_input_dtypes_are_torchs(dtype):
-    torch = pytest.importorskip("torch")
+    import torch
+
     assert isinstance(getattr(torch, parse(f"{dtype}[1]").dtype), torch.dtype)
 
 

@@ -1,4 +1,4 @@
-"""What holds on a GPU; skipped where there is none."""
+"""What holds on a GPU; run where INITLINT_TEST_DEVICES names cuda."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from torch import nn
 
 import initlint
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+pytestmark = pytest.mark.gpu
 
 
 def model():

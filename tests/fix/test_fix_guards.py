@@ -115,6 +115,7 @@ LATE = {
 }
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("later", LATE.values(), ids=LATE)
 def test_a_name_bound_after_the_class_is_not_relied_on(later: str) -> None:
     source = f"{BARE}{NET}\nnet = Net()\n{later}\n"

@@ -42,7 +42,10 @@ class Net(nn.Module):
         return self.net(x)
 """
 REASON = "(no fix: the weight of a lazy layer does not exist before the first forward)"
-both = pytest.mark.parametrize("trace", [False, True], ids=["read", "traced"])
+both = pytest.mark.parametrize(
+    "trace",
+    [pytest.param(False, id="read"), pytest.param(True, id="traced", marks=pytest.mark.torch)],
+)
 
 
 @pytest.fixture
@@ -78,6 +81,7 @@ def test_the_file_stays_as_it_is(net: Path, trace: bool) -> None:
     assert net.read_text() == HEAD + NET
 
 
+@pytest.mark.torch
 def test_after_a_forward_in_the_constructor_the_weight_is_known(tmp_path: Path) -> None:
     path = tmp_path / "net.py"
     path.write_text(HEAD + MATERIALISED)
@@ -93,6 +97,7 @@ def test_after_a_forward_in_the_constructor_the_weight_is_known(tmp_path: Path) 
     }
 
 
+@pytest.mark.torch
 def test_lazy_parameters_may_be_cast(tmp_path: Path) -> None:
     path = tmp_path / "net.py"
     path.write_text(HEAD + CAST)
@@ -101,6 +106,7 @@ def test_lazy_parameters_may_be_cast(tmp_path: Path) -> None:
     assert [layer.type for layer in report.layers] == ["Linear", "LazyLinear"]
 
 
+@pytest.mark.torch
 def test_a_fix_beside_lazy_layers_keeps_the_state_dict(net: Path) -> None:
     source = net.read_text().replace("nn.LazyLinear(64)", "nn.Linear(64, 64)", 1)
     net.write_text(source.replace("flatten(1)", "mean((2, 3))"))

@@ -114,6 +114,7 @@ def squeezed(text: str) -> str:
     return "".join("".join(lines).split()).replace(",)", ")")
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(("source", "call"), CASES.values(), ids=CASES)
 def test_the_same_call(
     source: str,

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from initlint.project import config
-
-yaml = pytest.importorskip("yaml")
 
 ROOT = Path(__file__).parents[2]
 HOOKS = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())}

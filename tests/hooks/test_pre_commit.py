@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("pre_commit")
-pytest.importorskip("torch")
+pytestmark = [pytest.mark.hook, pytest.mark.torch]
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = (

@@ -371,9 +371,9 @@ def test_options(line, text, tmp_path, monkeypatch, capfd):
     assert (code, err.count("\n")) == (2, 1)
 
 
+@pytest.mark.torch
 @every
 def test_messages_of_models(text, tmp_path, monkeypatch, capfd):
-    pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     source = NET.format(made=f"raise ValueError({text!r})", used="x", activation="relu")
     Path("net.py").write_text(source, encoding="utf-8", errors="surrogatepass")

@@ -9,12 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+import initlint
+from initlint import InitlintError
 from initlint.cli import main as cli
-
-torch = pytest.importorskip("torch")
-import initlint  # noqa: E402
-from initlint import InitlintError  # noqa: E402
 
 HEAD = """
 import atexit, os, signal, sys, threading, warnings

@@ -4,13 +4,12 @@ import collections
 import types
 from typing import ClassVar
 
+import numpy as np
 import pytest
+import torch
+from torch import nn
 
-torch = pytest.importorskip("torch")
-import numpy as np  # noqa: E402
-from torch import nn  # noqa: E402
-
-import initlint  # noqa: E402
+import initlint
 
 
 class Holder:

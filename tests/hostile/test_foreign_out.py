@@ -7,12 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from initlint.cli import main as cli
-
-pytest.importorskip("torch")
 from safetensors.torch import load_file
 
+from initlint.cli import main as cli
 from initlint.fill.save import replacing
 from initlint.records import InitlintError
 

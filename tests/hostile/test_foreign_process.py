@@ -14,15 +14,14 @@ import warnings
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
 
-torch = pytest.importorskip("torch")
-import numpy as np  # noqa: E402
-from torch import nn  # noqa: E402
-from torch.nn import functional as F  # noqa: E402
-
-import initlint  # noqa: E402
-from initlint import InitlintError  # noqa: E402
+import initlint
+from initlint import InitlintError
 
 
 def hooked(*_):

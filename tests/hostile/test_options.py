@@ -5,10 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from initlint.cli import main as cli
-
-yaml = pytest.importorskip("yaml")
 
 ROOT = Path(__file__).parents[2]
 NET = """from torch import nn

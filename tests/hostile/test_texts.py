@@ -157,9 +157,9 @@ def test_a_file_that_is_whole_again_is_written(changing, capfd):
     assert run(["--fix", "."], capfd)[0] == 0
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("change", [shifted, other, empty], ids=lambda change: change.__name__)
 def test_a_model_that_changes_before_it_is_imported(change, tmp_path, monkeypatch, capfd):
-    pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     Path("net.py").write_text(NET)
     from initlint.pipeline import apart

@@ -274,8 +274,8 @@ def test_the_others_are_written(tmp_path, monkeypatch, capfd):
     assert "kaiming_normal_" in Path("b.py").read_text()
 
 
+@pytest.mark.torch
 def test_fix_of_python_raises_what_was_not_written(tmp_path, monkeypatch):
-    pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     Path("a.py").write_text(NET)
     os.link("a.py", "a.txt")

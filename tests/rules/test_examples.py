@@ -33,7 +33,12 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize(name, wanted, ids=[card.code for card in wanted])
 
 
-@pytest.fixture(params=[True, False], ids=["traced", "read"])
+@pytest.fixture(
+    params=[
+        pytest.param(True, id="traced", marks=pytest.mark.torch),
+        pytest.param(False, id="read"),
+    ]
+)
 def trace(request):
     """Both engines say the same of every example."""
     return request.param

@@ -66,6 +66,7 @@ def test_check_reports_it(initlint, more):
     assert "INIT101 default-before-rectifier" in out
 
 
+@pytest.mark.torch
 def test_both_engines_ask_it(initlint, more):
     _, out, _ = initlint("check", "net.py:Net", "--select", "INIT199", *more)
     assert "net.py:7:22: INIT199 wide-layer: first has 200 outputs\n" in out
@@ -130,6 +131,7 @@ def test_sarif_carries_it(initlint, more):
     assert [result["ruleId"] for result in run["results"]] == ["INIT199"]
 
 
+@pytest.mark.torch
 def test_a_fix_of_it_is_judged_again_with_it(initlint, tmp_path, here):
     """The rewritten file is judged by all rules in another process."""
     fixable = CARD.replace('"0.1.0"\n', '"0.1.0"\nfix = "unsafe"\n').replace(" by-hand", "")

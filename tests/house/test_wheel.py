@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SOURCE = """from torch import nn
 
 
@@ -60,6 +60,7 @@ def test_the_wheel_brings_its_own_code_and_rules(python, tmp_path):
     assert int(count) == len(list((ROOT / "rules").glob("INIT*.md")))
 
 
+@pytest.mark.torch
 def test_a_check_runs_from_the_wheel(python, tmp_path):
     (tmp_path / "net.py").write_text(SOURCE)
     command = python.parent / "initlint"

@@ -13,7 +13,7 @@ from initlint.project import config, select
 from initlint.project.select import Selection
 from initlint.torchlib import catalog
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 
 
@@ -38,7 +38,8 @@ def update(request):
 
 
 def test_readme_shows_real_output(update):
-    command = [sys.executable, "-m", "initlint", "check", "docs/examples/lenet.py:LeNet"]
+    (target,) = re.findall(r"&& initlint check (\S+)\n```", README.read_text(encoding="utf-8"))
+    command = [sys.executable, "-m", "initlint", "check", target]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 1, done.stderr
     new = f"```\n{done.stdout}{done.stderr}```\n"

@@ -1,6 +1,7 @@
 """A file read alone is judged as it is used in its project."""
 
 import subprocess
+import sys
 
 import pytest
 
@@ -82,7 +83,9 @@ def test_broken_files_beside_are_not_reported(project):
 
 def test_the_command_line_agrees(project):
     done = subprocess.run(
-        ["initlint", "check", "--no-cache", "package/blocks.py"], capture_output=True, text=True
+        [sys.executable, "-m", "initlint", "check", "--no-cache", "package/blocks.py"],
+        capture_output=True,
+        text=True,
     )
     assert (done.returncode, done.stdout) == (0, "")
 
