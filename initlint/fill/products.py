@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from torch import nn
 from initlint.graph.branches import branches
 from initlint.graph.mixing import with_mixings
 from initlint.graph.ops import Graph, Op, Operand, leaves_of
+from initlint.graph.recurrence import identity, recurrences
 
 # Functions whose result is proportional to each of two factors.
 _PRODUCTS = ("mul", "imul", "rmul", "multiply", "addcmul", "lerp")
@@ -48,28 +48,14 @@ def products_of(model: nn.Module, graphs: Sequence[Graph]) -> Products:
 
 
 def used_again(graph: Graph) -> set[str]:
-    """The weights by whose result they are reached once more, under the same name.
-
-    Tied weights are used by several layers, each once: a table and the head that shares it, two
-    layers in a row. That is no recurrence.
-    """
-    counts = Counter(weight.parameter for op in graph.nodes for weight in op.weights)
-    # A bit for every weight that is used more than once; each op has those that it depends on.
-    bits = {name: 1 << place for place, name in enumerate(n for n, c in counts.items() if c > 1)}
-    reached: dict[Op, int] = {}
-    found: set[str] = set()
-    for op in graph.nodes:
-        above = 0
-        for value in op.inputs:
-            above |= reached.get(value, 0)
-        own = 0
-        for weight in op.weights:
-            bit = bits.get(weight.parameter, 0)
-            own |= bit
-            if above & bit:
-                found.add(weight.parameter)
-        reached[op] = above | own
-    return found
+    """The weights that are multiplied with what came of their own earlier result."""
+    again = recurrences({op: op for op in graph.nodes}).again
+    return {
+        weight.parameter
+        for op, tensors in again.items()
+        for weight in op.weights
+        if identity(weight) in tensors
+    }
 
 
 def _states(model: nn.Module) -> Iterator[str]:
