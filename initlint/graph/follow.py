@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from initlint.graph.branches import Branch, Charge, branches, free, skips
 from initlint.graph.mixing import SHARES, with_mixings
@@ -44,8 +45,7 @@ _FACTORS = (
 _UNKNOWN = Following("unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Upstream:
+class Upstream(NamedTuple):
     """What reaches a value: the longest run of weighted layers since a normalisation.
 
     `normalised` holds where the value is a normalisation's result, directly or through its
@@ -53,15 +53,14 @@ class Upstream:
     activation that lies between 0 and 1.
     """
 
-    count: int = 0
+    layers: int = 0
     before: str | None = None
     origin: str = "unknown"
     normalised: bool = False
     bounded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Downstream:
+class Downstream(NamedTuple):
     """What a value meets.
 
     `settled` holds where a normalisation stands before, or right after, the activation on every
@@ -74,7 +73,7 @@ class Downstream:
     """
 
     following: Following = _UNKNOWN
-    count: int = 0
+    layers: int = 0
     after: str | None = None
     settled: bool = False
     normed: bool = False
@@ -145,7 +144,7 @@ def combined(answers: Iterable[Following]) -> Following:
     """
     distinct = list({(a.activation, repr(a.args), a.via): a for a in answers}.values())
     if not distinct:
-        return Following("unknown")
+        return _UNKNOWN
     if len(distinct) == 1:
         return distinct[0]
     names = list(dict.fromkeys(name for a in distinct for name in _names(a)))
@@ -183,17 +182,17 @@ def _after_step(step: Step, values: list[Upstream]) -> Upstream:
     if len(values) == 1 and step.role in _THROUGH:
         return values[0]
     signals = [values[place] for place in _signals(step, values)] or values
-    longest = min(signals, key=lambda v: (-v.count, _PREFERENCE[v.origin]))
+    longest = min(signals, key=lambda v: (-v.layers, _PREFERENCE[v.origin]))
     if step.role == "weighted":
         return _after_weight(step, longest)
     if step.role in ("gate", "attention"):
-        return replace(longest, normalised=any(v.normalised for v in values), bounded=False)
+        return longest._replace(normalised=any(v.normalised for v in values), bounded=False)
     bounded = all(v.bounded for v in values)
     if step.role == "choice":
-        return replace(longest, normalised=any(v.normalised for v in values), bounded=bounded)
+        return longest._replace(normalised=any(v.normalised for v in values), bounded=bounded)
     if step.role == "activation":
         bounded = step.activation in SHARES
-    return replace(longest, normalised=all(v.normalised for v in values), bounded=bounded)
+    return longest._replace(normalised=all(v.normalised for v in values), bounded=bounded)
 
 
 def _signals(step: Step, values: list[Upstream]) -> list[int]:
@@ -212,7 +211,7 @@ def _after_weight(step: Step, longest: Upstream) -> Upstream:
         return Upstream()
     if _is_lookup(step):
         return Upstream(origin="input")
-    return Upstream(longest.count + 1, step.weights[-1].parameter, longest.origin)
+    return Upstream(longest.layers + 1, step.weights[-1].parameter, longest.origin)
 
 
 def _is_lookup(step: Step) -> bool:
@@ -266,23 +265,24 @@ def _joined(ways: list[Downstream], direct: list[Downstream]) -> Downstream:
     """
     if not ways:
         return Downstream()
-    longest = max(ways, key=lambda way: way.count)
-    uncertain = any(way.uncertain for way in ways)
+    longest = max(ways, key=lambda way: way.layers)
+    _, _, _, settled, normed, weighted, gating, unsure, cancelled, closed = zip(*ways, strict=True)
+    uncertain = any(unsure)
     every = any if uncertain else all
-    following = combined(way.following for way in direct)
+    following = combined([way.following for way in direct])
     if uncertain and following.activation == "mixed":
         following = _UNKNOWN
     return Downstream(
         following,
-        longest.count,
+        longest.layers,
         longest.after,
-        every(way.settled for way in ways),
-        every(way.normed for way in ways),
-        any(way.weighted for way in ways),
-        every(way.gating for way in ways),
+        every(settled),
+        every(normed),
+        any(weighted),
+        every(gating),
         uncertain,
-        every(way.cancelled for way in ways),
-        every(way.closed for way in ways),
+        every(cancelled),
+        every(closed),
     )
 
 
@@ -290,7 +290,7 @@ def _met(step: Step, below: Downstream, node: Node, value: Upstream) -> Downstre
     """What the `value` of `node` meets at the consumer `step`, below which lies `below`."""
     met = _met_signal(step, below, node, value)
     if met.cancelled and step.role != "norm" and not _is_proportional(step):
-        return replace(met, cancelled=False)
+        return met._replace(cancelled=False)
     return met
 
 
@@ -310,7 +310,7 @@ def _met_signal(step: Step, below: Downstream, node: Node, value: Upstream) -> D
         after = step.weights[0].parameter if step.weights else None
         return Downstream(
             Following("linear"),
-            below.count + 1,
+            below.layers + 1,
             after,
             weighted=True,
             gating=below.gating,
@@ -321,19 +321,19 @@ def _met_signal(step: Step, below: Downstream, node: Node, value: Upstream) -> D
         return Downstream(Following(_STOPS[step.role]), weighted=below.weighted, gating=True)
     if step.role == "activation":
         answer = Following(step.activation, step.args)
-        return replace(below, following=answer, settled=below.normed, uncertain=False)
+        return below._replace(following=answer, settled=below.normed, uncertain=False)
     if step.role == "norm":
         answer = _through("norm", below.following)
         settled = Downstream(answer, 0, None, True, True, below.weighted, below.gating)
-        return replace(settled, cancelled=True, closed=True)
+        return settled._replace(cancelled=True, closed=True)
     if step.role == "choice":
-        return below if below.uncertain else replace(below, uncertain=True)
+        return below if below.uncertain else below._replace(uncertain=True)
     if step.role in _THROUGH:
         through = _through(_THROUGH[step.role], below.following)
-        return below if through is below.following else replace(below, following=through)
+        return below if through is below.following else below._replace(following=through)
     answer = Following(_STOPS.get(step.role, "unknown"))
-    return replace(
-        below, following=answer, settled=False, normed=below.normed and step.role == "gate"
+    return below._replace(
+        following=answer, settled=False, normed=below.normed and step.role == "gate"
     )
 
 
@@ -346,7 +346,7 @@ def _only_shares(step: Step, node: Node, value: Upstream) -> bool:
 def _through(word: str, answer: Following) -> Following:
     if not word or word in answer.via:
         return answer
-    return replace(answer, via=(word, *answer.via))
+    return Following(answer.activation, answer.args, (word, *answer.via))
 
 
 def _memberships(bare: list[Branch]) -> dict[Node, str]:
@@ -368,12 +368,13 @@ def _use(
     branch: str,
 ) -> Use:
     values = [up[value] for value in steps[node].inputs if value in up] or [Upstream()]
-    upstream = min(values, key=lambda v: (-v.count, _PREFERENCE[v.origin]))
+    upstream = min(values, key=lambda v: (-v.layers, _PREFERENCE[v.origin]))
     below = down[node]
     following = below.following
     if weight.following:
         follows = {"activations": weight.follows} if weight.follows else {}
         following = Following(weight.following, follows)
     if upstream.normalised:
-        following = replace(following, via=(*following.via, "prenorm"))
+        via = (*following.via, "prenorm")
+        following = Following(following.activation, following.args, via)
     return Use(weight, following, upstream, below, branch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Protocol
@@ -70,23 +70,28 @@ class Op:
         return self.name.strip("_")
 
 
-def leaves_of(value: Any) -> Iterator[Any]:
+def leaves_of(value: Any) -> list[Any]:
     """All that tuples, lists and dicts hold; of anything else, the value itself."""
+    leaves: list[Any] = []
     waiting = [value]
     while waiting:
         found = waiting.pop()
-        if isinstance(found, (tuple, list)):
+        # Most are operations.
+        if type(found) is Op:
+            leaves.append(found)
+        elif isinstance(found, (tuple, list)):
             waiting.extend(reversed(found))
         elif isinstance(found, dict):
-            waiting.extend(reversed(list(found.values())))
+            waiting.extend(reversed(found.values()))
         else:
-            yield found
+            leaves.append(found)
+    return leaves
 
 
 def ops_in(*values: Any) -> tuple[Op, ...]:
     """All operations that carry a signal in values, each once, in order."""
-    found = (part for part in leaves_of(values) if type(part) is Op and part.role != "query")
-    return tuple(dict.fromkeys(found))
+    found = [part for part in leaves_of(values) if type(part) is Op and part.role != "query"]
+    return tuple(dict.fromkeys(found)) if len(found) > 1 else tuple(found)
 
 
 class Costs(Protocol):
@@ -159,6 +164,7 @@ class Graph:
     def close(self) -> None:
         """Put an operation of its own in place of each input that belongs to another graph."""
         nodes, self.nodes = self.nodes, []
+        self.costs.nodes(len(nodes))
         known: set[Op] = set()
         strays: dict[Op, Op] = {}
         for node in nodes:
@@ -167,7 +173,8 @@ class Graph:
                     value if value in known else strays.get(value) or self._stray(value, strays)
                     for value in node.inputs
                 )
-            known.add(self.add(node))
+            self.nodes.append(node)
+            known.add(node)
 
     def _stray(self, value: Op, copies: dict[Op, Op]) -> Op:
         """Data that an object kept from another call: nobody knows which."""

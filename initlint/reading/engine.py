@@ -264,7 +264,7 @@ class _Engine:
         met = [pair for pair in drawn.met if pair[0].slot is slot] if drawn is not None else []
         if drawn is None or not met:
             return [unknown(model.name, place, slot, kind, draw)]
-        own = tuple((replace(use, draw=draw), found) for use, found in met)
+        own = tuple((use.holding(draw), found) for use, found in met)
         return records(model.name, Drawn(own, drawn.bare), {id(slot): [place]})
 
     def _followed(self, instance: Instance, whole: bool) -> Drawn | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from initlint.reading.sizes import product
 from initlint.reading.tensors import Tensors, explicit
@@ -67,7 +66,7 @@ class Initialising(Tensors):
         given = {key: v for key, v in kwargs.items() if key not in ("tensor", "generator")}
         draw = _drawn(full, values, given, self.site(node))
         for target, is_sure in _targets(tensor, full):
-            self.write(target, draw if is_sure else replace(UNCLEAR, site=draw.site))
+            self.write(target, draw if is_sure else UNCLEAR.at(draw.site))
         return tensor
 
     def write_in_place(
@@ -85,10 +84,10 @@ class Initialising(Tensors):
         if isinstance(target, Held) and target.reparametrised:
             return target
         if isinstance(target, Held) and target.part and name not in _KEEPING:
-            self.write(slot, replace(UNCLEAR, site=site))
+            self.write(slot, UNCLEAR.at(site))
             return target
         if isinstance(target, Held) and target.shape is None and name not in METHODS:
-            self.write(slot, replace(UNCLEAR, site=site))
+            self.write(slot, UNCLEAR.at(site))
         elif name in METHODS:
             self.write(slot, _drawn(METHODS[name], list(args), renamed, site))
         elif name == "copy_":
@@ -100,11 +99,11 @@ class Initialising(Tensors):
             # A layer that stands for many alike is scaled once for each of them.
             is_own = isinstance(slot, Fresh) or slot.home is self.constructing
             draw = explicit(self.drawn(slot), factor, site) if is_own else UNCLEAR
-            self.write(slot, replace(draw, site=site))
+            self.write(slot, draw.at(site))
         elif name in ("add_", "sub_") and args and known_number(args[0]):
             self.write(slot, _shifted(self.drawn(slot), name, args, kwargs, site))
         elif name not in _KEEPING or self._is_moved(slot, name):
-            self.write(slot, replace(UNCLEAR, site=site))
+            self.write(slot, UNCLEAR.at(site))
         return target
 
     def _is_moved(self, slot: Slot | Fresh, name: str) -> bool:
@@ -115,10 +114,10 @@ class Initialising(Tensors):
 
     def _copied(self, value: Value, site: Site | None) -> Draw:
         if isinstance(value, Fresh):
-            return replace(value.draw, site=site)
+            return value.draw.at(site)
         if isinstance(value, Slot) or (isinstance(value, Held) and not value.reparametrised):
-            return replace(self.drawn(value if isinstance(value, Slot) else value.slot), site=site)
-        return replace(UNCLEAR, site=site)
+            return self.drawn(value if isinstance(value, Slot) else value.slot).at(site)
+        return UNCLEAR.at(site)
 
     def parameter(self, value: Value, node: ast.AST | None) -> Slot:
         """What nn.Parameter makes of a tensor."""
@@ -129,7 +128,7 @@ class Initialising(Tensors):
             shape = value.shape
         site = self.site(node)
         if draw is not UNWRITTEN:
-            draw = replace(draw, site=site)
+            draw = draw.at(site)
         made = Slot(self.constructing, "", shape, draw, self.arms, self.constructing, site)
         if isinstance(value, Fresh):
             value.slots.append(made)
@@ -164,7 +163,7 @@ def _shifted(
     """The draw after `add_` or `sub_` of a number, `alpha` times."""
     alpha = kwargs.get("alpha", 1)
     if not known_number(alpha):
-        return replace(UNCLEAR, site=site)
+        return UNCLEAR.at(site)
     return shifted(draw, float(args[0]) * alpha * (1 if name == "add_" else -1), site)
 
 
@@ -174,7 +173,7 @@ def _drawn(
     """A draw whose std is worked out in the end, when the parameter's shape is settled."""
     defaults = ARGUMENTS.get(name)
     if defaults is None:
-        return replace(UNCLEAR, site=site)
+        return UNCLEAR.at(site)
     given = {**defaults, **dict(zip(defaults, args, strict=False))}
     given.update({key: value for key, value in kwargs.items() if key in defaults})
     if not all(isinstance(value, (int, float, str, Sym)) for value in given.values()):

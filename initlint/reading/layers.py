@@ -9,7 +9,7 @@ from typing import Any
 
 from initlint.graph.follow import Use as Met
 from initlint.graph.follow import uses
-from initlint.graph.ops import Graph
+from initlint.graph.ops import Graph, Op
 from initlint.graph.record import is_state, layer_of
 from initlint.graph.steps import Weight
 from initlint.graph.weights import whole
@@ -44,16 +44,19 @@ class Drawn:
 
 def followed(graph: Graph, whole: bool, budget: Budget) -> Drawn:
     """What every weight of a finished graph meets."""
+    graph.close()
     budget.followed(len(graph.nodes))
     own: list[Use] = []
 
-    def weight(use: Use) -> Any:
-        own.append(use)
-        return _weight(use, len(own) - 1)
+    def step(node: Op) -> Op:
+        if not node.weights:
+            return node
+        numbers = range(len(own), len(own) + len(node.weights))
+        own.extend(node.weights)
+        weights = tuple(map(_weight, node.weights, numbers))
+        return Op(node.role, node.inputs, node.name, weights=weights, final=node.final)
 
-    copy = Graph(budget)
-    copy.splice(graph, {}, weight)
-    steps = {node: node for node in copy.nodes}
+    steps = {node: step(node) for node in graph.nodes}
     met, bare = uses(steps, whole=whole, charge=budget.elements)
     return Drawn(tuple((own[int(m.weight.parameter)], m) for m in met), bare)
 

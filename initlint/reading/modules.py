@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from initlint.graph.meaning import of_module
@@ -67,7 +66,7 @@ class Modules(Initialising):
                 if type(slot) is Slot and slot.home is None:
                     slot.home, slot.arms = self.constructing, self.arms
                     slot.site = instance.site
-                    slot.draw = replace(slot.draw, site=instance.site)
+                    slot.draw = slot.draw.at(instance.site)
 
     def _contain(self, instance: Instance, args: Sequence[Value]) -> None:
         if instance.torch == "Sequential" and len(args) != 1:

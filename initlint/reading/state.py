@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from initlint.graph.ops import Graph, Op
 from initlint.reading.budget import PARTS, Budget, TooMuchError
@@ -176,13 +176,13 @@ class State:
         before = self.drawn(slot)
         certain = slot.arms[: len(self.arms)] == self.arms
         if not certain and not _same(before, draw):
-            draw = replace(UNCLEAR, site=draw.site)
+            draw = UNCLEAR.at(draw.site)
         if isinstance(slot, Fresh):
             slot.draw = draw
             for parameter in slot.slots:
                 self.write(parameter, draw)
             if slot.base is not None:
-                self.write(slot.base, replace(UNCLEAR, site=draw.site))
+                self.write(slot.base, UNCLEAR.at(draw.site))
         elif self.constructing is None or slot.home is self.constructing:
             slot.draw = draw
         else:
@@ -197,7 +197,7 @@ class State:
     def redrawn(self, use: Use, owner: Instance) -> Use:
         """A weight as `owner`, in whose constructor it may have been filled, leaves it."""
         draw = owner.overrides.get(use.slot)
-        return use if draw is None else replace(use, draw=draw)
+        return use if draw is None else use.holding(draw)
 
 
 def _passes(late: Op, early: Op) -> bool:

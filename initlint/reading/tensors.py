@@ -118,7 +118,7 @@ class Tensors(State):
     def current(self, use: Use) -> Use:
         """A weight with what it holds now."""
         draw = self.drawn(use.slot)
-        return use if draw is use.draw else replace(use, draw=draw)
+        return use if draw is use.draw else use.holding(draw)
 
     def assigned(self, target: Value, value: Value) -> Value:
         """A tensor of which a part was set to a value."""

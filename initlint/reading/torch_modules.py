@@ -114,7 +114,7 @@ def reset(instance: Instance) -> Iterator[tuple[Slot, Draw]]:
     for name, slot in again.attrs.items():
         present = instance.attrs.get(name)
         if type(slot) is Slot and type(present) is Slot:
-            yield present, replace(slot.draw, site=instance.site)
+            yield present, slot.draw.at(instance.site)
 
 
 def argument(instance: Instance, name: str) -> Value:

@@ -13,7 +13,7 @@ class Use:
     `slot` is the parameter, `draw` what it holds, `fans` its fan_in and fan_out (numbers, or
     symbols), `following` the fixed answer where the operation itself decides what follows; `biased`
     holds where a bias may be added to the result. `spread` and `recurrent` as in
-    `dataflow.graph.Weight`. `owner` is the module that is called, if one is.
+    `graph.steps.Weight`. `owner` is the module that is called, if one is.
     """
 
     slot: Any
@@ -27,3 +27,19 @@ class Use:
     spread: float = 1
     recurrent: str = ""
     owner: Any = None
+
+    def holding(self, draw: Any) -> Use:
+        """The same use of a parameter that holds something else."""
+        return Use(
+            self.slot,
+            self.type,
+            self.fans,
+            draw,
+            self.following,
+            self.follows,
+            self.reparametrised,
+            self.biased,
+            self.spread,
+            self.recurrent,
+            self.owner,
+        )

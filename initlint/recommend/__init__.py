@@ -20,7 +20,8 @@ _IDENTITIES = ("eye_", "dirac_")
 
 def with_recommendations(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     """The same layers, each with its recommended initialiser where one can be justified."""
-    return tuple(replace(layer, recommended=recommended(layer)) for layer in layers)
+    found = [(layer, recommended(layer)) for layer in layers]
+    return tuple([layer if r is None else replace(layer, recommended=r) for layer, r in found])
 
 
 def recommended(layer: Layer) -> Initializer | None:

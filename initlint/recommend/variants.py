@@ -14,12 +14,14 @@ _OTHER = {"fan_in": "fan_out", "fan_out": "fan_in", "in": "out", "out": "in"}
 
 def preferred(layers: Sequence[Layer], wanted: Preferences) -> tuple[Layer, ...]:
     """The same layers; what is recommended for each is drawn as `wanted` says."""
-    return tuple(
-        replace(layer, recommended=_varied(layer, layer.recommended, wanted))
-        if layer.recommended
-        else layer
-        for layer in layers
-    )
+    return tuple([_preferred(layer, wanted) for layer in layers])
+
+
+def _preferred(layer: Layer, wanted: Preferences) -> Layer:
+    if layer.recommended is None:
+        return layer
+    varied = _varied(layer, layer.recommended, wanted)
+    return layer if varied is layer.recommended else replace(layer, recommended=varied)
 
 
 def _varied(layer: Layer, found: Initializer, wanted: Preferences) -> Initializer:

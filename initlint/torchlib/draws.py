@@ -25,6 +25,10 @@ class Draw:
     site: Site | None = None
     offset: float = 0.0
 
+    def at(self, site: Site | None) -> Draw:
+        """The same draw, made at another line."""
+        return Draw(self.name, self.args, self.mean, self.std, self.default, site, self.offset)
+
     def initializer(self) -> Initializer | None:
         """The record of this draw; None for storage that nothing has written."""
         if not self.name:
