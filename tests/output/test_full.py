@@ -10,6 +10,7 @@ from handmade import CONV_SITE, finding, full_report, layer, live_finding, three
 from initlint.output import concise, phrases, text
 from initlint.output.excerpt import excerpt
 from initlint.output.lines import joined
+from initlint.recommend import times
 from initlint.records import Fix, Initializer, Report, Site, Unanalysed
 from initlint.safe.shown import access
 
@@ -238,7 +239,7 @@ def test_ratio(current, recommended, expected):
     [(0.408, "0.41×"), (1, "1.00×"), (0.00031, "0.00031×"), (12.4, "12×"), (9.9, "9.90×")],
 )
 def test_times(factor, expected):
-    assert phrases.times(factor) == expected
+    assert times(factor) == expected
 
 
 @pytest.mark.parametrize(
