@@ -10,6 +10,7 @@ from initlint.reading.budget import ELEMENTS, LONGEST_NAME
 from initlint.reading.calls import Calls
 from initlint.reading.classes import UserClass
 from initlint.reading.modules import elements, members
+from initlint.reading.parts import choice, contents_of, is_small
 from initlint.reading.resolve import Module
 from initlint.reading.torch_modules import CONTAINERS, argument, reset_of
 from initlint.reading.values import (
@@ -32,13 +33,11 @@ from initlint.reading.values import (
     Sym,
     Table,
     Tensor,
+    Unknown,
     Value,
     bounded,
-    choice,
     extend,
-    is_small,
     named,
-    parts_of,
 )
 from initlint.torchlib import catalog
 
@@ -98,6 +97,25 @@ _OF_MODULES = frozenset(
         "pop",
         "bfloat16",
         "set_extra_state",
+        "get_extra_state",
+        "ipu",
+        "mtia",
+        "register_backward_hook",
+        "register_full_backward_hook",
+        "register_full_backward_pre_hook",
+        "register_load_state_dict_post_hook",
+        "register_load_state_dict_pre_hook",
+        "register_state_dict_post_hook",
+        "register_state_dict_pre_hook",
+        "set_submodule",
+        "to_empty",
+        "xpu",
+        "_get_name",
+        "_load_from_state_dict",
+        "_named_members",
+        "_register_load_state_dict_pre_hook",
+        "_register_state_dict_hook",
+        "_save_to_state_dict",
     ]
 )
 
@@ -141,7 +159,8 @@ class Attributes(Calls):
             return named(value, f".{name}")
         if isinstance(value, Function) and name == "__name__":
             return getattr(value.node, "name", UNKNOWN)
-        return UNKNOWN
+        # What belongs to a value that may hold weights may hold them as well.
+        return value if isinstance(value, Unknown) else UNKNOWN
 
     def member_of(self, found: Module | External, name: str) -> Value:
         """What a module has under a name."""
@@ -228,12 +247,17 @@ class Attributes(Calls):
                 return self._member_value(value, *found)
             if name == "__class__":
                 return value.cls
+        if name == "__dict__":
+            return Table({**value.attrs}, True) if value.torch else Table(value.attrs)
         if not value.torch:
             return UNKNOWN
         if name in value.args:
             return value.args[name]
         if name == "training":
             return PLAIN
+        if name in ("_modules", "_parameters"):
+            kind = Slot if name == "_parameters" else Instance
+            return Table({k: v for k, v in value.attrs.items() if type(v) is kind}, True)
         if name in _OF_MODULES:
             return Method(value, name)
         if value.cls is None and value.torch not in CONTAINERS:
@@ -262,8 +286,8 @@ class Attributes(Calls):
         if isinstance(value, (Tensor, Slot, Held, Fresh)):
             return self.operate("getitem", [value, index])
         if type(index) is not int and type(index) is not str:
-            length = len(value) // 64 if type(value) is str else len(parts_of(value))
-            self.budget.elements(length + len(parts_of(index)))
+            length = len(value) // 64 if type(value) is str else len(contents_of(value))
+            self.budget.elements(length + len(contents_of(index)))
         if isinstance(value, (tuple, Listing, str)):
             return _element(value, index)
         if isinstance(value, Table):
@@ -274,6 +298,8 @@ class Attributes(Calls):
             return choice([self.item(one, index) for one in value.options if one is not None])
         if isinstance(value, Named) and isinstance(index, (int, str)):
             return named(value, f"[{index}]") if bounded(index) is index else UNKNOWN
+        if isinstance(value, Unknown):
+            return value
         return PLAIN if isinstance(value, (Plain, Sym, Named)) else UNKNOWN
 
     def _item_of_instance(self, value: Instance, index: Value) -> Value:

@@ -11,7 +11,8 @@ from typing import Any
 # They register what they know with the handlers.
 from initlint.reading import objects, sequences  # noqa: F401
 from initlint.reading.classes import Classes, UserClass
-from initlint.reading.handlers import HANDLERS, Args, Kwargs
+from initlint.reading.handlers import HANDLERS, Args, Kwargs, is_callable
+from initlint.reading.parts import contents_of, leaves, unsure
 from initlint.reading.values import (
     PLAIN,
     UNKNOWN,
@@ -28,8 +29,6 @@ from initlint.reading.values import (
     Value,
     bounded,
     known_number,
-    leaves,
-    parts_of,
 )
 from initlint.torchlib import catalog
 
@@ -68,7 +67,8 @@ class Builtins(Classes):
         if handler is not None or name in _NUMBERS:
             self.budget.elements(sum(map(_length, args)) // 4)
         if handler is not None:
-            return handler(self, args, kwargs, node)
+            result = handler(self, args, kwargs, node)
+            return unsure((*args, *kwargs.values())) if result is UNKNOWN else result
         if name in _ANSWERS:
             return _ANSWERS[name]
         if name in _IDENTITY:
@@ -83,8 +83,11 @@ class Builtins(Classes):
         """A function of Python's that only looks at what it is given."""
         if isinstance(getattr(builtins, name, None), type) and name.endswith(("Error", "Warning")):
             return UNKNOWN
+        if name in ("exec", "eval") and self.frames:
+            # The text may do anything with what the function that runs it can reach.
+            return self.lost(list(self.frames[-1].names.values()), {})
         if any(isinstance(value, Unknown) for value in args):
-            return UNKNOWN
+            return unsure(args)
         if self.nodes_in(args):
             return self.operate(name, args, kwargs)
         return PLAIN
@@ -126,6 +129,8 @@ def _is_plain(value: Value, name: str) -> bool | None:
             kind = getattr(builtins, last, None)
             return isinstance(value, kind) if isinstance(kind, type) else None
         return isinstance(value, str) if last in _ITERABLES else False
+    if isinstance(value, External) and not is_callable(value.name):
+        return None
     if isinstance(value, (UserClass, External, Function)) and package == "builtins":
         return last == "type" if last in ("type", "str", "int") else None
     return None
@@ -169,4 +174,4 @@ def _length(value: Value) -> int:
     """How many elements a function may go through; the parts of a text count for less."""
     if isinstance(value, (str, bytes)):
         return len(value) // 64
-    return len(value.attrs) if isinstance(value, Instance) else len(parts_of(value))
+    return len(value.attrs) if isinstance(value, Instance) else len(contents_of(value))

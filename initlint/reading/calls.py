@@ -10,6 +10,7 @@ from initlint.graph.ops import Graph, Op
 from initlint.graph.patterns import name_patterns
 from initlint.reading.builtins import Builtins
 from initlint.reading.classes import TRUSTED, UserClass, is_layer, trusted_kind
+from initlint.reading.parts import is_small, key_of, leaves, unsure
 from initlint.reading.plain import asked, costs
 from initlint.reading.signatures import Signature, signature_of
 from initlint.reading.state import Frame
@@ -25,7 +26,6 @@ from initlint.reading.values import (
     Function,
     Held,
     Instance,
-    Listing,
     Method,
     Named,
     Partial,
@@ -34,10 +34,8 @@ from initlint.reading.values import (
     Sym,
     Table,
     Tensor,
+    Unknown,
     Value,
-    is_small,
-    key_of,
-    leaves,
 )
 from initlint.torchlib.draws import ARGUMENTS
 
@@ -79,7 +77,7 @@ class Calls(Builtins):
             return self.call(function.function, [*function.args, *args], merged, node)
         if kind is Choice:
             return self._call_any(function, args, kwargs, node)
-        return self.lost(args, kwargs, "")
+        return self.lost([function, *args] if kind is Unknown else args, kwargs)
 
     def _call_any(
         self,
@@ -99,15 +97,6 @@ class Calls(Builtins):
         for other in results[1:]:
             result = self.joined(result, other)
         return result
-
-    def lost(self, args: Sequence[Value], kwargs: Mapping[str, Value], name: str) -> Value:
-        """The result of a function of which nothing is known."""
-        values = [*args, *kwargs.values()]
-        for value in values:
-            if isinstance(value, (Instance, Slot, Held, Fresh, Listing, tuple)):
-                self.smudge(value, name)
-        inputs = self.nodes_in(values)
-        return self.unclear(inputs) if inputs else UNKNOWN
 
     def call_function(
         self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
@@ -161,7 +150,7 @@ class Calls(Builtins):
         node = function.node
         most = _RECURSION if Instance in map(type, args) else 1
         if len(self.frames) > _DEEPEST or self.active.count(node) > most:
-            return self.lost(args, kwargs, getattr(node, "name", ""))
+            return self.lost(args, kwargs)
         receiver = args[0] if args and function.owner is not None else None
         frame = Frame(function.module, function.closure, receiver, function.owner)
         self.frames.append(frame)
@@ -219,14 +208,15 @@ class Calls(Builtins):
         if forward is None:
             return self.run_torch(instance, args, kwargs)
         if self.active.count(instance) > 1 or len(self.frames) > _DEEPEST:
-            return self.lost(args, kwargs, "")
+            return self.lost(args, kwargs)
         self.weigh([*args, *kwargs.values()])
-        key = (pattern_of(tuple(args)), pattern_of(kwargs))
+        named = tuple(kwargs.values())
+        key = (pattern_of(tuple(args)), tuple(kwargs), pattern_of(named))
         if key not in instance.templates:
             instance.templates[key] = self._template(instance, forward, args, kwargs)
         graph, inputs, result = instance.templates[key]
         self.weigh([result])
-        values = list(tensors_in(tuple(args))) + list(tensors_in(tuple(kwargs.values())))
+        values = tensors_in(tuple(args)) + tensors_in(named)
         given = {old: value.node for old, value in zip(inputs, values, strict=True)}
         owner = self.constructing or instance
         copies = self.graph.splice(graph, given, lambda use: self.redrawn(use, owner))
@@ -278,7 +268,8 @@ class Calls(Builtins):
         bare = name.rpartition(".")[2]
         if name.startswith("torch.nn.init.") or (package in TRUSTED and bare in ARGUMENTS):
             return self.initialise(bare, args, kwargs, node)
-        if bare == "__init__" and args and isinstance(args[0], Instance):
+        if _is_of_a_class(name) and args and isinstance(args[0], Instance) and args[0].torch:
+            # Such as nn.Module.apply(self, function).
             return self.ask_module(args[0], bare, args[1:], kwargs, node)
         kind = trusted_kind(name)
         if kind:
@@ -286,13 +277,18 @@ class Calls(Builtins):
         if _wraps(name) and args and isinstance(args[0], Instance):
             args[0].reparametrised = is_layer(args[0])
             return args[0]
-        if package == "torch" and not rest.startswith("utils"):
-            return self.operate(bare, args, kwargs)
+        if package == "torch" and not rest.startswith(_WRITING):
+            result = self.operate(bare, args, kwargs)
+            # An optimiser is no number: it holds the parameters that it was given.
+            is_kept = result is PLAIN and bare[:1].isupper()
+            return unsure([*args, *kwargs.values()]) if is_kept else result
         if package in TRUSTED and self.is_operation(bare) and self.nodes_in(args):
             return self.operate(bare, args, kwargs)
         if package in ("math", "operator"):
             return self.operate(bare, args, kwargs) if self.nodes_in(args) else PLAIN
-        return self.lost(args, kwargs, name)
+        if package in _LOOKING:
+            return External(f"{name}()")
+        return self.lost(args, kwargs)
 
     def call_method(
         self,
@@ -320,7 +316,7 @@ class Calls(Builtins):
                 return receiver
             if receiver is PLAIN or self.nodes_in([*args, *kwargs.values()]):
                 return self.operate(name, [receiver, *args], kwargs)
-            return self.lost(args, kwargs, name)
+            return self.lost(args, kwargs)
         return result
 
     def _ask_parameter(
@@ -369,6 +365,24 @@ def _plain_key(function: Function, args: Sequence[Value], kwargs: Mapping[str, V
     if not _are_plain(value for value in values if value is not UNKNOWN):
         return None
     return id(function.node), function.closure, tuple(kwargs), key_of(values)
+
+
+def _is_of_a_class(name: str) -> bool:
+    """Whether a dotted name is that of a method of a class, such as torch.nn.Module.apply."""
+    owner, _, method = name.rpartition(".")
+    return method == "__init__" or (
+        owner.startswith("torch.nn.") and owner.rpartition(".")[2][:1].isupper()
+    )
+
+
+# Helpers of torch's that write to the parameters they are given.
+_WRITING = ("utils", "nn.utils.vector_to", "nn.utils.prune", "nn.utils.skip_init")
+# Packages whose functions look at what they are given, and leave weights as they are.
+_LOOKING = {
+    *("logging", "loguru", "warnings", "inspect", "pprint", "rich", "tqdm", "time", "gc", "sys"),
+    *("torchinfo", "torchsummary", "torchsummaryX", "torchviz", "thop", "fvcore", "ptflops"),
+    *("wandb", "tensorboardX", "torchmetrics"),
+}
 
 
 def _wraps(name: str) -> bool:

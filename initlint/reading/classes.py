@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from initlint.reading.initial import children, modules_of
 from initlint.reading.modules import Modules
+from initlint.reading.parts import key_of, options_of
 from initlint.reading.resolve import Module
 from initlint.reading.state import Frame
 from initlint.reading.torch_modules import ancestors, reset_of
@@ -16,12 +17,12 @@ from initlint.reading.values import (
     External,
     Function,
     Instance,
+    Kind,
     Listing,
     Slot,
     Table,
     Value,
-    key_of,
-    options_of,
+    around,
 )
 from initlint.torchlib import catalog
 
@@ -39,7 +40,7 @@ _DEEPEST = 3
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class UserClass:
+class UserClass(Kind):
     """A class as it is written, with what was worked out of it so far.
 
     `used` holds once another class was seen to make one.
@@ -54,6 +55,10 @@ class UserClass:
     used: bool = False
     made: list[Instance] = field(default_factory=list)
     functions: dict[int, Function] = field(default_factory=dict)
+
+    def parts(self) -> Sequence[Value]:
+        """What its methods find in the functions around the class."""
+        return around(self.node, self.closure)
 
     @property
     def name(self) -> str:
@@ -246,7 +251,7 @@ class Classes(Modules):
         bases = [v for v in self.order(cls)[1:] if not isinstance(v, UserClass)]
         names = [v.name.rpartition(".")[2] for v in bases if isinstance(v, External)]
         if any("Enum" in name or name in ("dict", "list", "Function") for name in names):
-            return UNKNOWN
+            return self.lost(args, kwargs)
         instance = Instance(cls, "")
         if self.active.count(cls) >= _DEEPEST:
             return UNKNOWN

@@ -7,6 +7,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from initlint.reading.handlers import is_callable
+from initlint.reading.parts import is_small, key_of, options_of
 from initlint.reading.values import (
     Choice,
     External,
@@ -17,10 +19,7 @@ from initlint.reading.values import (
     Table,
     Unknown,
     Value,
-    is_small,
-    key_of,
     known_number,
-    options_of,
 )
 
 _ORDER: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
@@ -37,7 +36,7 @@ _OPTIONAL = {Unknown, Plain, Named, Choice}
 
 def compared(kind: type[ast.cmpop], left: Value, right: Value) -> bool | None:
     """Whether a comparison holds; None where that is not known."""
-    if right is None and kind in _IDENTITY and type(left) not in _OPTIONAL:
+    if right is None and kind in _IDENTITY and not _may_be_none(left):
         return (left is None) is (kind is ast.Is)
     if isinstance(left, Choice) or isinstance(right, Choice):
         answers = {compared(kind, a, b) for a in options_of(left) for b in options_of(right)}
@@ -55,11 +54,22 @@ def compared(kind: type[ast.cmpop], left: Value, right: Value) -> bool | None:
     return None
 
 
+def _may_be_none(value: Value) -> bool:
+    return type(value) in _OPTIONAL or _is_constant(value)
+
+
+def _is_constant(value: Value) -> bool:
+    """Whether a value may be a constant that a file holds which is not read."""
+    return isinstance(value, External) and not is_callable(value.name)
+
+
 def _same(left: Value, right: Value) -> bool | None:
     if isinstance(left, (Unknown, Plain)) or isinstance(right, (Unknown, Plain)):
         return None
     if key_of(left) == key_of(right):
         return True
+    if _is_constant(left) or _is_constant(right):
+        return None
     if isinstance(left, _OPEN) or isinstance(right, _OPEN):
         # A size is a number, whatever number it is; a name may stand for anything.
         return False if {type(left), type(right)} == {Sym, type(None)} else None

@@ -1,41 +1,45 @@
-"""Copies of modules: new layers with new parameters, made where the copy was."""
+"""Copies of values: new layers with new parameters, made where the copy was."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-from initlint.reading.values import Fresh, Instance, Listing, Slot, Table, Value
+from initlint.reading.parts import is_content, mapped, parts_of, rebuilt
+from initlint.reading.values import Fresh, Held, Instance, Listing, Slot, Table, Value
 from initlint.records import Site
+from initlint.torchlib.draws import UNCLEAR
 
 
-def copied(value: Value, site: Site | None, home: Any) -> Value:
+def copied(value: Value, site: Site | None, home: Instance | None) -> Value:
     """What copy.deepcopy gives of a value at the line `site`, in the constructor of `home`."""
-    return _copied(value, site, home, {})
+    known: dict[int, Value] = {}
+
+    def twin(part: Value) -> Value:
+        if isinstance(part, Slot):
+            holder = known.get(id(part.holder), part.holder)
+            return replace(part, holder=holder, home=home, site=site)
+        if isinstance(part, Fresh):
+            return Fresh(part.shape, part.draw, arms=part.arms)
+        if isinstance(part, Held):
+            is_whole = not (part.part or part.reparametrised)
+            return Fresh(part.shape, part.slot.draw if is_whole else UNCLEAR)
+        return part
+
+    made = mapped(value, twin, _is_copied, known)
+    for module in known.values():
+        if isinstance(module, Instance):
+            module.site, module.owner = site, None
+            overrides = module.overrides.items()
+            module.overrides = {known.get(id(slot), slot): draw for slot, draw in overrides}
+    return made
 
 
-def _copied(value: Value, site: Site | None, home: Any, known: dict[int, Value]) -> Value:
-    if id(value) in known:
-        return known[id(value)]
-    if isinstance(value, Instance):
-        twin = replace(value, site=site, attrs={}, templates={}, owner=None)
-        known[id(value)] = twin
-        for name, item in value.attrs.items():
-            twin.attrs[name] = _copied(item, site, home, known)
-        return twin
-    if isinstance(value, Slot):
-        holder = known.get(id(value.holder), value.holder)
-        slot = replace(value, holder=holder, home=home, site=site)
-        known[id(value)] = slot
-        return slot
-    if isinstance(value, Fresh):
-        return Fresh(value.shape, value.draw, arms=value.arms)
-    if isinstance(value, Listing):
-        known[id(value)] = listing = Listing([], value.open)
-        listing.items += [_copied(v, site, home, known) for v in value.items]
-        return listing
-    if isinstance(value, Table):
-        known[id(value)] = table = Table({}, value.open)
-        table.items.update({k: _copied(v, site, home, known) for k, v in value.items.items()})
-        return table
-    return value
+def _is_copied(value: Value) -> bool:
+    """Whether a copy of a value holds copies of its parts: functions are not copied."""
+    return is_content(value) or isinstance(value, Instance)
+
+
+def shallow(value: Value) -> Value:
+    """What copy.copy gives: a new list, table or object that holds the same."""
+    is_copied = isinstance(value, (Listing, Table, Instance))
+    return rebuilt(value, parts_of(value)) if is_copied else value

@@ -27,11 +27,12 @@ from initlint.reading.layers import (
     weights_held,
 )
 from initlint.reading.mentions import given_away, initialised_outside
+from initlint.reading.parts import options_of
 from initlint.reading.reader import Reader
 from initlint.reading.resolve import Module, Program
 from initlint.reading.state import Frame, ImpossibleError, flat_tensors
 from initlint.reading.torch_modules import type_of
-from initlint.reading.values import PLAIN, Bound, Function, Instance, Slot, Value, options_of
+from initlint.reading.values import PLAIN, Bound, Function, Instance, Slot, Value
 from initlint.records import Initializer, Layer, Site, Unanalysed
 from initlint.torchlib.draws import Draw
 
@@ -256,7 +257,8 @@ class _Engine:
 
     def _elsewhere(self, model: Model, place: Place, slot: Slot, kind: str) -> list[Layer]:
         """The record of a weight that a model's graph does not reach: as its own class sees it."""
-        owner = slot.holder.owner[0] if slot.holder.owner else None
+        holder = slot.holder
+        owner = holder.owner[0] if holder is not None and holder.owner else None
         drawn = self._followed(owner, whole=False) if owner is not None else None
         if model.instance not in self._overrides:
             self._overrides[model.instance] = overrides_of(model.instance)

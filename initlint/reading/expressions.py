@@ -12,6 +12,7 @@ from initlint.reading.compare import compared
 from initlint.reading.handlers import truth
 from initlint.reading.lists import combined
 from initlint.reading.literals import Literals
+from initlint.reading.parts import choice, contents_of
 from initlint.reading.resolve import Import, Module
 from initlint.reading.sizes import computed
 from initlint.reading.state import Frame
@@ -32,8 +33,6 @@ from initlint.reading.values import (
     Unknown,
     Value,
     bounded,
-    choice,
-    parts_of,
     update,
 )
 
@@ -188,7 +187,7 @@ class Expressions(Literals):
         if isinstance(left, _SIGNALS) or isinstance(right, _SIGNALS):
             return self.operate(OPERATORS.get(kind, "unknown"), [left, right])
         if isinstance(left, (Listing, tuple)) or isinstance(right, (Listing, tuple)):
-            self.budget.elements((len(parts_of(left)) + len(parts_of(right))) // 8)
+            self.budget.elements((len(contents_of(left)) + len(contents_of(right))) // 8)
             return combined(kind, left, right)
         if kind is ast.BitOr and isinstance(left, Table) and isinstance(right, Table):
             self.budget.elements(len(left.items) + len(right.items))
@@ -232,7 +231,7 @@ class Expressions(Literals):
             if is_question and (type(left) in _SIGNALS or type(right) is Tensor):
                 name = OPERATORS.get(type(kind), "")
                 return self.operate(name, [left, right]) if name else PLAIN
-            self.budget.elements(len(parts_of(right)))
+            self.budget.elements(len(contents_of(right)))
             answer = compared(type(kind), left, right)
             if answer is False:
                 return False

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from initlint.reading.parts import may_hold, options_of, reached
 from initlint.reading.sizes import product
 from initlint.reading.tensors import Tensors, explicit
 from initlint.reading.values import (
@@ -14,13 +15,10 @@ from initlint.reading.values import (
     Fresh,
     Held,
     Instance,
-    Listing,
     Slot,
     Sym,
     Value,
     known_number,
-    leaves,
-    options_of,
 )
 from initlint.records import Site
 from initlint.torchlib.draws import (
@@ -32,9 +30,6 @@ from initlint.torchlib.draws import (
     calculate_gain,
     shifted,
 )
-
-# Functions that print or count and leave the weights of what they are given as they are.
-_IDLE = ("log", "print", "summary", "count", "info", "warn", "assert", "check", "register", "get")
 
 # Methods in place after which a parameter is still drawn as it was, or nearly so.
 _SHIFTING = ("clamp_", "add_", "sub_")
@@ -134,27 +129,24 @@ class Initialising(Tensors):
             value.slots.append(made)
         return made
 
-    def smudge(self, value: Value, name: str) -> None:
-        """Somebody unknown was handed parameters or modules: what they hold is not clear now."""
-        if any(word in name.rpartition(".")[2].lower() for word in _IDLE):
-            return
-        if isinstance(value, (Slot, Held, Fresh)):
-            self.write(value.slot if isinstance(value, Held) else value, UNCLEAR)
-        elif isinstance(value, Instance):
-            modules = modules_of(value)
-            self.budget.elements(len(modules))
-            for _, module in modules:
-                for slot in module.attrs.values():
-                    if isinstance(slot, Slot):
-                        self.write(slot, UNCLEAR)
-        elif isinstance(value, (tuple, Listing)):
-            parts = [v for v in leaves(value, (tuple, Listing)) if isinstance(v, _WRITABLE)]
-            self.budget.elements(len(parts))
-            for part in parts:
-                self.smudge(part, name)
+    def release(self, values: Iterable[Value]) -> None:
+        """Unknown code was handed these: what parameters within its reach hold is not clear now."""
+        for count, value in enumerate(reached(values)):
+            if count % _CHARGED == 0:
+                self.budget.elements(_CHARGED)
+            if type(value) is Slot or type(value) is Fresh:
+                self.write(value, UNCLEAR)
+
+    def lost(self, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
+        """The result of a function of which nothing is known."""
+        values = [*args, *kwargs.values()]
+        self.release(value for value in values if may_hold(value))
+        inputs = self.nodes_in(values)
+        return self.unclear(inputs) if inputs else UNKNOWN
 
 
-_WRITABLE = (Slot, Held, Fresh, Instance)
+# So many values are charged at once.
+_CHARGED = 8
 
 
 def _shifted(

@@ -14,6 +14,7 @@ from initlint.reading.values import (
     Plain,
     Slot,
     Tensor,
+    Unknown,
     Value,
     bounded,
     listed,
@@ -87,7 +88,7 @@ def element_of(value: Value) -> Value:
         return value.items[-1]
     if isinstance(value, (Slot, Held)):
         return Held(value.slot if isinstance(value, Held) else value, None, part=True)
-    return value if isinstance(value, (Plain, Tensor)) else UNKNOWN
+    return value if isinstance(value, (Plain, Tensor, Unknown)) else UNKNOWN
 
 
 def _is_open(value: Value) -> bool:

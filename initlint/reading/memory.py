@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from initlint.reading.budget import Budget
+from initlint.reading.parts import options_of
 from initlint.reading.state import Frame
 from initlint.reading.values import (
     Choice,
@@ -22,7 +23,6 @@ from initlint.reading.values import (
     Table,
     Tensor,
     Value,
-    options_of,
 )
 
 _Join = Callable[[Value, Value], Value]

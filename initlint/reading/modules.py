@@ -8,15 +8,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from initlint.graph.meaning import of_module
-from initlint.reading.budget import CHARACTERS
+from initlint.reading.budget import CHARACTERS, ELEMENTS
 from initlint.reading.initial import Initialising, children, modules_of, parameters_of
 from initlint.reading.operands import value_of
+from initlint.reading.parts import choice, options_of
 from initlint.reading.torch_modules import CONTAINERS, fill, reset, reset_of, uses_of
 from initlint.reading.values import (
     BUFFER,
     PLAIN,
     UNKNOWN,
     Choice,
+    Held,
     Instance,
     Listing,
     Slot,
@@ -24,10 +26,8 @@ from initlint.reading.values import (
     Tensor,
     Unknown,
     Value,
-    choice,
     known_number,
     listed,
-    options_of,
 )
 from initlint.torchlib import catalog
 
@@ -36,6 +36,10 @@ _ITSELF = {
     *("to", "cuda", "cpu", "eval", "train", "half", "float", "double", "bfloat16", "type"),
     *("requires_grad_", "share_memory", "compile"),
 }
+
+
+# Methods of modules that fill weights with what is not known here.
+_WRITING = ("load_state_dict", "reset_parameters", "to_empty", "_load_from_state_dict")
 
 
 class Modules(Initialising):
@@ -149,9 +153,13 @@ class Modules(Initialising):
             return None
         if name == "forward" or name == "__call__":
             return self.call_instance(instance, args, kwargs)
-        if name in ("load_state_dict", "reset_parameters") or "init" in name:
-            self.smudge(instance, name)
+        if name in _WRITING or "init" in name:
+            self.release([instance])
             return PLAIN
+        if name == "state_dict":
+            every = parameters_of(instance)
+            self.budget.elements(len(every))
+            return Table({path: Held(slot, slot.shape) for path, slot in every[:ELEMENTS]}, True)
         if instance.torch in CONTAINERS:
             return self._ask_container(instance, name, args)
         if name in ("get_submodule", "get_parameter") and args and isinstance(args[0], str):
@@ -159,7 +167,7 @@ class Modules(Initialising):
             for part in args[0].split("."):
                 value = self.attribute(value, part)
             return value
-        return PLAIN if name in ("extra_repr", "state_dict", "__len__") else UNKNOWN
+        return PLAIN if name in ("extra_repr", "__len__") else UNKNOWN
 
     def _register(
         self, instance: Instance, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]

@@ -6,10 +6,10 @@ import ast
 from typing import TYPE_CHECKING
 
 from initlint.reading.classes import UserClass
-from initlint.reading.copies import copied
-from initlint.reading.handlers import Args, Kwargs, handles
-from initlint.reading.initial import modules_of
+from initlint.reading.copies import copied, shallow
+from initlint.reading.handlers import Args, Kwargs, handles, is_callable
 from initlint.reading.modules import elements
+from initlint.reading.parts import choice, options_of, parts_of, reached
 from initlint.reading.torch_modules import CONTAINERS, reset_of
 from initlint.reading.values import (
     PLAIN,
@@ -19,10 +19,8 @@ from initlint.reading.values import (
     Function,
     Instance,
     Partial,
+    Table,
     Value,
-    choice,
-    leaves,
-    options_of,
 )
 from initlint.torchlib import catalog
 
@@ -84,6 +82,18 @@ def _setattr(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None)
     return None
 
 
+@handles("builtins.vars")
+def _vars(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    if not args:
+        return _locals(reader, args, kwargs, node)
+    return reader.attribute(args[0], "__dict__") if isinstance(args[0], Instance) else UNKNOWN
+
+
+@handles("builtins.locals")
+def _locals(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    return Table(dict(reader.frames[-1].names), True) if reader.frames else UNKNOWN
+
+
 @handles("builtins.type")
 def _type(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     value = args[0] if len(args) == 1 else UNKNOWN
@@ -96,7 +106,9 @@ def _type(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) ->
 
 @handles("builtins.callable")
 def _callable(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
-    kinds = (Function, UserClass, External, Partial, Bound, Instance)
+    kinds = (Function, UserClass, Partial, Bound, Instance)
+    if args and isinstance(args[0], External):
+        return is_callable(args[0].name) or PLAIN
     if args and isinstance(args[0], kinds):
         return True
     return False if args and isinstance(args[0], (str, int, type(None))) else PLAIN
@@ -107,11 +119,19 @@ def _partial(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None)
     return Partial(args[0], tuple(args[1:]), dict(kwargs)) if args else UNKNOWN
 
 
-@handles("copy.deepcopy", "copy.copy")
+@handles("copy.copy")
+def _shallow(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    value = args[0] if args else kwargs.get("x", UNKNOWN)
+    reader.budget.elements(len(parts_of(value)))
+    return shallow(value)
+
+
+@handles("copy.deepcopy")
 def _copy(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
-    value = args[0] if args else UNKNOWN
-    for part in leaves(value):
-        reader.budget.nodes(len(modules_of(part)) if isinstance(part, Instance) else 1)
+    value = args[0] if args else kwargs.get("x", UNKNOWN)
+    for part in reached([value]):
+        reader.budget.nodes(isinstance(part, Instance))
+        reader.budget.elements(1)
     return copied(value, reader.site(node), reader.constructing)
 
 

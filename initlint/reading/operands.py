@@ -6,6 +6,7 @@ from typing import Any
 
 from initlint.graph.ops import FIXED, KEPT, UNSURE, Graph, Op, Operand
 from initlint.reading.budget import Budget
+from initlint.reading.parts import leaves
 from initlint.reading.sizes import symbol
 from initlint.reading.state import flat_tensors
 from initlint.reading.values import (
@@ -26,7 +27,6 @@ from initlint.reading.values import (
     Tensor,
     Unknown,
     Value,
-    leaves,
 )
 
 HOLDERS = (tuple, Listing, Table)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from initlint.reading.modules import elements, rearranged, without
+from initlint.reading.parts import choice, contents_of, key_of
 from initlint.reading.values import (
     PLAIN,
     UNKNOWN,
@@ -12,11 +13,8 @@ from initlint.reading.values import (
     Table,
     Value,
     bounded,
-    choice,
     extend,
-    key_of,
     listed,
-    parts_of,
     update,
 )
 
@@ -50,7 +48,7 @@ def _is_text(value: Value) -> bool:
 
 
 def _length(value: Value) -> int:
-    return len(parts_of(value))
+    return len(contents_of(value))
 
 
 def _list(receiver: Listing, name: str, args: Sequence[Value]) -> Value:

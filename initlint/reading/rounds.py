@@ -9,9 +9,10 @@ from dataclasses import replace
 from initlint.graph.ops import Graph, Op
 from initlint.graph.recurrence import STATE
 from initlint.reading.initial import modules_of
+from initlint.reading.parts import options_of
 from initlint.reading.state import Frame, flat_tensors
 from initlint.reading.use import Use
-from initlint.reading.values import Fresh, Instance, Slot, Tensor, Value, options_of
+from initlint.reading.values import Fresh, Instance, Slot, Tensor, Value
 
 # The operation that stands for what the round before has left; `dataflow.follow` looks through it.
 CARRIED = "carried"

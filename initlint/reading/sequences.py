@@ -6,7 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from initlint.reading.handlers import Args, Kwargs, handles, truth
+from initlint.reading.handlers import Args, Kwargs, handles, is_callable, truth
 from initlint.reading.lists import chained, counted, numbered, ranged, zipped
 from initlint.reading.modules import elements
 from initlint.reading.sizes import computed, square_root
@@ -55,7 +55,9 @@ def _tuple(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -
     return tuple(found.items) if is_closed else found
 
 
-@handles("builtins.list", "builtins.set", "builtins.sorted", "collections.deque")
+@handles(
+    "builtins.list", "builtins.set", "builtins.sorted", "builtins.frozenset", "collections.deque"
+)
 def _list(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     if not args:
         return Listing([])
@@ -75,7 +77,8 @@ def _dict(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) ->
             items = value if isinstance(value, tuple) else value.items
             pairs = [item for item in items if isinstance(item, tuple) and len(item) == 2]
             result.items.update({key: item for key, item in pairs if isinstance(key, (str, int))})
-        elif not isinstance(value, External):
+        elif not (isinstance(value, External) and is_callable(value.name)):
+            # The factory of a defaultdict says nothing about its keys.
             result.open = True
     result.items.update({key: value for key, value in kwargs.items() if key not in ("*", "**")})
     return result
@@ -105,6 +108,16 @@ def _map(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> 
     if found is None:
         return UNKNOWN
     return listed(reader.call(args[0], [value], {}, node) for value in found)
+
+
+@handles("builtins.filter")
+def _filter(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    found = elements(args[1]) if len(args) == 2 else None
+    if found is None:
+        return UNKNOWN
+    answers = [truth(v if args[0] is None else reader.call(args[0], [v], {}, node)) for v in found]
+    kept = [v for v, answer in zip(found, answers, strict=True) if answer is not False]
+    return listed(kept, None in answers)
 
 
 @handles("itertools.chain", "itertools.chain.from_iterable")

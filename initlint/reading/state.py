@@ -5,9 +5,21 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
 
 from initlint.graph.ops import Graph, Op
 from initlint.reading.budget import PARTS, Budget, TooMuchError
+from initlint.reading.parts import (
+    choice,
+    contents_of,
+    count_parts,
+    is_content,
+    is_small,
+    key_of,
+    may_hold,
+    parts_of,
+    unsure,
+)
 from initlint.reading.resolve import Module, Program
 from initlint.reading.use import Use
 from initlint.reading.values import (
@@ -21,11 +33,6 @@ from initlint.reading.values import (
     Tensor,
     Unknown,
     Value,
-    choice,
-    count_parts,
-    is_small,
-    key_of,
-    parts_of,
 )
 from initlint.records import Site
 from initlint.torchlib.draws import UNCLEAR, Draw
@@ -116,7 +123,7 @@ class State:
     def weigh(self, values: Iterable[Value]) -> None:
         """Charge all that lies within values; raises TooMuchError where that is too much."""
         for value in values:
-            if parts_of(value):
+            if contents_of(value):
                 count = count_parts(value, PARTS)
                 if count > PARTS:
                     raise TooMuchError("gave up at a value of too many parts")
@@ -140,15 +147,32 @@ class State:
             if not (is_small(one) and is_small(other)):
                 return UNKNOWN
             return tuple(self.joined(a, b) for a, b in zip(one, other, strict=True))
-        if isinstance(one, Listing) and isinstance(other, Listing):
-            return one if len(one.items) >= len(other.items) else other
-        if isinstance(one, Table) and isinstance(other, Table):
-            return one if len(one.items) >= len(other.items) else other
+        if isinstance(one, (Listing, Table)) and type(one) is type(other):
+            return self._joined_holders(one, other)
         if key_of(one) == key_of(other):
             return one
         if _is_number(one) and _is_number(other):
             return PLAIN
         return choice([one, other])
+
+    def _joined_holders(self, one: Listing | Table, other: Listing | Table) -> Value:
+        """The longer of two lists or tables; where the shorter holds other weights, both."""
+        long, short = (one, other) if len(one.items) >= len(other.items) else (other, one)
+        kept = {id(value) for value in long.parts()}
+        lost = [value for value in short.parts() if id(value) not in kept and may_hold(value)]
+        if not lost:
+            return long
+        if not (is_small(long) and is_small(short)):
+            return unsure([long, short])
+        if isinstance(long, Listing) and isinstance(short, Listing):
+            pairs = zip(long.items, short.items, strict=False)
+            items = [*starmap(self.joined, pairs), *long.items[len(short.items) :]]
+            return Listing(items, long.open or short.open)
+        both = {**short.items, **long.items}  # type: ignore[dict-item]
+        for key in short.items:
+            if key in long.items:
+                both[key] = self.joined(long.items[key], short.items[key])
+        return Table(both, long.open or short.open)
 
     def _joined_tensors(self, one: Value, other: Value) -> Value:
         if type(one) is not Tensor:
@@ -226,23 +250,23 @@ def flat_tensors(value: Value, budget: Budget | None = None) -> list[Op]:
     kind = type(value)
     if kind is Tensor:
         return [value.node]
-    if kind not in _HOLDING:
+    if not _carries(value):
         return []
     found: list[Op] = []
     waiting, seen = [value], set()
     while waiting:
         part = waiting.pop()
-        kind = type(part)
-        if kind is Tensor:
+        if type(part) is Tensor:
             found.append(part.node)
-        elif kind in _HOLDING and id(part) not in seen:
+        elif _carries(part) and id(part) not in seen:
             seen.add(id(part))
-            inner = part.attrs.values() if kind is Instance else parts_of(part)
+            inner = parts_of(part)
             if budget is not None:
                 budget.elements(len(inner))
-            if kind is not Instance or part.torch == "":
-                waiting += reversed([*inner])
+            waiting += reversed(inner)
     return found
 
 
-_HOLDING = {tuple, Listing, Table, Instance}
+def _carries(value: Value) -> bool:
+    """Whether tensors in a value are its own: those of a module are not."""
+    return is_content(value) or (type(value) is Instance and value.torch == "")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -17,14 +18,52 @@ from initlint.torchlib.draws import Draw
 Value = Any
 
 
-class Unknown:
-    """A value of which nothing is known."""
+class Kind:
+    """A kind of abstract value: it tells the values that lie in it, and is rebuilt with others.
+
+    These two are the only way into a nested value: whatever goes through values (releasing them
+    to a function that is not known, copies, keys, bounds of size) is written with them in
+    `reading.parts`. What a kind leaves out of its parts no walk can reach.
+    """
+
+    __slots__ = ()
+
+    def parts(self) -> Sequence[Value]:
+        """The values that lie directly within this one, in order."""
+        return ()
+
+    def rebuilt(self, parts: Sequence[Value]) -> Value:
+        """This value with others in the place of its parts, in the same order."""
+        return self
+
+    def mark(self) -> Any:
+        """What tells two values of this kind apart beside their parts."""
+        return None
+
+
+# A size of a tensor is a number or a symbol, never something that holds weights.
+Shape = tuple[Value, ...] | None
+
+
+class Unknown(Kind):
+    """A value of which nothing is known, but that it may be, or hold, any of `options`."""
+
+    __slots__ = ("options",)
+
+    def __init__(self, options: tuple[Value, ...] = ()) -> None:
+        self.options = options
 
     def __repr__(self) -> str:
         return "unknown"
 
+    def parts(self) -> Sequence[Value]:
+        return self.options
 
-class Plain:
+    def rebuilt(self, parts: Sequence[Value]) -> Value:
+        return Unknown(tuple(parts))
+
+
+class Plain(Kind):
     """A value that carries no signal: a shape, a mask, a number that is not known."""
 
     def __repr__(self) -> str:
@@ -45,14 +84,14 @@ BUFFER = Plain()
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class Named(Kind):
     """A value that was given from outside under a name, such as a constructor's argument."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Sym:
+class Sym(Kind):
     """A positive number that is a multiple of powers of named ones."""
 
     factor: Fraction | float
@@ -78,21 +117,21 @@ class Sym:
 
 
 @dataclass(frozen=True, slots=True)
-class External:
+class External(Kind):
     """Something that lies outside the files read, by its dotted name."""
 
     name: str
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class Tensor:
+class Tensor(Kind):
     """Computed data: the result of a node of the graph."""
 
     node: Op
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class Slot:
+class Slot(Kind):
     """One parameter: its place, its shape as far as it is known, and what was written to it last.
 
     `arms` are the undecided conditions under which it came to be, `home` is the module whose
@@ -100,66 +139,111 @@ class Slot:
     next time it may be that of another layer.
     """
 
-    holder: Any
+    holder: Instance | None
     name: str
-    shape: tuple[Value, ...] | None
+    shape: Shape
     draw: Draw
     arms: tuple[int, ...] = ()
-    home: Any = None
+    home: Instance | None = None
     site: Any = None
     picked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Held(Kind):
     """A parameter as an expression sees it: turned, reshaped, a part of it, or computed from."""
 
     slot: Slot
-    shape: tuple[Value, ...] | None
+    shape: Shape
     reparametrised: bool = False
     part: bool = False
 
+    def parts(self) -> Sequence[Value]:
+        return (self.slot,)
+
+    def rebuilt(self, parts: Sequence[Value]) -> Value:
+        return replace(self, slot=parts[0])
+
 
 @dataclass(slots=True, eq=False, repr=False)
-class Fresh:
+class Fresh(Kind):
     """A tensor just made, from which a parameter may be made: its shape, and what it holds.
 
     `base` is the tensor of which it may be a view, `slots` are the parameters made of it, `arms`
     the undecided conditions under which it came to be.
     """
 
-    shape: tuple[Value, ...] | None
+    shape: Shape
     draw: Draw
-    base: Any = None
+    base: Fresh | None = None
     arms: tuple[int, ...] = ()
     slots: list[Slot] = field(default_factory=list)
 
+    def parts(self) -> Sequence[Value]:
+        return self.slots if self.base is None else (self.base, *self.slots)
+
+    def rebuilt(self, parts: Sequence[Value]) -> Value:
+        count = 0 if self.base is None else 1
+        return replace(self, base=parts[0] if count else None, slots=[*parts[count:]])
+
 
 @dataclass(slots=True, eq=False, repr=False)
-class Listing:
+class Listing(Kind):
     """A list; `open` where more elements may follow than are known."""
 
     items: list[Value] = field(default_factory=list)
     open: bool = False
 
+    def parts(self) -> Sequence[Value]:
+        return self.items
+
+    def rebuilt(self, parts: Sequence[Value]) -> Value:
+        return Listing([*parts], self.open)
+
+    def refill(self, parts: Sequence[Value]) -> None:
+        """Put others in the place of its parts."""
+        self.items = [*parts]
+
+    def mark(self) -> Any:
+        return self.open
+
 
 @dataclass(slots=True, eq=False, repr=False)
-class Table:
+class Table(Kind):
     """A dict; `open` where it may have more keys than are known."""
 
     items: dict[Any, Value] = field(default_factory=dict)
     open: bool = False
 
+    def parts(self) -> Sequence[Value]:
+        return [*self.items.values()]
+
+    def rebuilt(self, parts: Sequence[Value]) -> Value:
+        return Table(dict(zip(self.items, parts, strict=True)), self.open)
+
+    def refill(self, parts: Sequence[Value]) -> None:
+        """Put others in the place of its parts."""
+        self.items = dict(zip(self.items, parts, strict=True))
+
+    def mark(self) -> Any:
+        return (self.open, *self.items)
+
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Kind):
     """One of several values, nobody knows which."""
 
     options: tuple[Value, ...]
 
+    def parts(self) -> Sequence[Value]:
+        return self.options
+
+    def rebuilt(self, parts: Sequence[Value]) -> Value:
+        return Choice(tuple(parts))
+
 
 @dataclass(slots=True, eq=False, repr=False)
-class Function:
+class Function(Kind):
     """A function of the files read, or a lambda; `owner` is the class it was defined in.
 
     `signature` is worked out when it is called for the first time.
@@ -171,42 +255,81 @@ class Function:
     owner: Any = None
     signature: Any = None
 
+    def parts(self) -> Sequence[Value]:
+        """What it finds in the functions around it under the names that its text mentions."""
+        return around(self.node, self.closure)
+
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Kind):
     """A method together with the object that it belongs to."""
 
     function: Value
     receiver: Value
 
+    def parts(self) -> Sequence[Value]:
+        return (self.function, self.receiver)
+
+    def rebuilt(self, parts: Sequence[Value]) -> Value:
+        return Bound(*parts)
+
 
 @dataclass(frozen=True, slots=True)
-class Method:
+class Method(Kind):
     """A method that the language or torch provides, by its name, and its object."""
 
     receiver: Value
     name: str
 
+    def parts(self) -> Sequence[Value]:
+        return (self.receiver,)
+
+    def rebuilt(self, parts: Sequence[Value]) -> Value:
+        return Method(parts[0], self.name)
+
+    def mark(self) -> Any:
+        return self.name
+
 
 @dataclass(slots=True, eq=False, repr=False)
-class Partial:
+class Partial(Kind):
     """A function with some of its arguments given already."""
 
     function: Value
     args: tuple[Value, ...]
     kwargs: dict[str, Value]
 
+    def parts(self) -> Sequence[Value]:
+        return (self.function, *self.args, *self.kwargs.values())
+
+    def rebuilt(self, parts: Sequence[Value]) -> Value:
+        count = len(self.args) + 1
+        kwargs = dict(zip(self.kwargs, parts[count:], strict=True))
+        return Partial(parts[0], tuple(parts[1:count]), kwargs)
+
+    def mark(self) -> Any:
+        return (len(self.args), *self.kwargs)
+
 
 @dataclass(slots=True, eq=False, repr=False)
-class Super:
+class Super(Kind):
     """What `super()` gives: the next classes after `owner` in the receiver's order."""
 
     receiver: Value
     owner: Any
 
+    def parts(self) -> Sequence[Value]:
+        return (self.receiver,)
+
+    def rebuilt(self, parts: Sequence[Value]) -> Value:
+        return Super(parts[0], self.owner)
+
+    def mark(self) -> Any:
+        return id(self.owner)
+
 
 @dataclass(slots=True, eq=False, repr=False)
-class Instance:
+class Instance(Kind):
     """An object: a module of torch's (`torch` is its base there), of the user's (`cls`), or both.
 
     `args` are the arguments of torch's constructor by name. `overrides` are draws that this
@@ -224,104 +347,37 @@ class Instance:
     owner: tuple[Any, str] | None = None
     arms: tuple[int, ...] = ()
 
+    def parts(self) -> Sequence[Value]:
+        return (*self.attrs.values(), *self.args.values(), self.cls)
 
-def parts_of(value: Value) -> Collection[Value]:
-    """The values that lie directly within a value: of a list, its elements."""
-    kind = type(value)
-    if kind is tuple:
-        return value  # type: ignore[no-any-return]
-    if kind is Listing:
-        return value.items  # type: ignore[no-any-return]
-    if kind is Table:
-        return value.items.values()  # type: ignore[no-any-return]
-    if kind is Choice:
-        return value.options  # type: ignore[no-any-return]
-    if kind is Partial:
-        return (value.function, *value.args, *value.kwargs.values())
-    if kind is Bound:
-        return (value.function, value.receiver)
-    return ()
+    def rebuilt(self, parts: Sequence[Value]) -> Value:
+        twin = replace(self, templates={}, overrides=dict(self.overrides))
+        twin.refill(parts)
+        return twin
+
+    def refill(self, parts: Sequence[Value]) -> None:
+        """Put others in the place of its parts."""
+        count = len(self.attrs)
+        self.attrs = dict(zip(self.attrs, parts[:count], strict=True))
+        self.args = dict(zip(self.args, parts[count:-1], strict=True))
+        self.cls = parts[-1]
 
 
-_HOLDING = {tuple, Listing, Table, Choice, Partial, Bound}
+def around(node: ast.AST, closure: Any) -> Sequence[Value]:
+    """What the functions around a function or class hold under the names that its text mentions."""
+    names = _mentioned(node) if closure is not None else ()
+    found = []
+    while closure is not None:
+        found += [closure.names[name] for name in names if name in closure.names]
+        closure = closure.closure
+    return found
 
 
-def is_small(value: Value, most: int = 1000) -> bool:
-    """Whether no more than `most` values lie within one, none of them deeply.
-
-    A value counts as often as it is reached, so that whoever calls itself for the parts of a small
-    one comes to an end soon: `t = (t, t)` thirty times over is a billion parts.
-    """
-    return type(value) not in _HOLDING or count_parts(value, most) <= most
-
-
-def count_parts(value: Value, most: int) -> int:
-    """How many values lie within one, each as often as it is reached; more than `most` if deeply.
-
-    Counting ends where there are more than `most`.
-    """
-    count = 0
-    waiting: list[tuple[Value, int]] = [(value, 0)]
-    while waiting:
-        holder, depth = waiting.pop()
-        found = parts_of(holder)
-        count += len(found)
-        if count > most or depth > _DEEPEST:
-            return most + 1
-        waiting += [(part, depth + 1) for part in found if type(part) in _HOLDING]
-    return count
-
-
-_DEEPEST = 50
-
-
-def leaves(value: Value, kinds: Collection[type] = (tuple, Listing, Table)) -> Iterator[Value]:
-    """The values within one, through holders of these kinds, in order.
-
-    A holder is gone through once, however often it is reached.
-    """
-    waiting, seen = [value], set()
-    while waiting:
-        part = waiting.pop()
-        if type(part) not in kinds:
-            yield part
-        elif id(part) not in seen:
-            seen.add(id(part))
-            waiting += reversed([*parts_of(part)])
-
-
-def key_of(value: Value) -> Any:
-    """Something hashable that is equal for values that are the same to every reader.
-
-    Large values are equal to none.
-    """
-    return _key(value) if is_small(value) else (type(value), object())
-
-
-def _key(value: Value) -> Any:
-    kind = type(value)
-    if kind in _SIMPLE:
-        return (kind, value)
-    if kind is tuple:
-        return (tuple, tuple(map(_key, value)))
-    if kind is Listing:
-        return (Listing, value.open, tuple(map(_key, value.items)))
-    if kind is Table:
-        pairs = ((name, _key(item)) for name, item in value.items.items())
-        return (Table, value.open, tuple(pairs))
-    if kind is Choice:
-        return (Choice, tuple(map(_key, value.options)))
-    if kind is Partial:
-        pairs = ((name, _key(item)) for name, item in value.kwargs.items())
-        return (Partial, _key(value.function), _key(value.args), tuple(pairs))
-    if kind is Function and value.closure is None:
-        return (Function, id(value.node))
-    if kind is Bound:
-        return (Bound, _key(value.function), _key(value.receiver))
-    return (kind, id(value))
-
-
-_SIMPLE = {int, float, str, bool, bytes, type(None), Named, Sym, External, Unknown, Plain}
+@lru_cache(maxsize=1024)
+def _mentioned(node: ast.AST) -> tuple[str, ...]:
+    """The names in a function's text, each once."""
+    names = (inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))
+    return tuple(dict.fromkeys(names))
 
 
 def named(value: Named, rest: str) -> Value:
@@ -366,22 +422,3 @@ def bounded(value: Value) -> Value:
 def known_number(value: Value) -> bool:
     """Whether a value is a number of Python's."""
     return isinstance(value, (int, float))
-
-
-def options_of(value: Value) -> tuple[Value, ...]:
-    """The values that a value may be, as far as they are known."""
-    return value.options if type(value) is Choice else (value,)
-
-
-def choice(values: list[Value]) -> Value:
-    """One of `values`: the value itself where they are the same, unknown where they are many."""
-    flat = [option for value in values for option in options_of(value)]
-    distinct = list({key_of(option): option for option in flat}.values())
-    if len(distinct) == 1:
-        return distinct[0]
-    if any(type(option) is Unknown for option in distinct) or len(distinct) > _MOST_OPTIONS:
-        return UNKNOWN
-    return Choice(tuple(distinct))
-
-
-_MOST_OPTIONS = 6
