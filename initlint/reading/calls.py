@@ -278,10 +278,10 @@ class Calls(Builtins):
             args[0].reparametrised = is_layer(args[0])
             return args[0]
         if package == "torch" and not rest.startswith(_WRITING):
-            result = self.operate(bare, args, kwargs)
-            # An optimiser is no number: it holds the parameters that it was given.
-            is_kept = result is PLAIN and bare[:1].isupper()
-            return unsure([*args, *kwargs.values()]) if is_kept else result
+            if rest.startswith("optim"):
+                # An optimiser holds the parameters that it was given.
+                return unsure([*args, *kwargs.values()])
+            return self.operate(bare, args, kwargs)
         if package in TRUSTED and self.is_operation(bare) and self.nodes_in(args):
             return self.operate(bare, args, kwargs)
         if package in ("math", "operator"):
