@@ -106,6 +106,7 @@ lines = st.builds(
 places = st.sampled_from([ROOT, ROOT, "docs/.gitignore", "lib/.gitignore", "x/y/.gitignore", INFO])
 
 
+@pytest.mark.slow
 @few(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(places, st.lists(lines, min_size=1, max_size=4), max_size=3))
 def test_as_git_whatever_the_patterns(tree, patterns):
@@ -158,6 +159,7 @@ def test_a_link_to_patterns_is_not_followed(tree, tmp_path):
     assert "a.py" in found().files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", ["*a" * 12 + "b", "**/a" * 12 + "/**/b", "a*" * 200 + "b"])
 def test_patterns_that_take_ages_are_given_up(tree, pattern):
     """The count is made before the work: were it done, this test would not end."""

@@ -43,6 +43,7 @@ LIGHT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", LIGHT.values(), ids=LIGHT)
 def test_nothing_heavy(code):
     assert imported(code) == set()
@@ -107,6 +108,7 @@ def without_torch(code, folder=ROOT):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [
@@ -123,6 +125,7 @@ def test_without_torch_the_command_line_says_what_to_install(line):
     assert said.startswith("initlint: error: ") and said.endswith(NEEDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "call",
     [
@@ -140,6 +143,7 @@ def test_without_torch_the_python_api_says_what_to_install(call):
     assert done.stderr.splitlines()[-1].endswith(NEEDS)
 
 
+@pytest.mark.slow
 def test_without_torch_files_beside_a_model_are_read():
     targets = ["docs/examples/lenet.py:LeNet", "docs/examples/lenet.py"]
     done = without_torch(f"from initlint.cli.main import run; run(['check', *{targets!r}])")

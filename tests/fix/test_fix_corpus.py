@@ -155,6 +155,7 @@ def any_call(paths: Sequence[Path]) -> int:
     return fixed
 
 
+@pytest.mark.slow
 def test_calls_of_all_kinds_are_fixed_or_refused() -> None:
     assert any_call([path for path in LIBRARY if path.stem in {"ast", "enum", "shutil"}]) > 20
 

@@ -154,6 +154,7 @@ def killed(file: Path, times: int) -> None:
         assert file.read_bytes() in whole
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 def test_killed_at_any_moment_the_file_is_old_or_new(file: Path) -> None:
     killed(file, 20)

@@ -128,6 +128,7 @@ def _repaired_by_a_second_run(project: Project) -> None:
     assert {path: path.read_bytes() for path in project.leftovers()} == left
 
 
+@pytest.mark.slow
 @needs_kill
 def test_a_repair_that_is_killed_leaves_whole_files(tmp_path: Path) -> None:
     tally = killed(Project.copied(tmp_path, copies=2), times=4)

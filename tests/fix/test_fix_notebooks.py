@@ -158,6 +158,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.dictionaries(texts, values, max_size=4), st.sampled_from([None, 0, 1, 3]), st.booleans())
 def test_whatever_else_it_holds_stays(extra: Any, width: int | None, escaped: bool) -> None:

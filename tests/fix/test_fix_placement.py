@@ -408,6 +408,7 @@ def test_an_equal_call_for_another_member_does_not_count() -> None:
     assert result.source.decode().count("nn.init.zeros_(layers[-1].weight)") == 2
 
 
+@pytest.mark.slow
 def test_a_thousand_layers_in_one_constructor() -> None:
     lines = "".join(f"        self.fc{i} = «nn.Linear({i}, 4)»\n" for i in range(1000))
     names = [f"fc{i}.weight" for i in range(1000)]

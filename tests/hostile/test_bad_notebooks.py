@@ -63,6 +63,7 @@ def without_code(content):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", WRONG, ids=repr)
 @pytest.mark.parametrize("field", ["cells", "metadata", "nbformat", "nbformat_minor", "extra"])
 def test_every_field_of_the_notebook(field, value, ran):
@@ -75,6 +76,7 @@ def test_every_field_of_the_notebook(field, value, ran):
         assert without_code(before) == without_code(after)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", WRONG, ids=repr)
 @pytest.mark.parametrize("field", ["cell_type", "metadata", "outputs", "source", "execution_count"])
 def test_every_field_of_a_cell(field, value, ran):
@@ -100,6 +102,7 @@ def test_fields_that_are_missing(missing, ran):
     assert without_code(before) == without_code(after)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["language_info", "kernelspec"])
 @pytest.mark.parametrize("value", WRONG, ids=repr)
 def test_languages(key, value, ran):
@@ -111,6 +114,7 @@ DEEP = '{"cells": [%s], "metadata": {}, "nbformat": 4, "nbformat_minor": 5, "x":
 CELL = json.dumps(code(NET))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [100, 400, 900, 5000, 100_000])
 @pytest.mark.parametrize("brackets", ["[]", "{}"])
 def test_nesting_is_repaired_or_refused(depth, brackets, ran):

@@ -145,6 +145,7 @@ TOO_MUCH = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "source"), TOO_MUCH.values(), ids=TOO_MUCH)
 def test_what_is_given_up_is_named(name, source):
     found = reading(source)
@@ -291,6 +292,7 @@ def test_the_cost_grows_as_the_source_does(source):
     assert most.spent - more.spent <= 2.6 * (more.spent - few.spent)
 
 
+@pytest.mark.slow
 def test_memory():
     source = model(
         HARMLESS["lists added"] + HARMLESS["texts joined"] + HARMLESS["tuples of tuples"]

@@ -3,12 +3,12 @@
 import json
 import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from initlint.cli.main import main as cli
 from initlint.pipeline import files as reading
 from initlint.project import cachefolder
 from initlint.project.cachefolder import LARGEST, of_project
@@ -56,9 +56,8 @@ def precious(tree):
 
 
 def check(*line, **environ):
-    command = [sys.executable, "-m", "initlint", "check", "-q", *(line or ["net.py"])]
-    environment = {**os.environ, "PYTHONPATH": str(Path(reading.__file__).parents[1]), **environ}
-    return subprocess.run(command, capture_output=True, env=environment).returncode
+    with patch.dict(os.environ, environ):
+        return cli(["check", "-q", *(line or ["net.py"])])
 
 
 def entries():

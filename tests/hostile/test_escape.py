@@ -342,6 +342,7 @@ class Net(nn.Module):
     compile(new, "net.py", "exec")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [t for t in HOSTILE.values() if not set("\0/") & set(t) and "\ud800" not in t]
 )
@@ -420,6 +421,7 @@ def on_a_terminal(line, folder):
     return written.replace(b"\r\n", b"\n").decode()
 
 
+@pytest.mark.slow
 def test_a_patch_keeps_every_byte_in_a_pipe_and_none_that_steers_a_terminal(tmp_path):
     Path(tmp_path, "net.py").write_bytes(WITH_CONTROLS)
     line = ["check", "--isolated", "--diff", "net.py"]

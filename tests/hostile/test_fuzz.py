@@ -245,6 +245,7 @@ QUIET = {
 }
 
 
+@pytest.mark.slow
 @given(SOURCES)
 @settings(max_examples=200, **QUIET)
 def test_reading_ends_in_a_report(text):

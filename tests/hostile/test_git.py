@@ -206,7 +206,13 @@ def run(program, line, folder, **more):
     )
 
 
-@pytest.mark.parametrize(("program", "line"), LINES.values(), ids=LINES)
+@pytest.mark.parametrize(
+    ("program", "line"),
+    [
+        pytest.param(*case, id=name, marks=[] if name in ("check", "fix") else pytest.mark.slow)
+        for name, case in LINES.items()
+    ],
+)
 def test_no_bait_is_taken(baited, tmp_path, program, line):
     done = run(program, [json.dumps(baited), *line], tmp_path, input=NET)
     assert done.returncode == ("--fix" not in line), done.stderr

@@ -56,6 +56,7 @@ def test_every_hook_says_where_its_options_end():
     assert all(entry[:2] == ["initlint", "check"] and entry[-1] == "--" for entry in entries())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("entry", entries()[:2], ids=" ".join)
 def test_what_a_hook_is_handed_is_read(name, entry, capsys):

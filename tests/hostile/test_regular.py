@@ -96,6 +96,7 @@ def check(*line, **options):
     return done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["odd.py", "odd.ipynb", "odd"])
 @pytest.mark.parametrize(
     ("kind", "reason"), KINDS.items(), ids=lambda x: getattr(x, "__name__", "")
@@ -109,6 +110,7 @@ def test_what_is_named_and_no_file_is_said_in_one_line(kind, reason, name):
     assert "good.py:7:" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["--no-cache"], ["--diff"], ["--fix"], ["-j2"]], ids=str)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_all_ways_of_reading(kind, options):
@@ -177,6 +179,7 @@ def test_settings_that_are_named(kind):
     assert line.startswith("initlint: error: settings.toml: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("name", ["user.py", "setup.py", ".gitignore", ".git", "setup.cfg"])
 def test_what_lies_beside_a_file_with_a_finding(kind, name):

@@ -112,6 +112,7 @@ def run(line, capfd):
     return code, out, err
 
 
+@pytest.mark.slow
 @changes
 @pytest.mark.parametrize(
     "form", ["full", "concise", "json", "sarif", "github", "gitlab", "full --show-layers"]

@@ -242,6 +242,7 @@ def test_a_process_that_is_ended_leaves_nothing_behind(name, file, tmp_path):
 # Whole runs
 
 
+@pytest.mark.slow
 def test_two_runs_at_once(tmp_path):
     for number in range(8):
         (tmp_path / f"m{number}.py").write_text(NET)

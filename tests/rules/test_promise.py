@@ -177,6 +177,7 @@ def test_a_wrong_folder_is_one_line(initlint, command):
     assert initlint(*command, "--rules", "none") == (2, "", said)
 
 
+@pytest.mark.slow
 def test_the_examples_of_any_folder_are_tests(tmp_path):
     rules = write(tmp_path / "own")
 
@@ -208,6 +209,7 @@ def test_a_folder_called_rules_in_the_tree_adds_none(initlint, here):
     assert not (here / "ran").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "start",
     [
