@@ -86,7 +86,7 @@ def test_apply_says_what_it_did(initlint):
     code, out, err = initlint("apply net.py:Net --out w.safetensors", report=report)
     assert code == 0
     assert out.startswith("net.py:Net\n")
-    assert "×1.00" in out
+    assert "1.00×" in out
     assert err.splitlines() == [
         "initlint: left as it was: emb.weight: it keeps the initialisation of its own",
         "Initialised 1 of 2 weights; written to w.safetensors.",

@@ -143,7 +143,7 @@ def test_apply_writes_weights(lenet, initlint):
     for name in ("a.safetensors", "b.safetensors"):
         code, out, err = initlint(f"apply lenet.py:LeNet --seed 3 --out {name}")
         assert code == 0
-        assert "×1.00" in out
+        assert "1.00×" in out
         assert err == f"Initialised 5 of 5 weights; written to {name}.\n"
     first, second = load_file("a.safetensors"), load_file("b.safetensors")
     assert all(torch.equal(first[name], second[name]) for name in first)

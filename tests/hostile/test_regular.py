@@ -148,6 +148,7 @@ def test_from_python(kind):
         raise initlint.InitlintError(report.unanalysed[0].reason)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/proc/kmsg", "/proc/self/mem", "/proc/kcore", "/dev/stdin"])
 def test_files_of_the_system(path):
     if not os.path.lexists(path):
@@ -170,6 +171,7 @@ def test_settings(kind):
     assert check("-q", "good.py").returncode in (1, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [pipe, pipe_link, zero, a_socket, sparse, folder, dangling])
 def test_settings_that_are_named(kind):
     kind("settings.toml")

@@ -31,7 +31,7 @@ class Judged:
         }
 
 
-@pytest.fixture(params=["read", "traced"])
+@pytest.fixture(params=["read", pytest.param("traced", marks=pytest.mark.torch)])
 def judge(request, tmp_path):
     """Judges the class Net of a source text; `inputs` are only of use to the traced one."""
 
