@@ -1,4 +1,4 @@
-"""check and fix: each a few lines that put the rooms together."""
+"""The Python interface: check and fix."""
 
 from __future__ import annotations
 
@@ -32,13 +32,12 @@ SOURCE = "<source>"
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """What a repair came to.
+    """The result of a fix.
 
-    `report` is what remains, `files` are (path, old bytes, new bytes) of the files that change (of
-    `fix` its target's, if none does),
-    `diff` is their patch, in which bytes that are no UTF-8 are surrogate escapes, `count` the
-    number of findings repaired, `refused` those that could not be, each with the reason;
-    `unwritten` says of files that could not be replaced why.
+    `report` has the findings that remain. `files` are (path, old bytes, new bytes) of the changed
+    files; if none changed, `fix` gives its target's file. `diff` is their patch, with surrogate
+    escapes for bytes that are not UTF-8. `count` is the number of findings fixed, `refused` has the
+    others, each with the reason. `unwritten` maps files that could not be written to the reason.
     """
 
     report: Report
@@ -50,9 +49,9 @@ class Fixed:
 
     @property
     def source(self) -> str:
-        """The new text of the one file that changes, of `fix` the old one if none does.
+        """The new text of the only changed file; if none changed, `fix` gives the old text.
 
-        Empty if several change.
+        Empty if several files changed.
         """
         return decoded(self.files[0][2]) if len(self.files) == 1 else ""
 
@@ -72,11 +71,15 @@ def check(
 ) -> Report:
     """Judge the initialisation of every weighted layer of a model.
 
-    Target is a class or a function that returns a model (built on the meta device with `args`),
-    a live model (whose present stds are measured), `package.module:attr`, `path/file.py:attr`, or
-    with `trace` a path of which every module class is built. `select` limits the rules, by
-    code, prefix, name or ALL, one or several. Raises InitlintError where the target cannot be
-    built; what can be built but not analysed is listed in `report.unanalysed`.
+    `target` is one of
+
+    - a class, or a function that returns a model: built on the meta device with `args`;
+    - a live model: its present stds are measured, and `inputs` are example inputs of its forward;
+    - `package.module:attr` or `path/file.py:attr`: imported and built;
+    - a path, or source text: read; with `trace`, every module class in it is also built.
+
+    `select` limits the rules to one or several codes, prefixes, names, or ALL. Raises InitlintError
+    if the target cannot be built; `report.unanalysed` lists parts that cannot be analysed.
     """
     rules = load()
     codes = codes_of(select, rules)
@@ -99,7 +102,7 @@ def check(
 
 
 def _files(path: str) -> tuple[str, ...]:
-    """The files that a path stands for. Raises InitlintError if it cannot be read."""
+    """The Python files and notebooks at a path. Raises InitlintError if it cannot be read."""
     found = discover([path], Settings(Config()))
     if found.gaps:
         raise InitlintError(found.gaps[0].reason)
@@ -107,18 +110,18 @@ def _files(path: str) -> tuple[str, ...]:
 
 
 def check_all(targets: Sequence[str], options: Options) -> Report:
-    """One report on several targets; those that cannot be built are listed in `unanalysed`."""
+    """One report on several targets; `unanalysed` lists those that cannot be built."""
     return judged(targets, options)[0]
 
 
 def fix_all(
     targets: Sequence[str], options: Options, *, unsafe: bool = False, write: bool = True
 ) -> Fixed:
-    """Repair what `check_all` finds in the files of `targets`, and write them if `write`.
+    """Fix the findings of `check_all` in the files of `targets`; write the files if `write`.
 
-    The rewritten models are built and judged in a process of their own before a file is replaced.
-    `unsafe` also does the fixes that may override a choice made on purpose. A file that cannot be
-    written stays as it was; the others are.
+    The rewritten models are built and judged in a separate process before a file is replaced.
+    `unsafe` includes fixes that may override a deliberate choice. A file that cannot be written
+    stays as it was; the others are written.
     """
     from initlint.fix import unified_diff
     from initlint.fix.converge import Before, converge, under_one_path
@@ -145,9 +148,9 @@ def fix_all(
 def _again(
     targets: Sequence[str], options: Options, before: Texts
 ) -> Callable[[Mapping[str, bytes]], tuple[records.Report, Signatures]]:
-    """Judges the targets once more as if files held other text, models in another process.
+    """A function that judges the targets again with new text for some files.
 
-    All other files are what they were `before`.
+    All other files have their text from `before`. Models are built in a separate process.
     """
 
     def again(texts: Mapping[str, bytes]) -> tuple[records.Report, Signatures]:
@@ -167,13 +170,12 @@ def fix(
     write: bool = False,
     **preferences: str,
 ) -> Fixed:
-    """Repair a file, a target in one (`path/file.py:attr`), or source text given as it is.
+    """Fix a path, a target in a file (`path/file.py:attr`), or source text.
 
-    The models are imported and built, as by `check(trace=True)`. Nothing is written unless
-    `write`; the result holds the new source, the diff, and the findings that remain.
-    `select` limits the rules as it does for `check`; `preferences` are style, distribution, mode
-    and bias, as in `[tool.initlint]`. Raises InitlintError where the target cannot be built or a
-    file cannot be written.
+    The result has the new source, the diff, and the findings that remain. Files change only with
+    `write`. The models are imported and built, as by `check(trace=True)`. `select` limits the rules
+    as for `check`; `preferences` are style, distribution, mode and bias, as in `[tool.initlint]`.
+    Raises InitlintError if the target cannot be built or a file cannot be written.
     """
     rules = load()
     codes = codes_of(select, rules)
@@ -197,7 +199,7 @@ def fix(
 
 
 def _fix_text(text: str, options: Options, unsafe: bool) -> Fixed:
-    """What comes of a text, which has to be a file for a while: models are imported."""
+    """The fix of source text, which is written to a temporary file so that it can be imported."""
     import tempfile
 
     from initlint.fix import unified_diff
@@ -215,7 +217,7 @@ def _fix_text(text: str, options: Options, unsafe: bool) -> Fixed:
 
 
 def _with_source(fixed: Fixed, path: str) -> Fixed:
-    """The same, with the source of the file at `path` as it is where no file changes."""
+    """`fixed`; if no file changed, with the unchanged file at `path` in `files`."""
     source = texts_of(fixed.report).source(path)
     return fixed if fixed.files else replace(fixed, files=((path, source, source),))
 
@@ -226,7 +228,7 @@ def _spelled(target: Any) -> Any:
 
 
 def _chosen(given: Mapping[str, str]) -> Preferences:
-    """The preferences by name. Raises InitlintError for a name or a value that is none."""
+    """The preferences by name. Raises InitlintError for an unknown name or value."""
     for name, value in given.items():
         if value not in records.CHOICES.get(name, ()):
             known = ", ".join(records.CHOICES.get(name, records.CHOICES))

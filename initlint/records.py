@@ -1,4 +1,4 @@
-"""The records that every room speaks: frozen dataclasses, no logic."""
+"""The records that all parts of initlint exchange: frozen dataclasses, no logic."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class InitlintError(Exception):
-    """The request could not be carried out: one line that says where, why and what to do."""
+    """A request that failed; the message is one line that says where, why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,11 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """What a layer's result meets first.
+    """The first activation (or other deciding operation) that a layer's result reaches.
 
     `activation` is the lower-case torch.nn.functional name, or one of linear, output, gate,
-    attention, mixed, unknown. `via` names what was looked through on the way: norm, pool,
-    residual, shape, dropout; prenorm says that the layer's input is itself normalised.
+    attention, mixed, unknown. `via` names the operations on the way that do not decide: norm, pool,
+    residual, shape, dropout; prenorm means that the layer's input is normalised.
     """
 
     activation: str
@@ -38,10 +38,10 @@ class Following:
 
 @dataclass(frozen=True, slots=True)
 class Fan:
-    """A scale that is counted from the weight: gain / sqrt(fan_in) where `of` is in.
+    """A std computed from the weight's fans: gain / sqrt(fan_in) if `of` is in.
 
-    `of` is in or out, as torch.nn.init counts them from the shape, or both: then the scale is
-    gain * sqrt(2 / (fan_in + fan_out)). `value` is the number that this gives for the layer.
+    If `of` is out it is gain / sqrt(fan_out); if both, gain * sqrt(2 / (fan_in + fan_out)). The
+    fans are those that torch.nn.init computes from the shape. `value` is the resulting number.
     """
 
     gain: float
@@ -59,12 +59,12 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Initializer:
-    """How a parameter gets its values: a torch.nn.init name, its arguments, the std that results.
+    """How a parameter gets its values: a torch.nn.init name, its arguments, the resulting std.
 
-    Arguments that are recommended may be a `Fan` or a `Gain`; `initlint.recommend.calls` prints
-    them. `std` is None where it is not known, and `mean` then says nothing. `default` marks
-    PyTorch's own choice. `site` is the line of the user's that caused it; `reason`, the source of a
-    recommendation.
+    In a recommendation, arguments may be a `Fan` or a `Gain`; `initlint.recommend.calls` prints
+    them. `std` is None if it is not known; `mean` then has no meaning. `default` is true for
+    PyTorch's default. `site` is the line of the user's code that caused it; `reason` is the source
+    of a recommendation.
     """
 
     name: str
@@ -78,20 +78,20 @@ class Initializer:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One weight of one model, with all that a check needs to judge it, whoever found it.
+    """One use of a weight by a weighted operation; both engines make the same record.
 
-    `before` and `after` name the parameters of the weighted layers next to it on its path, the
-    longest run along the data with no normalisation between; None where the path begins or ends.
-    `origin` says what the path begins at: input (the model's own), norm, or unknown; `closed`
-    holds where it ends in a normalisation, whichever way one goes.
-    `harmless` says why the scale of this weight cannot matter, and is empty where it may.
-    `branch` is inside or last for a layer of a residual branch without normalisation; `branches`
-    is the number of such branches in the model. `head` marks a weight whose result reaches the
-    model's output with no other weighted layer after it. `nominal` says that shape, fans and stds
-    are true only in proportion to one another: their sizes are names in the source, not numbers.
-    `spread` is by how much the stride of a transposed convolution has divided fan_in. `recurrent`
-    is state for a weight that is multiplied with its own earlier result, input for one whose result
-    is added to that of such a weight.
+    - `before`, `after`: the parameters of the neighbouring weighted layers on its path, the longest
+      sequence of layers with no normalisation between; None at the ends of the path.
+    - `origin`: the start of the path: input (the model's input), norm, or unknown.
+    - `closed`: True if every forward path from here ends in a normalisation.
+    - `harmless`: why the scale of this weight cannot matter; empty if it may.
+    - `branch`: inside or last, for a layer of a residual branch without normalisation.
+    - `branches`: the number of such branches in the model.
+    - `head`: True if the result reaches the model's output through no other weighted layer.
+    - `nominal`: True if sizes are symbols (`width`): only ratios of stds mean anything.
+    - `spread`: the factor by which the stride of a transposed convolution divides fan_in.
+    - `recurrent`: state, if the weight is multiplied with its own earlier result; input, if its
+      result is added to that of such a weight.
     """
 
     model: str
@@ -120,7 +120,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """How recommended initialisers are drawn and written, where several ways are right.
+    """The user's choices where several initialisers are right.
 
     `style` is init, method or apply; `distribution` normal, uniform, orthogonal or trunc_normal;
     `mode` fan_in or fan_out; `bias` keep or zeros.
@@ -145,14 +145,16 @@ POLICIES = ("following", "orthogonal", "calibrated")
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """What would repair a finding.
+    """The change of the source that fixes a finding.
 
-    `kind` is insert (a new call for the layer constructed at `site`) or correct (the existing
-    call at `site` is replaced). `initializer` is what to write there. `applicability` is safe,
-    unsafe or display. `of_type` names the class all of whose layers may get the call, none of
-    which was initialised on purpose; it is empty where that cannot be said. `spared` are
-    parameters that the same line makes and that must keep what they have. `cases` are given where
-    the activation decides: its module classes, and the initialiser that suits it.
+    - `kind`: insert (a new call for the layer constructed at `site`) or correct (replace the call
+      at `site`).
+    - `initializer`: the call to write.
+    - `applicability`: safe, unsafe or display.
+    - `of_type`: a class, if all its layers may get this call and none was initialised on purpose;
+      else empty.
+    - `spared`: parameters that the same line makes and that must keep their values.
+    - `cases`: if the activation decides, pairs of its module classes and their initialiser.
     """
 
     kind: str
@@ -166,7 +168,7 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule that speaks of a layer, or of all layers made by one source line (`parameters`)."""
+    """A rule's report on a layer, or on all layers made by one source line (`parameters`)."""
 
     code: str
     name: str
@@ -186,7 +188,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Unanalysed:
-    """A target of which nothing can be said, and why, in one sentence."""
+    """A target, or part of one, that was not analysed, and the reason in one sentence."""
 
     target: str
     reason: str
@@ -194,10 +196,10 @@ class Unanalysed:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that was learnt of the targets: layers in the order of the data, findings, gaps.
+    """The result for all targets: layers in the order of the data, findings, gaps.
 
-    `silenced` are the findings that a comment in their file silences. `texts` are the files that
-    it speaks of, as they were read for it; they are no part of what reports are compared by.
+    `silenced` has the findings that a comment in their file silences. `texts` has the text of the
+    files named in the report, as it was when they were read; comparing reports ignores it.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -211,8 +213,8 @@ class Report:
 class Rule:
     """A rule's card: the file `CODE.md` at `path`, its front matter and its sections by heading.
 
-    `fix` is the applicability of the rule's fixes: safe, unsafe, display, or empty where there are
-    none. `default` says whether the rule is on where nothing is selected.
+    `fix` is the applicability of the rule's fixes: safe, unsafe, display, or empty without fixes.
+    `default` is true if the rule runs when nothing is selected.
     """
 
     code: str

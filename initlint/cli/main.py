@@ -19,7 +19,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def run(argv: list[str] | None = None) -> NoReturn:
-    """Carry out one command line, that of the process if none is given, and end the process."""
+    """Run the command line `argv` (default: that of the process) and exit with its code."""
     # Trees and graphs are many objects and little garbage.
     gc.disable()
     terminal.open_streams()
@@ -30,7 +30,7 @@ def run(argv: list[str] | None = None) -> NoReturn:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Carry out one command line and return the exit code; a failure is one line on stderr."""
+    """Run one command line and return its exit code; a failure is one line on stderr."""
     try:
         Path.cwd()
     except OSError as error:
@@ -63,10 +63,10 @@ def _internal(error: Exception) -> int:
 
 
 class _Unambiguous(click.Command):
-    """A command that refuses to guess whether an option or a file of that name is meant."""
+    """A command that refuses an option that is also the name of a file."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Raises UsageError for such an option, unless `--` says where the options end."""
+        """The arguments; raises UsageError for such an option, unless `--` ends the options."""
         for given in args if "--" not in args else ():
             if given.startswith("-") and given != "-" and os.path.lexists(given):
                 meant = f"write ./{given} for the file, or -- between the options and the targets"
@@ -82,19 +82,19 @@ def group(context: click.Context, version: bool) -> int:
 
     \b
     Examples:
-      initlint check src/                      read files; nothing of them is run
+      initlint check src/                      read files, run nothing
       initlint check net.py:Net                build the model Net() and judge it
       initlint check net.py:Net --show-layers  with a table of every layer
       initlint check --trace net.py --diff     show what --fix would change
-      initlint check --trace net.py --fix      change it
+      initlint check --trace net.py --fix      write the safe fixes
       initlint apply net.py:Net --out net.safetensors
       initlint rule INIT101                    explain what a rule reports
 
     \b
     Exit codes:
-      0  nothing found, or all of it fixed
+      0  no findings, or all of them fixed
       1  findings remain
-      2  the request could not be carried out; stderr says why
+      2  initlint could not do what you asked; stderr says why
     """
     if version:
         from initlint import __version__
@@ -129,10 +129,10 @@ def _choice(name: str, help: str) -> Callable[[_Command], _Command]:
 
 
 _of_settings = _options(
-    click.option("--config", metavar="FILE", help="Settings of this file alone."),
-    _flag("--isolated", help="No settings but the command line's."),
+    click.option("--config", metavar="FILE", help="Use the settings of this file alone."),
+    _flag("--isolated", help="Read no settings file."),
 )
-_of_rules = _many("--rules", metavar="FOLDER", help="A folder with rules of your own.")
+_of_rules = _many("--rules", metavar="FOLDER", help="Also use the rules in this folder.")
 _of_model = _options(
     _many("--arg", "args", metavar="NAME=VALUE", help="Constructor argument."),
     _many("--input", "inputs", metavar="SPEC", help="Example input: 1,3,32,32 or ids=int64[2,16]."),
@@ -142,35 +142,33 @@ _of_model = _options(
 @group.command(cls=_Unambiguous, short_help="Judge how each weight is initialised.")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @_flag("--trace", help="Import the files, and judge every model class in them.")
-@_flag("--fix", help="Repair the files, where that is safe.")
+@_flag("--fix", help="Write the safe fixes into the files.")
 @_flag("--diff", help="Show what --fix would change; write nothing.")
 @_flag("--unsafe-fixes", help="Also apply fixes that override deliberate choices.")
 @_choice("--style", help="Where --fix writes: in __init__, reset_parameters, or a callback.")
 @_choice("--distribution", help="What weights are drawn from.")
-@_choice("--mode", help="What Kaiming counts: what enters a layer or what leaves it.")
+@_choice("--mode", help="The fan that a std is computed from.")
 @_choice("--bias", help="Whether --fix zeroes the biases of the layers it initialises.")
 @_many("--select", metavar="CODES", help="Only these rules: codes, prefixes (INIT1), names, ALL.")
-@_many("--ignore", metavar="CODES", help="All but these rules.")
+@_many("--ignore", metavar="CODES", help="Leave out these rules.")
 @click.option("--output-format", type=click.Choice(FORMATS), default="full", show_default=True)
 @_of_rules
-@_flag("--show-layers", help="Begin with a table of all layers; JSON has them always.")
+@_flag("--show-layers", help="First print a table of all layers; JSON always has them.")
 @_flag("--statistics", help="Count the findings of each rule instead of listing them.")
 @click.option("-j", "--jobs", type=click.IntRange(1), default=1, help="Processes that read files.")
 @_flag("--no-cache", help="Read all files anew; keep nothing for the next run.")
-@_flag("--exit-zero", help="Exit with 0 although there are findings.")
+@_flag("--exit-zero", help="Exit with 0 even if there are findings.")
 @_of_model
-@click.option(
-    "--stdin-filename", metavar="PATH", help="What the file that TARGET - reads is called."
-)
+@click.option("--stdin-filename", metavar="PATH", help="The name of standard input (TARGET -).")
 @_of_settings
 @_flag("-q", "--quiet", help="Print findings and errors only.")
 def check(**options: Any) -> int:
     """Judge how each weight is initialised by the activation that follows it.
 
-    TARGET is a file, a folder or - (standard input), which are read; or package.module:attr or
-    path/net.py:attr, where attr is a model class, a function that returns a model, or a model,
-    which are imported and built. Without one: the paths and models of [tool.initlint] in the
-    nearest pyproject.toml, else the working directory.
+    initlint reads a TARGET that is a file, a folder or - (standard input). It imports and builds
+    package.module:attr or path/net.py:attr, where attr is a model class, a function that returns
+    a model, or a model. Without a TARGET, it checks the paths and models of [tool.initlint] in the
+    nearest pyproject.toml, or else the working directory.
     """
     request = commands.Check(**options)
     if request.config and request.isolated:
@@ -185,15 +183,15 @@ def check(**options: Any) -> int:
 @click.option("--device", default="cpu", show_default=True, help="Where the model is built.")
 @click.option("--seed", type=int, help="The same seed gives the same weights.")
 @_many("--only", metavar="PATTERN", help="Only parameters or modules of this name (* and ?).")
-@_many("--skip", metavar="PATTERN", help="All but parameters or modules of this name.")
+@_many("--skip", metavar="PATTERN", help="Leave out parameters or modules of this name.")
 @click.option(
     "--policy",
     type=click.Choice(POLICIES),
     default=POLICIES[0],
     show_default=True,
-    help="Draw as recommended; or orthogonal matrices; or those, with scales set by a run.",
+    help="Draw as recommended; orthogonal matrices; or those, with scales set by a run.",
 )
-@_flag("--force", help="Overwrite weights that were loaded while the model was built, too.")
+@_flag("--force", help="Also overwrite weights that the constructor loaded from a file.")
 @click.option("--out", metavar="FILE.safetensors", help="Write the state dict to this file.")
 @_of_model
 def apply(**options: Any) -> int:
@@ -211,7 +209,7 @@ def apply(**options: Any) -> int:
 @click.option("--output-format", type=click.Choice(card.FORMATS), default="text", show_default=True)
 @_of_rules
 def rule(rule: str | None, every: bool, output_format: str, rules: tuple[str, ...]) -> int:
-    """Print a rule's card: what it reports, why, a bad and a good example, when it is silent."""
+    """Print a rule's card: what it reports and why, examples, and when it is silent."""
     if (rule is None) is not every:
         raise click.UsageError("name one rule by code or name, or give --all")
     return commands.rule(rule, output_format, rules)

@@ -1,4 +1,4 @@
-"""apply_ and materialize: what is recommended, done to a live model or to one yet to be built."""
+"""apply_ and materialize: fill a live model, or build one and fill it, as recommended."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """How weights are to be filled, and which."""
+    """The checked arguments of apply_ and materialize: which weights to fill, and how."""
 
     seed: int
     only: Sequence[str] | None
@@ -38,7 +38,7 @@ class _Wanted:
 
 
 def _wanted(seed: object, only: object, skip: object, policy: str) -> _Wanted:
-    """What the arguments ask for; without a seed, one is drawn."""
+    """The arguments, checked; without a seed, one is drawn."""
     from initlint.fill.apply import agreed_seed
     from initlint.fill.given import seed_of
 
@@ -58,23 +58,26 @@ def apply_(
 ) -> Report:
     """Initialise `model` in place as recommended, on each parameter's own device and dtype.
 
-    Weights get the initialiser that suits what follows them, biases zeros. What the weights held is
-    overwritten, loaded ones too; embeddings, layers of which nothing is known, recurrent weights,
-    biases that somebody set and what shares memory with another parameter are left alone and
-    listed in `report.unanalysed` (docs/apply.md has the whole list). With the same
-    `seed` come the same weights, bit for bit, on any number of ranks and under any sharding (FSDP2,
-    FSDP1 with `use_orig_params`, tensor parallel, replicas; on CPUs, or on GPUs, which draw other
-    bits), and torch's random state stays as it is; without one, a seed is drawn from torch's
-    default generator, which that moves on. `only` and `skip` are shell patterns on names of
-    parameters (biases too) or modules, one or several.
+    Weights get the initialiser that their following activation needs, and their biases become zero.
+    Loaded weights are overwritten, too. These stay, and are listed in `report.unanalysed`:
+    embeddings, layers that cannot be analysed, recurrent weights, biases that were set on purpose,
+    and parameters that share memory with another one (docs/apply.md has the whole list).
 
-    `policy` orthogonal makes the matrices orthogonal, with the same std. calibrated does so, too,
-    and then runs the model once and sets the scale of each layer, and its bias, by what reaches
-    it: `inputs` if given, else Gaussian noise (docs/apply.md).
+    `seed`: the same seed gives the same weights, bit for bit, on any number of ranks and under any
+    sharding (FSDP2, FSDP1 with `use_orig_params`, tensor parallel, replicas), and torch's random
+    state stays as it is. A CPU and a GPU draw different bits. Without `seed`, one is drawn from
+    torch's default generator.
 
-    The report's layers have what was expected in `recommended.std`, what was measured afterwards
-    in `current.std`. Raises InitlintError where the model cannot be captured, filled or
-    calibrated, and then, as after an interrupt, nothing was changed.
+    `only` and `skip`: one or several shell patterns for names of parameters (biases too) or
+    modules.
+
+    `policy`: following draws as recommended. orthogonal makes the matrices orthogonal, with the
+    same std. calibrated then also runs the model once, on `inputs` or else on Gaussian noise, and
+    sets the scale and the bias of each layer from the data that reaches it (docs/apply.md).
+
+    The report's layers have the expected std in `recommended.std`, the measured one in
+    `current.std`. Raises InitlintError if the model cannot be captured, filled or calibrated;
+    the model is then unchanged, as it is after an interrupt.
     """
     need_torch("filling a model")
     from initlint.fill.given import model_of
@@ -94,18 +97,20 @@ def materialize(
     policy: str = "following",
     args: Mapping[str, Any] | None = None,
 ) -> nn.Module:
-    """A model on `device`, built without memory and filled once: what `apply_` would fill as it
-    would, everything else (buffers, normalisations, embeddings, tables) as its code does.
+    """A model on `device`, built without memory and filled once.
 
-    `build` is a class or a function that returns a model, called with `args` on the meta device;
-    or a model on the meta device, `fully_shard`ed or not, of whose parts only their
-    `reset_parameters` is known: what that leaves out is an error that lists names, and what has
-    memory already, loaded weights say, is kept.
+    Weights are filled as by `apply_`. Everything else (buffers, normalisations, embeddings, tables)
+    gets the values that the constructor's own code gives it.
 
-    With the same `seed` come the same weights, those of `apply_`; random numbers of the
-    constructor's own follow it too. Memory: the model, and what the constructor makes of one tensor
-    at a time. A constructor that needs values, which the meta device does not have, is called on
-    `device`. Raises InitlintError where the model cannot be built, captured or filled.
+    `build` is a class or a function that returns a model, called with `args` on the meta device.
+    It may also be a model on the meta device, `fully_shard`ed or not. Then `reset_parameters` of
+    its parts is called; tensors that none of them fills are an error that names them, and tensors
+    that have memory already (loaded weights, for example) keep their values.
+
+    The same `seed` gives the same weights as `apply_`, and the same random numbers in the
+    constructor. Memory: the model, and what the constructor makes of one tensor at a time. A
+    constructor that needs values, which the meta device does not have, is called on `device`.
+    Raises InitlintError if the model cannot be built, captured or filled.
     """
     need_torch("building a model")
     from initlint.fill.given import builder_of, device_of
@@ -120,9 +125,9 @@ def materialize(
 def apply_target(
     target: str, options: Options, *, out: str | None = None, **keywords: Any
 ) -> Report:
-    """What `apply_here` does, in a process of its own, which the target's code may end.
+    """`apply_here` in a separate process, because the target's code may end the process.
 
-    The file `out` is replaced as a whole, if all else is done, or stays as it was.
+    The file `out` is replaced as a whole after everything else has succeeded, or stays as it was.
     """
     from initlint.fill.save import replacing
     from initlint.pipeline.apart import filled_apart
@@ -148,9 +153,9 @@ def apply_here(
 ) -> Report:
     """Build `target` on `device`, initialise it as `apply_` does, and save its state to `out`.
 
-    With `seed` everything that is drawn depends on it, what the constructor draws included. A
-    model that loaded weights from a file while it was built is refused without `force`. `out` is a
-    new file in the safetensors format.
+    `seed` decides everything that is drawn, in the constructor, too. Raises InitlintError if the
+    constructor loaded weights that would be overwritten, unless `force`. `out` is a new file in the
+    safetensors format.
     """
     need_torch("building a model")
     from initlint.fill.given import device_of
@@ -194,7 +199,7 @@ def _applied_target(
 
 @contextlib.contextmanager
 def _one_line(name: str) -> Iterator[None]:
-    """What the user's code raises, and torch of what it made, as InitlintError."""
+    """Turn exceptions of the user's code, and of torch because of it, into InitlintError."""
     from initlint.tracing.build import described, where
 
     try:
@@ -206,12 +211,12 @@ def _one_line(name: str) -> Iterator[None]:
         raise InitlintError(reason) from error
 
 
-# From here on and not before: where ranks are threads, they agree on a seed together.
+# The lock is taken only here: ranks that are threads must first agree on a seed together.
 @alone
 def _applied(
     model: nn.Module, inputs: Sequence[Any], wanted: _Wanted, progress: Progress | None = None
 ) -> Report:
-    """What `apply_` does, with a seed: all of it, or nothing."""
+    """`apply_` with a given seed: fills all weights, or changes nothing."""
     from initlint.fill.apply import choose
     from initlint.fill.undo import all_or_nothing, same_random_state
     from initlint.tracing.foreign import contained, foreign, kind_of
@@ -232,7 +237,7 @@ def _filled(
     copies: Copies,
     progress: Progress | None = None,
 ) -> Report:
-    """Fill what was chosen by the policy, and report."""
+    """Fill the chosen parameters by the policy, and report."""
     from initlint.fill.apply import fill_
 
     if wanted.policy == "calibrated":
@@ -294,7 +299,7 @@ def _made(
         reset(skeleton, tuple(choice.sources))
     with on_meta_again(model):
         fill_rest(model, skeleton, choice, seed, torch.device(device))
-        # What had no memory before needs no copies of it.
+        # Tensors without memory have no values to copy back.
         copies = Copies(needed=False)
         return model, _filled(model, inputs, layers, choice, wanted, copies, progress)
 
@@ -306,7 +311,7 @@ def _layers(
     rebuild: Callable[[], nn.Module] | None = None,
     journal: Journal | None = None,
 ) -> tuple[tuple[Layer, ...], Known]:
-    """The layers of a live model, each with what the policy recommends, and what else is known."""
+    """The layers of a live model, each with the policy's recommendation, and facts for `choose`."""
     from initlint.fill.apply import Known
     from initlint.fill.held import Held
     from initlint.fill.products import products_of
@@ -318,7 +323,7 @@ def _layers(
 
     whole = traceable(model)
     built = Built(kind_of(model), whole, None, rebuild)
-    # Also to ask a parametrised module for its weight computes it, and may write to its buffers.
+    # Reading the weight of a parametrised module computes it, and may write to its buffers.
     with unchanged(whole):
         graphs = graphs_of(built, inputs)
         layers = layers_of_graphs(built, graphs)
@@ -328,7 +333,7 @@ def _layers(
 
 
 def _recommended(layers: tuple[Layer, ...], policy: str) -> tuple[Layer, ...]:
-    """The layers, each with what the policy recommends."""
+    """The layers, each with the policy's recommendation."""
     from initlint.fill.orthogonal import matrices_of
 
     layers = with_recommendations(layers)
@@ -341,12 +346,13 @@ def _recommended(layers: tuple[Layer, ...], policy: str) -> tuple[Layer, ...]:
 
 
 def _before_calibration(layer: Layer) -> Layer:
-    """What calibration begins with, where that is not what the activation asks for.
+    """The layer with the initialiser that calibration starts from.
 
-    The last layer of a bare residual branch gets 1/branches of the variance, instead of zero: then
-    the branches together do not more than double the stream's (Hanin and Rolnick 2018, arXiv
-    1803.01719). A layer whose scale a normalisation takes away keeps that of PyTorch's default:
-    all that its scale does is to divide the learning rate.
+    It differs from the recommended one in two cases. The last layer of a residual branch without
+    normalisation gets 1/branches of the variance, instead of zero: then all branches together at
+    most double the variance of the stream (Hanin and Rolnick 2018, arXiv 1803.01719). A layer whose
+    result is normalised keeps the scale of PyTorch's default: a larger one would only divide the
+    learning rate.
     """
     if not layer.recommended or not layer.fan_in:
         return layer
@@ -363,7 +369,7 @@ def _before_calibration(layer: Layer) -> Layer:
 
 
 def _report(model: nn.Module, layers: Sequence[Layer], choice: Choice) -> Report:
-    """The layers as they are now: of those that were filled, the std as measured."""
+    """The report after filling: each filled layer has its measured std in `current`."""
     from initlint.fill.shards import parts_of
     from initlint.tracing.measure import measured
 
@@ -380,19 +386,19 @@ def _report(model: nn.Module, layers: Sequence[Layer], choice: Choice) -> Report
 
 
 def _built(build: Any, arguments: Mapping[str, Any], device: str, seed: int) -> nn.Module:
-    """A model whose constructor needs values, built with them, its random numbers by `seed`."""
+    """A model built on `device` with values; `seed` decides its random numbers."""
     import torch
 
     from initlint.tracing.build import construct
 
     with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
-        # Torch takes seeds of 64 bits.
+        # Torch's seeds have 64 bits.
         torch.manual_seed(seed % 2**64)
         return construct(build, _name_of(build), arguments, device).model
 
 
 def _name_of(build: Any) -> str:
-    """What a class, a function or a model is called in messages."""
+    """The name of a class, a function or a model in messages."""
     from initlint.tracing.foreign import asked, kind_of
 
     name = asked(lambda: build.__qualname__, None)
