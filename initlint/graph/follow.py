@@ -61,15 +61,16 @@ class Upstream(NamedTuple):
 
 
 class Downstream(NamedTuple):
-    """What a value meets.
+    """The operations that a value reaches.
 
-    `settled` holds where a normalisation stands before, or right after, the activation on every
-    way; `normed` where one comes before any other operation that depends on scale; `gating` where
-    every way ends in a factor between 0 and 1; `weighted` where a weighted operation comes at all.
-    `cancelled` holds where every way leads into a normalisation through nothing but operations
-    whose result is proportional to what they take in, so that it undoes any factor; `closed` where
-    every way's run of weighted layers ends in one.
-    `uncertain` holds where a choice comes, so that not every way need be gone.
+    - `settled`: on every path, a normalisation is before, or right after, the activation.
+    - `normed`: a normalisation comes before any other operation that depends on scale.
+    - `gating`: every path ends in a factor between 0 and 1.
+    - `weighted`: some path has a weighted operation.
+    - `cancelled`: every path leads into a normalisation through operations whose result is
+      proportional to their input, so the normalisation cancels any factor.
+    - `closed`: on every path, the run of weighted layers ends in a normalisation.
+    - `uncertain`: a path has a choice, so not every path need be taken.
     """
 
     following: Following = _UNKNOWN
@@ -86,10 +87,10 @@ class Downstream(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One weight at one place of the graph, with all that was found there.
+    """One use of one weight in the graph, with everything that was found about it.
 
-    `again` holds where it is multiplied with what came of its own result, `joins` is a parameter
-    used so to whose result this one's is added.
+    `again` is True if the weight is multiplied with a value computed from its own result. `joins`
+    is the parameter of such a weight to whose result this one's result is added.
     """
 
     weight: Weight
@@ -109,12 +110,13 @@ def uses(
 ) -> tuple[list[Use], int]:
     """Every use of every weight, in the order of the data, and the number of bare branches.
 
-    `absorbed` are nodes that are only parts of a written-out operation; of a graph that is not
-    `whole`, nobody knows what comes before or after. `charge` is told how many nodes the search
-    for residual branches goes through, which may be more than the graph has.
+    `absorbed` are nodes that are only parts of a written-out operation. If the graph is not
+    `whole`, the operations before and after it are unknown. `charge` counts the nodes that the
+    search for residual branches visits, which may be more than the graph has.
 
-    Two passes over the graph, one along and one against the data: linear in its size, and not
-    recursive, so that depth does not matter. A bare branch is a residual one without normalisation.
+    It makes two passes over the graph, one along and one against the data. They are linear in its
+    size and not recursive, so that depth does not matter. A bare branch is a residual branch
+    without normalisation.
     """
     steps = with_mixings(steps, whole)
     found = branches(steps, charge)

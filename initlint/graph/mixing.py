@@ -1,4 +1,4 @@
-"""Matrix products that only mix what a layer gives, as pooling does: `adjacency @ layer(x)`."""
+"""Matrix products that only mix a layer's results, as pooling does: `adjacency @ layer(x)`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from initlint.graph.steps import Node, Step, Steps, Weight
 
-# Attention's own functions, which are no product of two matrices.
+# Names of fused attention functions, which are not products of two matrices.
 _WHOLE = ("attention", "attn")
-# Activations whose result is a share in which something else is passed.
+# Activations whose result is a factor between 0 and 1 for another value.
 SHARES = ("sigmoid", "hardsigmoid", "softmax")
 _KEEPING = ("shape", "dropout", "scale", "choice")
 
@@ -29,9 +29,9 @@ class Mixing:
 
 
 def with_mixings(steps: Steps, whole: bool) -> Steps:
-    """The same steps, where a product with what no weight has touched is only a mixing.
+    """The steps; a matrix product with a value that no weight has touched becomes a `Mixing`.
 
-    Of a graph that is not `whole`, nobody knows what its inputs come from.
+    In a graph that is not `whole`, weights may have touched its inputs.
     """
     touched: set[Node] = set()
     shares: set[Node] = set()
@@ -49,7 +49,7 @@ def with_mixings(steps: Steps, whole: bool) -> Steps:
 
 
 def _mixed(step: Step, touched: set[Node]) -> tuple[Node, ...]:
-    """Those factors of a product of two that weights have touched."""
+    """The factors of a product of two that weights have touched."""
     if len(step.inputs) != 2 or any(word in step.name for word in _WHOLE):
         return ()
     return tuple(value for value in step.inputs if value in touched)

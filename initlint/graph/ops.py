@@ -1,4 +1,4 @@
-"""One operation on data, the values that it is given, and graphs of operations."""
+"""Op (one operation), its operands, and Graph (operations in the order of the data)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 
 class Given(Enum):
-    """Values that carry no signal, or of which an engine cannot say whether they carry one."""
+    """Operands that carry no signal, or may carry none."""
 
     KEPT = auto()
     FIXED = auto()
@@ -18,7 +18,7 @@ class Given(Enum):
 
 # A buffer: a tensor that the model keeps and does not train.
 KEPT = Given.KEPT
-# A mask, a new tensor, a size that is only a name: nothing that was computed from the input.
+# A value that was not computed from the input: a mask, a new tensor, a symbolic size.
 FIXED = Given.FIXED
 # It may be data, one of the model's tensors, or neither.
 UNSURE = Given.UNSURE
@@ -28,10 +28,12 @@ UNSURE = Given.UNSURE
 class Operand:
     """One of the model's own parameters as an operation sees it.
 
-    `parameter` is what the engine knows it by, `own_shape` its shape there, and `shape` the shape
-    in which it is used; None where a reshape has hidden the axes. `reparametrised` marks a value
-    computed from it, `part` one that holds only some of its elements, `zero_with` one that is zero
-    where the parameter is.
+    - `parameter`: the engine's own object for it.
+    - `own_shape`: the parameter's shape; `shape`: its shape as used. None if a reshape has hidden
+      the axes.
+    - `reparametrised`: True if the value is computed from the parameter.
+    - `part`: True if it has only some of the parameter's elements.
+    - `zero_with`: True if it is zero where the parameter is.
     """
 
     parameter: Any
@@ -46,11 +48,12 @@ class Operand:
 class Op:
     """One operation on data: a role of the catalogue, or input, output, activation or choice.
 
-    `inputs` are the operations whose results it takes in, in order; `operands` and `keywords` all
-    arguments as they were given: operations, `Operand`s, numbers, texts, `KEPT`, `FIXED`,
-    `UNSURE`, and tuples of these. An operation of the role query carries no signal (a comparison,
-    a shape, a tensor of constants) and stands only among operands. `frame` tells the calls of
-    modules apart in which operations came to be; `final` marks a result of the graph.
+    - `inputs`: the operations whose results it reads, in order.
+    - `operands`, `keywords`: all arguments: operations, `Operand`s, numbers, texts, `KEPT`,
+      `FIXED`, `UNSURE`, and tuples of these. An operation with the role query carries no signal (a
+      comparison, a shape, a tensor of constants) and occurs only among operands.
+    - `frame`: the number of the module call that made the operation.
+    - `final`: True for a result of the graph.
     """
 
     role: str
@@ -71,7 +74,7 @@ class Op:
 
 
 def leaves_of(value: Any) -> list[Any]:
-    """All that tuples, lists and dicts hold; of anything else, the value itself."""
+    """All elements of nested tuples, lists and dicts; for any other value, the value itself."""
     leaves: list[Any] = []
     waiting = [value]
     while waiting:
@@ -95,17 +98,17 @@ def ops_in(*values: Any) -> tuple[Op, ...]:
 
 
 class Costs(Protocol):
-    """Is told of work before it is done, and may raise where it is too much."""
+    """Counts work before it is done; may raise if it is too much."""
 
     def nodes(self, count: int) -> None:
-        """Operations that are added to a graph."""
+        """Count operations that are about to be added to a graph."""
 
     def elements(self, count: int) -> None:
-        """Anything else that is gone through."""
+        """Count elements that are about to be visited."""
 
 
 class Free:
-    """Costs that nobody counts."""
+    """Costs without a limit."""
 
     def nodes(self, count: int) -> None:
         """Nothing to do."""
@@ -117,7 +120,7 @@ class Free:
 class Graph:
     """Operations in the order of the data; frames are numbered from 0, which is the graph's own.
 
-    Of a graph that is not that of a `whole` model, nobody knows what comes before or after.
+    If the graph is not that of a `whole` model, the operations before and after it are unknown.
     """
 
     def __init__(self, costs: Costs | None = None, whole: bool = True) -> None:
@@ -125,11 +128,11 @@ class Graph:
         self.whole = whole
         self.nodes: list[Op] = []
         self.frames = 1
-        # What functions gave of data of this graph, so that the same call is drawn once.
+        # Results of functions on data of this graph, so that the same call is added only once.
         self.results: dict[object, Any] = {}
 
     def add(self, node: Op) -> Op:
-        """The operation, which now is the last."""
+        """Append an operation, and return it."""
         self.costs.nodes(1)
         self.nodes.append(node)
         return node
@@ -137,7 +140,7 @@ class Graph:
     def splice(
         self, other: Graph, given: Mapping[Op, Op], redrawn: Callable[[Any], Any]
     ) -> dict[Op, Op]:
-        """Copy the operations of `other`, whose inputs are `given`; by every old one the new."""
+        """Copy the operations of `other`, with the inputs `given`; returns {old: new}."""
         self.costs.nodes(len(other.nodes))
         copies = dict(given)
         base = self.frames
@@ -162,7 +165,7 @@ class Graph:
         return copies
 
     def close(self) -> None:
-        """Put an operation of its own in place of each input that belongs to another graph."""
+        """Replace each input that belongs to another graph by an unknown operation."""
         nodes, self.nodes = self.nodes, []
         self.costs.nodes(len(nodes))
         known: set[Op] = set()
@@ -177,6 +180,6 @@ class Graph:
             known.add(node)
 
     def _stray(self, value: Op, copies: dict[Op, Op]) -> Op:
-        """Data that an object kept from another call: nobody knows which."""
+        """An unknown operation for data that an object kept from another call."""
         copies[value] = self.add(Op("unknown"))
         return copies[value]

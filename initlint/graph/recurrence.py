@@ -1,4 +1,4 @@
-"""Recurrent weights: those multiplied with their own earlier result, and those that join them."""
+"""Finds recurrent weights, and weights whose result is added to that of a recurrent one."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from dataclasses import dataclass
 from initlint.graph.steps import Node, Steps, Weight
 
 STATE, INPUT = "state", "input"
-# What a sum of two streams may be looked through for on either side.
+# Roles that are looked through on the way to a sum of two streams.
 _THROUGH = ("shape", "dropout", "scale", "pool", "merge_add", "merge_cat", "choice")
 
 
 def recurrent_part(name: str) -> str:
-    """Which part a weight of torch's recurrent layers and cells has, by its name there."""
+    """`input` for `weight_ih` of torch's recurrent layers and cells, else `state`."""
     return INPUT if "_ih" in name else STATE
 
 
 @dataclass(frozen=True, slots=True)
 class Recurrences:
-    """By node the tensors that were used before on the way to it, and whose result it joins.
+    """The recurrences of a graph.
 
-    `joins` are parameters (`Weight.parameter`), one for each node whose result is added to that of
-    a weight used again, before anything nonlinear.
+    `again` maps each node to those of its weights that were used before on the way to it. `joins`
+    maps each node whose result is added to that of a recurrent weight, before any nonlinear
+    operation, to that weight's `Weight.parameter`.
     """
 
     again: dict[Node, frozenset[object]]
@@ -30,7 +31,7 @@ class Recurrences:
 
 
 def recurrences(steps: Steps) -> Recurrences:
-    """The weights of a graph that are used again on what came of their own result."""
+    """The weights of a graph that are used again on a value computed from their own result."""
     again = _again(steps)
     fixed = {
         node
@@ -41,9 +42,9 @@ def recurrences(steps: Steps) -> Recurrences:
 
 
 def identity(weight: Weight) -> object:
-    """What is the same for two uses of one weight in the same direction.
+    """A key that two uses of one weight share if they have the same direction.
 
-    A tied weight that another layer uses, or the other way round, is no recurrence.
+    A tied weight that another layer uses, or uses transposed, is not a recurrence.
     """
     tensor = weight.parameter if weight.tensor is None else weight.tensor
     return tensor, weight.fan_in, weight.fan_out

@@ -1,4 +1,4 @@
-"""What the follower asks of a graph: nodes in the order of the data, and for each its step."""
+"""The interface between a graph and `follow`: nodes in the order of the data, each with a step."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-# Whatever an engine calls its nodes by.
+# An engine may use any hashable object as a node.
 Node = Any
 
 
@@ -14,13 +14,15 @@ Node = Any
 class Weight:
     """One weight of one operation.
 
-    `parameter` is its qualified name, `following` its fixed answer where the operation itself
-    decides what follows (gates of recurrent cells, attention's projections). `reparametrised`
-    marks weights that are computed from other parameters, whose scale is not the weight's; `biased`
-    those to whose result a bias may be added. `spread` is by how much the stride of a transposed
-    convolution has divided fan_in. `recurrent` is state for a weight that is multiplied with its
-    own earlier result, input for one whose result is added to that of such a weight. `tensor` tells
-    the same weight at two places, where `parameter` does not.
+    - `parameter`: its qualified name.
+    - `following`: the following activation, if the operation itself decides it (gates of recurrent
+      cells, attention's projections); else empty.
+    - `reparametrised`: True if the weight is computed from other parameters, which have other stds.
+    - `biased`: True if a bias may be added to the result.
+    - `spread`: the factor by which the stride of a transposed convolution divides fan_in.
+    - `recurrent`: state, if the weight is multiplied with its own earlier result; input, if its
+      result is added to that of such a weight.
+    - `tensor`: identifies a weight that has different names at two places.
     """
 
     parameter: str
@@ -38,11 +40,11 @@ class Weight:
 
 
 class Step(Protocol):
-    """One operation: its role, the nodes whose data it takes in, in order, and its bare name.
+    """One operation: its role, its input nodes in order, and its bare name.
 
-    `role` is an operation's role of the catalogue (shape, norm, pool, merge_add, …) or one of
-    input, output, activation, weighted, tensor, gate, attention, choice, unknown; a choice is one
-    or the other of its inputs, nobody knows which. `final` marks a result of the graph.
+    `role` is a role of the catalogue (shape, norm, pool, merge_add, …) or one of input, output,
+    activation, weighted, tensor, gate, attention, choice, unknown. A choice is one of its inputs;
+    the code does not decide which. `final` is true for a result of the graph.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""Functions that build models: those of a file that together mention all of its classes."""
+"""Chooses functions of a file to call as model factories, so that they cover all its classes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from initlint.reading.files import WORDS
 from initlint.reading.resolve import Module, Program
 from initlint.torchlib import catalog
 
-# More functions of one file tell too little more; those that only call others, even less.
+# Call at most 4 factories of a file if each mentions a new class, 2 if it only calls others.
 _MOST, _FEW = 4, 2
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def factories(program: Program, module: Module) -> Iterator[tuple[str, ast.AST]]:
-    """What may build models at a file's top level: assignments, and functions, by name.
+    """The assignments and functions at a file's top level that may build models, by name.
 
-    Of functions only those that can be called without arguments; and of many alike, those that
-    mention classes, activations, or functions that the ones before do not.
+    A function counts only if it can be called without arguments, and if it mentions classes,
+    activations or functions that the functions before it do not.
     """
     names = program.names(module)
     functions = {name: e for name, e in names.items() if isinstance(e, _Function)}

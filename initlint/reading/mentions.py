@@ -1,4 +1,4 @@
-"""Who else may make a class, or fill what is made of it: what the text of all files says."""
+"""Searches the text of all files for code that may construct a class, or fill its weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from initlint.reading.files import Source
 from initlint.reading.resolve import Import, Module, Program
 
-# A class that is given to a function, or kept in a table, as a value; and one that is called.
+# A class used as a value, as an argument or in a table; and a class that is called.
 _GIVEN = re.compile(rb"(?<=[(\[{,=:\s])([A-Za-z_]\w*)(?=\s*(?:[,)\]}\n]|if\b|else\b))")
 _CALLED = re.compile(rb"(?<![\w.])([A-Za-z_]\w*)(?=\()")
 _ASKED = re.compile(rb"isinstance|issubclass|super\(|__all__|^\s*(?:from|import|class|def)\b")
@@ -19,10 +19,10 @@ _COMMENT = re.compile(rb"(?:[^#\"']|\"[^\"]*\"|'[^']*')*#")
 
 
 def given_away(program: Program, names: set[str]) -> set[str]:
-    """Those of `names` of classes of which it is not certain who makes them.
+    """The classes among `names` that some unseen code may construct.
 
-    Some file hands them on as values, or another class makes them in code that may not be
-    understood, or looks them up by a name that is not written there.
+    For example: a file passes the class on as a value, or another class constructs it in code that
+    may not be understood, or code looks it up by a computed name (`getattr(module, name)`).
     """
     kept = {name.encode() for name in names}
     homes: set[str] = set()
@@ -46,13 +46,13 @@ def given_away(program: Program, names: set[str]) -> set[str]:
     return found
 
 
-# A look-up in a module, of a name that is worked out; torch's own modules hold none of these parts.
+# A look-up of a computed name in a module; torch's own modules do not contain the user's classes.
 _TORCH = re.compile(r"torch(?=\.|$)")
 LOOKED_UP = re.compile(rb"\bgetattr\(\s*([A-Za-z_][\w.]*)\s*,\s*(?![\s\"'])")
 
 
 def _searched(program: Program, module: Module, text: bytes) -> Iterator[str]:
-    """The last names of the modules in which a text looks up what it names only when it runs."""
+    """The last names of the modules in which a text looks up computed names."""
     for match in LOOKED_UP.finditer(text):
         first, _, rest = match[1].decode().partition(".")
         entry = program.names(module).get(first)

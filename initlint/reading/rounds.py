@@ -1,4 +1,4 @@
-"""One round of a loop whose rounds nobody can count: which weights it uses on their own result."""
+"""One iteration of a loop of unknown length: finds weights that are used on their own result."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from initlint.reading.state import Frame, flat_tensors
 from initlint.reading.use import Use
 from initlint.reading.values import Fresh, Instance, Slot, Tensor, Value
 
-# The operation that stands for what the round before has left; `dataflow.follow` looks through it.
+# The operation for a value of the previous iteration; `graph.follow` looks through it.
 CARRIED = "carried"
 
 
 class Round:
-    """What a round finds under the names that it also sets, and what it leaves there.
+    """The names that an iteration both reads and sets, with their values before and after it.
 
-    Each of them holds a node of its own while the round is read, so that it can be told afterwards
-    which of the round's weights lie between what one round leaves and what the next one leaves.
+    While the iteration is read, each of them holds a separate node. So the weights on a path from
+    the value of one iteration to that of the next can be found afterwards: they are recurrent.
     """
 
     def __init__(self, body: Sequence[ast.stmt], graph: Graph, frame: Frame) -> None:
@@ -33,7 +33,7 @@ class Round:
         self._start = len(graph.nodes)
 
     def begin(self, more: Iterable[str] = ()) -> None:
-        """Put nodes in the place of tensors, and of whatever the names `more` hold."""
+        """Replace tensors, and the values of the names `more`, by nodes."""
         for name in sorted(self._names):
             value = self._frame.names.get(name)
             if _is_state(value) or name in more:
@@ -42,7 +42,7 @@ class Round:
                 self._frame.names[name] = self._carried(name, value)
 
     def become(self) -> tuple[str, ...]:
-        """Names that held no tensor when the round began, but zeros or None, and do now."""
+        """Names that held zeros or None when the iteration began, and hold a tensor now."""
         names = self._frame.names
         return tuple(
             name
@@ -51,14 +51,14 @@ class Round:
         )
 
     def again(self) -> Round:
-        """The same round once more, of whose first reading nothing is left in the graph."""
+        """The same iteration, to be read again: its nodes are removed from the graph."""
         del self._graph.nodes[self._start :]
         self._before.clear()
         self._begins.clear()
         return self
 
     def end(self, item: Value) -> None:
-        """Mark the weights that are used again; those of `item` are others in every round."""
+        """Mark recurrent weights; the weights of `item` are different ones in each iteration."""
         cyclic = self._cyclic()
         others = {id(slot) for slot in _slots(item)} if cyclic else set()
         for node in cyclic:
@@ -79,7 +79,7 @@ class Round:
         return Tensor(node)
 
     def _cyclic(self) -> list[Op]:
-        """The round's weighted nodes on a way that leads back to them in a later round."""
+        """The weighted nodes on a path that leads back to them in a later iteration."""
         begins = {node: {name} for name, nodes in self._begins.items() for node in nodes}
         ends: dict[Op, set[str]] = {}
         for name in self._before:
@@ -105,7 +105,7 @@ class Round:
 def _spread(
     begins: Mapping[Op, set[str]], nodes: Iterable[tuple[Op, Iterable[Op]]]
 ) -> dict[Op, set[str]]:
-    """By node the names of all that its value depends on."""
+    """For each node, the names that its value depends on."""
     found = {node: set(names) for node, names in begins.items()}
     for node, inputs in nodes:
         names = {name for value in inputs for name in found.get(value, ())}
@@ -115,7 +115,7 @@ def _spread(
 
 
 def _spread_back(ends: Mapping[Op, set[str]], nodes: Sequence[Op]) -> dict[Op, set[str]]:
-    """By node the names of all whose value depends on it."""
+    """For each node, the names whose value depends on it."""
     found = {node: set(names) for node, names in ends.items()}
     for node in reversed(nodes):
         if node in found:
@@ -125,7 +125,7 @@ def _spread_back(ends: Mapping[Op, set[str]], nodes: Sequence[Op]) -> dict[Op, s
 
 
 def _closed(leads: dict[str, set[str]]) -> dict[str, set[str]]:
-    """By name those that it depends on over any number of rounds."""
+    """For each name, the names that it depends on over any number of iterations."""
     changed = True
     while changed:
         changed = False

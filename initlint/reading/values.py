@@ -1,4 +1,4 @@
-"""What an expression may be worth to a reader who runs nothing: abstract values."""
+"""Abstract values: what reading knows about the value of an expression."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ Value = Any
 
 
 class Kind:
-    """A kind of abstract value: it tells the values that lie in it, and is rebuilt with others.
+    """A kind of abstract value: `parts` gives the values in it, `rebuilt` replaces them.
 
-    These two are the only way into a nested value: whatever goes through values (releasing them
-    to a function that is not known, copies, keys, bounds of size) is written with them in
-    `reading.parts`. What a kind leaves out of its parts no walk can reach.
+    These two are the only access to nested values. All walks over values (releasing them to an
+    unknown function, copies, keys, bounds of size) use them, in `reading.parts`. A walk cannot
+    reach a value that a kind leaves out of its parts.
     """
 
     __slots__ = ()
 
     def parts(self) -> Sequence[Value]:
-        """The values that lie directly within this one, in order."""
+        """The values directly within this one, in order."""
         return ()
 
     def rebuilt(self, parts: Sequence[Value]) -> Value:
-        """This value with others in the place of its parts, in the same order."""
+        """A copy of this value with new parts, in the same order."""
         return self
 
     def mark(self) -> Any:
-        """What tells two values of this kind apart beside their parts."""
+        """The data, other than its parts, by which two values of this kind differ."""
         return None
 
 
@@ -46,7 +46,7 @@ Shape = tuple[Value, ...] | None
 
 
 class Unknown(Kind):
-    """A value of which nothing is known, but that it may be, or hold, any of `options`."""
+    """An unknown value; it may be, or contain, any of `options`."""
 
     __slots__ = ("options",)
 
@@ -118,7 +118,7 @@ class Sym(Kind):
 
 @dataclass(frozen=True, slots=True)
 class External(Kind):
-    """Something that lies outside the files read, by its dotted name."""
+    """An object that the files read do not define, by its dotted name."""
 
     name: str
 
@@ -132,11 +132,11 @@ class Tensor(Kind):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Slot(Kind):
-    """One parameter: its place, its shape as far as it is known, and what was written to it last.
+    """One parameter: its place, its shape as far as it is known, and the last draw in it.
 
-    `arms` are the undecided conditions under which it came to be, `home` is the module whose
-    constructor made it. `picked` holds once it was reached under an index that is not known: the
-    next time it may be that of another layer.
+    `arms` are the undecided conditions under which it was made, `home` is the module whose
+    constructor made it. `picked` is True after an access by an unknown index: the next such access
+    may give another layer's parameter.
     """
 
     holder: Instance | None
@@ -151,7 +151,7 @@ class Slot(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Held(Kind):
-    """A parameter as an expression sees it: turned, reshaped, a part of it, or computed from."""
+    """A value derived from a parameter: transposed, reshaped, a part of it, or computed."""
 
     slot: Slot
     shape: Shape
@@ -167,10 +167,10 @@ class Held(Kind):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Fresh(Kind):
-    """A tensor just made, from which a parameter may be made: its shape, and what it holds.
+    """A new tensor, from which a parameter may be made: its shape, and the draw in it.
 
-    `base` is the tensor of which it may be a view, `slots` are the parameters made of it, `arms`
-    the undecided conditions under which it came to be.
+    `base` is the tensor that it may be a view of, `slots` are the parameters made from it, `arms`
+    the undecided conditions under which it was made.
     """
 
     shape: Shape
@@ -189,7 +189,7 @@ class Fresh(Kind):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Listing(Kind):
-    """A list; `open` where more elements may follow than are known."""
+    """A list; `open` if it may have more elements than are known."""
 
     items: list[Value] = field(default_factory=list)
     open: bool = False
@@ -210,7 +210,7 @@ class Listing(Kind):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Table(Kind):
-    """A dict; `open` where it may have more keys than are known."""
+    """A dict; `open` if it may have more keys than are known."""
 
     items: dict[Any, Value] = field(default_factory=dict)
     open: bool = False
@@ -231,7 +231,7 @@ class Table(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Choice(Kind):
-    """One of several values, nobody knows which."""
+    """A value that is one of `options`; the code read does not decide which."""
 
     options: tuple[Value, ...]
 
@@ -246,7 +246,7 @@ class Choice(Kind):
 class Function(Kind):
     """A function of the files read, or a lambda; `owner` is the class it was defined in.
 
-    `signature` is worked out when it is called for the first time.
+    `signature` is computed at the first call.
     """
 
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -256,13 +256,13 @@ class Function(Kind):
     signature: Any = None
 
     def parts(self) -> Sequence[Value]:
-        """What it finds in the functions around it under the names that its text mentions."""
+        """The values of the names in its text that the functions around it define."""
         return around(self.node, self.closure)
 
 
 @dataclass(frozen=True, slots=True)
 class Bound(Kind):
-    """A method together with the object that it belongs to."""
+    """A bound method: a function and its receiver."""
 
     function: Value
     receiver: Value
@@ -276,7 +276,7 @@ class Bound(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Method(Kind):
-    """A method that the language or torch provides, by its name, and its object."""
+    """A method of a built-in type or of torch, by its name, and its receiver."""
 
     receiver: Value
     name: str
@@ -293,7 +293,7 @@ class Method(Kind):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Partial(Kind):
-    """A function with some of its arguments given already."""
+    """A function with some of its arguments, as functools.partial makes it."""
 
     function: Value
     args: tuple[Value, ...]
@@ -313,7 +313,7 @@ class Partial(Kind):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Super(Kind):
-    """What `super()` gives: the next classes after `owner` in the receiver's order."""
+    """The value of `super()`: the classes after `owner` in the receiver's method order."""
 
     receiver: Value
     owner: Any
@@ -330,10 +330,11 @@ class Super(Kind):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Instance(Kind):
-    """An object: a module of torch's (`torch` is its base there), of the user's (`cls`), or both.
+    """An object: of a class of torch's (`torch`), of the user's (`cls`), or of both.
 
-    `args` are the arguments of torch's constructor by name. `overrides` are draws that this
-    module's constructor wrote to parameters of parts that other modules share with it.
+    `torch` is the name of the class, or of the base class, in torch. `args` are the arguments of
+    torch's constructor by name. `overrides` are draws that this module's constructor wrote to
+    parameters of submodules that it shares with other modules.
     """
 
     cls: Any
@@ -364,7 +365,7 @@ class Instance(Kind):
 
 
 def around(node: ast.AST, closure: Any) -> Sequence[Value]:
-    """What the functions around a function or class hold under the names that its text mentions."""
+    """The values of the names in the text of `node` that the functions around it define."""
     names = _mentioned(node) if closure is not None else ()
     found = []
     while closure is not None:
@@ -381,7 +382,7 @@ def _mentioned(node: ast.AST) -> tuple[str, ...]:
 
 
 def named(value: Named, rest: str) -> Value:
-    """What belongs to something given from outside, under a name that is the longer."""
+    """A symbolic value whose name is that of `value` and `rest`; unknown if that is too long."""
     name = value.name + rest
     return Named(name) if len(name) <= LONGEST_NAME else UNKNOWN
 

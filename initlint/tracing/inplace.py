@@ -1,4 +1,4 @@
-"""Operations that write into what they are given: whoever reads that value later reads theirs."""
+"""In-place operations: later readers of a value are rewired to the operation that last wrote it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import fx, nn
 
 
 def written_back(graph: fx.Graph, model: nn.Module) -> fx.Graph:
-    """The graph in which every value is what the last operation that wrote into it has made of it.
+    """The graph, changed so that later readers of a value read the result of its last writer.
 
-    Symbolic tracing lets `F.relu(x, inplace=True)` as a statement lead nowhere: what comes after
-    it still names the `x` of before. The order of the nodes is that in which they are executed.
-    Values that only share memory with the written one (views) are left as they are.
+    In a symbolic trace, the result of the statement `F.relu(x, inplace=True)` is not used: the
+    operations after it still read the old `x`. Nodes are in the order of execution. Views, which
+    only share memory with the written value, stay as they are.
     """
     modules = dict(model.named_modules(remove_duplicate=False))
     order = {node: place for place, node in enumerate(graph.nodes)}
