@@ -10,7 +10,7 @@ from typing import Any
 from initlint.graph.follow import Use as Met
 from initlint.graph.follow import uses
 from initlint.graph.ops import Graph, Op
-from initlint.graph.record import is_state, layer_of
+from initlint.graph.record import harmless, is_state, layer_of
 from initlint.graph.steps import Weight
 from initlint.graph.weights import whole
 from initlint.reading.budget import Budget
@@ -136,6 +136,8 @@ def _record(
         nominal=_is_nominal(use),
         states=states,
     )
+    if not layer.harmless:
+        layer = replace(layer, harmless=_perhaps_harmless(group))
     before = names[layer.before].parameter if layer.before in names else None
     after = names[layer.after].parameter if layer.after in names else None
     return replace(
@@ -143,6 +145,23 @@ def _record(
         before=before if before != place.parameter else None,
         after=after if after != place.parameter else None,
     )
+
+
+def _perhaps_harmless(group: Sequence[tuple[Use, Met]]) -> str:
+    """Why the scale of a weight may not matter, where conditions decide how it is used.
+
+    Uses that are certain decide; without one, any of the ways. `if flag: x = norm(a(x))` and
+    `else: x = a(x)` are two ways to use `a`, and after a normalisation its scale cannot matter.
+    """
+    ways: dict[tuple[int, ...], list[Met]] = {}
+    for use, met in group:
+        ways.setdefault(use.arms, []).append(met)
+    if len(ways) == 1:
+        return ""
+    first = min(ways, key=len)
+    if all(arms[: len(first)] == first for arms in ways):
+        return harmless(ways[first])
+    return next((reason for way in ways.values() if (reason := harmless(way))), "")
 
 
 def overrides_of(model: Instance) -> dict[Slot, Draw]:

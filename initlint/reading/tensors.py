@@ -116,7 +116,10 @@ class Tensors(State):
         return Tensor(self.graph.add(node))
 
     def current(self, use: Use) -> Use:
-        """A weight with what it holds now."""
+        """A weight with what it holds now, used under the present conditions."""
+        # What comes after `if flag: return` is a way of its own, too.
+        left = sum(frame.ways_out for frame in self.frames)
+        use.arms = (*self.arms, -left) if left else self.arms
         draw = self.drawn(use.slot)
         return use if draw is use.draw else use.holding(draw)
 

@@ -13,7 +13,8 @@ class Use:
     `slot` is the parameter, `draw` what it holds, `fans` its fan_in and fan_out (numbers, or
     symbols), `following` the fixed answer where the operation itself decides what follows; `biased`
     holds where a bias may be added to the result. `spread` and `recurrent` as in
-    `graph.steps.Weight`. `owner` is the module that is called, if one is.
+    `graph.steps.Weight`. `owner` is the module that is called, if one is; `arms`
+    are the undecided conditions under which the use comes to be.
     """
 
     slot: Any
@@ -27,6 +28,7 @@ class Use:
     spread: float = 1
     recurrent: str = ""
     owner: Any = None
+    arms: tuple[int, ...] = ()
 
     def holding(self, draw: Any) -> Use:
         """The same use of a parameter that holds something else."""
@@ -42,4 +44,5 @@ class Use:
             self.spread,
             self.recurrent,
             self.owner,
+            self.arms,
         )

@@ -269,6 +269,30 @@ def test_a_constant_of_a_file_that_is_not_read_may_be_true_or_false(lines):
     assert api.check(_source(lines)).findings == ()
 
 
+WAYS = [
+    "if flag:\n    return self.c(self.b(self.n(self.a(x)).relu()).relu())",
+    "if not flag:\n    return self.c(self.b(self.n(self.a(x)).relu()).relu())",
+    "if x.sum() > 0:\n    return self.c(self.b(self.n(self.a(x)).relu()).relu())",
+    "if flag:\n    x = self.n(self.a(x))\nelse:\n    x = self.a(x)\nreturn self.b(x.relu()).relu()",
+]
+
+
+def _forward(lines: str) -> str:
+    made = _source("self.n = nn.LayerNorm(8)")
+    return made.replace("(self, x):\n", "(self, x):\n" + textwrap.indent(lines, " " * 8) + "\n")
+
+
+@pytest.mark.parametrize("lines", WAYS)
+def test_a_layer_that_may_be_normalised_is_not_reported(lines):
+    assert api.check(_forward(lines)).findings == ()
+
+
+def test_a_layer_that_is_used_without_a_normalisation_in_any_case_is_reported():
+    lines = "y = self.a(x).relu()\nif flag:\n    y = y + self.n(self.a(x)).relu()\n"
+    lines += "return self.c(self.b(y).relu())"
+    assert "a.weight" in [finding.parameter for finding in api.check(_forward(lines)).findings]
+
+
 KNOWN = [
     "if nn.ReLU:\n    pass\nelse:\n    fill(self)",
     "if torch.relu is None:\n    fill(self)",
