@@ -188,10 +188,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Unanalysed:
-    """A target, or part of one, that was not analysed, and the reason in one sentence."""
+    """A target, or part of one, that was not analysed, and the reason in one sentence.
+
+    `failed` is true if the user's own code raised an error, or ended the process, when it was built.
+    """
 
     target: str
     reason: str
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

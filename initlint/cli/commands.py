@@ -73,11 +73,18 @@ class _Asked:
     options: Options
 
     def failures(self, report: Report) -> list[Unanalysed]:
-        """The gaps in what was asked for by name, or all of them if nothing was analysed."""
+        """The gaps in what was asked for by name, all of them if nothing was analysed, and errors.
+
+        With --trace every class of the files is asked for that can be built without arguments.
+        """
         if not report.layers:
             return [gap for gap in report.unanalysed if gap not in self.targets.notes]
         named = {*self.request.targets, *self.targets.all}
-        return [gap for gap in report.unanalysed if gap.target in named or gap in self.targets.gaps]
+        return [
+            gap
+            for gap in report.unanalysed
+            if gap.failed or gap.target in named or gap in self.targets.gaps
+        ]
 
 
 @dataclass(frozen=True, slots=True)

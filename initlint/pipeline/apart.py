@@ -72,7 +72,7 @@ def traced_apart(
             break
         begun, ending = _served(replace(request, targets=left, spared=frozenset(lost)), done)
         for name in [begun] if begun else left if ending else []:
-            lost[name] = Unanalysed(name, ending)
+            lost[name] = Unanalysed(name, ending, failed=True)
     reason = f"not built: the code of {len(lost)} models before it ended the process"
     rest = [t for t in request.targets if t not in done and t not in lost]
     gaps = (*lost.values(), *(Unanalysed(target, reason) for target in rest))

@@ -72,13 +72,15 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
     found = _traced(models, options, texts)
     layers = _recommended(found.layers, options)
     known = {layer.site for layer in layers if layer.site}
+    # What reading gave up and tracing has judged, or failed to build, is said once.
+    built = {*found.signatures, *(gap.target for gap in found.gaps)}
     report = Report(
         (*layers, *(layer for layer in others if layer.site not in known)),
         (
             *_judged(layers, options),
             *(f for f in _judged(others, options) if f.site not in known),
         ),
-        (*gaps, *found.gaps),
+        (*(gap for gap in gaps if gap.target not in built), *found.gaps),
         texts=texts,
     )
     report = filter_report(report, options.speaks)

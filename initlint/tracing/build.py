@@ -53,6 +53,10 @@ class BuildError(InitlintError):
     """A target could not be imported, found or constructed."""
 
 
+class LacksArgumentError(BuildError):
+    """A target takes arguments that were not given."""
+
+
 def build(
     target: str, arguments: Mapping[str, Any] | None = None, device: str | None = None
 ) -> Built:
@@ -234,7 +238,8 @@ def _attempted(cls: type, name: str, arguments: Mapping[str, Any]) -> Built | Un
     try:
         return construct(cls, name, wanted)
     except BuildError as error:
-        return Unanalysed(name, str(error))
+        is_meant = isinstance(error, LacksArgumentError) or inspect.isabstract(cls)
+        return Unanalysed(name, str(error), failed=not is_meant)
 
 
 def _accepted_arguments(
@@ -260,7 +265,7 @@ def _accepted_arguments(
     ]
     if missing:
         options = " ".join(f"--arg {m}=VALUE" for m in missing)
-        raise BuildError(f"{name}: needs {', '.join(missing)}; give {options}")
+        raise LacksArgumentError(f"{name}: needs {', '.join(missing)}; give {options}")
     return arguments
 
 
