@@ -190,7 +190,7 @@ class Finding:
 class Unanalysed:
     """A target, or part of one, that was not analysed, and the reason in one sentence.
 
-    `failed` is true if the user's own code raised an error, or ended the process, when it was built.
+    `failed` is true if the user's own code raised an error or ended the process when it was built.
     """
 
     target: str
