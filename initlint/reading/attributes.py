@@ -45,7 +45,7 @@ _METHODS_OF = (Listing, Table, str, tuple)
 _ALIKE = ("data", "grad", "T", "mT", "H", "mH", "real")
 _STATIC = {"staticmethod": "static", "classmethod": "class"}
 _PROPERTIES = ("property", "cached_property", "lazy_property")
-# What nn.Module gives to everyone who derives from it.
+# Attributes that every nn.Module has.
 _OF_MODULES = frozenset(
     [
         "add_module",
@@ -121,7 +121,7 @@ _OF_MODULES = frozenset(
 
 
 class Attributes(Calls):
-    """Reads what stands behind a dot, or in brackets."""
+    """Evaluates attribute access and subscripts."""
 
     def attribute(self, value: Value, name: str) -> Value:
         """The value of an attribute."""
@@ -155,15 +155,15 @@ class Attributes(Calls):
         if isinstance(value, Plain):
             return Method(value, name)
         if isinstance(value, Named):
-            # What belongs to a thing that was given from outside is given from outside as well.
+            # An attribute of an argument's unknown value is such a value, too.
             return named(value, f".{name}")
         if isinstance(value, Function) and name == "__name__":
             return getattr(value.node, "name", UNKNOWN)
-        # What belongs to a value that may hold weights may hold them as well.
+        # An attribute of a value that may hold weights may hold them, too.
         return value if isinstance(value, Unknown) else UNKNOWN
 
     def member_of(self, found: Module | External, name: str) -> Value:
-        """What a module has under a name."""
+        """A module's attribute of this name."""
         raise NotImplementedError
 
     def _of_tensor(self, value: Tensor, name: str) -> Value:
@@ -226,7 +226,7 @@ class Attributes(Calls):
         return self.constant_of(owner, node)
 
     def _applied(self, cls: UserClass) -> Value:
-        """What runs by `apply` of a function whose gradient is the user's: its forward."""
+        """The forward of a torch.autograd.Function, which its `apply` calls."""
         bases = [base.name for base in self.order(cls) if isinstance(base, External)]
         found = self.member(cls, "forward")
         method = self.method(*found) if found is not None else None
@@ -265,7 +265,7 @@ class Attributes(Calls):
         return UNKNOWN
 
     def _member_value(self, value: Instance, owner: UserClass, node: ast.AST) -> Value:
-        """A method bound to its object, what a property gives, or a constant of the class."""
+        """A bound method, the value of a property, or a constant of the class."""
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             constant = self.constant_of(owner, node)
             return Bound(constant, value) if isinstance(constant, Function) else constant
@@ -282,7 +282,7 @@ class Attributes(Calls):
     # Brackets.
 
     def item(self, value: Value, index: Value) -> Value:
-        """What stands in a value's brackets."""
+        """The value of a subscript."""
         if isinstance(value, (Tensor, Slot, Held, Fresh)):
             return self.operate("getitem", [value, index])
         if type(index) is not int and type(index) is not str:
@@ -311,7 +311,7 @@ class Attributes(Calls):
         return UNKNOWN if found is None else self.call(self.method(*found), [value, index], {})
 
     def put(self, value: Value, index: Value, item: Value) -> None:
-        """Set what stands in a value's brackets."""
+        """Assign to a subscript."""
         if isinstance(value, Table):
             if len(value.items) >= ELEMENTS:
                 value.open = True

@@ -1,22 +1,22 @@
-"""What reading may cost: counted before the work is done, for a whole run and for each class."""
+"""The budget of reading: costs are counted in advance, for the run and for each class."""
 
 from __future__ import annotations
 
-# One step is the reading of a statement or a call; these many units.
+# The units of one step, which is the reading of a statement or a call.
 STEP = 8
-# Making a node of a graph, and following it to the end.
+# The units for making a node of a graph and following it.
 _NODE, _FOLLOWED = 4, 8
-# A record of a weight, from the graph to the finding, in steps; so many of a model cost nothing.
+# The steps for a weight's record, from graph to finding; the first of a model cost nothing.
 _RECORD, _FREE = 30, 20
-# What a class or function may cost, in steps, and what each is left when the run's are used up.
+# The most steps of a class or function, and its steps when the run's are used up.
 SHARE, _LEAST = 30_000, 300
-# The steps of a run: these, and one for so many characters of what is read.
+# The steps of a run: the base, and one for so many characters of source.
 _BASE, _CHARACTERS = 150_000, 2
 # Two values that are small on their own may be written to each other for ever: no value grows
 # beyond these, in elements (of lists, tables and tuples), characters, and bits (torch's sizes are
 # signed numbers of 64).
 ELEMENTS, CHARACTERS, BITS = 10_000, 10_000, 63
-# Names of what is given from outside (`config.width`) are worked out, and may grow as well.
+# The longest symbolic name (`config.width`).
 LONGEST_NAME = 1_000
 # How many values may lie within one, all its parts counted as often as they are reached.
 PARTS = 20_000
@@ -35,10 +35,10 @@ class TooMuchError(Exception):
 
 
 class Budget:
-    """The units that a run may cost, what it has cost so far, and where the present share ends.
+    """The units of a run: its limit, its costs so far, and the end of the present share.
 
-    Nobody takes more than a quarter of what is left of the run's, so that classes which come later
-    are read even where the ones before them would take all.
+    A class or function gets at most a quarter of the run's remaining units, so that later classes
+    are read even if earlier ones would use all of them.
     """
 
     def __init__(self, characters: int) -> None:
@@ -48,7 +48,7 @@ class Budget:
         self.begin()
 
     def begin(self) -> None:
-        """Settle what the last class or function has cost, and allot the next one its share."""
+        """Account for the last class or function, and give the next one its share."""
         self.left = max(0, self.left - (self.spent - self._begun))
         self._begun = self.spent
         self._end = self.spent + max(_LEAST * STEP, min(SHARE * STEP, self.left // 4))
@@ -57,7 +57,7 @@ class Budget:
         """Charge units; raises TooMuchError where the share does not have as many."""
         self.spent += count
         if self.spent > self._end:
-            # What was not done has cost nothing.
+            # Work that was refused costs nothing.
             self.spent = self._end
             raise TooMuchError(f"gave up after {(self._end - self._begun) // STEP:,} steps")
 
@@ -70,11 +70,11 @@ class Budget:
         self.units(count * _NODE)
 
     def followed(self, count: int) -> None:
-        """Charge nodes of a graph whose data is followed."""
+        """Charge nodes of a graph that is followed."""
         self.units(count * _FOLLOWED)
 
     def elements(self, count: int) -> None:
-        """Charge elements of a list, tuple or table that are gone through or copied."""
+        """Charge elements of a list, tuple or table that are visited or copied."""
         self.units(count)
 
     def characters(self, count: int) -> None:
@@ -82,9 +82,9 @@ class Budget:
         self.units(count // 64)
 
     def records(self, count: int) -> None:
-        """Charge records of a model's weights, which are judged later, to the run alone.
+        """Charge records of a model's weights, which are judged later, to the run only.
 
-        A few of each model are free, so that what comes late is judged as well.
+        The first few of each model are free, so that late models are judged, too.
         """
         cost = max(0, count - _FREE) * _RECORD * STEP
         if cost > self.left:

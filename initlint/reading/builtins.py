@@ -1,4 +1,4 @@
-"""Calls of what is known by name: Python's functions, its standard library's, torch's helpers."""
+"""Calls of functions known by name: built-ins, the standard library, helpers of torch."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _NUMBERS: dict[str, Callable[..., Any]] = {
     "math.exp": math.exp,
     "math.prod": math.prod,
 }
-# What is true of a model that runs as written.
+# Conditions that are true for a model that runs normally.
 _ANSWERS = {
     **dict.fromkeys(("torch.jit.is_scripting", "torch.jit.is_tracing"), False),
     **dict.fromkeys(("torch.onnx.is_in_onnx_export", "torch.compiler.is_compiling"), False),
@@ -59,10 +59,10 @@ _ANSWERS = {
 
 
 class Builtins(Classes):
-    """Reads calls of what is known by name."""
+    """Evaluates calls of functions known by name."""
 
     def builtin(self, name: str, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
-        """The result of a function of Python's, or NotImplemented where it is none of these."""
+        """The result of a built-in function; NotImplemented for any other function."""
         handler = HANDLERS.get(name)
         if handler is not None or name in _NUMBERS:
             self.budget.elements(sum(map(_length, args)) // 4)
@@ -80,11 +80,11 @@ class Builtins(Classes):
         return NotImplemented
 
     def _plain(self, name: str, args: Args, kwargs: Kwargs) -> Value:
-        """A function of Python's that only looks at what it is given."""
+        """The result of a built-in function that does not change its arguments."""
         if isinstance(getattr(builtins, name, None), type) and name.endswith(("Error", "Warning")):
             return UNKNOWN
         if name in ("exec", "eval") and self.frames:
-            # The text may do anything with what the function that runs it can reach.
+            # The text may change everything that the calling function can reach.
             return self.lost(list(self.frames[-1].names.values()), {})
         if any(isinstance(value, Unknown) for value in args):
             return unsure(args)
@@ -93,7 +93,7 @@ class Builtins(Classes):
         return PLAIN
 
     def belongs(self, value: Value, wanted: Value) -> bool | None:
-        """Whether a value is of a class; None where that is not known."""
+        """Whether a value is an instance of a class; None if that is not known."""
         if isinstance(wanted, (tuple, Listing)):
             kinds = [*leaves(wanted, (tuple, Listing))]
             self.budget.elements(len(kinds))
@@ -116,7 +116,7 @@ _ITERABLES = ("Iterable", "Sequence", "Collection", "Sized")
 
 
 def _is_plain(value: Value, name: str) -> bool | None:
-    """Whether a value of Python's own is of a class that is called so."""
+    """Whether a built-in value is an instance of the built-in class of this name."""
     package, _, last = name.rpartition(".")
     if name == "functools.partial" or isinstance(value, Partial):
         return _is_partial(value, name)
@@ -171,7 +171,7 @@ _DIGITS = 400
 
 
 def _length(value: Value) -> int:
-    """How many elements a function may go through; the parts of a text count for less."""
+    """How many elements a function may visit; characters of a text count for less."""
     if isinstance(value, (str, bytes)):
         return len(value) // 64
     return len(value.attrs) if isinstance(value, Instance) else len(contents_of(value))

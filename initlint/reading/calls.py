@@ -103,7 +103,7 @@ class Calls(Builtins):
     ) -> Value:
         """The result of a function of the files read.
 
-        What comes of plain values alone is worked out once.
+        A call with plain values only is evaluated once, and its result kept.
         """
         if function.owner is not None or not self._is_settled(function.closure):
             return self._called(function, args, kwargs)
@@ -120,7 +120,7 @@ class Calls(Builtins):
     def _called_with_data(
         self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
     ) -> Value:
-        """The result of a function; of tensors and plain values alone, drawn once in a graph."""
+        """The result of a function; equal calls with plain values and tensors are followed once."""
         values = (*args, *kwargs.values())
         if not all(type(value) is Tensor or _is_plain(value) for value in values):
             return self._called(function, args, kwargs)
@@ -189,7 +189,7 @@ class Calls(Builtins):
             names[spec.keywords] = Table(rest, is_open)
 
     def _default(self, function: Function, spec: Signature, name: str) -> Value:
-        """What a parameter is that nothing was given for."""
+        """The value of a parameter without an argument."""
         default = spec.defaults.get(name)
         if default is not None:
             home = Frame(function.module, function.closure, None, function.owner)
@@ -223,7 +223,7 @@ class Calls(Builtins):
         return moved(result, copies)
 
     def forward_of(self, instance: Instance) -> Value | None:
-        """What runs when a module is called: its class's method, or what was put in its place."""
+        """A module's forward: the method of its class, or the function that replaced it."""
         own = instance.attrs.get("forward")
         if own is not None or instance.cls is None:
             return own
@@ -260,7 +260,7 @@ class Calls(Builtins):
         kwargs: Mapping[str, Value],
         node: ast.AST | None,
     ) -> Value:
-        """The result of something that lies outside the files read."""
+        """The result of a function that the files read do not define."""
         known = self.builtin(name, args, kwargs, node)
         if known is not NotImplemented:
             return known
@@ -337,7 +337,7 @@ class Calls(Builtins):
         return self.operate(name, [receiver, *args], kwargs)
 
     def item(self, value: Value, index: Value) -> Value:
-        """What stands in a value's brackets."""
+        """The value of a subscript."""
         raise NotImplementedError
 
 
@@ -345,7 +345,7 @@ _PLAIN = {int, bool, float, str, type(None), Named, Sym, External, UserClass, Pl
 
 
 def _is_plain(value: Value) -> bool:
-    """Whether a value can be compared, and nobody can change it."""
+    """Whether a value is comparable and immutable."""
     kind = type(value)
     if kind is tuple or kind is Choice:
         return is_small(value) and all(kind in _PLAIN for kind in map(type, leaves(value, _BOTH)))
@@ -360,7 +360,7 @@ def _are_plain(values: Iterable[Value]) -> bool:
 
 
 def _plain_key(function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Any:
-    """What tells a call of plain values, known or not, from others; None where some are not."""
+    """A key of a call with plain values, known or not; None if some are not plain."""
     values = (*args, *kwargs.values())
     if not _are_plain(value for value in values if value is not UNKNOWN):
         return None
@@ -368,7 +368,7 @@ def _plain_key(function: Function, args: Sequence[Value], kwargs: Mapping[str, V
 
 
 def _is_of_a_class(name: str) -> bool:
-    """Whether a dotted name is that of a method of a class, such as torch.nn.Module.apply."""
+    """Whether a dotted name names a method of a class, such as torch.nn.Module.apply."""
     owner, _, method = name.rpartition(".")
     return method == "__init__" or (
         owner.startswith("torch.nn.") and owner.rpartition(".")[2][:1].isupper()

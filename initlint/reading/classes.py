@@ -1,4 +1,4 @@
-"""Classes of the files read: their order of bases, their members, and objects made of them."""
+"""Classes of the files read: method resolution order, members, and instances."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ _DEEPEST = 3
 
 @dataclass(slots=True, eq=False, repr=False)
 class UserClass(Kind):
-    """A class as it is written, with what was worked out of it so far.
+    """A class of the files read, with facts about it that were computed so far.
 
-    `used` holds once another class was seen to make one.
+    `used` is True after another class was seen to instantiate it.
     """
 
     node: ast.ClassDef
@@ -57,7 +57,7 @@ class UserClass(Kind):
     functions: dict[int, Function] = field(default_factory=dict)
 
     def parts(self) -> Sequence[Value]:
-        """What its methods find in the functions around the class."""
+        """The values that its methods use from the functions around the class."""
         return around(self.node, self.closure)
 
     @property
@@ -115,7 +115,7 @@ class Classes(Modules):
         return cls.order
 
     def _inherited(self, cls: UserClass) -> list[Value]:
-        """The orders of a class's bases, one after the other."""
+        """The method resolution orders of a class's bases, one after the other."""
         frame = Frame(cls.module, cls.closure)
         found: list[Value] = []
         for node in cls.node.bases:
@@ -128,7 +128,7 @@ class Classes(Modules):
         return found
 
     def torch_base(self, cls: UserClass) -> str:
-        """The name of the torch class that a class derives from; empty where it is no module."""
+        """The name of the torch class that a class derives from; empty if it is not a module."""
         if cls.torch is None:
             outside = [v for v in self.order(cls) if isinstance(v, External)]
             kinds = [_module_kind(value.name) for value in outside]
@@ -149,19 +149,19 @@ class Classes(Modules):
         return None
 
     def method(self, owner: UserClass, node: ast.AST) -> Value:
-        """What a class has for a method: a function, or whatever was assigned to the name."""
+        """A class's member of this name: a function, or the value assigned to the name."""
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             return self.function(owner, node)
         return self.constant_of(owner, node)
 
     def constant_of(self, owner: UserClass, node: ast.AST) -> Value:
-        """What a class holds beside its methods: a constant, or another class."""
+        """A class's member other than a method: a constant, or another class."""
         if isinstance(node, ast.ClassDef):
             return UserClass(node, owner.module, owner.closure)
         return self.evaluate(node, Frame(owner.module, owner.closure))
 
     def function(self, owner: UserClass, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Function:
-        """A function that stands in a class."""
+        """A function defined in a class."""
         found = owner.functions.get(id(node))
         if found is None:
             found = Function(node, owner.module, owner.closure, owner)
@@ -169,7 +169,7 @@ class Classes(Modules):
         return found
 
     def is_instance(self, value: Instance, wanted: Value) -> bool | None:
-        """Whether an object is of a class; None where that is not known."""
+        """Whether an object is an instance of a class; None if that is not known."""
         if isinstance(wanted, tuple):
             answers = [self.is_instance(value, one) for one in wanted]
             return True if True in answers else (None if None in answers else False)
@@ -189,7 +189,7 @@ class Classes(Modules):
         kwargs: Mapping[str, Value],
         node: ast.AST | None,
     ) -> Value:
-        """An object of a class; modules made alike by the same line are one and the same."""
+        """A new object of a class; equal modules made by the same line are one object."""
         kind = self.torch_base(cls)
         if not kind:
             return self._plain_object(cls, args, kwargs)
@@ -211,7 +211,7 @@ class Classes(Modules):
             try:
                 self.build(instance, args, kwargs)
             except BaseException:
-                # Half of a module is none.
+                # A module whose constructor was given up is not usable.
                 del self.memo[key]
                 raise
         return instance
@@ -238,7 +238,7 @@ class Classes(Modules):
     def furnish(
         self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
     ) -> None:
-        """What torch's constructor does; where a class draws its weights itself, by its method."""
+        """Run torch's constructor; then the class's own `reset_parameters`, if it has one."""
         super().furnish(instance, args, kwargs)
         name = reset_of(instance.torch)
         found = self.member(instance.cls, name) if name and instance.cls is not None else None
@@ -267,7 +267,7 @@ class Classes(Modules):
     def _fill_fields(
         self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
     ) -> None:
-        """What the constructor of a dataclass does."""
+        """Run the constructor of a dataclass."""
         names: dict[str, tuple[UserClass, ast.AST | None]] = {}
         for base in reversed(self.order(instance.cls)):
             if isinstance(base, UserClass):
@@ -310,7 +310,7 @@ def _last_of_each(order: list[Value]) -> list[Value]:
     return [value for place, value in enumerate(order) if keep[keys[place]] == place]
 
 
-# Bases that fill the weights of a model, and of all of its parts, by rules of their own.
+# Framework bases that initialise the weights of a model and of all its submodules.
 _FILLING = ("PreTrainedModel", "BaseModule", "ModelMixin")
 
 

@@ -1,4 +1,4 @@
-"""Comparisons of values of which not everything is known."""
+"""Comparisons of partly known values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ORDER: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 }
 _OPEN = (Unknown, Plain, Named, Sym)
 _IDENTITY = (ast.Is, ast.IsNot)
-# What may be None, for all that is known.
+# Kinds of values that may be None.
 _OPTIONAL = {Unknown, Plain, Named, Choice}
 
 
@@ -71,7 +71,7 @@ def _same(left: Value, right: Value) -> bool | None:
     if _is_constant(left) or _is_constant(right):
         return None
     if isinstance(left, _OPEN) or isinstance(right, _OPEN):
-        # A size is a number, whatever number it is; a name may stand for anything.
+        # A size is never None; any other symbolic value may be.
         return False if {type(left), type(right)} == {Sym, type(None)} else None
     if known_number(left) and known_number(right):
         return bool(left == right)

@@ -11,7 +11,7 @@ from initlint.torchlib.draws import UNCLEAR
 
 
 def copied(value: Value, site: Site | None, home: Instance | None) -> Value:
-    """What copy.deepcopy gives of a value at the line `site`, in the constructor of `home`."""
+    """The result of copy.deepcopy at the line `site`, in the constructor of `home`."""
     known: dict[int, Value] = {}
 
     def twin(part: Value) -> Value:
@@ -35,11 +35,11 @@ def copied(value: Value, site: Site | None, home: Instance | None) -> Value:
 
 
 def _is_copied(value: Value) -> bool:
-    """Whether a copy of a value holds copies of its parts: functions are not copied."""
+    """Whether a deep copy of a value copies its parts; functions are not copied."""
     return is_content(value) or isinstance(value, Instance)
 
 
 def shallow(value: Value) -> Value:
-    """What copy.copy gives: a new list, table or object that holds the same."""
+    """The result of copy.copy: a new list, table or object with the same content."""
     is_copied = isinstance(value, (Listing, Table, Instance))
     return rebuilt(value, parts_of(value)) if is_copied else value

@@ -39,9 +39,9 @@ from initlint.torchlib.draws import Draw
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What was read: layers, classes of which nothing can be said, files that are broken.
+    """The result of reading: layers, classes that were not analysed, files that cannot be read.
 
-    `spent` is what that took, in the units of a budget.
+    `spent` is the cost, in the units of a budget.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -53,10 +53,10 @@ class Read:
 def read(
     paths: Sequence[str], texts: Mapping[str, str | bytes] | None = None, jobs: int = 1
 ) -> Read:
-    """The layers of all classes of modules in `paths`, of which nothing is imported or executed.
+    """The layers of all module classes in `paths`; nothing is imported or executed.
 
-    `texts` are the contents of those files that are not what the disk holds. Files are read
-    together, so that a class may be made, derived from or called in another file than its own.
+    `texts` replace the text on the disk. Files are read together: one file may instantiate, derive
+    from or call a class of another.
     With `jobs`, as many processes follow the data of models; the answer is the same.
     """
     files, broken = sources(paths, texts or {})
@@ -68,9 +68,9 @@ def read(
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A module under the name of the class, the function or the variable that it comes from.
+    """A module, with the name of the class, function or variable that it comes from.
 
-    `path` is the file in which that stands.
+    `path` is the file that defines this name.
     """
 
     name: str
@@ -82,13 +82,13 @@ _RAISES = "raises an error, as far as it can be read"
 
 
 class _Engine:
-    """All classes of a program, from the outermost to those that are only parts."""
+    """Reads all classes of a program, models first, then classes that are only submodules."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.reader = Reader(program)
         self.layers: list[Layer] = []
-        # What was given up, each class and function once.
+        # Classes and functions that were given up, each once.
         self.gaps: dict[str, Unanalysed] = {}
         self._sites: set[Site | None] = set()
         self._kinds: set[object] = set()
@@ -103,7 +103,7 @@ class _Engine:
         modules = [module for module in self.program.modules if module.source.hinted]
         classes = [cls for module in modules for cls in self._classes(module)]
         built = [model for module in modules for model in self._built(module)]
-        # What a function made of a class says more than what its defaults make of it.
+        # A factory's instance is more telling than one with the class's default arguments.
         made = {cls: self._made(cls) for cls in classes if not cls.made}
         self._apart = self._parts(classes, built)
         homes = {(cls.name, cls.module.path) for cls in classes}
@@ -127,12 +127,12 @@ class _Engine:
                 self._record(model, cls in done, cls.name in redrawn)
 
     def _unrecorded(self, cls: UserClass) -> Instance | None:
-        """A module of a class that was made, but not as a part of anything recorded so far."""
+        """An instance of a class that is not a submodule of any recorded model."""
         sites = {site_of(slot) for _, slot, _ in weights_held(cls.made[0])}
         return None if sites <= self._sites else self._made(cls)
 
     def _parts(self, classes: Sequence[UserClass], built: Sequence[Model]) -> set[Value]:
-        """Classes that are not models of their own, or of which that is not certain."""
+        """Classes that are not, or may not be, models."""
         given = given_away(self.program, {cls.name for cls in classes})
         whole = {model.instance.cls for model in built if not _is_used(model.instance)}
         filled = {cls.module for cls in classes if is_filled(self.reader.order(cls))}
@@ -149,7 +149,7 @@ class _Engine:
                         yield cls
 
     def _made(self, cls: UserClass) -> Instance | None:
-        """A module of a class, with names for the arguments that have no default."""
+        """An instance of a class, with symbolic values for arguments without a default."""
         found = self._tried(cls.module, cls.name, self.reader.construct, cls, [], {}, cls.node)
         return found if isinstance(found, Instance) else None
 
@@ -166,7 +166,7 @@ class _Engine:
                     yield Model(name, module.path, option)
 
     def _tried(self, module: Module, name: str, work: Callable[..., Any], *args: Any) -> Any:
-        """What a piece of work gives; None, and a gap, where it does not end or cannot be done."""
+        """The result of a piece of work; None, and a gap, if it exceeds the budget or fails."""
         try:
             with _Alone(self.reader, module):
                 return work(*args)
@@ -184,9 +184,9 @@ class _Engine:
         return None
 
     def _raised(self, work: Callable[..., Any], args: tuple[Any, ...]) -> str:
-        """What is lost where the code that is read raises an error; empty if nothing is.
+        """The gap to report if the code that is read raises an error; empty for none.
 
-        Of a function nobody promised that it can be called without arguments.
+        A factory may need arguments that it was not given, so its errors are not reported.
         """
         if work == self.reader.construct:
             return f"its constructor {_RAISES}"
@@ -194,15 +194,15 @@ class _Engine:
         return f"its forward {_RAISES}" if is_lost else ""
 
     def _give_up(self, path: str, name: str, reason: str) -> None:
-        """List a class or function as not analysed; the first reason stands."""
+        """List a class or function as not analysed; the first reason is kept."""
         target = f"{path}:{name}"
         gap = Unanalysed(target, f"{path}: {name}: {reason}")
         self.gaps.setdefault(target, gap)
 
     def _record(self, model: Model, again: bool, redrawn: bool) -> None:
-        """Record a model's layers; of a part, or of a class met before, only those that are new.
+        """Record a model's layers; for a submodule or a known class, only the new ones.
 
-        Who holds a part, and whoever calls a model `redrawn`, may fill its weights anew.
+        The weights of a submodule, and of a `redrawn` model, may be filled by unseen code.
         """
         instance = model.instance
         apart = instance.cls in self._apart
@@ -226,7 +226,7 @@ class _Engine:
         self._kinds |= {_kind_of(layer) for layer in found}
 
     def _found(self, model: Model, held: Sequence[tuple[Place, Slot, str]]) -> list[Layer]:
-        """A record for every weight of a model; by its file too where others are called alike."""
+        """A record for every weight of a model; its name has the path if it is ambiguous."""
         instance = model.instance
         if model.name in self._ambiguous:
             model = replace(model, name=f"{model.path}:{model.name}")
@@ -240,7 +240,7 @@ class _Engine:
         return found
 
     def _follow_ahead(self, models: Sequence[Model], jobs: int) -> None:
-        """Follow the data of models in processes of their own, each those of its turn."""
+        """Follow the data of models in several processes."""
         if jobs < 2 or len(models) < 2 * jobs or not hasattr(os, "fork"):
             return
 
@@ -256,7 +256,7 @@ class _Engine:
                 self._ahead[model] = layers
 
     def _elsewhere(self, model: Model, place: Place, slot: Slot, kind: str) -> list[Layer]:
-        """The record of a weight that a model's graph does not reach: as its own class sees it."""
+        """The record of a weight that the model's graph does not reach, from its owner's graph."""
         holder = slot.holder
         owner = holder.owner[0] if holder is not None and holder.owner else None
         drawn = self._followed(owner, whole=False) if owner is not None else None
@@ -280,7 +280,7 @@ class _Engine:
         return self._drawn[key]
 
     def _drawing(self, instance: Instance, whole: bool) -> Drawn | None:
-        """The graph of a module called with data, its result marked, and followed."""
+        """Call a module with data, and follow the resulting graph."""
         reader = self.reader
         forward = reader.forward_of(instance)
         if forward is None and instance.torch in ("Module", "ModuleList", "ModuleDict"):
@@ -299,7 +299,7 @@ def _is_used(instance: Instance) -> bool:
 
 
 class _Alone:
-    """A reader that begins anew, at the top level of a file."""
+    """Resets the reader to the top level of a file."""
 
     def __init__(self, reader: Reader, module: Module) -> None:
         self._reader, self._module = reader, module
@@ -317,7 +317,7 @@ class _Alone:
 
 
 def _kind_of(layer: Layer) -> object:
-    """What two layers of one line have in common that need to be judged only once."""
+    """A key of equivalent layers of one line, which need to be judged only once."""
     current = layer.current.name if layer.current is not None else ""
     return layer.site, layer.following.activation, current, layer.harmless
 
@@ -331,7 +331,7 @@ _SETTINGS = ("int", "bool", "float", "str", "dtype", "device")
 
 
 def _inputs(forward: Value, reader: Reader) -> list[Value]:
-    """Data for every argument of a forward that must be given."""
+    """Symbolic data for every required argument of a forward."""
     function = forward.function if isinstance(forward, Bound) else forward
     node = function.node if isinstance(function, Function) else None
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):

@@ -107,7 +107,7 @@ class Expressions(Literals):
         return values[name] if name in values else self.top_level(frame.module, name)
 
     def top_level(self, module: Module, name: str) -> Value:
-        """What a name means at the top level of a file."""
+        """The value of a name at the top level of a file."""
         if name in module.values:
             return module.values[name]
         module.values[name] = UNKNOWN
@@ -143,7 +143,7 @@ class Expressions(Literals):
         return self.member_of(found, entry.name)
 
     def member_of(self, found: Module | External, name: str) -> Value:
-        """What a module has under a name."""
+        """A module's attribute of this name."""
         if isinstance(found, External):
             return External(f"{found.name}.{name}")
         if name in self.program.names(found):

@@ -1,4 +1,4 @@
-"""Files to syntax trees: what may be about torch is parsed once, what cannot be is named."""
+"""Parses files that may use torch, each once; lists files that cannot be parsed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORDS = re.compile(rb"[A-Za-z_]\w*")
 # A tree takes up to a kilobyte for every word and mark; small files cannot have too many of them.
 _SMALL, _MOST_TOKENS = 300_000, 400_000
 _TOKEN = re.compile(rb"\w+|[^\w\s]|\n")
-# Where a number may stand that no size is as large as.
+# A number that is too large to be a size.
 _LONG = re.compile(rb"[0-9A-Fa-f_]{16}")
 
 
@@ -34,7 +34,7 @@ class Source:
         self._tree: ast.Module | None = None
         self._lines: list[bytes] = []
         self._is_ascii = data.isascii()
-        # By line, where the bytes are that are not the first of a character.
+        # For each line, the positions of UTF-8 continuation bytes.
         self._inside: dict[int, list[int]] = {}
 
     @cached_property
@@ -44,7 +44,7 @@ class Source:
 
     @cached_property
     def prose(self) -> frozenset[int]:
-        """The numbers of the lines in which texts stand alone, as docstrings do."""
+        """The lines of string statements, such as docstrings."""
         found: set[int] = set()
         waiting: list[ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]
         waiting = [self.tree]
@@ -120,7 +120,7 @@ _INSIDE = re.compile(rb"[\x80-\xbf]")
 
 
 def _forget_large(tree: ast.Module) -> None:
-    """Put an unknown value in place of every number that no size is as large as."""
+    """Replace every number that is too large to be a size by an unknown value."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant):
             node.value = bounded(node.value) if type(node.value) is int else node.value

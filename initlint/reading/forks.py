@@ -29,7 +29,7 @@ def _begun(share: Callable[[int], Any], turn: int) -> tuple[int, int]:
         with os.fdopen(writer, "wb") as file:
             pickle.dump(share(turn), file, pickle.HIGHEST_PROTOCOL)
     finally:
-        # Nothing of what the parent wants done in the end may be done here.
+        # The parent's exit handlers must not run here.
         os._exit(0)
 
 

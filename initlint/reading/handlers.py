@@ -49,9 +49,9 @@ _CALLABLE = ("torch.nn.", "torch.optim.", "torch.distributions.")
 
 
 def is_callable(name: str) -> bool:
-    """Whether what lies outside the files under this name is known to be a function or a class.
+    """Whether this dotted name outside the files is known to be a function or a class.
 
-    Anything else may be a constant, and a constant may be true or false, or None.
+    Any other name may be a constant, which may be true, false or None.
     """
     package, _, rest = name.partition(".")
     if package == "builtins":

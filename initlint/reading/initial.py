@@ -39,7 +39,7 @@ _WITH_MEAN = ("uniform_", "normal_", "trunc_normal_", "constant_", "ones_")
 
 
 class Initialising(Tensors):
-    """Reads what is written to parameters."""
+    """Evaluates code that writes to parameters."""
 
     def initialise(
         self, name: str, args: Sequence[Value], kwargs: Mapping[str, Value], node: ast.AST | None
@@ -72,7 +72,7 @@ class Initialising(Tensors):
         kwargs: Mapping[str, Value],
         node: ast.AST | None,
     ) -> Value:
-        """A method of a parameter, or of a tensor just made, that ends in an underscore."""
+        """An in-place method of a parameter or of a new tensor."""
         slot = target.slot if isinstance(target, Held) else target
         site, bare = self.site(node), name.strip("_")
         renamed = {{"from": "a", "to": "b", "value": "val"}.get(k, k): v for k, v in kwargs.items()}
@@ -91,7 +91,7 @@ class Initialising(Tensors):
             factor = args[0]
             if bare == "div" and known_number(factor) and factor:
                 factor = 1 / factor
-            # A layer that stands for many alike is scaled once for each of them.
+            # A layer that represents several equal ones is scaled once for each of them.
             is_own = isinstance(slot, Fresh) or slot.home is self.constructing
             draw = explicit(self.drawn(slot), factor, site) if is_own else UNCLEAR
             self.write(slot, draw.at(site))
@@ -102,7 +102,7 @@ class Initialising(Tensors):
         return target
 
     def _is_moved(self, slot: Slot | Fresh, name: str) -> bool:
-        """Whether what is added, or cut off, may give the values another mean."""
+        """Whether an addition or a clamp may change the mean of the values."""
         if name not in _SHIFTING:
             return False
         return isinstance(slot, Fresh) or self.drawn(slot).name in _WITH_MEAN
@@ -115,7 +115,7 @@ class Initialising(Tensors):
         return UNCLEAR.at(site)
 
     def parameter(self, value: Value, node: ast.AST | None) -> Slot:
-        """What nn.Parameter makes of a tensor."""
+        """The parameter that nn.Parameter makes from a tensor."""
         shape, draw = None, UNCLEAR
         if isinstance(value, Fresh):
             shape, draw = value.shape, value.draw
@@ -130,7 +130,7 @@ class Initialising(Tensors):
         return made
 
     def release(self, values: Iterable[Value]) -> None:
-        """Unknown code was handed these: what parameters within its reach hold is not clear now."""
+        """Make the content of all parameters that unknown code can reach unclear."""
         for count, value in enumerate(reached(values)):
             if count % _CHARGED == 0:
                 self.budget.elements(_CHARGED)
@@ -138,7 +138,7 @@ class Initialising(Tensors):
                 self.write(value, UNCLEAR)
 
     def lost(self, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
-        """The result of a function of which nothing is known."""
+        """The result of an unknown function."""
         values = [*args, *kwargs.values()]
         self.release(value for value in values if may_hold(value))
         inputs = self.nodes_in(values)
@@ -174,9 +174,9 @@ def _drawn(
 
 
 def _targets(value: Value, initialiser: str) -> list[tuple[Slot | Fresh, bool]]:
-    """What is written to: parameters, and tensors that may become some.
+    """The parameters, and tensors that may become parameters, that an initialiser writes to.
 
-    With each whether the initialiser draws all of it, with the fans of its own shape.
+    With each, whether the initialiser fills all of it, with the fans of its own shape.
     """
     found: list[tuple[Slot | Fresh, bool]] = []
     by_fans = initialiser.startswith(("kaiming", "xavier", "orthogonal"))
@@ -225,7 +225,7 @@ def modules_of(instance: Instance, prefix: str = "") -> list[tuple[str, Instance
 
 
 def parameters_of(instance: Instance) -> list[tuple[str, Slot]]:
-    """All parameters of a module and its parts, by name."""
+    """All parameters of a module and its submodules, by name."""
     return [
         (f"{prefix}.{name}" if prefix else name, slot)
         for prefix, module in modules_of(instance)

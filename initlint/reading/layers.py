@@ -1,4 +1,4 @@
-"""The reading engine's answer: one Layer for every weight of a class and of the parts it holds."""
+"""The result of reading: a Layer for every weight of a class and of its submodules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from initlint.reading.values import Instance, Slot, Sym, Value
 from initlint.records import Following, Initializer, Layer, Site
 from initlint.torchlib.draws import Draw, drawn_by
 
-# A stack of blocks may be deep, but names that nobody will read need not be made.
+# The most modules of a model whose names are made.
 _MOST_NAMES = 20_000
 
 
@@ -43,7 +43,7 @@ class Drawn:
 
 
 def followed(graph: Graph, whole: bool, budget: Budget) -> Drawn:
-    """What every weight of a finished graph meets."""
+    """The following activation of every weight of a finished graph."""
     graph.close()
     budget.followed(len(graph.nodes))
     own: list[Use] = []
@@ -90,7 +90,7 @@ def _whole(size: Value) -> int | None:
 def records(model: str, drawn: Drawn, places: dict[int, list[Place]]) -> list[Layer]:
     """A record for every weight of a model that its graph reaches, in the order of the data.
 
-    A module that stands for many made alike is used as often as it has names, in their order.
+    A module that represents several equal ones counts once for each of their names, in order.
     """
     groups: dict[Place, list[tuple[Use, Met]]] = {}
     names: dict[str, Place] = {}
@@ -165,7 +165,7 @@ def _perhaps_harmless(group: Sequence[tuple[Use, Met]]) -> str:
 
 
 def overrides_of(model: Instance) -> dict[Slot, Draw]:
-    """What the constructors of a model and of its parts, outermost first, filled weights with."""
+    """The draws of the constructors of a model and of its submodules, outermost first."""
     found: dict[Slot, Draw] = {}
     for _, module in reversed(modules_of(model)):
         found.update(module.overrides)
@@ -173,7 +173,7 @@ def overrides_of(model: Instance) -> dict[Slot, Draw]:
 
 
 def unknown(model: str, place: Place, slot: Slot, kind: str, draw: Draw) -> Layer:
-    """The record of a weight of which it is not known where it is used."""
+    """The record of a weight whose use is not known."""
     use = Use(slot, kind, (None, None), draw)
     weight = _weight(use, 0)
     return Layer(
@@ -209,7 +209,7 @@ def _place_of(slot: Slot) -> Place:
 
 
 def initializer(use: Use) -> Initializer | None:
-    """How a weight gets its values; no std where that depends on what is not known."""
+    """A weight's initialiser; its std is None if that depends on unknown values."""
     draw: Draw = use.draw
     if not draw.name:
         return None
@@ -243,10 +243,10 @@ def _is_nominal(use: Use) -> bool:
 
 
 def _is_provable(draw: Draw, use: Use) -> bool:
-    """Whether the std, against what suits, does not depend on what the sizes' names stand for.
+    """Whether the ratio of the std to the needed one is the same for all values of symbolic sizes.
 
-    What counts is 1/sqrt(fan_in): PyTorch's default and Kaiming by fan_in are the same share of it
-    everywhere; any other scheme is only where all sizes are known, or are multiples of one.
+    The needed std is proportional to 1/sqrt(fan_in). So are PyTorch's default and Kaiming by
+    fan_in; any other scheme is only if all sizes are known, or are multiples of one.
     """
     fan_in, fan_out = use.fans
     if fan_in is None:
@@ -307,7 +307,7 @@ _DEEPEST = 30
 
 
 def weights_held(root: Instance) -> Iterator[tuple[Place, Slot, str]]:
-    """Every weight of a layer within a module, once, with its first name and its layer's class."""
+    """Every weight of a layer in a module, once, with its first name and its layer's class."""
     for name, module in modules_of(root):
         if module.owner is None:
             continue

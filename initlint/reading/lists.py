@@ -1,4 +1,4 @@
-"""Lists as a reader knows them: ranges, pairs, and what is repeated or joined."""
+"""Abstract lists: ranges, pairs, repeated and concatenated lists."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _LONGEST = 1000
 
 
 def ranged(args: Sequence[Value]) -> Value:
-    """What range() gives; where its end is not known, a first number and one for all others."""
+    """The value of range(); if its end is not known, a first number and one for all others."""
     if all(type(value) is int for value in args) and args:
         numbers = range(*args) if len(args) < 3 or args[2] else range(0)
-        # Of a range beyond what a machine counts there is no length, but a part.
+        # len() fails for a range longer than sys.maxsize; a slice of it does not.
         return Listing(list(map(bounded, numbers[:_LONGEST])), bool(numbers[_LONGEST:]))
     first = args[0] if len(args) > 1 else 0
     return Listing([first if type(first) is int else PLAIN, PLAIN], True)
 
 
 def numbered(value: Value, start: Value) -> Value:
-    """What enumerate() gives."""
+    """The value of enumerate()."""
     found = elements(value)
     if found is None:
         return _open([(PLAIN, element_of(value))]) if element_of(value) is not UNKNOWN else UNKNOWN
@@ -45,7 +45,7 @@ def numbered(value: Value, start: Value) -> Value:
 
 
 def zipped(values: Sequence[Value]) -> Value:
-    """What zip() gives, as far as the shortest list whose length is known goes."""
+    """The value of zip(), up to the length of the shortest list of known length."""
     columns = [elements(value) for value in values]
     sure = [
         len(c) for c, v in zip(columns, values, strict=True) if c is not None and not _is_open(v)
@@ -65,7 +65,7 @@ def zipped(values: Sequence[Value]) -> Value:
 
 
 def chained(values: Sequence[Value]) -> Value:
-    """What one list after the other gives."""
+    """The concatenation of several lists."""
     if len(values) == 1 and isinstance(values[0], Listing):
         values = values[0].items
     found = [elements(value) for value in values]
@@ -83,7 +83,7 @@ def counted(value: Value, count: Value) -> Listing:
 
 
 def element_of(value: Value) -> Value:
-    """Any one of a value's elements, where it is not known which there are."""
+    """A value that may be any element, for a value whose elements are not all known."""
     if isinstance(value, Listing) and value.items:
         return value.items[-1]
     if isinstance(value, (Slot, Held)):

@@ -23,7 +23,7 @@ from initlint.reading.values import (
     update,
 )
 
-# What a round of a comprehension costs, beside what its expressions do, in elements.
+# The cost of an iteration of a comprehension without its expressions, in elements.
 _ROUND = 3
 
 
@@ -47,13 +47,13 @@ class Literals(Attributes):
         return found, open_ended
 
     def gone_through(self, value: Value) -> list[Value] | None:
-        """What a loop over a value goes through, charged; None where that is not known."""
+        """The elements that a loop iterates over, charged to the budget; None if not known."""
         found = elements(value)
         self.budget.elements(len(found or ()) // 8)
         return found
 
     def tuple_of(self, node: ast.Tuple, frame: Frame) -> Value:
-        """The value of a tuple; a list where there may be more elements."""
+        """The value of a tuple; a list if it may have more elements."""
         found, open_ended = self.elements(node.elts, frame)
         return listed(found, True) if open_ended else tuple_of(tuple(found))
 
@@ -134,7 +134,7 @@ class Literals(Attributes):
         return result
 
     def _rounds(self, generators: Sequence[ast.comprehension], frame: Frame) -> Iterator[bool]:
-        """Every round of a comprehension, with whether that round is certain."""
+        """Every iteration of a comprehension, and whether it is certain to happen."""
         if not generators:
             yield True
             return

@@ -1,4 +1,4 @@
-"""What a way through undecided code may change: names, an object's attributes, lists."""
+"""Snapshots of mutable state (names, attributes, lists), to read both branches of a condition."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _ABSENT: Any = object()
 
 @dataclass(slots=True)
 class Taken:
-    """What everything holds at one moment."""
+    """A snapshot of all state."""
 
     names: dict[str, Value]
     contents: dict[int, Any]
 
 
 class Memory:
-    """Remembers what everything within reach of a frame holds, to go back there and to join."""
+    """Saves the state that a frame can reach, to restore it and to join branches."""
 
     def __init__(self, frame: Frame, bodies: Sequence[Sequence[ast.stmt]], budget: Budget) -> None:
         self._budget = budget
@@ -48,14 +48,14 @@ class Memory:
         self._begin = self.taken(frame)
 
     def taken(self, frame: Frame) -> Taken:
-        """What everything holds now."""
+        """The present state."""
         sizes = sum(map(_size, self._objects))
         self._budget.elements(len(frame.names) // 32 + sizes // 4 + len(self._objects))
         contents = {id(thing): _content(thing) for thing in self._objects}
         return Taken(dict(frame.names), contents)
 
     def restore(self, frame: Frame) -> None:
-        """Make everything hold again what it held in the beginning."""
+        """Restore the saved state."""
         self._put(frame, self._begin)
 
     def _put(self, frame: Frame, state: Taken) -> None:
@@ -65,7 +65,7 @@ class Memory:
             _fill(thing, state.contents[id(thing)])
 
     def merge(self, frame: Frame, states: list[Taken], join: _Join) -> None:
-        """Make everything hold what it may hold at the end of any of several ways."""
+        """Set the state to the join of the states after several branches."""
         self._put(frame, states[0])
         for state in states[1:]:
             _join_dict(frame.names, state.names, join)
@@ -93,9 +93,9 @@ _MANY = 16
 def _within(
     bodies: Sequence[Sequence[ast.stmt]], frame: Frame, objects: list[Any], budget: Budget
 ) -> list[Any]:
-    """Those of the objects that these statements may change: all of them where it is not clear.
+    """The objects that these statements may change: all of them if that is not clear.
 
-    A function that was defined in the same place, or an object of a class that was, may reach all.
+    A function or a class that was defined in the same scope may reach all objects.
     """
     names: set[str] = set()
     for statement in (statement for body in bodies for statement in body):
@@ -197,7 +197,7 @@ def _join_parts(one: dict[str, Value], other: dict[str, Value], join: _Join) -> 
 
 
 def _aligned(one: list[Value], other: list[Value], join: _Join) -> list[Value]:
-    """Element by element; what only one of the ways has may be there or not."""
+    """Join lists element by element; an element of only one branch may be missing."""
     items = []
     for place in range(max(len(one), len(other))):
         mine = one[place] if place < len(one) else None

@@ -71,10 +71,10 @@ _FILLS = re.compile(
 def initialised_outside(
     modules: Sequence[Module], program: Program, names: set[str]
 ) -> tuple[set[str], set[tuple[str, str]]]:
-    """Those of `names` of classes and functions that are called by code which then fills weights.
+    """The classes and functions among `names` that code calls and whose weights it then fills.
 
-    And by path and name what the top levels of files with such code hold. What the code does to
-    the models is not followed.
+    Also, by path and name, the models at the top level of files with such code. The effect of the
+    code is not followed.
     """
     held: set[tuple[str, str]] = set()
     kept = {name.encode() for name in names}
@@ -107,7 +107,7 @@ class Text:
         self._idle: dict[int, int] = {}
 
     def does(self, place: int) -> bool:
-        """Whether what stands there is code, in a line that does not only ask or define."""
+        """Whether the place is code, in a line that does not only test a type or define a name."""
         if not self._starts:
             self._starts = [0, *(match.end() for match in _NEWLINE.finditer(self.data))]
         line = bisect_right(self._starts, place) - 1
@@ -132,7 +132,7 @@ _FEW = 16
 
 
 def _matching(text: Text, pattern: re.Pattern[bytes], names: set[bytes]) -> set[bytes]:
-    """Those of `names` that stand in the text as the pattern says."""
+    """The names that the text uses in the form of the pattern."""
     if len(names) <= _FEW:
         return {name for name in names if any(_places(text, pattern, name))}
     found: set[bytes] = set()

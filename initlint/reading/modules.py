@@ -38,7 +38,7 @@ _ITSELF = {
 }
 
 
-# Methods of modules that fill weights with what is not known here.
+# Methods of modules that fill weights with unknown values.
 _WRITING = ("load_state_dict", "reset_parameters", "to_empty", "_load_from_state_dict")
 
 
@@ -60,7 +60,7 @@ class Modules(Initialising):
     def furnish(
         self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
     ) -> None:
-        """What the constructor of a module's torch base does to it."""
+        """Run the constructor of a module's torch base."""
         if instance.torch in CONTAINERS:
             self._contain(instance, args)
             return
@@ -232,7 +232,7 @@ class Modules(Initialising):
                 self._rearrange(owner, without(list(members(owner).values()), index))
 
     def part(self, instance: Instance, index: Value) -> Value:
-        """What stands in a container's brackets."""
+        """The value of a container's subscript."""
         parts = list(members(instance).values())
         if isinstance(index, slice):
             return self._slice(instance, index)
@@ -254,7 +254,7 @@ class Modules(Initialising):
 
 
 def _is_numbered(container: Instance) -> bool:
-    """Whether a container of torch's own holds what it holds under numbers, from 0 on."""
+    """Whether a torch container names its members by numbers from 0."""
     last = next(reversed(container.attrs), None)
     is_list = container.cls is None and container.torch != "ModuleDict"
     return is_list and last in (None, str(len(container.attrs) - 1))
@@ -301,7 +301,7 @@ def _own_arguments(kind: str) -> Mapping[str, Any]:
 
 
 def _is_in_place(instance: Instance) -> bool:
-    """Whether an activation module writes its result into what it is given."""
+    """Whether an activation module works in place."""
     given, place = instance.args.get("*", ()), len(_own_arguments(instance.torch))
     return instance.args.get("inplace", given[place] if place < len(given) else False) is True
 
@@ -324,7 +324,7 @@ def _listed(instance: Instance, name: str, args: Sequence[Value]) -> Listing:
 
 
 def elements(value: Value) -> list[Value] | None:
-    """What a loop over a value goes through; None where that is not known."""
+    """The elements that a loop iterates over; None if they are not known."""
     if isinstance(value, tuple):
         return list(value)
     if isinstance(value, Listing):
@@ -341,7 +341,7 @@ def elements(value: Value) -> list[Value] | None:
 
 
 def members(container: Instance) -> dict[str, Value]:
-    """What a container holds, by name: of a class of the user's, not what else its objects keep."""
+    """A container's members by name, without other attributes of a user's container class."""
     if container.cls is None:
         return dict(container.attrs)
     is_dict = container.torch == "ModuleDict"

@@ -1,4 +1,4 @@
-"""What Python's functions of objects and classes give, and torch's helpers around modules."""
+"""Results of built-in functions for objects and classes, and of torch's helpers for modules."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _getattr(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None)
 
 
 def _any_part(value: Value) -> Value:
-    """Whichever part of a module a name that is not known may mean."""
+    """A value that may be any submodule, for an attribute of unknown name."""
     parts = (
         [v for v in value.attrs.values() if isinstance(v, Instance)]
         if isinstance(value, Instance)

@@ -1,4 +1,4 @@
-"""Between the values of the reader and those of the graph's language."""
+"""Translates abstract values into operands of a graph, and results back."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ HOLDERS = (tuple, Listing, Table)
 
 
 def operand_of(value: Value, budget: Budget) -> Any:
-    """A value as the graph's language has it: an operation, a parameter, a number, or neither.
+    """The operand for a value: an operation, a parameter, a number, or one of `Given`.
 
-    What lists, tuples and tables hold comes in one tuple.
+    The elements of lists, tuples and tables become one tuple.
     """
     kind = type(value)
     if kind is Tensor:
@@ -69,19 +69,19 @@ def operand_of(value: Value, budget: Budget) -> Any:
 
 
 _THEMSELVES = {int, float, bool, str, type(None), slice}
-# New tensors all of whose elements are one number.
+# Creators that fill a tensor with one number.
 _CONSTANTS = {"zeros_": 0.0, "ones_": 1.0}
 
 
 def _sizes(shape: tuple[Value, ...] | None) -> tuple[Any, ...] | None:
-    """The sizes that are numbers or symbols; None in the place of each that is neither."""
+    """The sizes; None for each that is neither a number nor a symbol."""
     if shape is None:
         return None
     return tuple([size if type(size) is int else symbol(size) for size in shape])
 
 
 def value_of(meant: Any, graph: Graph) -> Value:
-    """The reader's value for what a call was found to mean; operations are added to the graph."""
+    """The abstract value for the result of a call; its operation is added to the graph."""
     if type(meant) is Op:
         return Compared(meant) if meant.role == "query" else Tensor(graph.add(meant))
     if type(meant) is Operand:
