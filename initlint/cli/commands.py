@@ -1,4 +1,4 @@
-"""What each command does once its options are read: call the api, print, and give a verdict."""
+"""The commands: each calls the api, prints the result, and returns the exit code."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FOR_PEOPLE = ("full", "concise")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What `initlint check` was asked for."""
+    """The options of `initlint check`."""
 
     targets: tuple[str, ...]
     trace: bool = False
@@ -65,7 +65,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A request with what its targets stand for and which rules speak where."""
+    """A request with its targets resolved and its rules selected."""
 
     request: Check
     targets: Targets
@@ -73,9 +73,9 @@ class _Asked:
     options: Options
 
     def failures(self, report: Report) -> list[Unanalysed]:
-        """The gaps in what was asked for by name, all of them if nothing was analysed, and errors.
+        """The gaps of targets named by the user, and errors; all gaps if nothing was analysed.
 
-        With --trace every class of the files is asked for that can be built without arguments.
+        With --trace the user asks for every class of the files that needs no argument.
         """
         if not report.layers:
             return [gap for gap in report.unanalysed if gap not in self.targets.notes]
@@ -89,7 +89,7 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """What `initlint apply` was asked for."""
+    """The options of `initlint apply`."""
 
     target: str
     device: str = "cpu"
@@ -147,7 +147,7 @@ def apply(request: Apply) -> int:
     terminal.out(layers.render(report, colour=colour, width=terminal.width()))
     for gap in report.unanalysed:
         terminal.err(f"initlint: left as it was: {phrases.gap(gap)}")
-    # Only what was recommended, and done, carries the reason for it.
+    # A filled weight has its recommendation, with its reason, as `current`.
     done = sum(bool(layer.current and layer.current.reason) for layer in report.layers)
     weights = phrases.counted(len(report.layers), "weight")
     where = f"written to {request.out}" if request.out else "nothing written (no --out FILE)"
@@ -167,7 +167,7 @@ def rule(wanted: str | None, form: str, folders: Sequence[str] = ()) -> int:
 
 
 def _collect() -> None:
-    """Let garbage be collected, which the command line puts off: that of a model is large."""
+    """Turn the garbage collector on again: a model's garbage is large."""
     gc.enable()
 
 
@@ -222,7 +222,7 @@ def _checked(asked: _Asked) -> Report:
 
 
 def _repaired(asked: _Asked) -> Fixed:
-    """What was repaired, and what remains, printed; the repaired standard input goes out."""
+    """Fix, and print the remaining findings; a fixed standard input goes to standard output."""
     given = asked.targets.texts
     fixed = _fixed(asked, write=not given)
     changed = {path: new for path, _, new in fixed.files}
@@ -299,7 +299,7 @@ def _root() -> Path:
 
 
 def _print_gaps(report: Report, asked: _Asked) -> None:
-    """What could not be analysed: errors always, what was merely passed over unless quiet."""
+    """Print the gaps: failures always, others unless quiet."""
     failures = asked.failures(report)
     for gap in report.unanalysed:
         if gap in failures:

@@ -1,4 +1,4 @@
-"""What the command line writes: findings to stdout, all else to stderr; colour and width."""
+"""Output of the command line: findings to stdout, all else to stderr; colour and width."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LONG = 2**27
 
 
 def open_streams() -> None:
-    """Put the null device in the place of standard streams that the caller has closed."""
+    """Replace standard streams that the caller has closed by the null device."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
@@ -37,9 +37,9 @@ def aside(text: str) -> None:
 
 
 def raw(data: bytes) -> None:
-    """Write the bytes of a file or a patch as they are; on a terminal with their controls escaped.
+    """Write the bytes of a file or a patch unchanged; on a terminal, escape control characters.
 
-    A pipe or a file needs every byte, and a terminal nothing that steers it.
+    A pipe or a file needs every byte; a terminal would obey the control characters.
     """
     if sys.stdout.isatty():
         _write(sys.stdout, data.decode("utf-8", "surrogateescape"))

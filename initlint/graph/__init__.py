@@ -1,1 +1,1 @@
-"""The language in which both engines write down what a model computes, and all that it means."""
+"""The graph of operations that both engines build, and its analysis."""

@@ -9,7 +9,7 @@ from initlint.graph.steps import Node, Steps
 
 _NONLINEAR = ("activation", "gate", "attention", "unknown")
 _THROUGH = ("shape", "dropout", "scale", "pool")
-# A side longer than this is the trunk of a network (U-Net), not a branch of a block.
+# A longer branch is the trunk of a network (U-Net), not a branch of a block.
 _LONGEST = 2000
 # Charged by so many nodes at once.
 _CHARGED = 8
@@ -51,9 +51,9 @@ def branches(steps: Steps, charge: Charge = free) -> list[Branch]:
 
 
 def skips(steps: Steps, found: list[Branch]) -> frozenset[tuple[Node, Node]]:
-    """Edges by which a stream passes its branch unchanged: from the fork straight to the join.
+    """The edges by which a stream bypasses its branch: from the fork directly to the join.
 
-    An identity may stand between, or what else only hands its input on.
+    An operation that returns its input unchanged (an identity) may be between.
     """
     return frozenset(
         (branch.fork, node)

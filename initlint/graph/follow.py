@@ -27,8 +27,8 @@ _PREFERENCE = {"norm": 0, "unknown": 1, "input": 2}
 # Activations, and the roles of operations on one value, whose result grows as their input does.
 _HOMOGENEOUS = ("relu", "leaky_relu", "prelu", "rrelu")
 _PROPORTIONAL = ("shape", "dropout", "pool")
-# What a step is called that multiplies with a number, or does nothing (what a loop's last round has
-# left); others of its role add one.
+# Names of steps that multiply by a number, or do nothing (the value of a loop's last iteration);
+# other steps of the same role add a number.
 _FACTORS = (
     "carried",
     "mul",
@@ -46,11 +46,11 @@ _UNKNOWN = Following("unknown")
 
 
 class Upstream(NamedTuple):
-    """What reaches a value: the longest run of weighted layers since a normalisation.
+    """The operations before a value: the longest run of weighted layers since a normalisation.
 
-    `normalised` holds where the value is a normalisation's result, directly or through its
-    activation, so that the scale of nothing before it matters; `bounded` where it is that of an
-    activation that lies between 0 and 1.
+    - `normalised`: the value is a normalisation's result, directly or through its activation, so
+      the scale of layers before it does not matter.
+    - `bounded`: the value is the result of an activation with values between 0 and 1.
     """
 
     layers: int = 0
@@ -142,7 +142,7 @@ def _with_recurrence(use: Use, node: Node, repeats: Recurrences) -> Use:
 def combined(answers: Iterable[Following]) -> Following:
     """One answer from those of several consumers: theirs if they agree, else mixed or unknown.
 
-    A normalisation is on the way only if it is on every way.
+    A normalisation counts only if it is on every path.
     """
     distinct = list({(a.activation, repr(a.args), a.via): a for a in answers}.values())
     if not distinct:
@@ -205,9 +205,9 @@ def _signals(step: Step, values: list[Upstream]) -> list[int]:
 
 
 def _after_weight(step: Step, longest: Upstream) -> Upstream:
-    """A weighted operation lengthens the run; a recurrent one bounds its result and ends it.
+    """The upstream of a weighted operation: it lengthens the run by one layer.
 
-    What an embedding gives is data to all that comes after it.
+    A recurrent operation bounds its result and ends the run. The result of an embedding is data.
     """
     if not step.weights or step.weights[-1].following:
         return Upstream()
@@ -241,9 +241,9 @@ def _downstream(
 
 
 def _consumers(steps: Steps, absorbed: frozenset[Node]) -> dict[Node, list[Node]]:
-    """By every node those that take its value in and lead on to a result of the model.
+    """For each node, its consumers that lead to a result of the model.
 
-    Where none does, all that take it in: what is thrown away in the end is computed all the same.
+    If none does, all its consumers: an unused value is computed, too.
     """
     alive: set[Node] = set()
     found: dict[Node, list[Node]] = {node: [] for node in steps}
@@ -260,10 +260,10 @@ def _consumers(steps: Steps, absorbed: frozenset[Node]) -> dict[Node, list[Node]
 
 
 def _joined(ways: list[Downstream], direct: list[Downstream]) -> Downstream:
-    """What a value meets, from what it meets at each of its consumers.
+    """The downstream of a value, joined from that at each of its consumers.
 
-    The stream that passes a residual branch unchanged meets the branch's consumer first, so only
-    the `direct` ways decide on the answer.
+    A stream that bypasses a residual branch reaches the branch's consumer first, so only the
+    `direct` paths decide the answer.
     """
     if not ways:
         return Downstream()
@@ -289,7 +289,7 @@ def _joined(ways: list[Downstream], direct: list[Downstream]) -> Downstream:
 
 
 def _met(step: Step, below: Downstream, node: Node, value: Upstream) -> Downstream:
-    """What the `value` of `node` meets at the consumer `step`, below which lies `below`."""
+    """The downstream of `node`'s `value` through the consumer `step`, whose own is `below`."""
     met = _met_signal(step, below, node, value)
     if met.cancelled and step.role != "norm" and not _is_proportional(step):
         return met._replace(cancelled=False)
@@ -297,7 +297,7 @@ def _met(step: Step, below: Downstream, node: Node, value: Upstream) -> Downstre
 
 
 def _is_proportional(step: Step) -> bool:
-    """Whether the result of a step grows by the same positive factor as what it takes in."""
+    """Whether the result of a step is proportional to its input, with a positive factor."""
     if step.role == "weighted":
         return bool(step.weights) and not any(w.biased or w.following for w in step.weights)
     if step.role == "activation":
@@ -352,7 +352,7 @@ def _through(word: str, answer: Following) -> Following:
 
 
 def _memberships(bare: list[Branch]) -> dict[Node, str]:
-    """inside or last for every weighted node of a residual branch without normalisation."""
+    """For every weighted node of a residual branch without normalisation: inside or last."""
     inside: dict[Node, str] = {}
     for branch in bare:
         inside.update({node: "inside" for node in branch.nodes if node not in inside})

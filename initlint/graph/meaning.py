@@ -1,4 +1,4 @@
-"""What a call of one of torch's functions, methods, operators or modules does, by its bare name."""
+"""Translates calls of torch's functions, methods, operators and modules into operations."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from initlint.torchlib import catalog
 # Operations on a matrix that exchange its two axes; other shape operations hide them.
 _TURNS = {"t", "T", "mT", "transpose", "swapaxes", "swapdims", "adjoint"}
 _SAME = {"to", "clone", "contiguous", "type_as", "float", "half", "bfloat16", "requires_grad_"}
-# Views of a parameter that hold all of it.
+# Views of a whole parameter.
 WHOLE_VIEWS = {
     *("view", "reshape", "flatten", "ravel", "squeeze", "unsqueeze", "permute", "movedim"),
     *("data", "detach", "view_as", "reshape_as", "unflatten", "H", "mH", "real", "grad"),
     *_TURNS,
     *_SAME,
 }
-# Functions of a parameter that are zero where it is.
+# Functions whose result is zero where the parameter is zero.
 _ZERO_AT_ZERO = {"tanh", "neg", "abs", "relu", "mul", "imul", "rmul", "multiply"}
 # Of one value the largest along a dimension, of two the larger of each pair.
 _EXTREMES = {"max", "min", "maximum", "minimum", "fmax", "fmin"}
@@ -27,11 +27,12 @@ _QUOTIENTS = ("div", "truediv", "true_divide", "divide")
 
 
 def meaning(name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
-    """What a call computes, without the weights that it multiplies with.
+    """The result of a call, without the weights that it multiplies with.
 
-    An `Op` where data goes in; an `Operand` where only one of the model's parameters does; an `Op`
-    of the role query for what carries no signal but was computed from data; else `FIXED`, or
-    `UNSURE` where one of the arguments is.
+    - an `Op`, if an argument is data;
+    - an `Operand`, if only one of the model's parameters is an argument;
+    - an `Op` with the role query, if it was computed from data but carries no signal;
+    - else `FIXED`, or `UNSURE` if one of the arguments is.
     """
     operation = catalog.operation_of_function(name)
     role = operation.role if operation else "unknown"
@@ -45,7 +46,7 @@ def meaning(name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         op.role, op.activation, op.inputs = "activation", activation.name, inputs[:1]
         op.args = _own_arguments(list(activation.arguments), args, keywords)
     elif role == "shape" and args:
-        # What comes after the moved value says where to: indices, another tensor's shape.
+        # The other arguments are indices, or another tensor's shape.
         op.inputs = ops_in(args[0])
         if not op.inputs:
             return FIXED
@@ -64,9 +65,9 @@ def of_module(
     settings: Mapping[str, Any],
     weights: tuple[Any, ...] = (),
 ) -> Any:
-    """What a call of a module of torch's class `kind` computes, or `FIXED` or `UNSURE`.
+    """The result of calling a module of torch's class `kind`; may be `FIXED` or `UNSURE`.
 
-    `settings` are the values of its attributes as far as they are known.
+    `settings` has the known values of its attributes.
     """
     inputs = ops_in(args, keywords)
     activation = catalog.activation_of_module(kind)
@@ -84,7 +85,7 @@ def of_module(
 
 
 def _without_signal(name: str, role: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
-    """The value of a call into which no data goes, or out of which none comes."""
+    """The result of a call without data arguments, or without a signal in its result."""
     parts = list(leaves_of((args, keywords)))
     operands = [part for part in parts if type(part) is Operand]
     # Keywords of such calls say what kind of tensor is wanted: a dtype, a device.
@@ -99,7 +100,7 @@ def _without_signal(name: str, role: str, args: Sequence[Any], keywords: Mapping
 def _of_parameters(
     name: str, role: str, operands: Sequence[Operand], is_unsure: bool
 ) -> Operand | Given:
-    """A value made of the model's own tensors: still that weight, or one computed from it."""
+    """The operand for a value computed from the model's own tensors."""
     first = operands[0]
     if len(operands) > 1 or not (role in ("shape", "dropout") or name in _SAME):
         if is_unsure:
@@ -141,7 +142,7 @@ def _product_of_matrices(args: Sequence[Any], inputs: Sequence[Op]) -> str:
 
 
 def _is_inverted(bare: str, args: Sequence[Any]) -> bool:
-    """Whether data is what is divided by."""
+    """Whether the divisor is data."""
     if bare.removeprefix("r").removeprefix("i") not in _QUOTIENTS:
         return False
     return (type(args[0]) is Op) == bare.startswith("r")

@@ -8,10 +8,10 @@ from initlint.graph.branches import dominators
 from initlint.graph.ops import Graph, Op, leaves_of, ops_in
 from initlint.graph.pointwise import recognised
 
-# How many operations a written-out one may be made of, and how many values back along the data
-# its beginning is looked for.
+# The most operations of an activation written out by hand, and the most values that the search for
+# its input visits.
 _LARGEST, _FURTHEST = 24, 4
-# Beside a signal, a number below this is the epsilon of a division.
+# A smaller number that is added to a signal is the epsilon of a division.
 _EPSILON = 1e-2
 _REDUCTIONS = {
     *("mean", "var", "std", "sum", "amax", "norm", "vector_norm", "linalg_norm"),

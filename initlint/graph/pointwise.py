@@ -101,7 +101,7 @@ def _plain_name(name: str) -> str:
 
 
 def _neutral(name: str) -> float | None:
-    """What a parameter counts as in an operation: it scales by 1, or shifts by 0."""
+    """The number that stands for a parameter in an operation: a scale is 1, a shift 0."""
     if "mul" in name or "div" in name:
         return 1.0
     return 0.0 if "add" in name or "sub" in name else None
@@ -131,9 +131,9 @@ def _distance(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def _clamped(low: float, high: float) -> tuple[str, Mapping[str, Any]] | None:
-    """What a clamp is to a signal of a variance around one: it counts where the signal meets it.
+    """The bounds of a clamp that matter for a signal with a variance of about one.
 
-    Bounds beyond the grid are not seen, and are no bounds that could be named.
+    Bounds beyond the grid have no effect on such a signal.
     """
     if low == 0 and high > _MET:
         return ("relu6" if high == 6 else "relu"), {}
@@ -169,7 +169,7 @@ def _curve(name: str, args: tuple[tuple[str, Any], ...]) -> tuple[float, ...]:
     return tuple(row.value(x, given) for x in _GRID)
 
 
-# What the functions of torch compute of numbers, by their names without underscores.
+# The functions of torch on numbers, by their names without underscores.
 
 
 def _clamp(x: float, min: float | None = None, max: float | None = None) -> float:

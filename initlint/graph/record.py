@@ -1,4 +1,4 @@
-"""One record of a weight from all of its uses in the graphs."""
+"""Makes the record of a weight from all its uses in the graphs."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _is_cancelled(use: Use) -> bool:
 
 
 def harmless(group: Sequence[Use]) -> str:
-    """Why the scale of a weight cannot matter at any of its uses; empty where it may."""
+    """Why the scale of a weight cannot matter at any of its uses; empty if it may."""
     if any(use.weight.reparametrised for use in group):
         return _REPARAMETRISED
     if is_state(group):

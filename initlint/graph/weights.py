@@ -20,7 +20,7 @@ Fans = tuple[Size | None, Size | None]
 class Factor:
     """One parameter in a product: its fans, and whether something may be added to the result.
 
-    `spread` is by how much the stride of a transposed convolution has divided fan_in.
+    `spread` is the factor by which the stride of a transposed convolution divides fan_in.
     """
 
     operand: Operand
@@ -30,7 +30,7 @@ class Factor:
     spread: float = 1
 
 
-# Where the two factors begin among the arguments of a matrix product.
+# The index of the first factor among the arguments of a matrix product.
 _PRODUCTS = {
     **dict.fromkeys(("matmul", "rmatmul", "imatmul", "mm", "bmm", "grouped_mm"), 0),
     "addmm": 1,
@@ -41,7 +41,7 @@ _SUMS = ("addmm", "baddbmm")
 
 
 def factors_of(name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> list[Factor]:
-    """Those of a call's parameters that are matrices of weights (F.linear, @, einsum, …)."""
+    """The arguments of a call that are weight matrices (F.linear, @, einsum, …)."""
     bare = name.strip("_")
     found = _factors(bare, args, keywords)
     return [factor for factor in found if _is_matrix(factor.operand)]
@@ -175,9 +175,9 @@ def _groups(args: Sequence[Any], keywords: Mapping[str, Any]) -> int | None:
 
 
 def _of_einsum(args: Sequence[Any]) -> Iterator[Factor]:
-    """Fans from the equation: indices that vanish are summed over, those kept for the result that
-    no other operand has are the outputs. What an ellipsis stands for belongs to the data, unless
-    the weight has one."""
+    """Fans from an einsum equation: indices that are summed over are the inputs; indices of the
+    result that no other operand has are the outputs. The dimensions of an ellipsis belong to the
+    data, unless the weight has one."""
     equation, values = args[0], list(args[1:])
     if len(values) == 1 and isinstance(values[0], tuple):
         values = list(values[0])
@@ -185,7 +185,7 @@ def _of_einsum(args: Sequence[Any]) -> Iterator[Factor]:
         for operand in _operands(values):
             yield Factor(operand, None, None, False)
         return
-    # An ellipsis stands for any number of indices, which only the data can have.
+    # The data may have any number of dimensions in place of an ellipsis.
     left, result = equation.replace(" ", "").replace("...", ".").split("->")[:2]
     terms = left.split(",")
     for index, (value, term) in enumerate(zip(values, terms, strict=False)):

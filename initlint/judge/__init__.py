@@ -1,4 +1,4 @@
-"""Judges layers by the rules. The names below are what a rule's function is written with."""
+"""Judges layers by the rules; exports the names that a rule's function needs."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ __all__ = [
 def findings(
     layers: Sequence[Layer], rules: Rulebook, codes: Collection[str]
 ) -> tuple[Finding, ...]:
-    """What the rules named by `codes` find in `layers`.
+    """The findings of the rules named by `codes` in `layers`.
 
-    One finding for all layers that one source line makes with the same fault.
+    Layers that one source line makes, with the same fault, give one finding.
     """
     found: list[Problem] = []
     by_model: dict[str, list[Layer]] = {}

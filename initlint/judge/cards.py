@@ -64,7 +64,7 @@ def examples(rule: Rule, heading: str) -> list[str]:
 
 
 def reject_broken_examples(rule: Rule) -> None:
-    """Raise InitlintError, with file and line, where an example of the card is no Python."""
+    """Raise InitlintError, with file and line, if an example of the card is not Python."""
     path = Path(rule.path)
     lines = _lines(path)
     for start, end in _fences(path, lines, _end_of_front(path, lines)):
@@ -85,7 +85,7 @@ def line_of(rule: Rule, key: str) -> int:
 
 
 def wrong(path: Path, line: int, reason: str) -> InitlintError:
-    """The error that names file and line of what is wrong with a rule."""
+    """An error about a rule, with file and line."""
     here = Path.cwd()
     shown = path.relative_to(here) if path.is_relative_to(here) else path
     return InitlintError(f"{shown}:{line}: {reason}")
@@ -132,7 +132,7 @@ def _front(path: Path, lines: Sequence[str]) -> Mapping[str, str]:
 
 
 def _objection(key: str, value: Any) -> str:
-    """What is wrong with one entry of the front matter; empty where nothing is."""
+    """The fault of one entry of the front matter; empty if there is none."""
     if key not in (*REQUIRED, *OPTIONAL):
         return f"'{key}' is none of {', '.join((*REQUIRED, *OPTIONAL))}"
     if not isinstance(value, str) or not value.strip():

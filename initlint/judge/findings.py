@@ -59,7 +59,7 @@ class _Places:
 
 
 class _Wishes:
-    """What several layers need: the calls, None where one is not known; whether any was chosen."""
+    """The calls that several layers need (None: not known); `is_free` if all have the default."""
 
     def __init__(self) -> None:
         self.is_free = True
@@ -74,7 +74,7 @@ class _Wishes:
             self._calls.add(_recipe(layer.recommended))
 
     def agree_with(self, donor: Layer) -> bool:
-        """Whether the donor's very call suits all of them, so that no two findings want two."""
+        """Whether all of them need exactly the donor's call."""
         return donor.recommended is not None and self._calls <= {_recipe(donor.recommended)}
 
 
@@ -97,7 +97,7 @@ def _finding(card: Rule, group: list[Problem], places: _Places) -> Finding:
         parameter=layer.parameter,
         following=layer.following,
         current=layer.current,
-        # What a rule without a fix reports is not repaired by an initialiser.
+        # An initialiser is recommended only by rules with a fix.
         recommended=(donor or layer).recommended if card.fix else None,
         fix=fix,
         confidence=card.confidence,
@@ -115,7 +115,7 @@ def _others(group: list[Problem]) -> str:
 
 
 def _shared(layers: list[Layer]) -> Layer | None:
-    """The layer whose recommendation suits all of `layers`: the commonest one, if it does."""
+    """A layer whose recommended initialiser is right for all of `layers`; None if there is none."""
     counts = Counter(_recipe(layer.recommended) for layer in layers)
     for recipe, _ in counts.most_common():
         donor = next(layer for layer in layers if _recipe(layer.recommended) == recipe)
@@ -130,7 +130,7 @@ def _recipe(found: Initializer | None) -> str:
 
 
 def _takes(layer: Layer, donor: Layer) -> bool:
-    """Whether the recommendation made for another layer of the same line suits this one too."""
+    """Whether the initialiser recommended for `donor` is right for `layer`, too."""
     own, other = layer.recommended, donor.recommended
     if own is None or other is None or own.name != other.name:
         return False
@@ -142,7 +142,7 @@ def _takes(layer: Layer, donor: Layer) -> bool:
 
 
 def _counted(layer: Layer, found: Initializer) -> float:
-    """The fan of a layer's weight by whose root a draw is divided; 1 where it gives a number."""
+    """The fan that the std of a draw is computed from; 1 if the std is a number."""
     window = math.prod(layer.shape[2:])
     into, out = layer.shape[1] * window, layer.shape[0] * window
     counted = {"in": into, "out": out, "both": (into + out) / 2}
@@ -198,7 +198,8 @@ def _is_run(layers: Sequence[Layer]) -> bool:
 def _lengths_differ(layers: Sequence[Layer], layer: Layer) -> bool:
     """Whether one line fills containers of several lengths, `layer`'s and others.
 
-    Which members are spared is then not told by their numbers: the last of two is the second.
+    Then an index does not identify a member: the last of two is the second, the last of three the
+    third.
     """
     names = [other.parameter.split(".") for other in layers if other.model == layer.model]
     varying = (place for place, parts in enumerate(zip(*names, strict=True)) if len({*parts}) > 1)

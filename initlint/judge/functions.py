@@ -36,7 +36,7 @@ class Function:
     line: int
 
     def problems(self, model: Model) -> Iterator[Problem]:
-        """What the rule reports of one model. Raises InitlintError where the function fails."""
+        """The rule's problems in one model. Raises InitlintError if the function fails."""
         for kind in self.kinds:
             for record in KINDS[kind](model):
                 given = (record, model) if self.takes_model else (record,)
@@ -55,7 +55,7 @@ class Function:
         raise wrong(self.path, self.line, reason)
 
     def _problem(self, found: Any) -> Problem:
-        """What was yielded, as a problem of this rule."""
+        """A yielded value as a problem of this rule."""
         if isinstance(found, Problem):
             found = (found.layer, found.message)
         match found:

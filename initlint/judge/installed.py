@@ -34,13 +34,13 @@ def installed() -> Iterator[Source]:
 def _places() -> list[Path]:
     """Where packages are installed: the folders of sys.path, without the working directory.
 
-    `python -m` puts the working directory there, and what is read must not add rules.
+    `python -m` adds the working directory there, and the code that is read must not add rules.
     """
     folders = [Path(entry) for entry in sys.path if entry]
     try:
         here = Path.cwd().resolve()
     except FileNotFoundError:
-        # The working directory was removed: what is relative to it is nowhere.
+        # The working directory was removed, so relative folders do not exist.
         return [folder for folder in folders if folder.is_absolute()]
     return [folder for folder in folders if folder.resolve() != here]
 

@@ -8,7 +8,7 @@ from typing import Any
 from initlint.judge.model import Model
 from initlint.records import Layer
 
-# By the annotation of a rule's first parameter: the records of one model that it is called with.
+# For each annotation of a rule's first parameter, the model's records that it is called with.
 KINDS: Mapping[type, Callable[[Model], Iterable[Any]]] = {
     Layer: lambda model: model.layers,
     Model: lambda model: (model,),

@@ -1,4 +1,4 @@
-"""What a check is given: one model's layers, and for each the path that it lies on."""
+"""The arguments of a rule: a model's layers, and the path of each."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from initlint.records import Layer
 class Path:
     """The longest run of weighted layers around a layer with no normalisation between.
 
-    `log_product` is the sum of the logarithms of the layers' ratios: what their initialisation
-    together does to the signal. `end` is the last layer of the run. `enclosed` holds where it lies
-    between two normalisations: the sum is then without the last layer, whose factor is undone.
+    `log_product` is the sum of the logarithms of the layers' ratios: of the factor by which they
+    scale the signal. `end` is the last layer of the run. `enclosed` is True if the run is between
+    two normalisations; then the sum leaves out the last layer, whose factor is cancelled.
     """
 
     count: int
@@ -28,10 +28,10 @@ class Path:
 
     @property
     def matters(self) -> bool:
-        """Whether a wrong scale on this path reaches anything (design, "Where it matters").
+        """Whether a wrong scale on this path matters (docs/verdict.md, "Where it matters").
 
-        What a run between two normalisations does to the scale ends with it, however deep the model
-        is: there only what its layers do together counts, not how many they are.
+        The effect of a run between two normalisations ends with it, however deep the model is. So
+        for such a run only the product of its factors counts, not its length.
         """
         return self.from_input or self.is_far or (self.count >= 3 and not self.enclosed)
 
@@ -50,7 +50,7 @@ class Problem:
     code: str = ""
 
 
-# What a rule's function yields.
+# The results of a rule's function.
 Problems = Iterator[Problem | tuple[Layer, str]]
 
 
@@ -65,7 +65,7 @@ class Model:
         self._down = self._runs({layer.parameter: layer.after for layer in layers})
 
     def path(self, layer: Layer) -> Path:
-        """The path on which `layer` lies."""
+        """The path of `layer`."""
         above, up, _ = self._up[layer.parameter]
         below, down, end = self._down[layer.parameter]
         product = up + down - self._logs[layer.parameter]
@@ -93,9 +93,9 @@ class Model:
 
 
 def scheme(layer: Layer) -> str:
-    """default, kaiming, xavier, or explicit for a scale that someone wrote; empty if unknown.
+    """default, kaiming, xavier, or explicit for a hand-written scale; empty if unknown.
 
-    What has a mean is none of the schemes, whose values all have the mean zero.
+    A weight whose mean is not zero is explicit: all schemes have the mean zero.
     """
     current = layer.current
     if current is None or current.std is None:

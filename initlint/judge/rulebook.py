@@ -1,7 +1,7 @@
 """Finds all rules: initlint's own, those of installed packages, and those of `--rules FOLDER`.
 
-A rule is a card `CODE.md` and beside it a function in `CODE.py`. Nothing that is read or checked
-can add a rule: a package has to be installed, or a folder named on the command line.
+A rule is a card `CODE.md` and, beside it, a function in `CODE.py`. The code that is checked cannot
+add a rule: a package must be installed, or a folder named on the command line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from initlint.records import InitlintError, Rule
 from initlint.torchlib import catalog
 
 _CODE = re.compile(r"[A-Z]{2,}[0-9]{3}")
-# What was meant to be a code; other files may lie in the same folder.
+# Names that look like a code; other files may be in the same folder.
 _LIKE_A_CODE = re.compile(r"[A-Za-z]{2,}[0-9]+")
 
 
@@ -66,7 +66,7 @@ def _given(folder: str) -> Source:
 
 @cache
 def read(sources: tuple[Source, ...]) -> Rulebook:
-    """The rules in these folders. Raises InitlintError, with file and line, for what is wrong."""
+    """The rules in these folders. Raises InitlintError with file and line for a faulty rule."""
     found: dict[str, Rule] = {}
     calls: dict[str, Function] = {}
     different: dict[Path, Source] = {}
@@ -89,7 +89,7 @@ def read(sources: tuple[Source, ...]) -> Rulebook:
 
 
 def _stems(folder: Path) -> Sequence[str]:
-    """The names of the files of rules, without what comes after the dot."""
+    """The names of rule files without their suffixes."""
     try:
         files = [path for path in folder.iterdir() if path.suffix in (".md", ".py")]
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Whether a layer's present std suits the following activation: what INIT101 to INIT106 share."""
+"""Checks a layer's present std against the accepted ones; shared by INIT101 to INIT106."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CHOSEN = 4.0
 
 
 def unsuited(layer: Layer, model: Model) -> Problems:
-    """The problem of a layer whose std does not suit the following activation, where it matters."""
+    """The problem of a layer with a wrong std for its activation, if the scale matters."""
     if _is_silent(layer):
         return
     path = model.path(layer)
@@ -35,7 +35,7 @@ def _is_silent(layer: Layer) -> bool:
 
 def _is_far(layer: Layer, path: Path) -> bool:
     if layer.current is not None and has_mean(layer.current):
-        # A scale may be a choice; nobody chooses a mean that adds up over all inputs.
+        # A scale may be a choice; a mean, which adds up over all inputs, hardly ever is.
         return True
     value = ratio(layer) or 1.0
     return path.is_far or not 1 / _CHOSEN <= value <= _CHOSEN

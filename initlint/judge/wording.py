@@ -15,7 +15,7 @@ def consequence(layer: Layer, path: Path) -> str:
     current, value = layer.current, ratio(layer)
     if current is None or current.std is None or value is None or layer.recommended is None:
         return ""
-    # The reader's sizes, where they stand for names, are no facts.
+    # Symbolic sizes have no numbers to show.
     size = "" if layer.nominal else " " + "×".join(map(str, layer.shape))
     std = "" if layer.nominal else f"std {current.std:.3g}, "
     if has_mean(current):
@@ -30,7 +30,7 @@ def consequence(layer: Layer, path: Path) -> str:
 
 
 def origin(current: Initializer) -> str:
-    """Who fills a weight with what: PyTorch's default, or the user's call and its line."""
+    """The source of a weight's values: PyTorch's default, or the user's call and its line."""
     args = current.args
     if current.default and current.name.startswith("kaiming"):
         args = {name: value for name, value in args.items() if name == "a"}
@@ -44,7 +44,7 @@ def origin(current: Initializer) -> str:
 
 
 def _exponential(value: float) -> float:
-    """e to the power of a sum of logarithms, which for a deep model may be beyond all floats."""
+    """e to the power of `value`; infinity if that is too large for a float."""
     return math.exp(value) if value < math.log(sys.float_info.max) else math.inf
 
 

@@ -1,4 +1,4 @@
-"""The lines of source that a finding speaks of, with a gutter and the call marked."""
+"""The source lines of a finding, with a gutter and the call marked."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def excerpt(lines: Sequence[str], site: Site, style: str) -> list[Line]:
 
 
 def gutter(site: Site | None) -> str:
-    """What stands left of the notes under an excerpt."""
+    """The left margin of the notes under an excerpt."""
     return " " * len(str(site.end_line)) if site else " "
 
 

@@ -49,7 +49,7 @@ def _position(finding: Finding, root: Path | None, texts: Texts) -> dict[str, ob
 
 
 def _rank(finding: Finding) -> tuple[int, int, float]:
-    """Errors first, then what is certain, then what is furthest off."""
+    """A sort key: errors first, then high confidence, then the ratio furthest from 1."""
     level = list(_LEVELS).index(finding.severity) if finding.severity in _LEVELS else len(_LEVELS)
     certain = _CONFIDENCE.index(finding.confidence) if finding.confidence in _CONFIDENCE else 0
     factor = ratio(finding.current, finding.recommended)

@@ -1,4 +1,4 @@
-"""The format `json`: one object, its keys as promised, null for what is not known."""
+"""The format `json`: one object with the documented keys; unknown values are null."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def _table(model: str, layers: Iterable[Layer], wrong: set[str], width: int) -> 
         padding=(0, 1, 0, 0),
     )
     for column in columns:
-        # Left to itself rich gives long names a column of a few letters.
+        # By default rich gives long names a column of a few letters.
         room = min(longest, max(_NAME_WIDTH, width // 4)) if column is _COLUMNS[0] else None
         table.add_column(
             column.heading,

@@ -13,7 +13,7 @@ from initlint.safe.shown import access
 
 
 def place(finding: Finding, texts: Texts) -> str:
-    """`path:line:column`, or model and layer of a finding without source."""
+    """`path:line:column`; for a finding without source, its model and layer."""
     if finding.site is None:
         return f"{finding.model}: {finding.layer or finding.parameter}"
     return f"{place_of(finding.site, texts)}:{finding.site.column}"
@@ -26,19 +26,19 @@ def place_of(site: Site, texts: Texts) -> str:
 
 
 def headline(finding: Finding, message: str, texts: Texts) -> Line:
-    """The one line that says it all: place, code, name, message."""
+    """The headline of a finding: place, code, name, message."""
     code = Styled(finding.code, style_of(finding.severity))
     return Styled(place(finding, texts), "bold"), ": ", code, f" {finding.name}: {message}"
 
 
 def message(finding: Finding, texts: Texts) -> str:
-    """What is wrong, and the call to write; for people, who read only one line."""
+    """The finding's message and the call to write, in one line."""
     written = call(finding, texts)
     return f"{finding.message}; write {written}" if written else finding.message
 
 
 def call(finding: Finding, texts: Texts) -> str:
-    """The call that repairs the finding, as its fix writes it; empty if there is none.
+    """The call that fixes the finding, as its fix writes it; empty if there is none.
 
     Without a fix, the tensor is reached from the instance (`self`) or from the `model`.
     """
@@ -67,7 +67,7 @@ def ratio(current: Initializer | None, recommended: Initializer | None) -> float
 
 
 def gap(unanalysed: Unanalysed) -> str:
-    """What could not be analysed and why, naming it once."""
+    """The target that was not analysed, and the reason; the target is named once."""
     reason = " ".join(unanalysed.reason.split())
     if reason.startswith(unanalysed.target.partition(":")[0] + ":"):
         return reason
@@ -91,7 +91,7 @@ def summary(report: Report) -> str:
 
 
 def _missed(report: Report) -> str:
-    """How many files, classes and functions nothing is said of; empty if there are none."""
+    """The number of gaps; empty if there are none."""
     return f"{len(report.unanalysed)} not analysed" if report.unanalysed else ""
 
 

@@ -1,4 +1,4 @@
-"""What code hosts need of a finding: a path in the project, and a mark that outlives edits."""
+"""Data for code hosts: a finding's path in the project, and a fingerprint that survives edits."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def shown_path(finding: Finding, root: Path | None, texts: Texts | None = None) 
 
 
 def shown_site(finding: Finding) -> Site | None:
-    """The finding's place in the file as the host shows it: of a notebook, the first line.
+    """The finding's place for a code host; in a notebook, the first line.
 
-    A host shows a notebook's JSON, in which neither the cell's line nor its column is anywhere.
+    A host shows the notebook's JSON, in which the line and column of a cell have no meaning.
     """
     site = finding.site
     if site is None or not site.path.endswith(".ipynb"):

@@ -110,7 +110,7 @@ def _location(finding: Finding, root: Path | None, texts: Texts) -> dict[str, An
 
 
 def _invocation(report: Report) -> dict[str, Any]:
-    """Whether the run did all that was asked, and of what it can say nothing."""
+    """Whether the run succeeded, and the targets that were not analysed."""
     gaps = [shown(f"{gap.target}: {gap.reason}") for gap in report.unanalysed]
     return {
         "executionSuccessful": not gaps,

@@ -23,7 +23,7 @@ def render(report: Report, *, colour: bool = False) -> str:
 
 
 def render_whole(report: Report) -> str:
-    """The findings and what the command line says beside them: gaps and the summary."""
+    """The findings, the gaps and the summary, as the command line prints them."""
     gaps = joined(f"not analysed: {gap(unanalysed)}" for unanalysed in report.unanalysed)
     return render(report) + gaps + summary(report)
 

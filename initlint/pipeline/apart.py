@@ -29,7 +29,7 @@ _PATIENCE = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Tracing:
-    """A request to trace targets; `texts` by path stand for what the disk holds."""
+    """A request to trace targets; `texts` by path replace the files on the disk."""
 
     targets: tuple[str, ...]
     arguments: Mapping[str, Any]
@@ -83,9 +83,9 @@ def traced_apart(
 def filled_apart(
     function: Callable[..., Report], target: str, options: Options, **keywords: Any
 ) -> Report:
-    """What a function of a module reports of a target, done in another process.
+    """The report of `function` on a target, run in another process.
 
-    Raises InitlintError also where the target's code ends that process.
+    Raises InitlintError also if the target's code ends that process.
     """
     from initlint.pipeline.judged import Report
 
@@ -129,7 +129,7 @@ def _ending(process: subprocess.Popen[bytes]) -> str:
 @contextlib.contextmanager
 def _process(request: Tracing | Filling) -> Iterator[subprocess.Popen[bytes]]:
     """The process that carries out a request; when this one goes on, it has ended."""
-    # What lies in the working directory must not stand in for initlint or torch: no "" in the path.
+    # A file in the working directory must not be imported as initlint or torch: no "" in the path.
     start = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
         "sys.path[:] = sys.argv[1:]; sys.argv[:] = ['initlint']; "
@@ -222,7 +222,7 @@ class _Writer(pickle.Pickler):
 
 
 def answer() -> None:
-    """Carry out the request on standard input: what the other process runs, and ends with."""
+    """The main function of the other process: carry out the request on standard input."""
     results = os.fdopen(os.dup(1), "wb")
     request = pickle.load(sys.stdin.buffer)
     threading.Thread(target=_end_with, args=(os.dup(0),), daemon=True).start()
@@ -276,7 +276,7 @@ def _send(results: BinaryIO, *message: Any) -> None:
 
 
 def _leave() -> None:
-    """End the process, after what the models' code registered for that has had its turn."""
+    """End the process after the exit handlers of the models' code."""
     import atexit
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -14,17 +14,17 @@ _SMALL = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The layers of the files, and the files, cells and classes of which nothing can be said."""
+    """The layers of the files, and the files, cells and classes that were not analysed."""
 
     layers: tuple[Layer, ...] = ()
     gaps: tuple[Unanalysed, ...] = ()
 
 
 def read(paths: Sequence[str], texts: Texts, cache: bool = False, jobs: int = 1) -> Reading:
-    """Read all files together, since a class may be used in another one than its own.
+    """Read all files together, since one file may use a class of another.
 
-    `texts` are their bytes; with `cache` what was read of more than a little is kept in the user's
-    cache folder, and `jobs` is the number of processes that follow the data of models.
+    `texts` has their bytes. With `cache`, the result for more than a few kB is kept in the user's
+    cache folder. `jobs` is the number of processes that follow the data of models.
     """
     python: dict[str, bytes] = {}
     gaps: list[Unanalysed] = []

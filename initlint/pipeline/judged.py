@@ -21,7 +21,7 @@ from initlint.tracing.targets import Signatures, Traced, traced
 
 
 class Report(records.Report):
-    """What was learnt of the targets; `str()` is the text that the command line prints."""
+    """The report on the targets; `str()` is the text that the command line prints."""
 
     def __str__(self) -> str:
         from initlint.output.text import render_whole
@@ -31,15 +31,16 @@ class Report(records.Report):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How targets are built and which rules speak; `codes` None means those on by default.
+    """How targets are built, and which rules report.
 
-    `rules` are initlint's own and those of installed packages where None.
-
-    `speaks` says of a finding whether its rule speaks in its file; None where all do. `texts` are
-    the files, by path, that are not what the disk holds. `preferences` say how an initialiser is
-    drawn and written where several ways are right. With `cache`, what was read is kept in a
-    folder of its own; `jobs` is the number of processes that read. With `apart`, models are built
-    in another process.
+    - `codes`: the rules; None for those on by default.
+    - `rules`: the rulebook; None for initlint's own rules and those of installed packages.
+    - `speaks`: whether a finding's rule is on in its file; None if all are.
+    - `texts`: by path, text that replaces the files on the disk.
+    - `preferences`: the user's choices where several initialisers are right.
+    - `cache`: whether to keep the result of reading in the cache folder.
+    - `jobs`: the number of processes that read.
+    - `apart`: whether to build models in a separate process.
     """
 
     trace: bool = False
@@ -58,14 +59,14 @@ class Options:
 def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures]:
     """The report on several targets, and the shapes in every model's state dict by its name.
 
-    Paths are read, with `options.trace` traced as well; everything else is built and traced. Where
-    both know the layer that a line makes, what was traced holds.
+    Paths are read, and with `options.trace` also traced; all other targets are built and traced. If
+    reading and tracing both analysed the layer of a line, the traced result counts.
     """
     return judged_by(targets, options, Texts(options.texts))
 
 
 def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[Report, Signatures]:
-    # What is handed over as text is read, whatever its name looks like.
+    # A target given as text is read, even if its name looks like a model's.
     paths = [t for t in targets if isinstance(t, str) and (t in texts or not is_model(t))]
     models = targets if options.trace else [target for target in targets if target not in paths]
     others, gaps = _read(paths, options, texts)
@@ -88,10 +89,10 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
 
 
 def _traced(models: Sequence[Any], options: Options, texts: Texts) -> Traced:
-    """What building and tracing gives; the files of the models are read before they are imported.
+    """The result of building and tracing; the models' files are read before they are imported.
 
-    A process of its own is given what was read. In this one, what is imported may have changed in
-    between, and then no fix is written over it.
+    A separate process gets the text that was read. In this process a file may change before it is
+    imported; then no fix is written to it.
     """
     for target in models:
         if isinstance(target, str):
@@ -129,7 +130,7 @@ def _read(
         wider = read([*paths, *more], texts, options.cache, options.jobs)
         wanted = [x for x in wider.layers if x.site is None or x.site.path not in more]
         layers = _recommended(wanted, options)
-        # Gaps of the others are not ours to list, but what was given up of our own files is.
+        # List the gaps of the requested files, not those of their neighbours.
         own = [gap for gap in wider.gaps if gap.target.rpartition(":")[0] in paths]
         gaps = tuple(dict.fromkeys((*gaps, *own)))
     return layers, gaps

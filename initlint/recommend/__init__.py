@@ -1,4 +1,4 @@
-"""From a Layer to the initialiser that suits what follows it, and to the stds that are accepted."""
+"""The recommended initialiser of a Layer, and the stds that are accepted for it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def with_recommendations(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 
 
 def recommended(layer: Layer) -> Initializer | None:
-    """The initialiser that suits `layer`; None where what follows, or its fans, are not known.
+    """The recommended initialiser of `layer`.
 
-    None too where another rule than the gain of what follows would have to say: for recurrent and
-    reparametrised weights.
+    None if the following activation or the fans are not known, and for recurrent and
+    reparametrised weights, for which the activation's gain is not the right rule.
 
     The std is gain/sqrt(fan_in) for Kaiming and normal, gain*sqrt(2/(fan_in+fan_out)) for Xavier,
     with the gain of `rules/activations.toml` for the following activation, and 0 for the last
@@ -49,9 +49,9 @@ def recommended(layer: Layer) -> Initializer | None:
 
 
 def accepted(layer: Layer) -> tuple[tuple[float, float], ...]:
-    """Intervals of std that suit `layer`: the accepted gains with fan_in, fan_out or their mean.
+    """The accepted intervals of std: the accepted gains with fan_in, fan_out or their mean.
 
-    Empty where no gain is wrong (output, linear, gate, attention, softmax) or nothing is known.
+    Empty if any gain is right (output, linear, gate, attention, softmax) or nothing is known.
     """
     activation = catalog.activations().get(layer.following.activation)
     if activation is None or activation.family == "unscaled" or not layer.fan_in:
@@ -65,10 +65,10 @@ def accepted(layer: Layer) -> tuple[tuple[float, float], ...]:
 
 
 def suits(layer: Layer, std: float) -> bool:
-    """Whether `std` lies within a factor 1.25 of a std that is accepted for `layer`.
+    """Whether `std` is within a factor of 1.25 of an accepted std of `layer`.
 
-    Before a saturating activation also between two of them: where few values come in and many go
-    out, one fan finds too large what the other finds too small.
+    Before a saturating activation, a std between two accepted ones is accepted, too: with few
+    inputs and many outputs, it is too large for one fan and too small for the other.
     """
     intervals = accepted(layer)
     if intervals and family(layer) == "saturating":
@@ -79,7 +79,7 @@ def suits(layer: Layer, std: float) -> bool:
 
 
 def ratio(layer: Layer) -> float | None:
-    """The present std against the nearest accepted one, 1 where it suits; None if not known."""
+    """The present std divided by the nearest accepted one; 1 if accepted, None if not known."""
     if layer.current is None or layer.current.std is None or layer.recommended is None:
         return None
     scale = magnitude(layer.current)
@@ -108,7 +108,7 @@ def is_own_output(layer: Layer) -> bool:
 
 
 def times(factor: float) -> str:
-    """A factor as it is read: 0.41×, 0.0003×, 12×."""
+    """A factor as messages show it: 0.41×, 0.0003×, 12×."""
     return f"{factor:.2f}×" if 0.1 <= factor < 10 else f"{factor:.2g}×"
 
 
@@ -128,7 +128,7 @@ def _has_no_gain(layer: Layer) -> bool:
 
 
 def _gains(layer: Layer, activation: Activation) -> tuple[float, float]:
-    """The lowest and the highest gain that suit `layer`."""
+    """The lowest and the highest accepted gain of `layer`."""
     low, high = activation.accepted(layer.following.args, first=_is_first(layer))
     return (min(1.0, low), high) if layer.recurrent == "input" else (low, high)
 
@@ -182,10 +182,10 @@ def _xavier(layer: Layer, activation: Activation, gain: float, std: float) -> In
 
 
 def _normal(layer: Layer, activation: Activation, gain: float, std: float) -> Initializer | None:
-    """A normal draw whose std is counted from the tensor, where torch has no scheme for it.
+    """A normal draw whose std is computed from the tensor's fan, if torch has no scheme for it.
 
-    The stride of a transposed convolution leaves each result its share of the taps: its root is
-    part of the gain.
+    With a stride, each element of a transposed convolution's result uses only 1/`spread` of the
+    taps, so the gain is multiplied by the root of `spread`.
     """
     mode = _mode(layer)
     if mode is None:
@@ -195,9 +195,10 @@ def _normal(layer: Layer, activation: Activation, gain: float, std: float) -> In
 
 
 def _number(layer: Layer, activation: Activation, std: float) -> Initializer | None:
-    """A normal draw with a number for its std; None where the sizes that give it are only names.
+    """A normal draw with a number as its std; None if the sizes are only symbols.
 
-    Before what is never reported the number is not written, and only the scheme is of interest.
+    Before an activation that is never reported, the number is not written, so symbols do not
+    matter.
     """
     if layer.nominal and activation.family != "unscaled":
         return None

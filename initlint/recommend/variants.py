@@ -13,7 +13,7 @@ _OTHER = {"fan_in": "fan_out", "fan_out": "fan_in", "in": "out", "out": "in"}
 
 
 def preferred(layers: Sequence[Layer], wanted: Preferences) -> tuple[Layer, ...]:
-    """The same layers; what is recommended for each is drawn as `wanted` says."""
+    """The layers, each with its recommended initialiser in the `wanted` form."""
     return tuple([_preferred(layer, wanted) for layer in layers])
 
 
@@ -70,7 +70,7 @@ def _truncated(layer: Layer, found: Initializer) -> Initializer:
 
 
 def _cut(std: float) -> float:
-    """The std of a normal draw of which nothing beyond 2 is kept."""
+    """The std of a standard normal variable cut off at -2 and 2."""
     if not std:
         return 0.0
     cut = 2 / std

@@ -1,1 +1,1 @@
-"""What is known of torch: what its functions make, draw and leave behind; torch is not needed."""
+"""Facts about torch: operations, initialisers, creators of tensors; torch is not imported."""

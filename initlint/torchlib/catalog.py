@@ -36,7 +36,7 @@ _Row = TypeVar("_Row", "Activation", "Operation")
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """A row of `rules/activations.toml`, whose head says what the fields are."""
+    """A row of `rules/activations.toml`; the head of that file explains the fields."""
 
     name: str
     modules: tuple[str, ...]
@@ -71,7 +71,7 @@ class Activation:
     def accepted(
         self, args: Mapping[str, Any] = MappingProxyType({}), first: bool = False
     ) -> tuple[float, float]:
-        """The lowest and the highest gain of which nothing is reported."""
+        """The lowest and the highest accepted gain."""
         gains = [self._evaluate(text, args) for text in self.accepts or (self.recommended,)]
         gains.append(self.recommended_gain(args, first))
         return min(gains), max(gains)
@@ -99,7 +99,7 @@ class Activation:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A row of `rules/operations.toml`, whose head says what the fields are."""
+    """A row of `rules/operations.toml`; the head of that file explains the fields."""
 
     name: str
     role: str
@@ -129,7 +129,7 @@ def _function(formula: str, arguments: tuple[tuple[str, Any], ...]) -> Callable[
 
 @cache
 def keeping_gain(formula: str, arguments: tuple[tuple[str, Any], ...] = ()) -> float:
-    """1/sqrt(E[f(z)^2]) with z ~ N(0,1), by the midpoint rule; what lies beyond 8 counts nothing.
+    """1/sqrt(E[f(z)^2]) with z ~ N(0,1), by the midpoint rule on [-8, 8].
 
     Kinks and jumps at multiples of 1/500 are ends of steps and cost no accuracy; for a jump of
     f(z)^2 by 1 anywhere else, E is off by less than 0.0005.
@@ -166,7 +166,7 @@ def activation_of_module(class_name: str) -> Activation | None:
 
 
 def activation_of_function(name: str) -> Activation | None:
-    """The activation behind the bare name of a function, method or in-place form."""
+    """The activation with this bare name of a function, method or in-place form."""
     return _by_function(activations).get(name)
 
 
@@ -176,7 +176,7 @@ def operation_of_module(class_name: str) -> Operation | None:
 
 
 def operation_of_function(name: str) -> Operation | None:
-    """The operation behind the bare name of a function, method, attribute or operator."""
+    """The operation with this bare name of a function, method, attribute or operator."""
     return _by_function(operations).get(name)
 
 

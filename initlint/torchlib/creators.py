@@ -1,4 +1,4 @@
-"""What torch's functions leave in a tensor: new ones by their creator, old ones by arithmetic."""
+"""The draw in a tensor after torch's creators, in-place methods and arithmetic."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DRAWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "ones": ("ones_", {}),
     "eye": ("eye_", {}),
 }
-# Memory that nobody has written: Tensor and its kin only when they are called with sizes.
+# Creators of uninitialised memory; `Tensor` and similar ones only if they are called with sizes.
 _EMPTY = ("empty", "empty_strided", "empty_permuted", "Tensor", "FloatTensor", "DoubleTensor")
 _NAMES = (*_DRAWS, *_EMPTY, "full")
 # By every name the creator that it is a form of: zeros_like and new_zeros are zeros.
@@ -36,14 +36,14 @@ CREATORS: Mapping[str, str] = {
     if name[0].islower() or form == name
 } | {"normal": "normal"}
 EMPTY = frozenset(form for form, name in CREATORS.items() if name in _EMPTY)
-# In-place methods of tensors and the initialiser that each stands for, with its arguments.
+# In-place methods of tensors, each with the equivalent initialiser and its arguments.
 METHODS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "normal_": ("normal_", {"mean": 0.0, "std": 1.0}),
     "uniform_": ("uniform_", {"a": 0.0, "b": 1.0}),
     "fill_": ("constant_", {"val": 0.0}),
     "zero_": ("zeros_", {}),
 }
-# After these a tensor holds what it held.
+# Methods that do not change the values.
 KEEPING = {"clone", "contiguous", "to", "float", "double", "half", "bfloat16", "type", "clamp_"}
 
 

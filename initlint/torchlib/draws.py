@@ -1,4 +1,4 @@
-"""What a tensor was last filled with: distribution, mean and std, as writes happen to it."""
+"""Draw: the distribution, mean and std in a tensor, and how writes change them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from initlint.records import Initializer, Site
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What is known of a tensor's content: no `std` means unknown, an empty `name` unwritten.
+    """The known content of a tensor; without `std` it is unknown, without `name` not written.
 
-    `offset` is what was added to all values of a draw whose mean is not worked out yet.
+    `offset` is a number that was added to all values of a draw whose mean is not computed yet.
     """
 
     name: str
@@ -80,7 +80,7 @@ def drawn_by(name: str, args: Mapping[str, Any], shape: tuple[int, ...] | None) 
 
 
 def calculate_gain(nonlinearity: object, param: object = None) -> float:
-    """torch.nn.init.calculate_gain; raises ValueError for what it does not know."""
+    """torch.nn.init.calculate_gain; raises ValueError for a name without a gain."""
     if nonlinearity == "leaky_relu":
         slope = param if isinstance(param, (int, float)) and param is not True else 0.01
         return math.sqrt(2 / (1 + slope**2))
@@ -110,7 +110,7 @@ def scaled(draw: Draw, factor: float, site: Site | None) -> Draw:
 
 
 def shifted(draw: Draw, offset: float, site: Site | None) -> Draw:
-    """The draw after a number was added at `site`: from then on nobody's default."""
+    """The draw after a number was added at `site`; it is no longer a default."""
     if draw.name in (UNCLEAR.name, UNWRITTEN.name):
         return replace(UNCLEAR, site=site)
     if draw.std is None or draw.mean is None:
