@@ -1,5 +1,6 @@
 """The commands that CONTRIBUTING.md, README.md and CI name are the Makefile's."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -19,16 +20,22 @@ def named(text):
     return {target for call in calls for target in call.split()}
 
 
-def planned(*words):
-    """The lines that `make` would run."""
-    done = subprocess.run(
-        ["make", "-n", "PYTHON=python", *words],
+def make(*words):
+    """What `make` says, also where these tests are themselves run by it."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    return subprocess.run(
+        ["make", "--no-print-directory", *words],
         cwd=ROOT,
+        env=own,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    return done.stdout
+
+
+def planned(target):
+    """The lines that `make` would run."""
+    return make("-n", "PYTHON=python", target).stdout
 
 
 def test_every_command_of_contributing_is_a_target():
@@ -42,8 +49,7 @@ def test_contributing_names_every_target():
 
 
 def test_help_lists_every_target():
-    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines()[-len(TARGETS) :])
+    lines = dict(line.split(maxsplit=1) for line in make("help").stdout.splitlines())
     assert set(lines) == TARGETS
 
 
@@ -78,5 +84,5 @@ def test_the_markers_are_those_that_contributing_explains(pytestconfig):
 
 @pytest.mark.parametrize(("target", "said"), [("rule", "name a rule"), ("why", "name a file")])
 def test_a_target_that_wants_a_word_says_so(target, said):
-    done = subprocess.run(["make", target], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = make(target)
     assert done.returncode == 2 and said in done.stdout

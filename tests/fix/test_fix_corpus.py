@@ -104,6 +104,7 @@ def in_style(package: str, style: str) -> int:
     return fixed
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("style", CHOICES["style"])
 def test_every_style_in_the_modules_of_torch(style: str) -> None:
     assert in_style("torch", style) > 10
