@@ -23,7 +23,7 @@ from initlint.fill.undo import Copies
 from initlint.records import InitlintError, Layer, Unanalysed
 from initlint.tracing.unchanged import LAZY
 
-# What wrappers put into the names of the parameters that they hold.
+# Prefixes that wrappers add to parameter names.
 _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 # Distributions of blocks by the recommended initialiser; any other is normal.
 _DISTRIBUTIONS = {"zeros_": "constant", "orthogonal_": "orthogonal"}
@@ -31,9 +31,9 @@ _DISTRIBUTIONS = {"zeros_": "constant", "orthogonal_": "orthogonal"}
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which weights are filled, which biases with zeros, from what numbers, and what is left.
+    """The weights to fill, the biases to zero, the sources of the numbers, and the rest.
 
-    `sources` are by parameter name; `skipped` are those left alone, each with the reason.
+    `sources` are by parameter name; `skipped` has the parameters left alone, with the reasons.
     """
 
     layers: tuple[Layer, ...]
@@ -51,7 +51,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What else is known of a model: the products in its graphs, and what its parameters hold."""
+    """Other facts about a model: the products in its graphs, and its parameters' values."""
 
     products: Products
     held: Held
@@ -75,11 +75,11 @@ def choose(
     skip: Sequence[str] | None,
     known: Known,
 ) -> Choice:
-    """What of `model` is to be filled: weights of `layers` that have a recommendation.
+    """The parameters of `model` to fill: weights of `layers` that have a recommendation.
 
-    `only` and `skip` are shell patterns on the names of parameters or modules; raises
-    InitlintError for one that is of none. Everything else is decided without them, so that they
-    never change the values that a parameter gets.
+    `only` and `skip` are shell patterns for names of parameters or modules; raises InitlintError
+    for one that matches none. Everything else is decided without them, so that they never change
+    the values of a parameter.
     """
     names = _names_of(model)
     _refuse_idle(model, {"only": only, "skip": skip}, [layer.parameter for layer in layers])
@@ -111,7 +111,7 @@ def choose(
 
 
 class _Offered:
-    """Which of a model's parameters may be filled, whatever is selected, and why others may not."""
+    """The parameters that may be filled, whatever is selected; for others, the reason."""
 
     def __init__(
         self,
@@ -182,7 +182,7 @@ def _without_dead(
     return alive, dead
 
 
-# Shows how far work on so many elements has come: told of those done while it lasts.
+# Shows progress: called with the total of elements, it returns a function for those done.
 Progress = Callable[[int], AbstractContextManager[Advance]]
 
 
@@ -192,13 +192,12 @@ def fill_(
     copies: Copies,
     progress: Progress | None = None,
 ) -> None:
-    """Fill what was chosen, in place; each parameter keeps its device and dtype.
+    """Fill the chosen parameters in place; each keeps its device and dtype.
 
-    Every element depends only on the seed, the parameter's name and the element's place in it:
-    not on how the parameter is sharded, on threads, order, or what else is chosen; kinds of
-    devices differ in bits, not in distribution. Nothing is filled where any of the parameters
-    cannot be (no storage, storage that cannot be written): InitlintError names them. `copies`
-    takes what memory held before it is written.
+    Every element depends only on the seed, the parameter's name and the element's place in it: not
+    on sharding, threads, order, or the other chosen parameters. A CPU and a GPU give different bits
+    of the same distribution. Raises InitlintError, before anything is filled, if a parameter cannot
+    be filled (no storage, or read-only storage). `copies` saves the old values first.
     """
     parts = parts_of(model)
     wanted = [(parts[name], source) for name, source in choice.sources.items()]
@@ -215,7 +214,7 @@ def is_wanted(names: Sequence[str], only: Sequence[str] | None, skip: Sequence[s
 
 
 def bare_name(name: str) -> str:
-    """A parameter's name without what wrappers put in: a wrapped model's are those of the bare."""
+    """A parameter's name without the prefixes of wrappers."""
     return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
 
 

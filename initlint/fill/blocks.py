@@ -1,8 +1,8 @@
 """Draws that depend on nothing but a seed, a parameter's name and an element's place in it.
 
 A parameter is cut, in row-major order of its full shape, into blocks of a fixed size. Each block
-has a generator of its own, so that neither the number of threads nor of ranks, nor which part of
-the parameter is here, nor what was filled before, makes a difference.
+has its own generator, so the result does not depend on the number of threads or ranks, on
+sharding, or on what was filled before.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
-# Elements of a block: on the CPU small enough to share out, on other devices few launches.
+# Elements of a block: few on the CPU, to use all threads; many on a GPU, for few kernels.
 _SIZES = {"cpu": 2**18}
 _OTHERS = 2**26
 # Where the truncated normal distribution ends, in standard deviations, and the std that is left.
@@ -25,11 +25,11 @@ _LEFT = 0.8796256610342398
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a parameter's numbers come from: the seed, its name, its distribution and moments.
+    """The source of a parameter's numbers: seed, name, distribution and moments.
 
     `distribution` is normal, uniform, trunc_normal, constant or orthogonal; `std` and `mean` are
-    the result's. `matrices` is the number of those that are each orthogonal on their own, of so
-    many `columns`; 0 stands for all dimensions but the first.
+    those of the result. `matrices` is the number of separate orthogonal matrices, each with
+    `columns` columns; 0 means all dimensions but the first.
     """
 
     seed: int
@@ -53,7 +53,7 @@ def block_seed(source: Source, block: int) -> int:
 
 
 def pieces(start: int, stop: int, size: int) -> Iterator[tuple[int, int, int]]:
-    """Block by block what of the elements from `start` to `stop` it holds: number, begin, end."""
+    """The blocks that overlap the elements from `start` to `stop`: number, begin, end."""
     for block in range(start // size, -(-stop // size)):
         yield block, max(start, block * size), min(stop, (block + 1) * size)
 
@@ -63,8 +63,8 @@ def fill_piece(
 ) -> None:
     """Fill `target`, the elements `begin` to `end` of a parameter of `total`, all in one block.
 
-    A block that is wholly there, in float32, is drawn in place; of any other the whole is drawn
-    in float32 and the part that is there copied, and rounded, once.
+    A complete block in float32 is drawn in place. Any other block is drawn completely in float32;
+    then the local part is copied, and rounded once.
     """
     size = block_size(target.device)
     first, last = block * size, min(total, (block + 1) * size)
@@ -116,7 +116,7 @@ def _uniform(target: torch.Tensor, source: Source, generator: torch.Generator) -
 def _truncated(target: torch.Tensor, source: Source, generator: torch.Generator) -> None:
     """A normal distribution cut off at two of its std, scaled so that `std` is what is left.
 
-    What lies outside is drawn again until nothing does: one element in 22 each time.
+    Elements outside are drawn again until none is: one element in 22 each time.
     """
     target.normal_(0.0, 1.0, generator=generator)
     flat = target.view(-1)

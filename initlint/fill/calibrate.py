@@ -1,4 +1,4 @@
-"""Scales set by what reaches each layer: the model is run once, and corrected as it runs."""
+"""Calibration: runs the model once, and sets each layer's scale from the data that reaches it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from initlint.tracing.unchanged import unchanged
 
 # A function, its positional and its keyword arguments.
 _Call = tuple[Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]
-# The std of what the model gives out: small, so that the first steps learn from the labels.
+# The std of the model's result: small, so that the first steps learn from the labels.
 _HEAD = 0.3
 # How much larger gradients may be at the first layer than at the last; the largest mean that units
 # get if they are, and how closely the least that is enough is searched for.
@@ -41,17 +41,21 @@ def calibrate_(
 ) -> None:
     """Fill `model`, whose choice is orthogonal, then set every layer's scale and bias.
 
-    Layers whose result is normalised stay as filled; the others are set by one run of the model, on
-    Gaussian noise or on `inputs`, in the order of the data. Each result is made to have mean 0 for
-    every unit (by the bias; without one by taking the mean's direction out of the weight) and
-    variance 1 over examples and positions (LSUV, Mishkin and Matas 2016, arXiv 1511.06422, does so
-    without the mean), that of a bare residual branch's last layer 1/branches, that of the model's
-    last 0.09. Where gradients are then more than three times as large at the first layer as at the
-    last, units before a rectifier or a smooth activation get a positive mean, so that they are
-    nearly linear: as little as brings that into range, at most 2.
+    Layers whose result is normalised stay as filled. One run of the model, on Gaussian noise or on
+    `inputs`, sets the others in the order of the data. Each result gets
 
-    Raises InitlintError where the model is sharded, cannot be run, or where what comes out is not
-    finite; `copies` have then what the weights held before.
+    - mean 0 for every unit: by the bias; without one, by removing the mean's direction from the
+      weight;
+    - variance 1 over examples and positions (as LSUV, Mishkin and Matas 2016, arXiv 1511.06422,
+      which leaves the mean); 1/branches for the last layer of a residual branch without
+      normalisation; 0.09 for the model's last layer.
+
+    If gradients are then more than three times as large at the first layer as at the last, units
+    before a rectifier or a smooth activation get a positive mean, so that they are nearly linear:
+    the smallest that brings the ratio into range, at most 2.
+
+    Raises InitlintError if the model is sharded or cannot be run, or if a weight is not finite;
+    `copies` then has the old weights.
     """
     if is_sharded(model):
         raise InitlintError(

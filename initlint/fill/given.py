@@ -1,4 +1,4 @@
-"""What apply_ and materialize are handed: what is no model, no builder and no device is refused."""
+"""Checks the arguments of apply_ and materialize: model, builder, seed, device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 
 from initlint.records import InitlintError
 
-# Longer seeds, which torch would not take at all, are no numbers that anybody means.
+# The most bits of a seed; a longer one is surely a mistake.
 _BITS = 4096
 
 

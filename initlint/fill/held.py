@@ -1,4 +1,4 @@
-"""What a parameter holds: as memory has it, or as the code that constructed it will leave it."""
+"""The values of parameters: from memory, or from the record of their construction."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from initlint.fill.shards import Part, flat_parts, tensors_of
 
 
 class Held:
-    """The values of a model's parameters, whole ones where they are sharded.
+    """The values of a model's parameters; sharded ones are gathered.
 
-    Sharded parameters are gathered: every process that holds a part of one must ask for it. Those
-    on the meta device are what `journal`, if there is one, says of them.
+    Every process that owns a part of a sharded parameter must ask for it. The values of parameters
+    on the meta device come from `journal`, if there is one.
     """
 
     def __init__(self, model: nn.Module, journal: Journal | None = None) -> None:
@@ -27,7 +27,7 @@ class Held:
         self._journal = journal
 
     def values(self, name: str) -> torch.Tensor | None:
-        """What a parameter holds; None where that is not known, or drawn by chance around zero."""
+        """A parameter's values; None if they are not known, or drawn at random around zero."""
         tensor = self._tensors[name]
         if not is_array(tensor):
             return None
@@ -49,7 +49,7 @@ class Held:
         return values is not None and bool((values == 0).any())
 
     def _written(self, tensor: torch.Tensor) -> torch.Tensor | None:
-        """What the constructor's last calls write; draws around zero are spared."""
+        """The values that the constructor's last calls write; None for draws around zero."""
         if self._journal is None:
             return None
         ref, cpu = self._journal.ref(tensor), torch.device("cpu")

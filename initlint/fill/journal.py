@@ -1,7 +1,7 @@
-"""A journal of construction on the meta device: what wrote every tensor, to be done again for real.
+"""Records construction on the meta device: the calls that write every tensor, for a replay.
 
-Tensors are known by their storage, so that views, `.data` and parameters made of tensors are the
-same thing: memory that calls fill.
+Tensors are identified by their storage, so that a view, `.data`, or a parameter made from a tensor
+is the same memory.
 """
 
 from __future__ import annotations

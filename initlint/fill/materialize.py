@@ -50,15 +50,15 @@ def constructed(build: Callable[..., nn.Module], arguments: Mapping[str, Any]) -
             if isinstance(model, nn.Module):
                 initialize_passed_over(model)
     except Exception:
-        # Whatever is wrong is wrong with values, too, and is told of then.
+        # A broken constructor raises the same error on a real device; report that one.
         return None
     return Skeleton(model, journal) if isinstance(model, nn.Module) else None
 
 
 def reset(skeleton: Skeleton, spared: Sequence[str]) -> None:
-    """Note what the `reset_parameters` of a live model's parts do, `spared` parameters aside.
+    """Record `reset_parameters` of a live model's submodules, except for `spared` parameters.
 
-    Nobody saw how it was constructed; torch's own layers can tell all the same.
+    The model's construction was not recorded; this call fills torch's own layers in the same way.
     """
     names = set(spared)
     for prefix, module in skeleton.model.named_modules():
@@ -71,10 +71,10 @@ def reset(skeleton: Skeleton, spared: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def on_meta_again(model: nn.Module) -> Iterator[None]:
-    """Put `model` back on the meta device, as it was, where anything is raised.
+    """Put `model` back on the meta device if anything is raised.
 
-    What had memory keeps it. A sharded model stays as it is: its wrappers know of its new memory.
-    Errors become InitlintErrors that say so.
+    Tensors that had memory keep it. A sharded model keeps its new memory, because its wrappers
+    refer to it. Errors become InitlintErrors that say which.
     """
     sharded = is_sharded(model)
     modules = [m for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
@@ -106,10 +106,10 @@ def _put_back(entries: dict[str, Any], before: Mapping[str, Any]) -> None:
 def fill_rest(
     model: nn.Module, skeleton: Skeleton, chosen: Choice, seed: int, device: torch.device
 ) -> None:
-    """Give `model` memory on `device`, and every tensor that is not `chosen` what its code says.
+    """Give `model` memory on `device`, and every tensor that is not `chosen` its code's values.
 
-    What is chosen is left as it comes. `model` is the skeleton's own, or the sharded one whose
-    twin that is. Raises InitlintError, before anything is changed, for tensors that nothing writes.
+    Chosen tensors stay uninitialised. `model` is the skeleton's model, or the sharded model that it
+    is a twin of. Raises InitlintError, before any change, for tensors that no code writes.
     """
     there = {name for name, part in parts_of(model).items() if not part.local.is_meta}
     refs = {name: ref for name, ref in _refs(skeleton) if name not in there}
@@ -143,7 +143,7 @@ def _refs(skeleton: Skeleton) -> Iterator[tuple[str, Ref]]:
 
 
 def _loose(module: nn.Module) -> list[tuple[str, Any]]:
-    """Attributes that are, or hold, tensors without memory; parameters and buffers are no such."""
+    """Attributes other than parameters and buffers that are, or contain, meta tensors."""
     kinds = (torch.Tensor, list, tuple, dict)
     tables = ("_parameters", "_buffers", "_modules")
     found = [(k, v) for k, v in vars(module).items() if k not in tables and isinstance(v, kinds)]
@@ -195,7 +195,7 @@ class _Bodies:
 
 
 def _embody(model: nn.Module, bodies: _Bodies) -> None:
-    """Put real tensors in the place of all others; weights that were tied stay one parameter."""
+    """Replace all meta tensors by real ones; tied weights stay one parameter."""
     known: dict[int, nn.Parameter] = {}
     for module in model.modules():
         before = dict(module._parameters)
@@ -220,7 +220,7 @@ def _shard(
     refs: Mapping[str, Ref],
     given: Mapping[int, tuple[Source, Ref]],
 ) -> None:
-    """Fill what is here of a sharded model; a tensor that only its code can make is made whole."""
+    """Fill the local shards of a model; a tensor that only its code can make is made whole."""
     kept = {n: p.local.clone() for n, p in parts_of(model).items() if not p.local.is_meta}
     model.to_empty(device=replay.device)
     drawn: list[tuple[Part, Source]] = []

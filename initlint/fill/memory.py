@@ -1,4 +1,4 @@
-"""Which memory tensors occupy: what two of them share, what one shares with itself, what is fixed.
+"""The memory of tensors: finds shared, overlapping and read-only memory.
 
 A place in memory is an address on a device; on the meta device, which has none, it is a storage
 and an offset in it.
@@ -38,9 +38,9 @@ class Extent:
 
 
 def plain(tensor: torch.Tensor) -> torch.Tensor:
-    """A tensor of no subclass on the same memory: what a subclass does about writing is not asked.
+    """A plain tensor on the same memory, so that a subclass cannot intercept writes.
 
-    Its version counter is its own.
+    It has its own version counter.
     """
     with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
         empty = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
@@ -61,7 +61,7 @@ def is_wrapper(tensor: torch.Tensor) -> bool:
 
 
 def unwrapped(tensor: torch.Tensor) -> torch.Tensor:
-    """What a wrapper holds, where that is one tensor of the same shape and dtype; else the same."""
+    """A wrapper's inner tensor if that has the same shape and dtype; else the tensor itself."""
     if not is_wrapper(tensor):
         return tensor
     names = tensor.__tensor_flatten__()[0]  # type: ignore[attr-defined]
@@ -90,7 +90,7 @@ def dense_parts(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
 
 
 def extent_of(tensor: torch.Tensor) -> Extent | None:
-    """Where a strided tensor lies; None where it has no elements or no memory of its own."""
+    """The memory range of a strided tensor; None if it has no elements or no memory."""
     with torch._C.DisableTorchFunctionSubclass():
         if not tensor.numel():
             return None
@@ -109,7 +109,7 @@ def extent_of(tensor: torch.Tensor) -> Extent | None:
 
 
 def shares_itself(tensor: torch.Tensor) -> bool:
-    """Whether several elements of a strided tensor lie in one place (expanded, overlapping)."""
+    """Whether elements of a strided tensor share memory (expanded, overlapping)."""
     with torch._C.DisableTorchFunctionSubclass():
         sizes = [(n, step) for n, step in zip(tensor.size(), tensor.stride(), strict=True) if n > 1]
     if any(n == 0 for n in tensor.size()):
@@ -154,10 +154,10 @@ def sharing(
 
 
 def read_only(tensors: Mapping[str, torch.Tensor]) -> list[str]:
-    """The names of the tensors that lie in memory which the system lets nobody write.
+    """The names of the tensors in read-only memory.
 
-    A file that is mapped for reading is such (numpy.memmap with mode "r"): writing there ends the
-    process. Known on Linux, for tensors on the CPU; elsewhere none is found.
+    For example, a file mapped for reading (numpy.memmap with mode "r"): writing there ends the
+    process. Found on Linux only, for tensors on the CPU.
     """
     mappings = _fixed_mappings()
     begins = [begin for begin, _ in mappings]

@@ -1,4 +1,4 @@
-"""What a model is run on to be calibrated: inputs that were given, else Gaussian noise."""
+"""The inputs for calibration: given ones, or Gaussian noise."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _MOST, _ELEMENTS = 256, 2**20
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """Arguments for a model's forward, and the seed of what else is drawn."""
+    """The arguments for a model's forward, and the seed for other random numbers."""
 
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     seed: int
 
     def tensors(self, result: Any) -> list[torch.Tensor]:
-        """The floating-point tensors of what the model gives out."""
+        """The floating-point tensors in the model's result."""
         leaves = pytree.tree_leaves(result)
         return [v for v in leaves if isinstance(v, torch.Tensor) and v.is_floating_point()]
 
     def signs(self, like: torch.Tensor) -> torch.Tensor:
-        """1 and -1 by chance, in the shape of a tensor."""
+        """Random 1 and -1 in the shape of a tensor."""
         generator = torch.Generator().manual_seed(self.seed)
         drawn = torch.randint(2, like.shape, generator=generator, dtype=torch.float32)
         return (2 * drawn - 1).to(like.device)

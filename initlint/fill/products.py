@@ -48,7 +48,7 @@ def products_of(model: nn.Module, graphs: Sequence[Graph]) -> Products:
 
 
 def used_again(graph: Graph) -> set[str]:
-    """The weights that are multiplied with what came of their own earlier result."""
+    """The weights that are multiplied with a value computed from their own earlier result."""
     again = recurrences({op: op for op in graph.nodes}).again
     return {
         weight.parameter
@@ -68,7 +68,7 @@ def _states(model: nn.Module) -> Iterator[str]:
 
 
 def _first_names(model: nn.Module) -> dict[str, str]:
-    """By every name of a parameter, the first that it goes by."""
+    """For every name of a parameter, its first name."""
     first = {id(tensor): name for name, tensor in model.named_parameters()}
     everything = model.named_parameters(remove_duplicate=False)
     return {name: first[id(tensor)] for name, tensor in everything}

@@ -1,4 +1,4 @@
-"""What a journal of construction says, done again for real: the content of single storages."""
+"""Replays a journal of construction on a real device, one storage at a time."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _EXACT = 1e-6
 class Replay:
     """Makes storages on `device` as the journal says, with random numbers that follow `seed`.
 
-    `given` are the storages that are not to be made so, and where their numbers come from instead;
-    `names` are the parameters' by their storages. Every draw of a whole tensor by a scheme that
-    blocks know is that of `Source(seed, name, ...)`, so that shards of it can be had alone.
+    `given` maps storages that are not replayed to the sources of their numbers; `names` has the
+    parameters' names by storage. If a draw of a whole tensor has a scheme that `blocks` knows, it
+    is replaced by `Source(seed, name, ...)`, so that a shard of it can be drawn alone.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class Replay:
         return self._memory(key, made)
 
     def source(self, key: int) -> Source | None:
-        """Where a storage's numbers come from, if the last call fills all of it by one scheme."""
+        """The source of a storage's numbers, if the last call fills all of it by one scheme."""
         entry = self._journal.last_of(key)
         return None if entry is None else self._source(entry)
 
     def view(self, ref: Ref, storage: torch.UntypedStorage) -> torch.Tensor:
-        """The part of a storage that a tensor shows."""
+        """The tensor of `ref` on a storage."""
         empty = torch.empty(0, dtype=ref.dtype, device=storage.device)
         return empty.set_(storage, ref.offset, ref.size, ref.stride)
 

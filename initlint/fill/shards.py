@@ -1,4 +1,4 @@
-"""Which part of a parameter is here: all of it, or a shard; and how that part is filled."""
+"""Finds the local part of a parameter (all of it, or a shard), and fills it."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from initlint.tracing.build import described
 # The memory that a piece of work writes, and what writes it.
 Work = tuple[torch.Tensor, Callable[[], None]]
 Advance = Callable[[int], None]
-# Parameters smaller than this are not worth a thread's attention.
+# Smaller parameters are filled without threads.
 _SMALL = 2**15
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What of a parameter is held here, of which full shape, and where in that it begins.
+    """The local part of a parameter, the full shape, and where the part begins.
 
-    `offsets` has an entry for each dimension. FSDP1 cuts parameters without regard to rows:
-    `first` is then the place of the first element, in row-major order, `local` is flat, and
-    `group` are the processes that hold the other parts.
+    `offsets` has an entry for each dimension. FSDP1 cuts parameters without regard to rows: then
+    `first` is the index of the first element in row-major order, `local` is flat, and `group` has
+    the processes with the other parts.
     """
 
     local: torch.Tensor
@@ -51,7 +51,7 @@ class Part:
 
 
 def part_of(tensor: torch.Tensor) -> Part:
-    """What of a tensor is here: of a DTensor the local shard, of any other everything."""
+    """The local part of a tensor: a DTensor's local shard, or all of any other tensor."""
     from torch.distributed.tensor import DTensor
 
     data = tensor.data
@@ -66,10 +66,9 @@ def part_of(tensor: torch.Tensor) -> Part:
 
 
 def parts_of(model: nn.Module) -> dict[str, Part]:
-    """What of every parameter and buffer is here, by name.
+    """The local part of every parameter and buffer, by name.
 
-    Those that FSDP1 has cut go by their names without its wrappers. Lazy ones, and those that are
-    no plain arrays of numbers (sparse, nested, quantised), are left out.
+    Names are without FSDP1's wrappers. Lazy, sparse, nested and quantised tensors are left out.
     """
     flat = dict(flat_parts(model))
     return {
@@ -80,7 +79,7 @@ def parts_of(model: nn.Module) -> dict[str, Part]:
 
 
 def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
-    """All parameters and buffers, by name; FSDP1's wrappers have no part in the names."""
+    """All parameters and buffers by name, without the prefixes of FSDP1's wrappers."""
     named = (*model.named_parameters(), *model.named_buffers())
     return {plain_name(name): tensor for name, tensor in named}
 
@@ -110,7 +109,7 @@ def flat_parts(model: nn.Module) -> Iterator[tuple[int, Part]]:
 
 
 def _handles(model: nn.Module) -> list[Any]:
-    """FSDP1's own records of what it has made flat; asked only where a model is wrapped by it."""
+    """FSDP1's records of the parameters that it flattened; only for a model wrapped by it."""
     if not any(map(is_fsdp1, model.modules())):
         return []
     from torch.distributed.fsdp._traversal_utils import _get_fsdp_handles
@@ -125,9 +124,9 @@ def fill_parameters(
 ) -> None:
     """Fill every tensor, or the part of it that is here, in place; large ones in parallel.
 
-    Autograd sees nothing: neither gradients nor version counters change. `advance` is told of the
-    elements that are done. With `copies` every piece is copied before it is written, and an error
-    becomes an InitlintError that names the parameter.
+    Autograd does not notice: neither gradients nor version counters change. `advance` is called
+    with the number of elements done. With `copies`, every piece is copied before it is written, and
+    an error becomes an InitlintError that names the parameter.
     """
     waiting: list[tuple[Callable[[], None], int]] = []
     with torch.no_grad():
@@ -190,7 +189,7 @@ def _run(works: Sequence[tuple[Callable[[], None], int]], advance: Advance) -> N
 
 
 def _works(part: Part, source: Source) -> Iterator[Work]:
-    """The pieces of work that fill what is here of a parameter."""
+    """The pieces of work that fill the local part of a parameter."""
     local, shape = part.local, part.shape
     if local.numel() == 0:
         return

@@ -1,4 +1,4 @@
-"""Why apply_ leaves a parameter as it is: its kind, its memory, or what somebody set on purpose."""
+"""Why apply_ leaves a parameter alone: its kind, its memory, or values set on purpose."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from initlint.tracing.unchanged import LAZY
 LAZY_YET = "no weight yet: run one forward first"
 RECURRENT = "it is recurrent, used again on its own result: its gain would compound"
 DEAD = "it would be zero, and so is what it is multiplied with, {}: neither would ever train"
-# How many equal elements of a bias, and what share of it, are no accident.
+# A bias was set on purpose if at least 3 elements, and 1 in 8 of all, are equal.
 _FEW, _SHARE = 3, 8
-# What is smaller or larger than anything that a bias is set to or drawn from.
+# Limits of plausible values of a bias; others come from uninitialised memory.
 _LEAST, _MOST = 1e-12, 1e6
 
 
 def spared(name: str, tensor: torch.Tensor, part: Part | None) -> str:
-    """Why a parameter is left alone; empty where it is not. `part` is what of it is here."""
+    """Why a parameter is left alone; empty if it is filled. `part` is its local part."""
     if not tensor.requires_grad:
         return "it is frozen"
     if isinstance(tensor, LAZY):
@@ -45,18 +45,18 @@ def spared(name: str, tensor: torch.Tensor, part: Part | None) -> str:
 
 
 def shared(others: Sequence[str]) -> str:
-    """The reason for a parameter that lies in memory of `others`."""
+    """The reason for a parameter that shares memory with `others`."""
     shown = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
     return f"it shares memory with {shown}"
 
 
 def kept_bias(values: torch.Tensor | None, layer: Layer) -> str:
-    """Why a bias is no default draw but numbers that somebody set; empty where it may be one.
+    """Why a bias has values that were set on purpose; empty if it may be a default draw.
 
-    A draw has hardly two equal elements, and is centred: a bias was set if many of its elements are
-    the same number other than zero (a prior probability, a gate's -2, one gate of several), or if
-    every element lies beyond the bounds of PyTorch's default (Mamba's steps, log-priors). Memory
-    that nothing was ever written to holds numbers beyond all measure.
+    The elements of a draw are hardly ever equal, and their mean is zero. So a bias was set if many
+    of its elements are the same nonzero number (a prior probability, a gate's -2, one gate of
+    several), or if every element is beyond the bounds of PyTorch's default (Mamba's steps,
+    log-priors). Implausibly small or large numbers come from uninitialised memory.
     """
     if values is None or not values.numel():
         return ""
@@ -86,7 +86,7 @@ def _default_bound(layer: Layer) -> float:
 
 @functools.cache
 def _is_signed(dtype: torch.dtype) -> bool:
-    """Whether a dtype holds numbers of both signs, and zero, and can be copied to."""
+    """Whether a dtype can represent numbers of both signs and zero, and can be copied to."""
     wanted = torch.tensor([-1.0, 0.0, 1.0])
     try:
         return bool(wanted.to(dtype).float().equal(wanted))

@@ -42,9 +42,9 @@ class Copies:
 
 @contextlib.contextmanager
 def all_or_nothing() -> Iterator[Copies]:
-    """Put back what was copied if anything is raised, an interrupt too.
+    """Restore the copied values if anything is raised, also on an interrupt.
 
-    Errors become InitlintErrors that say so; interrupts and exits stay what they are.
+    Errors become InitlintErrors that say so; interrupts and exits are raised unchanged.
     """
     copies = Copies()
     try:
@@ -60,7 +60,7 @@ def all_or_nothing() -> Iterator[Copies]:
 
 @contextlib.contextmanager
 def same_random_state(model: nn.Module) -> Iterator[None]:
-    """Leave torch's generators as they are, on the CPU and where the model lies."""
+    """Keep the state of torch's generators, on the CPU and on the model's device."""
     devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
     with torch.random.fork_rng(devices=list(devices)):
         yield

@@ -1,4 +1,4 @@
-"""One caller at a time: building and tracing change what a whole process has only once."""
+"""A lock for one caller at a time: building and tracing change process-wide state."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _TURN = threading.RLock()
 def alone(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Let other threads wait until `function` returns.
 
-    Patched functions of torch, caught warnings, the standard output, the random state and the
-    lines of files that stand for others are all the process's own: a second thread would see them,
-    and leave them as it found them in the middle.
+    Patched functions of torch, caught warnings, the standard output, the random state and replaced
+    source lines belong to the whole process: a second thread would see them, and restore the state
+    that it found in the middle.
     """
 
     @functools.wraps(function)

@@ -1,4 +1,4 @@
-"""From a target to a model: import, find what is asked for, build it on meta under the recorder."""
+"""Builds a target: imports it, finds the attribute, and constructs it on meta under a recorder."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ def build_all(
 ) -> list[Built | Unanalysed]:
     """Every top-level module class of a file that can be built with no more than `arguments`.
 
-    A class that another one of the file is made of is no model of its own and is left out. Those
-    that lack an argument, or whose constructor raises, come as Unanalysed with the reason. `begun`
-    is told the name of each before it is built; `spared` are the names of those not to build.
+    A class that is a submodule of another one is left out. A class that needs more arguments, or
+    whose constructor raises, gives an Unanalysed with the reason. `begun` is called with the name
+    of each class before it is built; classes named in `spared` are not built.
     """
     if not path.endswith(".py") or Path(path).is_dir():
         known = "a folder" if Path(path).is_dir() else "not a Python file"
@@ -112,7 +112,7 @@ def _kinds_of_parts(built: Built | Unanalysed) -> set[type]:
     return {type(part) for part in parts}
 
 
-# Names that are not there are not there on any device, and a real model may be large.
+# A NameError on meta would also happen on the CPU: do not retry with real memory.
 _MISSING = (KeyError, NameError, AttributeError, ImportError)
 
 
@@ -190,7 +190,7 @@ def where(error: BaseException, otherwise: str) -> str:
 
 
 def _nearest(name: str, module: types.ModuleType) -> str:
-    """Where a name that `module` lacks does exist: torch keeps its functions in several places."""
+    """The module that has a name which `module` lacks: torch has functions in several modules."""
     found = [
         f"{prefix}.{name}"
         for prefix, other in (("torch", torch), ("torch.nn.functional", nn.functional))
@@ -245,7 +245,7 @@ def _attempted(cls: type, name: str, arguments: Mapping[str, Any]) -> Built | Un
 def _accepted_arguments(
     factory: Callable[..., Any], name: str, arguments: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """`arguments`, once it is certain that the signature takes them and lacks none."""
+    """`arguments`, after checking that the signature accepts them and needs no others."""
     try:
         parameters = inspect.signature(factory).parameters.values()
     except (TypeError, ValueError):
@@ -327,8 +327,8 @@ def _executed(name: str, path: Path) -> types.ModuleType:
 
 @contextlib.contextmanager
 def _importable(folder: Path) -> Iterator[None]:
-    """Siblings of a file import as they do for a script; afterwards they come last, for imports
-    inside functions, so that they shadow nothing of the process that initlint runs in."""
+    """Make a file's siblings importable, as for a script. Afterwards their folder is last on
+    sys.path, for imports inside functions, so that they shadow no module of this process."""
     sys.path.insert(0, str(folder))
     try:
         yield

@@ -25,9 +25,9 @@ from initlint.tracing.recorded import RunError, is_leaf, meta_twin, record
 from initlint.tracing.steps import is_known_call
 from initlint.tracing.unchanged import LAZY, unchanged
 
-# Guesses at a model's inputs before giving up; each costs part of a run on meta tensors.
+# The most guesses of a model's inputs; each costs part of a run on meta tensors.
 _TRIES = 30
-# What a run with memory may take for weights; a larger model is run on meta tensors or not at all.
+# The most bytes of weights for a run with memory; a larger model is run on meta tensors only.
 _MOST_BYTES = 4 << 30
 
 
@@ -49,7 +49,7 @@ class Captured:
 
 
 class _Tracer(fx.Tracer):
-    """Walks into every module but those of torch's own that the catalogue knows."""
+    """A tracer for which only torch modules of the catalogue are leaf modules."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return is_leaf(m)
@@ -61,7 +61,7 @@ class _Tracer(fx.Tracer):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        """A leaf is a node; what the user's hooks do before and after it is traced."""
+        """Trace a leaf module as one node, and the user's hooks before and after it."""
         node = functools.partial(super().call_module, m, forward)
         if not is_leaf(m) or not is_hooked(m):
             return node(args, kwargs)
@@ -77,9 +77,9 @@ def capture(
 ) -> Captured:
     """The graph of `model`'s forward; nodes name its modules and parameters.
 
-    Symbolic tracing goes first: it needs no input. Where forward needs values or shapes, or calls
-    what only a run can see into, it is run once, on the meta device, else for real; `inputs` are
-    used for that where given, and found out where not. `rebuild` makes the model once more, with
+    Symbolic tracing is tried first: it needs no input. If forward needs values or shapes, or calls
+    a function that symbolic tracing cannot follow, forward is run once, on the meta device or else
+    with real memory, on `inputs` or else on guessed ones. `rebuild` makes the model again, with
     memory. The model is not changed. Raises CaptureError with the line at which forward raises.
     """
     inner, prefix = unwrapped(model)
@@ -92,9 +92,9 @@ def capture(
 def fitting_inputs(
     model: nn.Module, name: str, inputs: Sequence[Any], device: str
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arguments on `device` with which `model` can be run: `inputs`, or what is found out.
+    """Arguments on `device` with which `model` can be run: `inputs`, or guesses.
 
-    Raises CaptureError where every guess leads to an error.
+    Raises CaptureError if every guess leads to an error.
     """
     guesser = Guesser(model, inputs)
     try:
@@ -192,7 +192,7 @@ def _defaults(model: nn.Module) -> dict[str, Any]:
 
 
 def _is_wrong(error: Exception) -> bool:
-    """Whether forward itself is wrong: it names what the model or a package does not have."""
+    """Whether forward itself is wrong: it uses a name that the model or a package lacks."""
     if isinstance(error, AttributeError):
         return isinstance(error.obj, (nn.Module, ModuleType))
     return isinstance(error, NameError)
@@ -220,7 +220,7 @@ def _ran(model: nn.Module, name: str, inputs: Sequence[Any], rebuild: _Rebuild) 
 
 @contextlib.contextmanager
 def _all_is_something() -> Iterator[None]:
-    """While it lasts, `nonzero` of a meta tensor takes all of its elements to be so."""
+    """A context in which `nonzero` of a meta tensor assumes that no element is zero."""
     before = fx_config.meta_nonzero_assume_all_nonzero
     fx_config.meta_nonzero_assume_all_nonzero = True
     try:

@@ -1,5 +1,5 @@
-"""The user's code run in this process: whatever it raises becomes an ordinary exception of one
-line, and what it changes in the process is put back."""
+"""Runs the user's code in this process: exceptions become one line, changes to the process are
+undone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _folders: list[Path | None] = []
 
 
 class ForeignError(Exception):
-    """The user's code raised what is no Exception: SystemExit, KeyboardInterrupt, GeneratorExit."""
+    """The user's code raised a non-Exception: SystemExit, KeyboardInterrupt, GeneratorExit."""
 
     def __init__(self, cause: BaseException) -> None:
         super().__init__(text_of(cause))
@@ -34,8 +34,8 @@ class ForeignError(Exception):
 def foreign() -> Iterator[None]:
     """Run the user's code: no warnings, prints go to stderr, and the process is restored.
 
-    Raises ForeignError for what is no Exception; KeyboardInterrupt only where the user sent SIGINT,
-    also if the code swallowed it.
+    Raises ForeignError for a non-Exception. Raises KeyboardInterrupt only if the user sent SIGINT,
+    even if the code swallowed it.
     """
     _folders.append(_present_folder())
     try:
@@ -50,7 +50,7 @@ def foreign() -> Iterator[None]:
 
 @contextlib.contextmanager
 def contained() -> Iterator[None]:
-    """Raise what is no Exception as ForeignError, so that `except Exception` catches all of it.
+    """Raise a non-Exception as ForeignError, so that `except Exception` catches it.
 
     An interrupt that the user sent stays KeyboardInterrupt.
     """
@@ -73,7 +73,7 @@ def quiet() -> Iterator[None]:
 
 
 def working_folder() -> Path | None:
-    """The user's working directory, also while a model's code has another; None if it is gone."""
+    """The user's working directory, even if a model's code changed it; None if it was removed."""
     return _folders[0] if _folders else _present_folder()
 
 
@@ -88,7 +88,7 @@ def text_of(value: Any) -> str:
     """`str(value)` as one line of bounded length, of whatever the user's class makes of it."""
     try:
         with contained():
-            # Joining makes a plain str of one of a class of the user's.
+            # join turns an instance of the user's str subclass into a plain str.
             text = "".join([str(value)])[: 2 * _LONGEST]
     except Exception as error:
         return f"({kind_of(value)}, whose __str__ raises {kind_of(error)})"
@@ -97,13 +97,13 @@ def text_of(value: Any) -> str:
 
 
 def kind_of(value: object) -> str:
-    """The name of a value's class, past metaclasses of the user's."""
+    """The name of a value's class, without calling the user's metaclass."""
     found = value.cause if isinstance(value, ForeignError) else value
     return str(type.__dict__["__name__"].__get__(type(found)))
 
 
 def asked(question: Callable[[], Any], otherwise: Any) -> Any:
-    """What the user's properties and methods answer to `question`; `otherwise` if they raise."""
+    """The result of `question`, which may run the user's code; `otherwise` if it raises."""
     try:
         with contained():
             return question()

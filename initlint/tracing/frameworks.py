@@ -1,4 +1,4 @@
-"""What frameworks leave out on the meta device, done there all the same: noted, not computed."""
+"""Runs initialisation that frameworks skip on the meta device, to record it."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def made(values: Sequence[Any], device: str) -> tuple[list[Any], dict[str, Any]]
 
 
 def is_named(value: Any) -> bool:
-    """Whether a value is the description of a tensor for an argument of a certain name."""
+    """Whether a value is an input specification with an argument's name."""
     return _is_described(value) and bool(value.name)
 
 

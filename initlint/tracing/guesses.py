@@ -1,4 +1,4 @@
-"""First guesses at the inputs of a model: from names, from layers, and from what models carry."""
+"""First guesses of a model's inputs: from argument names, layers, and attributes of the model."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Spec:
 
 
 def by_name(name: str, model: nn.Module) -> Spec | None:
-    """What an argument's name says, with what the model's configuration adds to it."""
+    """A guess from an argument's name and the model's configuration."""
     config = getattr(model, "config", None)
     if _GRIDS.search(name):
         return Spec((len(_GRID), 3), "values", _GRID)
@@ -167,7 +167,7 @@ def reshaped(spec: Spec) -> Iterator[Spec]:
 
 
 def first_layer(model: nn.Module) -> nn.Module | None:
-    """The first of a model's layers that says what it takes."""
+    """The first layer of a model that determines its input's shape."""
     return next((m for m in model.modules() if by_layer(m) is not None), None)
 
 

@@ -1,4 +1,4 @@
-"""Hooks of the user's on layers that stay one node: they may change what the layer gives."""
+"""The user's hooks on leaf modules, which may change the module's result."""
 
 from __future__ import annotations
 

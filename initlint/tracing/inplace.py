@@ -62,7 +62,7 @@ def _says_so(name: str) -> bool:
 
 @cache
 def _place_of_option(function: Callable[..., Any]) -> int | None:
-    """Where among a function's arguments `inplace` stands."""
+    """The index of the parameter `inplace` of a function; None if it has none."""
     try:
         names = list(inspect.signature(function).parameters)
     except (TypeError, ValueError):

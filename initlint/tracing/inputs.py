@@ -17,7 +17,7 @@ from initlint.tracing import given, guesses, lessons
 from initlint.tracing.guesses import BATCH, LENGTH, Spec
 from initlint.tracing.recorded import RunError
 
-# Image sizes to try where nothing says one, those of common data sets first.
+# Image sizes to try if nothing determines one, those of common data sets first.
 _SIZES = (
     32,
     64,
@@ -43,11 +43,11 @@ _SIZES = (
 )
 # Settings of forward that are better off for a run that only wants the graph.
 _OFF = ("use_cache", "output_attentions", "output_hidden_states")
-# What earlier calls leave behind: a first call has none.
+# Arguments with the state of earlier calls, which a first call does not have.
 _KEPT = ("past_key_values",)
-# What a decoder takes in beside what the encoder does.
+# Arguments of a decoder in addition to the encoder's.
 _DECODED = ("decoder_input_ids", "decoder_input_values")
-# Seconds after which no further guess is made, and elements above which none is worth a run.
+# Seconds after which no further guess is made, and the most elements of a guess.
 _PATIENCE, _MOST = 20.0, 1 << 26
 _FREE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -97,7 +97,7 @@ class Guesser:
         return tuple(args), kwargs
 
     def learn(self, error: RunError) -> bool:
-        """Whether another guess follows from what the last one led to."""
+        """Whether the failure of the last guess leads to another one."""
         if self._example is not None:
             self._example = None
             return bool(self._specs)
@@ -111,7 +111,7 @@ class Guesser:
         return any(lesson(error) and self._is_reasonable() for lesson in lessons_of)
 
     def hint(self) -> str:
-        """What was guessed, and the option that gives something else; empty for given inputs."""
+        """The guess, and the option to give other inputs, for a message; empty for given inputs."""
         if not self._specs:
             return ""
         made = [f"{path}={spec.spelled(self._size)}" for path, spec in self._specs.items()]
@@ -155,7 +155,7 @@ class Guesser:
         return list(dict.fromkeys([*found, *shaped]))
 
     def _assembled(self, name: str) -> Any:
-        """The value of one argument, from the tensors that it is made of."""
+        """The value of one argument, assembled from its tensors."""
         parts = {p.partition(".")[2]: t for p, t in self._made.items() if p.split(".")[0] == name}
         kind = self._kinds.get(name)
         if kind == "dict":
@@ -206,7 +206,7 @@ class Guesser:
         return False
 
     def _side(self, name: str, shape: tuple[int | None, ...]) -> int | None:
-        """The size of a dimension that goes by this name, in place of a tensor of this shape."""
+        """The size of the dimension with this name, instead of a tensor of this shape."""
         if name.isdecimal():
             return int(name)
         kind = next((k for pattern, k in _DIMENSIONS if re.search(pattern, name.lower())), "")
@@ -308,7 +308,7 @@ class Guesser:
         return max(sizes, default=0) <= _MOST
 
 
-# What dimensions are called.
+# Names of dimensions.
 _DIMENSIONS = (
     (r"^(b|n|bs|bsz|nb)$|batch", "batch"),
     (r"^(c|ch)$|chan", "channels"),

@@ -24,7 +24,7 @@ def has_forward(module: nn.Module) -> bool:
 
 
 def islands(model: nn.Module, name: str, graphs: Sequence[Graph]) -> Iterator[Graph]:
-    """The graphs of the largest parts of `model` none of whose weights the `graphs` use."""
+    """The graphs of the largest submodules of `model` whose weights no graph uses."""
     tensors = dict(model.named_parameters(remove_duplicate=False))
     used = {
         id(tensors[weight.parameter])
@@ -66,7 +66,7 @@ def _is_weighted(layer: nn.Module) -> bool:
 def _captured(
     model: nn.Module, name: str, prefix: str, part: nn.Module, used: set[int]
 ) -> Iterator[Graph]:
-    """The graph of a part; where it cannot be had, those of its own parts."""
+    """The graph of a submodule; if it cannot be captured, those of its own submodules."""
     try:
         captured = capture(part, name)
     except CaptureError:

@@ -1,4 +1,4 @@
-"""The tracing engine's answer: one Layer for every weight of a model."""
+"""The result of tracing: a Layer for every weight of a model."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from initlint.tracing.weights import weights_of_module
 
 
 def layers_of(built: Built, inputs: Sequence[Any] = ()) -> tuple[Layer, ...]:
-    """Every weight of a built model, in the order of the data; those never reached come last.
+    """Every weight of a built model, in the order of the data; unused ones come last.
 
-    `inputs` are example inputs for models that have to be run. Raises CaptureError where the
-    graph cannot be had.
+    `inputs` are example inputs for models that must be run. Raises CaptureError if the graph
+    cannot be captured.
     """
     # Also to ask a parametrised module for its weight computes it, and may write to its buffers.
     with unchanged(built.model):
@@ -38,9 +38,9 @@ def layers_of(built: Built, inputs: Sequence[Any] = ()) -> tuple[Layer, ...]:
 
 
 def graphs_of(built: Built, inputs: Sequence[Any] = ()) -> list[Graph]:
-    """The graph of a model's forward, and those of its parts that this forward never calls.
+    """The graph of a model's forward, and those of submodules that this forward never calls.
 
-    A model without a forward of its own is only its parts.
+    A model without a forward gives only the graphs of its submodules.
     """
     whole: list[Graph] = []
     if has_forward(built.model):
@@ -50,7 +50,7 @@ def graphs_of(built: Built, inputs: Sequence[Any] = ()) -> list[Graph]:
 
 
 def layers_of_graphs(built: Built, graphs: Sequence[Graph]) -> tuple[Layer, ...]:
-    """Every weight of a built model whose graphs have been had."""
+    """Every weight of a built model, from its graphs."""
     found: list[Use] = []
     bare = 0
     for graph in graphs:
@@ -68,7 +68,7 @@ def layers_of_graphs(built: Built, graphs: Sequence[Graph]) -> tuple[Layer, ...]
 
 
 class _Owners:
-    """Who holds which parameter: canonical names, owning modules, sites, initialisers."""
+    """Facts about each parameter: canonical name, owning module, site, initialiser."""
 
     def __init__(self, built: Built) -> None:
         self.built = built
@@ -122,7 +122,7 @@ class _Owners:
 
 
 def _at_first_forward(weight: Weight) -> Initializer | None:
-    """What torch's lazy layers, which have no weights yet, will fill them with."""
+    """The initialiser that torch's lazy layers will use for weights that do not exist yet."""
     args = {"a": math.sqrt(5), "mode": "fan_in", "nonlinearity": "leaky_relu"}
     draw = drawn_by("kaiming_uniform_", args, weight.shape)
     return replace(draw, default=True).initializer()

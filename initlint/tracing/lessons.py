@@ -1,4 +1,4 @@
-"""What a run's exception says about its inputs, read from where it was raised."""
+"""Derives better inputs from the exception of a run, and from the line that raised it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _DIMENSIONS = re.compile(
 
 
 def absent(error: BaseException, names: Collection[str]) -> list[str]:
-    """Arguments of these names that were None where the exception was raised and were used there,
-    or that its text speaks of."""
+    """Arguments of these names that were None and used where the exception was raised, or that its
+    text names."""
     words = set(re.findall(r"\w+", text_of(error).lower()))
     found = [name for name in names if name.lower() in words]
     for frame, line in _frames(error) if "None" in text_of(error) else ():
@@ -61,7 +61,7 @@ def wanted_shape(
 
 
 def wanted_number(error: BaseException, sizes: Collection[int]) -> tuple[int, int] | None:
-    """Which of `sizes` a complaint of the user's own names, and what it should have been."""
+    """The one of `sizes` that the user's own error message names, and the size it asks for."""
     if not isinstance(error, (ValueError, AssertionError)):
         return None
     named = numbers(error)
@@ -90,7 +90,7 @@ def wanted_dimensions(error: BaseException) -> int | None:
 
 
 def keys_of(error: BaseException, name: str) -> list[str]:
-    """The keys by which the argument `name` is asked where a string was no index of a tensor."""
+    """The keys that the code reads from the argument `name`, if a string failed as an index."""
     if not isinstance(error, (IndexError, TypeError, KeyError, AttributeError)):
         return []
     for frame, line in _frames(error):

@@ -1,4 +1,4 @@
-"""Which memory holds what was read from a file while a model was built."""
+"""Finds the memory that was loaded from a file while a model was built."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class _File:
 
 
 def key_of(tensor: torch.Tensor) -> int:
-    """What a tensor's memory is known by, while it is held."""
+    """A key of a tensor's memory, valid while the tensor exists."""
     try:
         return int(tensor.untyped_storage()._cdata)
     except (NotImplementedError, RuntimeError, ValueError):

@@ -1,4 +1,4 @@
-"""The initialisation of a live model, told from its weights where nothing was recorded."""
+"""Measures the initialisation of a live model from its weights."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _TOLERANCE = 0.05
 
 
 def measured(weight: torch.Tensor, bound: float | None) -> Initializer:
-    """What `weight` holds: PyTorch's default where it is that for certain, else its std.
+    """The initialiser of `weight`: PyTorch's default if that is certain, else the measured std.
 
-    `bound` is the limit of PyTorch's default for this layer, 1/sqrt(fan_in) as torch counts it.
-    Large tensors are sampled evenly. On the meta device there are no values, and those of tensors
-    that are not plain arrays of real numbers are not read: the name is unknown.
+    `bound` is the limit of PyTorch's default for this layer, 1/sqrt(fan_in) as torch computes it.
+    Large tensors are sampled evenly. The name is unknown for tensors on the meta device, which have
+    no values, and for tensors that are not plain arrays of real numbers, which are not read.
     """
     if weight.is_meta or isinstance(weight, LAZY) or kind_of_tensor(weight):
         return Initializer("unknown")
@@ -53,7 +53,7 @@ def unusual(model: nn.Module) -> Iterator[tuple[str, str]]:
 
 
 def kind_of_tensor(tensor: torch.Tensor) -> str:
-    """What keeps a tensor's values from being judged: sparse, nested, …; empty for a plain one."""
+    """Why a tensor's values cannot be judged: sparse, nested, …; empty for a plain one."""
     if tensor.is_nested:
         return "nested"
     if tensor.layout is not torch.strided:

@@ -1,4 +1,4 @@
-"""What is not there in every environment: torch, which reading and repairing do without."""
+"""Checks for torch, which reading and fixing do not need."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def need_installed(what: str) -> None:
 
 
 def need_torch(what: str) -> None:
-    """Raise InitlintError where torch cannot be imported; `what` is what is not possible then."""
+    """Raise InitlintError if torch cannot be imported; `what` is the task that needs it."""
     try:
         import torch  # noqa: F401
     except ImportError as error:

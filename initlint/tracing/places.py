@@ -20,8 +20,8 @@ from initlint.tracing.foreign import working_folder
 TORCH = str(Path(torch.__file__).parent) + "/"
 INIT = str(Path(torch.nn.init.__file__))
 OWN = str(Path(__file__).parent.parent) + "/"
-# Not where anything is made, but on the way: the standard library copies for whoever asks it to,
-# and transformers has functions of its own around those of torch.nn.init.
+# Frames of these are skipped, because their callers make the tensors: the standard library (copy),
+# and transformers, whose functions wrap those of torch.nn.init.
 _ON_THE_WAY = (TORCH, OWN, "<frozen", copy.__file__, copyreg.__file__)
 _WRAPPER = "transformers/initialization.py"
 
@@ -29,8 +29,8 @@ _WRAPPER = "transformers/initialization.py"
 def user_frame(frame: FrameType | None, building: object = None) -> FrameType | None:
     """The innermost frame outside torch and initlint, from `frame` outwards.
 
-    Frames whose first argument is `building` are passed over: the constructors of a module's own
-    classes are not the call that constructs it.
+    Frames whose first argument is `building` are skipped: a module's own constructors are not the
+    call that constructs it.
     """
     while frame is not None:
         code = frame.f_code
@@ -53,7 +53,7 @@ def initialiser_of(frame: FrameType | None) -> FrameType | None:
 
 
 def arguments_of(frame: FrameType) -> dict[str, Any]:
-    """What the function of a frame was given, by its own names."""
+    """The arguments of a frame's function by name."""
     code = frame.f_code
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return {name: frame.f_locals[name] for name in names}

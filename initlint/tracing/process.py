@@ -1,4 +1,4 @@
-"""What a process has only once, and the user's code may change: noted, and put back."""
+"""Saves process-wide state that the user's code may change, and restores it."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ _PATCHABLE: tuple[Any, ...] = (
 
 @contextlib.contextmanager
 def restored() -> Iterator[None]:
-    """Put back afterwards what the user's code changed in the process, also when it raises.
+    """Restore afterwards what the user's code changed in the process, also if it raises.
 
     That is: working directory, environment, locale, standard streams, hooks and paths of `sys`,
     handlers of signals, timers, logging; random states of Python, numpy and torch; torch's default
     dtype and device, modes, threads and flags; global hooks of modules; functions of builtins and
-    torch that were replaced. Imported modules stay, and what a library that is imported here for
-    the first time changes in torch stays with it.
+    torch that were replaced. Imported modules stay, and so do changes that a library makes in torch
+    when it is imported here for the first time.
     """
     modules = dict(sys.modules)
     settings = [(read, write, read()) for read, write in _settings()]

@@ -1,4 +1,4 @@
-"""Calls on the meta device: results that need no kernel, and kernels that need other types.
+"""Faster calls on the meta device, and calls whose meta kernels need another dtype.
 
 Meta kernels are written in Python and take most of the time of a recorded run.
 """
@@ -15,7 +15,7 @@ _PAIRED = {"add", "sub", "mul", "div"}
 
 
 def known_result(name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
-    """An empty tensor like the result of a call; None where only the call itself can tell."""
+    """An empty tensor like the result of a call; None if only the call itself can give it."""
     value = args[0] if args else None
     if type(value) is not torch.Tensor or not value.is_meta or not value.is_floating_point():
         return None
@@ -54,7 +54,7 @@ _PICKY = {"_grouped_mm", "grouped_mm"}
 
 
 def called(func: Callable[..., Any], name: str, args: Any, keywords: Mapping[str, Any]) -> Any:
-    """The result of a function, in bfloat16 where its meta kernel takes nothing else."""
+    """The result of a function, in bfloat16 if its meta kernel takes no other dtype."""
     if name not in _PICKY or not args[0].is_meta:
         return func(*args, **keywords)
     cast = [a.bfloat16() if torch.is_tensor(a) and a.is_floating_point() else a for a in args]

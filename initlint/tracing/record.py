@@ -51,9 +51,9 @@ class _Content:
 
 
 class Recorder(TorchFunctionMode):
-    """Context in which modules are built; afterwards it can say how each of them came to be.
+    """A context in which modules are built; it records how each parameter is filled.
 
-    Nothing is computed from values: the log is exact, costs no memory and works on meta.
+    It does not look at values: the record is exact, needs no memory and works on meta.
     """
 
     def __init__(self) -> None:
@@ -92,12 +92,12 @@ class Recorder(TorchFunctionMode):
         return id(module) in self._modules
 
     def initializer(self, parameter: torch.Tensor) -> Initializer | None:
-        """What filled `parameter` last; None for memory that nothing wrote."""
+        """The initialiser that filled `parameter` last; None for memory that no call wrote."""
         content = self._contents.get(key_of(parameter))
         return (content.draw if content else UNCLEAR).initializer()
 
     def loaded(self, model: nn.Module) -> tuple[str, ...]:
-        """Names of those parameters of `model` that hold what was last read from a file."""
+        """The names of the parameters of `model` whose values were loaded from a file."""
         return tuple(n for n, p in model.named_parameters() if self._loads.holds(p))
 
     def _noting_module(self, original: Callable[..., None]) -> Callable[..., None]:
@@ -150,7 +150,7 @@ class Recorder(TorchFunctionMode):
         return result
 
     def _source(self, args: tuple[Any, ...]) -> Draw:
-        """What the first tensor among the arguments holds before the call."""
+        """The draw in the first tensor among the arguments, before the call."""
         first = next((a for a in args if isinstance(a, torch.Tensor)), None)
         return UNCLEAR if first is None else self._draw(first)
 
@@ -229,9 +229,9 @@ class Recorder(TorchFunctionMode):
         self._remember(tensor, replace(draw, default=_by_torch(frame), site=self._sites.of(user)))
 
     def _write_part(self, tensor: torch.Tensor, frame: FrameType) -> None:
-        """Part of a tensor was written: it holds neither what it did nor what the part now does.
+        """Note a write to part of a tensor: its content as a whole is now unclear.
 
-        Only the rows of an embedding that stand for padding do not count.
+        A write to the padding row of an embedding does not count.
         """
         content = self._contents.get(key_of(tensor))
         if content is None or content.draw.name == UNCLEAR.name:

@@ -24,8 +24,8 @@ from initlint.tracing.unchanged import LAZY, unchanged
 class RunError(Exception):
     """A run that ended in an exception: `cause`, and the leaf module that raised it, if one did.
 
-    `shapes` are those of the tensors that the module was given; `placeholder` is the index of the
-    model's own input that came to it as it was; `progress` counts what was recorded before.
+    `shapes` are those of the module's tensor arguments; `placeholder` is the index of the model's
+    input that reached it unchanged; `progress` is the number of operations recorded before.
     """
 
     def __init__(self, cause: Exception) -> None:
@@ -49,11 +49,11 @@ def is_leaf(module: nn.Module) -> bool:
 def record(
     model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], supposing: bool = False
 ) -> fx.Graph:
-    """Run `model` once, in eval mode and without gradients, and return the graph of what it did.
+    """Run `model` once, in eval mode and without gradients, and return the graph of its operations.
 
-    Nodes name modules and parameters as symbolic tracing does. Whatever forward raises comes as a
-    RunError. The model's mode, buffers and random state are restored, also then. `supposing` gives
-    answers to all questions about values that meta tensors do not have: each number is one.
+    Nodes name modules and parameters as symbolic tracing does. Raises RunError for any exception of
+    forward. The model's mode, buffers and random state are restored in any case. With `supposing`,
+    a meta tensor that is asked for its value answers with one.
     """
     recording = _Recording(model, supposing)
     recording.note_inputs(args, kwargs)
@@ -88,9 +88,9 @@ def _meta(tensor: torch.Tensor) -> torch.Tensor:
 
 
 class _Recording(TorchFunctionMode):
-    """Writes nodes while a forward runs; tensors are told apart by identity.
+    """Adds nodes while a forward runs; tensors are identified by their ids.
 
-    Every tensor seen is held until the end, so that no identity is given out twice.
+    Every tensor is kept until the end, so that no id is reused.
     """
 
     def __init__(self, model: nn.Module, supposing: bool) -> None:
@@ -136,7 +136,7 @@ class _Recording(TorchFunctionMode):
         return error
 
     def note_call(self, name: str, args: Any, kwargs: Any, result: Any) -> None:
-        """Note the call of a leaf module."""
+        """Record the call of a leaf module."""
         node = self.graph.create_node(
             "call_module", name, self._lowered(args), self._lowered(kwargs)
         )
@@ -164,10 +164,10 @@ class _Recording(TorchFunctionMode):
         return result
 
     def _supposed(self, name: str, asked: torch.Tensor) -> Any:
-        """The answer to a question about values that meta tensors do not have.
+        """The assumed answer to a question about values, which meta tensors do not have.
 
-        Models ask whether all of a mask is set, whether sequences are unpacked, or whether
-        any number has overflowed, and most often take the plain way if so, if so, and if not.
+        Models ask, for example, whether all of a mask is set (assume yes), whether sequences are
+        unpacked (yes), or whether any number has overflowed (no): most take the usual branch then.
         """
         if name == "__bool__":
             node = self._nodes.get(id(asked))
@@ -222,7 +222,7 @@ _QUESTIONS = {"__bool__", "__int__", "__float__", "__index__", "item", "tolist"}
 
 
 def _part(values: Any, index: int) -> Any:
-    """One tensor of a result that holds several: getitem in the follower's vocabulary."""
+    """One tensor of a result with several: a getitem node."""
     return values[index]
 
 
@@ -231,9 +231,9 @@ _part.__name__, _part.__module__ = "getitem", "_operator"
 
 @contextlib.contextmanager
 def _calls_noted(recording: _Recording) -> Iterator[None]:
-    """While it lasts, the call of a leaf module is one node and what happens inside is not seen.
+    """A context in which the call of a leaf module is one node, and its inside is not recorded.
 
-    The user's hooks are no part of the inside.
+    The user's hooks on the module are recorded.
     """
     original = nn.Module.__call__
 

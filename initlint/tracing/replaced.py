@@ -1,4 +1,4 @@
-"""Files imported with other text than the disk holds: that of a rewrite, say."""
+"""Imports files with replaced text, for example that of a rewrite."""
 
 from __future__ import annotations
 

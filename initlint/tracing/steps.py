@@ -16,14 +16,14 @@ from initlint.tracing.weights import shape_of, weights_of_call, weights_of_modul
 
 # Functions of these modules are what their names say; any other function is unknown.
 _TRUSTED = ("torch", "_operator", "math", "builtins")
-# Methods of tensors as a recorded run sees them: those of C, and operators.
+# The types of tensor methods in a recorded run: C functions and operators.
 _METHODS = (types.MethodDescriptorType, types.WrapperDescriptorType)
 
 
 def operations(graph: fx.Graph, model: nn.Module, whole: bool = True) -> Graph:
     """All operations of a captured graph, in the order of the data.
 
-    Of a graph that is not that of a `whole` model, nobody knows what comes before or after.
+    If the graph is not that of a `whole` model, the operations before and after it are unknown.
     """
     return _Translation(model, whole).of(graph)
 
@@ -54,7 +54,7 @@ class _Translation:
         return self._graph
 
     def _given(self, argument: Any) -> Any:
-        """An argument with its nodes replaced by their values; what else there is as it is."""
+        """An argument with its nodes replaced by their values."""
         if isinstance(argument, fx.Node):
             return self._values[argument]
         if isinstance(argument, (tuple, list)):
@@ -111,7 +111,7 @@ class _Translation:
 
 
 def is_known_call(node: fx.Node) -> bool:
-    """Whether a function is one of torch's, or the catalogue knows what it does."""
+    """Whether a function belongs to torch, or is in the catalogue."""
     if node.op != "call_function" or isinstance(node.target, type):
         return True
     name = function_name(node)

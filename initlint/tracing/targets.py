@@ -28,9 +28,9 @@ class Traced:
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """What models are built with: constructor arguments and example inputs.
+    """The options for building models: constructor arguments and example inputs.
 
-    `begun` is told the name of each model before its code runs; `spared` are not built.
+    `begun` is called with the name of each model before its code runs; `spared` are not built.
     """
 
     arguments: Mapping[str, Any]
@@ -46,10 +46,10 @@ def traced(
     begun: Callable[[str], None] = lambda name: None,
     spared: Collection[str] = (),
 ) -> Traced:
-    """Build and trace every target; one that a name stands for and that cannot be is a gap.
+    """Build and trace every target; a named target for which this fails gives a gap.
 
-    `begun` is told the name of each model before its code runs; `spared` are the names of those
-    that are not built. The process is as it was before afterwards, but for imported modules.
+    `begun` is called with the name of each model before its code runs; models named in `spared` are
+    not built. Afterwards the process is as it was before, except for imported modules.
     """
     # Columns are counted in what linecache has, which may be from an earlier call.
     linecache.checkcache()
@@ -87,7 +87,7 @@ def _traced(target: Any, given: _Given) -> Traced:
 
 
 def _failed(target: Any, reason: str, error: Exception) -> Traced:
-    """A gap of what a name stands for; what was handed over itself raises InitlintError."""
+    """A gap for a target given by name; raises InitlintError for a target given as an object."""
     if isinstance(target, str):
         return Traced((), (Unanalysed(target, reason),))
     raise InitlintError(reason) from error
@@ -105,7 +105,7 @@ def _class_or_function(target: Any) -> str:
 
 
 def _built(target: Any, given: _Given) -> Sequence[Built | Unanalysed]:
-    """The models that a target stands for."""
+    """The models of a target."""
     from torch import nn
 
     from initlint.tracing import build
@@ -122,7 +122,7 @@ def _built(target: Any, given: _Given) -> Sequence[Built | Unanalysed]:
 
 
 def _layers(model: Built | Unanalysed, target: Any, given: _Given) -> Traced:
-    """The layers of one model, and those of its parameters that cannot be judged."""
+    """The layers of one model, and its parameters that cannot be judged."""
     from initlint.tracing.build import described, where
     from initlint.tracing.capture import CaptureError
     from initlint.tracing.foreign import contained
@@ -147,7 +147,7 @@ def _layers(model: Built | Unanalysed, target: Any, given: _Given) -> Traced:
 
 
 def _signature(model: Built) -> Mapping[str, tuple[int, ...]]:
-    """The shapes in a model's state dict; () for what has none before the first forward."""
+    """The shapes in a model's state dict; () for a lazy parameter, which has none yet."""
     from initlint.tracing.weights import shape_of
 
     return {name: shape_of(value) for name, value in model.model.state_dict().items()}

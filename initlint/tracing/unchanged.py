@@ -14,14 +14,14 @@ from torch import nn
 # Their entries are written in place, so that a copy of the reference alone would not do.
 _TABLES = ("_parameters", "_buffers", "_modules")
 LAZY = nn.parameter.UninitializedTensorMixin  # type: ignore[attr-defined]
-# Objects that are no modules are looked into so deep, and so many of them.
+# The depth to which other objects than modules are searched, and the most of them.
 _DEEPEST, _MOST = 4, 10_000
 
 
 @contextlib.contextmanager
 def unchanged(model: nn.Module) -> Iterator[None]:
-    """Let forward write to copies of buffers, lists and other tensors than parameters, and put
-    everything back afterwards, also when forward raises.
+    """A context in which forward writes to copies of buffers, lists and other non-parameter
+    tensors; afterwards everything is restored, also if forward raises.
 
     The buffers themselves are never written, so that their version counters stay and a backward
     pass that needs them still runs. Nor are parameters: tracing sees only proxies of them, and a
@@ -38,10 +38,10 @@ def unchanged(model: nn.Module) -> Iterator[None]:
 
 
 class _Copies:
-    """Copies that stand in for what a model holds and forward may write to.
+    """Copies of a model's mutable values that forward may write to.
 
-    What is held in several places gets one copy. Modules and other objects stay themselves; it is
-    their attributes, and those of their classes, that get copies and are put back.
+    A value in several places gets one copy. Modules and other objects are not copied: their
+    attributes, and those of their classes, are replaced by copies and restored.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -52,7 +52,7 @@ class _Copies:
         self._same = {id(parameter) for parameter in model.parameters()}
 
     def stand_in(self, module: nn.Module) -> None:
-        """Put copies in the place of a module's buffers and other attributes."""
+        """Replace a module's buffers and other attributes by copies."""
         if id(module) not in self._known and not isinstance(module, torch.jit.ScriptModule):
             self._known[id(module)] = module
             self._stand_in_for(module, vars(module), 0)
@@ -129,7 +129,7 @@ class _Copies:
 
 
 def _attributes(value: Any) -> dict[str, Any] | None:
-    """The attributes of an object of the user's classes, or of a module; None for all others."""
+    """The attributes of a module or of an object of the user's classes; None for all others."""
     kinds = (type, FunctionType, ModuleType, torch.jit.ScriptModule)
     other = _is_of_library(type(value)) and not isinstance(value, nn.Module)
     if other or isinstance(value, kinds):
