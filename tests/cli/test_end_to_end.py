@@ -56,15 +56,15 @@ def test_json_holds_to_its_schema(lenet, initlint):
 
 
 def test_select_and_ignore(lenet, initlint):
-    assert initlint("check lenet.py:LeNet --ignore INIT101 -q") == (0, "", "")
-    assert initlint("check lenet.py:LeNet --select INIT102 -q") == (0, "", "")
-    assert initlint("check lenet.py:LeNet --select default-before-rectifier")[0] == 1
+    assert initlint("check lenet.py --ignore INIT101 -q") == (0, "", "")
+    assert initlint("check lenet.py --select INIT102 -q") == (0, "", "")
+    assert initlint("check lenet.py --select default-before-rectifier")[0] == 1
 
 
 def test_suppression(lenet, initlint):
     text = lenet.read_text().replace("nn.Conv2d(3, 6, 5)", "nn.Conv2d(3, 6, 5)  # noqa: INIT101")
     lenet.write_text(f"# initlint: ignore[INIT102]\n{text}")
-    _, out, _ = initlint("check lenet.py:LeNet --output-format concise")
+    _, out, _ = initlint("check lenet.py --output-format concise")
     assert "conv1" not in out
     assert "conv2" in out
 
@@ -127,13 +127,13 @@ def test_git_applies_the_patch_whatever_the_encodings(lenet, encoding):
 
 def test_suppressed_findings_are_not_fixed(lenet, initlint):
     lenet.write_text(f"# initlint: skip-file\n{lenet.read_text()}")
-    assert initlint("check --trace lenet.py --diff") == (0, "", "Would fix nothing.\n")
+    assert initlint("check lenet.py --diff") == (0, "", "Would fix nothing.\n")
 
 
 def test_what_is_not_suppressed_is_fixed(lenet, initlint):
     text = lenet.read_text().replace("nn.Conv2d(3, 6, 5)", "nn.Conv2d(3, 6, 5)  # noqa: INIT101")
     lenet.write_text(text)
-    code, out, err = initlint("check --trace lenet.py --fix")
+    code, out, err = initlint("check lenet.py --fix")
     assert (code, out) == (0, "")
     assert err.startswith("Fixed 1 finding in 1 file.")
     assert "conv1.weight" not in lenet.read_text()

@@ -373,13 +373,18 @@ def test_options(line, text, tmp_path, monkeypatch, capfd):
 
 
 @pytest.mark.torch
-@every
-def test_messages_of_models(text, tmp_path, monkeypatch, capfd):
+def test_messages_of_models(tmp_path, monkeypatch, capfd):
+    """All in one run: each model is a line, whatever its message holds."""
     monkeypatch.chdir(tmp_path)
-    source = NET.format(made=f"raise ValueError({text!r})", used="x", activation="relu")
-    Path("net.py").write_text(source, encoding="utf-8", errors="surrogatepass")
-    code, _, err = run(["check", "--isolated", "net.py:Net"], capfd)
-    assert (code, err.count("\n")) == (2, 1)
+    models = []
+    for number, text in enumerate(HOSTILE.values()):
+        source = NET.format(made=f"raise ValueError({text!r})", used="x", activation="relu")
+        Path(f"net{number}.py").write_text(source, encoding="utf-8", errors="surrogatepass")
+        models.append(f"net{number}.py:Net")
+    code, _, err = run(["check", "--isolated", *models], capfd)
+    named = re.findall(r"^initlint: error: (net\d+\.py):", err, re.MULTILINE)
+    assert [f"{name}:Net" for name in named] == models
+    assert (code, err.count("\n")) == (2, len(models))
 
 
 @every
