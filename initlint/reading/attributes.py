@@ -9,11 +9,11 @@ from dataclasses import replace
 from initlint.reading.budget import ELEMENTS, LONGEST_NAME
 from initlint.reading.calls import Calls
 from initlint.reading.classes import UserClass
-from initlint.reading.modules import elements, members
 from initlint.reading.parts import choice, contents_of, is_small
 from initlint.reading.resolve import Module
-from initlint.reading.torch_modules import CONTAINERS, argument, reset_of
+from initlint.reading.torch_modules import argument, reset_of
 from initlint.reading.values import (
+    CONTAINERS,
     PLAIN,
     UNKNOWN,
     Bound,
@@ -36,6 +36,7 @@ from initlint.reading.values import (
     Unknown,
     Value,
     bounded,
+    elements,
     extend,
     named,
 )
@@ -326,7 +327,7 @@ class Attributes(Calls):
             elif type(index) is int and -len(value.items) <= index < len(value.items):
                 value.items[index] = item
         elif isinstance(value, Instance) and value.torch in CONTAINERS:
-            names = list(members(value))
+            names = list(value.members())
             if type(index) is int and -len(names) <= index < len(names):
                 value.attrs[names[index]] = item
             elif isinstance(index, str):

@@ -11,7 +11,8 @@ from typing import Any
 # They register what they know with the handlers.
 from initlint.reading import objects, sequences  # noqa: F401
 from initlint.reading.classes import Classes, UserClass
-from initlint.reading.handlers import HANDLERS, Args, Kwargs, is_callable
+from initlint.reading.handlers import HANDLERS, Args, Kwargs
+from initlint.reading.outside import is_callable
 from initlint.reading.parts import contents_of, leaves, unsure
 from initlint.reading.values import (
     PLAIN,

@@ -9,7 +9,8 @@ from typing import Any
 from initlint.graph.ops import Graph, Op
 from initlint.graph.patterns import name_patterns
 from initlint.reading.builtins import Builtins
-from initlint.reading.classes import TRUSTED, UserClass, is_layer, trusted_kind
+from initlint.reading.classes import UserClass, is_layer
+from initlint.reading.outside import TRUSTED, trusted_kind
 from initlint.reading.parts import is_small, key_of, leaves, unsure
 from initlint.reading.plain import asked, costs
 from initlint.reading.signatures import Signature, signature_of

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from initlint.reading.initial import children, modules_of
 from initlint.reading.modules import Modules
+from initlint.reading.outside import trusted_kind
 from initlint.reading.parts import key_of, options_of
 from initlint.reading.resolve import Module
 from initlint.reading.state import Frame
@@ -34,8 +35,6 @@ _KNOWN_BASES = {
 # Those that are not followed even where their own files are read: what they do to a model depends
 # on its configuration, and all models derive from them.
 _FRAMEWORK = ("PreTrainedModel",)
-# Packages whose modules are called what they are.
-TRUSTED = ("torch", "torchvision", "timm", "einops", "apex", "transformers")
 _DEEPEST = 3
 
 
@@ -59,6 +58,9 @@ class UserClass(Kind):
     def parts(self) -> Sequence[Value]:
         """The values that its methods use from the functions around the class."""
         return around(self.node, self.closure)
+
+    def truth(self) -> bool | None:
+        return True
 
     @property
     def name(self) -> str:
@@ -337,20 +339,6 @@ def _module_kind(name: str) -> str:
     if package == "torch" or last in _KNOWN_BASES:
         return "Module" if last in _KNOWN_BASES or last == "ScriptModule" else ""
     return ""
-
-
-def trusted_kind(name: str) -> str:
-    """The catalogue's name for a module class outside the files read; empty if not known."""
-    package, last = name.partition(".")[0], name.rpartition(".")[2]
-    if package not in TRUSTED:
-        return ""
-    if name.startswith("torch.nn") and last[:1].isupper() and last != "Parameter":
-        return last
-    operation = catalog.operation_of_module(last)
-    if operation is not None and operation.role == "weighted":
-        return ""
-    known = operation is not None or catalog.activation_of_module(last) is not None
-    return last if known else ""
 
 
 def is_layer(instance: Instance) -> bool:

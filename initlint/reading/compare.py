@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from initlint.reading.handlers import is_callable
+from initlint.reading.outside import is_callable
 from initlint.reading.parts import is_small, key_of, options_of
 from initlint.reading.values import (
     Choice,

@@ -9,7 +9,6 @@ from typing import Any
 
 from initlint.reading.classes import UserClass
 from initlint.reading.compare import compared
-from initlint.reading.handlers import truth
 from initlint.reading.lists import combined
 from initlint.reading.literals import Literals
 from initlint.reading.parts import choice, contents_of
@@ -33,6 +32,7 @@ from initlint.reading.values import (
     Unknown,
     Value,
     bounded,
+    truth,
     update,
 )
 

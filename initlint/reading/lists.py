@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from initlint.reading.modules import elements
 from initlint.reading.values import (
     PLAIN,
     UNKNOWN,
@@ -17,6 +16,7 @@ from initlint.reading.values import (
     Unknown,
     Value,
     bounded,
+    elements,
     listed,
 )
 

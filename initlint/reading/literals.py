@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from initlint.reading.attributes import Attributes
 from initlint.reading.budget import ELEMENTS
-from initlint.reading.handlers import truth
 from initlint.reading.lists import element_of, tuple_of
-from initlint.reading.modules import elements
 from initlint.reading.state import Frame
 from initlint.reading.values import (
     PLAIN,
@@ -18,8 +16,10 @@ from initlint.reading.values import (
     Table,
     Value,
     bounded,
+    elements,
     extend,
     listed,
+    truth,
     update,
 )
 

@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from initlint.graph.meaning import of_module
-from initlint.reading.budget import CHARACTERS, ELEMENTS
+from initlint.reading.budget import ELEMENTS
 from initlint.reading.initial import Initialising, children, modules_of, parameters_of
 from initlint.reading.operands import value_of
-from initlint.reading.parts import choice, options_of
-from initlint.reading.torch_modules import CONTAINERS, fill, reset, reset_of, uses_of
+from initlint.reading.parts import choice
+from initlint.reading.torch_modules import fill, reset, reset_of, uses_of
 from initlint.reading.values import (
     BUFFER,
+    CONTAINERS,
     PLAIN,
     UNKNOWN,
     Choice,
@@ -24,8 +25,8 @@ from initlint.reading.values import (
     Slot,
     Table,
     Tensor,
-    Unknown,
     Value,
+    elements,
     known_number,
     listed,
 )
@@ -97,7 +98,7 @@ class Modules(Initialising):
         """The result of the forward of a module's torch base."""
         if instance.torch == "Sequential":
             value = args[0] if args else UNKNOWN
-            parts = members(instance)
+            parts = instance.members()
             self.budget.elements(len(parts))
             for part in parts.values():
                 result = self.call(part, [value], {})
@@ -187,7 +188,7 @@ class Modules(Initialising):
         if name == "append" and args and _is_numbered(instance):
             instance.attrs[str(len(instance.attrs))] = args[-1]
             return instance
-        parts = members(instance)
+        parts = instance.members()
         self.budget.elements(len(parts))
         if name in ("append", "extend", "insert") and args:
             self._rearrange(instance, rearranged(list(parts.values()), name, args))
@@ -209,7 +210,7 @@ class Modules(Initialising):
 
     def _rearrange(self, container: Instance, items: list[Value]) -> None:
         """Make a container hold these, under their numbers."""
-        for old in members(container):
+        for old in container.members():
             del container.attrs[old]
         container.attrs.update({str(place): value for place, value in enumerate(items)})
 
@@ -229,11 +230,11 @@ class Modules(Initialising):
             if isinstance(index, str):
                 owner.attrs.pop(index, None)
             elif owner.torch != "ModuleDict":
-                self._rearrange(owner, without(list(members(owner).values()), index))
+                self._rearrange(owner, without(list(owner.members().values()), index))
 
     def part(self, instance: Instance, index: Value) -> Value:
         """The value of a container's subscript."""
-        parts = list(members(instance).values())
+        parts = list(instance.members().values())
         if isinstance(index, slice):
             return self._slice(instance, index)
         if isinstance(index, str):
@@ -247,7 +248,7 @@ class Modules(Initialising):
     def _slice(self, instance: Instance, index: slice) -> Value:
         ends = (index.start, index.stop, index.step)
         known = all(end is None or isinstance(end, int) for end in ends)
-        pairs = list(members(instance).items())
+        pairs = list(instance.members().items())
         part = Instance(None, instance.torch, instance.site)
         part.attrs = dict(pairs[index] if known else pairs)
         return part
@@ -290,10 +291,6 @@ def without(items: list[Value], index: Value) -> list[Value]:
     return left
 
 
-def _is_part(value: Value) -> bool:
-    return any(isinstance(option, Instance) and option.torch for option in options_of(value))
-
-
 def _own_arguments(kind: str) -> Mapping[str, Any]:
     """The arguments of an activation module beside `inplace`, with their defaults."""
     activation = catalog.activation_of_module(kind)
@@ -321,32 +318,3 @@ def _listed(instance: Instance, name: str, args: Sequence[Value]) -> Listing:
     prefix = args[0] if args and isinstance(args[0], str) else ""
     found = list(children(instance)) if "children" in name else modules_of(instance, prefix)
     return listed(pair if name[0] == "n" else pair[1] for pair in found)
-
-
-def elements(value: Value) -> list[Value] | None:
-    """The elements that a loop iterates over; None if they are not known."""
-    if isinstance(value, tuple):
-        return list(value)
-    if isinstance(value, Listing):
-        return list(value.items)
-    if isinstance(value, Table):
-        return list(value.items)
-    if isinstance(value, str):
-        return list(value) if len(value) <= CHARACTERS else None
-    if isinstance(value, Instance) and value.torch == "ModuleDict":
-        return list(members(value))
-    if isinstance(value, Instance) and value.torch in CONTAINERS:
-        return list(members(value).values())
-    return None
-
-
-def members(container: Instance) -> dict[str, Value]:
-    """A container's members by name, without other attributes of a user's container class."""
-    if container.cls is None:
-        return dict(container.attrs)
-    is_dict = container.torch == "ModuleDict"
-    return {
-        name: value
-        for name, value in container.attrs.items()
-        if name.isdigit() or _is_part(value) or (is_dict and isinstance(value, Unknown))
-    }

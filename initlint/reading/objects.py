@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from initlint.reading.classes import UserClass
 from initlint.reading.copies import copied, shallow
-from initlint.reading.handlers import Args, Kwargs, handles, is_callable
-from initlint.reading.modules import elements
+from initlint.reading.handlers import Args, Kwargs, handles
+from initlint.reading.outside import is_callable
 from initlint.reading.parts import choice, options_of, parts_of, reached
-from initlint.reading.torch_modules import CONTAINERS, reset_of
+from initlint.reading.torch_modules import reset_of
 from initlint.reading.values import (
+    CONTAINERS,
     PLAIN,
     UNKNOWN,
     Bound,
@@ -21,6 +22,7 @@ from initlint.reading.values import (
     Partial,
     Table,
     Value,
+    elements,
 )
 from initlint.torchlib import catalog
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from initlint.reading.modules import elements, rearranged, without
+from initlint.reading.modules import rearranged, without
 from initlint.reading.parts import choice, contents_of, key_of
 from initlint.reading.values import (
     PLAIN,
@@ -13,6 +13,7 @@ from initlint.reading.values import (
     Table,
     Value,
     bounded,
+    elements,
     extend,
     listed,
     update,

@@ -10,14 +10,13 @@ from typing import Any
 from initlint.reading.budget import TooMuchError
 from initlint.reading.classes import UserClass
 from initlint.reading.expressions import Expressions
-from initlint.reading.handlers import truth
 from initlint.reading.lists import element_of
 from initlint.reading.memory import Memory
 from initlint.reading.resolve import Import
 from initlint.reading.rounds import Round
 from initlint.reading.state import Frame, ImpossibleError
-from initlint.reading.torch_modules import CONTAINERS
 from initlint.reading.values import (
+    CONTAINERS,
     UNKNOWN,
     External,
     Fresh,
@@ -31,6 +30,7 @@ from initlint.reading.values import (
     Unknown,
     Value,
     extend,
+    truth,
 )
 
 

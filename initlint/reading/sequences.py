@@ -6,9 +6,9 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from initlint.reading.handlers import Args, Kwargs, handles, is_callable, truth
+from initlint.reading.handlers import Args, Kwargs, handles
 from initlint.reading.lists import chained, counted, numbered, ranged, zipped
-from initlint.reading.modules import elements
+from initlint.reading.outside import is_callable
 from initlint.reading.sizes import computed, square_root
 from initlint.reading.values import (
     PLAIN,
@@ -21,8 +21,10 @@ from initlint.reading.values import (
     Unknown,
     Value,
     bounded,
+    elements,
     known_number,
     listed,
+    truth,
     update,
 )
 

@@ -67,7 +67,6 @@ _PARENTS: dict[str, tuple[str, ...]] = {
     "LazyLinear": ("Linear",),
     "ReLU6": ("Hardtanh",),
 }
-CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
 _NORMS = ("Norm1d", "Norm2d", "Norm3d", "LayerNorm", "GroupNorm", "RMSNorm", "SyncBatchNorm")
 _DEFAULT_ARGS = {"a": math.sqrt(5), "mode": "fan_in", "nonlinearity": "leaky_relu"}
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from initlint.graph.ops import Op
 from initlint.reading.budget import BITS, CHARACTERS, ELEMENTS, LONGEST_NAME
+from initlint.reading.outside import truth_of
 from initlint.torchlib.draws import Draw
 
 # Any value at all: plain Python numbers, strings and tuples stand for themselves.
@@ -35,6 +36,14 @@ class Kind:
     def rebuilt(self, parts: Sequence[Value]) -> Value:
         """A copy of this value with new parts, in the same order."""
         return self
+
+    def truth(self) -> bool | None:
+        """This value as a condition; None if that is not known."""
+        return None
+
+    def elements(self) -> list[Value] | None:
+        """The elements that a loop iterates over; None if they are not known."""
+        return None
 
     def mark(self) -> Any:
         """The data, other than its parts, by which two values of this kind differ."""
@@ -122,6 +131,9 @@ class External(Kind):
 
     name: str
 
+    def truth(self) -> bool | None:
+        return truth_of(self.name)
+
 
 @dataclass(slots=True, eq=False, repr=False)
 class Tensor(Kind):
@@ -207,6 +219,12 @@ class Listing(Kind):
     def mark(self) -> Any:
         return self.open
 
+    def truth(self) -> bool | None:
+        return True if self.items else (None if self.open else False)
+
+    def elements(self) -> list[Value] | None:
+        return [*self.items]
+
 
 @dataclass(slots=True, eq=False, repr=False)
 class Table(Kind):
@@ -228,6 +246,12 @@ class Table(Kind):
     def mark(self) -> Any:
         return (self.open, *self.items)
 
+    def truth(self) -> bool | None:
+        return True if self.items else (None if self.open else False)
+
+    def elements(self) -> list[Value] | None:
+        return [*self.items]
+
 
 @dataclass(frozen=True, slots=True)
 class Choice(Kind):
@@ -240,6 +264,10 @@ class Choice(Kind):
 
     def rebuilt(self, parts: Sequence[Value]) -> Value:
         return Choice(tuple(parts))
+
+    def truth(self) -> bool | None:
+        answers = {truth(option) for option in self.options}
+        return answers.pop() if len(answers) == 1 else None
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -259,6 +287,9 @@ class Function(Kind):
         """The values of the names in its text that the functions around it define."""
         return around(self.node, self.closure)
 
+    def truth(self) -> bool | None:
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class Bound(Kind):
@@ -272,6 +303,9 @@ class Bound(Kind):
 
     def rebuilt(self, parts: Sequence[Value]) -> Value:
         return Bound(*parts)
+
+    def truth(self) -> bool | None:
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +343,9 @@ class Partial(Kind):
 
     def mark(self) -> Any:
         return (len(self.args), *self.kwargs)
+
+    def truth(self) -> bool | None:
+        return True
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -362,6 +399,51 @@ class Instance(Kind):
         self.attrs = dict(zip(self.attrs, parts[:count], strict=True))
         self.args = dict(zip(self.args, parts[count:-1], strict=True))
         self.cls = parts[-1]
+
+    def truth(self) -> bool | None:
+        return bool(self.members()) if self.torch in ("ModuleList", "Sequential") else True
+
+    def elements(self) -> list[Value] | None:
+        if self.torch not in CONTAINERS:
+            return None
+        held = self.members()
+        return [*held] if self.torch == "ModuleDict" else [*held.values()]
+
+    def members(self) -> dict[str, Value]:
+        """A container's members by name, without other attributes of a user's container class."""
+        if self.cls is None:
+            return dict(self.attrs)
+        is_dict = self.torch == "ModuleDict"
+        return {
+            name: value
+            for name, value in self.attrs.items()
+            if name.isdigit() or _is_part(value) or (is_dict and isinstance(value, Unknown))
+        }
+
+
+CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
+
+
+def _is_part(value: Value) -> bool:
+    options = value.options if type(value) is Choice else (value,)
+    return any(isinstance(option, Instance) and option.torch for option in options)
+
+
+def truth(value: Value) -> bool | None:
+    """A value as a condition; None if that is not known."""
+    if isinstance(value, Kind):
+        return value.truth()
+    is_plain = value is None or isinstance(value, (bool, int, float, str, bytes, tuple))
+    return bool(value) if is_plain else None
+
+
+def elements(value: Value) -> list[Value] | None:
+    """The elements that a loop iterates over; None if they are not known."""
+    if isinstance(value, Kind):
+        return value.elements()
+    if isinstance(value, str) and len(value) > CHARACTERS:
+        return None
+    return list(value) if isinstance(value, (str, tuple)) else None
 
 
 def around(node: ast.AST, closure: Any) -> Sequence[Value]:

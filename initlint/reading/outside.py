@@ -1,0 +1,53 @@
+"""Dotted names outside the files read: which are functions, classes of modules, or constants."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from typing import Any
+
+from initlint.torchlib import catalog
+from initlint.torchlib.creators import CREATORS
+
+# What calls of these names do with abstract values; `reading.handlers` registers them.
+KNOWN: dict[str, Callable[..., Any]] = {}
+# Packages whose modules are called what they are.
+TRUSTED = ("torch", "torchvision", "timm", "einops", "apex", "transformers")
+# Constants of Python's libraries that are the same wherever code runs.
+_CONSTANTS = {"typing.TYPE_CHECKING": False, "typing_extensions.TYPE_CHECKING": False}
+# Packages of torch's that hold functions, classes and modules, and nothing else.
+_CALLABLE = ("torch.nn.", "torch.optim.", "torch.distributions.")
+
+
+def truth_of(name: str) -> bool | None:
+    """The truth of a dotted name outside the files; None if it may be a constant."""
+    return True if is_callable(name) else _CONSTANTS.get(name)
+
+
+def is_callable(name: str) -> bool:
+    """Whether this dotted name outside the files is known to be a function or a class.
+
+    Any other name may be a constant, which may be true, false or None.
+    """
+    package, _, rest = name.partition(".")
+    if package == "builtins":
+        return callable(getattr(builtins, rest, None))
+    if name in KNOWN or name.startswith(_CALLABLE) or trusted_kind(name):
+        return True
+    last = name.rpartition(".")[2]
+    is_known = catalog.operation_of_function(last) or catalog.activation_of_function(last)
+    return package in TRUSTED and (last in CREATORS or is_known is not None)
+
+
+def trusted_kind(name: str) -> str:
+    """The catalogue's name for a module class outside the files read; empty if not known."""
+    package, last = name.partition(".")[0], name.rpartition(".")[2]
+    if package not in TRUSTED:
+        return ""
+    if name.startswith("torch.nn") and last[:1].isupper() and last != "Parameter":
+        return last
+    operation = catalog.operation_of_module(last)
+    if operation is not None and operation.role == "weighted":
+        return ""
+    known = operation is not None or catalog.activation_of_module(last) is not None
+    return last if known else ""
