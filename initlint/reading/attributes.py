@@ -9,35 +9,37 @@ from dataclasses import replace
 from initlint.reading.budget import ELEMENTS, LONGEST_NAME
 from initlint.reading.calls import Calls
 from initlint.reading.classes import UserClass
+from initlint.reading.holders import (
+    CONTAINERS,
+    Bound,
+    Choice,
+    Function,
+    Instance,
+    Listing,
+    Method,
+    Partial,
+    Super,
+    Table,
+    elements,
+    extend,
+)
 from initlint.reading.parts import choice, contents_of, is_small
 from initlint.reading.resolve import Module
 from initlint.reading.torch_modules import argument, reset_of
 from initlint.reading.values import (
-    CONTAINERS,
     PLAIN,
     UNKNOWN,
-    Bound,
-    Choice,
     External,
     Fresh,
-    Function,
     Held,
-    Instance,
-    Listing,
-    Method,
     Named,
-    Partial,
     Plain,
     Slot,
-    Super,
     Sym,
-    Table,
     Tensor,
     Unknown,
     Value,
     bounded,
-    elements,
-    extend,
     named,
 )
 from initlint.torchlib import catalog

@@ -12,6 +12,7 @@ from typing import Any
 from initlint.reading import objects, sequences  # noqa: F401
 from initlint.reading.classes import Classes, UserClass
 from initlint.reading.handlers import HANDLERS, Args, Kwargs
+from initlint.reading.holders import Function, Instance, Listing, Partial
 from initlint.reading.outside import is_callable
 from initlint.reading.parts import contents_of, leaves, unsure
 from initlint.reading.values import (
@@ -19,11 +20,7 @@ from initlint.reading.values import (
     UNKNOWN,
     External,
     Fresh,
-    Function,
-    Instance,
-    Listing,
     Named,
-    Partial,
     Sym,
     Tensor,
     Unknown,

@@ -10,6 +10,7 @@ from initlint.graph.ops import Graph, Op
 from initlint.graph.patterns import name_patterns
 from initlint.reading.builtins import Builtins
 from initlint.reading.classes import UserClass, is_layer
+from initlint.reading.holders import Bound, Choice, Function, Instance, Method, Partial, Table
 from initlint.reading.outside import TRUSTED, trusted_kind
 from initlint.reading.parts import is_small, key_of, leaves, unsure
 from initlint.reading.plain import asked, costs
@@ -19,21 +20,14 @@ from initlint.reading.templates import moved, pattern_of, placed, tensors_in
 from initlint.reading.values import (
     PLAIN,
     UNKNOWN,
-    Bound,
-    Choice,
     Compared,
     External,
     Fresh,
-    Function,
     Held,
-    Instance,
-    Method,
     Named,
-    Partial,
     Plain,
     Slot,
     Sym,
-    Table,
     Tensor,
     Unknown,
     Value,

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from initlint.reading.holders import Function, Instance, Listing, Table, around
 from initlint.reading.initial import children, modules_of
 from initlint.reading.modules import Modules
 from initlint.reading.outside import trusted_kind
@@ -13,18 +14,7 @@ from initlint.reading.parts import key_of, options_of
 from initlint.reading.resolve import Module
 from initlint.reading.state import Frame
 from initlint.reading.torch_modules import ancestors, reset_of
-from initlint.reading.values import (
-    UNKNOWN,
-    External,
-    Function,
-    Instance,
-    Kind,
-    Listing,
-    Slot,
-    Table,
-    Value,
-    around,
-)
+from initlint.reading.values import UNKNOWN, External, Kind, Slot, Value
 from initlint.torchlib import catalog
 
 # Classes outside torch that are modules, by the last part of their names.

@@ -7,20 +7,10 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from initlint.reading.holders import Choice, Listing, Table
 from initlint.reading.outside import is_callable
 from initlint.reading.parts import is_small, key_of, options_of
-from initlint.reading.values import (
-    Choice,
-    External,
-    Listing,
-    Named,
-    Plain,
-    Sym,
-    Table,
-    Unknown,
-    Value,
-    known_number,
-)
+from initlint.reading.values import External, Named, Plain, Sym, Unknown, Value, known_number
 
 _ORDER: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Lt: operator.lt,

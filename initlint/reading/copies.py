@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from initlint.reading.holders import Instance, Listing, Table
 from initlint.reading.parts import is_content, mapped, parts_of, rebuilt
-from initlint.reading.values import Fresh, Held, Instance, Listing, Slot, Table, Value
+from initlint.reading.values import Fresh, Held, Slot, Value
 from initlint.records import Site
 from initlint.torchlib.draws import UNCLEAR
 

@@ -15,6 +15,7 @@ from initlint.reading.budget import TooMuchError
 from initlint.reading.classes import UserClass, claim, is_filled
 from initlint.reading.factories import factories
 from initlint.reading.files import sources
+from initlint.reading.holders import Bound, Function, Instance
 from initlint.reading.layers import (
     Drawn,
     Place,
@@ -32,7 +33,7 @@ from initlint.reading.reader import Reader
 from initlint.reading.resolve import Module, Program
 from initlint.reading.state import Frame, ImpossibleError, flat_tensors
 from initlint.reading.torch_modules import type_of
-from initlint.reading.values import PLAIN, Bound, Function, Instance, Slot, Value
+from initlint.reading.values import PLAIN, Slot, Value
 from initlint.records import Initializer, Layer, Site, Unanalysed
 from initlint.torchlib.draws import Draw
 

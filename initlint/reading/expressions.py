@@ -9,6 +9,7 @@ from typing import Any
 
 from initlint.reading.classes import UserClass
 from initlint.reading.compare import compared
+from initlint.reading.holders import Function, Instance, Listing, Super, Table, truth, update
 from initlint.reading.lists import combined
 from initlint.reading.literals import Literals
 from initlint.reading.parts import choice, contents_of
@@ -21,19 +22,12 @@ from initlint.reading.values import (
     UNKNOWN,
     External,
     Fresh,
-    Function,
     Held,
-    Instance,
-    Listing,
     Slot,
-    Super,
-    Table,
     Tensor,
     Unknown,
     Value,
     bounded,
-    truth,
-    update,
 )
 
 _NAME, _CONSTANT = ast.Name, ast.Constant

@@ -5,21 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from initlint.reading.holders import Choice, Instance
 from initlint.reading.parts import may_hold, options_of, reached
 from initlint.reading.sizes import product
 from initlint.reading.tensors import Tensors, explicit
-from initlint.reading.values import (
-    PLAIN,
-    UNKNOWN,
-    Choice,
-    Fresh,
-    Held,
-    Instance,
-    Slot,
-    Sym,
-    Value,
-    known_number,
-)
+from initlint.reading.values import PLAIN, UNKNOWN, Fresh, Held, Slot, Sym, Value, known_number
 from initlint.records import Site
 from initlint.torchlib.draws import (
     ARGUMENTS,

@@ -14,11 +14,12 @@ from initlint.graph.record import harmless, is_state, layer_of
 from initlint.graph.steps import Weight
 from initlint.graph.weights import whole
 from initlint.reading.budget import Budget
+from initlint.reading.holders import Instance
 from initlint.reading.initial import children, modules_of
 from initlint.reading.sizes import is_size, nominal, symbol
 from initlint.reading.torch_modules import type_of
 from initlint.reading.use import Use
-from initlint.reading.values import Instance, Slot, Sym, Value
+from initlint.reading.values import Slot, Sym, Value
 from initlint.records import Following, Initializer, Layer, Site
 from initlint.torchlib.draws import Draw, drawn_by
 

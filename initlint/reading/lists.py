@@ -5,19 +5,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+from initlint.reading.holders import Listing, elements, listed
 from initlint.reading.values import (
     PLAIN,
     UNKNOWN,
     Held,
-    Listing,
     Plain,
     Slot,
     Tensor,
     Unknown,
     Value,
     bounded,
-    elements,
-    listed,
 )
 
 # Longer ranges say no more than this one does.

@@ -7,21 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from initlint.reading.attributes import Attributes
 from initlint.reading.budget import ELEMENTS
+from initlint.reading.holders import Listing, Table, elements, extend, listed, truth, update
 from initlint.reading.lists import element_of, tuple_of
 from initlint.reading.state import Frame
-from initlint.reading.values import (
-    PLAIN,
-    UNKNOWN,
-    Listing,
-    Table,
-    Value,
-    bounded,
-    elements,
-    extend,
-    listed,
-    truth,
-    update,
-)
+from initlint.reading.values import PLAIN, UNKNOWN, Value, bounded
 
 # The cost of an iteration of a comprehension without its expressions, in elements.
 _ROUND = 3

@@ -8,22 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from initlint.reading.budget import Budget
+from initlint.reading.holders import Choice, Function, Instance, Listing, Table
 from initlint.reading.parts import options_of
 from initlint.reading.state import Frame
-from initlint.reading.values import (
-    Choice,
-    Function,
-    Held,
-    Instance,
-    Listing,
-    Named,
-    Plain,
-    Slot,
-    Sym,
-    Table,
-    Tensor,
-    Value,
-)
+from initlint.reading.values import Held, Named, Plain, Slot, Sym, Tensor, Value
 
 _Join = Callable[[Value, Value], Value]
 _ABSENT: Any = object()

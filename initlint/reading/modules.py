@@ -9,27 +9,12 @@ from typing import Any
 
 from initlint.graph.meaning import of_module
 from initlint.reading.budget import ELEMENTS
+from initlint.reading.holders import CONTAINERS, Choice, Instance, Listing, Table, elements, listed
 from initlint.reading.initial import Initialising, children, modules_of, parameters_of
 from initlint.reading.operands import value_of
 from initlint.reading.parts import choice
 from initlint.reading.torch_modules import fill, reset, reset_of, uses_of
-from initlint.reading.values import (
-    BUFFER,
-    CONTAINERS,
-    PLAIN,
-    UNKNOWN,
-    Choice,
-    Held,
-    Instance,
-    Listing,
-    Slot,
-    Table,
-    Tensor,
-    Value,
-    elements,
-    known_number,
-    listed,
-)
+from initlint.reading.values import BUFFER, PLAIN, UNKNOWN, Held, Slot, Tensor, Value, known_number
 from initlint.torchlib import catalog
 
 # Methods of modules that give the module back and leave its weights as they are.

@@ -8,22 +8,11 @@ from typing import TYPE_CHECKING
 from initlint.reading.classes import UserClass
 from initlint.reading.copies import copied, shallow
 from initlint.reading.handlers import Args, Kwargs, handles
+from initlint.reading.holders import CONTAINERS, Bound, Function, Instance, Partial, Table, elements
 from initlint.reading.outside import is_callable
 from initlint.reading.parts import choice, options_of, parts_of, reached
 from initlint.reading.torch_modules import reset_of
-from initlint.reading.values import (
-    CONTAINERS,
-    PLAIN,
-    UNKNOWN,
-    Bound,
-    External,
-    Function,
-    Instance,
-    Partial,
-    Table,
-    Value,
-    elements,
-)
+from initlint.reading.values import PLAIN, UNKNOWN, External, Value
 from initlint.torchlib import catalog
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from typing import Any
 
 from initlint.graph.ops import FIXED, KEPT, UNSURE, Graph, Op, Operand
 from initlint.reading.budget import Budget
+from initlint.reading.holders import Choice, Instance, Listing, Table
 from initlint.reading.parts import leaves
 from initlint.reading.sizes import symbol
 from initlint.reading.state import flat_tensors
@@ -13,17 +14,13 @@ from initlint.reading.values import (
     BUFFER,
     PLAIN,
     UNKNOWN,
-    Choice,
     Compared,
     Fresh,
     Held,
-    Instance,
-    Listing,
     Named,
     Plain,
     Slot,
     Sym,
-    Table,
     Tensor,
     Unknown,
     Value,

@@ -8,25 +8,27 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from initlint.reading.values import (
-    UNKNOWN,
+from initlint.reading.holders import (
     Bound,
     Choice,
-    External,
-    Fresh,
     Function,
-    Held,
     Instance,
-    Kind,
     Listing,
     Method,
-    Named,
     Partial,
+    Super,
+    Table,
+)
+from initlint.reading.values import (
+    UNKNOWN,
+    External,
+    Fresh,
+    Held,
+    Kind,
+    Named,
     Plain,
     Slot,
-    Super,
     Sym,
-    Table,
     Unknown,
     Value,
 )

@@ -10,27 +10,22 @@ from typing import Any
 from initlint.reading.budget import TooMuchError
 from initlint.reading.classes import UserClass
 from initlint.reading.expressions import Expressions
+from initlint.reading.holders import CONTAINERS, Function, Instance, Listing, extend, truth
 from initlint.reading.lists import element_of
 from initlint.reading.memory import Memory
 from initlint.reading.resolve import Import
 from initlint.reading.rounds import Round
 from initlint.reading.state import Frame, ImpossibleError
 from initlint.reading.values import (
-    CONTAINERS,
     UNKNOWN,
     External,
     Fresh,
-    Function,
     Held,
-    Instance,
-    Listing,
     Plain,
     Slot,
     Tensor,
     Unknown,
     Value,
-    extend,
-    truth,
 )
 
 

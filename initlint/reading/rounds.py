@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from initlint.graph.ops import Graph, Op
 from initlint.graph.recurrence import STATE
+from initlint.reading.holders import Instance
 from initlint.reading.initial import modules_of
 from initlint.reading.parts import options_of
 from initlint.reading.state import Frame, flat_tensors
 from initlint.reading.use import Use
-from initlint.reading.values import Fresh, Instance, Slot, Tensor, Value
+from initlint.reading.values import Fresh, Slot, Tensor, Value
 
 # The operation for a value of the previous iteration; `graph.follow` looks through it.
 CARRIED = "carried"

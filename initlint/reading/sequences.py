@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from initlint.reading.handlers import Args, Kwargs, handles
+from initlint.reading.holders import Listing, Table, elements, listed, truth, update
 from initlint.reading.lists import chained, counted, numbered, ranged, zipped
 from initlint.reading.outside import is_callable
 from initlint.reading.sizes import computed, square_root
@@ -14,18 +15,12 @@ from initlint.reading.values import (
     PLAIN,
     UNKNOWN,
     External,
-    Listing,
     Plain,
-    Table,
     Tensor,
     Unknown,
     Value,
     bounded,
-    elements,
     known_number,
-    listed,
-    truth,
-    update,
 )
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from initlint.reading.values import Function, Value
+from initlint.reading.holders import Function
+from initlint.reading.values import Value
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from itertools import starmap
 
 from initlint.graph.ops import Graph, Op
 from initlint.reading.budget import PARTS, Budget, TooMuchError
+from initlint.reading.holders import Instance, Listing, Table
 from initlint.reading.parts import (
     choice,
     contents_of,
@@ -22,18 +23,7 @@ from initlint.reading.parts import (
 )
 from initlint.reading.resolve import Module, Program
 from initlint.reading.use import Use
-from initlint.reading.values import (
-    PLAIN,
-    UNKNOWN,
-    Fresh,
-    Instance,
-    Listing,
-    Slot,
-    Table,
-    Tensor,
-    Unknown,
-    Value,
-)
+from initlint.reading.values import PLAIN, UNKNOWN, Fresh, Slot, Tensor, Unknown, Value
 from initlint.records import Site
 from initlint.torchlib.draws import UNCLEAR, Draw
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from initlint.graph.ops import Graph, Op
+from initlint.reading.holders import Instance
 from initlint.reading.parts import contents_of, is_content, key_of, mapped, rebuilt
 from initlint.reading.state import flat_tensors
-from initlint.reading.values import Instance, Kind, Tensor, Value
+from initlint.reading.values import Kind, Tensor, Value
 
 
 def pattern_of(value: Value) -> Any:

@@ -10,22 +10,12 @@ from typing import Any
 from initlint.graph.meaning import WHOLE_VIEWS, meaning, writes_in_place
 from initlint.graph.ops import Op, Operand, leaves_of, ops_in
 from initlint.graph.weights import Factor, factors_of
+from initlint.reading.holders import Instance, Listing, Table
 from initlint.reading.operands import operand_of, value_of
 from initlint.reading.sizes import is_size
 from initlint.reading.state import State
 from initlint.reading.use import Use
-from initlint.reading.values import (
-    PLAIN,
-    Fresh,
-    Held,
-    Instance,
-    Listing,
-    Slot,
-    Table,
-    Tensor,
-    Value,
-    known_number,
-)
+from initlint.reading.values import PLAIN, Fresh, Held, Slot, Tensor, Value, known_number
 from initlint.torchlib import catalog
 from initlint.torchlib.creators import CREATORS, EMPTY, created, transformed
 from initlint.torchlib.draws import UNCLEAR, Draw

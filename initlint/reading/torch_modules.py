@@ -10,9 +10,10 @@ from typing import Any
 
 from initlint.graph.recurrence import recurrent_part
 from initlint.graph.weights import convolution_fans, product, transposed_fans
+from initlint.reading.holders import Instance, Listing
 from initlint.reading.sizes import computed, is_size, symbol
 from initlint.reading.use import Use
-from initlint.reading.values import UNKNOWN, Instance, Listing, Named, Slot, Value
+from initlint.reading.values import UNKNOWN, Named, Slot, Value
 from initlint.torchlib.draws import ARGUMENTS, UNCLEAR, Draw, drawn_by
 
 _CONVOLUTION = "in_channels out_channels kernel_size stride padding dilation groups bias"

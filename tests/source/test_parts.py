@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 from initlint import api
-from initlint.reading import classes, read, values
+from initlint.reading import classes, holders, read, values
 from initlint.reading.copies import copied
 from initlint.reading.parts import count_parts, key_of, parts_of, reached, rebuilt
 from initlint.reading.state import Frame
@@ -31,15 +31,9 @@ LINKS = {
 INNER = values.Slot(None, "inner", None, UNCLEAR)
 
 
-def _kinds() -> list[type]:
-    found = [*vars(values).values(), *vars(classes).values()]
-    return list(
-        dict.fromkeys(
-            kind
-            for kind in found
-            if isinstance(kind, type) and issubclass(kind, values.Kind) and kind is not values.Kind
-        )
-    )
+def _kinds(kind: type = values.Kind) -> list[type]:
+    """All kinds of values, whichever module defines them."""
+    return [found for below in kind.__subclasses__() for found in (below, *_kinds(below))]
 
 
 def _held(annotation: str, node: ast.AST) -> object:
@@ -85,6 +79,12 @@ def test_there_are_kinds_with_parts():
     assert len({kind for kind, _ in FIELDS}) >= 11
 
 
+def test_all_kinds_but_three_are_dataclasses_whose_fields_are_looked_at():
+    others = {kind for kind in _kinds() if not dataclasses.is_dataclass(kind)}
+    assert others == {values.Unknown, values.Plain, values.Compared}
+    assert INNER in values.Unknown((INNER,)).parts()
+
+
 @pytest.mark.parametrize(("kind", "field"), FIELDS, ids=_name)
 def test_a_kind_yields_every_value_that_it_holds(kind, field):
     text = "class C:\n def f(self): return x" if kind is classes.UserClass else "lambda: x"
@@ -108,8 +108,8 @@ def test_a_kind_is_rebuilt_with_other_parts(kind, field):
 
 
 def test_a_list_that_lies_in_itself_is_copied():
-    inner = values.Listing()
-    inner.items.append((inner, values.Table({"a": inner})))
+    inner = holders.Listing()
+    inner.items.append((inner, holders.Table({"a": inner})))
     twin = copied(inner, None, None)
     assert twin is not inner
     assert twin.items[0][0] is twin is twin.items[0][1].items["a"]
