@@ -182,7 +182,7 @@ def _without_dead(
     return alive, dead
 
 
-# Shows progress: called with the total of elements, it returns a function for those done.
+# Shows progress: takes the number of elements, gives a function that takes those done.
 Progress = Callable[[int], AbstractContextManager[Advance]]
 
 

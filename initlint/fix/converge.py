@@ -17,7 +17,7 @@ _ROUNDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What is known before the fix: the report, every model's state dict, and how to write."""
+    """The state before the fix: the report, every model's state dict, and the preferences."""
 
     report: Report
     signatures: Signatures
@@ -44,7 +44,7 @@ class _Round:
 
 
 def under_one_path(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings, whose fixes name a file by one path, where links lead to it by several."""
+    """The findings; fixes in one file with several paths (links) all get the same path."""
     names: dict[str, str] = {}
     named = []
     for finding in findings:
@@ -59,11 +59,11 @@ def under_one_path(findings: Sequence[Finding]) -> list[Finding]:
 def converge(
     wanted: Sequence[Finding], sources: Mapping[str, bytes], rebuild: Rebuild, before: Before
 ) -> Outcome:
-    """Rewrite the files of `wanted` until what is left of the fixes stands the test.
+    """Rewrite the files of `wanted` until all remaining fixes pass the check.
 
-    The rewritten models are built and judged by `rebuild`. A finding that is still there then, or
-    that brings another, is refused and its edit left out; if the models cannot be built, or have
-    another state dict, every finding of the file is refused.
+    `rebuild` builds and judges the rewritten models. If a finding is still there, or its fix causes
+    another one, the fix is refused and left out. If the models cannot be built, or have another
+    state dict, all fixes of the file are refused.
     """
     refused: Refusals = []
     pending = list(wanted)
@@ -125,7 +125,7 @@ def _tested(attempt: _Round, rebuild: Rebuild, before: Before) -> tuple[Refusals
 
 
 def _weights(finding: Finding) -> set[tuple[str, str, str]]:
-    """The weights of a finding: their file, since models of two files may share a name, too."""
+    """The weights of a finding, with their file: models of two files may share a name."""
     path = finding.site.path if finding.site else ""
     return {(path, finding.model, parameter) for parameter in finding.parameters}
 

@@ -18,15 +18,15 @@ _INITIALISERS = {
     "zeros",
 }
 _TWICE = "its tensor is made by an expression that must not be evaluated twice"
-# What makes a tensor and draws its values, with torch.empty's arguments.
+# Creators that draw values, with the arguments of torch.empty.
 _DRAWS = {"torch.rand", "torch.randn"}
 _METHODS = {"fill_", "normal_", "uniform_", "zero_"}
-# What may stand around the call: it must not go on computing with the values.
+# Nodes that may enclose the call, because they do not change its values.
 _HOLDERS = (
     *(ast.Expr, ast.Assign, ast.AnnAssign, ast.Return, ast.Lambda, ast.Call, ast.keyword),
     *(ast.List, ast.Tuple, ast.ListComp, ast.NamedExpr),
 )
-# The tensor as source text, for what is to be written on it.
+# From the tensor's source text to the new call.
 _Tensor = Callable[[Initializer], str]
 _PRIMARIES = (ast.Name, ast.Attribute, ast.Subscript, ast.Call)
 
@@ -49,7 +49,7 @@ def correction(parsed: Parsed, fix: Fix) -> tuple[Correction | None, bool]:
 
 
 def corrected(parsed: Parsed, fix: Fix) -> tuple[str, bool]:
-    """The call that gives what the fix wants, and whether it needs an import."""
+    """The new call of the fix, and whether it needs an import."""
     spot = parsed.spot(fix.site, ast.BinOp)
     old, text = spot.chain[-1], parsed.text
     assert isinstance(old, ast.Call | ast.BinOp)
@@ -114,7 +114,7 @@ def _init_module(parsed: Parsed, call: ast.Call) -> str | None:
 
 
 def _tensor(call: ast.Call, of_module: bool) -> ast.expr:
-    """What the call fills."""
+    """The tensor that the call fills."""
     function, name = call.func, last_name(call.func)
     if isinstance(function, ast.Attribute) and not of_module and name in _METHODS:
         return function.value

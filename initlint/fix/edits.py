@@ -1,4 +1,4 @@
-"""What is to be written into a file: calls with what stands around them, and where they go."""
+"""The edits of a file: calls, the headers around them, and their places."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Test:
 
     @property
     def of_type(self) -> bool:
-        """Whether it is a test of what a name or an attribute holds."""
+        """Whether it tests the value of a name or an attribute."""
         return self.before == "isinstance("
 
 
@@ -93,7 +93,7 @@ Header = Loop | Test | Function
 
 @dataclass(frozen=True)
 class Filling:
-    """What gives `owner.parameter` its values; without a parameter, `owner` is the tensor.
+    """The call that fills `owner.parameter`; without a parameter, `owner` is the tensor.
 
     `linear` says that the call takes its fans from the owner, torch's own nn.Linear. `recipe` is
     the call on any tensor.
@@ -124,7 +124,7 @@ class Filling:
 
     @property
     def tensor(self) -> str:
-        """What is filled."""
+        """The tensor to fill."""
         return reach(self.owner, [self.parameter]) if self.parameter else self.owner
 
     @property
@@ -152,7 +152,7 @@ class Invocation:
 
     @property
     def tensor(self) -> str:
-        """What tells it from other calls at its place."""
+        """A key that distinguishes it from other calls at its place."""
         return self.written
 
     def text(self) -> str:

@@ -24,7 +24,7 @@ _NO_NEWLINE = "\\ No newline at end of file\n"
 
 
 def write_atomically(path: str | Path, old: bytes, new: bytes, place: str | None = None) -> None:
-    """Replace the contents `old` of a file by `new`; killed at any moment, the file is either.
+    """Replace the content `old` of a file by `new`; if killed, the file has one or the other.
 
     Mode bits, owner, group and extended attributes (ACLs among them) are kept; a symbolic link
     stays, and the file that it leads to is replaced. Raises InitlintError, with the file as it was
@@ -76,7 +76,7 @@ def _replace(target: Path, status: os.stat_result, old: bytes, new: bytes) -> bo
 
 
 def _held(target: Path, most: int) -> bytes | None:
-    """What the file holds now; None where that is more than `most` bytes, or it is no file."""
+    """The present content of a file; None if it has more than `most` bytes or is not a file."""
     try:
         return read_regular(target, most, follow=False)
     except OSError as error:

@@ -40,16 +40,16 @@ _UNDECIDED = (
 
 @dataclass(frozen=True)
 class Written:
-    """What is to be written, and whether it needs an import."""
+    """The edits, and whether they need an import."""
 
     edits: list[Edit]
     needs_import: bool
 
 
 def insertions(parsed: Parsed, finding: Finding, fix: Fix, preferences: Preferences) -> Written:
-    """What fills the layers that are made at the fix's site.
+    """The calls that fill the layers made at the fix's site.
 
-    Calls that already stand there are left out. Raises RefusedError.
+    Calls that are already there are left out. Raises RefusedError.
     """
     spot = parsed.spot(fix.site)
     of_field = isinstance(spot.scope, ast.ClassDef)
@@ -87,7 +87,7 @@ class _Calls:
         self.needs_import = False
 
     def of(self, target: Target, tail: Tail, place: Place, biases: bool) -> list[Insertion]:
-        """The calls that fill one tensor, and the layer's bias, and do not stand there yet."""
+        """The missing calls that fill one tensor and the layer's bias."""
         headers, owner, parameter = expression(self._parsed, self._spot, target, tail)
         cases = self._cases(target, place)
         wanted: list[_Wanted] = [((*headers, *test), i, owner, parameter) for test, i in cases]
@@ -118,7 +118,7 @@ class _Calls:
     def _missing(
         self, place: Place, wanted: Sequence[_Wanted], stands: Callable[[Entry], bool]
     ) -> list[Insertion]:
-        """The calls that do not stand there yet."""
+        """The calls that are not there yet."""
         made = [self._insertion(place, rank, *each) for rank, each in enumerate(wanted)]
         return [insertion for insertion in made if not stands(entry_of(insertion.lines()))]
 
@@ -205,7 +205,7 @@ def _variable(spot: Spot, inner: Sequence[Step], taken: set[str]) -> str:
 
 @dataclass(frozen=True)
 class Bias:
-    """The tests around the call, and what it is to give."""
+    """The tests around the call, and its initialiser."""
 
     headers: tuple[Test, ...]
     initializer: Initializer = _ZEROS
@@ -225,7 +225,7 @@ def bias_of(spot: Spot, owner: str, parameter: str) -> Bias | None:
 
 
 def _argument(call: ast.Call, place: int) -> ast.expr | None:
-    """What the call says of the bias; the call itself if that cannot be told."""
+    """The call's argument for the bias; the call itself if that is not clear."""
     for keyword in call.keywords:
         if keyword.arg == "bias":
             return keyword.value
@@ -263,7 +263,7 @@ def deciding(parsed: Parsed, spot: Spot, target: Target) -> Deciding:
 
 
 def _next_member(spot: Spot, target: Target) -> str | None:
-    """The member after the layer in a Sequential, if that is what varies."""
+    """The member after the layer in a Sequential, if it is the one that varies."""
     match target.steps, spot.chain[-2]:
         case (Item(key),), ast.Call(args=arguments) if key.isdigit():
             for index, member in enumerate(arguments[int(key) + 1 :], int(key) + 1):

@@ -1,4 +1,4 @@
-"""What a new file takes over from the one that it replaces, and signals that wait for it."""
+"""Copies attributes from a replaced file to the new one, and delays signals meanwhile."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _take_attributes(descriptor: int, old: Path) -> None:
 
 
 def _attributes(file: Path | int) -> dict[str, bytes]:
-    """The extended attributes of a file; none where its file system has none."""
+    """The extended attributes of a file; none if its file system has none."""
     try:
         names = os.listxattr(file)
     except OSError as error:

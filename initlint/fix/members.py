@@ -19,7 +19,7 @@ _RETURN_SELF = {
     *("apply", "bfloat16", "cpu", "cuda", "double", "eval", "float", "half", "requires_grad_"),
     *("share_memory", "to", "to_empty", "train", "type"),
 }
-# What keeps or replaces the weights of the layers that it is given.
+# Functions that keep or replace the weights of layers in their arguments.
 _WRAPS = re.compile(r"(?i:lora|peft|quant)")
 
 
@@ -83,7 +83,7 @@ def _slots_of(members: list[ast.expr]) -> list[Slot]:
 
 
 def slice_text(before: int, after: int, step: int = 1) -> str:
-    """What takes every `step`th member but the first and last ones; "" if that is all."""
+    """The slice of every `step`th member without the first and last ones; "" if it takes all."""
     if before == 0 and after == 0 and step == 1:
         return ""
     parts = [str(before) if before else "", str(-after) if after else ""]

@@ -1,4 +1,4 @@
-"""What a new layer is called: in the statement that makes it, and in the names of the model."""
+"""Finds the name of a new layer: in its statement, and in the model's parameter names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from initlint.fix.text import RefusedError, Text
 Pattern = Sequence[str | None]
 
 PARAMETER = {"Parameter", "UninitializedParameter"}
-# Modules of torch that are made of modules: their weights lie deeper than their own attributes.
+# Torch modules with submodules, whose weights are not their own attributes.
 _COMPOSITE = re.compile(r"^(MultiheadAttention|Transformer\w*)$")
 _SINGLE = re.compile(
     r"^(Linear|Bilinear|Conv[123]d|ConvTranspose[123]d|Embedding|EmbeddingBag"
@@ -184,7 +184,7 @@ class Naming:
         raise RefusedError(f"the {kind} statement that makes it gives it no name")
 
     def _returned(self, value: ast.expr) -> Target:
-        """What is returned is given to a variable, which is returned instead."""
+        """Assign the returned value to a variable, and return the variable."""
         wanted = ("layer",) if value is self._spot.call else ("model", "module", "network")
         taken = self._taken(self._spot.scope)
         for name in wanted:
@@ -302,7 +302,7 @@ def narrowed(
 
 
 def _without(run: tuple[int, int, int], chosen: list[int], others: list[int]) -> Each | None:
-    """The loop over `chosen` alone; None if they do not stand together."""
+    """The loop over `chosen` alone; None if they are not adjacent."""
     before, after, step = run
     members = sorted({*chosen, *others})
     if members != list(range(before, before + step * len(members), step)):

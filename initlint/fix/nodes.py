@@ -79,7 +79,7 @@ class Writer:
                 )
 
     def _over(self, loop: Loop, over: str | tuple[str, ...]) -> cst.BaseExpression:
-        """What a loop runs over; members that do not fit on the line go below."""
+        """The iterable of a loop; members that do not fit on the line go below."""
         if isinstance(over, str):
             return parsed(over)
         elements = [cst.Element(parsed(member)) for member in over]
@@ -227,7 +227,7 @@ def _within(loop: Loop, inner: tuple[Header, ...]) -> tuple[Header, ...]:
 
 
 def _recipe(layer: Sequence[Insertion]) -> tuple[object, ...]:
-    """What is done to a layer, whatever it is called; () if that cannot stand in a loop."""
+    """The calls on a layer without its name; () if they cannot be in a loop."""
     first = layer[0]
     owner = first.call.owner
     looped = any(isinstance(header, Loop) for each in layer for header in each.headers)

@@ -121,7 +121,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _blanks(value: str, members: Sequence[tuple[str, int, int]]) -> tuple[str, str, str]:
-    """What stands before the first member of an array, between two, and after the last."""
+    """The text before the first member of an array, between two, and after the last."""
     if not members:
         return "", ", ", ""
     (_, first, end), (_, _, last) = members[0], members[-1]

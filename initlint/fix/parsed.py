@@ -1,4 +1,4 @@
-"""One file, parsed once, with what the fixes of all its findings ask again and again."""
+"""One file, parsed once, with cached facts for the fixes of all its findings."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Parsed:
 
     @cached_property
     def all_names(self) -> frozenset[str]:
-        """The names that the file speaks of or defines anywhere."""
+        """The names that the file uses or defines anywhere."""
         defined = {getattr(statement, "name", "") for statement in self.tree.body}
         return self.names(self.tree) | self.speller.bound | defined
 
@@ -103,7 +103,7 @@ class Parsed:
         return spot
 
     def facts(self, spot: Spot) -> Facts:
-        """What the statements of a spot's scope do to what they follow."""
+        """The effects of the statements of a spot's scope on the statements before them."""
         scope = spot.scope
         if id(scope) not in self._facts:
             self._facts[id(scope)] = Facts(scope.body, spot.self_name)

@@ -44,7 +44,7 @@ def placed(parsed: Parsed, spot: Spot, target: Target, found: Sequence[Tail]) ->
     if changed and any(tail.derived for tail in found):
         raise RefusedError("a later statement changes where it is kept")
     last = facts.body[bound - 1]
-    # What forward makes, it uses before its end.
+    # forward uses the layer before its end, so the call cannot go there.
     lasting = (
         target.lasting
         and not changed
@@ -69,7 +69,7 @@ def _here(parsed: Parsed, spot: Spot, target: Target) -> Place:
 
 
 def begins_line(parsed: Parsed, statement: ast.stmt) -> bool:
-    """Whether nothing stands before a statement on its line."""
+    """Whether a statement is the first on its line."""
     return not parsed.text.before(statement).strip()
 
 
@@ -118,7 +118,7 @@ def after_later(
 
 
 def _trigger(parsed: Parsed, spot: Spot, finding: Finding) -> _Trigger | None:
-    """What gives the layer its present values, if that is a constructor's statement."""
+    """The constructor's statement that gives the layer its present values, if there is one."""
     present = finding.current
     if present is None or present.default or present.site is None or not finding.fix:
         return None

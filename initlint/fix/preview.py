@@ -22,8 +22,8 @@ from initlint.safe.shown import access, literal
 def call(source: bytes, finding: Finding, initializer: Initializer) -> str:
     """The call for the finding's first layer, by its name where the layer is made.
 
-    Of a loop over several layers, the call for the one that the finding names, if its index is
-    known. Where the fix would be refused, or there is none, the names are those of the model.
+    If the fix writes a loop over several layers, this is the call for the finding's layer, if its
+    index is known. Without a fix, or if it would be refused, the names are those of the model.
     """
     fix, written = finding.fix, ""
     with suppress(RefusedError, RecursionError):

@@ -1,4 +1,4 @@
-"""What remains after a repair: the files that could not be written, the findings and why."""
+"""The remaining findings after a fix, with reasons, and the files that could not be written."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from initlint.records import Finding, InitlintError, Layer, Report
 
 
 def written(outcome: Outcome, before: Report) -> tuple[Outcome, dict[str, str]]:
-    """Write all files that can be written; what was done then, and why not the others, by path.
+    """Write all files that can be written; the outcome, and by path why the others could not be.
 
-    What was found in those others `before` is still there.
+    The findings `before` of those others remain.
     """
     reasons: dict[str, str] = {}
     places = texts_of(before)
@@ -63,7 +63,7 @@ def _left(
 
 
 def renamed(record: Any, path: str, name: str) -> Any:
-    """A record that speaks of the file at `path`, and now calls it `name`."""
+    """A record with the name `name` for the file at `path`."""
     match record:
         case str():
             return record.replace(path, name)
@@ -89,9 +89,9 @@ def with_reasons(report: Report, refused: Sequence[tuple[Finding, str]]) -> Repo
 
 
 def _key(finding: Finding) -> tuple[str, ...]:
-    """What tells a finding from others: models of two files may share a name.
+    """A key of a finding, with the file: models of two files may share a name.
 
-    A repair moves lines, so that the file and the column are all that stays of its site.
+    A fix moves lines, so only the file and the column of the site are in it.
     """
     path, column = (finding.site.path, finding.site.column) if finding.site else ("", 0)
     return finding.code, finding.model, finding.parameter, path, str(column)

@@ -41,13 +41,13 @@ class Rewritten:
 
 @dataclass
 class _Plan:
-    """What one finding wants done; nothing where it is done already."""
+    """The edits for one finding; none if they are there already."""
 
     edits: list[Edit] = field(default_factory=list)
     needs_import: bool = False
 
     def claims(self) -> dict[Hashable, str]:
-        """What the plan writes to, and what it writes there."""
+        """{place: text} of every edit; two findings may want different text at one place."""
         claims: dict[Hashable, str] = {}
         for edit in self.edits:
             match edit:
@@ -64,11 +64,11 @@ def rewrite(
     findings: Sequence[Finding],
     preferences: Preferences = _AS_IT_COMES,
 ) -> Rewritten:
-    """The source with the fixes of `findings` done, every other byte as it was.
+    """The source with the fixes of `findings`, and every other byte unchanged.
 
-    Findings without a fix are passed over. A fix that cannot be done for certain is refused with
-    a reason, and so are all of them if the result does not stand up to `verify`. Never raises for
-    what the source or the findings say. `path` is the file's name as the fixes' sites have it.
+    Findings without a fix are skipped. A fix that is not certain to be right is refused with a
+    reason; all are refused if `verify` rejects the result. No content of the source or the findings
+    makes it raise. `path` is the file's name in the fixes' sites.
     """
     wanted = [(finding, finding.fix) for finding in findings if finding.fix is not None]
     try:
@@ -132,7 +132,7 @@ def _plan(parsed: Parsed, path: str, finding: Finding, fix: Fix, preferences: Pr
 
 
 def _disputed(text: Text, plans: Sequence[_Plan]) -> set[Hashable]:
-    """What two plans want to write to differently, and calls that hold one another."""
+    """The places at which two plans want different text, and calls nested in one another."""
     calls: dict[Hashable, set[str]] = defaultdict(set)
     for plan in plans:
         for place, call in plan.claims().items():
@@ -183,11 +183,11 @@ def _lines(node: ast.stmt | ast.expr) -> set[int]:
 
 
 def released(parsed: Parsed, path: str, edits: Sequence[Edit]) -> list[Removal]:
-    """What takes out of the imports those names that the code replaced by `edits` used last.
+    """The edits that remove imported names which only the code replaced by `edits` used.
 
-    A name that stands anywhere else in the file, be it in a comment or a string, stays; so does
-    every name of a package's `__init__.py`, where imports are meant for others, and of a notebook,
-    whose cells may have been run in another order.
+    A name that occurs anywhere else in the file, even in a comment or a string, stays. So does
+    every name in a package's `__init__.py`, which other files import, and in a notebook, whose
+    cells may run in another order.
     """
     if not path.endswith(".py") or PurePath(path).name == "__init__.py":
         return []
@@ -242,7 +242,7 @@ def _closes(parsed: Parsed, statement: ast.stmt) -> bool:
 
 
 def _is_bare(parsed: Parsed, statement: ast.stmt) -> bool:
-    """Whether nothing else stands on a statement's lines: a comment there may speak of it."""
+    """Whether a statement is alone on its lines: a comment there may be about it."""
     text = parsed.text
     return not (text.before(statement) or text.after(statement).strip()) and not any(
         "#" in line for line in text.segment(statement).splitlines()
@@ -252,8 +252,8 @@ def _is_bare(parsed: Parsed, statement: ast.stmt) -> bool:
 def printed(parsed: Parsed, edits: Sequence[Edit]) -> str:
     """The file after all edits, as libcst prints it.
 
-    Raises RefusedError where libcst cannot parse the file, or does not print it as it is: a form
-    feed before the first line, say, or lines that end with carriage returns alone.
+    Raises RefusedError if libcst cannot parse the file, or does not print it exactly: for example
+    with a form feed before the first line, or lines that end with carriage returns alone.
     """
     import libcst
 
@@ -287,7 +287,7 @@ def verify(old: Text, new: Text, touched: Collection[int]) -> None:
 
 
 def _without_tail(content: str) -> tuple[str, str]:
-    """A file without the blank lines at its end, and these: libcst drops what is in them."""
+    """A file without the blank lines at its end, and these lines: libcst drops their blanks."""
     end = len(content.rstrip())
     end = content.find("\n", end) + 1 or len(content)
     return content[:end], content[end:]

@@ -1,4 +1,4 @@
-"""What else happens in a function: what loads weights, leaves early or changes what we name."""
+"""Finds statements that matter to an inserted call: loading weights, early exits, reassignments."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 @dataclass
 class Facts:
-    """Of the statements of a scope's own body, by index: which ones matter to what comes before."""
+    """The statements of a scope's body, by index, that matter to earlier ones."""
 
     body: list[ast.stmt]
     self_name: str | None
@@ -86,7 +86,7 @@ class Facts:
         return any(self._frozen.get(name, -1) > index for name in around)
 
     def index(self, statement: ast.stmt) -> int:
-        """Where in the body a statement of it stands."""
+        """The index of a statement in the body."""
         return self._positions[id(statement)]
 
     def bound(self, index: int) -> int:
@@ -166,7 +166,7 @@ def _stores(node: ast.Attribute | ast.Name | ast.Subscript) -> bool:
 
 
 def names_in(scope: Scope) -> frozenset[str]:
-    """The names that a scope's code speaks of, which a new variable must not take.
+    """The names that a scope's code uses, which a new variable must not take.
 
     Loops that do nothing but call are passed over: their variable is free again afterwards, and
     those that we wrote ourselves must be found again under the same name.

@@ -78,7 +78,7 @@ def _imports(statements: Sequence[ast.AST]) -> bool:
 
 
 def _fallbacks(statement: ast.stmt) -> Sequence[ast.AST]:
-    """What runs where a guarded import does not."""
+    """The code that runs if a guarded import does not."""
     match statement:
         case ast.Try(handlers=handlers):
             return handlers
@@ -107,7 +107,7 @@ class Spelling:
 
 @dataclass
 class Speller:
-    """What a module's imports bind torch.nn.init to."""
+    """The names that a module's imports bind torch.nn.init to."""
 
     tree: ast.Module
     text: Text

@@ -1,4 +1,4 @@
-"""Where a finding's call stands: the way from the module down to it, its statement and scope."""
+"""Finds a finding's call: the path from the module to it, its statement and scope."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Spot:
         return frozenset(map(id, self.chain))
 
     def holds(self, node: ast.AST | None) -> bool:
-        """Whether `node` is the call or stands around it."""
+        """Whether `node` is the call or contains it."""
         return id(node) in self.on_path
 
     @cached_property
@@ -77,7 +77,7 @@ class Spot:
 
     @cached_property
     def self_name(self) -> str | None:
-        """What the method calls its instance; None outside methods."""
+        """The name of the instance in the method (`self`); None outside methods."""
         if self.owner is None or not isinstance(self.scope, Function):
             return None
         decorators = {d.id for d in self.scope.decorator_list if isinstance(d, ast.Name)}
@@ -88,7 +88,7 @@ class Spot:
 
     @cached_property
     def block(self) -> list[ast.stmt]:
-        """The statements among which the call's statement stands."""
+        """The block of the call's statement."""
         parent = self.chain[self.chain.index(self.statement) - 1]
         for _, value in ast.iter_fields(parent):
             if isinstance(value, list) and self.statement in value:
@@ -198,7 +198,7 @@ def as_made_in_method(spot: Spot) -> Spot:
 
 
 def _factory(spot: Spot, statement: ast.stmt) -> ast.expr | None:
-    """What the field's factory makes, if the layer is part of that."""
+    """The result of the field's factory, if the layer is part of it."""
     match statement:
         case ast.AnnAssign(target=ast.Name(), value=ast.Call(keywords=keywords) as call):
             for keyword in keywords:

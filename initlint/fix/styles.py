@@ -1,4 +1,4 @@
-"""Calls for the end of a constructor, put into the form that is asked for or stands there."""
+"""Puts calls for the end of a constructor into the wanted style, or into an existing method."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from initlint.records import Fix
 METHOD = "reset_parameters"
 # Methods that people keep their initialisation in.
 _METHODS = (METHOD, "init_weights", "_init_weights", "initialize_weights", "_initialize_weights")
-# What may be derived from without having a method of this name already.
+# Bases that do not define a method of this name.
 _BARE = {"Module", "Sequential", "ModuleList", "ModuleDict"}
 _LAST = (1 << 60, "", 0)
 
@@ -32,7 +32,7 @@ def arranged(
     new: Sequence[Insertion],
     style: str,
 ) -> list[Insertion]:
-    """The insertions where the style wants them, or where the class initialises already.
+    """The insertions in the wanted style, or in the method that initialises already.
 
     What cannot stand there (what names local variables, or is made in a branch or a loop) stays
     at the end of the constructor.
@@ -60,7 +60,7 @@ def _in_constructor(spot: Spot) -> bool:
 
 
 def _is_local(parsed: Parsed, spot: Spot, new: Sequence[Insertion]) -> bool:
-    """Whether the calls name what only the constructor knows."""
+    """Whether the calls use local names of the constructor."""
     own = parsed.hidden(spot) - {spot.self_name}
     return any(
         isinstance(node, ast.Name) and node.id in own and not isinstance(node.ctx, ast.Store)
@@ -121,7 +121,7 @@ def _takes_calls(parsed: Parsed, spot: Spot, method: ast.FunctionDef) -> bool:
 
 
 def _appended(parsed: Parsed, method: ast.FunctionDef, new: Sequence[Insertion]) -> list[Insertion]:
-    """The calls at the end of a method that is there already."""
+    """The calls at the end of an existing method."""
     last = parsed.block(method.body).last
     missing = [insertion for insertion in new if entry_of(insertion.lines()) not in last]
     return [replace(insertion, anchor=method.body[-1]) for insertion in missing]

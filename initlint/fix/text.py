@@ -70,7 +70,7 @@ class Text:
         return "'" if free == {"'"} else '"'
 
     def offset(self, line: int, byte_column: int) -> int:
-        """Where in the content a position of `ast` lies."""
+        """The offset of a position of `ast` in the content."""
         text = self.lines[line - 1]
         if not text.isascii():
             byte_column = len(text.encode()[:byte_column].decode())
@@ -91,26 +91,26 @@ class Text:
         )
 
     def segment(self, node: ast.expr | ast.stmt) -> str:
-        """A node as it is written."""
+        """The source text of a node."""
         start, end = self.span(node)
         return self.content[start:end]
 
     def before(self, node: ast.expr | ast.stmt) -> str:
-        """What stands on a node's first line before it."""
+        """The text before a node on its first line."""
         return self.content[self._starts[node.lineno - 1] : self.span(node)[0]]
 
     def after(self, node: ast.expr | ast.stmt) -> str:
-        """What stands on a node's last line after it, without the line's ending."""
+        """The text after a node on its last line, without the line's ending."""
         end_line = node.end_lineno or node.lineno
         return self.content[self.span(node)[1] : self._starts[end_line]].rstrip("\r\n")
 
     def ending(self, line: int) -> str:
-        """What ends a line; "" for a last one without an end."""
+        """The ending of a line; "" for a last line without one."""
         written = self.lines[line - 1]
         return written[len(written.rstrip("\r\n")) :]
 
     def shares_line(self, statement: ast.stmt) -> bool:
-        """Whether other code stands on the lines of a statement."""
+        """Whether other code is on the lines of a statement."""
         after = self.after(statement).strip()
         return bool(self.before(statement).strip() or (after and not after.startswith("#")))
 

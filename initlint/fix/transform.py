@@ -43,7 +43,7 @@ def _paths_of(tree: ast.Module) -> dict[int, Path]:
         node, path = pending.pop()
         for name in _BLOCKS:
             members = getattr(node, name, ())
-            # The body of a lambda or of a conditional expression is no block.
+            # The body of a lambda or of a conditional expression is not a block.
             for index, child in enumerate(members if isinstance(members, list) else ()):
                 paths[id(child)] = (*path, (name, index))
                 pending.append((child, paths[id(child)]))
@@ -58,7 +58,7 @@ class _Wanted:
     inner: dict[str, dict[int, _Wanted]] = field(default_factory=dict)
 
     def at(self, path: Path) -> _Wanted:
-        """What is wanted of the statement at a path from here."""
+        """The edits of the statement at a path from here."""
         found = self
         for name, index in path:
             found = found.inner.setdefault(name, {}).setdefault(index, _Wanted())
@@ -77,7 +77,7 @@ class _Wanted:
         return next((edit for edit in self.edits if isinstance(edit, NamedResult)), None)
 
     def removal(self) -> Removal | None:
-        """What is taken out of an import."""
+        """The names to remove from an import."""
         return next((edit for edit in self.edits if isinstance(edit, Removal)), None)
 
 
@@ -90,7 +90,7 @@ class _Changer:
         self._newline = newline
 
     def _writer(self, indent: str, edits: Sequence[Edit]) -> Writer:
-        """What makes nodes for a block, whose lines end as the statement's do."""
+        """A maker of nodes for a block, with the line ending of the statement."""
         anchor = next((edit.anchor for edit in edits), None)
         ending = self._text.ending(anchor.end_lineno or anchor.lineno) if anchor else ""
         newline = ending or self._text.newline
@@ -254,7 +254,7 @@ class _Changer:
             elif name == "body":
                 changes[name] = self._suite(part, blocks, indent)
             elif isinstance(part, cst.If):
-                # What ast has as an `if` alone in an `else`.
+                # ast has an `elif` as an `if` alone in an `else`.
                 swaps = _swaps(blocks[0], self._writer(indent, blocks[0].edits))
                 changes[name] = self._inside(swapped(part, swaps), blocks[0], indent)
             else:
@@ -262,7 +262,7 @@ class _Changer:
         return statement.with_changes(**changes) if changes else statement
 
     def _suite(self, suite: Any, wanted: Mapping[int, _Wanted], indent: str) -> cst.BaseSuite:
-        """The block of a compound statement; one behind its head goes below it if need be."""
+        """The block of a compound statement; a body on the head's line moves below if necessary."""
         if isinstance(suite, cst.IndentedBlock):
             inner = indent + (self._unit_of(suite))
             body, footer = self.block(suite.body, suite.footer, wanted, inner)

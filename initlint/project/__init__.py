@@ -1,1 +1,1 @@
-"""The user's files and settings: which are meant, what they hold, what is silenced."""
+"""The user's files and settings: targets, their text, suppressed findings."""

@@ -1,4 +1,4 @@
-"""What was read of files that have not changed since: kept as JSON, never as code."""
+"""A cache of the result of reading unchanged files, as JSON, never as code."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Gaps = tuple[Unanalysed, ...]
 def cached(
     files: Mapping[str, bytes], compute: Callable[[], tuple[Layers, Gaps]]
 ) -> tuple[Layers, Gaps]:
-    """What `compute` gives of these files, or what it gave when they were last the same.
+    """The result of `compute`, or the cached one if the files are unchanged.
 
-    An entry is named for the paths and contents of all files, the tables in `rules/`, and the
-    version and the files of initlint. A folder that cannot be had, and an entry that cannot be
-    read, are as good as none.
+    An entry's name is a hash of the paths and contents of all files, the tables in `rules/`, and
+    the version and files of initlint. A folder that cannot be made or an entry that cannot be read
+    counts as none.
     """
     with of_project() as folder:
         if folder is None:

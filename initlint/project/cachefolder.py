@@ -1,8 +1,8 @@
-"""Where what was read is kept: the user's own folder, out of the reach of what is read.
+"""The cache folder of the user, which the trees that are read cannot change.
 
-A tree that is read can hold links, and files of every content and name. So nothing is followed,
-nothing is deleted that was not made here, and nothing is believed that does not carry a mark made
-with a key that no tree can know.
+A tree that is read can contain links, and files with any content and name. So links are not
+followed, only files made here are deleted, and only entries are used that are signed with a key
+that no tree can know.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SIZE_OF_KEY = 32
 _MARK = 64
 # Larger entries are read anew.
 LARGEST = 64_000_000
-# Older entries are of states of the files that nobody goes back to.
+# The most entries of a project; older ones belong to earlier states of the files.
 MOST = 16
 _MOST_PROJECTS = 64
 _OURS = re.compile(r"[0-9a-f]{32}\.(?:json|tmp)")
@@ -43,7 +43,7 @@ class Folder:
         self._descriptor, self._key = descriptor, key
 
     def read(self, name: str) -> bytes | None:
-        """What was kept under a name; None where there is nothing, or nothing of ours."""
+        """The entry of this name; None if there is none, or if initlint did not make it."""
         try:
             data = read_regular(name, LARGEST, follow=False, within=self._descriptor)
         except OSError:
@@ -114,7 +114,7 @@ def _folder(path: str | Path, within: int | None = None) -> Iterator[int]:
 
 
 def _key(folder: int) -> bytes:
-    """The user's key, made at its first use and readable by nobody else."""
+    """The user's key, made at its first use and readable only by the user."""
     try:
         status = os.stat(_KEY, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
@@ -129,7 +129,7 @@ def _key(folder: int) -> bytes:
 
 
 def _write(folder: int, name: str, data: bytes) -> None:
-    """Write a file as a whole, beside what may be there under its name."""
+    """Write a file under a temporary name, then replace the old one."""
     temporary = f"{secrets.token_hex(16)}.tmp"
     descriptor = os.open(temporary, _NEW_FILE, 0o600, dir_fd=folder)
     try:
@@ -157,7 +157,7 @@ def _drop_projects(around: int, but: str) -> None:
 
 
 def _newest_first(folder: int, names: re.Pattern[str], is_kind: Callable[[int], bool]) -> list[str]:
-    """What has a name of ours and is of one kind; links are neither files nor folders."""
+    """The files (or folders) with a name that initlint gives; links are neither."""
     found = []
     for name in filter(names.fullmatch, os.listdir(folder)):
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)

@@ -1,4 +1,4 @@
-"""The settings of `[tool.initlint]`: read, checked, and found for each file in what is above it."""
+"""The settings of `[tool.initlint]`: finds the nearest ones above each file, and checks them."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ KEYS = (*_LISTS, *CHOICES, _PER_FILE)
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """One `[tool.initlint]`, or what holds where there is none.
+    """One `[tool.initlint]`, or the defaults.
 
-    Paths and patterns are relative to the folder of `file`. `exclude` is None where it is not
-    given, and then the folders that nobody means are passed over.
+    Paths and patterns are relative to the folder of `file`. `exclude` is None if it is not given;
+    then the default folders are left out (`discover.EXCLUDED`).
     """
 
     file: Path | None = None
@@ -57,7 +57,7 @@ class Config:
 
     @property
     def folder(self) -> Path:
-        """What paths and patterns start from."""
+        """The folder that paths and patterns start from."""
         return self.file.parent if self.file else Path.cwd()
 
     def excludes(self, path: str | Path) -> bool:
@@ -70,10 +70,10 @@ class Config:
         return tuple(selector for _, selectors in lists for selector in selectors)
 
     def targets(self) -> tuple[str, ...]:
-        """`paths` and `models` as they are written from the working directory.
+        """`paths` and `models`, relative to the working directory.
 
-        Raises InitlintError for those that leave the file's folder: what is in the tree decides on
-        nothing outside it.
+        Raises InitlintError for those that leave the file's folder: a file in the tree must not
+        decide about files outside it.
         """
         return (*map(self._path, self.paths), *map(self._model, self.models))
 
@@ -119,7 +119,7 @@ class Config:
         return os.path.relpath(place)
 
     def place(self, key: str) -> str:
-        """Where the value of `key` stands, for a message: `pyproject.toml: [tool.initlint] key:`"""
+        """The place of `key` for a message: `pyproject.toml: [tool.initlint] key:`"""
         return _place(self.file, key)
 
     def _error(self, key: str, what: str) -> InitlintError:
@@ -128,7 +128,7 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Which config holds where: one for all files, or for each file the nearest above it."""
+    """The config of each file: one for all files, or the nearest above each file."""
 
     only: Config | None = None
 
@@ -137,7 +137,7 @@ class Settings:
         return self.only or _above(Path.cwd()) or Config()
 
     def of(self, path: str | Path) -> Config:
-        """The config of a file; one that has none above it follows the working directory's."""
+        """The config of a file; without one above it, that of the working directory."""
         if self.only:
             return self.only
         return _above(absolute(path).parent) or self.here()
@@ -156,7 +156,7 @@ def settings(file: str | None, isolated: bool) -> Settings:
 
 
 def load(file: Path) -> Config:
-    """The config in `file`; raises InitlintError where it has none or says what is not known."""
+    """The config in `file`; raises InitlintError if it has none, or has unknown keys."""
     found = _read(file)
     if found is None:
         raise InitlintError(f"{_shown(file)}: there is no {_TABLE} in it")
@@ -180,9 +180,9 @@ def _nearest(folder: Path) -> Config | None:
 
 
 def _read(file: Path) -> Config | None:
-    """The config in one file; None where the file does not speak of initlint."""
+    """The config in one file; None if the file does not mention initlint."""
     source = _source(file)
-    # Most files above a file do not speak of initlint, and the parser takes time to import.
+    # Most such files do not mention initlint, and the parser takes time to import.
     if b"initlint" not in source:
         return None
     tool = _parsed(file, source).get("tool")
@@ -199,7 +199,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _source(file: Path) -> bytes:
-    """What the file holds. Raises InitlintError if that cannot be read, or is too large."""
+    """The content of a file. Raises InitlintError if it cannot be read, or is too large."""
     try:
         return read_regular(file, SETTINGS)
     except OSError as error:
@@ -211,7 +211,7 @@ def _parsed(file: Path, source: bytes) -> dict[str, Any]:
 
     try:
         text = source.decode("utf-8-sig")
-        # The parser's work grows with the square of a key's parts.
+        # The time of the parser is quadratic in the parts of a key.
         if _MANY_PARTS.search(text):
             raise InitlintError(f"{_shown(file)}: a key has more than {_MOST_PARTS} parts")
         return tomllib.loads(text)
@@ -254,7 +254,7 @@ def _reject_unknown(file: Path, key: str) -> None:
 
 
 def _check_entries(file: Path, key: str, entries: object) -> None:
-    """Raise InitlintError for what is no list of strings, or holds more than anybody means."""
+    """Raise InitlintError if a value is not a list of strings, or is implausibly long."""
     if not _is_texts(entries):
         raise _error(file, key, "write a list of strings")
     assert isinstance(entries, list)

@@ -1,4 +1,4 @@
-"""Which files a path stands for: itself, or the Python files and notebooks of a folder."""
+"""The files of a path: the file itself, or the Python files and notebooks of a folder."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Found:
 
 
 def discover(paths: Sequence[str], settings: Settings) -> Found:
-    """The files that `paths` stand for; one that has several names, by the first.
+    """The files of `paths`; a file with several names has the first one.
 
-    A file that is named is taken whatever its suffix, unless a pattern of its config excludes it;
-    what a folder holds is left out also where a .gitignore covers it or nobody means it.
+    A file in `paths` is taken with any suffix, unless its config excludes it. Files of a folder are
+    also left out if a .gitignore covers them, or if they are in one of the `EXCLUDED` folders.
     """
     by_place: dict[Path, str] = {}
     gaps: list[Unanalysed] = []
@@ -48,7 +48,7 @@ def discover(paths: Sequence[str], settings: Settings) -> Found:
     for written in filter(None, paths):
         path = Path(written)
         try:
-            # Links are not followed inside a folder: only what is named can be one.
+            # Links inside a folder are not followed: only a path in `paths` can be one.
             place = Path(os.path.realpath(path))
             if path.is_dir():
                 files = _Walk(path, place, settings, ignored, gaps).files()
@@ -77,7 +77,7 @@ def _written(file: Path) -> str:
 
 
 class _Walk:
-    """The files of one folder; links are not followed, so that no file is met twice."""
+    """The files of one folder; links are not followed, so that no file occurs twice."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class _Walk:
         self._settings, self._ignored, self._gaps = settings, ignored, gaps
 
     def files(self) -> Iterator[Path]:
-        """Every file that is neither excluded nor ignored, in no order."""
+        """Every file that is neither excluded nor ignored, in any order."""
         waiting = [(self._folder, self._place, self._ignored.above(self._place))]
         while waiting:
             folder, place, rules = waiting.pop()
@@ -114,7 +114,7 @@ class _Walk:
                     yield from self._regular(entry, path)
 
     def _is_out(self, path: Path) -> bool:
-        """Whether what was found in the folder is excluded, or is what nobody means."""
+        """Whether the config, or the default list of folders, excludes a path."""
         config = self._settings.of(path)
         unmeant = not EXCLUDED.isdisjoint(path.relative_to(self._folder).parts)
         if config.exclude is None and unmeant:

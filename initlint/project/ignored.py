@@ -1,7 +1,7 @@
-"""What .gitignore files leave out, read as patterns: git, whose settings name programs, is not run.
+"""Ignore rules of .gitignore files. git is not run, because its settings can name programs.
 
-A nearer file wins over one further up, and in one file the last pattern that matches. A tracked
-file that a pattern covers is left out as well, as by ruff: only git's index knows what is tracked.
+A nearer file wins over one further up, and in one file the last matching pattern wins. A tracked
+file that a pattern covers is left out, too, as in ruff: only git's index knows the tracked files.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 NAME = ".gitignore"
 _REPOSITORY = ".git"
-# Larger files are no lists that someone wrote.
+# A larger file was not written by hand, and is not applied.
 _LARGEST = 1_000_000
 _MOST = 2_000
 _LONGEST = 1_000
@@ -37,17 +37,17 @@ _STEPS_OF_A_NAME = 100_000
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One pattern: whether it is of folders only, and of what it names, what is in it, or all."""
+    """One pattern: whether it matches only folders, and a path itself, its content, or both."""
 
     pattern: Pattern
     only_folders: bool
     reach: Literal["itself", "inside", "all"]
 
     def speaks_of(self, path: str) -> bool:
-        """Whether the pattern is of a path itself, which ends in a slash if it is a folder.
+        """Whether the pattern matches the path itself (with a slash at its end for a folder).
 
-        The library also says yes to what lies in a folder of a pattern's name. Here such a folder
-        is not entered; if a later pattern took it back, that one must not take back what is in it.
+        The library also matches the files in a matching folder. Here an ignored folder is not
+        entered, and a later pattern with `!` for the folder must not take back its files.
         """
         if self.only_folders and not path.endswith("/"):
             return False
@@ -59,7 +59,7 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
-    """One pattern file: the folder that it speaks of, and how many patterns have which wildcards.
+    """One pattern file: its folder, its patterns, and their numbers of wildcards.
 
     `wildcards` counts patterns by the stars in one name and the `**` between names.
     """
@@ -70,7 +70,7 @@ class Patterns:
     wildcards: Counter[tuple[int, int]]
 
     def verdict(self, path: str) -> bool | None:
-        """What the last pattern that is of a path says; None where none is."""
+        """The answer of the last pattern that matches a path; None if none does."""
         for line in reversed(self.lines):
             if line.speaks_of(path):
                 return line.pattern.include
@@ -100,7 +100,7 @@ class Ignored:
     def above(self, folder: Path) -> Rules:
         """The rules from above a folder, as far as its repository reaches.
 
-        There are none where they cover the folder itself: whoever names it means it.
+        If they cover the folder itself there are none: the user has named it.
         """
         root = _repository_of(folder)
         if root is None or root == folder:
@@ -123,7 +123,7 @@ class Ignored:
         return rules
 
     def covers(self, rules: Rules, path: Path, is_folder: bool) -> bool:
-        """Whether the rules leave out a path; those of the folders around it have been asked."""
+        """Whether the rules leave out a path whose parent folders are not left out."""
         self._left += _STEPS_OF_A_NAME
         for patterns in reversed(rules):
             inside = str(path)[len(patterns.folder) :].lstrip(os.sep).replace(os.sep, "/")
@@ -138,12 +138,12 @@ class Ignored:
         return False
 
     def _of_repository(self, root: Path) -> Rules:
-        """The patterns beside the history of a repository, unless a link leads to them."""
+        """The patterns in a repository's `.git/info/exclude`, unless that is a link."""
         file = root / _REPOSITORY / "info" / "exclude"
         return self._read(root, file) if os.path.realpath(file) == str(file) else ()
 
     def _read(self, folder: Path, file: Path) -> Rules:
-        """The patterns of a file; none where there is none, or where it cannot be read."""
+        """The patterns of a file; none if it does not exist or cannot be read."""
         shown = _shown(file)
         try:
             # Git itself follows no link to a pattern file.
@@ -173,7 +173,7 @@ class Ignored:
         return (Patterns(folder, shown, tuple(found), wildcards),) if found else ()
 
     def _refuse(self, shown: str, reason: str) -> None:
-        """Note what is not applied, once for each file."""
+        """Note a file or pattern that is not applied, once for each file."""
         if shown not in self._refused:
             self._refused.add(shown)
             self.notes.append(Unanalysed(shown, f"{reason}; it is not applied"))

@@ -20,7 +20,7 @@ _SHORT = {
     "int": "int32",
     "long": "int64",
 }
-# A tensor of these is 16 TB in float32: no model takes it, and torch counts bytes in 63 bits.
+# The most elements of a tensor: 16 TB in float32; torch counts bytes in 63 bits.
 _ELEMENTS = 2**42
 _DIGITS, _DIMENSIONS = 13, 64
 _SPEC = re.compile(

@@ -1,4 +1,4 @@
-"""Files of the same project that may use what is found fault with: to be read along with it."""
+"""Finds files of the same project that may use a model with findings, to read them as well."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _READ = 200
 
 
 def neighbours(paths: Sequence[str], findings: Sequence[Finding], texts: Texts) -> list[str]:
-    """Files beside `paths`, in their projects, that may use a model of which `findings` speak.
+    """Files in the projects of `paths`, other than `paths`, that may use a model with `findings`.
 
-    They name it, or look up in its module what is named only when they run. A class is a model of
-    its own only where no other uses it; a hook is handed changed files alone. A project is what
-    lies beneath the nearest folder with a pyproject.toml, a setup file or a repository; without
-    one, it is the file's own folder.
+    Such a file names the model, or looks up a computed name in its module. They matter because a
+    class is a model only if no other class uses it, and a hook gets only the changed files. A
+    project is the tree below the nearest folder with a pyproject.toml, a setup file or a
+    repository; without one, the file's own folder.
     """
     known = {_place(path) for path in paths}
     found: dict[Path, str] = {}
@@ -47,9 +47,9 @@ def neighbours(paths: Sequence[str], findings: Sequence[Finding], texts: Texts) 
 def _accused(
     findings: Sequence[Finding], paths: Sequence[str], texts: Texts
 ) -> dict[str, set[str]]:
-    """The models that findings speak of, by the files in which they are.
+    """The models with findings, by the files that define them.
 
-    The layer that is found fault with may stand in another file than the model.
+    A layer may be in another file than its model.
     """
     found: dict[str, set[str]] = {}
     homes: dict[tuple[str, str], str] = {}
@@ -100,7 +100,7 @@ def _imports(place: Path) -> re.Pattern[bytes]:
 
 
 def _project(path: str) -> list[str]:
-    """All Python files of a file's project, named as it is: from here, or from the root."""
+    """All Python files of a file's project, with relative or absolute paths like the file's own."""
     place = _place(path)
     root = root_of(place.parent)
     if root is not None:

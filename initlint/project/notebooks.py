@@ -20,7 +20,7 @@ _MAGIC = re.compile(r"[\w.,\s\[\]'\"]+=\s*[%!]|.*[^#\n]\?{1,2}$")
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A cell that is no Python: which one, the line in it, and why."""
+    """A cell that is not Python: its number, the line in it, and the reason."""
 
     cell: int
     line: int
@@ -31,7 +31,7 @@ class Broken:
 class Notebook:
     """The text of all code cells; `starts` has the first line of each and the cell's number.
 
-    Cells are numbered from 1 as they stand in the notebook, the ones without code among them.
+    Cells are numbered from 1 in the order of the notebook, including those without code.
     """
 
     text: str
@@ -56,7 +56,7 @@ class Notebook:
 
 @lru_cache(maxsize=64)
 def parsed(source: bytes) -> Notebook:
-    """A notebook's source as Python; magics become `pass`, cells that are no Python are blanked."""
+    """A notebook's source as Python; magics become `pass`, cells in other languages blank lines."""
     lines: list[str] = []
     starts, broken = [], []
     for number, text in _cells(source):
@@ -72,7 +72,7 @@ def parsed(source: bytes) -> Notebook:
 
 
 def _cells(source: bytes) -> list[tuple[int, str | None]]:
-    """The code cells by number; None for what has no text where a cell has its source."""
+    """The code cells by number; None for a cell whose source is not text."""
     try:
         content = json.loads(source)
     except ValueError as error:
@@ -118,8 +118,8 @@ def _python(text: str) -> tuple[list[str], tuple[int, str] | None]:
     done = inside = 0
     while (trouble := _first_trouble(lines, done)) is not None:
         at = min(done + trouble[0], len(lines)) - 1
-        # What looks like a magic but is Python (a line that begins with %) is left alone: only
-        # the line that the parser stumbles over is taken for one.
+        # Only a line that the parser rejects is taken for a magic: a line that begins with % may be
+        # valid Python.
         if not _is_magic(lines[at]):
             return [""] * len(lines), (at + 1, trouble[1])
         _pass(lines, at)
@@ -141,7 +141,7 @@ _AT_END = ("never closed", "triple-quoted", "EOF", "expected")
 
 
 def _first_trouble(lines: list[str], done: int) -> tuple[int, str] | None:
-    """Where and why the lines from `done` on are no Python, without parsing all of them each time.
+    """Where and why the lines from `done` on are not Python, without parsing all of them each time.
 
     The line counts from there, from 1 on.
     """
@@ -175,7 +175,7 @@ def _is_magic(line: str) -> bool:
 
 
 def _pass(lines: list[str], at: int) -> None:
-    """Put `pass` in place of a magic and blank the lines by which it is continued."""
+    """Replace a magic by `pass`, and its continuation lines by blank lines."""
     goes_on = lines[at].endswith("\\")
     lines[at] = lines[at][: len(lines[at]) - len(lines[at].lstrip())] + "pass"
     while goes_on and at + 1 < len(lines):

@@ -17,11 +17,11 @@ def matches(pattern: str, path: str) -> bool:
     Takes steps in proportion to the length of the pattern times that of the path.
     """
     names, parts = path.split("/"), _parts(pattern)
-    # How many names of the path the parts so far can stand for.
+    # The numbers of names of the path that the parts so far can match.
     counts = {0}
     for place, part in enumerate(parts):
         if part is None:
-            # `old/**` is what lies in `old`, not `old` itself.
+            # `old/**` matches the content of `old`, not `old` itself.
             least = min(counts) + (place == len(parts) - 1)
             counts = set(range(least, len(names) + 1))
         else:
@@ -58,6 +58,6 @@ def _parts(pattern: str) -> tuple[re.Pattern[str] | None, ...]:
 
 @cache
 def _name(glob: str) -> re.Pattern[str]:
-    # fnmatch never goes back over what a star has taken, so that many stars are no more than many.
+    # fnmatch does not backtrack over earlier stars, so that many stars take linear time.
     with warnings.catch_warnings(action="ignore", category=FutureWarning):
         return re.compile(fnmatch.translate(glob))

@@ -1,4 +1,4 @@
-"""Which rules speak where: --select, --ignore and the settings, by code, prefix, name or ALL."""
+"""Selects rules for each file: --select, --ignore and the settings, by code, prefix, name, ALL."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from initlint.safe.strings import strings
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What the command line selects of `rules`, and the settings where it does not.
+    """The rules that the command line selects, or else the settings.
 
-    As in ruff, --select puts aside what the settings select and ignore, --ignore adds to it.
+    As in ruff, --select replaces `select` and `ignore` of the settings, --ignore adds to `ignore`.
     """
 
     select: tuple[str, ...]
@@ -31,13 +31,13 @@ class Selection:
         return cls((), (), Settings(Config()), rules or load())
 
     def codes(self, path: str | None = None) -> frozenset[str]:
-        """The rules that speak in a file; without one, those of the working directory."""
+        """The codes of the rules that run on a file; without one, in the working directory."""
         config = self.settings.here() if path is None else self.settings.of(path)
         ignored = () if path is None else config.ignored_in(path)
         return _codes(self.select, self.ignore, config, ignored, self.rules)
 
     def speaks(self, finding: Finding) -> bool:
-        """Whether the finding's rule speaks in the finding's file."""
+        """Whether the finding's rule runs on the finding's file."""
         return finding.code in self.codes(finding.site.path if finding.site else None)
 
 
@@ -67,9 +67,9 @@ def _codes(
 
 
 def codes_of(select: object, rules: Rulebook) -> frozenset[str]:
-    """The codes that `select=` of check and fix stands for: the default ones without it.
+    """The codes of the argument `select` of check and fix; None gives the default ones.
 
-    Raises InitlintError for what names no rule, and for what is neither a string nor several.
+    Raises InitlintError for an unknown rule, and if it is neither a string nor several strings.
     """
     entries = strings("select", select)
     if entries is None:
@@ -87,7 +87,7 @@ def expand(
 ) -> frozenset[str]:
     """The codes that --select and --ignore leave; as in ruff the more specific selector wins.
 
-    Nothing selected stands for the rules that are on by default; `extend` comes on top of either.
+    An empty `select` means the rules that are on by default; `extend` adds to either.
     """
     wanted = _checked("--select", select, rules)
     unwanted = _checked("--ignore", ignore, rules)

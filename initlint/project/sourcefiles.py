@@ -21,11 +21,11 @@ NOTEBOOK = ".ipynb"
 
 
 class Texts:
-    """The source files of a run: what is judged, shown, silenced and rewritten are the same bytes.
+    """The source files of a run: all steps (judge, show, silence, rewrite) use the same bytes.
 
-    A file is read when it is first asked for, and never again: it may change meanwhile. `given`
-    are those that are not what the disk holds, or were read before. One that several paths lead to
-    is one.
+    A file is read at its first use, and never again, because it may change meanwhile. `given` has
+    text that replaces files on the disk, or was read before. Several paths of one file give the
+    same bytes.
     """
 
     def __init__(self, given: Mapping[str, bytes] | None = None) -> None:
@@ -42,11 +42,11 @@ class Texts:
         return self._places[path]
 
     def __contains__(self, path: str) -> bool:
-        """Whether the bytes of a file are here already."""
+        """Whether a file was read already."""
         return isinstance(self._held.get(self.place(path)), bytes)
 
     def source(self, path: str) -> bytes:
-        """The bytes of a file. Raises OSError where it cannot be read, each time anew."""
+        """The bytes of a file. Raises OSError at every call if it cannot be read."""
         place = self.place(path)
         if place not in self._held:
             try:
@@ -59,7 +59,7 @@ class Texts:
         return held
 
     def lines(self, path: str) -> list[str]:
-        """All lines of a file, without their ends; none where it cannot be read."""
+        """All lines of a file, without their ends; none if it cannot be read."""
         if path not in self._lines:
             self._lines[path] = self._lines_of(path)
         return self._lines[path]
@@ -72,7 +72,7 @@ class Texts:
         except InitlintError:
             return []
         except OSError:
-            # What was typed into an interactive session is in no file.
+            # Code of an interactive session is not in a file.
             entry = linecache.cache.get(path, ())
             typed = entry[2] if len(entry) > 2 else []
             return [line.removesuffix("\n") for line in typed]
@@ -127,12 +127,12 @@ class Texts:
 
 
 def texts_of(report: Report) -> Texts:
-    """The files that a report speaks of, as they were read for it; else as they are now."""
+    """The text of a report's files as it was read for it; without it, as it is now."""
     return report.texts or Texts()
 
 
 def real(path: str) -> str:
-    """`path` with its links resolved; as it is where no file can have such a name."""
+    """`path` with its links resolved; unchanged if no file can have such a name."""
     try:
         return os.path.realpath(path)
     except ValueError:

@@ -32,7 +32,7 @@ class Comment:
     own: frozenset[str] = frozenset()
 
     def speaks_of(self, site: Site | None) -> bool:
-        """Whether an expression lies on one of the comment's lines."""
+        """Whether an expression is on one of the comment's lines."""
         return site is not None and bool(
             range(max(self.lines.start, site.line), min(self.lines.stop, site.end_line + 1))
         )
@@ -44,7 +44,7 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Suppressions:
-    """What one file's comments silence: all of it, or some rules on some lines."""
+    """The suppressions of one file: all of it, or some rules on some lines."""
 
     whole_file: bool = False
     comments: tuple[Comment, ...] = ()
@@ -62,7 +62,7 @@ def suppressed(finding: Finding, lines: Sequence[str]) -> bool:
 
 
 def filter_report(report: _Report, speaks: Callable[[Finding], bool] | None = None) -> _Report:
-    """The report without the findings that do not speak in their file or are silenced there."""
+    """The report without findings whose rule is off in their file, or that a comment silences."""
     spoken, texts = [f for f in report.findings if speaks is None or speaks(f)], texts_of(report)
     paths = {f.site.path for f in spoken if f.site}
     known = {path: suppressions(texts.lines(path)) for path in paths}
@@ -75,7 +75,7 @@ def filter_report(report: _Report, speaks: Callable[[Finding], bool] | None = No
 
 
 def suppressions(lines: Sequence[str]) -> Suppressions:
-    """The suppressing comments of a file; none where it cannot be tokenised."""
+    """The suppressing comments of a file; none if it cannot be tokenised."""
     if not any("noqa" in (low := line.lower()) or "initlint:" in low for line in lines):
         return Suppressions()
     found = []
@@ -91,7 +91,7 @@ def suppressions(lines: Sequence[str]) -> Suppressions:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """An entry of a suppressing comment that does nothing, and why."""
+    """An unused entry of a suppressing comment, and the reason."""
 
     site: Site
     entry: str
@@ -101,10 +101,10 @@ class Idle:
 def idle(
     report: Report, codes: Callable[[str], Collection[str]], rules: Collection[Rule]
 ) -> Iterator[Idle]:
-    """The entries of comments that silence nothing in the files of the report's layers.
+    """The unused entries of suppressing comments in the files of the report's layers.
 
-    Spoken of are only entries of ours, of rules that ran (`codes` by path), on lines that make a
-    layer of which it is known what follows: elsewhere another run may have something to silence.
+    Reported are only entries for initlint, of rules that ran (`codes` by path), on lines that make
+    a layer whose following activation is known: in other cases another run may need them.
     """
     by_path: dict[str, list[Site]] = {}
     texts = texts_of(report)
@@ -160,7 +160,7 @@ def _noqa(comment: str) -> frozenset[str]:
     found = _NOQA.search(comment)
     if found is None:
         return frozenset()
-    # A list of which nothing can be understood silences nothing, least of all everything.
+    # A list that cannot be understood silences nothing; only a bare noqa silences all rules.
     return frozenset(_split(found["entries"] or "") if found["listed"] else [_ANY])
 
 
@@ -178,10 +178,10 @@ def _words(entries: str) -> Iterable[str]:
 
 
 def _comments(lines: Sequence[str]) -> Iterator[tuple[str, int, range, bool]]:
-    """Each comment, its line, the lines that it speaks of, and whether it stands alone there.
+    """Each comment, its line, the lines that it applies to, and whether it is alone on its line.
 
-    A trailing comment speaks of its own line; one that stands alone of the statement below it, or
-    inside brackets of the line below it.
+    A trailing comment applies to its own line; one that is alone, to the statement below it, or,
+    inside brackets, to the line below it.
     """
     waiting: list[tuple[str, int]] = []
     above: list[tuple[str, int]] = []

@@ -1,4 +1,4 @@
-"""What the targets of a command line stand for: models to build, files, the standard input."""
+"""Sorts the targets of a command line: models to build, files, standard input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STDIN = "-"
 class Targets:
     """Models by name, files by path, and the text of those that are not on the disk.
 
-    `gaps` are targets that cannot be read; `notes` are of no harm to what was asked.
+    `gaps` are targets that cannot be read; `notes` are remarks that do not fail the run.
     """
 
     models: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class Targets:
 
     @property
     def all(self) -> tuple[str, ...]:
-        """What the api is asked about."""
+        """All targets for the api."""
         return (*self.models, *self.files)
 
 
@@ -67,7 +67,7 @@ def _standard_input(name: str) -> bytes:
 def is_model(target: str) -> bool:
     """Whether a target is module:attr or path/file.py:attr, and neither a path nor source text.
 
-    What lies on the disk is a path, also with a colon in its name: reading must import nothing.
+    An existing file is a path, even with a colon in its name: reading must import nothing.
     """
     if "\n" in target or ":" not in target.rpartition("/")[2]:
         return False

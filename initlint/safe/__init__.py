@@ -1,1 +1,1 @@
-"""Reading files and printing text of others, which may mean ill."""
+"""Opens files and prints text that may be hostile."""

@@ -44,7 +44,7 @@ def read_regular(
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         _require_regular(status, limit)
-        # As files of /proc do, some of which never end.
+        # Files of /proc have the size 0, and some never end.
         if not status.st_size and os.read(descriptor, 1):
             raise OSError(errno.EINVAL, "it says that it is empty, and is not")
         return read_bounded(file, limit)
@@ -66,7 +66,7 @@ def limit_of(path: str) -> int:
 
 
 def kind_of(mode: int) -> str:
-    """What the mode of something that is no regular file says it is."""
+    """The kind of a path that is not a regular file, from its mode."""
     return next((name for test, name in _KINDS if test(mode)), "something else")
 
 

@@ -8,9 +8,9 @@ from initlint.records import InitlintError
 
 
 def strings(option: str, given: object) -> tuple[str, ...] | None:
-    """What `option` was given; a string is one entry, not its characters.
+    """The strings given for `option`; a single string is one entry, not its characters.
 
-    Raises InitlintError for what is neither a string nor an iterable of strings.
+    Raises InitlintError if it is neither a string nor an iterable of strings.
     """
     if given is None:
         return None
