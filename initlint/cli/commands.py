@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 CLEAN, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 FOR_PEOPLE = ("full", "concise")
+# So many suppressions that do nothing are listed, the others counted.
+_MOST_IDLE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,8 @@ def _asked(request: Check) -> _Asked:
 
     settings = config.settings(request.config, request.isolated)
     written = request.targets or settings.here().targets() or (".",)
-    targets = gather(written, settings, request.stdin_filename or STDIN)
+    name = request.stdin_filename
+    targets = gather(written, settings, STDIN if name is None else name)
     rules = load(request.rules)
     selection = Selection(request.select, request.ignore, settings, rules)
     options = api.Options(
@@ -215,9 +218,12 @@ def _checked(asked: _Asked) -> Report:
     report = _with_gaps(report, asked)
     _print(report, asked)
     rules = asked.selection.rules.cards.values()
-    for idle in suppress.idle(report, asked.selection.codes, rules):
-        place = phrases.place_of(idle.site, texts_of(report))
-        _say(asked.request, f"initlint: {place}: suppression of {idle.entry} {idle.reason}")
+    idle = list(suppress.idle(report, asked.selection.codes, rules))
+    for one in idle[:_MOST_IDLE]:
+        place = phrases.place_of(one.site, texts_of(report))
+        _say(asked.request, f"initlint: {place}: suppression of {one.entry} {one.reason}")
+    if idle[_MOST_IDLE:]:
+        _say(asked.request, f"initlint: {len(idle) - _MOST_IDLE:,} more suppressions do nothing")
     return report
 
 

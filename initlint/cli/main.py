@@ -171,6 +171,8 @@ def check(**options: Any) -> int:
     nearest pyproject.toml, or else the working directory.
     """
     request = commands.Check(**options)
+    if request.config == "":
+        raise click.UsageError("--config names no file")
     if request.config and request.isolated:
         raise click.UsageError("--config and --isolated exclude each other")
     if request.statistics and request.output_format not in commands.FOR_PEOPLE:

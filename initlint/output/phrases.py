@@ -9,7 +9,7 @@ from initlint.output.paint import style_of
 from initlint.project.sourcefiles import Texts
 from initlint.recommend import calls, magnitude
 from initlint.records import Finding, Initializer, Report, Site, Unanalysed
-from initlint.safe.shown import access
+from initlint.safe.shown import access, shown
 
 
 def place(finding: Finding, texts: Texts) -> str:
@@ -68,10 +68,11 @@ def ratio(current: Initializer | None, recommended: Initializer | None) -> float
 
 def gap(unanalysed: Unanalysed) -> str:
     """The target that was not analysed, and the reason; the target is named once."""
-    reason = " ".join(unanalysed.reason.split())
-    if reason.startswith(unanalysed.target.partition(":")[0] + ":"):
+    target = shown(unanalysed.target)
+    reason = " ".join(unanalysed.reason.replace(unanalysed.target or " ", target or " ").split())
+    if reason.startswith(target.partition(":")[0] + ":"):
         return reason
-    return f"{unanalysed.target}: {reason}"
+    return f"{target}: {reason}"
 
 
 def summary(report: Report) -> str:

@@ -19,6 +19,10 @@ _NOQA = re.compile(
 _IGNORE = re.compile(r"#\s*initlint:\s*ignore\[(?P<entries>[^\]]*)\]", re.IGNORECASE)
 _SKIP_FILE = re.compile(r"#\s*initlint:\s*skip-file\b", re.IGNORECASE)
 _ANY = "*"
+_NO_SUCH_RULE = "does nothing: there is no such rule"
+# Longer words are no misspelled names, and only for so many entries is a name looked for: a
+# comment may list as many as it likes.
+_LONGEST_ENTRY, _MOST_HINTS = 60, 20
 _LAYOUT = (tokenize.NL, tokenize.INDENT, tokenize.DEDENT)
 
 
@@ -107,7 +111,7 @@ def idle(
     a layer whose following activation is known: in other cases another run may need them.
     """
     by_path: dict[str, list[Site]] = {}
-    texts = texts_of(report)
+    texts, hints = texts_of(report), _MOST_HINTS
     for layer in report.layers:
         if layer.site is not None:
             sites = by_path.setdefault(layer.site.path, [])
@@ -118,6 +122,9 @@ def idle(
         for comment in suppressions(texts.lines(path)).comments:
             for entry in sorted((comment.entries | comment.own) - {_ANY}):
                 reason = _why_idle(comment, entry, codes(path), sites, silenced, rules)
+                if reason == _NO_SUCH_RULE and hints:
+                    hints -= 1
+                    reason += _nearest(entry, rules)
                 if reason:
                     line = comment.line
                     yield Idle(Site(path, line, 1, line, 1), entry, reason)
@@ -136,7 +143,7 @@ def _why_idle(
     if not named:
         prefixes = tuple({rule.code.rstrip("0123456789") for rule in rules})
         is_ours = entry in comment.own or entry.upper().startswith(prefixes)
-        return f"does nothing: there is no such rule{_nearest(entry, rules)}" if is_ours else ""
+        return _NO_SUCH_RULE if is_ours else ""
     if not named & set(codes) or not any(map(comment.speaks_of, sites)):
         return ""
     used = any(comment.covers(f) and f.code in named for f in silenced)
@@ -144,10 +151,11 @@ def _why_idle(
 
 
 def _nearest(entry: str, rules: Collection[Rule]) -> str:
+    """A name to mean instead; none for what is longer than a misspelled name."""
     import difflib
 
     names = [name for rule in rules for name in (rule.code, rule.name)]
-    close = difflib.get_close_matches(entry, names, n=1)
+    close = difflib.get_close_matches(entry, names, n=1) if len(entry) <= _LONGEST_ENTRY else []
     return f"; did you mean {close[0]}?" if close else ""
 
 

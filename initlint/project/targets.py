@@ -45,10 +45,15 @@ def gather(written: Sequence[str], settings: Settings, stdin_filename: str = STD
     models = tuple(dict.fromkeys(target for target in written if is_model(target)))
     paths = [target for target in written if not is_model(target) and target != STDIN]
     found = discover.discover(paths, settings)
-    if STDIN not in written or settings.of(stdin_filename).excludes(stdin_filename):
+    if STDIN not in written:
         return Targets(models, found.files, {}, found.gaps, found.notes)
     if "\0" in stdin_filename:
         raise InitlintError(f"--stdin-filename {cut(stdin_filename)}: no name has a null character")
+    if stdin_filename.rpartition("/")[2] in ("", ".", ".."):
+        reason = "names a folder; write a file's name, as net.py"
+        raise InitlintError(f"--stdin-filename {cut(stdin_filename)}: {reason}")
+    if settings.of(stdin_filename).excludes(stdin_filename):
+        return Targets(models, found.files, {}, found.gaps, found.notes)
     source = _standard_input(stdin_filename)
     files = tuple(dict.fromkeys((*found.files, stdin_filename)))
     return Targets(models, files, {stdin_filename: source}, found.gaps, found.notes)

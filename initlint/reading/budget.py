@@ -10,6 +10,8 @@ _NODE, _FOLLOWED = 4, 8
 _RECORD, _FREE = 30, 20
 # The most steps of a class or function, and its steps when the run's are used up.
 SHARE, _LEAST = 30_000, 300
+# What all these least shares may come to, in steps, and what each is left after that.
+_RESERVE, _GLANCE = 100_000, 10
 # The steps of a run: the base, and one for so many characters of source.
 _BASE, _CHARACTERS = 150_000, 2
 # Two values that are small on their own may be written to each other for ever: no value grows
@@ -44,14 +46,18 @@ class Budget:
     def __init__(self, characters: int) -> None:
         self.left = (_BASE + characters // _CHARACTERS) * STEP
         self.spent = 0
+        self._reserve = _RESERVE * STEP
         self._begun = self._end = 0
         self.begin()
 
     def begin(self) -> None:
         """Account for the last class or function, and give the next one its share."""
-        self.left = max(0, self.left - (self.spent - self._begun))
+        cost = self.spent - self._begun
+        self._reserve -= max(0, cost - self.left)
+        self.left = max(0, self.left - cost)
         self._begun = self.spent
-        self._end = self.spent + max(_LEAST * STEP, min(SHARE * STEP, self.left // 4))
+        least = _LEAST if self._reserve > 0 else _GLANCE
+        self._end = self.spent + max(least * STEP, min(SHARE * STEP, self.left // 4))
 
     def units(self, count: int) -> None:
         """Charge units; raises TooMuchError where the share does not have as many."""
@@ -81,12 +87,19 @@ class Budget:
         """Charge characters of a text that is searched or copied."""
         self.units(count // 64)
 
+    def gone_through(self, count: int) -> None:
+        """Charge the weights of a part that are gone through once more, to the run alone."""
+        self._take(max(0, count - _FREE))
+
     def records(self, count: int) -> None:
         """Charge records of a model's weights, which are judged later, to the run only.
 
         The first few of each model are free, so that late models are judged, too.
         """
-        cost = max(0, count - _FREE) * _RECORD * STEP
+        self._take(max(0, count - _FREE) * _RECORD * STEP)
+
+    def _take(self, cost: int) -> None:
+        """Charge the run alone; raises TooMuchError where it does not have as many units."""
         if cost > self.left:
             raise TooMuchError("gave up, because the steps of the whole run were used up")
         self.left -= cost

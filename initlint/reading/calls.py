@@ -144,7 +144,7 @@ class Calls(Builtins):
     ) -> Value:
         node = function.node
         most = _RECURSION if Instance in map(type, args) else 1
-        if len(self.frames) > _DEEPEST or self.active.count(node) > most:
+        if self._is_too_deep() or self.active.count(node) > most:
             return self.lost(args, kwargs)
         receiver = args[0] if args and function.owner is not None else None
         frame = Frame(function.module, function.closure, receiver, function.owner)
@@ -158,6 +158,13 @@ class Calls(Builtins):
             self.arms = arms
             self.active.pop()
             self.frames.pop()
+
+    def _is_too_deep(self) -> bool:
+        """Whether one call more would be nested too deeply, which is noted as a gap."""
+        if len(self.frames) <= _DEEPEST:
+            return False
+        self.unfollowed = f"calls nested more than {_DEEPEST} deep were not followed"
+        return True
 
     def _bind(
         self, function: Function, frame: Frame, args: Sequence[Value], kwargs: Mapping[str, Value]
@@ -202,7 +209,7 @@ class Calls(Builtins):
         forward = self.forward_of(instance)
         if forward is None:
             return self.run_torch(instance, args, kwargs)
-        if self.active.count(instance) > 1 or len(self.frames) > _DEEPEST:
+        if self.active.count(instance) > 1 or self._is_too_deep():
             return self.lost(args, kwargs)
         self.weigh([*args, *kwargs.values()])
         named = tuple(kwargs.values())

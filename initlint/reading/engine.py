@@ -97,6 +97,7 @@ class _Engine:
         self._ambiguous: set[str] = set()
         self._drawn: dict[tuple[Instance, bool], Drawn | None] = {}
         self._ahead: dict[Model, list[Layer]] = {}
+        self._within: dict[Instance, list[tuple[Place, Slot, str]]] = {}
         self._overrides: dict[Instance, dict[Slot, Draw]] = {}
 
     def run(self, jobs: int = 1) -> None:
@@ -129,7 +130,7 @@ class _Engine:
 
     def _unrecorded(self, cls: UserClass) -> Instance | None:
         """An instance of a class that is not a submodule of any recorded model."""
-        sites = {site_of(slot) for _, slot, _ in weights_held(cls.made[0])}
+        sites = {site_of(slot) for _, slot, _ in self._held(cls.made[0])}
         return None if sites <= self._sites else self._made(cls)
 
     def _parts(self, classes: Sequence[UserClass], built: Sequence[Model]) -> set[Value]:
@@ -170,7 +171,10 @@ class _Engine:
         """The result of a piece of work; None, and a gap, if it exceeds the budget or fails."""
         try:
             with _Alone(self.reader, module):
-                return work(*args)
+                result = work(*args)
+                if self.reader.unfollowed:
+                    self._give_up(module.path, name, self.reader.unfollowed)
+                return result
         except ImpossibleError:
             reason = self._raised(work, args)
         except TooMuchError as error:
@@ -207,9 +211,17 @@ class _Engine:
         """
         instance = model.instance
         apart = instance.cls in self._apart
-        held = list(weights_held(instance))
-        if apart and held and all(site_of(slot) in self._sites for _, slot, _ in held):
-            return
+        held = self._held(instance)
+        if apart:
+            # Of a part, only what is new is recorded: all the rest was, of what holds it.
+            known, held = held, [each for each in held if site_of(each[1]) not in self._sites]
+            if known and not held:
+                return
+            try:
+                self.reader.budget.gone_through(len(known))
+            except TooMuchError as error:
+                self._give_up(model.path, model.name, str(error))
+                return
         found = self._ahead.pop(model, None) or self._found(model, held)
         if apart:
             found = [layer for layer in found if layer.site not in self._sites]
@@ -226,13 +238,23 @@ class _Engine:
         self._sites |= {layer.site for layer in found}
         self._kinds |= {_kind_of(layer) for layer in found}
 
+    def _held(self, instance: Instance) -> list[tuple[Place, Slot, str]]:
+        """Every weight of a layer within a module; gone through once."""
+        if instance not in self._within:
+            self._within[instance] = list(weights_held(instance))
+        return self._within[instance]
+
     def _found(self, model: Model, held: Sequence[tuple[Place, Slot, str]]) -> list[Layer]:
         """A record for every weight of a model; its name has the path if it is ambiguous."""
         instance = model.instance
         if model.name in self._ambiguous:
             model = replace(model, name=f"{model.path}:{model.name}")
         drawn = self._followed(instance, whole=instance.cls not in self._apart)
-        found = [] if drawn is None else records(model.name, drawn, places_of(instance))
+        places = places_of(instance)
+        for place, slot, _ in held:
+            # What is nested deeper than all names are looked for has at least its first one.
+            places.setdefault(id(slot), [place])
+        found = [] if drawn is None else records(model.name, drawn, places)
         reached = {id(use.slot) for use, _ in drawn.met} if drawn is not None else set()
         for place, slot, kind in held:
             if id(slot) not in reached:
@@ -249,7 +271,7 @@ class _Engine:
 
         def share(turn: int) -> tuple[list[list[Layer]], dict[str, Unanalysed]]:
             mine = models[turn::jobs]
-            return [self._found(m, list(weights_held(m.instance))) for m in mine], self.gaps
+            return [self._found(m, self._held(m.instance)) for m in mine], self.gaps
 
         for turn, (found, gaps) in enumerate(forked(share, jobs, ([], {}))):
             self.gaps = {**gaps, **self.gaps}
@@ -309,6 +331,7 @@ class _Alone:
         reader = self._reader
         reader.frames[:] = [Frame(self._module)]
         reader.active.clear()
+        reader.unfollowed = ""
         reader.constructing, reader.arms = None, ()
         reader.budget.begin()
 

@@ -60,6 +60,8 @@ class State:
         self.arms: tuple[int, ...] = ()
         self.frames: list[Frame] = []
         self.active: list[object] = []
+        # What of the present class or function was not followed; empty where all of it was.
+        self.unfollowed = ""
         self.memo: dict[object, Instance] = {}
         self.results: dict[object, Value] = {}
         self._arm = 0

@@ -287,7 +287,10 @@ GROWING = (layers, classes, heirs, diamonds, holders, conditions, lists, functio
 @pytest.mark.parametrize("source", GROWING)
 def test_the_cost_grows_as_the_source_does(source):
     few, more, most = (reading(source(n)) for n in (25, 50, 100))
-    assert few.unanalysed == more.unanalysed == most.unanalysed == ()
+    assert few.unanalysed == more.unanalysed == ()
+    # A hundred calls within each other are not followed to the end, which is said.
+    deep = ["net.py: C99: calls nested more than 60 deep were not followed"]
+    assert [gap.reason for gap in most.unanalysed] == (deep if source is holders else [])
     # Twice what was added may cost a little more than twice as much, and not four times.
     assert most.spent - more.spent <= 2.6 * (more.spent - few.spent)
 
