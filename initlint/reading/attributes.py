@@ -23,7 +23,7 @@ from initlint.reading.holders import (
     elements,
     extend,
 )
-from initlint.reading.parts import choice, contents_of, is_small
+from initlint.reading.parts import choice, contents_of, is_small, leaves
 from initlint.reading.resolve import Module
 from initlint.reading.torch_modules import argument, reset_of
 from initlint.reading.values import (
@@ -44,6 +44,8 @@ from initlint.reading.values import (
 )
 from initlint.torchlib import catalog
 
+# Keys of dicts that are told apart: layers and parameters are keys by what they are.
+_KEYS = (str, int, tuple, Instance, Slot)
 _METHODS_OF = (Listing, Table, str, tuple)
 _ALIKE = ("data", "grad", "T", "mT", "H", "mH", "real")
 _STATIC = {"staticmethod": "static", "classmethod": "class"}
@@ -318,7 +320,7 @@ class Attributes(Calls):
         if isinstance(value, Table):
             if len(value.items) >= ELEMENTS:
                 value.open = True
-            elif isinstance(index, (str, int, tuple)) and is_small(index):
+            elif _is_key(index):
                 value.items[index] = item
             else:
                 value.items[f"{{{len(value.items)}}}"] = item
@@ -411,11 +413,17 @@ def _slice(
 
 
 def _entry(value: Table, index: Value) -> Value:
-    if isinstance(index, (str, int, tuple)) and not _has_unknown(index):
+    if isinstance(index, _KEYS) and not _has_unknown(index):
         if index in value.items:
             return value.items[index]
         return UNKNOWN
     return choice(list(value.items.values())) if value.items else UNKNOWN
+
+
+def _is_key(index: Value) -> bool:
+    """Whether a dict is kept by this key; slices have no hash, but may lie in a tuple."""
+    is_hashable = isinstance(index, _KEYS) and is_small(index)
+    return is_hashable and not any(type(part) is slice for part in leaves(index))
 
 
 def _has_unknown(index: Value) -> bool:

@@ -43,20 +43,27 @@ class Listing(Kind):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Table(Kind):
-    """A dict; `open` if it may have more keys than are known."""
+    """A dict; `open` if it may have more keys than are known.
+
+    Its parts are the values first, then the keys that are no numbers or text: layers, parameters.
+    """
 
     items: dict[Any, Value] = field(default_factory=dict)
     open: bool = False
 
     def parts(self) -> Sequence[Value]:
-        return [*self.items.values()]
+        return [*self.items.values(), *filter(_is_object, self.items)]
 
     def rebuilt(self, parts: Sequence[Value]) -> Value:
-        return Table(dict(zip(self.items, parts, strict=True)), self.open)
+        twin = Table(self.items, self.open)
+        twin.refill(parts)
+        return twin
 
     def refill(self, parts: Sequence[Value]) -> None:
         """Put others in the place of its parts."""
-        self.items = dict(zip(self.items, parts, strict=True))
+        objects = iter(parts[len(self.items) :])
+        keys = [next(objects) if _is_object(key) else key for key in self.items]
+        self.items = dict(zip(keys, parts, strict=False))
 
     def mark(self) -> Any:
         return (self.open, *self.items)
@@ -66,6 +73,10 @@ class Table(Kind):
 
     def elements(self) -> list[Value] | None:
         return [*self.items]
+
+
+def _is_object(key: Value) -> bool:
+    return not isinstance(key, (str, int))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from initlint.graph.ops import Graph, Op
 from initlint.reading.holders import Instance
-from initlint.reading.parts import contents_of, is_content, key_of, mapped, rebuilt
+from initlint.reading.parts import contents_of, is_content, key_of, mapped, parts_of, rebuilt
 from initlint.reading.state import flat_tensors
 from initlint.reading.values import Kind, Tensor, Value
 
@@ -38,7 +38,7 @@ def placed(value: Value, graph: Graph, inputs: list[Op]) -> Value:
         return Tensor(node)
     if not contents_of(value):
         return value
-    return rebuilt(value, [placed(part, graph, inputs) for part in contents_of(value)])
+    return rebuilt(value, [placed(part, graph, inputs) for part in parts_of(value)])
 
 
 def moved(value: Value, copies: Mapping[Op, Op]) -> Value:

@@ -152,6 +152,16 @@ def _source(lines: str) -> str:
 
 RELEASED = [
     "fill({'a': [self.a], 'b': (self.b,)})",
+    "fill({self.a: 'relu', self.b: 'relu'})",
+    "fill({p: 1 for p in self.parameters()})",
+    "fill({(self.a, self.b): 1}.items())",
+    "for layer, _ in {self.a: 1, self.b: 1}.items():\n    fill(layer)",
+    "fill(*[self.a], **{'b': self.b})",
+    "fill([m for m in self.modules() if isinstance(m, nn.Linear)])",
+    "fill(nn.Sequential(self.a, self.b)[0:2])",
+    "def layers():\n    yield self.a\n    yield self.b\nfill(layers())",
+    "every = [self.a, self.b] * 5\nfill(every[flag]); fill(every[elsewhere.index()])",
+    "many = [self.a, self.b, *(nn.Linear(i, 8) for i in range(1, 9))]\nfill(many[flag])",
     "fill(layers=dict(a=self.a, b=self.b))",
     "fill(self.a if flag else self.b); fill(self.b if flag else self.a)",
     "fill(self.a if flag() else elsewhere.layer(), self.b)",
@@ -200,6 +210,7 @@ def test_an_unknown_function_may_fill_all_that_it_can_reach(lines):
 
 KEPT = [
     "pass",
+    "table = {}\ntable[1:2, (0, slice(3))] = 1\ntable[[1]] = 2",
     "print(self)",
     "import logging; logging.getLogger('x').info('made %s', self)",
     "import warnings; warnings.warn(str(self))",
@@ -225,6 +236,7 @@ COPIES = [
     "x = copy.deepcopy({'a': self.a})['a']; nn.init.zeros_(x.weight)",
     "x = copy.deepcopy([({'a': self.a},)])[0][0]['a']; nn.init.zeros_(x.weight)",
     "x = copy.deepcopy(partial(print, self.a)).args[0]; nn.init.zeros_(x.weight)",
+    "x = [*copy.deepcopy({self.a: 1})][0]; nn.init.zeros_(x.weight)",
     "x = copy.deepcopy(self.a.weight); nn.init.zeros_(x)",
     "x = copy.deepcopy(self.a.weight.data); x.zero_()",
 ]
