@@ -15,6 +15,9 @@ from initlint.records import InitlintError
 
 # After these the rest of the cell is Python; after any other cell magic it is not.
 _PYTHON = re.compile(r"%%(?:time|timeit|capture|prun|memit|mprun)\b")
+_ENDS = re.compile(r"\r\n|\r|\n")
+# Of a notebook with more values in its JSON, or more lines in its cells, nothing is read.
+_MOST_MARKS, _MOST_LINES = 5_000_000, 100_000
 _MAGIC = re.compile(r"[\w.,\s\[\]'\"]+=\s*[%!]|.*[^#\n]\?{1,2}$")
 
 
@@ -59,7 +62,10 @@ def parsed(source: bytes) -> Notebook:
     """A notebook's source as Python; magics become `pass`, cells in other languages blank lines."""
     lines: list[str] = []
     starts, broken = [], []
-    for number, text in _cells(source):
+    cells = _cells(source)
+    if sum(len(_ENDS.split(text)) for _, text in cells if text) > _MOST_LINES:
+        raise InitlintError(f"more than {_MOST_LINES:,} lines of code, which is data, not code")
+    for number, text in cells:
         if text is None:
             broken.append(Broken(number, 1, "the cell has no source"))
             continue
@@ -73,6 +79,8 @@ def parsed(source: bytes) -> Notebook:
 
 def _cells(source: bytes) -> list[tuple[int, str | None]]:
     """The code cells by number; None for a cell whose source is not text."""
+    if sum(map(source.count, (b"[", b"{", b","))) > _MOST_MARKS:
+        raise InitlintError(f"more than {_MOST_MARKS:,} values, which is data, not code")
     try:
         content = json.loads(source)
     except ValueError as error:
@@ -109,7 +117,7 @@ def _text(cell: object) -> str | None:
 
 def _python(text: str) -> tuple[list[str], tuple[int, str] | None]:
     """A cell's lines as Python, as many as it has, and where and why it is none."""
-    lines = re.split(r"\r\n|\r|\n", text)
+    lines = _ENDS.split(text)
     first = next((n for n, line in enumerate(lines) if line.strip()), 0)
     if lines[first].startswith("%%"):
         if not _PYTHON.match(lines[first]):

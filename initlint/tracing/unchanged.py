@@ -49,7 +49,9 @@ class _Copies:
         self._alive: list[Any] = []
         self._noted: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self._classes: dict[type, dict[str, Any]] = {}
-        self._same = {id(parameter) for parameter in model.parameters()}
+        parameters = list(model.parameters())
+        self._same = {id(parameter) for parameter in parameters}
+        self._data = [(p, p.data, p.requires_grad) for p in parameters if not isinstance(p, LAZY)]
 
     def stand_in(self, module: nn.Module) -> None:
         """Replace a module's buffers and other attributes by copies."""
@@ -61,6 +63,12 @@ class _Copies:
         """Give all objects and classes the attributes that they had."""
         for entries, before in self._noted:
             _put_back(entries, before)
+        for parameter, data, requires_grad in self._data:
+            # `self.half()` and `self.requires_grad_(False)` reach parameters past tracing.
+            if parameter.dtype != data.dtype or parameter.device != data.device:
+                parameter.data = data
+            if parameter.requires_grad != requires_grad:
+                parameter.requires_grad_(requires_grad)
         for kind, attributes in self._classes.items():
             for name in vars(kind).keys() - attributes.keys():
                 type.__delattr__(kind, name)

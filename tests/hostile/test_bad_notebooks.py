@@ -179,3 +179,22 @@ def test_keys_that_are_there_twice(ran):
 def test_text_that_is_no_source(text, ran):
     _, before, after = ran(notebook(code(text), code([f"{NET}# {text}"]), code(NET)))
     assert without_code(before) == without_code(after)
+
+
+LARGE = {
+    "values": (b'{"cells": [' + b"[]," * 3_000_000 + b"[]]}", "more than 5,000,000 values"),
+    "lines": (
+        json.dumps(notebook(code("%time\n" * 60_000), code("!ls\n" * 60_000))).encode(),
+        "more than 100,000 lines of code",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_notebook_of_data_is_named_and_not_parsed(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    content, reason = LARGE[name]
+    Path("net.ipynb").write_bytes(content)
+    monkeypatch.setattr("ast.parse", lambda *_: pytest.fail("a cell was parsed"))
+    assert cli.main(["check", "--isolated", "--no-cache", "net.ipynb"]) == 2
+    assert f"net.ipynb: {reason}" in capsys.readouterr().err

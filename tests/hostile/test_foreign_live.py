@@ -291,3 +291,29 @@ def test_any_name_of_a_layer_is_judged_and_filled(name):
     text = str(report)
     assert "\x1b" not in text and "\nb" not in text
     initlint.apply_(model, seed=0)
+
+
+class Casts(nn.Module):
+    """A model whose forward changes the kind of its parameters, not their values."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(8, 8), nn.Linear(8, 4)
+
+    def forward(self, x):
+        self.requires_grad_(False)
+        self.half()
+        return self.last(torch.relu(self.first(x)))
+
+
+def test_the_dtype_and_requires_grad_of_parameters_are_kept():
+    model = Casts()
+    before = {name: (p, p.detach().clone(), p.data_ptr()) for name, p in model.named_parameters()}
+    initlint.check(model, torch.randn(2, 8))
+    for name, parameter in model.named_parameters():
+        same, values, place = before[name]
+        assert parameter is same
+        assert parameter.requires_grad
+        assert parameter.dtype == torch.float32
+        assert torch.equal(parameter, values)
+        assert parameter.data_ptr() == place
