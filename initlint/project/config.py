@@ -166,9 +166,13 @@ def load(file: Path) -> Config:
 def _above(folder: Path) -> Config | None:
     """The config in `folder` or the first folder above it that has one."""
     # From the root downwards: a folder may lie deeper than calls can be nested.
-    for above in reversed(folder.parents):
+    for above in reversed(folder.parents[::_STRIDE]):
         _nearest(above)
     return _nearest(folder)
+
+
+# So many folders are gone up by calls within each other.
+_STRIDE = 100
 
 
 @cache

@@ -403,3 +403,13 @@ def test_names_that_are_no_utf8(name, flags, here, capfdbinary):
         _, err = capfdbinary.readouterr()
         assert code == (0 if flags == ["--fix"] else 1)
         assert b"error" not in err
+
+
+def test_a_deep_folder_costs_a_few_look_ups_once_those_above_it_are_known(tmp_path):
+    deep = tmp_path.joinpath(*["d"] * 1900)
+    config.Settings().of(deep / "one.py")
+    before = config._nearest.cache_info()
+    config.Settings().of(deep / "two.py")
+    after = config._nearest.cache_info()
+    assert after.misses == before.misses
+    assert after.hits - before.hits <= 1900 // 100 + 5
