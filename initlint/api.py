@@ -20,10 +20,11 @@ from initlint.project.targets import is_model
 from initlint.records import Finding, InitlintError, Preferences
 from initlint.tracing.alone import alone
 from initlint.tracing.needs import need_torch
-from initlint.tracing.targets import Signatures
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from initlint.tracing.targets import Signatures
 
 __all__ = ["Fixed", "Options", "Report", "check", "check_all", "fix", "fix_all", "judged"]
 
@@ -123,8 +124,8 @@ def fix_all(
     `unsafe` includes fixes that may override a deliberate choice. A file that cannot be written
     stays as it was; the others are written.
     """
-    from initlint.fix import unified_diff
     from initlint.fix.converge import Before, converge, under_one_path
+    from initlint.fix.files import unified_diff
     from initlint.fix.remaining import with_reasons, written
 
     texts = Texts(options.texts)
@@ -202,7 +203,7 @@ def _fix_text(text: str, options: Options, unsafe: bool) -> Fixed:
     """The fix of source text, which is written to a temporary file so that it can be imported."""
     import tempfile
 
-    from initlint.fix import unified_diff
+    from initlint.fix.files import unified_diff
     from initlint.fix.remaining import renamed
 
     with tempfile.TemporaryDirectory() as folder:

@@ -6,14 +6,14 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from initlint import output
 from initlint.cli import terminal
 from initlint.output import phrases
-from initlint.project import arguments, config, inputspec, suppress
+from initlint.project import arguments, config, suppress
 from initlint.project.config import Settings
 from initlint.project.sourcefiles import texts_of
 from initlint.project.targets import STDIN, Targets, gather
@@ -21,6 +21,7 @@ from initlint.records import Preferences, Report, Unanalysed
 
 if TYPE_CHECKING:
     from initlint.api import Fixed, Options
+    from initlint.project.inputspec import InputSpec
     from initlint.project.select import Selection
 
 CLEAN, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
@@ -29,8 +30,7 @@ FOR_PEOPLE = ("full", "concise")
 _MOST_IDLE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """The options of `initlint check`."""
 
     targets: tuple[str, ...]
@@ -65,8 +65,7 @@ class Check:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     """A request with its targets resolved and its rules selected."""
 
     request: Check
@@ -89,8 +88,7 @@ class _Asked:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(NamedTuple):
     """The options of `initlint apply`."""
 
     target: str
@@ -131,8 +129,7 @@ def apply(request: Apply) -> int:
     from initlint.output import layers
 
     _collect()
-    inputs = tuple(inputspec.parse(text) for text in request.inputs)
-    options = api.Options(arguments=arguments.parse(request.args), inputs=inputs)
+    options = api.Options(arguments=arguments.parse(request.args), inputs=_inputs(request.inputs))
     report = filling.apply_target(
         request.target,
         options,
@@ -179,6 +176,14 @@ def failed(reason: str) -> int:
     return FAILED
 
 
+def _inputs(written: Sequence[str]) -> tuple[InputSpec, ...]:
+    if not written:
+        return ()
+    from initlint.project import inputspec
+
+    return tuple(map(inputspec.parse, written))
+
+
 def _asked(request: Check) -> _Asked:
     from initlint import api
     from initlint.judge import load
@@ -193,7 +198,7 @@ def _asked(request: Check) -> _Asked:
     options = api.Options(
         trace=request.trace,
         arguments=arguments.parse(request.args),
-        inputs=tuple(inputspec.parse(text) for text in request.inputs),
+        inputs=_inputs(request.inputs),
         codes=selection.codes().union(*map(selection.codes, targets.files)),
         speaks=selection.speaks,
         rules=rules,

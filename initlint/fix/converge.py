@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from initlint.fix.notebook import rewrite_file
 from initlint.records import Finding, InitlintError, Preferences, Report
@@ -24,8 +25,7 @@ class Before:
     preferences: Preferences = field(default_factory=Preferences)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """Files with their old and new bytes, the findings repaired, those refused with the reason,
     and the report on the rewritten files."""
 

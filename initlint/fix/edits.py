@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from initlint.fix.spelling import Spelling
 from initlint.recommend import calls
@@ -15,8 +16,7 @@ from initlint.safe.shown import reach
 WIDTH = 100
 
 
-@dataclass(frozen=True)
-class Loop:
+class Loop(NamedTuple):
     """`for variable in over:`, where `over` is an expression or the members of a tuple."""
 
     variable: str
@@ -32,8 +32,7 @@ class Loop:
         return self
 
 
-@dataclass(frozen=True)
-class Test:
+class Test(NamedTuple):
     """`if subject is not None:`, or another test of one expression."""
 
     subject: str
@@ -52,7 +51,7 @@ class Test:
     def renamed(self, old: str, new: str) -> Test:
         """The same test of what `new` names in place of `old`."""
         if self.subject == old or self.subject.startswith((f"{old}.", f"{old}[")):
-            return replace(self, subject=new + self.subject[len(old) :])
+            return self._replace(subject=new + self.subject[len(old) :])
         return self
 
     @property
@@ -68,8 +67,7 @@ def is_instance(subject: str, classes: Iterable[str]) -> Test:
     return Test(subject, "isinstance(", f", {found})")
 
 
-@dataclass(frozen=True)
-class Function:
+class Function(NamedTuple):
     """The head of a function or method with one parameter."""
 
     name: str
@@ -142,8 +140,7 @@ class Filling:
         return replace(self, owner=new) if self.owner == old else self
 
 
-@dataclass(frozen=True)
-class Invocation:
+class Invocation(NamedTuple):
     """A call of a function or method of ours, as it is written."""
 
     written: str
@@ -164,8 +161,7 @@ class Invocation:
         return self
 
 
-@dataclass(frozen=True)
-class Insertion:
+class Insertion(NamedTuple):
     """A call within `headers` (loops, tests, functions, outermost first), next to a statement.
 
     `place` is after or before the statement, joined (behind a semicolon on its line) or arm (the
@@ -186,8 +182,7 @@ class Insertion:
         return [*(header.text() for header in self.headers), self.call.text()]
 
 
-@dataclass(frozen=True)
-class Correction:
+class Correction(NamedTuple):
     """The call `text` in place of the expression `old` of a statement.
 
     The line on which `old` begins is indented by `indent` more than the statement, and has
@@ -201,16 +196,14 @@ class Correction:
     taken: int
 
 
-@dataclass(frozen=True)
-class NamedResult:
+class NamedResult(NamedTuple):
     """What a statement returns is given a name first, and that is returned after the calls."""
 
     anchor: ast.Return
     name: str
 
 
-@dataclass(frozen=True)
-class Import:
+class Import(NamedTuple):
     """`from torch import nn` before or after the line of a statement.
 
     Without a statement, it comes after the first `comments` lines of the file.
@@ -221,8 +214,7 @@ class Import:
     comments: int = 0
 
 
-@dataclass(frozen=True)
-class Removal:
+class Removal(NamedTuple):
     """Names taken out of an import, the whole statement if all are dropped.
 
     `closing` says that one of two empty lines, which would come to meet then, goes too.

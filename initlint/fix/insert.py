@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from initlint.fix.edits import Edit, Filling, Header, Insertion, Loop, Test, is_instance
 from initlint.fix.members import Attribute, Each, Guard, Handed, Item, Step
@@ -38,8 +38,7 @@ _UNDECIDED = (
 )
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(NamedTuple):
     """The edits, and whether they need an import."""
 
     edits: list[Edit]
@@ -203,8 +202,7 @@ def _variable(spot: Spot, inner: Sequence[Step], taken: set[str]) -> str:
     raise RefusedError("all the names that a loop over its members could use are taken")
 
 
-@dataclass(frozen=True)
-class Bias:
+class Bias(NamedTuple):
     """The tests around the call, and its initialiser."""
 
     headers: tuple[Test, ...]
@@ -235,8 +233,7 @@ def _argument(call: ast.Call, place: int) -> ast.expr | None:
     return call.args[place] if len(call.args) > place else None
 
 
-@dataclass(frozen=True)
-class Deciding:
+class Deciding(NamedTuple):
     """The expression that holds the activation."""
 
     expression: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from initlint.fix.members import CONTAINERS, Attribute, Each, Handed, Item, Path, Step
 from initlint.fix.spot import Scope, Spot, dotted, is_pure, last_name
@@ -25,8 +25,7 @@ _FEW = 4
 _REFUSED = "other layers made by this line need another initialiser"
 
 
-@dataclass(frozen=True)
-class Tail:
+class Tail(NamedTuple):
     """What to append to the member's expression, and to the base before a step into `Handed`.
 
     `sure` is False where the names do not confirm the path, so that only the place right after
@@ -115,8 +114,7 @@ def _ends_with(name: list[str], pattern: Pattern) -> bool:
 Taken = Callable[[Scope], frozenset[str]]
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """`base` is an expression as text; `components` is how qualified names of parameters spell it
     (None for a part that is not known), without what stands for the instance itself.
 
@@ -330,4 +328,4 @@ def _is_handed(target: Target) -> bool:
 
 def _with(target: Target, index: int, step: Step) -> Target:
     steps = (*target.steps[:index], step, *target.steps[index + 1 :])
-    return replace(target, steps=steps)
+    return target._replace(steps=steps)

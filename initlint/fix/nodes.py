@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import libcst as cst
 
@@ -21,8 +20,7 @@ parsed = lru_cache(maxsize=1024)(cst.parse_expression)
 _SUITES = (cst.BaseSuite, cst.Else, cst.Finally, cst.ExceptHandler, cst.ExceptStarHandler)
 
 
-@dataclass(frozen=True)
-class Writer:
+class Writer(NamedTuple):
     """Makes statements for a block that is indented by `indent`; `unit` is one level.
 
     `newline` is the ending of its lines where it is not the one that most lines of the file have.
@@ -55,7 +53,7 @@ class Writer:
         return new
 
     def _deeper(self, depth: int) -> Writer:
-        return replace(self, indent=self.indent + self.unit * depth)
+        return self._replace(indent=self.indent + self.unit * depth)
 
     def compound(self, header: Header, body: Sequence[cst.BaseStatement]) -> Any:
         """A loop, a test or a function with its body."""
@@ -216,7 +214,7 @@ def _looped(insertions: Sequence[Insertion]) -> list[Insertion]:
             inner = tuple(h.renamed(owners[0], variable) for h in insertion.headers)
             headers = _within(Loop(variable, owners), inner)
             call = insertion.call.renamed(owners[0], variable)
-            found.append(replace(insertion, headers=headers, call=call))
+            found.append(insertion._replace(headers=headers, call=call))
     return found
 
 
@@ -239,8 +237,7 @@ def _recipe(layer: Sequence[Insertion]) -> tuple[object, ...]:
     )
 
 
-@dataclass(frozen=True)
-class Swap:
+class Swap(NamedTuple):
     """The expression `old` of a statement of ast, and the node in its place."""
 
     statement: ast.stmt

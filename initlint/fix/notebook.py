@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from json.decoder import scanstring  # type: ignore[attr-defined]
-from typing import Any
+from typing import Any, NamedTuple
 
 from initlint.fix.rewrite import Rewritten, rewrite
 from initlint.fix.text import RefusedError
@@ -40,8 +39,7 @@ def _refused(source: bytes, findings: Sequence[Finding], reason: str) -> Rewritt
     return Rewritten(source, (), tuple((finding, reason) for finding in wanted))
 
 
-@dataclass(frozen=True)
-class _Change:
+class _Change(NamedTuple):
     """New lines in place of a cell's lines from `start` up to `end`, both counted from 0."""
 
     start: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from initlint.fix.edits import WIDTH, Edit, Insertion, Loop, NamedResult
 from initlint.fix.names import Tail, Target
@@ -19,8 +19,7 @@ _MANY = 8
 _AND = "; "
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """After a statement; `lasting` if that is the end of the function.
 
     `inline` says that the statement shares its line with others. `naming` is how what it returns
@@ -79,8 +78,7 @@ def ends_line(parsed: Parsed, statement: ast.stmt) -> bool:
     return not after or after.startswith("#")
 
 
-@dataclass(frozen=True)
-class _Trigger:
+class _Trigger(NamedTuple):
     """The constructor of a class, and the statement in it that initialises again."""
 
     owner: ast.ClassDef
@@ -89,8 +87,7 @@ class _Trigger:
     name: str
 
 
-@dataclass(frozen=True)
-class Named:
+class Named(NamedTuple):
     """A parameter by the names of the model: the loops around it, and what owns it."""
 
     headers: tuple[Loop, ...]
@@ -219,7 +216,7 @@ def beside(parsed: Parsed, line: int, new: Sequence[Insertion]) -> list[Insertio
     """The calls after a semicolon; on lines of their own where that line has no room for them."""
     if line in parsed.full or any(insertion.headers for insertion in new):
         return list(new)
-    return [replace(insertion, place="joined") for insertion in new]
+    return [insertion._replace(place="joined") for insertion in new]
 
 
 def overfull(parsed: Parsed, edits: Iterable[Edit]) -> set[int]:

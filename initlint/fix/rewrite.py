@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from operator import itemgetter
 from pathlib import PurePath
+from typing import NamedTuple
 
 from initlint.fix.correct import correction
 from initlint.fix.edits import Correction, Edit, Import, Insertion, NamedResult, Removal
@@ -30,8 +31,7 @@ _REFLECTION = re.compile(r"(?<![\w.])(?:dir|eval|exec|globals|locals|vars)\(|\bs
 _WORD = re.compile(r"\w+")
 
 
-@dataclass(frozen=True, slots=True)
-class Rewritten:
+class Rewritten(NamedTuple):
     """A file after its fixes: the findings that these repair, and the others with the reason."""
 
     source: bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from initlint.fix.edits import Function, Header, Insertion, Invocation, Loop, Test, is_instance
 from initlint.fix.parsed import Parsed, entry_of
@@ -124,7 +124,7 @@ def _appended(parsed: Parsed, method: ast.FunctionDef, new: Sequence[Insertion])
     """The calls at the end of an existing method."""
     last = parsed.block(method.body).last
     missing = [insertion for insertion in new if entry_of(insertion.lines()) not in last]
-    return [replace(insertion, anchor=method.body[-1]) for insertion in missing]
+    return [insertion._replace(anchor=method.body[-1]) for insertion in missing]
 
 
 def _may_have_method(parsed: Parsed, spot: Spot) -> bool:
@@ -143,16 +143,15 @@ def _in_new_method(spot: Spot, new: Sequence[Insertion]) -> list[Insertion]:
     scope, self_name = spot.scope, spot.self_name or "self"
     assert isinstance(scope, ast.FunctionDef)
     head = Function(METHOD, self_name, returns=bool(scope.returns))
-    moved = [replace(i, anchor=scope, headers=(head, *i.headers)) for i in new]
+    moved = [i._replace(anchor=scope, headers=(head, *i.headers)) for i in new]
     call = Invocation(f"{self_name}.{METHOD}()")
-    return [replace(new[0], headers=(), call=call, order=_LAST, variable=""), *moved]
+    return [new[0]._replace(headers=(), call=call, order=_LAST, variable=""), *moved]
 
 
 NAME, VARIABLE = "init_weights", "module"
 
 
-@dataclass(frozen=True)
-class _Function:
+class _Function(NamedTuple):
     """A function of one module, and the name of that module in it."""
 
     node: ast.FunctionDef
@@ -282,9 +281,9 @@ def _into(
     if not begins_line(parsed, body[0]) or not ends_line(parsed, body[-1]):
         return None
     last = parsed.block(body).last
-    found = [replace(i, headers=(*tests, *i.headers)) for i in _of_module(new, function.variable)]
+    found = [i._replace(headers=(*tests, *i.headers)) for i in _of_module(new, function.variable)]
     missing = [insertion for insertion in found if entry_of(insertion.lines()) not in last]
-    return [replace(insertion, anchor=body[-1]) for insertion in missing]
+    return [insertion._replace(anchor=body[-1]) for insertion in missing]
 
 
 def _new_arm(
@@ -301,8 +300,8 @@ def _new_arm(
         return None
     test = is_instance(function.variable, [written])
     return [
-        replace(
-            i, anchor=chain, place="arm", order=(0, written, i.order[2]), headers=(test, *i.headers)
+        i._replace(
+            anchor=chain, place="arm", order=(0, written, i.order[2]), headers=(test, *i.headers)
         )
         for i in _of_module(new, function.variable)
     ]
@@ -319,7 +318,7 @@ def _of_module(new: Sequence[Insertion], variable: str) -> list[Insertion]:
         # Of the layers that share the call, some may have been made without a bias.
         tests = (Test(f"{variable}.bias"),) if call.parameter == "bias" else ()
         order = (0, "", insertion.order[2])
-        changed = replace(insertion, order=order, headers=tests, call=call, variable="")
+        changed = insertion._replace(order=order, headers=tests, call=call, variable="")
         found.setdefault(call.parameter, changed)
     return list(found.values())
 
@@ -335,8 +334,7 @@ def _new(
         return None
     headers = (_head(parsed, (first.lineno, 0)), is_instance(VARIABLE, [written]))
     calls = [
-        replace(
-            i,
+        i._replace(
             anchor=first,
             place="before",
             order=(0, written, i.order[2]),
@@ -345,7 +343,7 @@ def _new(
         for i in _of_module(new, VARIABLE)
     ]
     applied = Invocation(f"{spot.self_name}.apply({NAME})")
-    return [replace(new[0], headers=(), call=applied, order=(0, "", 0), variable=""), *calls]
+    return [new[0]._replace(headers=(), call=applied, order=(0, "", 0), variable=""), *calls]
 
 
 def _head(parsed: Parsed, at: Position) -> Function:

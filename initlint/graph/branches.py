@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from initlint.graph.steps import Node, Steps
 
@@ -15,8 +15,7 @@ _LONGEST = 2000
 _CHARGED = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(NamedTuple):
     """One residual branch: its join, its nodes, and its last weighted node if it ends in one.
 
     `skip` are the nodes of the other side, by which the stream passes the branch.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from initlint.graph.branches import Branch, Charge, branches, free, skips
@@ -85,8 +85,7 @@ class Downstream(NamedTuple):
     closed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """One use of one weight in the graph, with everything that was found about it.
 
     `again` is True if the weight is multiplied with a value computed from its own result. `joins`
@@ -136,7 +135,7 @@ def uses(
 def _with_recurrence(use: Use, node: Node, repeats: Recurrences) -> Use:
     again = identity(use.weight) in repeats.again.get(node, ())
     joins = repeats.joins.get(node, "")
-    return replace(use, again=again, joins=joins) if again or joins else use
+    return use._replace(again=again, joins=joins) if again or joins else use
 
 
 def combined(answers: Iterable[Following]) -> Following:

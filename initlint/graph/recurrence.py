@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from initlint.graph.steps import Node, Steps, Weight
 
@@ -17,8 +17,7 @@ def recurrent_part(name: str) -> str:
     return INPUT if "_ih" in name else STATE
 
 
-@dataclass(frozen=True, slots=True)
-class Recurrences:
+class Recurrences(NamedTuple):
     """The recurrences of a graph.
 
     `again` maps each node to those of its weights that were used before on the way to it. `joins`

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from initlint.graph.ops import Operand, leaves_of
 
@@ -16,8 +15,7 @@ Size = Any
 Fans = tuple[Size | None, Size | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Factor:
+class Factor(NamedTuple):
     """One parameter in a product: its fans, and whether something may be added to the result.
 
     `spread` is the factor by which the stride of a transposed convolution divides fan_in.

@@ -13,10 +13,9 @@ import traceback
 import types
 import typing
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from initlint.judge.cards import wrong
 from initlint.judge.kinds import KINDS, names
@@ -24,8 +23,7 @@ from initlint.judge.model import Model, Problem
 from initlint.records import InitlintError, Layer
 
 
-@dataclass(frozen=True)
-class Function:
+class Function(NamedTuple):
     """A rule's function, with the kinds of record that it is called with."""
 
     code: str

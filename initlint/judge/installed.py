@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
+from typing import NamedTuple
 
 from initlint.judge.cards import wrong
 
 GROUP = "initlint.rules"
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """A folder with rules, and the dotted name of the package that it is, if it is one."""
 
     folder: Path

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from initlint.recommend import has_mean, ratio
 from initlint.records import Layer
@@ -41,8 +42,7 @@ class Path:
         return abs(self.log_product) > math.log(10)
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """A layer that a rule reports, and why; `code` is the rule's, known once its function is."""
 
     layer: Layer

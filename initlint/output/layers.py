@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from initlint.output.phrases import ratio
 from initlint.recommend import is_own_output, times
@@ -137,8 +136,7 @@ def _silence(layer: Layer) -> str:
     return _BRANCH.get(layer.branch, "")
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
+class _Column(NamedTuple):
     """A column, and how wide the table must be for it to be shown."""
 
     heading: str

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from initlint.output.paint import painter
 from initlint.safe.shown import shown
 
 
-@dataclass(frozen=True, slots=True)
-class Styled:
+class Styled(NamedTuple):
     """A piece of a line, in a style of rich."""
 
     text: str
@@ -41,5 +38,7 @@ def joined(lines: Iterable[Line], *, colour: bool = False) -> str:
 
 def as_json(content: Any) -> str:
     """`content` as JSON in plain ASCII, indented, without raw control characters."""
+    import json
+
     # json escapes all of them but DEL, which stands in strings only.
     return json.dumps(content, indent=2, allow_nan=False).replace("\x7f", "\\u007f") + "\n"

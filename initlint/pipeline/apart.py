@@ -11,8 +11,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, BinaryIO
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from initlint.records import InitlintError, Unanalysed
 from initlint.tracing.needs import need_installed
@@ -27,8 +27,7 @@ _MOST_ENDED = 8
 _PATIENCE = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Tracing:
+class Tracing(NamedTuple):
     """A request to trace targets; `texts` by path replace the files on the disk."""
 
     targets: tuple[str, ...]
@@ -38,8 +37,7 @@ class Tracing:
     spared: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Filling:
+class Filling(NamedTuple):
     """A request to call a function that fills one target's weights, and reports."""
 
     function: Callable[..., Report]
@@ -70,7 +68,7 @@ def traced_apart(
         left = tuple(t for t in request.targets if t not in done and t not in lost)
         if not left:
             break
-        begun, ending = _served(replace(request, targets=left, spared=frozenset(lost)), done)
+        begun, ending = _served(request._replace(targets=left, spared=frozenset(lost)), done)
         for name in [begun] if begun else left if ending else []:
             lost[name] = Unanalysed(name, ending, failed=True)
     reason = f"not built: the code of {len(lost)} models before it ended the process"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from initlint.project.sourcefiles import NOTEBOOK, Texts
 from initlint.records import InitlintError, Layer, Unanalysed
@@ -12,8 +12,7 @@ from initlint.records import InitlintError, Layer, Unanalysed
 _SMALL = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """The layers of the files, and the files, cells and classes that were not analysed."""
 
     layers: tuple[Layer, ...] = ()

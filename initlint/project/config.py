@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from initlint.project.patterns import fault as unusable
 from initlint.project.patterns import matches
@@ -33,8 +32,7 @@ _MANY_PARTS = re.compile(rf"(?<![\w-])(?:{_PART}[ \t]*\.[ \t]*){{{_MOST_PARTS}}}
 KEYS = (*_LISTS, *CHOICES, _PER_FILE)
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """One `[tool.initlint]`, or the defaults.
 
     Paths and patterns are relative to the folder of `file`. `exclude` is None if it is not given;
@@ -126,8 +124,7 @@ class Config:
         return _error(self.file, key, what)
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The config of each file: one for all files, or the nearest above each file."""
 
     only: Config | None = None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from initlint.project.config import Settings
 from initlint.project.ignored import Ignored
@@ -21,8 +21,7 @@ EXCLUDED = {
 _REPOSITORY = ".git"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """The files in the order of their names, each once, and the paths that could not be read.
 
     `notes` are ignore rules that are not applied: nothing is lost by them.

@@ -11,11 +11,10 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from math import comb
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from initlint.records import Unanalysed
 from initlint.safe.regular import read_regular
@@ -35,8 +34,7 @@ _STEPS = 100_000_000
 _STEPS_OF_A_NAME = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     """One pattern: whether it matches only folders, and a path itself, its content, or both."""
 
     pattern: Pattern
@@ -57,8 +55,7 @@ class _Line:
         return (found.match.end() == len(path)) is (self.reach == "itself")
 
 
-@dataclass(frozen=True, slots=True)
-class Patterns:
+class Patterns(NamedTuple):
     """One pattern file: its folder, its patterns, and their numbers of wildcards.
 
     `wildcards` counts patterns by the stars in one name and the `**` between names.

@@ -7,9 +7,8 @@ import json
 import re
 import warnings
 from bisect import bisect_right
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from initlint.records import InitlintError
 
@@ -21,8 +20,7 @@ _MOST_MARKS, _MOST_LINES = 5_000_000, 100_000
 _MAGIC = re.compile(r"[\w.,\s\[\]'\"]+=\s*[%!]|.*[^#\n]\?{1,2}$")
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(NamedTuple):
     """A cell that is not Python: its number, the line in it, and the reason."""
 
     cell: int
@@ -30,8 +28,7 @@ class Broken:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Notebook:
+class Notebook(NamedTuple):
     """The text of all code cells; `starts` has the first line of each and the cell's number.
 
     Cells are numbered from 1 in the order of the notebook, including those without code.

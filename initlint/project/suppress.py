@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 import tokenize
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
 
 from initlint.project.sourcefiles import texts_of
 from initlint.records import Finding, Report, Rule, Site
 
 _Report = TypeVar("_Report", bound=Report)
 _ENTRY = r"(?:[A-Za-z]+[0-9]+|[A-Za-z]+(?:-[A-Za-z]+)+)"
-_NOQA = re.compile(
-    rf"#\s*noqa\b(?P<listed>\s*:\s*(?P<entries>{_ENTRY}(?:[\s,]+{_ENTRY})*)?)?", re.IGNORECASE
-)
-_IGNORE = re.compile(r"#\s*initlint:\s*ignore\[(?P<entries>[^\]]*)\]", re.IGNORECASE)
-_SKIP_FILE = re.compile(r"#\s*initlint:\s*skip-file\b", re.IGNORECASE)
+# Compiled when the first comment mentions one of them: most files have none.
+_NOQA = rf"(?i)#\s*noqa\b(?P<listed>\s*:\s*(?P<entries>{_ENTRY}(?:[\s,]+{_ENTRY})*)?)?"
+_IGNORE = r"(?i)#\s*initlint:\s*ignore\[(?P<entries>[^\]]*)\]"
+_SKIP_FILE = r"(?i)#\s*initlint:\s*skip-file\b"
 _ANY = "*"
 _NO_SUCH_RULE = "does nothing: there is no such rule"
 # Longer words are no misspelled names, and only for so many entries is a name looked for: a
@@ -26,8 +25,7 @@ _LONGEST_ENTRY, _MOST_HINTS = 60, 20
 _LAYOUT = (tokenize.NL, tokenize.INDENT, tokenize.DEDENT)
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(NamedTuple):
     """A comment at `line` that silences codes and names on `lines`; `own` is all in brackets."""
 
     line: int
@@ -46,8 +44,7 @@ class Comment:
         return self.speaks_of(finding.site) and any(_names(finding, e) for e in self.entries)
 
 
-@dataclass(frozen=True, slots=True)
-class Suppressions:
+class Suppressions(NamedTuple):
     """The suppressions of one file: all of it, or some rules on some lines."""
 
     whole_file: bool = False
@@ -84,17 +81,16 @@ def suppressions(lines: Sequence[str]) -> Suppressions:
         return Suppressions()
     found = []
     for comment, line, spoken_of, alone in _comments(lines):
-        if _SKIP_FILE.search(comment):
+        if re.search(_SKIP_FILE, comment):
             return Suppressions(whole_file=True)
         entries = _ignored(comment) if alone else _ignored(comment) | _noqa(comment)
-        own = frozenset(word for words in _IGNORE.findall(comment) for word in _words(words))
+        own = frozenset(word for words in re.findall(_IGNORE, comment) for word in _words(words))
         if entries or own:
             found.append(Comment(line, spoken_of, entries, own))
     return Suppressions(comments=tuple(found))
 
 
-@dataclass(frozen=True, slots=True)
-class Idle:
+class Idle(NamedTuple):
     """An unused entry of a suppressing comment, and the reason."""
 
     site: Site
@@ -165,7 +161,7 @@ def _names(finding: Finding | Rule, entry: str) -> bool:
 
 
 def _noqa(comment: str) -> frozenset[str]:
-    found = _NOQA.search(comment)
+    found = re.search(_NOQA, comment)
     if found is None:
         return frozenset()
     # A list that cannot be understood silences nothing; only a bare noqa silences all rules.
@@ -173,7 +169,7 @@ def _noqa(comment: str) -> frozenset[str]:
 
 
 def _ignored(comment: str) -> frozenset[str]:
-    lists = [found["entries"] for found in _IGNORE.finditer(comment)]
+    lists = [found["entries"] for found in re.finditer(_IGNORE, comment)]
     return frozenset(entry for entries in lists for entry in _split(entries))
 
 

@@ -120,7 +120,7 @@ class Calls(Builtins):
         if not all(type(value) is Tensor or _is_plain(value) for value in values):
             return self._called(function, args, kwargs)
         given = tuple(v.node if type(v) is Tensor else key_of(v) for v in values)
-        key = (id(function.node), function.closure, tuple(kwargs), given)
+        key = (function.node, function.closure, tuple(kwargs), given)
         found = self.graph.results.get(key)
         if found is None:
             result = self._called(function, args, kwargs)
@@ -366,7 +366,7 @@ def _plain_key(function: Function, args: Sequence[Value], kwargs: Mapping[str, V
     values = (*args, *kwargs.values())
     if not _are_plain(value for value in values if value is not UNKNOWN):
         return None
-    return id(function.node), function.closure, tuple(kwargs), key_of(values)
+    return function.node, function.closure, tuple(kwargs), key_of(values)
 
 
 def _is_of_a_class(name: str) -> bool:

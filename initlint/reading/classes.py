@@ -190,8 +190,8 @@ class Classes(Modules):
         if self.active.count(cls) >= _DEEPEST:
             return UNKNOWN
         key = (
-            id(cls),
-            id(node),
+            cls,
+            node,
             self.arms,
             tuple(map(key_of, args)),
             tuple((name, key_of(value)) for name, value in kwargs.items()),

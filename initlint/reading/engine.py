@@ -6,8 +6,8 @@ import ast
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from initlint.graph.ops import Graph, Op
 from initlint.graph.patterns import name_patterns
@@ -38,8 +38,7 @@ from initlint.records import Initializer, Layer, Site, Unanalysed
 from initlint.torchlib.draws import Draw
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """The result of reading: layers, classes that were not analysed, files that cannot be read.
 
     `spent` is the cost, in the units of a budget.
@@ -67,8 +66,7 @@ def read(
     return Read(tuple(engine.layers), tuple(engine.gaps.values()), tuple(broken), spent)
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """A module, with the name of the class, function or variable that it comes from.
 
     `path` is the file that defines this name.
@@ -248,7 +246,7 @@ class _Engine:
         """A record for every weight of a model; its name has the path if it is ambiguous."""
         instance = model.instance
         if model.name in self._ambiguous:
-            model = replace(model, name=f"{model.path}:{model.name}")
+            model = model._replace(name=f"{model.path}:{model.name}")
         drawn = self._followed(instance, whole=instance.cls not in self._apart)
         places = places_of(instance)
         for place, slot, _ in held:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from initlint.graph.follow import Use as Met
 from initlint.graph.follow import uses
@@ -27,16 +27,14 @@ from initlint.torchlib.draws import Draw, drawn_by
 _MOST_NAMES = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a model keeps a weight: the layer's name and the parameter's."""
 
     layer: str
     parameter: str
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(NamedTuple):
     """A graph of one class that was followed: every use of every weight, and the bare branches."""
 
     met: tuple[tuple[Use, Met], ...]
@@ -106,7 +104,7 @@ def records(model: str, drawn: Drawn, places: dict[int, list[Place]]) -> list[La
         place = found[turn] if counts[id(use.slot)] == len(found) else found[0]
         if len(found) > 1 and met.again:
             # Nobody knows whether it is the same of those made alike.
-            met = replace(met, again=False)
+            met = met._replace(again=False)
         groups.setdefault(place, []).append((use, met))
         names[met.weight.parameter] = place
     stateful = [group for group in groups.values() if is_state([met for _, met in group])]

@@ -139,8 +139,23 @@ def _key(value: Value) -> Any:
     if kind in _CONTENT:
         return (kind, value.mark(), tuple(map(_key, value.parts())))
     if kind is Function and value.closure is None:
-        return (kind, id(value.node))
-    return (kind, id(value))
+        return (kind, value.node)
+    return (kind, _Itself(value))
+
+
+class _Itself:
+    """The key of one object. It holds the object, so that no later one gets the same `id`."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Value) -> None:
+        self._value = value
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is _Itself and other._value is self._value
+
+    def __hash__(self) -> int:
+        return id(self._value)
 
 
 _SIMPLE = {int, float, str, bool, bytes, type(None), Named, Sym, External, Plain}

@@ -6,13 +6,13 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
+from typing import NamedTuple
 
 from initlint.reading.files import Source
 from initlint.reading.values import External
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(NamedTuple):
     """A name that comes from elsewhere: of `module` (dotted) the member `name`, or all of it.
 
     `level` is the number of leading dots.

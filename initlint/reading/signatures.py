@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from initlint.reading.holders import Function
 from initlint.reading.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """Parameters by place and by name, and those that take the rest.
 
     `constants` are the defaults that are written as constants, `others` the parameters without

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -32,7 +31,7 @@ def weights_of_module(name: str, module: nn.Module) -> tuple[Weight, ...]:
     shape = shape_of(weight) if isinstance(weight, torch.Tensor) else ()
     weight = _with_fans(Weight(parameter, type(module).__name__, shape, None, None), module)
     changed, biased = original is not None, getattr(module, "bias", True) is not None
-    return (replace(weight, reparametrised=changed, biased=biased),)
+    return (weight._replace(reparametrised=changed, biased=biased),)
 
 
 def shape_of(tensor: torch.Tensor) -> tuple[int, ...]:
@@ -58,11 +57,11 @@ def _with_fans(weight: Weight, module: nn.Module) -> Weight:
     if isinstance(module, _ConvTransposeNd):
         groups, stride, dilation = module.groups, module.stride, module.dilation
         fan_in, fan_out, share = transposed_fans(shape, groups, stride, dilation)
-        return replace(weight, fan_in=fan_in, fan_out=fan_out, spread=share)
+        return weight._replace(fan_in=fan_in, fan_out=fan_out, spread=share)
     if isinstance(module, _ConvNd):
         fan_in, fan_out = convolution_fans(shape, module.groups)
-        return replace(weight, fan_in=fan_in, fan_out=fan_out)
-    return replace(weight, fan_in=math.prod(shape[1:]), fan_out=shape[0])
+        return weight._replace(fan_in=fan_in, fan_out=fan_out)
+    return weight._replace(fan_in=math.prod(shape[1:]), fan_out=shape[0])
 
 
 def _attention_weights(prefix: str, module: nn.MultiheadAttention) -> tuple[Weight, ...]:
@@ -90,7 +89,7 @@ def _recurrent_weights(prefix: str, module: nn.Module) -> tuple[Weight, ...]:
         if name.startswith("weight"):
             rows, columns = tensor.shape
             weight = Weight(prefix + name, kind, (rows, columns), columns, rows, following, follows)
-            weights.append(replace(weight, recurrent=recurrent_part(name)))
+            weights.append(weight._replace(recurrent=recurrent_part(name)))
     return tuple(weights)
 
 

@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "fix"))
 from marked import PATH
 from test_fix_corpus import layers
 
-from initlint.fix import rewrite
 from initlint.fix.parsed import parse
+from initlint.fix.rewrite import rewrite
 
 PACKAGES = {"timm": "models/*.py", "torch": "nn/modules/*.py"}
 SMALLEST = 5_000

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from initlint.fix import Rewritten, rewrite
+from initlint.fix.rewrite import Rewritten, rewrite
 from initlint.records import Fan, Finding, Fix, Following, Gain, Initializer, Preferences, Site
 
 PATH = "net.py"

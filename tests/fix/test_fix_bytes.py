@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from marked import KAIMING, PATH, XAVIER, finding, refusal, rewritten, unmarked
 
-from initlint.fix import rewrite
-from initlint.fix.rewrite import verify
+from initlint.fix.rewrite import rewrite, verify
 from initlint.fix.text import comments_of, decode
 
 SOURCE = """\

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from marked import PATH, finding
 
-from initlint.fix import rewrite
 from initlint.fix.members import Handed
 from initlint.fix.names import Naming
 from initlint.fix.parsed import Parsed, parse
+from initlint.fix.rewrite import rewrite
 from initlint.fix.spot import last_name
 from initlint.fix.text import RefusedError, comments_of
 from initlint.records import CHOICES, Finding, Preferences, Site

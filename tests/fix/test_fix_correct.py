@@ -7,7 +7,7 @@ import ast
 import pytest
 from marked import GAIN, KAIMING, PATH, STD, XAVIER, finding, fixed, refusal, rewritten, unmarked
 
-from initlint.fix import rewrite
+from initlint.fix.rewrite import rewrite
 from initlint.fix.text import Text
 from initlint.records import Initializer
 

@@ -8,7 +8,7 @@ from textwrap import dedent, indent
 import pytest
 from marked import PATH, ZEROS, again, finding, rewritten, unmarked
 
-from initlint.fix import rewrite
+from initlint.fix.rewrite import rewrite
 from initlint.fix.text import comments_of
 from initlint.records import Initializer
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from initlint.fix import unified_diff, write_atomically
+from initlint.fix.files import unified_diff, write_atomically
 from initlint.records import InitlintError
 
 OLD = b"x = 1\ny = 2\n"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from marked import KAIMING, XAVIER, finding, rewritten, unmarked
 
-from initlint.fix import rewrite
+from initlint.fix.rewrite import rewrite
 
 BODY = "\nnet = nn.Linear(3, 4)\n"
 CALL = "«xavier_uniform_(net.weight)»\n"

@@ -8,7 +8,7 @@ import pytest
 from forms import HEAD, TAIL
 from marked import KAIMING, XAVIER, ZEROS, Names, again, finding, fixed, rewritten, unmarked
 
-from initlint.fix import rewrite
+from initlint.fix.rewrite import rewrite
 
 CASES: list[tuple[str, tuple[Names, ...], str]] = [
     (

@@ -9,7 +9,7 @@ import pytest
 from forms import HEAD, TAIL
 from marked import KAIMING, PATH, XAVIER, Names, finding, fixed, refusal, unmarked
 
-from initlint.fix import rewrite
+from initlint.fix.rewrite import rewrite
 from initlint.records import Site
 
 # Bodies of a constructor.
