@@ -11,6 +11,8 @@ from collections.abc import Iterable
 # a terminal, or cannot be encoded.
 STEERING = (
     r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+    # Nothing is seen of these: two names that differ by them look alike.
+    r"\xad\u180e\u200b-\u200d\u2060-\u2064\ufeff\U000e0000-\U000e007f"
 )
 _STEERING = re.compile(f"[{STEERING}]")
 

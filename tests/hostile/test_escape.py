@@ -36,6 +36,7 @@ HOSTILE = {
     "bell and backspace": "a\x07\x08\x08\x7f",
     "nul": "a\0b",
     "tab": "a\tb",
+    "unseen": "a\u200bb\ufeffc\xadd\U000e0041e",
     "bidi overrides": "a\u202eb\u202dc\u202a\u202b\u202c",
     "bidi isolates": "a\u2066b\u2067c\u2068d\u2069",
     "direction marks": "a\u200eb\u200fc\u061cd",
