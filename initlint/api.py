@@ -233,5 +233,5 @@ def _chosen(given: Mapping[str, str]) -> Preferences:
     for name, value in given.items():
         if value not in records.CHOICES.get(name, ()):
             known = ", ".join(records.CHOICES.get(name, records.CHOICES))
-            raise InitlintError(f"{name}={value!r}: there is no such preference; choose of {known}")
+            raise InitlintError(f"{name}={value!r}: no such preference; choose one of {known}")
     return Preferences(**given)

@@ -44,7 +44,9 @@ def _wanted(seed: object, only: object, skip: object, policy: str) -> _Wanted:
 
     patterns = strings("only", only), strings("skip", skip)
     if policy not in POLICIES:
-        raise InitlintError(f"policy={policy!r}: there is none; choose of {', '.join(POLICIES)}")
+        raise InitlintError(
+            f"policy={policy!r}: no such policy; choose one of {', '.join(POLICIES)}"
+        )
     return _Wanted(agreed_seed() if seed is None else seed_of(seed), *patterns, policy)
 
 
@@ -358,10 +360,10 @@ def _before_calibration(layer: Layer) -> Layer:
         return layer
     if layer.branch == "last":
         std = 1 / math.sqrt(layer.fan_in * max(1, layer.branches))
-        reason = "variance 1/branches: all branches together add no more than the stream has"
+        reason = "variance 1/branches: all branches add at most the stream's variance"
     elif "norm" in layer.following.via:
         std = 1 / math.sqrt(3 * layer.fan_in)
-        reason = "a normalisation takes the scale away: PyTorch's own"
+        reason = "a normalisation cancels the scale: PyTorch's default"
     else:
         return layer
     found = Initializer("normal_", {"std": std}, std, reason=reason)

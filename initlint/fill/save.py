@@ -74,7 +74,7 @@ def _refuse_name(target: Path) -> None:
 
 def _refuse_kind(target: Path) -> None:
     if "\0" in str(target):
-        raise InitlintError("--out: a file's name holds no NUL; cannot be written")
+        raise InitlintError("--out: the name has a null character; cannot be written")
     if target.is_symlink():
         aim = os.path.realpath(target)
         raise InitlintError(

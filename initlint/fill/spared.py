@@ -15,7 +15,7 @@ from initlint.tracing.unchanged import LAZY
 
 LAZY_YET = "no weight yet: run one forward first"
 RECURRENT = "it is recurrent, used again on its own result: its gain would compound"
-DEAD = "it would be zero, and so is what it is multiplied with, {}: neither would ever train"
+DEAD = "it would be zero, and is multiplied with {}, which is zero: neither would ever train"
 # A bias was set on purpose if at least 3 elements, and 1 in 8 of all, are equal.
 _FEW, _SHARE = 3, 8
 # Limits of plausible values of a bias; others come from uninitialised memory.
@@ -34,13 +34,17 @@ def spared(name: str, tensor: torch.Tensor, part: Part | None) -> str:
     if not tensor.is_floating_point() or part is None:
         return f"its dtype is {tensor.dtype}".replace("torch.", "")
     if not _is_signed(tensor.dtype):
-        return f"its dtype, {tensor.dtype}, cannot hold what is drawn".replace("torch.", "")
+        return f"its dtype, {tensor.dtype}, cannot represent the drawn numbers".replace(
+            "torch.", ""
+        )
     if is_wrapper(part.local):
-        return f"a {type(part.local).__name__} holds its numbers: fill the model before converting"
+        return (
+            f"a {type(part.local).__name__} computes its values: fill the model before converting"
+        )
     if "lora_" in name:
         return "it belongs to an adapter"
     if shares_itself(part.local):
-        return "several of its elements lie in one place (expanded or overlapping memory)"
+        return "several of its elements share memory (expanded or overlapping)"
     return ""
 
 

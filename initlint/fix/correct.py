@@ -62,7 +62,7 @@ def corrected(parsed: Parsed, fix: Fix) -> tuple[str, bool]:
     tensor = _emptied(text, call) if call else _written(parsed, spot.call, module is not None)
     _check_use(spot)
     if comments_of(f"({text.segment(old)}\n)"):
-        raise RefusedError("a comment stands inside the call")
+        raise RefusedError("there is a comment inside the call")
     wanted, hidden = fix.initializer, parsed.hidden(spot)
     spelling = parsed.speller.spell(wanted, hidden, spot.start, preferred=module)
     new = calls.call(wanted, tensor(wanted), None, spelling.function, text.quote)
@@ -125,7 +125,7 @@ def _tensor(call: ast.Call, of_module: bool) -> ast.expr:
             if keyword.arg == "tensor":
                 return keyword.value
     written = dotted(function) or name
-    raise RefusedError(f"`{written}` gives the values here, and is no initialiser to correct")
+    raise RefusedError(f"`{written}` gives the values here, and is not an initialiser to correct")
 
 
 def _check_use(spot: Spot) -> None:

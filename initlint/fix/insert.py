@@ -126,7 +126,7 @@ class _Calls:
         if not self._fix.cases:
             return [((), self._fix.initializer)]
         if not place.lasting:
-            raise RefusedError("what decides between its activations may not be there yet")
+            raise RefusedError("the attribute that decides its activation may not be set yet")
         decided = deciding(self._parsed, self._spot, target)
         module = self._parsed.speller.module(self._parsed.hidden(self._spot), self._spot.start)
         return [

@@ -178,13 +178,13 @@ class Path:
         position = members.position(self._spot)
         slot, after = members.slots[position], members.after(position)
         if slot.many or after is None:
-            raise RefusedError("how many members are added after it is not known")
+            raise RefusedError("the number of members added after it is not known")
         return [Item(str(-1 - after)), *self.steps(slot.node)]
 
     def container(self, name: str, call: ast.Call) -> list[Step]:
         """The steps from a container of torch's class `name` that `call` fills."""
         if any(map(self._spot.holds, call.keywords)):
-            raise RefusedError(f"it is handed to `{name}` by keyword")
+            raise RefusedError(f"it is passed to `{name}` by keyword")
         if name == "Sequential" and not _is_ordered_dict(call):
             return self._in_sequence(arguments_of(call), registered=True)
         if len(call.args) != 1:
@@ -213,7 +213,7 @@ class Path:
         if isinstance(argument, ast.Starred):
             argument = argument.value
         if _WRAPS.search(name):
-            raise RefusedError(f"it is handed to `{name}`, which wraps its weight")
+            raise RefusedError(f"it is passed to `{name}`, which wraps its weight")
         return [Handed(dotted(function) or name), *self.steps(argument)]
 
     def _in_sequence(self, members: Members, registered: bool) -> list[Step]:
@@ -222,14 +222,16 @@ class Path:
         before, after = members.before(position), members.after(position)
         if slot.many:
             if before is None or after is None:
-                raise RefusedError("two starred runs stand around it, so its place is not known")
+                raise RefusedError(
+                    "starred members are before and after it, so its place is not known"
+                )
             return self._in_run(slot.node, before, after)
         if before is not None:
             component = str(before) if registered else None
             return [Item(str(before), component), *self.steps(slot.node)]
         if after is not None:
             return [Item(str(-1 - after)), *self.steps(slot.node)]
-        raise RefusedError("starred members stand before and after it, so its index is not known")
+        raise RefusedError("starred members are before and after it, so its index is not known")
 
     def _in_run(self, run: ast.expr, before: int, after: int) -> list[Step]:
         """Members filled by a comprehension, between `before` and `after` others."""
@@ -328,7 +330,7 @@ def _named(item: Item, attributes: bool) -> Step:
     if not attributes or name is None:
         return item
     if not name.isidentifier():
-        raise RefusedError(f"its name {item.key} is no identifier")
+        raise RefusedError(f"its name {item.key} is not an identifier")
     return Attribute(name)
 
 

@@ -53,7 +53,7 @@ def tails(
         raise RefusedError("its weight is reparametrised: other tensors make it up")
     found = [_tail(kind, name, pattern) for name in names]
     if len({tail.inside for tail in found}) > 1:
-        raise RefusedError("what it is handed to keeps it in several places")
+        raise RefusedError("the function it is passed to keeps it in several places")
     return list(dict.fromkeys(found))
 
 
@@ -64,7 +64,7 @@ def _tail(kind: str, name: list[str], pattern: Sequence[str | Handed | None]) ->
         return _inside(handed, name, pattern, own)
     known = [part for part in pattern if not isinstance(part, Handed)]
     if _COMPOSITE.match(kind) and (not known or None in known):
-        raise RefusedError(f"which of the weights of `{kind}` is meant is not known here")
+        raise RefusedError(f"it is not known which weight of `{kind}` is meant")
     if _ends_with(name[: len(name) - own], known):
         return Tail(tuple(name[len(name) - own :]))
     if not _SINGLE.match(kind) and own:
@@ -92,14 +92,14 @@ def _inside(
     after = [part for part in pattern[cut + 1 :] if not isinstance(part, Handed)]
     callee = handed[0].callee
     if len(handed) > 1 or not before or None in after:
-        raise RefusedError(f"it is handed to `{callee}`, and where that puts it is not known")
+        raise RefusedError(f"it is passed to `{callee}`, which keeps it in an unknown place")
     end = len(name) - own - len(after)
     inner = name[:end]
     gaps = [
         inner[start:] for start in range(len(before), end + 1) if _ends_with(inner[:start], before)
     ]
     if not _ends_with(name[: len(name) - own], after) or len(gaps) != 1:
-        raise RefusedError(f"it is handed to `{callee}`, and where that puts it is not known")
+        raise RefusedError(f"it is passed to `{callee}`, which keeps it in an unknown place")
     return Tail(tuple(name[len(name) - own :]), tuple(gaps[0]), derived=True)
 
 
@@ -231,7 +231,7 @@ class Naming:
         """An expression that is safe to use right after the statement, and only there."""
         text = self._text.segment(expression)
         if not is_pure(expression) or "\n" in text or "\r" in text:
-            raise RefusedError("what it is assigned to cannot be evaluated a second time")
+            raise RefusedError("its assignment target cannot be evaluated a second time")
         return Target(text, (), lasting=False)
 
     def _by_call(self, call: ast.Call) -> Target:
@@ -275,7 +275,7 @@ class Naming:
                 steps = self._path.container(bases.pop(), call)
                 return Target(self._spot.self_name or "self", (), lasting=True).then(steps)
         name = ast.unparse(function)
-        raise RefusedError(f"it is handed to `{name}`, which does not say where it goes")
+        raise RefusedError(f"it is passed to `{name}`, which does not say where it goes")
 
 
 def narrowed(

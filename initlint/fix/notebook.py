@@ -71,7 +71,7 @@ def _put(source: bytes, changes: dict[int, list[_Change]]) -> bytes:
         content = content[:start] + _edited(content[start:end], changes[cell]) + content[end:]
     new = content.encode("utf-8")
     if _without_code(_content(new)) != _without_code(_content(source)):
-        raise RefusedError("something else than the code of the notebook would change")
+        raise RefusedError("something other than the notebook's code would change")
     return new
 
 

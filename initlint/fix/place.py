@@ -203,7 +203,9 @@ def _by_names(self_name: str, names: Sequence[str]) -> Iterator[Named]:
         yield Named((loop,), reach(variable, rest[:-1]), "".join(rest[-1:]))
         return
     if len(names) > _MANY:
-        raise RefusedError("a later call would undo it, and its layers are members of no one list")
+        raise RefusedError(
+            "a later call would undo it, and its layers are not members of a single list"
+        )
     for parts in split:
         yield Named((), reach(self_name, parts[:-1]), parts[-1])
 

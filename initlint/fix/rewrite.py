@@ -283,7 +283,7 @@ def verify(old: Text, new: Text, touched: Collection[int]) -> None:
     if comments_of(new.content) != old.comments:
         raise RefusedError("a comment would be lost")
     if not _survive(old.lines, new.lines, touched):
-        raise RefusedError("a line that is not ours would change")
+        raise RefusedError("a line that the fix does not concern would change")
 
 
 def _without_tail(content: str) -> tuple[str, str]:

@@ -230,7 +230,7 @@ class Speller:
         if first is None or not (inside or isinstance(guard, ast.Try | ast.With)):
             raise RefusedError(
                 "the file imports torch only under a condition, and the import that it needs "
-                "would stand outside it"
+                "would be outside it"
             )
         return self._before(first)
 
@@ -262,7 +262,7 @@ class Speller:
 
     def _before(self, statement: ast.stmt) -> tuple[ast.stmt, str]:
         if self.text.before(statement).strip(" \t"):
-            raise RefusedError("the import that it needs has no line of its own to stand next to")
+            raise RefusedError("no import has a line of its own to put the new import next to")
         return statement, "before"
 
     def top_comments(self) -> int:

@@ -190,7 +190,7 @@ def as_made_in_method(spot: Spot) -> Spot:
         raise RefusedError("it is made in the body of a class, not in a method")
     assert isinstance(statement, ast.AnnAssign) and isinstance(statement.value, ast.Call)
     if not _is_inner(statement.value):
-        raise RefusedError("the caller may hand in another module for this field")
+        raise RefusedError("the caller may pass another module for this field")
     methods = [s for s in owner.body if isinstance(s, ast.FunctionDef) and s.name == _METHOD]
     if not methods or not methods[0].args.args:
         raise RefusedError(f"the dataclass has no `{_METHOD}` to put the call into")

@@ -10,8 +10,8 @@ from initlint.records import Initializer, Layer, Site
 
 _PRENORM = "its input comes from a normalisation"
 _NORM = "a normalisation cancels its scale"
-_SHIELDED = "its activation sees it through a normalisation"
-_GATING = "it only decides what share of another value passes"
+_SHIELDED = "a normalisation is between it and its activation"
+_GATING = "it only scales another value by a factor between 0 and 1"
 _REPARAMETRISED = "the weight is reparametrised"
 _RECURRENT = "the weight is recurrent"
 

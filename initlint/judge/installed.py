@@ -53,7 +53,7 @@ def _offered(file: Path, places: Sequence[Path]) -> Iterator[Source]:
         source = _source(entry.module, places)
         if source is None or entry.attr:
             line = next((n for n, text in enumerate(lines, 1) if entry.value in text), 1)
-            raise wrong(file, line, f"{entry.value} is no installed package")
+            raise wrong(file, line, f"{entry.value} is not an installed package")
         yield source
 
 

@@ -104,7 +104,7 @@ def _pair(source: Source, stem: str) -> tuple[Rule, Function]:
         if path.is_file() and not other.is_file():
             raise wrong(path, 1, f"there is no {other.name} beside it")
     if not _CODE.fullmatch(stem):
-        reason = f"'{stem}' is no code of a rule: capital letters and three digits, as TEAM101"
+        reason = f"'{stem}' is not a rule code: capital letters and three digits, as TEAM101"
         raise wrong(card, 1, reason)
     rule = cards.read(card)
     # The examples of initlint's own rules are run by its tests.

@@ -39,7 +39,7 @@ def origin(current: Initializer) -> str:
     if current.default:
         return f"PyTorch's default {call}"
     if current.name == "measured":
-        return "what is there"
+        return "measurement"
     return f"{call} at {current.site.path}:{current.site.line}" if current.site else call
 
 

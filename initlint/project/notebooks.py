@@ -81,12 +81,12 @@ def _cells(source: bytes) -> list[tuple[int, str | None]]:
     try:
         content = json.loads(source)
     except ValueError as error:
-        raise InitlintError(f"is no notebook: {error}") from error
+        raise InitlintError(f"is not a notebook: {error}") from error
     except RecursionError as error:
-        raise InitlintError("is no notebook: nested too deeply") from error
+        raise InitlintError("is not a notebook: nested too deeply") from error
     cells = content.get("cells") if isinstance(content, dict) else None
     if not isinstance(cells, list):
-        raise InitlintError("is no notebook of format 4; convert it by jupyter nbconvert")
+        raise InitlintError("is not a notebook of format 4; convert it by jupyter nbconvert")
     if _language(content) != "python":
         return []
     return [

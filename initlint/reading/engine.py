@@ -181,7 +181,7 @@ class _Engine:
             reason = "gave up at code that is nested, or calls itself, too deeply"
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            reason += " (a bug of initlint's; the rest was checked)"
+            reason += " (a bug in initlint; the rest was checked)"
         if reason:
             self._give_up(module.path, name, reason)
         return None

@@ -109,13 +109,13 @@ def test_python_by_any_sign(metadata):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "is no notebook"),
-        (b"{", "is no notebook"),
-        (b"\xff\xfe\x00", "is no notebook"),
-        (b"[" * 100_000, "is no notebook"),
-        (b"[]", "is no notebook of format 4"),
-        (b'{"worksheets": []}', "is no notebook of format 4; convert it by jupyter nbconvert"),
-        (b'{"cells": {}}', "is no notebook of format 4"),
+        (b"", "is not a notebook"),
+        (b"{", "is not a notebook"),
+        (b"\xff\xfe\x00", "is not a notebook"),
+        (b"[" * 100_000, "is not a notebook"),
+        (b"[]", "is not a notebook of format 4"),
+        (b'{"worksheets": []}', "is not a notebook of format 4; convert it by jupyter nbconvert"),
+        (b'{"cells": {}}', "is not a notebook of format 4"),
     ],
 )
 def test_what_is_no_notebook(tmp_path, content, reason):

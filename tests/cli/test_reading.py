@@ -69,5 +69,5 @@ def test_what_is_no_notebook_is_named_and_the_rest_read(engine, project):
     read = reading.read(["n.ipynb", "gone.ipynb", "net.py"], Texts())
     assert engine.paths == ["net.py"]
     reasons = [gap.reason for gap in read.gaps[:2]]
-    assert reasons[0].startswith("n.ipynb: is no notebook")
+    assert reasons[0].startswith("n.ipynb: is not a notebook")
     assert reasons[1].startswith("gone.ipynb: cannot be read: No such file")

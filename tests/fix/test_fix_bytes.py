@@ -172,9 +172,9 @@ class TestVerify:
     @pytest.mark.parametrize(
         ("new", "reason"),
         [
-            ("x = 1  # one\ny = 3\n", "a line that is not ours would change"),
-            ("x = 1  # one\n", "a line that is not ours would change"),
-            ("y = 2\nx = 1  # one\n", "a line that is not ours would change"),
+            ("x = 1  # one\ny = 3\n", "a line that the fix does not concern would change"),
+            ("x = 1  # one\n", "a line that the fix does not concern would change"),
+            ("y = 2\nx = 1  # one\n", "a line that the fix does not concern would change"),
             ("x = 1\ny = 2\n", "a comment would be lost"),
             ("x = 1  # one\ny = 2\n# two\n", "a comment would be lost"),
             ("x = 1  # one\ny = (2\n", "the file cannot be parsed"),

@@ -219,25 +219,25 @@ REFUSALS = [
         "not an initialiser",
         XAVIER,
         "self.w = nn.Parameter(«torch.eye(3)»)",
-        "`torch.eye` gives the values here, and is no initialiser to correct",
+        "`torch.eye` gives the values here, and is not an initialiser to correct",
     ),
     (
         "method that does not fill",
         XAVIER,
         "«self.w.data.copy_(other)»",
-        "`self.w.data.copy_` gives the values here, and is no initialiser to correct",
+        "`self.w.data.copy_` gives the values here, and is not an initialiser to correct",
     ),
     (
         "the user's own function",
         XAVIER,
         "«init_weights(self.w)»",
-        "`init_weights` gives the values here, and is no initialiser to correct",
+        "`init_weights` gives the values here, and is not an initialiser to correct",
     ),
     (
         "no tensor",
         XAVIER,
         "«nn.init.normal_(*args)»",
-        "`nn.init.normal_` gives the values here, and is no initialiser to correct",
+        "`nn.init.normal_` gives the values here, and is not an initialiser to correct",
     ),
     (
         "scaled afterwards by a method",
@@ -261,7 +261,7 @@ REFUSALS = [
         "comment inside",
         XAVIER,
         "«nn.init.normal_(\n    m.weight,\n    std=0.02,  # as in GPT-2\n)»",
-        "a comment stands inside the call",
+        "there is a comment inside the call",
     ),
     (
         "tensor with an effect named twice",

@@ -253,5 +253,7 @@ def test_refused_where(source: str, model: str, reason: str) -> None:
 def test_refused_where_its_layers_are_members_of_no_one_list() -> None:
     names = tuple(f"blocks.{i}.fc.{j}.weight" for i in range(3) for j in range(3))
     result, reasons = later(LATER, names)
-    assert reasons == ["a later call would undo it, and its layers are members of no one list"]
+    assert reasons == [
+        "a later call would undo it, and its layers are not members of a single list"
+    ]
     assert result == unmarked(LATER)[0]

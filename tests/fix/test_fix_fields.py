@@ -47,7 +47,7 @@ LEFT = [
     (
         "a field that the constructor takes",
         FIELD.replace("init=False, ", "") + "\n    def __post_init__(self):\n        pass\n",
-        "the caller may hand in another module for this field",
+        "the caller may pass another module for this field",
     ),
     ("no method", FIELD, "the dataclass has no `__post_init__` to put the call into"),
     (

@@ -139,8 +139,11 @@ REFUSED = {
         dumped([cell("from torch import nn"), cell(unmarked(NET)[0].replace("\n", "\r\n"))]),
         "the cell's lines end with carriage returns",
     ),
-    "no notebook": (b'{"cells": 3}', "is no notebook of format 4; convert it by jupyter nbconvert"),
-    "no JSON": (b"cells", "is no notebook: Expecting value: line 1 column 1 (char 0)"),
+    "no notebook": (
+        b'{"cells": 3}',
+        "is not a notebook of format 4; convert it by jupyter nbconvert",
+    ),
+    "no JSON": (b"cells", "is not a notebook: Expecting value: line 1 column 1 (char 0)"),
 }
 
 

@@ -151,7 +151,7 @@ UNDECIDED = {
     ),
     "not there yet": (
         net("if n:\n    self.fc = «nn.Linear(3, 3)»\nself.act = n", FORWARD),
-        "what decides between its activations may not be there yet",
+        "the attribute that decides its activation may not be set yet",
     ),
 }
 

@@ -129,7 +129,7 @@ def test_one_import_for_several_calls() -> None:
 def test_no_import_beside_another_statement() -> None:
     source = "import os; from torch.nn import Linear\nfc = «Linear(3, 4)»\n"
     assert refusal(source, ["weight"]) == (
-        "the import that it needs has no line of its own to stand next to"
+        "no import has a line of its own to put the new import next to"
     )
 
 

@@ -69,7 +69,7 @@ class Block(nn.Module):
         + NET.format(made="self.block = Block(64)", result="self.block(x)"),
         RELU.format("self.fc"),
     ),
-    "key that is no identifier": (
+    "key that is not an identifier": (
         NET.format(
             made="self.d = nn.ModuleDict({'a\"]; x': nn.Linear(64, 64)})",
             result="F.relu(self.d['a\"]; x'](x))",
@@ -83,7 +83,7 @@ class Block(nn.Module):
         ).replace("{{", "{"),
         GELU.format('self.d["{weight}"]', " "),
     ),
-    "attribute that is no identifier": (
+    "attribute that is not an identifier": (
         NET.format(
             made='setattr(self, "q r", nn.Linear(64, 64))',
             result='F.gelu(getattr(self, "q r")(x))',

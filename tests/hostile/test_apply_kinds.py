@@ -43,9 +43,9 @@ KINDS = {
     "quantised": (quantised, "it is frozen"),
     "exponents": (
         lambda: torch.ones(8, 8).to(torch.float8_e8m0fnu),
-        "its dtype, float8_e8m0fnu, cannot hold what is drawn",
+        "its dtype, float8_e8m0fnu, cannot represent the drawn numbers",
     ),
-    "wrapper": (two, "a TwoTensor holds its numbers: fill the model before converting"),
+    "wrapper": (two, "a TwoTensor computes its values: fill the model before converting"),
 }
 
 

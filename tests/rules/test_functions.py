@@ -114,9 +114,9 @@ def test_a_rule_that_fails_is_one_line_and_exit_code_2(tmp_path, monkeypatch, ca
     [
         ({"function": None}, r"INIT199\.md:1: there is no INIT199\.py beside it$"),
         ({"card": None}, r"INIT199\.py:1: there is no INIT199\.md beside it$"),
-        ({"code": "INIT19"}, r"INIT19\.md:1: 'INIT19' is no code of a rule: capital letters and"),
-        ({"code": "init199"}, r"init199\.md:1: 'init199' is no code"),
-        ({"code": "INIT1999"}, r"INIT1999\.md:1: 'INIT1999' is no code"),
+        ({"code": "INIT19"}, r"INIT19\.md:1: 'INIT19' is not a rule code: capital letters and"),
+        ({"code": "init199"}, r"init199\.md:1: 'init199' is not a rule code"),
+        ({"code": "INIT1999"}, r"INIT1999\.md:1: 'INIT1999' is not a rule code"),
         ({"code": "INIT101", "card": CARD.replace("INIT199", "INIT101")},
          r"INIT101\.md:2: code 'INIT101' is already that of .*rules/INIT101\.md$"),
     ],

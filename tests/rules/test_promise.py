@@ -279,7 +279,7 @@ def test_an_entry_point_that_leads_nowhere(tmp_path, monkeypatch, initlint, valu
     monkeypatch.syspath_prepend(install(tmp_path / "site", value=value))
     code, _, err = initlint("check", "net.py", "--no-cache")
     where = tmp_path / "site" / "acme-1.0.dist-info" / "entry_points.txt"
-    assert (code, err) == (2, f"initlint: error: {where}:2: {value} is no installed package\n")
+    assert (code, err) == (2, f"initlint: error: {where}:2: {value} is not an installed package\n")
 
 
 def test_a_package_that_is_developed_here_may_be_installed_as_editable(

@@ -203,7 +203,7 @@ def block(model, stream, skip):
 def test_a_stream_is_judged_by_what_its_branches_meet(skip):
     layer = layers(lambda m, x: block(m, m.a(x), skip))["a.weight"]
     assert (layer.following.activation, layer.following.via) == ("relu", ("norm",))
-    assert layer.harmless == "its activation sees it through a normalisation"
+    assert layer.harmless == "a normalisation is between it and its activation"
 
 
 SILENT = {
