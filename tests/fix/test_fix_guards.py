@@ -97,7 +97,7 @@ def test_an_import_joins_those_of_the_branch_that_needs_it() -> None:
 def test_a_branch_s_imports_are_not_relied_on_outside_it() -> None:
     source = f"{IN_BRANCH}else:\n    Linear = Module = object\n{NET}"
     assert refusal(source, ["fc.weight"]) == (
-        "the file imports torch only under a condition, and the import that it needs would stand "
+        "the file imports torch only under a condition, and the import that it needs would be "
         "outside it"
     )
 
