@@ -90,7 +90,7 @@ def check(
         raise InitlintError(f"check takes a path, a model, a class or a function, not a {kind}")
     if trace:
         need_torch("check(trace=True)")
-    options = Options(trace, by_name(args), inputs, codes, rules=rules)
+    options = Options(trace, by_name(args), inputs, codes, rules=rules, parameters=True)
     if not isinstance(target, str) or is_model(target):
         report, _ = judged([target], options)
         if report.unanalysed and not report.layers:
@@ -142,7 +142,14 @@ def fix_all(
         outcome, unwritten = written(outcome, report)
     diff = "".join(unified_diff(path, old, new) for path, old, new in outcome.files)
     left = with_reasons(outcome.report, outcome.refused)
-    after = Report(left.layers, left.findings, left.unanalysed, texts=left.texts)
+    after = Report(
+        left.layers,
+        left.findings,
+        left.unanalysed,
+        parameters=left.parameters,
+        calls=left.calls,
+        texts=left.texts,
+    )
     return Fixed(after, outcome.files, diff, len(outcome.fixed), outcome.refused, unwritten)
 
 

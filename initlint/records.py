@@ -119,6 +119,77 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Draw:
+    """One write to a parameter or buffer: an entry of its history.
+
+    `spelled` is the bare name of the function that was called (`xavier_uniform`, `fill_`,
+    `randn`), `name` the torch.nn.init initialiser that this comes to, unknown where it comes to
+    none. `mean` and `std` are None where they are not known. `part` marks a write to some of the
+    elements only. `by` says whose write it is: torch's own constructor or reset method, the
+    user's, what was loaded from a file, a copy of another parameter, or unclear. `certain` is
+    False under a condition that cannot be decided. `through` is the function of the user's in
+    which it happens.
+    """
+
+    spelled: str
+    name: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+    mean: float | None = None
+    std: float | None = None
+    part: bool = False
+    by: str = "unclear"
+    site: Site | None = None
+    certain: bool = True
+    through: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter or buffer of one model, whatever uses it.
+
+    `holder` is the class of the module that holds it. `kind` is weight, bias or norm for those of
+    torch's layers, table for an embedding's, bare for any other parameter, and buffer. Sizes that
+    are only names are None in `shape`, which is None where not even the number of dimensions is
+    known. `history` holds all writes, the first one first; it is empty for memory that nothing
+    wrote, and where it is long, writes in the middle are left out. `trainable` and `used` (the
+    graph of the model's forward takes it in) are None where that is not known. `tied_to` is the
+    first name of a tensor that has several.
+    """
+
+    model: str
+    name: str
+    holder: str
+    kind: str
+    shape: tuple[int | None, ...] | None
+    site: Site | None = None
+    trainable: bool | None = True
+    history: tuple[Draw, ...] = ()
+    used: bool | None = None
+    tied_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of one of torch.nn.init's functions while a model is made.
+
+    `spelled` is the function's bare name as it is called, `resolved` the initialiser that it is
+    (`xavier_uniform_` for the old name `xavier_uniform`). `within` is the function of the user's
+    in which the call stands, `targets` are the names of the parameters that it writes to. `effect`
+    is wrote, discarded (it fills a tensor that is no parameter), raises, or nothing (it is not
+    known what it fills); `reason` says why.
+    """
+
+    model: str
+    spelled: str
+    resolved: str
+    site: Site | None
+    within: str = ""
+    targets: tuple[str, ...] = ()
+    effect: str = "wrote"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Preferences:
     """The user's choices where several initialisers are right.
 
@@ -210,6 +281,8 @@ class Report:
     findings: tuple[Finding, ...] = ()
     unanalysed: tuple[Unanalysed, ...] = ()
     silenced: tuple[Finding, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    calls: tuple[Call, ...] = ()
     texts: Any = field(default=None, compare=False, repr=False)
 
 

@@ -3,11 +3,13 @@
 from types import MappingProxyType
 
 from initlint.records import (
+    Draw,
     Finding,
     Fix,
     Following,
     Initializer,
     Layer,
+    Parameter,
     Report,
     Rule,
     Site,
@@ -128,12 +130,23 @@ def all_layers():
     )  # fmt: skip
 
 
+def bias() -> Parameter:
+    """A bias that torch drew, and that is zeros if a condition holds."""
+    made = Site("net.py", 8, 21, 8, 36)
+    drawn = Draw(
+        "uniform_", "uniform_", {"a": -0.5, "b": 0.5}, 0.0, 0.288675, by="torch", site=made
+    )
+    zeros = Draw("zeros_", "zeros_", {}, 0.0, 0.0, by="user", certain=False)
+    history = (drawn, zeros)
+    return Parameter("Net", "conv.bias", "Conv2d", "bias", (8,), made, True, history, True)
+
+
 def full_report():
     gaps = (
         Unanalysed("net.py:Decoder", "needs width; give --arg width=VALUE"),
         Unanalysed("other.py:Net", "other.py:3: forward raises NameError: name 'y' is not defined"),
     )
-    return Report(all_layers(), three_findings(), gaps)
+    return Report(all_layers(), three_findings(), gaps, parameters=(bias(),))
 
 
 CLEAN = Report(layers=(layer(),))

@@ -206,6 +206,7 @@ def _asked(request: Check) -> _Asked:
         preferences=request.preferences(settings),
         cache=not request.no_cache and STDIN not in written,
         jobs=request.jobs,
+        parameters=request.output_format == "json",
         apart=True,
     )
     if not targets.all and not targets.gaps:

@@ -113,7 +113,12 @@ def _tested(attempt: _Round, rebuild: Rebuild, before: Before) -> tuple[Refusals
         return [(finding, reason) for finding in _concerned(attempt, changed)], before.report
     left = {weight for finding in report.findings for weight in _weights(finding)}
     known = {weight for finding in before.report.findings for weight in _weights(finding)}
-    still = [finding for finding in attempt.fixed if left & _weights(finding)]
+    # Another rule may go on to report a weight that it reported before.
+    remain = _reported(report)
+    new = {weight for _, weight in remain - _reported(before.report)}
+    still = [
+        f for f in attempt.fixed if any((f.code, w) in remain or w in new for w in _weights(f))
+    ]
     if still:
         return [(f, "the layer would still be reported after the rewrite") for f in still], report
     if left - known:
@@ -122,6 +127,11 @@ def _tested(attempt: _Round, rebuild: Rebuild, before: Before) -> tuple[Refusals
         spoilt = _concerned(attempt, {model for _, model, _ in left - known})
         return [(finding, reason) for finding in spoilt], report
     return [], report
+
+
+def _reported(report: Report) -> set[tuple[str, tuple[str, str, str]]]:
+    """The weights of all findings, each with the rule that reports it."""
+    return {(found.code, weight) for found in report.findings for weight in _weights(found)}
 
 
 def _weights(finding: Finding) -> set[tuple[str, str, str]]:

@@ -48,6 +48,24 @@ def correction(parsed: Parsed, fix: Fix) -> tuple[Correction | None, bool]:
     return Correction(spot.statement, old, new, further, taken), needs_import
 
 
+def renaming(parsed: Parsed, fix: Fix) -> tuple[Correction, bool]:
+    """The call's function under the name of another initialiser, and whether it needs an import.
+
+    Raises RefusedError where the call does not name the present one.
+    """
+    text, spot = parsed.text, parsed.spot(fix.site)
+    function, wanted = spot.call.func, fix.initializer
+    module = _init_module(parsed, spot.call)
+    written = text.segment(function)
+    is_named = isinstance(function, ast.Name) and written in parsed.speller.functions()
+    if module is None and not is_named:
+        raise RefusedError(f"`{written}` is called here, which may be another function elsewhere")
+    spelling = parsed.speller.spell(wanted, parsed.hidden(spot), spot.start, preferred=module)
+    name = spelling.function(wanted.name)
+    new = name + text.segment(spot.call)[len(written) :]
+    return Correction(spot.statement, spot.call, new, function=name), spelling.needs_import
+
+
 def corrected(parsed: Parsed, fix: Fix) -> tuple[str, bool]:
     """The new call of the fix, and whether it needs an import."""
     spot = parsed.spot(fix.site, ast.BinOp)

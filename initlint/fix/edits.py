@@ -186,14 +186,16 @@ class Correction(NamedTuple):
     """The call `text` in place of the expression `old` of a statement.
 
     The line on which `old` begins is indented by `indent` more than the statement, and has
-    `taken` columns of other code before it.
+    `taken` columns of other code before it. With `function`, only the function that `old` calls
+    becomes another one.
     """
 
     anchor: ast.stmt
     old: ast.expr
     text: str
-    indent: str
-    taken: int
+    indent: str = ""
+    taken: int = 0
+    function: str = ""
 
 
 class NamedResult(NamedTuple):

@@ -126,7 +126,12 @@ class Writer(NamedTuple):
         return cst.Expr(self._laid_out(text, 0, ""))
 
     def corrected(self, correction: Correction) -> cst.BaseExpression:
-        """The call in the place of another one, after which its line is indented further."""
+        """The call in the place of another one, after which its line is indented further.
+
+        Of a call that only gets another function, that function.
+        """
+        if correction.function:
+            return parsed(correction.function)
         return self._laid_out(correction.text, correction.taken, correction.indent)
 
     def _laid_out(self, text: str, taken: int, indent: str) -> cst.BaseExpression:
@@ -238,11 +243,15 @@ def _recipe(layer: Sequence[Insertion]) -> tuple[object, ...]:
 
 
 class Swap(NamedTuple):
-    """The expression `old` of a statement of ast, and the node in its place."""
+    """The expression `old` of a statement of ast, and the node in its place.
+
+    With `in_call`, the node takes the place of the function that `old` calls.
+    """
 
     statement: ast.stmt
     old: ast.expr
     new: cst.BaseExpression
+    in_call: bool = False
 
 
 def swapped(statement: Any, swaps: Sequence[Swap]) -> Any:
@@ -251,9 +260,12 @@ def swapped(statement: Any, swaps: Sequence[Swap]) -> Any:
         return statement
     found = _Expressions(statement)
     statement.visit(found)
-    new = {}
+    new: dict[int, cst.BaseExpression] = {}
     for swap in swaps:
         old = found.node(swap)
+        if swap.in_call:
+            new[id(old)] = old.with_changes(func=swap.new)
+            continue
         # The parentheses around an expression are part of it in libcst, not in ast.
         new[id(old)] = swap.new.with_changes(lpar=old.lpar, rpar=old.rpar)
     return statement.visit(_Replacing(new))

@@ -6,7 +6,7 @@ import ast
 from contextlib import suppress
 from functools import lru_cache
 
-from initlint.fix.correct import corrected
+from initlint.fix.correct import corrected, renaming
 from initlint.fix.edits import Loop
 from initlint.fix.insert import expression, filling_of
 from initlint.fix.members import Attribute, Each, Handed, Item, Step
@@ -29,9 +29,19 @@ def call(source: bytes, finding: Finding, initializer: Initializer) -> str:
     with suppress(RefusedError, RecursionError):
         if fix and fix.kind == "correct":
             written = corrected(_parsed(source), fix)[0]
+        elif fix and fix.kind == "rename":
+            return _renamed(_parsed(source), fix)
         elif fix:
             written = _inserted(_parsed(source), finding, fix)
+    if fix and fix.kind == "rename":
+        return f"nn.init.{initializer.name}"
     return written or _by_model(source, finding, initializer)
+
+
+def _renamed(parsed: Parsed, fix: Fix) -> str:
+    """The present call under its new name, on one line."""
+    written = renaming(parsed, fix)[0].text
+    return written if "\n" not in written else ast.unparse(ast.parse(written, mode="eval"))
 
 
 def _by_model(source: bytes, finding: Finding, initializer: Initializer) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from initlint.fix.converge import Outcome
 from initlint.fix.files import write_atomically
 from initlint.project.sourcefiles import texts_of
-from initlint.records import Finding, InitlintError, Layer, Report
+from initlint.records import Call, Finding, InitlintError, Layer, Parameter, Report
 
 
 def written(outcome: Outcome, before: Report) -> tuple[Outcome, dict[str, str]]:
@@ -51,13 +51,15 @@ def _left(
 ) -> Report:
     """The report `after` a repair, but `before` it for the files that stayed as they were."""
 
-    def stays(entry: Finding | Layer) -> bool:
+    def stays(entry: Finding | Layer | Parameter | Call) -> bool:
         return entry in lost or (entry.site is not None and entry.site.path in unwritten)
 
     return Report(
         (*filterfalse(stays, after.layers), *filter(stays, before.layers)),
         (*filterfalse(stays, after.findings), *filter(stays, before.findings)),
         after.unanalysed,
+        parameters=(*filterfalse(stays, after.parameters), *filter(stays, before.parameters)),
+        calls=(*filterfalse(stays, after.calls), *filter(stays, before.calls)),
         texts=texts_of(after).changed(unwritten),
     )
 

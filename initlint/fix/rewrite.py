@@ -14,14 +14,14 @@ from operator import itemgetter
 from pathlib import PurePath
 from typing import NamedTuple
 
-from initlint.fix.correct import correction
+from initlint.fix.correct import correction, renaming
 from initlint.fix.edits import Correction, Edit, Import, Insertion, NamedResult, Removal
 from initlint.fix.insert import insertions
 from initlint.fix.parsed import Parsed, parse, tree_of
 from initlint.fix.place import overfull
 from initlint.fix.spelling import IMPORT
 from initlint.fix.text import RefusedError, Text, TwiceError, comments_of
-from initlint.records import Finding, Fix, Preferences
+from initlint.records import Finding, Fix, Preferences, Site
 
 _AS_IT_COMES = Preferences()
 # Others might register, patch or check something when they are imported.
@@ -91,9 +91,14 @@ def _plans(
 ) -> tuple[list[tuple[Finding, _Plan]], list[tuple[Finding, str]]]:
     plans: list[tuple[Finding, _Plan]] = []
     refused: list[tuple[Finding, str]] = []
-    for finding, fix in wanted:
+    # The call that another finding corrects needs no new name besides.
+    corrected: set[Site] = set()
+    for finding, fix in sorted(wanted, key=lambda pair: pair[1].kind == "rename"):
         try:
-            plans.append((finding, _plan(parsed, path, finding, fix, preferences)))
+            is_done = fix.kind == "rename" and fix.site in corrected
+            plan = _Plan() if is_done else _plan(parsed, path, finding, fix, preferences)
+            plans.append((finding, plan))
+            corrected |= {fix.site} if fix.kind == "correct" else set()
         except RefusedError as refusal:
             refused.append((finding, str(refusal)))
     full = overfull(parsed, (edit for _, plan in plans for edit in plan.edits))
@@ -118,6 +123,9 @@ def _plan(parsed: Parsed, path: str, finding: Finding, fix: Fix, preferences: Pr
     if fix.kind == "insert":
         new = insertions(parsed, finding, fix, preferences)
         return _Plan(new.edits, new.needs_import)
+    if fix.kind == "rename":
+        renamed, needs_import = renaming(parsed, fix)
+        return _Plan([renamed], needs_import)
     if fix.kind == "correct":
         try:
             changed, needs_import = correction(parsed, fix)

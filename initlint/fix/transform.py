@@ -283,7 +283,9 @@ class _Changer:
 def _swaps(wanted: _Wanted, writer: Writer) -> list[Swap]:
     """The expressions of a statement to be replaced, with what replaces them."""
     found = [edit for edit in wanted.edits if isinstance(edit, Correction)]
-    return [Swap(edit.anchor, edit.old, writer.corrected(edit)) for edit in found]
+    return [
+        Swap(edit.anchor, edit.old, writer.corrected(edit), bool(edit.function)) for edit in found
+    ]
 
 
 def _leading(statement: Any) -> _Lines:

@@ -130,6 +130,8 @@ class Graph:
         self.frames = 1
         # Results of functions on data of this graph, so that the same call is added only once.
         self.results: dict[object, Any] = {}
+        # The parameters and buffers that the operations take in, as the engine knows them.
+        self.touched: set[Any] = set()
 
     def add(self, node: Op) -> Op:
         """Append an operation, and return it."""
@@ -145,6 +147,7 @@ class Graph:
         copies = dict(given)
         base = self.frames
         self.frames += other.frames
+        self.touched |= other.touched
         for old in other.nodes:
             if old in copies:
                 continue

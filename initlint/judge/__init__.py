@@ -1,20 +1,32 @@
-"""Judges layers by the rules; exports the names that a rule's function needs."""
+"""Judges records by the rules; exports the names that a rule's function needs."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from initlint.judge.findings import merged
-from initlint.judge.model import Model, Path, Problem, Problems, is_lazy, is_small_head, scheme
+from initlint.judge.model import (
+    Model,
+    Path,
+    Problem,
+    Problems,
+    Record,
+    is_lazy,
+    is_small_head,
+    scheme,
+)
 from initlint.judge.rulebook import Rulebook, load
 from initlint.judge.suited import unsuited
 from initlint.judge.wording import consequence
 from initlint.recommend import family, ratio
-from initlint.records import Finding, Layer
+from initlint.records import Call, Finding, Layer, Parameter
 
 __all__ = [
+    "Call",
     "Layer",
     "Model",
+    "Parameter",
     "Path",
     "Problem",
     "Problems",
@@ -32,18 +44,24 @@ __all__ = [
 
 
 def findings(
-    layers: Sequence[Layer], rules: Rulebook, codes: Collection[str]
+    layers: Sequence[Layer],
+    rules: Rulebook,
+    codes: Collection[str],
+    parameters: Sequence[Parameter] = (),
+    calls: Sequence[Call] = (),
 ) -> tuple[Finding, ...]:
-    """The findings of the rules named by `codes` in `layers`.
+    """The findings of the rules named by `codes` in layers, parameters and initialising calls.
 
-    Layers that one source line makes, with the same fault, give one finding.
+    Records that one source line makes, with the same fault, give one finding.
     """
     found: list[Problem] = []
-    by_model: dict[str, list[Layer]] = {}
-    for layer in layers:
-        by_model.setdefault(layer.model, []).append(layer)
+    by_model: dict[str, tuple[list[Any], list[Any], list[Any]]] = {}
+    every: tuple[Sequence[Record], ...] = (layers, parameters, calls)
+    for place, records in enumerate(every):
+        for record in records:
+            by_model.setdefault(record.model, ([], [], []))[place].append(record)
     for group in by_model.values():
-        model = Model(group)
+        model = Model(*group)
         for code, function in rules.functions.items():
             if code in codes:
                 found.extend(function.problems(model))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from initlint.judge.model import Problem, is_lazy
+from initlint.judge.others import about, is_installed, layer_in, names_of
 from initlint.recommend import accepted, suits
 from initlint.recommend.calls import call
 from initlint.records import Fan, Finding, Fix, Initializer, Layer, Rule, Site
@@ -23,12 +24,15 @@ def merged(
 ) -> tuple[Finding, ...]:
     """One finding for all problems of one rule at one source line, in the order of the source."""
     groups: dict[tuple[object, ...], list[Problem]] = {}
+    others: dict[tuple[object, ...], list[Problem]] = {}
     for problem in problems:
-        layer = problem.layer
-        alone = (layer.model, layer.parameter) if layer.site is None else ()
-        groups.setdefault((problem.code, layer.site, *alone), []).append(problem)
+        record = problem.record
+        alone = (record.model, *names_of(record)) if record.site is None else ()
+        kind = groups if isinstance(record, Layer) else others
+        kind.setdefault((problem.code, record.site, *alone), []).append(problem)
     places = _Places(layers)
     found = [_finding(cards[group[0].code], group, places) for group in groups.values()]
+    found += [about(cards[group[0].code], group) for group in others.values()]
     return tuple(sorted(found, key=_order))
 
 
@@ -80,8 +84,8 @@ class _Wishes:
 
 def _finding(card: Rule, group: list[Problem], places: _Places) -> Finding:
     first = group[0]
-    layer = first.layer
-    donor = _shared([problem.layer for problem in group])
+    layer = layer_in(first)
+    donor = _shared([layer_in(problem) for problem in group])
     lazy = is_lazy(layer)
     fix = _fix(card.fix, group, donor, places) if card.fix and not lazy else None
     unfixed = card.fix and fix is None and layer.site is not None
@@ -101,13 +105,13 @@ def _finding(card: Rule, group: list[Problem], places: _Places) -> Finding:
         recommended=(donor or layer).recommended if card.fix else None,
         fix=fix,
         confidence=card.confidence,
-        parameters=tuple(dict.fromkeys(problem.layer.parameter for problem in group)),
+        parameters=tuple(dict.fromkeys(layer_in(problem).parameter for problem in group)),
     )
 
 
 def _others(group: list[Problem]) -> str:
     """The rest of the layers that the same line makes."""
-    names = list(dict.fromkeys(problem.layer.layer for problem in group))[1:]
+    names = list(dict.fromkeys(layer_in(problem).layer for problem in group))[1:]
     if not names:
         return ""
     more = ", …" if len(names) > _SHOWN else ""
@@ -154,10 +158,10 @@ def _fix(
     applicability: str, group: list[Problem], donor: Layer | None, places: _Places
 ) -> Fix | None:
     """The edit that repairs all layers of this line, if none of the others would be harmed."""
-    layer = group[0].layer
+    layer = layer_in(group[0])
     if layer.site is None or layer.current is None or layer.recommended is None:
         return None
-    if _is_installed(layer.site):
+    if is_installed(layer.site):
         applicability = "display"
     if donor is None or donor.recommended is None:
         return _by_cases(group, applicability, places)
@@ -213,11 +217,11 @@ def _lengths_differ(layers: Sequence[Layer], layer: Layer) -> bool:
 
 def _by_cases(group: list[Problem], applicability: str, places: _Places) -> Fix | None:
     """A call for each activation that the layers of one line meet, where that decides it."""
-    layer = group[0].layer
+    layer = layer_in(group[0])
     made = places.constructed[layer.site]
     cases: dict[tuple[str, ...], Initializer] = {}
     for problem in group:
-        donor = problem.layer
+        donor = layer_in(problem)
         classes = catalog.activations()[donor.following.activation].modules
         alike = [x for x in made if x.following.activation == donor.following.activation]
         if not classes or donor.recommended is None:
@@ -234,10 +238,6 @@ def _by_cases(group: list[Problem], applicability: str, places: _Places) -> Fix 
 
 def _may_get(layer: Layer, donor: Layer) -> bool:
     return _takes(layer, donor) or bool(layer.harmless and layer.recommended)
-
-
-def _is_installed(site: Site) -> bool:
-    return "/site-packages/" in site.path or "/dist-packages/" in site.path
 
 
 def _order(finding: Finding) -> tuple[object, ...]:

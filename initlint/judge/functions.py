@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from initlint.judge.cards import wrong
 from initlint.judge.kinds import KINDS, names
 from initlint.judge.model import Model, Problem
-from initlint.records import InitlintError, Layer
+from initlint.records import Call, InitlintError, Layer, Parameter
 
 
 class Function(NamedTuple):
@@ -54,11 +54,13 @@ class Function(NamedTuple):
 
     def _problem(self, found: Any) -> Problem:
         """A yielded value as a problem of this rule."""
-        if isinstance(found, Problem):
-            found = (found.layer, found.message)
+        problem = found if isinstance(found, Problem) else None
+        if problem is not None:
+            found = (problem.record, problem.message)
         match found:
-            case (Layer() as layer, str(message)) if message.strip():
-                return Problem(layer, message, self.code)
+            case (Layer() | Parameter() | Call() as record, str(message)) if message.strip():
+                instead = problem.instead if problem is not None else ""
+                return Problem(record, message, self.code, instead)
         what = f"{self.call.__name__} yields {_described(found)}"
         raise wrong(self.path, self.line, f"{what}; write (layer, message) or Problem")
 

@@ -1,4 +1,4 @@
-"""The arguments of a rule: a model's layers, and the path of each."""
+"""The arguments of a rule: a model's records, and the path of each layer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from initlint.recommend import has_mean, ratio
-from initlint.records import Layer
+from initlint.records import Call, Layer, Parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +43,36 @@ class Path:
 
 
 class Problem(NamedTuple):
-    """A layer that a rule reports, and why; `code` is the rule's, known once its function is."""
+    """A record that a rule reports, and why; `code` is the rule's, known once its function is.
 
-    layer: Layer
+    `record` is what the function was given: a layer, a parameter or a call. `instead` is the name
+    of the initialiser that is to be called in place of a call's present one.
+    """
+
+    record: Record
     message: str
     code: str = ""
+    instead: str = ""
 
 
+# The subjects of a rule.
+Record = Layer | Parameter | Call
 # The results of a rule's function.
-Problems = Iterator[Problem | tuple[Layer, str]]
+Problems = Iterator[Problem | tuple[Record, str]]
 
 
 class Model:
-    """One model's layers in the order of the data."""
+    """One model: its layers in the order of the data, its parameters, its initialising calls."""
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        parameters: Sequence[Parameter] = (),
+        calls: Sequence[Call] = (),
+    ) -> None:
         self.layers = tuple(layers)
+        self.parameters = tuple(parameters)
+        self.calls = tuple(calls)
         self._by_parameter = {layer.parameter: layer for layer in layers}
         self._logs = {layer.parameter: _log_ratio(layer) for layer in layers}
         self._up = self._runs({layer.parameter: layer.before for layer in layers})

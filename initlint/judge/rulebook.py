@@ -7,7 +7,7 @@ add a rule: a package must be installed, or a folder named on the command line.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -44,6 +44,10 @@ class Rulebook:
         near = get_close_matches(code_or_name, named, n=1, cutoff=0.0)
         hint = f"; the nearest is {near[0]}" if near else ""
         raise InitlintError(f"there is no rule '{code_or_name}'{hint}")
+
+    def judge(self, kind: type, codes: Collection[str]) -> bool:
+        """Whether any of the rules named by `codes` judges records of this kind."""
+        return any(kind in self.functions[code].kinds for code in codes if code in self.functions)
 
     def __reduce__(self) -> tuple[object, tuple[object]]:
         """Another process finds the same rules, whatever can be imported there."""

@@ -10,7 +10,18 @@ from initlint import __version__
 from initlint.output.lines import as_json
 from initlint.output.phrases import call, message
 from initlint.project.sourcefiles import Texts, texts_of
-from initlint.records import Fan, Finding, Following, Gain, Initializer, Layer, Report, Site
+from initlint.records import (
+    Draw,
+    Fan,
+    Finding,
+    Following,
+    Gain,
+    Initializer,
+    Layer,
+    Parameter,
+    Report,
+    Site,
+)
 from initlint.safe.shown import shown
 
 
@@ -25,6 +36,7 @@ def render(report: Report) -> str:
             for finding in report.findings
         ],
         "layers": [_layer(layer, texts) for layer in report.layers],
+        "parameters": [_parameter(parameter, texts) for parameter in report.parameters],
         "unanalysed": [
             {"target": gap.target, "reason": shown(gap.reason)} for gap in report.unanalysed
         ],
@@ -68,6 +80,40 @@ def _layer(layer: Layer, texts: Texts) -> dict[str, Any]:
         "recommended": _recommended(layer.recommended, exact),
         **_start(layer.site, texts),
     }
+
+
+def _parameter(parameter: Parameter, texts: Texts) -> dict[str, Any]:
+    sizes = parameter.shape
+    return {
+        "model": parameter.model,
+        "name": parameter.name,
+        "kind": parameter.kind,
+        "shape": None if sizes is None or None in sizes else list(sizes),
+        "trainable": parameter.trainable,
+        "used": parameter.used,
+        "tied_to": parameter.tied_to,
+        **_line(parameter.site, texts),
+        "history": [_draw(draw, texts) for draw in parameter.history],
+    }
+
+
+def _draw(draw: Draw, texts: Texts) -> dict[str, Any]:
+    return {
+        "initializer": draw.name,
+        "args": plain(draw.args),
+        "std": _std(draw.std),
+        "mean": _std(draw.mean),
+        "by": draw.by,
+        **_line(draw.site, texts),
+        "certain": draw.certain,
+    }
+
+
+def _line(site: Site | None, texts: Texts) -> dict[str, Any]:
+    """Where something stands, without the column."""
+    start = _start(site, texts)
+    del start["column"]
+    return start
 
 
 def _start(site: Site | None, texts: Texts) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def traced_apart(
     try:
         need_installed("building a model")
     except InitlintError as error:
-        return Traced((), tuple(Unanalysed(target, str(error)) for target in targets))
+        return Traced(gaps=tuple(Unanalysed(target, str(error)) for target in targets))
     done: dict[str, Traced] = {}
     lost: dict[str, Unanalysed] = {}
     request = Tracing(tuple(dict.fromkeys(targets)), arguments, inputs, texts or {})

@@ -1,29 +1,38 @@
-"""Files to layers without running anything: the source engine, with notebooks as Python."""
+"""Files to records without running anything: the source engine, with notebooks as Python."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from initlint.project.cache import Reading
 from initlint.project.sourcefiles import NOTEBOOK, Texts
-from initlint.records import InitlintError, Layer, Unanalysed
+from initlint.records import InitlintError, Unanalysed
 
 # In bytes: so little is read anew faster than it is looked up.
 _SMALL = 20_000
 
 
-class Reading(NamedTuple):
-    """The layers of the files, and the files, cells and classes that were not analysed."""
+class Reader(NamedTuple):
+    """The way files are read.
 
-    layers: tuple[Layer, ...] = ()
-    gaps: tuple[Unanalysed, ...] = ()
+    - `cache`: whether to keep the result for more than a few kB in the user's cache folder.
+    - `jobs`: the number of processes that follow the data of models.
+    - `parameters`: whether to record parameters and buffers.
+    """
+
+    cache: bool = False
+    jobs: int = 1
+    parameters: bool = False
 
 
-def read(paths: Sequence[str], texts: Texts, cache: bool = False, jobs: int = 1) -> Reading:
+_PLAINLY = Reader()
+
+
+def read(paths: Sequence[str], texts: Texts, reader: Reader = _PLAINLY) -> Reading:
     """Read all files together, since one file may use a class of another.
 
-    `texts` has their bytes. With `cache`, the result for more than a few kB is kept in the user's
-    cache folder. `jobs` is the number of processes that follow the data of models.
+    `texts` has their bytes. The gaps are the files, cells and classes that were not analysed.
     """
     python: dict[str, bytes] = {}
     gaps: list[Unanalysed] = []
@@ -43,19 +52,18 @@ def read(paths: Sequence[str], texts: Texts, cache: bool = False, jobs: int = 1)
             gaps.append(Unanalysed(path, f"{path}: cannot be read: {reason}"))
         except InitlintError as error:
             gaps.append(Unanalysed(path, str(error)))
-    if cache and sum(map(len, python.values())) > _SMALL:
+    if reader.cache and sum(map(len, python.values())) > _SMALL:
         from initlint.project.cache import cached
 
-        layers, others = cached(python, lambda: _fresh(list(python), python, jobs))
+        found = cached(python, reader.parameters, lambda: _fresh(python, reader))
     else:
-        layers, others = _fresh(list(python), python, jobs)
-    return Reading(layers, (*gaps, *others))
+        found = _fresh(python, reader)
+    return found._replace(gaps=(*gaps, *found.gaps))
 
 
-def _fresh(
-    paths: Sequence[str], texts: Mapping[str, bytes], jobs: int
-) -> tuple[tuple[Layer, ...], tuple[Unanalysed, ...]]:
-    from initlint import reading as source
+def _fresh(texts: Mapping[str, bytes], reader: Reader) -> Reading:
+    from initlint import reading
 
-    found = source.read(paths, texts, jobs)
-    return tuple(found.layers), (*found.broken, *found.unanalysed)
+    found = reading.read(list(texts), texts, reader.jobs, reader.parameters)
+    gaps = (*found.broken, *found.unanalysed)
+    return Reading(found.layers, found.parameters, found.calls, gaps)

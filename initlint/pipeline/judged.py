@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from initlint import records
 from initlint.judge import Rulebook, findings, load
-from initlint.pipeline.files import read
+from initlint.pipeline.files import Reader, read
+from initlint.project.cache import Reading
 from initlint.project.neighbours import neighbours
 from initlint.project.select import Selection
 from initlint.project.sourcefiles import Texts
@@ -16,7 +17,7 @@ from initlint.project.suppress import filter_report
 from initlint.project.targets import is_model
 from initlint.recommend import with_recommendations
 from initlint.recommend.variants import preferred
-from initlint.records import Finding, Preferences, Unanalysed
+from initlint.records import Finding, Parameter, Preferences
 from initlint.tracing.targets import Signatures, Traced, traced
 
 
@@ -41,6 +42,7 @@ class Options:
     - `cache`: whether to keep the result of reading in the cache folder.
     - `jobs`: the number of processes that read.
     - `apart`: whether to build models in a separate process.
+    - `parameters`: whether the report lists the parameters of files that are read.
     """
 
     trace: bool = False
@@ -54,6 +56,10 @@ class Options:
     cache: bool = False
     jobs: int = 1
     apart: bool = False
+    parameters: bool = False
+
+
+_Record = TypeVar("_Record", records.Layer, Parameter, records.Call, Finding)
 
 
 def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures]:
@@ -69,23 +75,29 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
     # A target given as text is read, even if its name looks like a model's.
     paths = [t for t in targets if isinstance(t, str) and (t in texts or not is_model(t))]
     models = targets if options.trace else [target for target in targets if target not in paths]
-    others, gaps = _read(paths, options, texts)
+    written = _read(paths, options, texts)
     found = _traced(models, options, texts)
-    layers = _recommended(found.layers, options)
-    known = {layer.site for layer in layers if layer.site}
+    built = Reading(_recommended(found.layers, options), found.parameters, found.calls, found.gaps)
+    every: tuple[records.Layer | Parameter | records.Call, ...]
+    every = (*built.layers, *built.parameters, *built.calls)
+    known = {record.site for record in every if record.site}
     # What reading gave up and tracing has judged, or failed to build, is said once.
-    built = {*found.signatures, *(gap.target for gap in found.gaps)}
+    said = {*found.signatures, *(gap.target for gap in found.gaps)}
     report = Report(
-        (*layers, *(layer for layer in others if layer.site not in known)),
-        (
-            *_judged(layers, options),
-            *(f for f in _judged(others, options) if f.site not in known),
-        ),
-        (*(gap for gap in gaps if gap.target not in built), *found.gaps),
+        (*built.layers, *_elsewhere(written.layers, known)),
+        (*_judged(built, options), *_elsewhere(_judged(written, options), known)),
+        (*(gap for gap in written.gaps if gap.target not in said), *found.gaps),
+        parameters=(*built.parameters, *_elsewhere(written.parameters, known)),
+        calls=(*built.calls, *_elsewhere(written.calls, known)),
         texts=texts,
     )
     report = filter_report(report, options.speaks)
     return replace(report, texts=texts.only(_spoken_of(report))), found.signatures
+
+
+def _elsewhere(found: Sequence[_Record], known: Collection[records.Site]) -> list[_Record]:
+    """What was read at lines of which building has not shown more."""
+    return [record for record in found if record.site not in known]
 
 
 def _traced(models: Sequence[Any], options: Options, texts: Texts) -> Traced:
@@ -108,38 +120,53 @@ def _traced(models: Sequence[Any], options: Options, texts: Texts) -> Traced:
 
 
 def _spoken_of(report: records.Report) -> set[str]:
-    """The files in which layers and findings are."""
-    found: tuple[records.Layer | Finding, ...]
-    found = (*report.layers, *report.findings, *report.silenced)
+    """The files in which layers, parameters and findings are."""
+    found: tuple[records.Layer | records.Parameter | Finding, ...]
+    found = (*report.layers, *report.parameters, *report.findings, *report.silenced)
     sites = {entry.site for entry in found}
-    sites |= {entry.current.site for entry in found if entry.current}
+    current = [e.current for e in found if not isinstance(e, Parameter)]
+    sites |= {initializer.site for initializer in current if initializer}
+    sites |= {draw.site for parameter in report.parameters for draw in parameter.history}
     return {site.path for site in sites if site}
 
 
-def _read(
-    paths: Sequence[str], options: Options, texts: Texts
-) -> tuple[tuple[records.Layer, ...], tuple[Unanalysed, ...]]:
-    """The layers and gaps of files; where findings depend on it, others are read with them."""
+def _read(paths: Sequence[str], options: Options, texts: Texts) -> Reading:
+    """The records of files; where findings depend on it, others are read with them."""
     if not paths:
-        return (), ()
-    reading = read(paths, texts, options.cache, options.jobs)
-    layers = _recommended(reading.layers, options)
-    gaps = reading.gaps
-    more = neighbours(paths, _judged(layers, options), texts)
-    if more:
-        wider = read([*paths, *more], texts, options.cache, options.jobs)
-        wanted = [x for x in wider.layers if x.site is None or x.site.path not in more]
-        layers = _recommended(wanted, options)
-        # List the gaps of the requested files, not those of their neighbours.
-        own = [gap for gap in wider.gaps if gap.target.rpartition(":")[0] in paths]
-        gaps = tuple(dict.fromkeys((*gaps, *own)))
-    return layers, gaps
+        return Reading()
+    rules, codes = _asked(options)
+    parameters = options.parameters or rules.judge(Parameter, codes)
+    reader = Reader(options.cache, options.jobs, parameters)
+    found = read(paths, texts, reader)
+    found = found._replace(layers=_recommended(found.layers, options))
+    more = neighbours(paths, _judged(found, options), texts)
+    if not more:
+        return found
+    wider = read([*paths, *more], texts, reader)
+    # List the gaps of the requested files, not those of their neighbours.
+    own = [gap for gap in wider.gaps if gap.target.rpartition(":")[0] in paths]
+    return Reading(
+        _recommended(_within(wider.layers, more), options),
+        tuple(_within(wider.parameters, more)),
+        tuple(_within(wider.calls, more)),
+        tuple(dict.fromkeys((*found.gaps, *own))),
+    )
 
 
-def _judged(layers: Sequence[records.Layer], options: Options) -> tuple[Finding, ...]:
+def _within(found: Sequence[_Record], others: Collection[str]) -> list[_Record]:
+    """The records that are not of other files."""
+    return [record for record in found if record.site is None or record.site.path not in others]
+
+
+def _judged(found: Reading, options: Options) -> tuple[Finding, ...]:
+    rules, codes = _asked(options)
+    return findings(found.layers, rules, codes, found.parameters, found.calls)
+
+
+def _asked(options: Options) -> tuple[Rulebook, Collection[str]]:
+    """The rules, and the codes of those that judge."""
     rules = options.rules or load()
-    codes = Selection.default(rules).codes() if options.codes is None else options.codes
-    return findings(layers, rules, codes)
+    return rules, Selection.default(rules).codes() if options.codes is None else options.codes
 
 
 def _recommended(layers: Sequence[records.Layer], options: Options) -> tuple[records.Layer, ...]:

@@ -5,33 +5,46 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from initlint import __version__
 from initlint.project.cachefolder import of_project
-from initlint.records import Following, Initializer, Layer, Site, Unanalysed
+from initlint.records import (
+    Call,
+    Draw,
+    Following,
+    Initializer,
+    Layer,
+    Parameter,
+    Site,
+    Unanalysed,
+)
 from initlint.torchlib import catalog
 
-Layers = tuple[Layer, ...]
-Gaps = tuple[Unanalysed, ...]
+
+class Reading(NamedTuple):
+    """What files come to: layers, parameters, calls, and what of them could not be read."""
+
+    layers: tuple[Layer, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    calls: tuple[Call, ...] = ()
+    gaps: tuple[Unanalysed, ...] = ()
 
 
-def cached(
-    files: Mapping[str, bytes], compute: Callable[[], tuple[Layers, Gaps]]
-) -> tuple[Layers, Gaps]:
+def cached(files: Mapping[str, bytes], parameters: bool, compute: Callable[[], Reading]) -> Reading:
     """The result of `compute`, or the cached one if the files are unchanged.
 
-    An entry's name is a hash of the paths and contents of all files, the tables in `rules/`, and
-    the version and files of initlint. A folder that cannot be made or an entry that cannot be read
-    counts as none.
+    `parameters` says whether it has parameters. An entry's name is a hash of that, the paths and
+    contents of all files, the tables in `rules/`, and the version and files of initlint. A folder
+    that cannot be made or an entry that cannot be read counts as none.
     """
     with of_project() as folder:
         if folder is None:
             return compute()
-        name = f"{_key(files)}.json"
+        name = f"{_key(files, parameters)}.json"
         kept = folder.read(name)
         if kept is not None:
             with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
@@ -42,8 +55,8 @@ def cached(
         return result
 
 
-def _key(files: Mapping[str, bytes]) -> str:
-    digest = hashlib.blake2b(__version__.encode(), digest_size=16)
+def _key(files: Mapping[str, bytes], parameters: bool) -> str:
+    digest = hashlib.blake2b(f"{__version__} {parameters}".encode(), digest_size=16)
     for content in catalog.tables():
         digest.update(content)
     digest.update(repr(_code()).encode())
@@ -59,34 +72,65 @@ def _code() -> list[tuple[str, int]]:
     return sorted((str(path), path.stat().st_mtime_ns) for path in package.rglob("*.py"))
 
 
-def _encoded(result: tuple[Layers, Gaps]) -> Any:
-    layers, gaps = result
-    return [[_row(layer) for layer in layers], [_row(gap) for gap in gaps]]
+def _encoded(found: Reading) -> Any:
+    return [[_row(record) for record in getattr(found, name)] for name in Reading._fields]
 
 
 def _row(record: Any) -> Any:
     """A record as the list of its fields' values, in their order."""
     if hasattr(record, "__dataclass_fields__"):
         return [_row(getattr(record, field.name)) for field in fields(record)]
+    if isinstance(record, tuple):
+        return [_row(member) for member in record]
     return dict(record) if isinstance(record, Mapping) else record
 
 
-def _decoded(entry: Any) -> tuple[Layers, Gaps]:
-    rows, gaps = entry
-    return tuple(map(_layer, rows)), tuple(Unanalysed(*gap) for gap in gaps)
+def _decoded(entry: Any) -> Reading:
+    layers, parameters, calls, gaps = entry
+    return Reading(
+        tuple(map(_layer, layers)),
+        tuple(map(_parameter, parameters)),
+        tuple(map(_call, calls)),
+        tuple(Unanalysed(*gap) for gap in gaps),
+    )
 
 
-_NAMES = [field.name for field in fields(Layer)]
+def _named(kind: type, row: Iterable[Any]) -> dict[str, Any]:
+    """The values of a record's fields by name."""
+    names = [field.name for field in fields(kind)]
+    return dict(zip(names, row, strict=True))
 
 
 def _layer(row: Iterable[Any]) -> Layer:
-    values = dict(zip(_NAMES, row, strict=True))
+    values = _named(Layer, row)
     values["shape"] = tuple(values["shape"])
     values["following"] = _following(*values["following"])
-    values["site"] = Site(*values["site"]) if values["site"] else None
+    values["site"] = _site(values["site"])
     for name in ("current", "recommended"):
         values[name] = _initializer(*values[name]) if values[name] else None
     return Layer(**values)
+
+
+def _parameter(row: Iterable[Any]) -> Parameter:
+    values = _named(Parameter, row)
+    values["shape"] = None if values["shape"] is None else tuple(values["shape"])
+    values["site"] = _site(values["site"])
+    values["history"] = tuple(map(_draw, values["history"]))
+    return Parameter(**values)
+
+
+def _draw(row: Iterable[Any]) -> Draw:
+    values = _named(Draw, row)
+    return Draw(**{**values, "site": _site(values["site"])})
+
+
+def _call(row: Iterable[Any]) -> Call:
+    values = _named(Call, row)
+    return Call(**{**values, "site": _site(values["site"]), "targets": tuple(values["targets"])})
+
+
+def _site(row: Sequence[Any] | None) -> Site | None:
+    return Site(*row) if row else None
 
 
 def _following(activation: str, args: dict[str, Any], via: list[str]) -> Following:
@@ -97,4 +141,4 @@ def _following(activation: str, args: dict[str, Any], via: list[str]) -> Followi
 
 def _initializer(*values: Any) -> Initializer:
     name, args, std, default, site, *rest = values
-    return Initializer(name, args, std, default, Site(*site) if site else None, *rest)
+    return Initializer(name, args, std, default, _site(site), *rest)

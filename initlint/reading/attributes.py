@@ -32,6 +32,7 @@ from initlint.reading.values import (
     External,
     Fresh,
     Held,
+    Kept,
     Named,
     Plain,
     Slot,
@@ -293,6 +294,8 @@ class Attributes(Calls):
         if type(index) is not int and type(index) is not str:
             length = len(value) // 64 if type(value) is str else len(contents_of(value))
             self.budget.elements(length + len(contents_of(index)))
+        if isinstance(value, Kept):
+            self.graph.touched.add(value.slot)
         if isinstance(value, (tuple, Listing, str)):
             return _element(value, index)
         if isinstance(value, Table):

@@ -24,6 +24,7 @@ from initlint.reading.values import (
     External,
     Fresh,
     Held,
+    Kept,
     Named,
     Plain,
     Slot,
@@ -311,6 +312,9 @@ class Calls(Builtins):
             return self._ask_parameter(receiver, name, args, kwargs, node)
         if isinstance(receiver, Instance):
             return self.ask_module(receiver, name, args, kwargs, node)
+        if isinstance(receiver, Kept) and name.endswith("_") and not name.endswith("__"):
+            self.write_in_place(receiver.slot, name, args, kwargs, node)
+            return receiver
         self.budget.elements(costs(receiver, name, args) // 4)
         result = asked(receiver, name, args, kwargs)
         if result is NotImplemented:
@@ -343,7 +347,7 @@ class Calls(Builtins):
         raise NotImplementedError
 
 
-_PLAIN = {int, bool, float, str, type(None), Named, Sym, External, UserClass, Plain}
+_PLAIN = {int, bool, float, str, type(None), Named, Sym, External, UserClass, Plain, Kept}
 
 
 def _is_plain(value: Value) -> bool:

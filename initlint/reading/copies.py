@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from initlint.reading.holders import Instance, Listing, Table
 from initlint.reading.parts import is_content, mapped, parts_of, rebuilt
-from initlint.reading.values import Fresh, Held, Slot, Value
+from initlint.reading.values import Fresh, Held, Kept, Slot, Value
 from initlint.records import Site
 from initlint.torchlib.draws import UNCLEAR
 
@@ -19,6 +19,8 @@ def copied(value: Value, site: Site | None, home: Instance | None) -> Value:
         if isinstance(part, Slot):
             holder = known.get(id(part.holder), part.holder)
             return replace(part, holder=holder, home=home, site=site)
+        if isinstance(part, Kept):
+            return Kept(twin(part.slot))
         if isinstance(part, Fresh):
             return Fresh(part.shape, part.draw, arms=part.arms)
         if isinstance(part, Held):

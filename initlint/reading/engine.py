@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from initlint import records
 from initlint.graph.ops import Graph, Op
 from initlint.graph.patterns import name_patterns
 from initlint.reading.budget import TooMuchError
@@ -22,48 +23,72 @@ from initlint.reading.layers import (
     followed,
     overrides_of,
     places_of,
-    records,
     site_of,
     unknown,
     weights_held,
 )
+from initlint.reading.layers import (
+    records as records_of,
+)
 from initlint.reading.mentions import given_away, initialised_outside
+from initlint.reading.parameters import Ledger, calls_of, merged, parameters_of
 from initlint.reading.parts import options_of
 from initlint.reading.reader import Reader
 from initlint.reading.resolve import Module, Program
 from initlint.reading.state import Frame, ImpossibleError, flat_tensors
 from initlint.reading.torch_modules import type_of
 from initlint.reading.values import PLAIN, Slot, Value
-from initlint.records import Initializer, Layer, Site, Unanalysed
+from initlint.records import Call, Initializer, Layer, Parameter, Site, Unanalysed
 from initlint.torchlib.draws import Draw
 
 
 class Read(NamedTuple):
-    """The result of reading: layers, classes that were not analysed, files that cannot be read.
+    """The result of reading: layers, parameters, calls of initialisers, classes that were not
+    analysed, files that cannot be read.
 
     `spent` is the cost, in the units of a budget.
     """
 
     layers: tuple[Layer, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    calls: tuple[Call, ...] = ()
     unanalysed: tuple[Unanalysed, ...] = ()
     broken: tuple[Unanalysed, ...] = ()
     spent: int = 0
 
 
 def read(
-    paths: Sequence[str], texts: Mapping[str, str | bytes] | None = None, jobs: int = 1
+    paths: Sequence[str],
+    texts: Mapping[str, str | bytes] | None = None,
+    jobs: int = 1,
+    parameters: bool = True,
 ) -> Read:
     """The layers of all module classes in `paths`; nothing is imported or executed.
 
     `texts` replace the text on the disk. Files are read together: one file may instantiate, derive
     from or call a class of another.
-    With `jobs`, as many processes follow the data of models; the answer is the same.
+    With `jobs`, as many processes follow the data of models; the answer is the same. `parameters`
+    are recorded on request only.
     """
     files, broken = sources(paths, texts or {})
-    engine = _Engine(Program(files))
+    engine = _Engine(Program(files), parameters)
     engine.run(jobs)
-    spent = engine.reader.budget.spent
-    return Read(tuple(engine.layers), tuple(engine.gaps.values()), tuple(broken), spent)
+    return Read(
+        tuple(engine.layers),
+        tuple(engine.parameters),
+        tuple(engine.calls),
+        tuple(engine.gaps.values()),
+        tuple(broken),
+        engine.reader.budget.spent,
+    )
+
+
+class Found(NamedTuple):
+    """What is recorded of one model."""
+
+    layers: list[Layer]
+    parameters: list[Parameter]
+    calls: list[Call]
 
 
 class Model(NamedTuple):
@@ -77,14 +102,19 @@ class Model(NamedTuple):
     instance: Instance
 
 
+# Code that is not read may have filled a parameter once more.
+_UNSEEN = records.Draw("", "unknown", certain=False)
 _RAISES = "raises an error, as far as it can be read"
 
 
 class _Engine:
     """Reads all classes of a program, models first, then classes that are only submodules."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, parameters: bool) -> None:
         self.program = program
+        self._wants_parameters = parameters
+        self.parameters: list[Parameter] = []
+        self.calls: list[Call] = []
         self.reader = Reader(program)
         self.layers: list[Layer] = []
         # Classes and functions that were given up, each once.
@@ -94,7 +124,7 @@ class _Engine:
         self._apart: set[Value] = set()
         self._ambiguous: set[str] = set()
         self._drawn: dict[tuple[Instance, bool], Drawn | None] = {}
-        self._ahead: dict[Model, list[Layer]] = {}
+        self._ahead: dict[Model, Found] = {}
         self._within: dict[Instance, list[tuple[Place, Slot, str]]] = {}
         self._overrides: dict[Instance, dict[Slot, Draw]] = {}
 
@@ -125,6 +155,9 @@ class _Engine:
             if instance is not None:
                 model = Model(cls.name, cls.module.path, instance)
                 self._record(model, cls in done, cls.name in redrawn)
+        known = {call.site for call in self.calls}
+        loose = [call for call in self.reader.loose if call.site not in known]
+        self.calls += merged("", loose, {})
 
     def _unrecorded(self, cls: UserClass) -> Instance | None:
         """An instance of a class that is not a submodule of any recorded model."""
@@ -220,19 +253,25 @@ class _Engine:
             except TooMuchError as error:
                 self._give_up(model.path, model.name, str(error))
                 return
-        found = self._ahead.pop(model, None) or self._found(model, held)
+        every = self._ahead.pop(model, None) or self._found(model, held)
+        found, parameters = every.layers, every.parameters
         if apart:
             found = [layer for layer in found if layer.site not in self._sites]
+            parameters = [p for p in parameters if p.site not in self._sites]
         elif again:
             found = [layer for layer in found if _kind_of(layer) not in self._kinds]
+            parameters = parameters if found else []
         if apart or redrawn:
             found = [replace(layer, current=Initializer("unknown")) for layer in found]
+            parameters = [replace(p, history=(*p.history, _UNSEEN)) for p in parameters]
         try:
             self.reader.budget.records(len(found))
         except TooMuchError as error:
             self._give_up(model.path, model.name, str(error))
             return
         self.layers += found
+        self.parameters += parameters
+        self.calls += [] if again else every.calls
         self._sites |= {layer.site for layer in found}
         self._kinds |= {_kind_of(layer) for layer in found}
 
@@ -242,8 +281,8 @@ class _Engine:
             self._within[instance] = list(weights_held(instance))
         return self._within[instance]
 
-    def _found(self, model: Model, held: Sequence[tuple[Place, Slot, str]]) -> list[Layer]:
-        """A record for every weight of a model; its name has the path if it is ambiguous."""
+    def _found(self, model: Model, held: Sequence[tuple[Place, Slot, str]]) -> Found:
+        """All records of a model; its name has the path if it is ambiguous."""
         instance = model.instance
         if model.name in self._ambiguous:
             model = model._replace(name=f"{model.path}:{model.name}")
@@ -252,13 +291,19 @@ class _Engine:
         for place, slot, _ in held:
             # What is nested deeper than all names are looked for has at least its first one.
             places.setdefault(id(slot), [place])
-        found = [] if drawn is None else records(model.name, drawn, places)
+        found = [] if drawn is None else records_of(model.name, drawn, places)
         reached = {id(use.slot) for use, _ in drawn.met} if drawn is not None else set()
         for place, slot, kind in held:
             if id(slot) not in reached:
                 reached.add(id(slot))
                 found += self._elsewhere(model, place, slot, kind)
-        return found
+        parameters: list[Parameter] = []
+        if self._wants_parameters:
+            touched = drawn.touched if drawn is not None else None
+            whole = instance.cls not in self._apart
+            ledger = Ledger(touched, whole, overrides_of(instance))
+            parameters = parameters_of(model.name, instance, ledger, _MOST_NAMES)
+        return Found(found, parameters, calls_of(model.name, instance, places))
 
     def _follow_ahead(self, models: Sequence[Model], jobs: int) -> None:
         """Follow the data of models in several processes."""
@@ -267,14 +312,13 @@ class _Engine:
 
         from initlint.reading.forks import forked
 
-        def share(turn: int) -> tuple[list[list[Layer]], dict[str, Unanalysed]]:
+        def share(turn: int) -> tuple[list[Found], dict[str, Unanalysed]]:
             mine = models[turn::jobs]
             return [self._found(m, self._held(m.instance)) for m in mine], self.gaps
 
         for turn, (found, gaps) in enumerate(forked(share, jobs, ([], {}))):
             self.gaps = {**gaps, **self.gaps}
-            for model, layers in zip(models[turn::jobs], found, strict=False):
-                self._ahead[model] = layers
+            self._ahead.update(zip(models[turn::jobs], found, strict=False))
 
     def _elsewhere(self, model: Model, place: Place, slot: Slot, kind: str) -> list[Layer]:
         """The record of a weight that the model's graph does not reach, from its owner's graph."""
@@ -288,7 +332,7 @@ class _Engine:
         if drawn is None or not met:
             return [unknown(model.name, place, slot, kind, draw)]
         own = tuple((use.holding(draw), found) for use, found in met)
-        return records(model.name, Drawn(own, drawn.bare), {id(slot): [place]})
+        return records_of(model.name, Drawn(own, drawn.bare), {id(slot): [place]})
 
     def _followed(self, instance: Instance, whole: bool) -> Drawn | None:
         key = (instance, whole)
@@ -348,6 +392,8 @@ def _distinct(value: Value) -> list[Op]:
     return list(dict.fromkeys(flat_tensors(value)))
 
 
+# A stack of blocks may be deep, but parameters that nobody will read need not be recorded.
+_MOST_NAMES = 20_000
 # Annotations of arguments that carry no data.
 _SETTINGS = ("int", "bool", "float", "str", "dtype", "device")
 

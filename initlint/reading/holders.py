@@ -197,7 +197,8 @@ class Instance(Kind):
 
     `torch` is the name of the class, or of the base class, in torch. `args` are the arguments of
     torch's constructor by name. `overrides` are draws that this module's constructor wrote to
-    parameters of submodules that it shares with other modules.
+    parameters of submodules that it shares with other modules. `calls` are the calls of
+    initialisers in its constructor.
     """
 
     cls: Any
@@ -206,6 +207,7 @@ class Instance(Kind):
     args: dict[str, Value] = field(default_factory=dict)
     attrs: dict[str, Value] = field(default_factory=dict)
     overrides: dict[Slot, Draw] = field(default_factory=dict)
+    calls: list[Any] = field(default_factory=list)
     templates: dict[Any, Any] = field(default_factory=dict)
     reparametrised: bool = False
     owner: tuple[Any, str] | None = None
@@ -215,7 +217,7 @@ class Instance(Kind):
         return (*self.attrs.values(), *self.args.values(), self.cls)
 
     def rebuilt(self, parts: Sequence[Value]) -> Value:
-        twin = replace(self, templates={}, overrides=dict(self.overrides))
+        twin = replace(self, templates={}, overrides=dict(self.overrides), calls=[])
         twin.refill(parts)
         return twin
 

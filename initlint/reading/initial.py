@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from initlint.reading.holders import Choice, Instance
 from initlint.reading.parts import may_hold, options_of, reached
@@ -13,6 +14,7 @@ from initlint.reading.values import PLAIN, UNKNOWN, Fresh, Held, Slot, Sym, Valu
 from initlint.records import Site
 from initlint.torchlib.draws import (
     ARGUMENTS,
+    DEPRECATED,
     METHODS,
     UNCLEAR,
     UNWRITTEN,
@@ -23,6 +25,8 @@ from initlint.torchlib.draws import (
 
 # Methods in place after which a parameter is still drawn as it was, or nearly so.
 _SHIFTING = ("clamp_", "add_", "sub_")
+# What gives a parameter the values of another tensor: by its method, or as `p.data = tensor`.
+_COPYING = ("copy_", "data")
 _KEEPING = ("requires_grad_", "detach_", *_SHIFTING)
 # Initialisers that may give the values a mean, which adding something else may take away.
 _WITH_MEAN = ("uniform_", "normal_", "trunc_normal_", "constant_", "ones_")
@@ -49,10 +53,33 @@ class Initialising(Tensors):
         values = list(args)
         tensor = values.pop(0) if values else kwargs.get("tensor")
         given = {key: v for key, v in kwargs.items() if key not in ("tensor", "generator")}
-        draw = _drawn(full, values, given, self.site(node))
-        for target, is_sure in _targets(tensor, full):
-            self.write(target, draw if is_sure else UNCLEAR.at(draw.site))
+        draw = replace(_drawn(full, values, given, self.site(node)), spelled=name)
+        targets = _targets(tensor, full)
+        for target, is_sure in targets:
+            self.write(target, draw if is_sure else _in_part(draw))
+        resolved = full if name in DEPRECATED else name
+        self._note(name, resolved, draw.site, tensor, [target for target, _ in targets])
         return tensor
+
+    def _note(
+        self,
+        name: str,
+        resolved: str,
+        site: Site | None,
+        tensor: Value,
+        targets: list[Slot | Fresh],
+    ) -> None:
+        """Keep a call of an initialiser with the module whose constructor makes it.
+
+        Outside of constructors, with the module that holds what it fills.
+        """
+        slots = [target for target in targets if isinstance(target, Slot)]
+        holders = [slot.holder for slot in slots if isinstance(slot.holder, Instance)]
+        noted = Noted(name, resolved, site, self.within(), tensor, targets)
+        for owner in [self.constructing] if self.constructing is not None else holders:
+            owner.calls.append(noted)
+        if self.constructing is None and not holders:
+            self.loose.append(noted)
 
     def write_in_place(
         self,
@@ -68,15 +95,18 @@ class Initialising(Tensors):
         renamed = {{"from": "a", "to": "b", "value": "val"}.get(k, k): v for k, v in kwargs.items()}
         if isinstance(target, Held) and target.reparametrised:
             return target
+        unclear = replace(UNCLEAR, site=site, spelled=name)
         if isinstance(target, Held) and target.part and name not in _KEEPING:
-            self.write(slot, UNCLEAR.at(site))
+            self.write(slot, replace(unclear, part=True))
             return target
         if isinstance(target, Held) and target.shape is None and name not in METHODS:
-            self.write(slot, UNCLEAR.at(site))
+            self.write(slot, unclear)
         elif name in METHODS:
-            self.write(slot, _drawn(METHODS[name], list(args), renamed, site))
-        elif name == "copy_":
-            self.write(slot, self._copied(args[0] if args else None, site))
+            draw = _drawn(METHODS[name], list(args), renamed, site)
+            self.write(slot, replace(draw, spelled=name))
+        elif name in _COPYING:
+            draw = self._copied(args[0] if args else None, site)
+            self.write(slot, replace(draw, spelled=name, default=False))
         elif bare in ("mul", "div") and args:
             factor = args[0]
             if bare == "div" and known_number(factor) and factor:
@@ -84,12 +114,22 @@ class Initialising(Tensors):
             # A layer that represents several equal ones is scaled once for each of them.
             is_own = isinstance(slot, Fresh) or slot.home is self.constructing
             draw = explicit(self.drawn(slot), factor, site) if is_own else UNCLEAR
-            self.write(slot, draw.at(site))
+            self.write(slot, replace(draw, site=site, spelled=name))
         elif name in ("add_", "sub_") and args and known_number(args[0]):
-            self.write(slot, _shifted(self.drawn(slot), name, args, kwargs, site))
+            draw = _shifted(self.drawn(slot), name, args, kwargs, site)
+            self.write(slot, replace(draw, spelled=name))
+        elif name == "requires_grad_":
+            self.set_trainable(slot, args[0] if args else kwargs.get("requires_grad", True))
         elif name not in _KEEPING or self._is_moved(slot, name):
-            self.write(slot, UNCLEAR.at(site))
+            is_part = name == "index_put_"
+            self.write(slot, replace(unclear, part=is_part))
         return target
+
+    def set_trainable(self, slot: Slot | Fresh, value: Value) -> None:
+        """Whether a parameter is trained from now on; None where that is not known."""
+        if isinstance(slot, Slot):
+            is_sure = isinstance(value, bool) and slot.arms[: len(self.arms)] == self.arms
+            slot.trainable = value if is_sure or slot.trainable is value else None
 
     def _is_moved(self, slot: Slot | Fresh, name: str) -> bool:
         """Whether an addition or a clamp may change the mean of the values."""
@@ -101,10 +141,11 @@ class Initialising(Tensors):
         if isinstance(value, Fresh):
             return value.draw.at(site)
         if isinstance(value, Slot) or (isinstance(value, Held) and not value.reparametrised):
-            return self.drawn(value if isinstance(value, Slot) else value.slot).at(site)
+            slot = value if isinstance(value, Slot) else value.slot
+            return replace(self.drawn(slot), site=site, by="copy")
         return UNCLEAR.at(site)
 
-    def parameter(self, value: Value, node: ast.AST | None) -> Slot:
+    def parameter(self, value: Value, node: ast.AST | None, trainable: Value = True) -> Slot:
         """The parameter that nn.Parameter makes from a tensor."""
         shape, draw = None, UNCLEAR
         if isinstance(value, Fresh):
@@ -113,19 +154,21 @@ class Initialising(Tensors):
             shape = value.shape
         site = self.site(node)
         if draw is not UNWRITTEN:
-            draw = draw.at(site)
+            draw = draw.at(site, self.within())
         made = Slot(self.constructing, "", shape, draw, self.arms, self.constructing, site)
+        made.trainable = trainable if isinstance(trainable, bool) else None
         if isinstance(value, Fresh):
             value.slots.append(made)
         return made
 
-    def release(self, values: Iterable[Value]) -> None:
+    def release(self, values: Iterable[Value], draw: Draw = UNCLEAR) -> None:
         """Make the content of all parameters that unknown code can reach unclear."""
         for count, value in enumerate(reached(values)):
             if count % _CHARGED == 0:
                 self.budget.elements(_CHARGED)
             if type(value) is Slot or type(value) is Fresh:
-                self.write(value, UNCLEAR)
+                self.graph.touched.add(value)
+                self.write(value, draw)
 
     def lost(self, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
         """The result of an unknown function."""
@@ -137,6 +180,23 @@ class Initialising(Tensors):
 
 # So many values are charged at once.
 _CHARGED = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Noted:
+    """A call of an initialiser as it was read: `tensor` is what it was given."""
+
+    spelled: str
+    resolved: str
+    site: Site | None
+    within: str
+    tensor: Value
+    targets: list[Slot | Fresh]
+
+
+def _in_part(draw: Draw) -> Draw:
+    """A draw that fills a part of a tensor, or all of it with other fans than its own."""
+    return replace(UNCLEAR, site=draw.site, spelled=draw.spelled, part=True)
 
 
 def _shifted(

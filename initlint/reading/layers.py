@@ -35,10 +35,14 @@ class Place(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """A graph of one class that was followed: every use of every weight, and the bare branches."""
+    """A graph of one class that was followed: every use of every weight, and the bare branches.
+
+    `touched` are the parameters and buffers that it takes in.
+    """
 
     met: tuple[tuple[Use, Met], ...]
     bare: int
+    touched: frozenset[Any] = frozenset()
 
 
 def followed(graph: Graph, whole: bool, budget: Budget) -> Drawn:
@@ -57,7 +61,8 @@ def followed(graph: Graph, whole: bool, budget: Budget) -> Drawn:
 
     steps = {node: step(node) for node in graph.nodes}
     met, bare = uses(steps, whole=whole, charge=budget.elements)
-    return Drawn(tuple((own[int(m.weight.parameter)], m) for m in met), bare)
+    every = tuple((own[int(m.weight.parameter)], m) for m in met)
+    return Drawn(every, bare, frozenset(graph.touched))
 
 
 def _weight(use: Use, number: int) -> Weight:
@@ -277,7 +282,7 @@ def _powers(size: Value) -> Any:
 def places_of(root: Instance) -> dict[int, list[Place]]:
     """By every weight the names under which a model knows it, in the order of its parts."""
     found: dict[int, list[Place]] = {}
-    for count, (name, module) in enumerate(_walk(root)):
+    for count, (name, module) in enumerate(walk(root)):
         if count > _MOST_NAMES:
             break
         for key, value in module.attrs.items():
@@ -287,7 +292,7 @@ def places_of(root: Instance) -> dict[int, list[Place]]:
     return found
 
 
-def _walk(root: Instance) -> Iterator[tuple[str, Instance]]:
+def walk(root: Instance) -> Iterator[tuple[str, Instance]]:
     """A module and all that it holds, as often as it has names, outermost first."""
     waiting: list[tuple[str, Instance, tuple[Instance, ...]]] = [("", root, ())]
     while waiting:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from initlint.graph.meaning import of_module
@@ -14,8 +15,19 @@ from initlint.reading.initial import Initialising, children, modules_of, paramet
 from initlint.reading.operands import value_of
 from initlint.reading.parts import choice
 from initlint.reading.torch_modules import fill, reset, reset_of, uses_of
-from initlint.reading.values import BUFFER, PLAIN, UNKNOWN, Held, Slot, Tensor, Value, known_number
+from initlint.reading.values import (
+    PLAIN,
+    UNKNOWN,
+    Fresh,
+    Held,
+    Kept,
+    Slot,
+    Tensor,
+    Value,
+    known_number,
+)
 from initlint.torchlib import catalog
+from initlint.torchlib.draws import UNCLEAR
 
 # Methods of modules that give the module back and leave its weights as they are.
 _ITSELF = {
@@ -51,12 +63,13 @@ class Modules(Initialising):
             self._contain(instance, args)
             return
         fill(instance, tuple(args), kwargs)
+        through = self.within()
         for module in (instance, *(part for _, part in children(instance))):
             for slot in module.attrs.values():
                 if type(slot) is Slot and slot.home is None:
                     slot.home, slot.arms = self.constructing, self.arms
                     slot.site = instance.site
-                    slot.draw = slot.draw.at(instance.site)
+                    slot.draw = slot.draw.at(instance.site, through)
 
     def _contain(self, instance: Instance, args: Sequence[Value]) -> None:
         if instance.torch == "Sequential" and len(args) != 1:
@@ -96,6 +109,7 @@ class Modules(Initialising):
         weights = tuple(map(self.current, uses_of(instance))) if is_weighted else ()
         given, named = self.operands(args, kwargs)
         meant = of_module(instance.torch, given, named, _settings(instance), weights)
+        self.graph.touched.update(own_of(instance))
         result = value_of(meant, self.graph)
         if args and type(args[0]) is type(result) is Tensor and _is_in_place(instance):
             self.overwritten(args[0], result)
@@ -116,7 +130,7 @@ class Modules(Initialising):
         if name == "super.forward":
             return self.run_torch(instance, args, kwargs)
         if name == "super.reset" or name == reset_of(instance.torch):
-            for slot, draw in reset(instance):
+            for slot, draw in reset(instance, self.site(node)):
                 self.write(slot, draw)
             return None
         if name in _ITSELF or name == "apply":
@@ -135,12 +149,13 @@ class Modules(Initialising):
             self.budget.elements(len(every))
             return listed(pair if name[0] == "n" else pair[1] for pair in every)
         if name in ("register_buffer", "register_parameter", "add_module", "register_module"):
-            self._register(instance, name, args, kwargs)
+            self._register(instance, name, args, kwargs, node)
             return None
         if name == "forward" or name == "__call__":
             return self.call_instance(instance, args, kwargs)
         if name in _WRITING or "init" in name:
-            self.release([instance])
+            by = "load" if name == "load_state_dict" else ""
+            self.release([instance], replace(UNCLEAR, by=by))
             return PLAIN
         if name == "state_dict":
             every = parameters_of(instance)
@@ -156,12 +171,31 @@ class Modules(Initialising):
         return PLAIN if name in ("extra_repr", "__len__") else UNKNOWN
 
     def _register(
-        self, instance: Instance, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]
+        self,
+        instance: Instance,
+        name: str,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None,
     ) -> None:
         given = [*args, *kwargs.values()]
         if len(given) > 1 and isinstance(given[0], str):
-            value = BUFFER if name == "register_buffer" and given[1] is not None else given[1]
+            value = given[1]
+            if name == "register_buffer" and value is not None:
+                value = self._buffer(instance, given[0], value, node)
             self.hold(instance, given[0], value)
+
+    def _buffer(self, instance: Instance, name: str, value: Value, node: ast.AST | None) -> Kept:
+        """A tensor that a module keeps under a name and does not train."""
+        shape = value.shape if isinstance(value, (Fresh, Slot, Held)) else None
+        site = self.site(node)
+        draw = value.draw if isinstance(value, Fresh) else UNCLEAR
+        draw = replace(draw, site=site, through=self.within())
+        slot = Slot(instance, name, shape, draw, self.arms, self.constructing, site)
+        slot.trainable = False
+        if isinstance(value, Fresh):
+            value.slots.append(slot)
+        return Kept(slot)
 
     def hold(self, instance: Instance, name: str, value: Value) -> None:
         """Set an attribute; a bare parameter now has its holder and its name."""
@@ -237,6 +271,12 @@ class Modules(Initialising):
         part = Instance(None, instance.torch, instance.site)
         part.attrs = dict(pairs[index] if known else pairs)
         return part
+
+
+def own_of(instance: Instance) -> Iterator[Slot]:
+    """The parameters that one of torch's layers itself takes in when it is called."""
+    for _, module in (("", instance), *children(instance)):
+        yield from (slot for slot in module.attrs.values() if type(slot) is Slot)
 
 
 def _is_numbered(container: Instance) -> bool:

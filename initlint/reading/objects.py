@@ -133,7 +133,9 @@ def _cast(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) ->
 
 @handles("torch.nn.Parameter", "torch.nn.parameter.Parameter")
 def _parameter(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
-    return reader.parameter(args[0] if args else kwargs.get("data", UNKNOWN), node)
+    trainable = args[1] if len(args) > 1 else kwargs.get("requires_grad", True)
+    tensor = args[0] if args else kwargs.get("data", UNKNOWN)
+    return reader.parameter(tensor, node, trainable)
 
 
 @handles("torch.utils.checkpoint.checkpoint")

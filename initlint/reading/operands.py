@@ -11,12 +11,12 @@ from initlint.reading.parts import leaves
 from initlint.reading.sizes import symbol
 from initlint.reading.state import flat_tensors
 from initlint.reading.values import (
-    BUFFER,
     PLAIN,
     UNKNOWN,
     Compared,
     Fresh,
     Held,
+    Kept,
     Named,
     Plain,
     Slot,
@@ -59,7 +59,7 @@ def operand_of(value: Value, budget: Budget) -> Any:
     if kind is Compared:
         return value.node
     if isinstance(value, Plain):
-        return KEPT if value is BUFFER else FIXED
+        return KEPT if kind is Kept else FIXED
     if kind is Named or kind is Sym:
         return symbol(value)
     return UNSURE if isinstance(value, (Unknown, Choice)) else FIXED

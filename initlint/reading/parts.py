@@ -24,6 +24,7 @@ from initlint.reading.values import (
     External,
     Fresh,
     Held,
+    Kept,
     Kind,
     Named,
     Plain,
@@ -225,4 +226,4 @@ def may_hold(value: Value) -> bool:
     return type(value) in _CARRYING or bool(contents_of(value))
 
 
-_CARRYING = {Slot, Held, Fresh, Instance, Function, Method, Unknown}
+_CARRYING = {Slot, Held, Kept, Fresh, Instance, Function, Method, Unknown}

@@ -162,7 +162,9 @@ class Reader(Expressions):
         if isinstance(owner, Instance):
             self.hold(owner, target.attr, value)
         elif isinstance(owner, (Slot, Held, Fresh)) and target.attr == "data":
-            self.write_in_place(owner, "copy_", [value], {}, target)
+            self.write_in_place(owner, "data", [value], {}, target)
+        elif isinstance(owner, Slot) and target.attr == "requires_grad":
+            self.set_trainable(owner, value)
 
     def _set_item(self, target: ast.Subscript, value: Value, frame: Frame) -> None:
         owner = self.evaluate(target.value, frame)

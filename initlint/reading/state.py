@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import starmap
+from typing import Any
 
 from initlint.graph.ops import Graph, Op
 from initlint.reading.budget import PARTS, Budget, TooMuchError
@@ -26,6 +27,7 @@ from initlint.reading.use import Use
 from initlint.reading.values import PLAIN, UNKNOWN, Fresh, Slot, Tensor, Unknown, Value
 from initlint.records import Site
 from initlint.torchlib.draws import UNCLEAR, Draw
+from initlint.torchlib.history import after, perhaps
 
 
 class ImpossibleError(Exception):
@@ -64,6 +66,8 @@ class State:
         self.unfollowed = ""
         self.memo: dict[object, Instance] = {}
         self.results: dict[object, Value] = {}
+        # Initialising calls that are made outside of constructors, on what no module holds.
+        self.loose: list[Any] = []
         self._arm = 0
 
     def call(
@@ -192,17 +196,25 @@ class State:
         before = self.drawn(slot)
         certain = slot.arms[: len(self.arms)] == self.arms
         if not certain and not _same(before, draw):
-            draw = UNCLEAR.at(draw.site)
+            draw = perhaps(draw)
+        entry = after(draw, before, self.within())
         if isinstance(slot, Fresh):
-            slot.draw = draw
+            slot.draw = entry
             for parameter in slot.slots:
                 self.write(parameter, draw)
             if slot.base is not None:
                 self.write(slot.base, UNCLEAR.at(draw.site))
         elif self.constructing is None or slot.home is self.constructing:
-            slot.draw = draw
+            slot.draw = entry
         else:
-            self.constructing.overrides[slot] = draw
+            self.constructing.overrides[slot] = entry
+
+    def within(self) -> str:
+        """The name of the function that is read; empty at the top level of a file."""
+        for node in reversed(self.active):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                return node.name
+        return ""
 
     def drawn(self, slot: Slot | Fresh) -> Draw:
         """What a parameter, or a tensor that may become one, holds now."""

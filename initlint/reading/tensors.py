@@ -11,11 +11,12 @@ from initlint.graph.meaning import WHOLE_VIEWS, meaning, writes_in_place
 from initlint.graph.ops import Op, Operand, leaves_of, ops_in
 from initlint.graph.weights import Factor, factors_of
 from initlint.reading.holders import Instance, Listing, Table
-from initlint.reading.operands import operand_of, value_of
+from initlint.reading.operands import HOLDERS, operand_of, value_of
+from initlint.reading.parts import leaves
 from initlint.reading.sizes import is_size
 from initlint.reading.state import State
 from initlint.reading.use import Use
-from initlint.reading.values import PLAIN, Fresh, Held, Slot, Tensor, Value, known_number
+from initlint.reading.values import PLAIN, Fresh, Held, Kept, Slot, Tensor, Value, known_number
 from initlint.torchlib import catalog
 from initlint.torchlib.creators import CREATORS, EMPTY, created, transformed
 from initlint.torchlib.draws import UNCLEAR, Draw
@@ -53,6 +54,7 @@ class Tensors(State):
         """The result of one of torch's functions, methods or operators, by its bare name."""
         keywords = kwargs or {}
         given, named = self.operands(args, keywords)
+        self.touch([*args, *keywords.values()])
         inputs = ops_in(given, named)
         if not inputs:
             made = self._made(name, args, keywords)
@@ -67,6 +69,15 @@ class Tensors(State):
         if is_written and writes_in_place(name, args, keywords):
             self.overwritten(args[0], result)
         return result
+
+    def touch(self, values: Sequence[Value]) -> None:
+        """Note the parameters and buffers that an operation takes in."""
+        for value in leaves(tuple(values), HOLDERS):
+            kind = type(value)
+            if kind is Slot:
+                self.graph.touched.add(value)
+            elif kind is Held or kind is Kept:
+                self.graph.touched.add(value.slot)
 
     def operands(
         self, args: Sequence[Value], keywords: Mapping[str, Value]
@@ -136,7 +147,8 @@ def _created(name: str, args: Sequence[Value], keywords: Mapping[str, Value]) ->
         return Fresh(None, UNCLEAR)
     values = [value if known_number(value) else None for value in args]
     named = {key: value if known_number(value) else None for key, value in keywords.items()}
-    return Fresh(shape, created(name, values, named, None))
+    draw = created(name, values, named, None)
+    return Fresh(shape, replace(draw, spelled=name) if draw.name else draw)
 
 
 def _are_sizes(args: Sequence[Value]) -> bool:
@@ -177,7 +189,7 @@ def _changed(fresh: Fresh, name: str, args: Sequence[Value]) -> Fresh:
     if name in WHOLE_VIEWS:
         return Fresh(None, fresh.draw if fresh.draw.std is not None else UNCLEAR, fresh)
     number = next((value for value in args if known_number(value)), None)
-    draw = transformed(name, fresh.draw, number, None)
+    draw = replace(transformed(name, fresh.draw, number, None), spelled=fresh.draw.spelled)
     if draw.std is None:
         return Fresh(None, UNCLEAR, fresh)
     return Fresh(fresh.shape, draw)

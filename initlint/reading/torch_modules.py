@@ -10,10 +10,19 @@ from typing import Any
 
 from initlint.graph.recurrence import recurrent_part
 from initlint.graph.weights import convolution_fans, product, transposed_fans
+from initlint.reading.defaults import (
+    bias_of_layer,
+    by_torch,
+    extra_of_attention,
+    fill_norm,
+    fill_slope,
+    within,
+)
 from initlint.reading.holders import Instance, Listing
 from initlint.reading.sizes import computed, is_size, symbol
 from initlint.reading.use import Use
 from initlint.reading.values import UNKNOWN, Named, Slot, Value
+from initlint.records import Site
 from initlint.torchlib.draws import ARGUMENTS, UNCLEAR, Draw, drawn_by
 
 _CONVOLUTION = "in_channels out_channels kernel_size stride padding dilation groups bias"
@@ -21,6 +30,7 @@ _TRANSPOSED = (
     "in_channels out_channels kernel_size stride padding output_padding groups bias dilation"
 )
 _RECURRENT = "input_size hidden_size num_layers bias batch_first dropout bidirectional"
+_STATISTICAL = "num_features eps momentum affine track_running_stats"
 # The arguments of torch's constructors in their order; those of others are not needed.
 _SIGNATURES: dict[str, str] = {
     "Linear": "in_features out_features bias",
@@ -38,7 +48,9 @@ _SIGNATURES: dict[str, str] = {
     **{f"Conv{n}d": _CONVOLUTION for n in (1, 2, 3)},
     **{f"ConvTranspose{n}d": _TRANSPOSED for n in (1, 2, 3)},
     **{f"LazyConv{n}d": _CONVOLUTION.replace("in_channels ", "", 1) for n in (1, 2, 3)},
-    **{f"BatchNorm{n}d": "num_features eps momentum affine" for n in (1, 2, 3)},
+    "RMSNorm": "normalized_shape eps elementwise_affine",
+    "SyncBatchNorm": _STATISTICAL,
+    **{f"{kind}Norm{n}d": _STATISTICAL for kind in ("Batch", "Instance") for n in (1, 2, 3)},
     **dict.fromkeys(("LSTM", "GRU"), _RECURRENT),
     **dict.fromkeys(("LSTMCell", "GRUCell"), "input_size hidden_size bias"),
 }
@@ -87,13 +99,15 @@ def fill(instance: Instance, args: tuple[Value, ...], kwargs: Mapping[str, Value
         _fill_attention(instance)
     elif kind in _CELLS:
         _fill_recurrent(instance)
-    elif kind in _SIGNATURES or kind.endswith(_NORMS):
+    elif kind == "PReLU":
+        fill_slope(instance)
+    elif kind.endswith(_NORMS):
+        fill_norm(instance)
+    elif kind in _SIGNATURES:
         shape = _shape(instance)
         instance.attrs["weight"] = Slot(instance, "weight", shape, _default(kind, shape))
-        bias = argument(instance, "bias")
-        instance.attrs["bias"] = None if bias is False else Slot(instance, "bias", None, UNCLEAR)
-    elif kind == "PReLU":
-        instance.attrs["weight"] = Slot(instance, "weight", None, UNCLEAR)
+        has_none = argument(instance, "bias") is False or kind.startswith("Embedding")
+        instance.attrs["bias"] = None if has_none else bias_of_layer(instance, shape)
 
 
 _CELLS = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
@@ -106,7 +120,7 @@ def reset_of(kind: str) -> str:
     return "reset_parameters" if kind in _SIGNATURES or kind.endswith(_NORMS) else ""
 
 
-def reset(instance: Instance) -> Iterator[tuple[Slot, Draw]]:
+def reset(instance: Instance, site: Site | None) -> Iterator[tuple[Slot, Draw]]:
     """What torch's own method of that name draws the present parameters of a module from."""
     again = Instance(None, instance.torch, instance.site)
     given = dict(instance.args)
@@ -114,7 +128,7 @@ def reset(instance: Instance) -> Iterator[tuple[Slot, Draw]]:
     for name, slot in again.attrs.items():
         present = instance.attrs.get(name)
         if type(slot) is Slot and type(present) is Slot:
-            yield present, slot.draw.at(instance.site)
+            yield present, slot.draw.at(site)
 
 
 def argument(instance: Instance, name: str) -> Value:
@@ -124,8 +138,6 @@ def argument(instance: Instance, name: str) -> Value:
 
 def _shape(instance: Instance) -> tuple[Value, ...] | None:
     kind = instance.torch
-    if kind == "PReLU":
-        return None
     if kind.startswith("Lazy"):
         return _lazy_shape(instance)
     if kind == "Bilinear":
@@ -165,24 +177,21 @@ def _window(instance: Instance) -> tuple[Value, ...]:
 
 def _default(kind: str, shape: tuple[Value, ...] | None) -> Draw:
     if kind.startswith("Embedding"):
-        return drawn_by("normal_", ARGUMENTS["normal_"], None)
-    if kind.endswith(_NORMS):
-        return drawn_by("ones_", {}, None)
+        draw = drawn_by("normal_", ARGUMENTS["normal_"], None)
+        return replace(draw, by="torch", spelled=draw.name)
     if kind == "Bilinear":
         width = shape[1] if shape else None
         bound = (
             1 / math.sqrt(width) if isinstance(width, int) and is_size(width) and width else None
         )
         return _uniform(bound)
-    draw = drawn_by("kaiming_uniform_", _DEFAULT_ARGS, _numbers(shape))
-    return Draw(draw.name, draw.args, draw.mean, draw.std, True)
+    return by_torch("kaiming_uniform_", _DEFAULT_ARGS, _numbers(shape))
 
 
 def _uniform(bound: float | None) -> Draw:
     if bound is None:
         return UNCLEAR
-    draw = drawn_by("uniform_", {"a": -bound, "b": bound}, None)
-    return Draw(draw.name, draw.args, draw.mean, draw.std, True)
+    return by_torch("uniform_", {"a": -bound, "b": bound})
 
 
 def _numbers(shape: tuple[Value, ...] | None) -> tuple[int, ...] | None:
@@ -198,12 +207,14 @@ def _fill_attention(instance: Instance) -> None:
         names = {"q_proj_weight": (width, width), "k_proj_weight": (width, key or width)}
         names["v_proj_weight"] = (width, value or width)
     for name, shape in names.items():
-        draw = drawn_by("xavier_uniform_", ARGUMENTS["xavier_uniform_"], _numbers(shape))
-        draw = Draw(draw.name, draw.args, draw.mean, draw.std, True)
+        draw = by_torch("xavier_uniform_", ARGUMENTS["xavier_uniform_"], _numbers(shape))
         instance.attrs[name] = Slot(instance, name, shape, draw)
     out = Instance(None, "NonDynamicallyQuantizableLinear", instance.site)
-    fill(out, (width, width), {})
+    bias = argument(instance, "bias")
+    fill(out, (width, width), {"bias": bias})
     instance.attrs["out_proj"] = out
+    added = argument(instance, "add_bias_kv") is True
+    extra_of_attention(instance, width, bias is not False, added)
 
 
 def _fill_recurrent(instance: Instance) -> None:
@@ -216,6 +227,9 @@ def _fill_recurrent(instance: Instance) -> None:
     for name, columns in _recurrent_names(instance, layers, width, hidden):
         slot = Slot(instance, name, (rows, columns), _uniform(bound))
         instance.attrs[name] = slot
+        if argument(instance, "bias") is not False:
+            bias = name.replace("weight", "bias")
+            instance.attrs[bias] = Slot(instance, bias, (rows,), within(hidden))
 
 
 def _recurrent_names(
@@ -301,7 +315,7 @@ def _recurrent_uses(instance: Instance, kind: str) -> list[Use]:
     name = following if isinstance(following, str) else "unknown"
     found = []
     for slot in instance.attrs.values():
-        if type(slot) is Slot and slot.shape:
+        if type(slot) is Slot and slot.shape and slot.name.startswith("weight"):
             fans = known(slot.shape[1], slot.shape[0])
             use = Use(slot, kind, fans, slot.draw, name, follows)
             found.append(replace(use, recurrent=recurrent_part(slot.name)))

@@ -87,10 +87,21 @@ class Compared(Plain):
         self.node = node
 
 
+@dataclass(eq=False, repr=False)
+class Kept(Plain):
+    """A tensor that a module keeps and does not train: `slot` is its content."""
+
+    slot: Slot
+
+    def parts(self) -> Sequence[Value]:
+        return (self.slot,)
+
+    def rebuilt(self, parts: Sequence[Value]) -> Value:
+        return Kept(parts[0])
+
+
 UNKNOWN = Unknown()
 PLAIN = Plain()
-# A tensor that a module keeps and does not train.
-BUFFER = Plain()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +159,8 @@ class Slot(Kind):
     """One parameter: its place, its shape as far as it is known, and the last draw in it.
 
     `arms` are the undecided conditions under which it was made, `home` is the module whose
-    constructor made it. `picked` is True after an access by an unknown index: the next such access
-    may give another layer's parameter.
+    constructor made it. `trainable` is None where that is unknown. `picked` is True after an access
+    by an unknown index: the next such access may give another layer's parameter.
     """
 
     holder: Instance | None
@@ -160,6 +171,7 @@ class Slot(Kind):
     home: Instance | None = None
     site: Any = None
     picked: bool = False
+    trainable: bool | None = True
 
 
 @dataclass(frozen=True, slots=True)

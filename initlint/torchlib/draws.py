@@ -15,6 +15,9 @@ class Draw:
     """The known content of a tensor; without `std` it is unknown, without `name` not written.
 
     `offset` is a number that was added to all values of a draw whose mean is not computed yet.
+    `spelled`, `part`, `by` and `through` are those of `records.Draw`; `by` is empty where `default`
+    and `name` tell it. `perhaps` is the draw that an undecided condition may have made. `before` is
+    the draw that this one has overwritten, and `count` the length of the history up to this one.
     """
 
     name: str
@@ -24,10 +27,26 @@ class Draw:
     default: bool = False
     site: Site | None = None
     offset: float = 0.0
+    spelled: str = ""
+    part: bool = False
+    by: str = ""
+    through: str = ""
+    perhaps: Draw | None = field(default=None, compare=False)
+    before: Draw | None = field(default=None, compare=False, repr=False)
+    count: int = field(default=1, compare=False)
 
-    def at(self, site: Site | None) -> Draw:
-        """The same draw, made at another line."""
-        return Draw(self.name, self.args, self.mean, self.std, self.default, site, self.offset)
+    def at(self, site: Site | None, through: str | None = None) -> Draw:
+        """The same draw, made at another line, in another function if one is given."""
+        values = (self.name, self.args, self.mean, self.std, self.default, site, self.offset)
+        within = self.through if through is None else through
+        told = (self.spelled, self.part, self.by, within)
+        return Draw(*values, *told, self.perhaps, self.before, self.count)
+
+    def next_to(self, before: Draw | None, count: int, through: str) -> Draw:
+        """The same draw as entry number `count` of a history, made in the function `through`."""
+        values = (self.name, self.args, self.mean, self.std, self.default, self.site, self.offset)
+        told = (self.spelled, self.part, self.by, through)
+        return Draw(*values, *told, self.perhaps, before, count)
 
     def initializer(self) -> Initializer | None:
         """The record of this draw; None for storage that nothing has written."""
@@ -56,11 +75,12 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "eye_": {},
     "dirac_": {"groups": 1},
 }
-# In-place methods of tensors, and the old names without the underscore.
+# In-place methods of tensors.
 METHODS = {"normal_": "normal_", "uniform_": "uniform_", "fill_": "constant_", "zero_": "zeros_"}
+# The functions of torch.nn.init that have an old name without the underscore: these names.
 DEPRECATED = {
-    **{name.rstrip("_"): name for name in ARGUMENTS if name not in ("zeros_", "ones_")},
-    "zeros": "",
+    *("constant", "dirac", "eye", "kaiming_normal", "kaiming_uniform", "normal", "orthogonal"),
+    *("sparse", "uniform", "xavier_normal", "xavier_uniform"),
 }
 
 

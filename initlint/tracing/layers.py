@@ -14,13 +14,14 @@ from initlint.graph.ops import Graph
 from initlint.graph.patterns import name_patterns
 from initlint.graph.record import is_state, layer_of
 from initlint.graph.steps import Weight
-from initlint.records import Following, Initializer, Layer, Site
+from initlint.records import Following, Initializer, Layer, Parameter, Site
 from initlint.torchlib import catalog
 from initlint.torchlib.draws import drawn_by
 from initlint.tracing.build import Built
 from initlint.tracing.capture import capture
 from initlint.tracing.islands import has_forward, islands
 from initlint.tracing.measure import measured
+from initlint.tracing.parameters import parameters_of
 from initlint.tracing.steps import operations
 from initlint.tracing.unchanged import LAZY, unchanged
 from initlint.tracing.weights import weights_of_module
@@ -32,9 +33,18 @@ def layers_of(built: Built, inputs: Sequence[Any] = ()) -> tuple[Layer, ...]:
     `inputs` are example inputs for models that must be run. Raises CaptureError if the graph
     cannot be captured.
     """
+    return recorded(built, inputs)[0]
+
+
+def recorded(
+    built: Built, inputs: Sequence[Any] = ()
+) -> tuple[tuple[Layer, ...], tuple[Parameter, ...]]:
+    """The layers of a built model, and all of its parameters and buffers."""
     # Also to ask a parametrised module for its weight computes it, and may write to its buffers.
     with unchanged(built.model):
-        return layers_of_graphs(built, graphs_of(built, inputs))
+        graphs = graphs_of(built, inputs)
+        layers = layers_of_graphs(built, graphs)
+    return layers, parameters_of(built, graphs)
 
 
 def graphs_of(built: Built, inputs: Sequence[Any] = ()) -> list[Graph]:

@@ -52,6 +52,24 @@ def initialiser_of(frame: FrameType | None) -> FrameType | None:
     return outermost
 
 
+def called_as(frame: FrameType | None, name: str) -> str:
+    """The name by which the user calls an initialiser: the old one where it is deprecated."""
+    while frame is not None and frame.f_code.co_filename.startswith(TORCH):
+        if frame.f_code.co_filename == INIT and frame.f_code.co_name == "deprecated_init":
+            return str(frame.f_locals.get("old_name", name))
+        frame = frame.f_back
+    return name
+
+
+def within(frame: FrameType | None) -> str:
+    """The function that a frame runs, or the one around its lambda; empty at a top level."""
+    while frame is not None and frame.f_code.co_name.startswith("<"):
+        if frame.f_code.co_name == "<module>":
+            return ""
+        frame = user_frame(frame.f_back)
+    return frame.f_code.co_name if frame is not None else ""
+
+
 def arguments_of(frame: FrameType) -> dict[str, Any]:
     """The arguments of a frame's function by name."""
     code = frame.f_code

@@ -22,16 +22,19 @@ from initlint.torchlib.creators import (
     renamed,
     transformed,
 )
-from initlint.torchlib.draws import INITIALIZERS, UNCLEAR, Draw, drawn_by
+from initlint.torchlib.draws import INITIALIZERS, UNCLEAR, UNWRITTEN, Draw, drawn_by
+from initlint.torchlib.history import after
 from initlint.tracing.loads import Loads, key_of, replaced
 from initlint.tracing.places import (
     INIT,
     TORCH,
     Sites,
     arguments_of,
+    called_as,
     caller,
     initialiser_of,
     user_frame,
+    within,
 )
 
 _TORCH_MODULES = TORCH + "nn/modules/"
@@ -50,6 +53,17 @@ class _Content:
     draw: Draw
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Noted:
+    """A call of an initialiser in the user's code, and the tensor that it fills."""
+
+    spelled: str
+    resolved: str
+    site: Site | None
+    within: str
+    tensor: torch.Tensor
+
+
 class Recorder(TorchFunctionMode):
     """A context in which modules are built; it records how each parameter is filled.
 
@@ -61,6 +75,11 @@ class Recorder(TorchFunctionMode):
         self._contents: dict[int, _Content] = {}
         self._modules: dict[int, tuple[nn.Module, Site | None]] = {}
         self._parameters: dict[int, tuple[nn.Parameter, Site | None]] = {}
+        # Where buffers were registered, by their modules and names.
+        self._buffers: dict[tuple[int, str], Site | None] = {}
+        # The memory of parameters: what is copied from there is a copy.
+        self._held: set[int] = set()
+        self._calls: list[Noted] = []
         self._loads = Loads()
         self._sites = Sites()
         self._initialising: FrameType | None = None
@@ -70,6 +89,7 @@ class Recorder(TorchFunctionMode):
         self._patches.enter_context(replaced(nn.Module, "__init__", self._noting_module))
         self._patches.enter_context(replaced(nn.Module, "__setstate__", self._noting_copy))
         self._patches.enter_context(replaced(nn.Parameter, "__new__", self._noting_parameter))
+        self._patches.enter_context(replaced(nn.Module, "register_buffer", self._noting_buffer))
         self._patches.enter_context(self._loads.watching())
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
@@ -87,14 +107,26 @@ class Recorder(TorchFunctionMode):
         """The call that made a bare `parameter`, if it was made while recording."""
         return self._parameters.get(id(parameter), (parameter, None))[1]
 
+    def buffer_site(self, module: nn.Module, name: str) -> Site | None:
+        """The call that registered a buffer of the user's; what makes the layer for torch's own."""
+        return self._buffers.get((id(module), name)) or self.module_site(module)
+
     def knows(self, module: nn.Module) -> bool:
         """Whether `module` was made while recording."""
         return id(module) in self._modules
 
     def initializer(self, parameter: torch.Tensor) -> Initializer | None:
         """The initialiser that filled `parameter` last; None for memory that no call wrote."""
-        content = self._contents.get(key_of(parameter))
-        return (content.draw if content else UNCLEAR).initializer()
+        return self.drawn(parameter).initializer()
+
+    def drawn(self, tensor: torch.Tensor) -> Draw:
+        """The last draw of a tensor, which knows those before it."""
+        content = self._contents.get(key_of(tensor))
+        return content.draw if content else UNCLEAR
+
+    def calls(self) -> tuple[Noted, ...]:
+        """The calls of initialisers in the user's code, in their order."""
+        return tuple(self._calls)
 
     def loaded(self, model: nn.Module) -> tuple[str, ...]:
         """The names of the parameters of `model` whose values were loaded from a file."""
@@ -121,9 +153,19 @@ class Recorder(TorchFunctionMode):
         def make(cls: type, *args: Any, **kwargs: Any) -> Any:
             parameter = original(cls, *args, **kwargs)
             self._parameters[id(parameter)] = (parameter, self._sites.of(user_frame(caller(1))))
+            self._held.add(key_of(parameter))
             return parameter
 
         return make
+
+    def _noting_buffer(self, original: Callable[..., None]) -> Callable[..., None]:
+        def register(module: nn.Module, name: str, *args: Any, **kwargs: Any) -> None:
+            original(module, name, *args, **kwargs)
+            frame = caller(1)
+            if not frame.f_code.co_filename.startswith(TORCH):
+                self._buffers[id(module), name] = self._sites.of(user_frame(frame))
+
+        return register
 
     def __torch_function__(
         self,
@@ -152,11 +194,7 @@ class Recorder(TorchFunctionMode):
     def _source(self, args: tuple[Any, ...]) -> Draw:
         """The draw in the first tensor among the arguments, before the call."""
         first = next((a for a in args if isinstance(a, torch.Tensor)), None)
-        return UNCLEAR if first is None else self._draw(first)
-
-    def _draw(self, tensor: torch.Tensor) -> Draw:
-        content = self._contents.get(key_of(tensor))
-        return content.draw if content else UNCLEAR
+        return UNCLEAR if first is None else self.drawn(first)
 
     def _note_initializing(self, frame: FrameType) -> None:
         """A call seen inside torch.nn.init: note the user's initialiser once, by its frame.
@@ -176,7 +214,11 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         arguments = {key: value for key, value in args.items() if key != "generator"}
         draw = drawn_by(name, arguments, tuple(tensor.shape))
-        self._write(tensor, draw, frame)
+        spelled = called_as(frame, name)
+        self._write(tensor, replace(draw, spelled=spelled), frame)
+        if not _by_torch(frame):
+            user = user_frame(frame)
+            self._calls.append(Noted(spelled, name, self._sites.of(user), within(user), tensor))
 
     def _note(
         self,
@@ -187,7 +229,10 @@ class Recorder(TorchFunctionMode):
         source: Draw,
         frame: FrameType,
     ) -> None:
-        if name == "__set__" or name in _HARMLESS:
+        if name == "__set__":
+            self._note_exchange(args, source, frame)
+            return
+        if name in _HARMLESS:
             return
         if name == "__setitem__":
             self._write_part(args[0], frame)
@@ -195,7 +240,20 @@ class Recorder(TorchFunctionMode):
             self._note_in_place(name, args, keywords, source, frame)
         elif key_of(result) not in self._contents:
             draw = _left_in(name, args, keywords, tuple(result.shape), source)
-            self._remember(result, replace(draw, site=self._sites.of(user_frame(frame))))
+            user = user_frame(frame)
+            draw = replace(draw, site=self._sites.of(user), through=within(user))
+            if _by_torch(frame):
+                draw = replace(draw, by="torch")
+            self._remember(result, draw)
+
+    def _note_exchange(self, args: tuple[Any, ...], source: Draw, frame: FrameType) -> None:
+        """`p.data = tensor`: the parameter has other memory now, and its history goes on there."""
+        tensor = args[0]
+        content = self._contents.get(key_of(tensor)) if isinstance(tensor, torch.Tensor) else None
+        if content is not None and content.draw is not source:
+            draw = replace(content.draw, spelled="data", before=None, count=1)
+            content.draw = after(draw, source, draw.through)
+            self._held.add(key_of(tensor))
 
     def _note_in_place(
         self,
@@ -213,12 +271,19 @@ class Recorder(TorchFunctionMode):
         if name in METHODS:
             initializer, arguments = METHODS[name]
             given = bound(arguments, args[1:], renamed(keywords))
-            self._write(tensor, drawn_by(initializer, given, tuple(tensor.shape)), frame)
+            draw = drawn_by(initializer, given, tuple(tensor.shape))
+            self._write(tensor, replace(draw, spelled=name), frame)
         elif name == "copy_" and isinstance(operand, torch.Tensor):
-            self._write(tensor, self._draw(operand), frame)
+            self._write(tensor, self._copied(operand), frame)
             self._loads.copied(operand, tensor)
         elif name not in KEEPING:
-            self._write(tensor, transformed(name, source, operand, site), frame)
+            draw = transformed(name, source, operand, site)
+            self._write(tensor, replace(draw, spelled=name), frame)
+
+    def _copied(self, source: torch.Tensor) -> Draw:
+        by = "load" if self._loads.holds(source) else ""
+        by = by or ("copy" if key_of(source) in self._held else "")
+        return replace(self.drawn(source), spelled="copy_", by=by)
 
     def _write(self, tensor: torch.Tensor, draw: Draw, frame: FrameType) -> None:
         user = user_frame(frame)
@@ -226,7 +291,9 @@ class Recorder(TorchFunctionMode):
         if content is not None and tensor.numel() < content.elements:
             self._write_part(tensor, frame)
             return
-        self._remember(tensor, replace(draw, default=_by_torch(frame), site=self._sites.of(user)))
+        draw = replace(draw, default=_by_torch(frame), site=self._sites.of(user))
+        before = content.draw if content is not None else UNWRITTEN
+        self._remember(tensor, after(draw, before, within(user)))
 
     def _write_part(self, tensor: torch.Tensor, frame: FrameType) -> None:
         """Note a write to part of a tensor: its content as a whole is now unclear.
@@ -238,7 +305,9 @@ class Recorder(TorchFunctionMode):
             return
         if 10 * tensor.numel() < content.elements and self._is_of_embedding(tensor):
             return
-        content.draw = replace(UNCLEAR, site=self._sites.of(user_frame(frame)))
+        user = user_frame(frame)
+        draw = replace(UNCLEAR, site=self._sites.of(user), part=True, spelled=called_as(frame, ""))
+        content.draw = after(draw, content.draw, within(user))
 
     def _is_of_embedding(self, tensor: torch.Tensor) -> bool:
         tables = [m for m, _ in self._modules.values() if isinstance(m, _TABLES)]
@@ -260,11 +329,12 @@ def _left_in(
 ) -> Draw:
     """The draw of a new tensor, from the function that made it, perhaps of another (`source`)."""
     if name in CREATORS:
-        return created(name, args, keywords, shape)
+        draw = created(name, args, keywords, shape)
+        return replace(draw, spelled=name) if draw.name else draw
     if name in KEEPING:
         return source
     operand = next((a for a in args if not isinstance(a, torch.Tensor)), None)
-    return transformed(name, source, operand, None)
+    return replace(transformed(name, source, operand, None), spelled=source.spelled)
 
 
 def _by_torch(frame: FrameType | None) -> bool:

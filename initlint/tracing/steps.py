@@ -71,6 +71,7 @@ class _Translation:
 
     def _attribute(self, node: fx.Node) -> Any:
         target = str(node.target)
+        self._graph.touched.add(target)
         if target in self._tensors:
             shape = shape_of(self._tensors[target])
             return Operand(target, shape, shape)
@@ -82,6 +83,7 @@ class _Translation:
     def _module(self, node: fx.Node) -> Any:
         name = str(node.target)
         module = self._modules[name]
+        self._graph.touched.update(f"{name}.{key}" for key in module.state_dict())
         args, keywords = self._given(node.args), self._given(node.kwargs)
         kind = type(module).__name__
         operation = catalog.operation_of_module(kind)

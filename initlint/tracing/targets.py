@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from initlint.project.targets import is_model
-from initlint.records import InitlintError, Layer, Unanalysed
+from initlint.records import Call, InitlintError, Layer, Parameter, Unanalysed
 from initlint.tracing.needs import need_torch
 
 if TYPE_CHECKING:
@@ -19,9 +19,11 @@ Signatures = Mapping[str, Mapping[str, tuple[int, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """The layers of all models, what could not be traced, and the shapes of their state dicts."""
+    """The records of all models, what could not be traced, and the shapes of their state dicts."""
 
     layers: tuple[Layer, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    calls: tuple[Call, ...] = ()
     gaps: tuple[Unanalysed, ...] = ()
     signatures: Signatures = field(default_factory=dict)
 
@@ -61,6 +63,8 @@ def together(found: Sequence[Traced]) -> Traced:
     """One answer of several."""
     return Traced(
         tuple(layer for one in found for layer in one.layers),
+        tuple(parameter for one in found for parameter in one.parameters),
+        tuple(call for one in found for call in one.calls),
         tuple(gap for one in found for gap in one.gaps),
         {name: shapes for one in found for name, shapes in one.signatures.items()},
     )
@@ -89,7 +93,7 @@ def _traced(target: Any, given: _Given) -> Traced:
 def _failed(target: Any, reason: str, error: Exception) -> Traced:
     """A gap for a target given by name; raises InitlintError for a target given as an object."""
     if isinstance(target, str):
-        return Traced((), (Unanalysed(target, reason),))
+        return Traced(gaps=(Unanalysed(target, reason),))
     raise InitlintError(reason) from error
 
 
@@ -122,28 +126,29 @@ def _built(target: Any, given: _Given) -> Sequence[Built | Unanalysed]:
 
 
 def _layers(model: Built | Unanalysed, target: Any, given: _Given) -> Traced:
-    """The layers of one model, and its parameters that cannot be judged."""
+    """The records of one model, and its parameters that cannot be judged."""
     from initlint.tracing.build import described, where
     from initlint.tracing.capture import CaptureError
     from initlint.tracing.foreign import contained
-    from initlint.tracing.layers import layers_of
+    from initlint.tracing.layers import recorded
     from initlint.tracing.measure import unusual
+    from initlint.tracing.parameters import calls_of
     from initlint.tracing.process import restored
 
     if isinstance(model, Unanalysed):
-        return Traced((), (model,))
+        return Traced(gaps=(model,))
     given.begun(model.name)
     try:
         with contained(), restored():
-            layers = layers_of(model, given.inputs)
+            layers, parameters = recorded(model, given.inputs)
             gaps = tuple(Unanalysed(f"{model.name}: {n}", why) for n, why in unusual(model.model))
             shapes = {model.name: _signature(model)} if isinstance(target, str) else {}
-            return Traced(layers, gaps, shapes)
+            return Traced(layers, parameters, calls_of(model), gaps, shapes)
     except CaptureError as error:
         reason = str(error)
     except Exception as error:
         reason = f"{where(error, model.name)}: cannot be analysed: {described(error)}"
-    return Traced((), (Unanalysed(model.name, reason),))
+    return Traced(gaps=(Unanalysed(model.name, reason),))
 
 
 def _signature(model: Built) -> Mapping[str, tuple[int, ...]]:

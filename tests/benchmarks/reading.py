@@ -36,15 +36,15 @@ import ast, json, sys, time
 from pathlib import Path
 from initlint.project import cache
 from initlint.pipeline.files import read
+from initlint.project.sourcefiles import Texts
 paths, kind = json.load(sys.stdin)
 texts = {path: Path(path).read_bytes() for path in paths}
 def parse():
     return [ast.parse(text) for text in texts.values()]
 def cold():
-    found = read(paths, texts)
-    return found.layers, found.gaps
+    return read(paths, Texts(texts))
 def warm():
-    return cache.cached(texts, cold)
+    return cache.cached(texts, False, cold)
 if kind == "warm":
     warm()
 begin = time.process_time()

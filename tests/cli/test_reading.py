@@ -17,11 +17,15 @@ def engine(monkeypatch, project):
     """Stands for initlint.reading: keeps what it was asked and answers with one of each."""
     asked = SimpleNamespace(paths=None, texts=None)
 
-    def read(paths, texts, jobs=1):
+    def read(paths, texts, jobs, parameters):
         asked.paths, asked.texts = list(paths), dict(texts)
         broken = [Unanalysed("a.py", "a.py:3: invalid syntax")]
         return SimpleNamespace(
-            layers=[layer()], unanalysed=[Unanalysed("b.py:Net", "why")], broken=broken
+            layers=(layer(),),
+            parameters=(),
+            calls=(),
+            unanalysed=(Unanalysed("b.py:Net", "why"),),
+            broken=tuple(broken),
         )
 
     module = ModuleType("initlint.reading")

@@ -69,7 +69,7 @@ def test_json_matches_its_schema(report):
 
 def test_json_keys_keep_their_order():
     content = as_json(full_report())
-    assert list(content) == ["version", "findings", "layers", "unanalysed"]
+    assert list(content) == ["version", "findings", "layers", "parameters", "unanalysed"]
     assert all(list(entry) == FINDING_KEYS for entry in content["findings"])
     assert all(list(entry) == LAYER_KEYS for entry in content["layers"])
     assert content["version"] == "1.2.3"

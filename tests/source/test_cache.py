@@ -40,7 +40,7 @@ def files(tmp_path, monkeypatch):
 
 
 def read(files):
-    return reading.read(files, Texts(), cache=True)
+    return reading.read(files, Texts(), reading.Reader(cache=True))
 
 
 def entries():
@@ -57,6 +57,15 @@ def test_a_second_reading_gives_the_same_without_reading(files, monkeypatch):
 
 def test_the_same_as_without_a_cache(files):
     assert read(files) == read(files) == reading.read(files, Texts())
+
+
+def test_parameters_and_calls_are_kept_as_well(files):
+    reader = reading.Reader(cache=True, parameters=True)
+    fresh = reading.read(files, Texts(), reading.Reader(parameters=True))
+    assert not reading.read(files, Texts(), reading.Reader(cache=True)).parameters
+    first, second = (reading.read(files, Texts(), reader) for _ in range(2))
+    assert first == second == fresh
+    assert second.parameters[0].history and second.calls
 
 
 def test_a_changed_file_is_read_anew(files):

@@ -16,14 +16,30 @@ from initlint.torchlib.draws import UNCLEAR
 
 # Types of fields in which no value lies.
 NO_PARTS = {
-    *("str", "bool", "Shape", "Draw", "Op", "Module", "Site | None", "tuple[int, ...]"),
+    *(
+        "str",
+        "bool",
+        "bool | None",
+        "Shape",
+        "Draw",
+        "Op",
+        "Module",
+        "Site | None",
+        "tuple[int, ...]",
+    ),
     *("Fraction | float", "tuple[tuple[str, Fraction], ...]"),
     *("ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda", "ast.ClassDef"),
 }
 # Links back to what holds or made a value, and what a class keeps for itself.
 LINKS = {
     *("Slot.holder", "Slot.home", "Slot.site", "Instance.site", "Instance.owner"),
-    *("Instance.overrides", "Instance.templates", "Function.module", "Function.owner"),
+    *(
+        "Instance.overrides",
+        "Instance.templates",
+        "Instance.calls",
+        "Function.module",
+        "Function.owner",
+    ),
     *("Function.signature", "Super.owner"),
     *("UserClass.members", "UserClass.order", "UserClass.torch", "UserClass.made"),
     "UserClass.functions",

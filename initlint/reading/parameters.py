@@ -1,0 +1,165 @@
+"""The reading engine's ledger: the parameters and buffers of a model, its initialising calls."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from initlint.reading.defaults import statistics
+from initlint.reading.holders import CONTAINERS, Instance
+from initlint.reading.initial import Noted, modules_of
+from initlint.reading.layers import Place, site_of, walk
+from initlint.reading.sizes import is_size
+from initlint.reading.torch_modules import type_of
+from initlint.reading.values import Fresh, Held, Kept, Slot, Value
+from initlint.records import Call, Parameter
+from initlint.torchlib.draws import UNCLEAR, Draw
+from initlint.torchlib.history import after, entries
+from initlint.torchlib.parameters import kind_of
+
+
+class Ledger(NamedTuple):
+    """What a model's graph takes in, None where that is not known, and what its parts hold.
+
+    `whole` is False where others than this graph may use a parameter; `overrides` are the draws of
+    parameters that the constructor of another module than their own has filled.
+    """
+
+    touched: Collection[Slot] | None
+    whole: bool
+    overrides: Mapping[Slot, Draw]
+
+
+def parameters_of(model: str, root: Instance, ledger: Ledger, most: int) -> list[Parameter]:
+    """A record for every name of every parameter and buffer of a module, at most so many."""
+    found: list[Parameter] = []
+    known: dict[Slot, Parameter] = {}
+    for name, module, is_again in _named(root):
+        for key, slot, kind in _held(module):
+            full = f"{name}.{key}" if name else key
+            if slot not in known:
+                known[slot] = _record(model, full, module, slot, kind, ledger)
+                found.append(known[slot])
+            else:
+                tied = None if is_again else known[slot].name
+                found.append(_named_again(known[slot], full, tied, module, kind))
+        if len(found) > most:
+            break
+    return found
+
+
+def _named_again(
+    first: Parameter, name: str, tied: str | None, module: Instance, kind: str
+) -> Parameter:
+    """The record of a parameter under another of its names, where another module may hold it."""
+    site = module.site if _layer(module) else first.site
+    return replace(first, name=name, holder=type_of(module), kind=kind, site=site, tied_to=tied)
+
+
+def _named(root: Instance) -> Iterator[tuple[str, Instance, bool]]:
+    """Every module under each of its names, and whether it stands for others made alike there."""
+    met: set[int] = set()
+    again: list[str] = []
+    for name, module in walk(root):
+        if again and not name.startswith(again[-1] + "."):
+            again.clear()
+        if id(module) in met and module.cls is not None and not again:
+            again.append(name)
+        met.add(id(module))
+        yield name, module, bool(again)
+
+
+def _held(module: Instance) -> Iterator[tuple[str, Slot, str]]:
+    """The parameters and buffers that a module itself holds, with what kind each is."""
+    layer = _layer(module)
+    for name, value in module.attrs.items():
+        if isinstance(value, Slot):
+            yield name, value, kind_of(layer, name)
+        elif isinstance(value, Kept):
+            yield name, value.slot, "buffer"
+    for slot in statistics(module):
+        yield slot.name, slot, "buffer"
+
+
+def _layer(module: Instance) -> str:
+    """The class of torch's that a layer is; empty for a module of the user's and a container."""
+    return "" if module.torch in (*CONTAINERS, "Module") else module.torch
+
+
+def _record(
+    model: str, name: str, module: Instance, slot: Slot, kind: str, ledger: Ledger
+) -> Parameter:
+    shape = None
+    if slot.shape is not None:
+        shape = tuple(s if type(s) is int and is_size(s) else None for s in slot.shape)
+    draw = ledger.overrides.get(slot, slot.draw)
+    if module.reparametrised and kind == "weight":
+        draw = after(UNCLEAR, draw)
+    return Parameter(
+        model=model,
+        name=name,
+        holder=type_of(module),
+        kind=kind,
+        shape=shape,
+        site=site_of(slot),
+        trainable=slot.trainable,
+        history=entries(draw, shape),
+        used=_is_used(slot, module, kind, ledger),
+    )
+
+
+def _is_used(slot: Slot, module: Instance, kind: str, ledger: Ledger) -> bool | None:
+    if ledger.touched is None:
+        return None
+    # What torch's norms have seen is used as the norm is.
+    beside = module.attrs.get("weight") if slot.name.startswith(("running_", "num_b")) else None
+    if slot in ledger.touched or beside in ledger.touched:
+        return True
+    return False if ledger.whole and kind != "buffer" else None
+
+
+def calls_of(model: str, root: Instance, places: Mapping[int, Sequence[Place]]) -> list[Call]:
+    """The initialising calls that making a module runs, one for each line that makes some.
+
+    `places` are the names of the module's parameters.
+    """
+    noted = [call for _, module in modules_of(root) for call in module.calls]
+    return merged(model, noted, places)
+
+
+def merged(
+    model: str, noted: Collection[Noted], places: Mapping[int, Sequence[Place]]
+) -> list[Call]:
+    """One record for all that one line calls, with the names of all that this fills."""
+    found: dict[object, Call] = {}
+    for call in noted:
+        held = (place for slot in call.targets for place in places.get(id(slot), ()))
+        targets = tuple(place.parameter for place in held)
+        key = (call.site, call.spelled)
+        if key in found:
+            before = found[key]
+            every = tuple(dict.fromkeys((*before.targets, *targets)))
+            effect = "wrote" if "wrote" in (before.effect, _effect(call)[0]) else before.effect
+            reason = "" if effect == "wrote" else before.reason
+            found[key] = replace(before, targets=every, effect=effect, reason=reason)
+        else:
+            effect, reason = _effect(call)
+            found[key] = Call(
+                model, call.spelled, call.resolved, call.site, call.within, targets, effect, reason
+            )
+    return list(found.values())
+
+
+def _effect(call: Noted) -> tuple[str, str]:
+    """What a call does, and why it does no more than that."""
+    tensor: Value = call.tensor
+    by_fans = call.resolved.startswith(("kaiming", "xavier"))
+    shape = tensor.shape if isinstance(tensor, (Slot, Held, Fresh)) else None
+    if by_fans and shape is not None and len(shape) < 2:
+        return "raises", f"{call.resolved} needs two dimensions; the tensor has {len(shape)}"
+    if not call.targets:
+        return "nothing", "it is not known what it fills"
+    if all(isinstance(t, Fresh) and not t.slots and t.base is None for t in call.targets):
+        return "discarded", "it fills a tensor that is no parameter"
+    return "wrote", ""

@@ -1,0 +1,129 @@
+"""The tracing engine's ledger: the parameters and buffers of a model, its initialising calls."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from initlint.graph.ops import Graph
+from initlint.records import Call, Draw, Initializer, Parameter, Site
+from initlint.torchlib import catalog
+from initlint.torchlib.history import entries
+from initlint.torchlib.parameters import kind_of
+from initlint.tracing.build import Built
+from initlint.tracing.loads import key_of
+from initlint.tracing.measure import measured
+from initlint.tracing.unchanged import LAZY
+
+
+def parameters_of(built: Built, graphs: Sequence[Graph]) -> tuple[Parameter, ...]:
+    """Every name of every parameter and buffer of a model, in the order of its modules."""
+    whole = [graph.touched for graph in graphs if graph.whole]
+    touched = set().union(*whole) if whole else None
+    first: dict[int, str] = {}
+    found = []
+    for name, module, tensor in _named(built.model):
+        tied = first.setdefault(id(tensor), name)
+        record = _record(built, name, module, tensor)
+        is_used = None if touched is None else name in touched
+        found.append(replace(record, used=is_used, tied_to=tied if tied != name else None))
+    if touched is None:
+        return tuple(found)
+    used = {p.tied_to or p.name for p in found if p.used}
+    return tuple(replace(p, used=_is_used(p, used)) for p in found)
+
+
+def _is_used(parameter: Parameter, used: Collection[str]) -> bool | None:
+    """Whether the graph takes in a tensor; what is computed of buffers alone is not there."""
+    if (parameter.tied_to or parameter.name) in used:
+        return True
+    return None if parameter.kind == "buffer" else False
+
+
+def _named(model: nn.Module) -> Iterator[tuple[str, nn.Module, torch.Tensor]]:
+    """Every parameter and buffer under each of its names, with the module that holds it."""
+    for prefix, module in model.named_modules(remove_duplicate=False):
+        for key, tensor in (*module._parameters.items(), *module._buffers.items()):
+            if tensor is not None:
+                yield f"{prefix}.{key}" if prefix else key, module, tensor
+
+
+def _record(built: Built, name: str, module: nn.Module, tensor: torch.Tensor) -> Parameter:
+    key = name.rpartition(".")[2]
+    is_buffer = key in module._buffers
+    shape = None if isinstance(tensor, LAZY) else tuple(tensor.shape)
+    return Parameter(
+        model=built.name,
+        name=name,
+        holder=type(module).__name__,
+        kind="buffer" if is_buffer else kind_of(_layer(module), key),
+        shape=shape,
+        site=_site(built, module, tensor, key, is_buffer),
+        trainable=tensor.requires_grad,
+        history=_history(built, tensor, shape),
+    )
+
+
+def _layer(module: nn.Module) -> str:
+    """The class of torch's that a module is, or is derived from."""
+    kinds = [k.__name__ for k in type(module).__mro__ if k.__module__.startswith("torch.nn.")]
+    return next((k for k in kinds if catalog.operation_of_module(k) is not None), "")
+
+
+def _site(
+    built: Built, module: nn.Module, tensor: torch.Tensor, key: str, is_buffer: bool
+) -> Site | None:
+    """Where a layer of torch's was made, a buffer was registered, or a bare parameter was made."""
+    recorder = built.recorder
+    if recorder is None:
+        return None
+    if is_buffer:
+        return recorder.buffer_site(module, key)
+    if _layer(module):
+        return recorder.module_site(module)
+    return recorder.parameter_site(tensor) or recorder.module_site(module)
+
+
+def _history(built: Built, tensor: torch.Tensor, shape: tuple[int, ...] | None) -> tuple[Draw, ...]:
+    if built.recorder is not None:
+        return entries(built.recorder.drawn(tensor), shape)
+    return (_entry(measured(tensor, None)),)
+
+
+def _entry(found: Initializer) -> Draw:
+    """What a live tensor holds, whose past nobody has seen."""
+    mean = found.mean if found.std is not None else None
+    return Draw("", found.name, found.args, mean, found.std)
+
+
+def calls_of(built: Built) -> tuple[Call, ...]:
+    """The initialising calls that building a model has run, one for each line that makes some."""
+    if built.recorder is None:
+        return ()
+    names: dict[int, str] = {}
+    for name, _, tensor in _named(built.model):
+        names.setdefault(key_of(tensor), name)
+    found: dict[object, Call] = {}
+    for call in built.recorder.calls():
+        target = names.get(key_of(call.tensor))
+        key = (call.site, call.spelled)
+        before = found[key].targets if key in found else ()
+        every = tuple(dict.fromkeys((*before, *([target] if target else []))))
+        effect, reason = ("wrote", "") if every else _WITHOUT
+        found[key] = Call(
+            built.name,
+            call.spelled,
+            call.resolved,
+            call.site,
+            call.within,
+            every,
+            effect,
+            reason,
+        )
+    return tuple(found.values())
+
+
+_WITHOUT = ("discarded", "it fills a tensor that is no parameter")
