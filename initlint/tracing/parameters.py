@@ -54,7 +54,8 @@ def _named(model: nn.Module) -> Iterator[tuple[str, nn.Module, torch.Tensor]]:
 def _record(built: Built, name: str, module: nn.Module, tensor: torch.Tensor) -> Parameter:
     key = name.rpartition(".")[2]
     is_buffer = key in module._buffers
-    shape = None if isinstance(tensor, LAZY) else tuple(tensor.shape)
+    has_none = isinstance(tensor, LAZY) or tensor.is_nested
+    shape = None if has_none else tuple(tensor.shape)
     return Parameter(
         model=built.name,
         name=name,
