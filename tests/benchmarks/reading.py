@@ -1,11 +1,14 @@
-"""Reading against parsing alone, a bare interpreter and TorchFix; and against what tracing says."""
+"""The command against parsing alone, a bare interpreter and TorchFix; and against tracing."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import os
+import platform
+import re
 import resource
 import shutil
 import statistics
@@ -29,64 +32,54 @@ def files(name: str) -> list[str]:
     return sorted(str(path) for folder in FOLDERS[name] for path in (root / folder).rglob("*.py"))
 
 
-# Each is measured in a process of its own: how long parsing takes depends on what else is alive.
-# Seconds are the processor's: on a shared machine the clock on the wall says little.
-_PROGRAM = """
-import ast, json, sys, time
+# Parses the same files one after the other and drops each tree, as a user of `ast` would.
+_PARSE = """
+import ast, sys
 from pathlib import Path
-from initlint.project import cache
-from initlint.pipeline.files import read
-from initlint.project.sourcefiles import Texts
-paths, kind = json.load(sys.stdin)
-texts = {path: Path(path).read_bytes() for path in paths}
-def parse():
-    return [ast.parse(text) for text in texts.values()]
-def cold():
-    return read(paths, Texts(texts))
-def warm():
-    return cache.cached(texts, False, cold)
-if kind == "warm":
-    warm()
-begin = time.process_time()
-result = {"parse": parse, "cold": cold, "warm": warm}[kind]()
-print(time.process_time() - begin)
+for line in sys.stdin:
+    ast.parse(Path(line.rstrip("\\n")).read_bytes())
 """
 
 
-def alone(paths: list[str], kind: str, folder: str) -> float:
-    """Seconds for one of parse, cold and warm in a new process."""
-    given = json.dumps([paths, kind])
-    command = [sys.executable, "-c", _PROGRAM]
-    done = subprocess.run(
-        command,
-        input=given,
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "INITLINT_CACHE_DIR": folder},
-    )
-    return float(done.stdout)
-
-
 def speed(rounds: int) -> None:
-    """Print the ratios, each the median over rounds in which both were measured in turn."""
+    """Print what a user waits for, as processor time of whole processes, measured in turn.
+
+    On a shared machine the clock on the wall says little. The modules are compiled before, as in
+    every installation, and the cache is empty at the first of two runs and full at the second.
+    """
     paths = files("timm")
+    listed = "".join(f"{path}\n" for path in paths)
     lines = sum(Path(path).read_bytes().count(b"\n") for path in paths)
-    folder = tempfile.mkdtemp()
-    cold, warm, reading = [], [], []
-    for _ in range(rounds):
-        parsing = alone(paths, "parse", folder)
-        reading.append(alone(paths, "cold", folder))
-        cold.append(reading[-1] / parsing)
-        warm.append(alone(paths, "warm", folder) / parsing)
-        print(f"  parsing {parsing:.2f} s, cold x{cold[-1]:.2f}, warm x{warm[-1]:.2f}")
-    shutil.rmtree(folder)
-    print(f"timm: {len(paths)} files, {lines:,} lines")
-    print(f"cold reading / ast.parse alone: {statistics.median(cold):.2f} (at most 3)")
-    print(f"warm reading / ast.parse alone: {statistics.median(warm):.2f} (at most 0.3)")
-    torchfix(paths, statistics.median(reading))
-    small, click = start(rounds)
+    folders = [str(Path(paths[0]).parents[1] / folder) for folder in FOLDERS["timm"]]
+    check = [sys.executable, "-P", "-m", "initlint", "check", "--isolated", "-q"]
+    parse = [sys.executable, "-c", _PARSE]
+    times: dict[str, list[float]] = {"parsing": [], "check": [], "check, cached": []}
+    with tempfile.TemporaryDirectory() as folder:
+        environ = {**compiled(folder), "INITLINT_CACHE_DIR": str(Path(folder, "cache"))}
+        processor([*check, "--no-cache", str(EXAMPLE)], environ)
+        processor([*check, *folders], environ)
+        for _ in range(rounds):
+            times["parsing"].append(processor(parse, environ, text=listed))
+            times["check"].append(processor([*check, "--no-cache", *folders], environ))
+            times["check, cached"].append(processor([*check, *folders], environ))
+            print("  " + ", ".join(f"{name} {found[-1]:.2f} s" for name, found in times.items()))
+    parsing, cold, warm = (statistics.median(found) for found in times.values())
+    print(machine())
+    print(f"timm: {len(paths)} files, {lines:,} lines, {lines / cold:,.0f} lines a second")
+    print(f"the whole command / parsing: {cold / parsing:.1f} (at most 6)")
+    print(f"the whole command with its cache / parsing: {warm / parsing:.1f}")
+    torchfix(paths, cold)
+    small, click = start(5 * rounds)
     print(f"one small file / python -c pass: {small:.1f} (at most 10; importing click {click:.1f})")
+
+
+def machine() -> str:
+    """The processor, how many of it, and the Python."""
+    name = platform.machine()
+    with contextlib.suppress(OSError):
+        named = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+        name = named[1] if named else name
+    return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def torchfix(paths: list[str], cold: float) -> None:
@@ -96,7 +89,7 @@ def torchfix(paths: list[str], cold: float) -> None:
         print("TorchFix is not installed: not compared")
         return
     theirs = processor([command, "-j", "1", *paths], dict(os.environ))
-    print(f"TorchFix, one process / cold reading: {theirs / cold:.1f} (at least 30)")
+    print(f"TorchFix, one process / the whole command: {theirs / cold:.1f}")
 
 
 def start(rounds: int) -> tuple[float, float]:
@@ -109,13 +102,11 @@ def start(rounds: int) -> tuple[float, float]:
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
         small = shutil.copy(EXAMPLE, Path(folder, "a.py"))
-        initlint = str(Path(sys.executable).with_name("initlint"))
         python = [sys.executable, "-c"]
-        commands = ([initlint, "check", "-q", "--no-cache", str(small)],
-                    [*python, "import click"], [*python, "pass"])  # fmt: skip
-        environ = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
-        environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        for _ in range(5 * rounds + 1):
+        initlint = [sys.executable, "-P", "-m", "initlint", "check", "-q", "--no-cache", str(small)]
+        commands = (initlint, [*python, "import click"], [*python, "pass"])
+        environ = compiled(folder)
+        for _ in range(rounds + 1):
             *times, nothing = (processor(command, environ, folder) for command in commands)
             ratios.append([seconds / nothing for seconds in times])
     # The first round compiled the modules.
@@ -123,11 +114,24 @@ def start(rounds: int) -> tuple[float, float]:
     return medians[0], medians[1]
 
 
-def processor(command: list[str], environ: dict[str, str], folder: str = ".") -> float:
+def compiled(folder: str) -> dict[str, str]:
+    """The environment in which compiled modules are written to a folder and read from there."""
+    environ = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environ
+
+
+def processor(
+    command: list[str], environ: dict[str, str], folder: str = ".", text: str = ""
+) -> float:
     """Seconds of processor time that a command takes in a folder."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, env=environ, cwd=folder, capture_output=True, check=False)
+    done = subprocess.run(
+        command, env=environ, cwd=folder, input=text, text=True, capture_output=True, check=False
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"{' '.join(command)}: {done.stderr}")
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
