@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 # The units of one step, which is the reading of a statement or a call.
 STEP = 8
 # The units for making a node of a graph and following it.
@@ -59,33 +61,39 @@ class Budget:
         least = _LEAST if self._reserve > 0 else _GLANCE
         self._end = self.spent + max(least * STEP, min(SHARE * STEP, self.left // 4))
 
-    def units(self, count: int) -> None:
-        """Charge units; raises TooMuchError where the share does not have as many."""
+    def elements(self, count: int) -> None:
+        """Charge elements of a list, tuple or table that are visited or copied, of a unit each.
+
+        Raises TooMuchError where the share does not have as many, as the other charges do.
+        """
         self.spent += count
         if self.spent > self._end:
-            # Work that was refused costs nothing.
-            self.spent = self._end
-            raise TooMuchError(f"gave up after {(self._end - self._begun) // STEP:,} steps")
+            self._refuse()
 
     def steps(self, count: int = 1) -> None:
         """Charge statements and calls."""
-        self.units(count * STEP)
+        self.spent += count * STEP
+        if self.spent > self._end:
+            self._refuse()
 
     def nodes(self, count: int) -> None:
         """Charge nodes that are added to a graph."""
-        self.units(count * _NODE)
+        self.spent += count * _NODE
+        if self.spent > self._end:
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        # Work that was refused costs nothing.
+        self.spent = self._end
+        raise TooMuchError(f"gave up after {(self._end - self._begun) // STEP:,} steps")
 
     def followed(self, count: int) -> None:
         """Charge nodes of a graph that is followed."""
-        self.units(count * _FOLLOWED)
-
-    def elements(self, count: int) -> None:
-        """Charge elements of a list, tuple or table that are visited or copied."""
-        self.units(count)
+        self.elements(count * _FOLLOWED)
 
     def characters(self, count: int) -> None:
         """Charge characters of a text that is searched or copied."""
-        self.units(count // 64)
+        self.elements(count // 64)
 
     def gone_through(self, count: int) -> None:
         """Charge the weights of a part that are gone through once more, to the run alone."""

@@ -203,7 +203,7 @@ class Calls(Builtins):
         self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
     ) -> Value:
         """The result of calling a module: its own graph, copied into the present one."""
-        self.tick()
+        self.budget.steps()
         if not instance.torch:
             found = self.member(instance.cls, "__call__") if instance.cls is not None else None
             return self.call(self.method(*found), [instance, *args], kwargs) if found else UNKNOWN

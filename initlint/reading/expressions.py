@@ -250,7 +250,7 @@ class Expressions(Literals):
     # Calls.
 
     def _call(self, node: ast.Call, frame: Frame) -> Value:
-        self.tick()
+        self.budget.steps()
         if isinstance(node.func, ast.Name) and node.func.id == "super" and not node.args:
             return Super(frame_receiver(frame), frame_owner(frame))
         function = self.evaluate(node.func, frame)

@@ -103,7 +103,7 @@ class Modules(Initialising):
                 is_sure = not (isinstance(part, Choice) and None in part.options)
                 value = result if is_sure else self.joined(result, value)
             return value
-        self.tick()
+        self.budget.steps()
         operation = catalog.operation_of_module(instance.torch)
         is_weighted = operation is not None and operation.role == "weighted"
         weights = tuple(map(self.current, uses_of(instance))) if is_weighted else ()

@@ -128,7 +128,10 @@ def key_of(value: Value) -> Any:
 
     Large values are equal to none.
     """
-    return _key(value) if is_small(value) else (type(value), object())
+    kind = type(value)
+    if kind in _SIMPLE:
+        return (kind, value)
+    return _key(value) if is_small(value) else (kind, object())
 
 
 def _key(value: Value) -> Any:

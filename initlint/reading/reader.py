@@ -96,7 +96,7 @@ class Reader(Expressions):
 
     def block(self, body: Sequence[ast.stmt], frame: Frame) -> Flow:
         """Statement after statement."""
-        self.tick(len(body))
+        self.budget.steps(len(body))
         statements = self._statements
         for statement in body:
             reader = statements.get(type(statement))
@@ -358,7 +358,7 @@ class Reader(Expressions):
         rounds, ways_out = 0, frame.ways_out
         is_endless = isinstance(node.test, ast.Constant) and not any(map(_leaves_loop, node.body))
         while True:
-            self.tick()
+            self.budget.steps()
             test = truth(self.evaluate(node.test, frame))
             if test is False:
                 return self.block(node.orelse, frame)

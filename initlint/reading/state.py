@@ -90,10 +90,6 @@ class State:
         """The value of an attribute."""
         raise NotImplementedError
 
-    def tick(self, steps: int = 1) -> None:
-        """Count statements and calls."""
-        self.budget.steps(steps)
-
     def new_arm(self) -> tuple[int, ...]:
         """The present undecided conditions, and one more."""
         self._arm += 1
