@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple
 
 from initlint.reading.defaults import statistics
@@ -32,10 +33,13 @@ class Ledger(NamedTuple):
 
 
 def parameters_of(model: str, root: Instance, ledger: Ledger, most: int) -> list[Parameter]:
-    """A record for every name of every parameter and buffer of a module, at most so many."""
+    """A record for every name of every parameter and buffer of a module.
+
+    Only of the first `most` names of parts, of which there may be very many with no parameter.
+    """
     found: list[Parameter] = []
     known: dict[Slot, Parameter] = {}
-    for name, module, is_again in _named(root):
+    for name, module, is_again in islice(_named(root), most):
         for key, slot, kind in _held(module):
             full = f"{name}.{key}" if name else key
             if slot not in known:
