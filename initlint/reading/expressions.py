@@ -125,6 +125,9 @@ class Expressions(Literals):
     def _constant(self, entry: ast.Assign | ast.AnnAssign, name: str, frame: Frame) -> Value:
         assert entry.value is not None
         value = self.evaluate(entry.value, frame)
+        if isinstance(value, (Listing, Table)) and not value.items:
+            # It is there to be filled, by statements that are not followed.
+            value.open = True
         for target in entry.targets if isinstance(entry, ast.Assign) else [entry.target]:
             if isinstance(target, (ast.Name, ast.Tuple, ast.List)):
                 self.assign(target, value, frame)

@@ -77,6 +77,8 @@ class Modules(Initialising):
                 instance.attrs[str(place)] = value
             return
         for given in args[:1]:
+            if isinstance(given, (Listing, Table)) and given.open and not given.items:
+                self.unfollowed = f"the modules that a {instance.torch} holds are not known"
             if isinstance(given, Table):
                 instance.attrs.update({str(key): value for key, value in given.items.items()})
             elif isinstance(given, (Listing, tuple)):

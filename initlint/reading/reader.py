@@ -118,7 +118,8 @@ class Reader(Expressions):
         if frame.yields is None:
             frame.yields = Listing()
         found = self.gone_through(value) if isinstance(node, ast.YieldFrom) else [value]
-        extend(frame.yields, found or (), found is None)
+        is_open = found is None or (type(value) is Listing and value.open)
+        extend(frame.yields, found or (), is_open)
 
     def _assign(self, node: ast.Assign, frame: Frame) -> None:
         value = self.evaluate(node.value, frame)

@@ -1,0 +1,59 @@
+"""Lists of modules whose elements reading does not know: a gap, never "no weights"."""
+
+import pytest
+
+from initlint.reading import read
+
+FORWARD = """
+    def forward(self, x):
+        for layer in self.layers:
+            x = torch.relu(layer(x))
+        return x
+"""
+GENERATOR = """
+    def halves(self, n):
+        if n == 0:
+            yield nn.Linear(8, 8)
+        else:
+            yield from self.halves(n - 1)
+            yield from self.halves(n - 1)
+"""
+
+
+def model(made, before="", methods=""):
+    return (
+        f"import torch\nfrom torch import nn\n{before}\n\nclass Net(nn.Module):\n"
+        f"    def __init__(self):\n        super().__init__()\n        self.layers = {made}\n"
+        f"{methods}{FORWARD}"
+    )
+
+
+UNKNOWN = {
+    "a generator that calls itself too often": model(
+        "nn.ModuleList(self.halves(12))", methods=GENERATOR
+    ),
+    "a list that the file's top level fills": model(
+        "nn.ModuleList(L)", "L = []\nL.append(nn.Linear(8, 8))\n"
+    ),
+    "a dict that the file's top level fills": model(
+        "nn.ModuleDict(D).values()", "D = {}\nD['a'] = nn.Linear(8, 8)\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("source", UNKNOWN.values(), ids=UNKNOWN)
+def test_modules_that_are_not_known_are_a_gap(source):
+    found = read(["net.py"], {"net.py": source})
+    assert found.layers == ()
+    (gap,) = found.unanalysed
+    assert gap.target == "net.py:Net"
+    assert "are not known" in gap.reason
+
+
+def test_a_generator_that_ends_is_followed():
+    found = read(["net.py"], {"net.py": model("nn.ModuleList(self.halves(3))", methods=GENERATOR)})
+    assert (len(found.layers), found.unanalysed) == (8, ())
+
+
+def test_a_list_that_is_empty_in_the_constructor_is_no_gap():
+    assert read(["net.py"], {"net.py": model("nn.ModuleList([])")}).unanalysed == ()
