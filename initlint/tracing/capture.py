@@ -18,6 +18,7 @@ from torch.fx.experimental import _config as fx_config
 from initlint.records import InitlintError
 from initlint.tracing.build import described, where
 from initlint.tracing.foreign import contained, text_of
+from initlint.tracing.guarded import guarded
 from initlint.tracing.hooks import forward_replaced, is_hooked
 from initlint.tracing.inplace import written_back
 from initlint.tracing.inputs import Guesser
@@ -83,7 +84,8 @@ def capture(
     memory. The model is not changed. Raises CaptureError with the line at which forward raises.
     """
     inner, prefix = unwrapped(model)
-    captured = _captured(inner, name, inputs, rebuild)
+    with guarded(inner):
+        captured = _captured(inner, name, inputs, rebuild)
     if not prefix:
         return captured
     return Captured(prefixed(captured.graph, prefix), model, captured.way)

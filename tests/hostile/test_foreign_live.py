@@ -1,6 +1,7 @@
 """A live model is exactly as it was after `check`: attributes, buffers, versions, and backward."""
 
 import collections
+import contextlib
 import types
 from typing import ClassVar
 
@@ -317,3 +318,41 @@ def test_the_dtype_and_requires_grad_of_parameters_are_kept():
         assert parameter.dtype == torch.float32
         assert torch.equal(parameter, values)
         assert parameter.data_ptr() == place
+
+
+WEIGHT = nn.Parameter(torch.ones(8, 8))
+
+
+class Loading(Base):
+    def forward(self, x):
+        self.load_state_dict({k: torch.zeros_like(v) for k, v in self.state_dict().items()})
+        return self.b(torch.relu(self.a(x)))
+
+
+class PastTheProxy(Base):
+    def forward(self, x):
+        self.a._parameters["weight"].data.zero_()
+        return self.b(torch.relu(self.a(x)))
+
+
+class ByAGlobal(Base):
+    def __init__(self):
+        super().__init__()
+        self.a.weight = WEIGHT
+
+    def forward(self, x):
+        WEIGHT.data.zero_()
+        return self.b(torch.relu(self.a(x)))
+
+
+@pytest.mark.parametrize("kind", [Loading, PastTheProxy, ByAGlobal])
+@pytest.mark.parametrize("inputs", [(), (torch.ones(2, 8),)], ids=["no input", "input"])
+def test_weights_that_forward_writes_are_kept(kind, inputs):
+    model = kind()
+    before = {name: value.detach().clone() for name, value in model.named_parameters()}
+    versions = {name: value._version for name, value in model.named_parameters()}
+    with contextlib.suppress(initlint.InitlintError):
+        initlint.check(model, *inputs)
+    for name, value in model.named_parameters():
+        assert torch.equal(value, before[name])
+        assert value._version == versions[name]
