@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from initlint import output
 from initlint.cli import terminal
+from initlint.cli.terminal import CLEAN, FAILED, FOUND, failed
 from initlint.output import phrases
 from initlint.project import arguments, config, suppress
 from initlint.project.config import Settings
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from initlint.project.inputspec import InputSpec
     from initlint.project.select import Selection
 
-CLEAN, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 FOR_PEOPLE = ("full", "concise")
 # So many suppressions that do nothing are listed, the others counted.
 _MOST_IDLE = 100
@@ -168,12 +168,6 @@ def rule(wanted: str | None, form: str, folders: Sequence[str] = ()) -> int:
 def _collect() -> None:
     """Turn the garbage collector on again: a model's garbage is large."""
     gc.enable()
-
-
-def failed(reason: str) -> int:
-    """Say in one line on stderr why the request could not be carried out."""
-    terminal.err(f"initlint: error: {' '.join(reason.split())}")
-    return FAILED
 
 
 def _inputs(written: Sequence[str]) -> tuple[InputSpec, ...]:

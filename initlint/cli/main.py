@@ -11,8 +11,9 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from initlint.cli import commands, terminal
-from initlint.output import FORMATS, card
+from initlint.cli import terminal
+from initlint.output import FORMATS
+from initlint.output.card import FORMATS as CARDS
 from initlint.records import CHOICES, POLICIES, InitlintError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -34,17 +35,17 @@ def main(argv: list[str] | None = None) -> int:
     try:
         Path.cwd()
     except OSError as error:
-        return commands.failed(f"the working directory cannot be used: {error.strerror}")
+        return terminal.failed(f"the working directory cannot be used: {error.strerror}")
     try:
         code = group.main(argv, prog_name="initlint", standalone_mode=False)
-        return int(code or commands.CLEAN)
+        return int(code or terminal.CLEAN)
     except (click.Abort, KeyboardInterrupt):
-        return commands.INTERRUPTED
+        return terminal.INTERRUPTED
     except click.UsageError as error:
         more = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
-        return commands.failed(f"{error.format_message()}{more}")
+        return terminal.failed(f"{error.format_message()}{more}")
     except (click.ClickException, InitlintError) as error:
-        return commands.failed(str(error))
+        return terminal.failed(str(error))
     except Exception as error:
         return _internal(error)
 
@@ -59,7 +60,7 @@ def _internal(error: Exception) -> int:
     what = " ".join(f"{type(error).__name__}: {error}".split())
     how = "(please report; INITLINT_DEBUG=1 shows the traceback)"
     terminal.err(f"initlint: internal error: {what} {how}")
-    return commands.FAILED
+    return terminal.FAILED
 
 
 class _Unambiguous(click.Command):
@@ -102,7 +103,7 @@ def group(context: click.Context, version: bool) -> int:
         terminal.out(f"initlint {__version__}\n")
     elif context.invoked_subcommand is None:
         terminal.out(f"{context.get_help()}\n")
-    return commands.CLEAN
+    return terminal.CLEAN
 
 
 def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
@@ -170,6 +171,8 @@ def check(**options: Any) -> int:
     a model, or a model. Without a TARGET, it checks the paths and models of [tool.initlint] in the
     nearest pyproject.toml, or else the working directory.
     """
+    from initlint.cli import commands
+
     request = commands.Check(**options)
     if request.config == "":
         raise click.UsageError("--config names no file")
@@ -202,16 +205,20 @@ def apply(**options: Any) -> int:
     TARGET is package.module:attr or path/net.py:attr. Biases become zero; normalisations and
     embeddings keep what they have.
     """
+    from initlint.cli import commands
+
     return commands.apply(commands.Apply(**options))
 
 
 @group.command(cls=_Unambiguous, short_help="Explain a rule.")
 @click.argument("rule", required=False, metavar="[CODE|NAME]")
 @_flag("--all", "every", help="Print all cards.")
-@click.option("--output-format", type=click.Choice(card.FORMATS), default="text", show_default=True)
+@click.option("--output-format", type=click.Choice(CARDS), default="text", show_default=True)
 @_of_rules
 def rule(rule: str | None, every: bool, output_format: str, rules: tuple[str, ...]) -> int:
     """Print a rule's card: what it reports and why, examples, and when it is silent."""
     if (rule is None) is not every:
         raise click.UsageError("name one rule by code or name, or give --all")
+    from initlint.cli import commands
+
     return commands.rule(rule, output_format, rules)

@@ -18,6 +18,9 @@ _PIPE_WIDTH = 160
 # Elements that take a second to fill.
 _LONG = 2**27
 
+# Exit codes.
+CLEAN, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
+
 
 def open_streams() -> None:
     """Replace standard streams that the caller has closed by the null device."""
@@ -112,3 +115,9 @@ def _open_ended(stream: TextIO) -> Iterator[None]:
         if stream is sys.stdout and not isinstance(error, BrokenPipeError):
             reason = f"standard output cannot be written: {error.strerror or error}"
             raise InitlintError(reason) from error
+
+
+def failed(reason: str) -> int:
+    """Say in one line on stderr why the request could not be carried out."""
+    err(f"initlint: error: {' '.join(reason.split())}")
+    return FAILED

@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from initlint.reading.holders import Function, Instance, Listing, Table, around
-from initlint.reading.initial import children, modules_of
+from initlint.reading.initial import children
 from initlint.reading.modules import Modules
-from initlint.reading.outside import trusted_kind
 from initlint.reading.parts import key_of, options_of
 from initlint.reading.resolve import Module
 from initlint.reading.state import Frame
 from initlint.reading.torch_modules import ancestors, reset_of
-from initlint.reading.values import UNKNOWN, External, Kind, Slot, Value
+from initlint.reading.values import UNKNOWN, External, Kind, Value
 from initlint.torchlib import catalog
 
 # Classes outside torch that are modules, by the last part of their names.
@@ -356,17 +355,6 @@ def claim(instance: Instance) -> None:
                 waiting.append((path, part))
 
 
-def slots_of(instance: Instance) -> list[tuple[str, Slot]]:
-    """The weights that a class itself holds, with the path of the layer that holds each."""
-    found = []
-    for _, module in modules_of(instance):
-        if module.owner is not None and module.owner[0] is instance:
-            for slot in module.attrs.values():
-                if isinstance(slot, Slot) and slot.name.find("weight") >= 0:
-                    found.append((module.owner[1], slot))
-    return found
-
-
 def nested(value: Value, depth: int = 0) -> Iterator[Instance]:
     """All modules in a value: those in lists and tables, and those that hold others."""
     for option in options_of(value):
@@ -378,10 +366,3 @@ def nested(value: Value, depth: int = 0) -> Iterator[Instance]:
         elif isinstance(option, Table) and depth < _DEEPEST:
             for item in option.items.values():
                 yield from nested(item, depth + 1)
-
-
-def is_named_module(value: Value) -> bool:
-    """Whether a value may be a class of modules."""
-    return isinstance(value, UserClass) or (
-        isinstance(value, External) and bool(trusted_kind(value.name))
-    )
