@@ -70,8 +70,9 @@ def gap(unanalysed: Unanalysed) -> str:
     """The target that was not analysed, and the reason; the target is named once."""
     target = shown(unanalysed.target)
     reason = " ".join(unanalysed.reason.replace(unanalysed.target or " ", target or " ").split())
-    if reason.startswith(target.partition(":")[0] + ":"):
-        return reason
+    path, _, name = target.partition(":")
+    if reason.startswith(path + ":"):
+        return reason if name in reason else f"{reason} ({name})"
     return f"{target}: {reason}"
 
 

@@ -87,6 +87,11 @@ class Program:
             for other in candidates
             if module.parts[: len(other.parts) - len(dotted)] == other.parts[: -len(dotted)]
         ]
+        if dotted[0] == "torch":
+            # A file or folder called torch is not the library, unless its own files import it.
+            fitting = [
+                o for o in fitting if _top(o, dotted) == module.parts[: len(_top(o, dotted))]
+            ]
         # Of two that could be meant, Python finds the one in the folder that is searched first;
         # which that is cannot be known, but the nearest is what its author sees.
         return max(fitting, key=lambda other: len(other.parts), default=None)
@@ -95,6 +100,11 @@ class Program:
 def _dotted(path: str) -> tuple[str, ...]:
     parts = PurePath(path).with_suffix("").parts
     return parts[:-1] if parts and parts[-1] == "__init__" else parts
+
+
+def _top(module: Module, dotted: tuple[str, ...]) -> tuple[str, ...]:
+    """The place of the package that the first part of `dotted` names, if it names `module`."""
+    return module.parts[: len(module.parts) - len(dotted) + 1]
 
 
 def _is_package(module: Module) -> bool:

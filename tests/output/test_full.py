@@ -57,7 +57,7 @@ def test_whole_text_ends_with_gaps_and_summary(project):
     lines = text.render_whole(full_report()).splitlines()
     assert lines[-3:] == [
         "not analysed: net.py:Decoder: needs width; give --arg width=VALUE",
-        "not analysed: other.py:3: forward raises NameError: name 'y' is not defined",
+        "not analysed: other.py:3: forward raises NameError: name 'y' is not defined (Net)",
         "Found 3 findings in 1 model; 2 fixable with --fix, "
         "1 more fixable with --fix --unsafe-fixes; 2 not analysed.",
     ]
@@ -246,7 +246,7 @@ def test_times(factor, expected):
     ("target", "reason", "expected"),
     [
         ("a.py:Net", "a.py:Net: needs x", "a.py:Net: needs x"),
-        ("a.py:Net", "a.py:7: raises", "a.py:7: raises"),
+        ("a.py:Net", "a.py:7: raises", "a.py:7: raises (Net)"),
         ("pkg.mod:Net", "lib/mod.py:7: raises", "pkg.mod:Net: lib/mod.py:7: raises"),
         ("a.py:Net", "two\n  lines", "a.py:Net: two lines"),
         ("emb.weight", "keeps its own", "emb.weight: keeps its own"),
