@@ -145,7 +145,7 @@ def test_usage_errors_say_where_help_is(initlint):
 def test_failed_target_is_one_line(initlint):
     code, out, err = initlint("check net.py:Net", report=Report(unanalysed=(FAILED_TARGET,)))
     assert (code, out) == (2, "")
-    assert err == "initlint: error: net.py:3: forward raises NameError: no y\n"
+    assert err == "initlint: error: net.py:3: forward raises NameError: no y (Net)\n"
 
 
 def test_error_with_line_ends_is_one_line(initlint):

@@ -175,7 +175,7 @@ def test_other_targets_are_judged(run):
     code, out, err = run(text, "check", *names, "--output-format", "concise")
     assert code == 2 and "INIT101" in out
     assert [line for line in err.splitlines() if line.startswith("initlint")] == [
-        "initlint: error: net.py:41: SystemExit: 0",
+        "initlint: error: net.py:41: SystemExit: 0 (Out)",
         "initlint: error: net.py:Hard: its code ended the process that built it, with exit code 0",
     ]
 
