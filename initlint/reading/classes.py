@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from initlint.reading.holders import Function, Instance, Listing, Table, around
-from initlint.reading.initial import children
 from initlint.reading.modules import Modules
 from initlint.reading.parts import key_of, options_of
 from initlint.reading.resolve import Module
 from initlint.reading.state import Frame
+from initlint.reading.submodules import children
 from initlint.reading.torch_modules import ancestors, reset_of
 from initlint.reading.values import UNKNOWN, External, Kind, Value
 from initlint.torchlib import catalog

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from initlint.reading.holders import Choice, Instance
+from initlint.reading.holders import Instance
 from initlint.reading.parts import may_hold, options_of, reached
 from initlint.reading.sizes import product
 from initlint.reading.tensors import Tensors, explicit
@@ -244,41 +244,3 @@ def _torch_fans(value: Value) -> tuple[Value, Value]:
     if shape is None or len(shape) < 2:
         return UNKNOWN, UNKNOWN
     return product(shape[1:]), product((shape[0], *shape[2:]))
-
-
-def children(instance: Instance) -> Iterator[tuple[str, Instance]]:
-    """The modules that a module holds, by name; of several that may be there, each."""
-    for name, value in list(instance.attrs.items()):
-        if type(value) is Instance:
-            if value.torch:
-                yield name, value
-        elif type(value) is Choice:
-            for option in value.options:
-                if type(option) is Instance and option.torch:
-                    yield name, option
-
-
-def modules_of(instance: Instance, prefix: str = "") -> list[tuple[str, Instance]]:
-    """A module and all that it holds, each once, with its name from there, outermost first."""
-    found: list[tuple[str, Instance]] = []
-    seen: set[int] = set()
-    waiting = [(prefix, instance)]
-    while waiting:
-        name, module = waiting.pop()
-        if id(module) in seen:
-            continue
-        seen.add(id(module))
-        found.append((name, module))
-        inner = [(f"{name}.{child}" if name else child, part) for child, part in children(module)]
-        waiting.extend(reversed(inner))
-    return found
-
-
-def parameters_of(instance: Instance) -> list[tuple[str, Slot]]:
-    """All parameters of a module and its submodules, by name."""
-    return [
-        (f"{prefix}.{name}" if prefix else name, slot)
-        for prefix, module in modules_of(instance)
-        for name, slot in module.attrs.items()
-        if isinstance(slot, Slot)
-    ]

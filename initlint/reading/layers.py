@@ -15,8 +15,8 @@ from initlint.graph.steps import Weight
 from initlint.graph.weights import whole
 from initlint.reading.budget import Budget
 from initlint.reading.holders import Instance
-from initlint.reading.initial import children, modules_of
 from initlint.reading.sizes import is_size, nominal, symbol
+from initlint.reading.submodules import children, modules_of
 from initlint.reading.torch_modules import type_of
 from initlint.reading.use import Use
 from initlint.reading.values import Slot, Sym, Value

@@ -11,9 +11,10 @@ from typing import Any
 from initlint.graph.meaning import of_module
 from initlint.reading.budget import ELEMENTS
 from initlint.reading.holders import CONTAINERS, Choice, Instance, Listing, Table, elements, listed
-from initlint.reading.initial import Initialising, children, modules_of, parameters_of
+from initlint.reading.initial import Initialising
 from initlint.reading.operands import value_of
 from initlint.reading.parts import choice
+from initlint.reading.submodules import children, modules_of, parameters_of
 from initlint.reading.torch_modules import fill, reset, reset_of, uses_of
 from initlint.reading.values import (
     PLAIN,

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from initlint.reading.defaults import statistics
 from initlint.reading.holders import CONTAINERS, Instance
-from initlint.reading.initial import Noted, modules_of
+from initlint.reading.initial import Noted
 from initlint.reading.layers import Place, site_of, walk
 from initlint.reading.sizes import is_size
+from initlint.reading.submodules import modules_of
 from initlint.reading.torch_modules import type_of
 from initlint.reading.values import Fresh, Held, Kept, Slot, Value
 from initlint.records import Call, Parameter

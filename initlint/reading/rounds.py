@@ -9,9 +9,9 @@ from dataclasses import replace
 from initlint.graph.ops import Graph, Op
 from initlint.graph.recurrence import STATE
 from initlint.reading.holders import Instance
-from initlint.reading.initial import modules_of
 from initlint.reading.parts import options_of
 from initlint.reading.state import Frame, flat_tensors
+from initlint.reading.submodules import modules_of
 from initlint.reading.use import Use
 from initlint.reading.values import Fresh, Slot, Tensor, Value
 
