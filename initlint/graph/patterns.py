@@ -28,7 +28,7 @@ def name_patterns(graph: Graph) -> None:
     that a statistic of the value itself makes independent of the value's scale becomes a norm.
     """
     graph.close()
-    ends = [op for op in graph.nodes if _may_end(op)]
+    ends = [op for op in graph.nodes if op.role in _ENDING and _may_end(op)]
     if not ends:
         return
     graph.costs.elements(len(graph.nodes))
@@ -49,8 +49,14 @@ def name_patterns(graph: Graph) -> None:
         graph.nodes = [op for op in graph.nodes if op not in absorbed]
 
 
+_ENDING = {
+    *("gate", "unknown", "activation", "merge_add"),
+    *("scale", "pool", "merge_cat", "dropout"),
+}
+
+
 def _may_end(op: Op) -> bool:
-    """Whether a pattern may end at an operation: cheap, for it is asked of every one."""
+    """Whether a pattern may end at an operation with one of these roles."""
     if op.role == "gate":
         return True
     if op.role == "unknown":
@@ -61,8 +67,6 @@ def _may_end(op: Op) -> bool:
         return len(op.inputs) == 2 and any(
             _is_reduction(value) or value.role == "unknown" for value in op.inputs
         )
-    if op.role not in ("scale", "pool", "merge_cat", "dropout"):
-        return False
     return _is_choice(op) or any(
         type(part) is Op and part.role == "query" for part in leaves_of(op.operands)
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from initlint.reading.holders import Instance, Listing
@@ -86,15 +85,16 @@ def statistics(instance: Instance) -> Iterator[Slot]:
         return
     gain = instance.attrs.get("weight")
     through = gain.draw.through if isinstance(gain, Slot) else ""
+    zeros = _ZEROS.at(instance.site, through, "zero_")
+    ones = _ONES.at(instance.site, through, "fill_")
     size = (instance.args.get("num_features"),)
     shapes = {"running_mean": size, "running_var": size, "num_batches_tracked": ()}
     for name, shape in shapes.items():
-        drawn = by_torch("zeros_", {})
-        spelled = "zero_"
-        if name == "running_var":
-            drawn, spelled = by_torch("constant_", {"val": 1}), "fill_"
-        draw = replace(drawn, spelled=spelled, site=instance.site, through=through)
+        draw = ones if name == "running_var" else zeros
         yield Slot(instance, name, shape, draw, site=instance.site, trainable=False)
+
+
+_ZEROS, _ONES = by_torch("zeros_", {}), by_torch("constant_", {"val": 1})
 
 
 def fill_slope(instance: Instance) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from initlint.reading.values import bounded
-from initlint.records import Unanalysed
+from initlint.records import Site, Unanalysed
 from initlint.safe import regular
 
 # A file without any of these defines no layers of its own; it is parsed if another one needs it.
@@ -21,7 +21,7 @@ WORDS = re.compile(rb"[A-Za-z_]\w*")
 _SMALL, _MOST_TOKENS = 300_000, 400_000
 _TOKEN = re.compile(rb"\w+|[^\w\s]|\n")
 # A number that is too large to be a size.
-_LONG = re.compile(rb"[0-9A-Fa-f_]{16}")
+_LONG = re.compile(rb"(?<![\w.])(?:[0-9][0-9_]{15}|0[xXoObB][0-9A-Fa-f_]{14})")
 
 
 class Source:
@@ -36,6 +36,7 @@ class Source:
         self._is_ascii = data.isascii()
         # For each line, the positions of UTF-8 continuation bytes.
         self._inside: dict[int, list[int]] = {}
+        self._sites: dict[ast.AST, Site] = {}
 
     @cached_property
     def words(self) -> frozenset[bytes]:
@@ -108,6 +109,15 @@ class Source:
         if line not in self._inside:
             self._inside[line] = [m.start() for m in _INSIDE.finditer(self._lines[line - 1])]
         return byte_column + 1 - bisect_left(self._inside[line], byte_column)
+
+    def site(self, node: ast.AST) -> Site:
+        """Where an expression or a statement stands; asked for often, so worked out once."""
+        if node not in self._sites:
+            line, column = node.lineno, node.col_offset  # type: ignore[attr-defined]
+            last, end = node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]
+            start = self.characters(line, column)
+            self._sites[node] = Site(self.path, line, start, last, self.characters(last, end))
+        return self._sites[node]
 
     @property
     def text(self) -> str:

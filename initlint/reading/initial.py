@@ -53,7 +53,7 @@ class Initialising(Tensors):
         values = list(args)
         tensor = values.pop(0) if values else kwargs.get("tensor")
         given = {key: v for key, v in kwargs.items() if key not in ("tensor", "generator")}
-        draw = replace(_drawn(full, values, given, self.site(node)), spelled=name)
+        draw = _drawn(full, values, given, self.site(node), name)
         targets = _targets(tensor, full)
         for target, is_sure in targets:
             self.write(target, draw if is_sure else _in_part(draw))
@@ -95,15 +95,13 @@ class Initialising(Tensors):
         renamed = {{"from": "a", "to": "b", "value": "val"}.get(k, k): v for k, v in kwargs.items()}
         if isinstance(target, Held) and target.reparametrised:
             return target
-        unclear = replace(UNCLEAR, site=site, spelled=name)
         if isinstance(target, Held) and target.part and name not in _KEEPING:
-            self.write(slot, replace(unclear, part=True))
+            self.write(slot, Draw(UNCLEAR.name, site=site, spelled=name, part=True))
             return target
         if isinstance(target, Held) and target.shape is None and name not in METHODS:
-            self.write(slot, unclear)
+            self.write(slot, UNCLEAR.at(site, spelled=name))
         elif name in METHODS:
-            draw = _drawn(METHODS[name], list(args), renamed, site)
-            self.write(slot, replace(draw, spelled=name))
+            self.write(slot, _drawn(METHODS[name], list(args), renamed, site, name))
         elif name in _COPYING:
             draw = self._copied(args[0] if args else None, site)
             self.write(slot, replace(draw, spelled=name, default=False))
@@ -114,15 +112,15 @@ class Initialising(Tensors):
             # A layer that represents several equal ones is scaled once for each of them.
             is_own = isinstance(slot, Fresh) or slot.home is self.constructing
             draw = explicit(self.drawn(slot), factor, site) if is_own else UNCLEAR
-            self.write(slot, replace(draw, site=site, spelled=name))
+            self.write(slot, draw.at(site, spelled=name))
         elif name in ("add_", "sub_") and args and known_number(args[0]):
             draw = _shifted(self.drawn(slot), name, args, kwargs, site)
-            self.write(slot, replace(draw, spelled=name))
+            self.write(slot, draw.at(draw.site, spelled=name))
         elif name == "requires_grad_":
             self.set_trainable(slot, args[0] if args else kwargs.get("requires_grad", True))
         elif name not in _KEEPING or self._is_moved(slot, name):
             is_part = name == "index_put_"
-            self.write(slot, replace(unclear, part=is_part))
+            self.write(slot, Draw(UNCLEAR.name, site=site, spelled=name, part=is_part))
         return target
 
     def set_trainable(self, slot: Slot | Fresh, value: Value) -> None:
@@ -210,17 +208,21 @@ def _shifted(
 
 
 def _drawn(
-    name: str, args: Sequence[Value], kwargs: Mapping[str, Value], site: Site | None
+    name: str,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    site: Site | None,
+    spelled: str,
 ) -> Draw:
     """A draw whose std is worked out in the end, when the parameter's shape is settled."""
     defaults = ARGUMENTS.get(name)
     if defaults is None:
-        return UNCLEAR.at(site)
+        return UNCLEAR.at(site, spelled=spelled)
     given = {**defaults, **dict(zip(defaults, args, strict=False))}
     given.update({key: value for key, value in kwargs.items() if key in defaults})
     if not all(isinstance(value, (int, float, str, Sym)) for value in given.values()):
-        return Draw("unknown", {}, site=site)
-    return Draw(name, given, site=site)
+        return Draw("unknown", {}, site=site, spelled=spelled)
+    return Draw(name, given, site=site, spelled=spelled)
 
 
 def _targets(value: Value, initialiser: str) -> list[tuple[Slot | Fresh, bool]]:

@@ -59,7 +59,18 @@ def _named_again(
 ) -> Parameter:
     """The record of a parameter under another of its names, where another module may hold it."""
     site = module.site if _layer(module) else first.site
-    return replace(first, name=name, holder=type_of(module), kind=kind, site=site, tied_to=tied)
+    return Parameter(
+        model=first.model,
+        name=name,
+        holder=type_of(module),
+        kind=kind,
+        shape=first.shape,
+        site=site,
+        trainable=first.trainable,
+        history=first.history,
+        used=first.used,
+        tied_to=tied,
+    )
 
 
 def _named(root: Instance) -> Iterator[tuple[str, Instance, bool]]:

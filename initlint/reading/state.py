@@ -99,11 +99,7 @@ class State:
         """Where an expression stands."""
         if node is None or not self.frames:
             return None
-        source = self.frames[-1].module.source
-        line, column = node.lineno, node.col_offset  # type: ignore[attr-defined]
-        last, end = node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]
-        start = source.characters(line, column)
-        return Site(source.path, line, start, last, source.characters(last, end))
+        return self.frames[-1].module.source.site(node)
 
     # The graph.
 

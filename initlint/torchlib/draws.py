@@ -10,9 +10,12 @@ from typing import Any
 from initlint.records import Initializer, Site
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Draw:
     """The known content of a tensor; without `std` it is unknown, without `name` not written.
+
+    Nothing changes a draw, because many tensors may share one. It is not frozen, because a frozen
+    dataclass takes four times as long to make.
 
     `offset` is a number that was added to all values of a draw whose mean is not computed yet.
     `spelled`, `part`, `by` and `through` are those of `records.Draw`; `by` is empty where `default`
@@ -35,11 +38,11 @@ class Draw:
     before: Draw | None = field(default=None, compare=False, repr=False)
     count: int = field(default=1, compare=False)
 
-    def at(self, site: Site | None, through: str | None = None) -> Draw:
-        """The same draw, made at another line, in another function if one is given."""
+    def at(self, site: Site | None, through: str | None = None, spelled: str | None = None) -> Draw:
+        """The same draw, made at another line; in another function, by another name, if given."""
         values = (self.name, self.args, self.mean, self.std, self.default, site, self.offset)
         within = self.through if through is None else through
-        told = (self.spelled, self.part, self.by, within)
+        told = (self.spelled if spelled is None else spelled, self.part, self.by, within)
         return Draw(*values, *told, self.perhaps, self.before, self.count)
 
     def next_to(self, before: Draw | None, count: int, through: str) -> Draw:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from initlint import records
@@ -30,7 +29,7 @@ def after(draw: Draw, before: Draw, through: str = "") -> Draw:
 def perhaps(draw: Draw) -> Draw:
     """What a tensor holds after `draw` under an undecided condition: unclear, but noted."""
     shown = draw.perhaps or draw
-    return replace(UNCLEAR, site=draw.site, spelled=draw.spelled, perhaps=shown)
+    return Draw(UNCLEAR.name, site=draw.site, spelled=draw.spelled, perhaps=shown)
 
 
 def whose(draw: Draw) -> str:
