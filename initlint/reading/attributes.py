@@ -41,6 +41,7 @@ from initlint.reading.values import (
     Unknown,
     Value,
     bounded,
+    external,
     named,
 )
 from initlint.torchlib import catalog
@@ -135,7 +136,7 @@ class Attributes(Calls):
         if kind is Instance:
             return self._of_instance(value, name)
         if kind is External:
-            return External(f"{value.name}.{name}") if len(value.name) < LONGEST_NAME else UNKNOWN
+            return external(f"{value.name}.{name}") if len(value.name) < LONGEST_NAME else UNKNOWN
         if kind is Tensor:
             return self._of_tensor(value, name)
         if kind is Module:

@@ -1,4 +1,4 @@
-"""Expressions: names, attributes, brackets, operators, comprehensions and calls."""
+"""Expressions: each is compiled once into a function of the frame, which then gives its value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from initlint.reading.classes import UserClass
 from initlint.reading.compare import compared
 from initlint.reading.holders import Function, Instance, Listing, Super, Table, truth, update
 from initlint.reading.lists import combined
-from initlint.reading.literals import Literals
+from initlint.reading.literals import Code, Literals
 from initlint.reading.parts import choice, contents_of
 from initlint.reading.resolve import Import, Module
 from initlint.reading.sizes import computed
@@ -28,28 +28,30 @@ from initlint.reading.values import (
     Unknown,
     Value,
     bounded,
+    external,
 )
 
-_NAME, _CONSTANT = ast.Name, ast.Constant
 _BUILTINS = frozenset(dir(builtins))
-_SIGNALS = (Tensor, Slot, Held, Fresh)
-_Reader = Callable[[Any, Frame], Value]
-
-
-class _Readers(dict[type[ast.AST], _Reader]):
-    """How each kind of expression is read; of any other kind nothing is known."""
-
-    def __missing__(self, kind: type[ast.AST]) -> _Reader:
-        return lambda node, frame: UNKNOWN
+_SUPER = "builtins.super"
+_SIGNALS = {Tensor, Slot, Held, Fresh}
+_NOT_COMPUTED = (ast.Is, ast.IsNot, ast.In, ast.NotIn)
 
 
 class Expressions(Literals):
-    """Reads expressions."""
+    """Compiles expressions.
+
+    An expression is evaluated ten times on average, and most of the time of evaluation would go
+    into finding out what kind of expression it is. So that is done once: `code` gives a function
+    that closes over the parts' own functions. Two thirds of all expressions are names, constants
+    and attributes.
+    """
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        readers: dict[type[ast.AST], _Reader] = {
+        self._codes: dict[ast.AST, Code] = {}
+        self._compilers: dict[type[ast.AST], Callable[[Any], Code]] = {
             ast.Name: self._name,
+            ast.Constant: self._constant,
             ast.Attribute: self._attribute,
             ast.Call: self._call,
             ast.BinOp: self._binary,
@@ -62,37 +64,48 @@ class Expressions(Literals):
             ast.List: self.listing,
             ast.Set: self.listing,
             ast.Dict: self.table,
-            ast.Lambda: lambda node, frame: Function(node, frame.module, frame),
-            ast.ListComp: self.comprehension,
-            ast.SetComp: self.comprehension,
-            ast.GeneratorExp: self.comprehension,
-            ast.DictComp: self.table_comprehension,
-            ast.JoinedStr: self.text,
-            ast.Starred: lambda node, frame: self.evaluate(node.value, frame),
-            ast.NamedExpr: self.named,
+            ast.Lambda: lambda node: lambda frame: Function(node, frame.module, frame),
+            ast.ListComp: lambda node: lambda frame: self.comprehension(node, frame),
+            ast.SetComp: lambda node: lambda frame: self.comprehension(node, frame),
+            ast.GeneratorExp: lambda node: lambda frame: self.comprehension(node, frame),
+            ast.DictComp: lambda node: lambda frame: self.table_comprehension(node, frame),
+            ast.JoinedStr: lambda node: lambda frame: self.text(node, frame),
+            ast.Starred: lambda node: self.code(node.value),
+            ast.NamedExpr: lambda node: lambda frame: self.named(node, frame),
             ast.Slice: self._slicing,
-            ast.Await: lambda node, frame: self.evaluate(node.value, frame),
+            ast.Await: lambda node: self.code(node.value),
         }
-        self._readers = _Readers(readers)
 
     def evaluate(self, node: ast.AST, frame: Frame) -> Value:
         """The value of an expression."""
-        kind = type(node)
-        # Two of three expressions are local names and constants.
-        if kind is _NAME:
-            names = frame.names
-            name = node.id  # type: ignore[attr-defined]
-            if name in names:
-                return names[name]
-        elif kind is _CONSTANT:
-            return node.value  # type: ignore[attr-defined]
-        return self._readers[kind](node, frame)
+        return self.code(node)(frame)
+
+    def code(self, node: ast.AST) -> Code:
+        """The function that gives an expression's value in a frame."""
+        found = self._codes.get(node)
+        if found is None:
+            compiler = self._compilers.get(type(node), _of_another_kind)
+            found = self._codes[node] = compiler(node)
+        return found
 
     # Names.
 
-    def _name(self, node: ast.Name, frame: Frame) -> Value:
-        name = node.id
-        scope: Frame | None = frame
+    def _name(self, node: ast.Name) -> Code:
+        name, around = node.id, self._around
+
+        def code(frame: Frame) -> Value:
+            names = frame.names
+            return names[name] if name in names else around(name, frame)
+
+        return code
+
+    def _constant(self, node: ast.Constant) -> Code:
+        value = node.value
+        return lambda frame: value
+
+    def _around(self, name: str, frame: Frame) -> Value:
+        """The value of a name that the running function does not bind itself."""
+        scope = frame.closure
         while scope is not None:
             if name in scope.names:
                 return scope.names[name]
@@ -119,10 +132,10 @@ class Expressions(Literals):
         if isinstance(entry, ast.ClassDef):
             return UserClass(entry, module, None)
         if isinstance(entry, (ast.Assign, ast.AnnAssign)) and entry.value is not None:
-            return self._constant(entry, name, Frame(module))
+            return self._assigned(entry, name, Frame(module))
         return UNKNOWN
 
-    def _constant(self, entry: ast.Assign | ast.AnnAssign, name: str, frame: Frame) -> Value:
+    def _assigned(self, entry: ast.Assign | ast.AnnAssign, name: str, frame: Frame) -> Value:
         assert entry.value is not None
         value = self.evaluate(entry.value, frame)
         if isinstance(value, (Listing, Table)) and not value.items:
@@ -142,7 +155,7 @@ class Expressions(Literals):
     def member_of(self, found: Module | External, name: str) -> Value:
         """A module's attribute of this name."""
         if isinstance(found, External):
-            return External(f"{found.name}.{name}")
+            return external(f"{found.name}.{name}")
         if name in self.program.names(found):
             return self.top_level(found, name)
         return self.program.member(found, name) or self.top_level(found, name)
@@ -156,32 +169,45 @@ class Expressions(Literals):
             value = self.top_level(found, name)
             if not isinstance(value, Unknown):
                 return value
-        return External(f"builtins.{name}") if name in _BUILTINS else UNKNOWN
+        return external(f"builtins.{name}") if name in _BUILTINS else UNKNOWN
 
     # Attributes and brackets.
 
-    def _attribute(self, node: ast.Attribute, frame: Frame) -> Value:
-        owner, name = self.evaluate(node.value, frame), node.attr
-        if type(owner) is Instance and name in owner.attrs:
-            return owner.attrs[name]
-        return self.attribute(owner, name)
+    def _attribute(self, node: ast.Attribute) -> Code:
+        owner_of, name, attribute = self.code(node.value), node.attr, self.attribute
 
-    def _subscript(self, node: ast.Subscript, frame: Frame) -> Value:
-        return self.item(self.evaluate(node.value, frame), self.evaluate(node.slice, frame))
+        def code(frame: Frame) -> Value:
+            owner = owner_of(frame)
+            if type(owner) is Instance and name in owner.attrs:
+                return owner.attrs[name]
+            return attribute(owner, name)
 
-    def _slicing(self, node: ast.Slice, frame: Frame) -> Value:
-        ends = (node.lower, node.upper, node.step)
-        return slice(*[None if end is None else self.evaluate(end, frame) for end in ends])
+        return code
+
+    def _subscript(self, node: ast.Subscript) -> Code:
+        owner, index, item = self.code(node.value), self.code(node.slice), self.item
+        return lambda frame: item(owner(frame), index(frame))
+
+    def _slicing(self, node: ast.Slice) -> Code:
+        ends = [
+            None if end is None else self.code(end) for end in (node.lower, node.upper, node.step)
+        ]
+        return lambda frame: slice(*[None if end is None else end(frame) for end in ends])
 
     # Operators.
 
-    def _binary(self, node: ast.BinOp, frame: Frame) -> Value:
-        left, right = self.evaluate(node.left, frame), self.evaluate(node.right, frame)
-        return self.binary(type(node.op), left, right)
+    def _binary(self, node: ast.BinOp) -> Code:
+        left, right, kind, binary = (
+            self.code(node.left),
+            self.code(node.right),
+            type(node.op),
+            self.binary,
+        )
+        return lambda frame: binary(kind, left(frame), right(frame))
 
     def binary(self, kind: type[ast.operator], left: Value, right: Value) -> Value:
         """The result of an operator."""
-        if isinstance(left, _SIGNALS) or isinstance(right, _SIGNALS):
+        if type(left) in _SIGNALS or type(right) in _SIGNALS:
             return self.operate(OPERATORS.get(kind, "unknown"), [left, right])
         if isinstance(left, (Listing, tuple)) or isinstance(right, (Listing, tuple)):
             self.budget.elements((len(contents_of(left)) + len(contents_of(right))) // 8)
@@ -193,77 +219,135 @@ class Expressions(Literals):
             return both
         return computed(kind, left, right)
 
-    def _unary(self, node: ast.UnaryOp, frame: Frame) -> Value:
-        value = self.evaluate(node.operand, frame)
-        if isinstance(node.op, ast.Not):
-            found = truth(value)
+    def _unary(self, node: ast.UnaryOp) -> Code:
+        operand, kind = self.code(node.operand), type(node.op)
+
+        def negated(frame: Frame) -> Value:
+            found = truth(operand(frame))
             return PLAIN if found is None else not found
-        if isinstance(value, _SIGNALS):
-            return self.operate(OPERATORS[type(node.op)], [value])
-        if isinstance(value, (int, float)) and isinstance(node.op, (ast.USub, ast.UAdd)):
-            return bounded(-value if isinstance(node.op, ast.USub) else value)
+
+        return negated if kind is ast.Not else lambda frame: self._signed(kind, operand(frame))
+
+    def _signed(self, kind: type[ast.unaryop], value: Value) -> Value:
+        if type(value) in _SIGNALS:
+            return self.operate(OPERATORS[kind], [value])
+        if isinstance(value, (int, float)) and kind in (ast.USub, ast.UAdd):
+            return bounded(-value if kind is ast.USub else value)
         return UNKNOWN if isinstance(value, Unknown) else PLAIN
 
-    def _boolean(self, node: ast.BoolOp, frame: Frame) -> Value:
+    def _boolean(self, node: ast.BoolOp) -> Code:
         is_or = isinstance(node.op, ast.Or)
-        undecided: list[Value] = []
-        for part in node.values:
-            value = self.evaluate(part, frame)
-            found = truth(value)
-            if found is is_or:
-                return choice([*undecided, value]) if undecided else value
-            if found is None:
-                undecided.append(value)
-        if not undecided:
-            return value
-        last = [value] if found is not None else []
-        return choice([*undecided, *last]) if is_or else PLAIN
+        parts = [self.code(part) for part in node.values]
 
-    def _compare(self, node: ast.Compare, frame: Frame) -> Value:
-        left = self.evaluate(node.left, frame)
-        result: Value = True
-        for kind, right_node in zip(node.ops, node.comparators, strict=True):
-            right = self.evaluate(right_node, frame)
-            is_question = not isinstance(kind, (ast.Is, ast.IsNot, ast.In, ast.NotIn))
-            if is_question and (type(left) in _SIGNALS or type(right) is Tensor):
-                name = OPERATORS.get(type(kind), "")
-                return self.operate(name, [left, right]) if name else PLAIN
-            self.budget.elements(len(contents_of(right)))
-            answer = compared(type(kind), left, right)
-            if answer is False:
-                return False
-            if answer is None:
-                result = PLAIN
-            left = right
-        return result
+        def code(frame: Frame) -> Value:
+            undecided: list[Value] = []
+            for part in parts:
+                value = part(frame)
+                found = truth(value)
+                if found is is_or:
+                    return choice([*undecided, value]) if undecided else value
+                if found is None:
+                    undecided.append(value)
+            if not undecided:
+                return value
+            last = [value] if found is not None else []
+            return choice([*undecided, *last]) if is_or else PLAIN
 
-    def _conditional(self, node: ast.IfExp, frame: Frame) -> Value:
-        test = truth(self.evaluate(node.test, frame))
-        if test is not None:
-            return self.evaluate(node.body if test else node.orelse, frame)
-        outer = self.arms
-        self.arms = self.new_arm()
-        one = self.evaluate(node.body, frame)
-        self.arms = outer
-        self.arms = self.new_arm()
-        other = self.evaluate(node.orelse, frame)
-        self.arms = outer
-        return self.joined(one, other)
+        return code
+
+    def _compare(self, node: ast.Compare) -> Code:
+        first, compare = self.code(node.left), self._compared
+        rights = [self.code(right) for right in node.comparators]
+        kinds = [type(operator) for operator in node.ops]
+        if len(kinds) == 1:
+            kind, right_of = kinds[0], rights[0]
+            return lambda frame: compare(kind, first(frame), right_of(frame))
+
+        def code(frame: Frame) -> Value:
+            left, result = first(frame), True
+            for kind, right_of in zip(kinds, rights, strict=True):
+                right = right_of(frame)
+                answer = compare(kind, left, right)
+                if answer is False or _is_computed(kind, left, right):
+                    return answer
+                if answer is PLAIN:
+                    result = PLAIN
+                left = right
+            return result
+
+        return code
+
+    def _compared(self, kind: type[ast.cmpop], left: Value, right: Value) -> Value:
+        if _is_computed(kind, left, right):
+            name = OPERATORS.get(kind, "")
+            return self.operate(name, [left, right]) if name else PLAIN
+        self.budget.elements(len(contents_of(right)))
+        answer = compared(kind, left, right)
+        return PLAIN if answer is None else answer
+
+    def _conditional(self, node: ast.IfExp) -> Code:
+        test, body, orelse = self.code(node.test), self.code(node.body), self.code(node.orelse)
+
+        def code(frame: Frame) -> Value:
+            answer = truth(test(frame))
+            if answer is not None:
+                return body(frame) if answer else orelse(frame)
+            outer = self.arms
+            self.arms = self.new_arm()
+            one = body(frame)
+            self.arms = outer
+            self.arms = self.new_arm()
+            other = orelse(frame)
+            self.arms = outer
+            return self.joined(one, other)
+
+        return code
 
     # Calls.
 
-    def _call(self, node: ast.Call, frame: Frame) -> Value:
-        self.budget.steps()
-        if isinstance(node.func, ast.Name) and node.func.id == "super" and not node.args:
-            return Super(frame_receiver(frame), frame_owner(frame))
-        function = self.evaluate(node.func, frame)
-        if type(function) is External and function.name == "builtins.super":
-            return Super(frame_receiver(frame), frame_owner(frame))
-        args, open_ended = self.elements(node.args, frame)
-        kwargs = self._keywords(node.keywords, frame) if node.keywords else {}
-        if open_ended:
-            kwargs["*"] = UNKNOWN
-        return self.call(function, args, kwargs, node)
+    def _call(self, node: ast.Call) -> Code:
+        function_of = self.code(node.func)
+        charge, call, call_external = self.budget.steps, self.call, self.call_external
+        args_of = [self.code(arg) for arg in node.args]
+        kwargs_of = [(word.arg, self.code(word.value)) for word in node.keywords if word.arg]
+        is_starred = any(isinstance(arg, ast.Starred) for arg in node.args)
+        if is_starred or len(kwargs_of) < len(node.keywords):
+            return self._call_with_stars(node)
+
+        def code(frame: Frame) -> Value:
+            charge()
+            function = function_of(frame)
+            is_external = type(function) is External
+            if is_external and function.name == _SUPER:
+                return _super(frame)
+            args: list[Value] = []
+            for value_of in args_of:
+                args.append(value_of(frame))
+            kwargs: dict[str, Value] = {}
+            for name, value_of in kwargs_of:
+                kwargs[name] = value_of(frame)
+            if is_external:
+                return call_external(function.name, args, kwargs, node)
+            return call(function, args, kwargs, node)
+
+        return code
+
+    def _call_with_stars(self, node: ast.Call) -> Code:
+        """A call some of whose arguments lie in a list or in a dict."""
+        function_of, args_of = self.code(node.func), self.elements(node.args)
+
+        def code(frame: Frame) -> Value:
+            self.budget.steps()
+            function = function_of(frame)
+            if type(function) is External and function.name == _SUPER:
+                return _super(frame)
+            args, open_ended = args_of(frame)
+            kwargs = self._keywords(node.keywords, frame)
+            if open_ended:
+                kwargs["*"] = UNKNOWN
+            return self.call(function, args, kwargs, node)
+
+        return code
 
     def _keywords(self, keywords: Sequence[ast.keyword], frame: Frame) -> dict[str, Value]:
         found: dict[str, Value] = {}
@@ -281,17 +365,20 @@ class Expressions(Literals):
         return found
 
 
-def frame_receiver(frame: Frame) -> Value:
-    """The object whose method is running, looked for in the functions around as well."""
+def _of_another_kind(node: ast.AST) -> Code:
+    """What nothing is known of."""
+    return lambda frame: UNKNOWN
+
+
+def _is_computed(kind: type[ast.cmpop], left: Value, right: Value) -> bool:
+    """Whether torch compares two values, and gives a tensor."""
+    is_of_data = type(left) in _SIGNALS or type(right) is Tensor
+    return is_of_data and kind not in _NOT_COMPUTED
+
+
+def _super(frame: Frame) -> Super:
+    """The value of `super()`: of the method that is running, or that this function lies in."""
     scope: Frame | None = frame
     while scope is not None and scope.owner is None:
         scope = scope.closure
-    return scope.receiver if scope is not None else UNKNOWN
-
-
-def frame_owner(frame: Frame) -> Value:
-    """The class in which the running method is written."""
-    scope: Frame | None = frame
-    while scope is not None and scope.owner is None:
-        scope = scope.closure
-    return scope.owner if scope is not None else UNKNOWN
+    return Super(UNKNOWN, UNKNOWN) if scope is None else Super(scope.receiver, scope.owner)

@@ -79,7 +79,7 @@ def _is_object(key: Value) -> bool:
     return not isinstance(key, (str, int))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Choice(Kind):
     """A value that is one of `options`; the code read does not decide which."""
 
@@ -117,7 +117,7 @@ class Function(Kind):
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Bound(Kind):
     """A bound method: a function and its receiver."""
 
@@ -134,7 +134,7 @@ class Bound(Kind):
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Method(Kind):
     """A method of a built-in type or of torch, by its name, and its receiver."""
 

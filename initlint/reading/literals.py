@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from initlint.reading.attributes import Attributes
 from initlint.reading.budget import ELEMENTS
@@ -12,28 +12,40 @@ from initlint.reading.lists import element_of, tuple_of
 from initlint.reading.state import Frame
 from initlint.reading.values import PLAIN, UNKNOWN, Value, bounded
 
+# A compiled expression.
+Code = Callable[[Frame], Value]
 # The cost of an iteration of a comprehension without its expressions, in elements.
 _ROUND = 3
 
 
 class Literals(Attributes):
-    """Reads literals and comprehensions."""
+    """Compiles literals; evaluates comprehensions."""
 
-    def elements(self, nodes: Sequence[ast.expr], frame: Frame) -> tuple[list[Value], bool]:
-        """The elements of a literal, and whether there may be more."""
-        found: list[Value] = []
-        open_ended = False
-        for node in nodes:
-            value = self.evaluate(node, frame)
-            if type(node) is not ast.Starred:
-                found.append(value)
-                continue
-            items = self.gone_through(value)
-            open_ended = open_ended or items is None or (isinstance(value, Listing) and value.open)
-            found += items or []
-            if len(found) > ELEMENTS + len(nodes):
-                return found[:ELEMENTS], True
-        return found, open_ended
+    def code(self, node: ast.AST) -> Code:
+        """The function that gives an expression's value in a frame."""
+        raise NotImplementedError
+
+    def elements(self, nodes: Sequence[ast.expr]) -> Callable[[Frame], tuple[list[Value], bool]]:
+        """What gives the elements of a literal, and whether there may be more."""
+        codes = [(self.code(node), type(node) is ast.Starred) for node in nodes]
+
+        def elements_of(frame: Frame) -> tuple[list[Value], bool]:
+            found: list[Value] = []
+            open_ended = False
+            for code, is_starred in codes:
+                value = code(frame)
+                if not is_starred:
+                    found.append(value)
+                    continue
+                items = self.gone_through(value)
+                is_open = items is None or (isinstance(value, Listing) and value.open)
+                open_ended = open_ended or is_open
+                found += items or []
+                if len(found) > ELEMENTS + len(codes):
+                    return found[:ELEMENTS], True
+            return found, open_ended
+
+        return elements_of
 
     def gone_through(self, value: Value) -> list[Value] | None:
         """The elements that a loop iterates over, charged to the budget; None if not known."""
@@ -41,28 +53,42 @@ class Literals(Attributes):
         self.budget.elements(len(found or ()) // 8)
         return found
 
-    def tuple_of(self, node: ast.Tuple, frame: Frame) -> Value:
-        """The value of a tuple; a list if it may have more elements."""
-        found, open_ended = self.elements(node.elts, frame)
-        return listed(found, True) if open_ended else tuple_of(tuple(found))
+    def tuple_of(self, node: ast.Tuple) -> Code:
+        """A tuple; a list if it may have more elements."""
+        elements_of = self.elements(node.elts)
 
-    def listing(self, node: ast.List | ast.Set, frame: Frame) -> Value:
-        """The value of a list or set."""
-        return listed(*self.elements(node.elts, frame))
+        def code(frame: Frame) -> Value:
+            found, open_ended = elements_of(frame)
+            return listed(found, True) if open_ended else tuple_of(tuple(found))
 
-    def table(self, node: ast.Dict, frame: Frame) -> Value:
-        """The value of a dict."""
-        result = Table()
-        for key, item in zip(node.keys, node.values, strict=True):
-            value = self.evaluate(item, frame)
-            if key is not None:
-                self.put(result, self.evaluate(key, frame), value)
-            elif isinstance(value, Table):
-                self.budget.elements(len(value.items))
-                update(result, value)
-            else:
-                result.open = True
-        return result
+        return code
+
+    def listing(self, node: ast.List | ast.Set) -> Code:
+        """A list or a set."""
+        elements_of = self.elements(node.elts)
+        return lambda frame: listed(*elements_of(frame))
+
+    def table(self, node: ast.Dict) -> Code:
+        """A dict."""
+        pairs = [
+            (None if key is None else self.code(key), self.code(value))
+            for key, value in zip(node.keys, node.values, strict=True)
+        ]
+
+        def code(frame: Frame) -> Value:
+            result = Table()
+            for key_of, value_of in pairs:
+                value = value_of(frame)
+                if key_of is not None:
+                    self.put(result, key_of(frame), value)
+                elif isinstance(value, Table):
+                    self.budget.elements(len(value.items))
+                    update(result, value)
+                else:
+                    result.open = True
+            return result
+
+        return code
 
     def text(self, node: ast.JoinedStr, frame: Frame) -> Value:
         """The value of an f-string, where all its parts are known."""

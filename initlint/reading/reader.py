@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum, auto
 from typing import Any
 
@@ -30,15 +30,16 @@ from initlint.reading.values import (
 
 
 class Flow(Enum):
-    """How a statement ends: the next one comes, or not."""
+    """How a statement ends where the next one does not come."""
 
-    NEXT = auto()
     RETURN = auto()
     BREAK = auto()
     CONTINUE = auto()
     DEAD = auto()
 
 
+# A compiled statement: it gives None where the next one comes.
+Step = Callable[[Frame], Flow | None]
 # Rounds of a loop that may end at any time, for all that is known: more tell no more.
 _FEW_ROUNDS = 3
 
@@ -46,32 +47,34 @@ _IN_PLACE = {ast.Mult: "mul_", ast.Div: "div_", ast.Add: "add_", ast.Sub: "sub_"
 
 
 class Reader(Expressions):
-    """Reads statements."""
+    """Compiles statements, as `Expressions` does expressions, and runs the bodies of functions."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._statements: dict[type[ast.AST], Callable[[Any, Frame], Flow | None]] = {
+        # By the `id` of a list of statements, which its step keeps alive.
+        self._blocks: dict[int, Step] = {}
+        self._statements: dict[type[ast.AST], Callable[[Any], Step | None]] = {
             ast.Expr: self._expression,
             ast.Assign: self._assign,
-            ast.AugAssign: self._augment,
+            ast.AugAssign: lambda node: lambda frame: self._augment(node, frame),
             ast.AnnAssign: self._annotate,
             ast.Return: self._return,
-            ast.Delete: self._delete,
+            ast.Delete: lambda node: lambda frame: self._delete(node, frame),
             ast.If: self._if,
-            ast.For: self._for,
-            ast.AsyncFor: self._for,
-            ast.While: self._while,
-            ast.With: self._with,
-            ast.AsyncWith: self._with,
+            ast.For: lambda node: lambda frame: self._for(node, frame),
+            ast.AsyncFor: lambda node: lambda frame: self._for(node, frame),
+            ast.While: lambda node: lambda frame: self._while(node, frame),
+            ast.With: lambda node: lambda frame: self._with(node, frame),
+            ast.AsyncWith: lambda node: lambda frame: self._with(node, frame),
             ast.Try: self._try,
-            ast.FunctionDef: self._define,
-            ast.AsyncFunctionDef: self._define,
-            ast.ClassDef: self._define_class,
-            ast.Import: self._import,
-            ast.ImportFrom: self._import_from,
-            ast.Raise: lambda node, frame: Flow.DEAD,
-            ast.Break: lambda node, frame: Flow.BREAK,
-            ast.Continue: lambda node, frame: Flow.CONTINUE,
+            ast.FunctionDef: lambda node: lambda frame: self._define(node, frame),
+            ast.AsyncFunctionDef: lambda node: lambda frame: self._define(node, frame),
+            ast.ClassDef: lambda node: lambda frame: self._define_class(node, frame),
+            ast.Import: lambda node: lambda frame: self._import(node, frame),
+            ast.ImportFrom: lambda node: lambda frame: self._import_from(node, frame),
+            ast.Raise: lambda node: lambda frame: Flow.DEAD,
+            ast.Break: lambda node: lambda frame: Flow.BREAK,
+            ast.Continue: lambda node: lambda frame: Flow.CONTINUE,
             ast.Match: self._match,
         }
 
@@ -80,38 +83,63 @@ class Reader(Expressions):
         node = function.node
         if isinstance(node, ast.Lambda):
             return self.evaluate(node.body, frame)
-        flow = self.block(node.body, frame)
+        flow = self.block(node.body)(frame)
         if frame.yields is not None:
             return frame.yields
-        if not frame.returns:
+        returns = frame.returns
+        if not returns:
             if flow is Flow.DEAD:
                 raise ImpossibleError
             return None
-        if flow is Flow.NEXT:
-            frame.returns.append(None)
-        result = frame.returns[0]
-        for other in frame.returns[1:]:
+        if flow is None:
+            returns.append(None)
+        result = returns[0]
+        for other in returns[1:]:
             result = self.joined(result, other)
         return result
 
-    def block(self, body: Sequence[ast.stmt], frame: Frame) -> Flow:
-        """Statement after statement."""
-        self.budget.steps(len(body))
-        statements = self._statements
+    def block(self, body: list[ast.stmt]) -> Step:
+        """Statement after statement; they are compiled when they are first reached."""
+        found = self._blocks.get(id(body))
+        if found is not None:
+            return found
+        steps: list[Step] = []
+        charge, count = self.budget.steps, len(body)
+
+        def run(frame: Frame) -> Flow | None:
+            charge(count)
+            if not steps:
+                steps.extend([*self._compiled(body)])
+            for step in steps:
+                flow = step(frame)
+                if flow is not None:
+                    return flow
+            return None
+
+        self._blocks[id(body)] = run
+        return run
+
+    def _compiled(self, body: list[ast.stmt]) -> Iterator[Step]:
         for statement in body:
-            reader = statements.get(type(statement))
-            flow = reader(statement, frame) if reader is not None else None
-            if flow is not None and flow is not Flow.NEXT:
-                return flow
-        return Flow.NEXT
+            compiler = self._statements.get(type(statement))
+            step = compiler(statement) if compiler is not None else None
+            if step is not None:
+                yield step
 
     # Simple statements.
 
-    def _expression(self, node: ast.Expr, frame: Frame) -> None:
-        if isinstance(node.value, (ast.Yield, ast.YieldFrom)):
-            self._yield(node.value, frame)
-        elif not isinstance(node.value, ast.Constant):
-            self.evaluate(node.value, frame)
+    def _expression(self, node: ast.Expr) -> Step | None:
+        value = node.value
+        if isinstance(value, ast.Constant):
+            return None
+        if isinstance(value, (ast.Yield, ast.YieldFrom)):
+            return lambda frame: self._yield(value, frame)
+        code = self.code(value)
+
+        def step(frame: Frame) -> None:
+            code(frame)
+
+        return step
 
     def _yield(self, node: ast.Yield | ast.YieldFrom, frame: Frame) -> None:
         value = self.evaluate(node.value, frame) if node.value is not None else None
@@ -121,17 +149,28 @@ class Reader(Expressions):
         is_open = found is None or (type(value) is Listing and value.open)
         extend(frame.yields, found or (), is_open)
 
-    def _assign(self, node: ast.Assign, frame: Frame) -> None:
-        value = self.evaluate(node.value, frame)
-        for target in node.targets:
-            if type(target) is ast.Name:
-                frame.names[target.id] = value
-            else:
+    def _assign(self, node: ast.Assign) -> Step:
+        code, targets = self.code(node.value), node.targets
+        if len(targets) == 1 and isinstance(targets[0], ast.Name):
+            name = targets[0].id
+
+            def bind(frame: Frame) -> None:
+                frame.names[name] = code(frame)
+
+            return bind
+
+        def step(frame: Frame) -> None:
+            value = code(frame)
+            for target in targets:
                 self.assign(target, value, frame)
 
-    def _annotate(self, node: ast.AnnAssign, frame: Frame) -> None:
-        if node.value is not None:
-            self.assign(node.target, self.evaluate(node.value, frame), frame)
+        return step
+
+    def _annotate(self, node: ast.AnnAssign) -> Step | None:
+        if node.value is None:
+            return None
+        code = self.code(node.value)
+        return lambda frame: self.assign(node.target, code(frame), frame)
 
     def _augment(self, node: ast.AugAssign, frame: Frame) -> None:
         old = self.evaluate(node.target, frame)
@@ -229,9 +268,14 @@ class Reader(Expressions):
             return found[min(place, len(found) - 1)]
         return element_of(value) if isinstance(value, (Plain, Slot, Held)) else UNKNOWN
 
-    def _return(self, node: ast.Return, frame: Frame) -> Flow:
-        frame.returns.append(self.evaluate(node.value, frame) if node.value is not None else None)
-        return Flow.RETURN
+    def _return(self, node: ast.Return) -> Step:
+        code = self.code(node.value) if node.value is not None else None
+
+        def step(frame: Frame) -> Flow:
+            frame.returns.append(None if code is None else code(frame))
+            return Flow.RETURN
+
+        return step
 
     def _define(self, node: ast.FunctionDef | ast.AsyncFunctionDef, frame: Frame) -> None:
         frame.names[node.name] = Function(node, frame.module, frame)
@@ -254,29 +298,34 @@ class Reader(Expressions):
 
     # Conditions and loops.
 
-    def _if(self, node: ast.If, frame: Frame) -> Flow:
-        test = truth(self.evaluate(node.test, frame))
-        if test is not None:
-            return self.block(node.body if test else node.orelse, frame)
-        return self._either([node.body, node.orelse], frame)
+    def _if(self, node: ast.If) -> Step:
+        test, body, orelse = self.code(node.test), self.block(node.body), self.block(node.orelse)
+
+        def step(frame: Frame) -> Flow | None:
+            answer = truth(test(frame))
+            if answer is None:
+                return self._either([node.body, node.orelse], frame)
+            return body(frame) if answer else orelse(frame)
+
+        return step
 
     def _either(
         self,
-        bodies: Sequence[Sequence[ast.stmt]],
+        bodies: Sequence[list[ast.stmt]],
         frame: Frame,
-        run: Callable[[Sequence[ast.stmt], Memory], Flow] | None = None,
-    ) -> Flow:
+        run: Callable[[list[ast.stmt], Memory], Flow | None] | None = None,
+    ) -> Flow | None:
         """Go every way from the same beginning, then on from what those that arrive agree on.
 
         `run` reads a way, where that is not only one statement after the other.
         """
         memory = Memory(frame, bodies, self.budget)
         outer = self.arms
-        ends: list[tuple[Flow, Any]] = []
+        ends: list[tuple[Flow | None, Any]] = []
         for body in bodies:
             self.arms = self.new_arm()
             try:
-                flow = run(body, memory) if run is not None else self.block(body, frame)
+                flow = run(body, memory) if run is not None else self.block(body)(frame)
             except ImpossibleError:
                 flow = Flow.DEAD
             ends.append((flow, memory.taken(frame)))
@@ -284,18 +333,20 @@ class Reader(Expressions):
             self.arms = outer
         return self._met(ends, memory, frame)
 
-    def _met(self, ends: list[tuple[Flow, Any]], memory: Memory, frame: Frame) -> Flow:
-        going = [state for flow, state in ends if flow is Flow.NEXT]
+    def _met(
+        self, ends: list[tuple[Flow | None, Any]], memory: Memory, frame: Frame
+    ) -> Flow | None:
+        going = [state for flow, state in ends if flow is None]
         if going:
             frame.ways_out += any(flow in (Flow.BREAK, Flow.RETURN) for flow, _ in ends)
             memory.merge(frame, going, self.joined)
-            return Flow.NEXT
+            return None
         last = next((flow for flow, _ in ends if flow is not Flow.DEAD), Flow.DEAD)
         states = [state for flow, state in ends if flow is last]
         memory.merge(frame, states, self.joined)
         return last
 
-    def _for(self, node: ast.For | ast.AsyncFor, frame: Frame) -> Flow:
+    def _for(self, node: ast.For | ast.AsyncFor, frame: Frame) -> Flow | None:
         value = self.evaluate(node.iter, frame)
         found = self.gone_through(value)
         if found is None:
@@ -309,23 +360,23 @@ class Reader(Expressions):
             if flow in (Flow.RETURN, Flow.DEAD):
                 return flow
             if flow is Flow.BREAK:
-                return Flow.NEXT
-        return self.block(node.orelse, frame)
+                return None
+        return self.block(node.orelse)(frame)
 
-    def _round(self, node: ast.For | ast.AsyncFor | ast.While, frame: Frame) -> Flow:
+    def _round(self, node: ast.For | ast.AsyncFor | ast.While, frame: Frame) -> Flow | None:
         """One round of a loop; where it is too much, that is said of the outermost loop."""
         try:
-            return self.block(node.body, frame)
+            return self.block(node.body)(frame)
         except TooMuchError as error:
             error.place = f"{frame.module.path}:{node.lineno}"
             raise
 
-    def _perhaps(self, node: ast.For | ast.AsyncFor, item: Value, frame: Frame) -> Flow:
+    def _perhaps(self, node: ast.For | ast.AsyncFor, item: Value, frame: Frame) -> Flow | None:
         """A loop over what is not known: it may run, or not."""
         self.assign(node.target, item, frame)
         return self._rounds_of(node, item, frame)
 
-    def _other_rounds(self, node: ast.For | ast.AsyncFor, item: Value, frame: Frame) -> Flow:
+    def _other_rounds(self, node: ast.For | ast.AsyncFor, item: Value, frame: Frame) -> Flow | None:
         """One round that stands for all that follow."""
         one = Round(node.body, self.graph, frame)
         one.begin()
@@ -335,12 +386,12 @@ class Reader(Expressions):
 
     def _rounds_of(
         self, node: ast.For | ast.AsyncFor | ast.While, item: Value, frame: Frame
-    ) -> Flow:
+    ) -> Flow | None:
         """Any number of rounds: one is read, and weights that the next uses again are marked."""
 
-        def run(way: Sequence[ast.stmt], memory: Memory) -> Flow:
+        def run(way: list[ast.stmt], memory: Memory) -> Flow | None:
             if not way:
-                return Flow.NEXT
+                return None
             one = Round(way, self.graph, frame)
             one.begin()
             flow = self._round(node, frame)
@@ -353,16 +404,16 @@ class Reader(Expressions):
             return flow
 
         flow = self._either([node.body, []], frame, run)
-        return Flow.NEXT if flow in (Flow.BREAK, Flow.CONTINUE) else flow
+        return None if flow in (Flow.BREAK, Flow.CONTINUE) else flow
 
-    def _while(self, node: ast.While, frame: Frame) -> Flow:
+    def _while(self, node: ast.While, frame: Frame) -> Flow | None:
         rounds, ways_out = 0, frame.ways_out
         is_endless = isinstance(node.test, ast.Constant) and not any(map(_leaves_loop, node.body))
         while True:
             self.budget.steps()
             test = truth(self.evaluate(node.test, frame))
             if test is False:
-                return self.block(node.orelse, frame)
+                return self.block(node.orelse)(frame)
             if test is None:
                 return self._rounds_of(node, None, frame)
             flow = self._round(node, frame)
@@ -371,33 +422,44 @@ class Reader(Expressions):
             rounds += 1
             may_end = is_endless or frame.ways_out > ways_out
             if flow is Flow.BREAK or (may_end and rounds >= _FEW_ROUNDS):
-                return Flow.NEXT
+                return None
 
-    def _with(self, node: ast.With | ast.AsyncWith, frame: Frame) -> Flow:
+    def _with(self, node: ast.With | ast.AsyncWith, frame: Frame) -> Flow | None:
         for item in node.items:
             value = self.evaluate(item.context_expr, frame)
             if item.optional_vars is not None:
                 is_open = isinstance(value, (Unknown, Tensor, External))
                 self.assign(item.optional_vars, UNKNOWN if is_open else value, frame)
-        return self.block(node.body, frame)
+        return self.block(node.body)(frame)
 
-    def _try(self, node: ast.Try, frame: Frame) -> Flow:
-        try:
-            flow = self.block([*node.body, *node.orelse], frame)
-        except ImpossibleError:
-            flow = Flow.DEAD
-        if flow is Flow.DEAD and node.handlers:
-            flow = self._either([handler.body for handler in node.handlers], frame)
-        last = self.block(node.finalbody, frame)
-        return last if last is not Flow.NEXT else flow
+    def _try(self, node: ast.Try) -> Step:
+        body, last = self.block([*node.body, *node.orelse]), self.block(node.finalbody)
+        handlers = [handler.body for handler in node.handlers]
 
-    def _match(self, node: ast.Match, frame: Frame) -> Flow:
-        self.evaluate(node.subject, frame)
-        for case in node.cases:
-            for part in ast.walk(case.pattern):
-                if isinstance(part, (ast.MatchAs, ast.MatchStar)) and part.name:
-                    frame.names[part.name] = UNKNOWN
-        return self._either([*(case.body for case in node.cases), []], frame)
+        def step(frame: Frame) -> Flow | None:
+            try:
+                flow = body(frame)
+            except ImpossibleError:
+                flow = Flow.DEAD
+            if flow is Flow.DEAD and handlers:
+                flow = self._either(handlers, frame)
+            end = last(frame)
+            return end if end is not None else flow
+
+        return step
+
+    def _match(self, node: ast.Match) -> Step:
+        subject = self.code(node.subject)
+        bodies: list[list[ast.stmt]] = [*(case.body for case in node.cases), []]
+        parts = [part for case in node.cases for part in ast.walk(case.pattern)]
+        names = [p.name for p in parts if isinstance(p, (ast.MatchAs, ast.MatchStar)) and p.name]
+
+        def step(frame: Frame) -> Flow | None:
+            subject(frame)
+            frame.names.update(dict.fromkeys(names, UNKNOWN))
+            return self._either(bodies, frame)
+
+        return step
 
 
 def _leaves_loop(statement: ast.stmt) -> bool:

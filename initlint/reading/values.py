@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from initlint.graph.ops import Op
@@ -147,6 +148,12 @@ class External(Kind):
         return truth_of(self.name)
 
 
+@lru_cache(maxsize=4096)
+def external(name: str) -> External:
+    """The object of this dotted name; few are met, each many times."""
+    return External(name)
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Tensor(Kind):
     """Computed data: the result of a node of the graph."""
@@ -174,7 +181,7 @@ class Slot(Kind):
     trainable: bool | None = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Held(Kind):
     """A value derived from a parameter: transposed, reshaped, a part of it, or computed."""
 
