@@ -210,8 +210,9 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "bias": ("keep", "zeros"),
 }
 
-# Ways of filling a live model: docs/apply.md.
+# Ways of filling a live model, and which of its layers: docs/apply.md.
 POLICIES = ("following", "orthogonal", "calibrated")
+SCOPES = ("findings", "recommended", "all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,11 +271,28 @@ class Unanalysed:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What filling a model did with one parameter or buffer.
+
+    `status` is filled, kept, or unknown for what was not understood; `reason` says why, and for a
+    filled one by which scheme. `before` says in words what it held, `after` what it holds; of what
+    was not filled, `after` is empty.
+    """
+
+    parameter: str
+    status: str
+    reason: str
+    before: str
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The result for all targets: layers in the order of the data, findings, gaps.
 
     `silenced` has the findings that a comment in their file silences. `texts` has the text of the
     files named in the report, as it was when they were read; comparing reports ignores it.
+    `outcomes` has an entry for every parameter and buffer of a model that was filled.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -284,6 +302,7 @@ class Report:
     parameters: tuple[Parameter, ...] = ()
     calls: tuple[Call, ...] = ()
     texts: Any = field(default=None, compare=False, repr=False)
+    outcomes: tuple[Outcome, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

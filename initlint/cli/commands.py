@@ -97,6 +97,7 @@ class Apply(NamedTuple):
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     policy: str = "following"
+    scope: str = "findings"
     force: bool = False
     out: str | None = None
     args: tuple[str, ...] = ()
@@ -138,19 +139,19 @@ def apply(request: Apply) -> int:
         only=request.only,
         skip=request.skip,
         policy=request.policy,
+        scope=request.scope,
         force=request.force,
         out=request.out,
         progress=terminal.progress,
     )
     colour = terminal.wants_colour(sys.stdout)
     terminal.out(layers.render(report, colour=colour, width=terminal.width()))
-    for gap in report.unanalysed:
-        terminal.err(f"initlint: left as it was: {phrases.gap(gap)}")
-    # A filled weight has its recommendation, with its reason, as `current`.
-    done = sum(bool(layer.current and layer.current.reason) for layer in report.layers)
-    weights = phrases.counted(len(report.layers), "weight")
-    where = f"written to {request.out}" if request.out else "nothing written (no --out FILE)"
-    terminal.err(f"Initialised {done} of {weights}; {where}.")
+    from initlint.output import filled
+
+    for line in filled.render(report).splitlines():
+        terminal.err(line)
+    where = f"Written to {request.out}" if request.out else "Nothing written (no --out FILE)"
+    terminal.err(f"{where}.")
     return CLEAN
 
 

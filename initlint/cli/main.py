@@ -14,7 +14,7 @@ import click
 from initlint.cli import terminal
 from initlint.output import FORMATS
 from initlint.output.card import FORMATS as CARDS
-from initlint.records import CHOICES, POLICIES, InitlintError
+from initlint.records import CHOICES, POLICIES, SCOPES, InitlintError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -196,14 +196,22 @@ def check(**options: Any) -> int:
     show_default=True,
     help="Draw as recommended; orthogonal matrices; or those, with scales set by a run.",
 )
+@click.option(
+    "--scope",
+    type=click.Choice(SCOPES),
+    default=SCOPES[0],
+    show_default=True,
+    help="Fill what is uninitialised or has a finding; also PyTorch's defaults; or every layer.",
+)
 @_flag("--force", help="Also overwrite weights that the constructor loaded from a file.")
 @click.option("--out", metavar="FILE.safetensors", help="Write the state dict to this file.")
 @_of_model
 def apply(**options: Any) -> int:
-    """Build a model, initialise every weight as recommended, and write the state dict.
+    """Build a model, initialise its weights as recommended, and write the state dict.
 
-    TARGET is package.module:attr or path/net.py:attr. Biases become zero; normalisations and
-    embeddings keep what they have.
+    TARGET is package.module:attr or path/net.py:attr. Layers without a finding, normalisations and
+    embeddings get what the constructor gives them; --scope fills more. The biases of filled layers
+    become zero.
     """
     from initlint.cli import commands
 

@@ -7,7 +7,7 @@ import fnmatch
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
@@ -17,6 +17,7 @@ from initlint.fill.held import Held
 from initlint.fill.memory import read_only, sharing
 from initlint.fill.orthogonal import matrices_of
 from initlint.fill.products import Products
+from initlint.fill.scope import Scope
 from initlint.fill.shards import Advance, Part, fill_parameters, parts_of, plain_name, tensors_of
 from initlint.fill.spared import DEAD, LAZY_YET, RECURRENT, kept_bias, shared, spared
 from initlint.fill.undo import Copies
@@ -33,28 +34,34 @@ _DISTRIBUTIONS = {"zeros_": "constant", "orthogonal_": "orthogonal"}
 class Choice:
     """The weights to fill, the biases to zero, the sources of the numbers, and the rest.
 
-    `sources` are by parameter name; `skipped` has the parameters left alone, with the reasons.
+    `sources` are by parameter name; `skipped` has the parameters left alone, with the reasons,
+    `fine` those that need nothing.
     """
 
     layers: tuple[Layer, ...]
     biases: tuple[str, ...]
     sources: Mapping[str, Source]
     skipped: tuple[Unanalysed, ...]
+    fine: Mapping[str, str] = field(default_factory=dict)
 
     def among(self, names: Collection[str]) -> Choice:
         """The part of it that concerns these parameters."""
         layers = tuple(layer for layer in self.layers if layer.parameter in names)
         biases = tuple(name for name in self.biases if name in names)
         sources = {name: source for name, source in self.sources.items() if name in names}
-        return Choice(layers, biases, sources, self.skipped)
+        return Choice(layers, biases, sources, self.skipped, self.fine)
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Other facts about a model: the products in its graphs, and its parameters' values."""
+    """Other facts about a model: the products in its graphs, and its parameters' values.
+
+    `scope` decides which of the weights that can be filled are.
+    """
 
     products: Products
     held: Held
+    scope: Scope
 
     def alive(self, layer: Layer) -> Layer:
         """The layer; as one inside its residual branch where it must not become zero.
@@ -81,12 +88,13 @@ def choose(
     for one that matches none. Everything else is decided without them, so that they never change
     the values of a parameter.
     """
-    names = _names_of(model)
+    names = names_of(model)
     _refuse_idle(model, {"only": only, "skip": skip}, [layer.parameter for layer in layers])
     offered = _Offered(model, layers, names, known)
     chosen: list[Layer] = []
     biases: dict[str, None] = {}
     skipped: list[Unanalysed] = []
+    fine: dict[str, str] = {}
     for layer in layers:
         name = layer.parameter
         # Layers that share a weight have a bias each.
@@ -97,17 +105,22 @@ def choose(
             listed = wanted or name not in offered.tensors or layer.recommended is None
             skipped += [Unanalysed(name, reason)] if listed else []
             continue
+        kept = known.scope.keeps(layer)
+        if kept.reason:
+            skipped += [Unanalysed(name, kept.reason)] if wanted and kept.meant else []
+            fine |= {} if kept.meant else {name: kept.reason}
+            continue
         chosen += [layer] if name in wanted else []
         for bias in own:
             if bias not in wanted or not offered.takes_bias(bias):
                 continue
-            kept = offered.bias_reason(bias, layer)
-            skipped += [Unanalysed(bias, kept)] if kept else []
-            biases |= {} if kept else {bias: None}
+            reason = offered.bias_reason(bias, layer)
+            skipped += [Unanalysed(bias, reason)] if reason else []
+            biases |= {} if reason else {bias: None}
     chosen, dead = _without_dead(chosen, offered)
     sources = {layer.parameter: _source(layer, seed) for layer in chosen}
     sources |= {name: Source(seed, bare_name(name), "constant", 0.0) for name in biases}
-    return Choice(tuple(chosen), tuple(biases), sources, (*skipped, *dead))
+    return Choice(tuple(chosen), tuple(biases), sources, (*skipped, *dead), fine)
 
 
 class _Offered:
@@ -123,6 +136,7 @@ class _Offered:
         self.tensors = tensors_of(model)
         self.held = known.held
         self.products = known.products
+        self.scope = known.scope
         self._parts = parts_of(model)
         weights = [layer.parameter for layer in layers if not self._alone(layer)]
         named = [name for weight in weights for name in names.get(weight, [weight])]
@@ -138,7 +152,7 @@ class _Offered:
         """Why a layer's bias is left alone although its weight is not."""
         if bias in self._sharing:
             return shared(self._sharing[bias])
-        return kept_bias(self.held.values(bias), layer)
+        return self.scope.keeps_bias(bias) or kept_bias(self.held.values(bias), layer)
 
     def takes_bias(self, bias: str) -> bool:
         """Whether there is such a bias, and it is of a kind that can be filled."""
@@ -261,7 +275,7 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     )
 
 
-def _names_of(model: nn.Module) -> dict[str, list[str]]:
+def names_of(model: nn.Module) -> dict[str, list[str]]:
     """All names of every parameter, by the first of them: tied weights have several."""
     known: dict[int, list[str]] = {}
     for name, tensor in model.named_parameters(remove_duplicate=False):

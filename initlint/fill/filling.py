@@ -13,7 +13,7 @@ from initlint.pipeline.judged import Options, Report
 from initlint.project.arguments import by_name
 from initlint.recommend import with_recommendations
 from initlint.recommend.variants import preferred
-from initlint.records import POLICIES, Initializer, InitlintError, Layer, Preferences
+from initlint.records import POLICIES, SCOPES, Initializer, InitlintError, Layer, Preferences
 from initlint.safe.strings import strings
 from initlint.tracing.alone import alone
 from initlint.tracing.needs import need_torch
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from initlint.fill.apply import Choice, Known, Progress
     from initlint.fill.journal import Journal
+    from initlint.fill.present import Present
+    from initlint.fill.scope import Scope
     from initlint.fill.undo import Copies
 
 
@@ -35,19 +37,17 @@ class _Wanted:
     only: Sequence[str] | None
     skip: Sequence[str] | None
     policy: str
+    scope: str
 
 
-def _wanted(seed: object, only: object, skip: object, policy: str) -> _Wanted:
+def _wanted(seed: object, only: object, skip: object, policy: str, scope: str) -> _Wanted:
     """The arguments, checked; without a seed, one is drawn."""
     from initlint.fill.apply import agreed_seed
-    from initlint.fill.given import seed_of
+    from initlint.fill.given import choice_of, seed_of
 
     patterns = strings("only", only), strings("skip", skip)
-    if policy not in POLICIES:
-        raise InitlintError(
-            f"policy={policy!r}: no such policy; choose one of {', '.join(POLICIES)}"
-        )
-    return _Wanted(agreed_seed() if seed is None else seed_of(seed), *patterns, policy)
+    chosen = choice_of("policy", policy, POLICIES), choice_of("scope", scope, SCOPES)
+    return _Wanted(agreed_seed() if seed is None else seed_of(seed), *patterns, *chosen)
 
 
 def apply_(
@@ -57,13 +57,20 @@ def apply_(
     only: str | Iterable[str] | None = None,
     skip: str | Iterable[str] | None = None,
     policy: str = "following",
+    scope: str = "findings",
 ) -> Report:
-    """Initialise `model` in place as recommended, on each parameter's own device and dtype.
+    """Repair the initialisation of `model` in place, on each parameter's own device and dtype.
 
-    Weights get the initialiser that their following activation needs, and their biases become zero.
-    Loaded weights are overwritten, too. These stay, and are listed in `report.unanalysed`:
-    embeddings, layers that cannot be analysed, recurrent weights, biases that were set on purpose,
-    and parameters that share memory with another one (docs/apply.md has the whole list).
+    Weights that nothing wrote, and those with a finding, get the initialiser that their following
+    activation needs, and their biases become zero where they hold PyTorch's default. Everything
+    else stays. `report.outcomes` says of every parameter and buffer what was done with it and why;
+    uninitialised memory that nothing fills is an error that names it.
+
+    `scope`: findings is that. recommended also fills layers that hold PyTorch's default where
+    another initialiser is recommended. all overwrites every layer that has a recommendation, loaded
+    weights too. In all scopes these stay: embeddings, layers that cannot be analysed, recurrent
+    weights, biases that were set on purpose, and parameters that share memory with another one
+    (docs/apply.md has the whole list).
 
     `seed`: the same seed gives the same weights, bit for bit, on any number of ranks and under any
     sharding (FSDP2, FSDP1 with `use_orig_params`, tensor parallel, replicas), and torch's random
@@ -86,7 +93,7 @@ def apply_(
     from initlint.fill.undo import drawing_undone
 
     with drawing_undone(seed):
-        return _applied(model_of(model), inputs, _wanted(seed, only, skip, policy))
+        return _begun(model_of(model), inputs, _wanted(seed, only, skip, policy, scope))
 
 
 def materialize(
@@ -97,12 +104,14 @@ def materialize(
     only: str | Iterable[str] | None = None,
     skip: str | Iterable[str] | None = None,
     policy: str = "following",
+    scope: str = "findings",
     args: Mapping[str, Any] | None = None,
 ) -> nn.Module:
     """A model on `device`, built without memory and filled once.
 
-    Weights are filled as by `apply_`. Everything else (buffers, normalisations, embeddings, tables)
-    gets the values that the constructor's own code gives it.
+    Weights are filled as by `apply_` with this `scope`. Everything else (buffers, normalisations,
+    embeddings, tables, layers without a finding) gets the values that the constructor's own code
+    gives it.
 
     `build` is a class or a function that returns a model, called with `args` on the meta device.
     It may also be a model on the meta device, `fully_shard`ed or not. Then `reset_parameters` of
@@ -120,7 +129,7 @@ def materialize(
 
     build, device = builder_of(build), device_of(device)
     with drawing_undone(seed):
-        wanted = _wanted(seed, only, skip, policy)
+        wanted = _wanted(seed, only, skip, policy, scope)
         return _materialized(build, inputs, device, by_name(args), wanted)[0]
 
 
@@ -149,6 +158,7 @@ def apply_here(
     only: str | Iterable[str] | None = None,
     skip: str | Iterable[str] | None = None,
     policy: str = "following",
+    scope: str = "findings",
     force: bool = False,
     out: str | None = None,
     progress: Progress | None = None,
@@ -163,7 +173,7 @@ def apply_here(
     from initlint.fill.given import device_of
     from initlint.tracing.foreign import foreign
 
-    device, wanted = device_of(device), _wanted(seed, only, skip, policy)
+    device, wanted = device_of(device), _wanted(seed, only, skip, policy, scope)
     with _one_line(target), foreign():
         model, report = _applied_target(target, options, device, wanted, force, progress)
         if out is not None:
@@ -171,7 +181,7 @@ def apply_here(
 
             save_weights(model, out)
     named = tuple(replace(layer, model=target) for layer in report.layers)
-    return Report(named, (), report.unanalysed)
+    return replace(report, layers=named)
 
 
 def _applied_target(
@@ -195,7 +205,7 @@ def _applied_target(
         )
     if built.factory is None:
         model = built.model.to(device)
-        return model, _applied(model, options.inputs, wanted, progress)
+        return model, _begun(model, options.inputs, wanted, progress)
     return _materialized(built.factory, options.inputs, device, {}, wanted, progress)
 
 
@@ -213,21 +223,53 @@ def _one_line(name: str) -> Iterator[None]:
         raise InitlintError(reason) from error
 
 
-# The lock is taken only here: ranks that are threads must first agree on a seed together.
-@alone
-def _applied(
+def _begun(
     model: nn.Module, inputs: Sequence[Any], wanted: _Wanted, progress: Progress | None = None
 ) -> Report:
-    """`apply_` with a given seed: fills all weights, or changes nothing."""
+    """`apply_` with a given seed: looks at the values, fills what is to be filled."""
+    from initlint.fill.present import present_in
+    from initlint.tracing.foreign import kind_of
+
+    with _one_line(kind_of(model)):
+        present = present_in(model)
+    return _applied(model, inputs, wanted, present, progress)
+
+
+# The lock is taken only here: ranks that are threads must first agree together on a seed, and on
+# what their shards hold.
+@alone
+def _applied(
+    model: nn.Module,
+    inputs: Sequence[Any],
+    wanted: _Wanted,
+    present: Mapping[str, Present],
+    progress: Progress | None = None,
+) -> Report:
+    """Fills all chosen weights, or changes nothing."""
     from initlint.fill.apply import choose
     from initlint.fill.undo import all_or_nothing, same_random_state
     from initlint.tracing.foreign import contained, foreign, kind_of
 
     with _one_line(kind_of(model)), foreign(), same_random_state(model):
-        layers, known = _layers(model, inputs, wanted.policy)
+        layers, known = _layers(model, inputs, wanted, present)
         choice = choose(model, layers, wanted.seed, wanted.only, wanted.skip, known)
+        _refuse_unwritten(model, choice, wanted, known.scope)
         with all_or_nothing() as copies, contained():
-            return _filled(model, inputs, layers, choice, wanted, copies, progress)
+            return _filled(model, inputs, layers, choice, wanted, copies, known.scope, progress)
+
+
+def _refuse_unwritten(model: nn.Module, choice: Choice, wanted: _Wanted, scope: Scope) -> None:
+    """Raise for parameters and buffers with memory that nothing wrote, and that nothing fills."""
+    from initlint.fill.apply import is_wanted, names_of
+    from initlint.fill.shards import parts_of
+
+    names, parts = names_of(model), parts_of(model)
+    asked = (
+        name
+        for name, part in parts.items()
+        if not part.local.is_meta and is_wanted(names.get(name, [name]), wanted.only, wanted.skip)
+    )
+    scope.refuse_unwritten(choice.sources, asked)
 
 
 def _filled(
@@ -237,10 +279,12 @@ def _filled(
     choice: Choice,
     wanted: _Wanted,
     copies: Copies,
+    scope: Scope,
     progress: Progress | None = None,
 ) -> Report:
     """Fill the chosen parameters by the policy, and report."""
     from initlint.fill.apply import fill_
+    from initlint.fill.outcomes import report_on
 
     if wanted.policy == "calibrated":
         from initlint.fill.calibrate import calibrate_
@@ -248,7 +292,7 @@ def _filled(
         calibrate_(model, choice, inputs, wanted.seed, copies)
     else:
         fill_(model, choice, copies, progress)
-    return _report(model, layers, choice)
+    return report_on(model, layers, choice, scope.present)
 
 
 @alone
@@ -279,6 +323,7 @@ def _made(
 
     from initlint.fill.apply import choose
     from initlint.fill.materialize import Skeleton, constructed, fill_rest, on_meta_again, reset
+    from initlint.fill.present import present_in
     from initlint.fill.shards import parts_of
     from initlint.fill.twins import traceable
     from initlint.fill.undo import Copies
@@ -289,27 +334,31 @@ def _made(
     skeleton = Skeleton(traceable(build)) if live else constructed(build, arguments)
     if skeleton is None:
         model = _built(build, arguments, device, seed)
-        return model, _applied(model, inputs, wanted, progress)
+        return model, _applied(model, inputs, wanted, present_in(model), progress)
     model = build if live else skeleton.model
     empty = {name for name, part in parts_of(model).items() if part.local.is_meta}
     if live and not empty:
         raise InitlintError("no parameter is on the meta device: use apply_, which overwrites")
-    layers, known = _layers(skeleton.model, inputs, wanted.policy, rebuild, skeleton.journal)
-    choice = choose(skeleton.model, layers, seed, wanted.only, wanted.skip, known)
     if live:
-        choice = choice.among(empty)
-        reset(skeleton, tuple(choice.sources))
+        reset(skeleton)
+    present = present_in(skeleton.model, skeleton.journal)
+    layers, known = _layers(skeleton.model, inputs, wanted, present, rebuild, skeleton.journal)
+    choice = choose(skeleton.model, layers, seed, wanted.only, wanted.skip, known)
+    choice = choice.among(empty) if live else choice
+    _refuse_unwritten(skeleton.model, choice, wanted, known.scope)
     with on_meta_again(model):
         fill_rest(model, skeleton, choice, seed, torch.device(device))
         # Tensors without memory have no values to copy back.
         copies = Copies(needed=False)
-        return model, _filled(model, inputs, layers, choice, wanted, copies, progress)
+        scope = known.scope
+        return model, _filled(model, inputs, layers, choice, wanted, copies, scope, progress)
 
 
 def _layers(
     model: nn.Module,
     inputs: Sequence[Any],
-    policy: str,
+    wanted: _Wanted,
+    present: Mapping[str, Present],
     rebuild: Callable[[], nn.Module] | None = None,
     journal: Journal | None = None,
 ) -> tuple[tuple[Layer, ...], Known]:
@@ -317,6 +366,7 @@ def _layers(
     from initlint.fill.apply import Known
     from initlint.fill.held import Held
     from initlint.fill.products import products_of
+    from initlint.fill.scope import Scope, with_present
     from initlint.fill.twins import traceable
     from initlint.tracing.build import Built
     from initlint.tracing.foreign import kind_of
@@ -330,8 +380,9 @@ def _layers(
         graphs = graphs_of(built, inputs)
         layers = layers_of_graphs(built, graphs)
         products = products_of(whole, graphs)
-    known = Known(products, Held(model, journal))
-    return _recommended(tuple(known.alive(layer) for layer in layers), policy), known
+    layers = with_present(layers, present)
+    known = Known(products, Held(model, journal), Scope(wanted.scope, present, layers))
+    return _recommended(tuple(known.alive(layer) for layer in layers), wanted.policy), known
 
 
 def _recommended(layers: tuple[Layer, ...], policy: str) -> tuple[Layer, ...]:
@@ -368,23 +419,6 @@ def _before_calibration(layer: Layer) -> Layer:
         return layer
     found = Initializer("normal_", {"std": std}, std, reason=reason)
     return replace(layer, recommended=found)
-
-
-def _report(model: nn.Module, layers: Sequence[Layer], choice: Choice) -> Report:
-    """The report after filling: each filled layer has its measured std in `current`."""
-    from initlint.fill.shards import parts_of
-    from initlint.tracing.measure import measured
-
-    parts, filled = parts_of(model), {layer.parameter for layer in choice.layers}
-
-    def now(layer: Layer) -> Layer:
-        if layer.parameter not in filled or layer.recommended is None:
-            return layer
-        local = parts[layer.parameter].local
-        std = measured(local, None).std if local.numel() > 1 else layer.recommended.std
-        return replace(layer, current=replace(layer.recommended, std=std))
-
-    return Report(tuple(map(now, layers)), (), choice.skipped)
 
 
 def _built(build: Any, arguments: Mapping[str, Any], device: str, seed: int) -> nn.Module:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -37,6 +37,15 @@ def builder_of(given: Any) -> nn.Module | Callable[..., nn.Module]:
         return given  # type: ignore[no-any-return]
     kind = type(given).__name__
     raise InitlintError(f"materialize takes a class, a function or a model, not a {kind}")
+
+
+def choice_of(option: str, given: str, known: Sequence[str]) -> str:
+    """`given`, which must be one of the `known` values of an option."""
+    if given not in known:
+        raise InitlintError(
+            f"{option}={given!r}: no such {option}; choose one of {', '.join(known)}"
+        )
+    return given
 
 
 def seed_of(given: Any) -> int:

@@ -18,7 +18,7 @@ from torch.utils import _pytree as pytree
 
 from initlint.torchlib.creators import EMPTY
 from initlint.torchlib.draws import INITIALIZERS
-from initlint.tracing.places import arguments_of, caller, initialiser_of
+from initlint.tracing.places import arguments_of, by_torch, caller, initialiser_of
 from initlint.tracing.unchanged import LAZY
 
 
@@ -39,6 +39,7 @@ class Entry:
 
     `made` are those tensors of its result, by their place among them, that lie in storages of
     their own; `initializer` names the function of torch.nn.init, or the method, that fills.
+    `by_torch` is True for calls by torch's own modules (PyTorch's default).
     """
 
     number: int
@@ -48,6 +49,7 @@ class Entry:
     written: tuple[int, ...]
     made: tuple[tuple[int, Ref], ...]
     initializer: str = ""
+    by_torch: bool = False
 
     @property
     def read(self) -> Iterator[int]:
@@ -77,6 +79,8 @@ class Journal(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self._memories: dict[int, _Memory] = {}
+        # Real memory that `torch.empty` and its kin gave, and that nothing has written yet.
+        self._bare: dict[int, torch.UntypedStorage] = {}
         self._count = 0
         self._initialising: FrameType | None = None
 
@@ -90,12 +94,12 @@ class Journal(TorchFunctionMode):
         keywords = dict(kwargs or {})
         if isinstance(func, FunctionType) and func.__name__ in INITIALIZERS:
             # Several return early on meta tensors, and none would find what to write there.
-            return self._initialised(func, args, keywords)
+            return self._initialised(func, args, keywords, by_torch(caller(1)))
         outermost = initialiser_of(caller(1))
         if outermost is not None:
             self._note_frame(outermost)
             return func(*args, **keywords)
-        return self._called(func, args, keywords)
+        return self._called(func, args, keywords, by_torch(caller(1)))
 
     def ref(self, tensor: torch.Tensor) -> Ref:
         """What the journal calls a tensor on the meta device."""
@@ -126,6 +130,15 @@ class Journal(TorchFunctionMode):
             for entry in self._memories[storage].entries
         )
 
+    def is_default(self, storage: int) -> bool:
+        """Whether torch's own modules wrote a storage last."""
+        last = self.last_of(storage)
+        return last is not None and last.by_torch
+
+    def is_bare(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor has real memory that nothing wrote (a factory that calls `to_empty`)."""
+        return not tensor.is_meta and tensor.untyped_storage()._cdata in self._bare
+
     def needed(self, storage: int, given: set[int]) -> list[Entry]:
         """All calls, in their order, that what a storage holds in the end depends on.
 
@@ -143,27 +156,45 @@ class Journal(TorchFunctionMode):
                 waiting.extend(entry.read)
         return [found[number] for number in sorted(found)]
 
-    def _called(self, func: Callable[..., Any], args: Any, keywords: Mapping[str, Any]) -> Any:
-        before = [(t, t._version) for t in tensors_in((args, keywords)) if t.is_meta]
+    def _called(
+        self, func: Callable[..., Any], args: Any, keywords: Mapping[str, Any], default: bool
+    ) -> Any:
+        given = [(t, t._version) for t in tensors_in((args, keywords)) if not t.is_inference()]
+        before = [(t, version) for t, version in given if t.is_meta]
         refs = {self.ref(t).storage for t, _ in before}
         lowered = self._lowered(args), self._lowered(keywords)
         result = func(*args, **keywords)
         if getattr(func, "__name__", "") == "__set__":
             return result
+        self._note_real(func, result, [t for t, old in given if t._version != old])
         written = tuple({self.ref(t).storage for t, old in before if t._version != old})
         made = enumerate(tensors_in(result))
         found = [(place, self.ref(t)) for place, t in made if t.is_meta]
         new = tuple((place, ref) for place, ref in found if ref.storage not in refs)
         if written or new:
-            self._note(func, *lowered, written, new)
+            self._note(func, *lowered, written, new, by_torch=default)
         return result
 
-    def _initialised(self, func: Callable[..., Any], args: Any, keywords: dict[str, Any]) -> Any:
+    def _note_real(self, func: Any, result: Any, written: Sequence[torch.Tensor]) -> None:
+        """Keep the record of real memory that was given but not written."""
+        for tensor in written:
+            if not tensor.is_meta:
+                self._bare.pop(tensor.untyped_storage()._cdata, None)
+        if getattr(func, "__name__", "") in EMPTY and _is_tensor(result) and not result.is_meta:
+            storage = result.untyped_storage()
+            self._bare[storage._cdata] = storage
+
+    def _initialised(
+        self, func: Callable[..., Any], args: Any, keywords: dict[str, Any], default: bool
+    ) -> Any:
         tensor: Any = keywords.get("tensor", args[0] if args else None)
         if _is_tensor(tensor) and tensor.is_meta:
             written, name = (self.ref(tensor).storage,), func.__name__
-            self._note(func, self._lowered(args), self._lowered(keywords), written, (), name)
+            lowered = self._lowered(args), self._lowered(keywords)
+            self._note(func, *lowered, written, (), name, default)
             return tensor
+        if _is_tensor(tensor):
+            self._note_real(func, None, [tensor])
         return func(*args, **keywords)
 
     def _note_frame(self, frame: FrameType) -> None:
@@ -172,9 +203,14 @@ class Journal(TorchFunctionMode):
             return
         self._initialising = frame
         values = arguments_of(frame)
-        if _is_tensor(values["tensor"]) and values["tensor"].is_meta:
+        if not _is_tensor(values["tensor"]):
+            return
+        if values["tensor"].is_meta:
             written, name = (self.ref(values["tensor"]).storage,), frame.f_code.co_name
-            self._note(getattr(nn.init, name), (), self._lowered(values), written, (), name)
+            lowered, default = self._lowered(values), by_torch(frame)
+            self._note(getattr(nn.init, name), (), lowered, written, (), name, default)
+        else:
+            self._note_real(None, None, [values["tensor"]])
 
     def _note(
         self,
@@ -184,9 +220,11 @@ class Journal(TorchFunctionMode):
         written: Sequence[int],
         made: tuple[tuple[int, Ref], ...],
         initializer: str = "",
+        by_torch: bool = False,
     ) -> None:
         self._count += 1
-        entry = Entry(self._count, func, args, keywords, tuple(written), made, initializer)
+        call = (func, args, keywords, tuple(written), made, initializer, by_torch)
+        entry = Entry(self._count, *call)
         for storage in dict.fromkeys((*written, *(ref.storage for _, ref in made))):
             self._memories[storage].entries.append(entry)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,18 +55,20 @@ def constructed(build: Callable[..., nn.Module], arguments: Mapping[str, Any]) -
     return Skeleton(model, journal) if isinstance(model, nn.Module) else None
 
 
-def reset(skeleton: Skeleton, spared: Sequence[str]) -> None:
-    """Record `reset_parameters` of a live model's submodules, except for `spared` parameters.
+def reset(skeleton: Skeleton) -> None:
+    """Record `reset_parameters` of a live model's submodules that have tensors without memory.
 
     The model's construction was not recorded; this call fills torch's own layers in the same way.
     """
-    names = set(spared)
     for prefix, module in skeleton.model.named_modules():
         own = [*module.named_parameters(prefix, False), *module.named_buffers(prefix, False)]
         resets = [getattr(module, name) for name in _RESETS if hasattr(module, name)]
-        if resets and any(name not in names and tensor.is_meta for name, tensor in own):
+        if resets and any(tensor.is_meta for _, tensor in own):
+            there = [(t, t.detach().clone()) for _, t in own if is_array(t) and not t.is_meta]
             with skeleton.journal:
                 resets[0]()
+            for tensor, before in there:
+                tensor.data.copy_(before)
 
 
 @contextlib.contextmanager

@@ -52,6 +52,12 @@ class Replay:
         entry = self._journal.last_of(key)
         return None if entry is None else self._source(entry)
 
+    def draw(self, key: int) -> Draw | None:
+        """The draw that a storage's last call fills all of it by; None if it is no such call."""
+        entry = self._journal.last_of(key)
+        found = None if entry is None else self._draw(entry)
+        return None if found is None else found[0]
+
     def view(self, ref: Ref, storage: torch.UntypedStorage) -> torch.Tensor:
         """The tensor of `ref` on a storage."""
         empty = torch.empty(0, dtype=ref.dtype, device=storage.device)
@@ -100,6 +106,11 @@ class Replay:
 
     def _source(self, entry: Entry) -> Source | None:
         """A call as a draw in blocks, where it fills the whole of one storage by a known scheme."""
+        found = self._draw(entry)
+        return None if found is None else self._in_blocks(*found, entry)
+
+    def _draw(self, entry: Entry) -> tuple[Draw, int] | None:
+        """What a call draws, and the storage, if it fills the whole of that one."""
         name = entry.initializer or getattr(entry.function, "__name__", "")
         target = entry.target
         if target is None or not self._is_whole(target):
@@ -114,7 +125,7 @@ class Replay:
             return None
         if values.get("generator") is not None or not target.dtype.is_floating_point:
             return None
-        return self._in_blocks(drawn_by(name, given, target.size), target.storage, entry)
+        return drawn_by(name, given, target.size), target.storage
 
     def _in_blocks(self, draw: Draw, storage: int, entry: Entry) -> Source | None:
         distribution = _distribution(draw)

@@ -23,7 +23,14 @@ def render(report: Report, *, colour: bool = False) -> str:
 
 
 def render_whole(report: Report) -> str:
-    """The findings, the gaps and the summary, as the command line prints them."""
+    """The findings, the gaps and the summary, as the command line prints them.
+
+    Of a model that was filled: what was done with its parameters.
+    """
+    if report.outcomes:
+        from initlint.output import filled
+
+        return filled.render(report).rstrip()
     gaps = joined(f"not analysed: {gap(unanalysed)}" for unanalysed in report.unanalysed)
     return render(report) + gaps + summary(report)
 

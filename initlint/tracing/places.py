@@ -19,6 +19,8 @@ from initlint.tracing.foreign import working_folder
 
 TORCH = str(Path(torch.__file__).parent) + "/"
 INIT = str(Path(torch.nn.init.__file__))
+_TORCH_MODULES = TORCH + "nn/modules/"
+_MODULE_BASE = TORCH + "nn/modules/module.py"
 OWN = str(Path(__file__).parent.parent) + "/"
 # Frames of these are skipped, because their callers make the tensors: the standard library (copy),
 # and transformers, whose functions wrap those of torch.nn.init.
@@ -50,6 +52,16 @@ def initialiser_of(frame: FrameType | None) -> FrameType | None:
             outermost = frame
         frame = frame.f_back
     return outermost
+
+
+def by_torch(frame: FrameType | None) -> bool:
+    """Whether a write comes from one of torch's own modules rather than from the user's code."""
+    while frame is not None and frame.f_code.co_filename.startswith(TORCH):
+        name = frame.f_code.co_filename
+        if name.startswith(_TORCH_MODULES) and name != _MODULE_BASE:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def called_as(frame: FrameType | None, name: str) -> str:

@@ -30,6 +30,7 @@ from initlint.tracing.places import (
     TORCH,
     Sites,
     arguments_of,
+    by_torch,
     called_as,
     caller,
     initialiser_of,
@@ -37,8 +38,6 @@ from initlint.tracing.places import (
     within,
 )
 
-_TORCH_MODULES = TORCH + "nn/modules/"
-_MODULE_BASE = TORCH + "nn/modules/module.py"
 _TABLES = (nn.Embedding, nn.EmbeddingBag)
 
 _HARMLESS = {"requires_grad_", "detach_", "share_memory_", "retain_grad", "rename_", "set_"}
@@ -216,7 +215,7 @@ class Recorder(TorchFunctionMode):
         draw = drawn_by(name, arguments, tuple(tensor.shape))
         spelled = called_as(frame, name)
         self._write(tensor, replace(draw, spelled=spelled), frame)
-        if not _by_torch(frame):
+        if not by_torch(frame):
             user = user_frame(frame)
             self._calls.append(Noted(spelled, name, self._sites.of(user), within(user), tensor))
 
@@ -242,7 +241,7 @@ class Recorder(TorchFunctionMode):
             draw = _left_in(name, args, keywords, tuple(result.shape), source)
             user = user_frame(frame)
             draw = replace(draw, site=self._sites.of(user), through=within(user))
-            if _by_torch(frame):
+            if by_torch(frame):
                 draw = replace(draw, by="torch")
             self._remember(result, draw)
 
@@ -291,7 +290,7 @@ class Recorder(TorchFunctionMode):
         if content is not None and tensor.numel() < content.elements:
             self._write_part(tensor, frame)
             return
-        draw = replace(draw, default=_by_torch(frame), site=self._sites.of(user))
+        draw = replace(draw, default=by_torch(frame), site=self._sites.of(user))
         before = content.draw if content is not None else UNWRITTEN
         self._remember(tensor, after(draw, before, within(user)))
 
@@ -335,13 +334,3 @@ def _left_in(
         return source
     operand = next((a for a in args if not isinstance(a, torch.Tensor)), None)
     return replace(transformed(name, source, operand, None), spelled=source.spelled)
-
-
-def _by_torch(frame: FrameType | None) -> bool:
-    """Whether a write comes from one of torch's own modules rather than from the user's code."""
-    while frame is not None and frame.f_code.co_filename.startswith(TORCH):
-        name = frame.f_code.co_filename
-        if name.startswith(_TORCH_MODULES) and name != _MODULE_BASE:
-            return True
-        frame = frame.f_back
-    return False

@@ -138,7 +138,7 @@ def lsuv(model: nn.Module, images: torch.Tensor, seed: int) -> None:
 
 def policy(name: str) -> Callable[..., object]:
     """What `apply_` does under a policy."""
-    return lambda model, images, seed: initlint.apply_(model, seed=seed, policy=name)
+    return lambda model, images, seed: initlint.apply_(model, seed=seed, policy=name, scope="all")
 
 
 COLUMNS: dict[str, Callable[..., object]] = {

@@ -9,7 +9,7 @@ from initlint import __version__
 from initlint.cli import main as cli
 from initlint.judge import load
 from initlint.project.inputspec import InputSpec
-from initlint.records import Report, Unanalysed
+from initlint.records import Outcome, Report, Unanalysed
 
 # What is asked of the api
 
@@ -55,7 +55,7 @@ def test_unsafe_fixes_alone_repair_nothing(initlint, fake):
 def test_apply_asks(initlint, fake):
     initlint(
         "apply net.py:Net --device cuda --seed 7 --only body.* --only head --skip norm "
-        "--out net.safetensors --arg n=3 --input 1,3 --policy orthogonal --force"
+        "--out net.safetensors --arg n=3 --input 1,3 --policy orthogonal --scope all --force"
     )
     options = fake.asked.pop("options")
     assert callable(fake.asked.pop("progress"))
@@ -68,6 +68,7 @@ def test_apply_asks(initlint, fake):
         "only": ("body.*", "head"),
         "skip": ("norm",),
         "policy": "orthogonal",
+        "scope": "all",
         "force": True,
         "out": "net.safetensors",
     }
@@ -77,25 +78,39 @@ def test_apply_asks_for_everything_by_default(initlint, fake):
     initlint("apply net.py:Net")
     assert (fake.asked["device"], fake.asked["seed"], fake.asked["out"]) == ("cpu", None, None)
     assert (fake.asked["policy"], fake.asked["force"]) == ("following", False)
+    assert fake.asked["scope"] == "findings"
 
 
 def test_apply_says_what_it_did(initlint):
     done = layer(current=layer().recommended)
     gap = Unanalysed("emb.weight", "it keeps the initialisation of its own")
-    report = Report((done, layer("emb", recommended=None)), (), (gap,))
+    reason = "it keeps the initialisation of its own"
+    outcomes = (
+        Outcome("fc.weight", "filled", "He 2015", "PyTorch's default, std 0.1", "normal_, std 0.2"),
+        Outcome("emb.weight", "kept", reason, "std 1"),
+        Outcome("emb2.weight", "kept", reason, "std 1"),
+        Outcome("odd.weight", "unknown", "what follows is unknown", "zeros"),
+    )
+    report = Report((done, layer("emb", recommended=None)), (), (gap,), outcomes=outcomes)
     code, out, err = initlint("apply net.py:Net --out w.safetensors", report=report)
     assert code == 0
     assert out.startswith("net.py:Net\n")
     assert "1.00×" in out
     assert err.splitlines() == [
-        "initlint: left as it was: emb.weight: it keeps the initialisation of its own",
-        "Initialised 1 of 2 weights; written to w.safetensors.",
+        "filled fc.weight: PyTorch's default, std 0.1 → normal_, std 0.2 (He 2015)",
+        "not understood odd.weight: what follows is unknown",
+        "kept emb.weight, emb2.weight: it keeps the initialisation of its own",
+        "Filled 1 parameter; 2 kept, 1 not understood.",
+        "Written to w.safetensors.",
     ]
 
 
 def test_apply_without_a_file_says_so(initlint):
     _, _, err = initlint("apply net.py:Net", report=CLEAN)
-    assert err == "Initialised 0 of 1 weight; nothing written (no --out FILE).\n"
+    assert err.splitlines() == [
+        "Nothing to fill: no weight is uninitialised or has a finding (0 kept).",
+        "Nothing written (no --out FILE).",
+    ]
 
 
 # Help, version, cards

@@ -140,10 +140,10 @@ def test_what_is_not_suppressed_is_fixed(lenet, initlint):
 
 def test_apply_writes_weights(lenet, initlint):
     for name in ("a.safetensors", "b.safetensors"):
-        code, out, err = initlint(f"apply lenet.py:LeNet --seed 3 --out {name}")
+        code, out, err = initlint(f"apply lenet.py:LeNet --seed 3 --scope all --out {name}")
         assert code == 0
         assert "1.00×" in out
-        assert err == f"Initialised 5 of 5 weights; written to {name}.\n"
+        assert err.endswith(f"Filled 10 parameters; 0 kept.\nWritten to {name}.\n")
     first, second = load_file("a.safetensors"), load_file("b.safetensors")
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert first["conv1.weight"].std().item() == pytest.approx(0.163, rel=0.15)

@@ -43,7 +43,7 @@ def differences(build):
         torch.manual_seed(seed)
         ordinary.append(tensors(build()))
     first, second = ordinary
-    model = initlint.materialize(build, seed=0)
+    model = initlint.materialize(build, seed=0, scope="all")
     made = tensors(model)
     weights = {layer.parameter for layer in initlint.check(model).layers if layer.recommended}
     filled = weights | set(map(bias_of, weights))

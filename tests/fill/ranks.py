@@ -98,7 +98,7 @@ def materialized(count: int) -> nn.Module:
         model = Words()
     model.register_buffer("there", torch.arange(5.0))
     fully_shard(model, mesh=init_device_mesh("cpu", (count,)))
-    initlint.materialize(model, seed=SEED)
+    initlint.materialize(model, seed=SEED, scope="all")
     assert model.there.equal(torch.arange(5.0))
     return model
 
@@ -115,11 +115,11 @@ class Biased(Net):
 
 def with_set_biases(count: int) -> nn.Module:
     model = fully_shard(Biased(), mesh=init_device_mesh("cpu", (count,)))
-    report = initlint.apply_(model, seed=SEED)
+    report = initlint.apply_(model, seed=SEED, scope="all")
     assert {gap.target for gap in report.unanalysed} == {"b.bias", "c.bias"}
     options = {"use_orig_params": True, "device_id": torch.device("cpu")}
     flat = FullyShardedDataParallel(Biased(), **options)
-    report = initlint.apply_(flat, seed=SEED)
+    report = initlint.apply_(flat, seed=SEED, scope="all")
     assert {gap.target for gap in report.unanalysed} == {"b.bias", "c.bias"}
     return model
 
@@ -175,10 +175,10 @@ def _filled(kind: str, count: int) -> nn.Module:
         return with_set_biases(count)
     if kind == "orthogonal":
         model = fsdp(count)
-        initlint.apply_(model, seed=SEED, policy="orthogonal")
+        initlint.apply_(model, seed=SEED, policy="orthogonal", scope="all")
         return model
     model = replicated(count) if kind == "unseeded" else KINDS[kind](count)
-    initlint.apply_(model, seed=None if kind == "unseeded" else SEED)
+    initlint.apply_(model, seed=None if kind == "unseeded" else SEED, scope="all")
     return model
 
 

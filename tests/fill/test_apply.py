@@ -35,7 +35,7 @@ def changed(before, model):
 
 def test_weights_get_the_recommended_std_and_biases_zero():
     model = Net()
-    report = initlint.apply_(model, seed=1)
+    report = initlint.apply_(model, seed=1, scope="all")
     for layer in report.layers:
         if layer.parameter in ("fc1.weight", "fc2.weight", "fc3.weight"):
             weight = model.get_parameter(layer.parameter)
@@ -51,7 +51,7 @@ def test_weights_get_the_recommended_std_and_biases_zero():
 def test_only_what_is_recommended_changes_and_the_rest_is_listed():
     model = Net()
     before = state(model)
-    report = initlint.apply_(model, seed=1)
+    report = initlint.apply_(model, seed=1, scope="all")
     assert changed(before, model) == {
         f"fc{i}.{kind}" for i in (1, 2, 3) for kind in ("weight", "bias")
     }
@@ -60,9 +60,9 @@ def test_only_what_is_recommended_changes_and_the_rest_is_listed():
 
 def test_same_seed_same_weights():
     one, other, third = Net(), Net(), Net()
-    initlint.apply_(one, seed=7)
-    initlint.apply_(other, seed=7)
-    initlint.apply_(third, seed=8)
+    initlint.apply_(one, seed=7, scope="all")
+    initlint.apply_(other, seed=7, scope="all")
+    initlint.apply_(third, seed=8, scope="all")
     assert one.fc1.weight.equal(other.fc1.weight)
     assert not one.fc1.weight.equal(third.fc1.weight)
 
@@ -70,16 +70,16 @@ def test_same_seed_same_weights():
 def test_torchs_random_state_is_untouched_with_a_seed():
     model = Net()
     before = torch.get_rng_state()
-    initlint.apply_(model, seed=7)
+    initlint.apply_(model, seed=7, scope="all")
     assert torch.get_rng_state().equal(before)
 
 
 def test_without_a_seed_two_calls_differ_as_one_draw_moves_torchs_generator():
     one, other = Net(), Net()
     torch.manual_seed(3)
-    initlint.apply_(one)
+    initlint.apply_(one, scope="all")
     after = torch.get_rng_state()
-    initlint.apply_(other)
+    initlint.apply_(other, scope="all")
     assert not one.fc1.weight.equal(other.fc1.weight)
     torch.manual_seed(3)
     torch.randint(2**62, ())
@@ -90,7 +90,7 @@ def test_without_a_seed_torchs_own_decides():
     models = [Net(), Net()]
     for model in models:
         torch.manual_seed(3)
-        initlint.apply_(model)
+        initlint.apply_(model, scope="all")
     assert models[0].fc1.weight.equal(models[1].fc1.weight)
 
 
@@ -112,7 +112,7 @@ def test_without_a_seed_torchs_own_decides():
 def test_only_and_skip_are_name_patterns(options, expected):
     model = Net()
     before = state(model)
-    initlint.apply_(model, seed=1, **options)
+    initlint.apply_(model, seed=1, **options, scope="all")
     assert changed(before, model) == expected
 
 
@@ -131,7 +131,7 @@ def test_patterns_that_are_wrong_are_refused_and_nothing_is_changed(fill, option
     model = Net()
     before = state(model)
     with pytest.raises(InitlintError) as error:
-        getattr(initlint, fill)(model if fill == "apply_" else Net, **options)
+        getattr(initlint, fill)(model if fill == "apply_" else Net, **options, scope="all")
     assert str(error.value).startswith(words)
     assert changed(before, model) == set()
 
@@ -141,19 +141,19 @@ def test_a_tied_weight_goes_by_all_its_names_and_a_module_without_any_may_be_nam
     model = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU())
     model[2].weight = model[0].weight
     before = state(model)
-    initlint.apply_(model, seed=1, skip=["1", "2.weight"])
+    initlint.apply_(model, seed=1, skip=["1", "2.weight"], scope="all")
     assert changed(before, model) == set()
-    initlint.apply_(model, seed=1, only="2")
+    initlint.apply_(model, seed=1, only="2", scope="all")
     assert changed(before, model) == {"0.weight", "2.weight"}
 
 
 def test_every_layer_of_a_tied_weight_has_its_bias_set_to_zero():
     model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU())
     model[2].weight = model[0].weight
-    initlint.apply_(model, seed=1, skip="0.bias")
+    initlint.apply_(model, seed=1, skip="0.bias", scope="all")
     assert model[0].bias.any() and not model[2].bias.any()
     nn.init.constant_(model[2].bias, -2.0)
-    report = initlint.apply_(model, seed=1)
+    report = initlint.apply_(model, seed=1, scope="all")
     assert not model[0].bias.any() and (model[2].bias == -2).all()
     assert [gap.target for gap in report.unanalysed] == ["2.bias"]
 
@@ -162,7 +162,7 @@ def test_every_layer_of_a_tied_weight_has_its_bias_set_to_zero():
 def test_dtype_and_storage_stay(dtype):
     model = Net().to(dtype)
     address = model.fc2.weight.data_ptr()
-    initlint.apply_(model, seed=1)
+    initlint.apply_(model, seed=1, scope="all")
     assert model.fc2.weight.dtype is dtype and model.fc2.weight.data_ptr() == address
     assert model.fc2.weight.float().std().item() == pytest.approx(0.0867, rel=0.03)
 
@@ -171,7 +171,7 @@ def test_gradients_and_mode_stay():
     model = Net().eval()
     model(torch.zeros(1, 3, dtype=torch.long)).sum().backward()
     gradient = model.fc1.weight.grad.clone()
-    initlint.apply_(model, seed=1)
+    initlint.apply_(model, seed=1, scope="all")
     assert model.fc1.weight.grad.equal(gradient) and model.fc1.weight.requires_grad
     assert not model.training
 
@@ -186,14 +186,14 @@ def test_last_layer_of_a_bare_residual_branch_starts_at_zero():
             return x + self.b(self.a(x).relu())
 
     model = Block()
-    initlint.apply_(model, seed=1)
+    initlint.apply_(model, seed=1, scope="all")
     assert model.a.weight.any() and not model.b.weight.any()
 
 
 def test_reparametrised_weights_are_left_alone():
     model = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(8, 8)), nn.ReLU())
     before = state(model)
-    report = initlint.apply_(model, seed=1)
+    report = initlint.apply_(model, seed=1, scope="all")
     assert changed(before, model) == set()
     assert "reparametrised" in report.unanalysed[0].reason
 
@@ -202,7 +202,7 @@ def test_meta_parameters_are_refused_by_name_and_nothing_is_changed():
     with torch.device("meta"):
         model = Net()
     with pytest.raises(InitlintError, match=r"fc1\.weight.*to_empty"):
-        initlint.apply_(model, seed=1)
+        initlint.apply_(model, seed=1, scope="all")
 
 
 def test_a_model_that_cannot_be_captured_is_left_as_it_was():
@@ -213,7 +213,7 @@ def test_a_model_that_cannot_be_captured_is_left_as_it_was():
     model = Broken()
     before = state(model)
     with pytest.raises(InitlintError, match=r"no attribute 'sigmoid'.*torch\.sigmoid"):
-        initlint.apply_(model, seed=1)
+        initlint.apply_(model, seed=1, scope="all")
     assert changed(before, model) == set()
 
 
@@ -229,4 +229,4 @@ def test_a_model_that_cannot_be_captured_is_left_as_it_was():
 )
 def test_what_is_no_model_is_refused(given, words):
     with pytest.raises(InitlintError, match=words):
-        initlint.apply_(given, seed=1)
+        initlint.apply_(given, seed=1, scope="all")

@@ -51,16 +51,16 @@ def test_threads_make_no_difference(threads):
     for count in (1, 2, 4):
         threads(count)
         model = Net()
-        initlint.apply_(model, seed=7)
+        initlint.apply_(model, seed=7, scope="all")
         found.append(weights(model))
     assert same(found[0], found[1]) and same(found[0], found[2])
 
 
 def test_what_else_is_filled_makes_no_difference():
     whole, part, rest = Net(), Net(), Net()
-    initlint.apply_(whole, seed=7)
-    initlint.apply_(part, seed=7, only=["b"])
-    initlint.apply_(rest, seed=7, skip=["b"])
+    initlint.apply_(whole, seed=7, scope="all")
+    initlint.apply_(part, seed=7, only=["b"], scope="all")
+    initlint.apply_(rest, seed=7, skip=["b"], scope="all")
     assert torch.equal(part.b.weight, whole.b.weight)
     assert torch.equal(rest.a.weight, whole.a.weight)
     assert not torch.equal(rest.b.weight, whole.b.weight)
@@ -68,8 +68,8 @@ def test_what_else_is_filled_makes_no_difference():
 
 def test_a_wrapper_makes_no_difference():
     bare, wrapped = Net(), nn.DataParallel(Net())
-    initlint.apply_(bare, seed=7)
-    initlint.apply_(wrapped, seed=7)
+    initlint.apply_(bare, seed=7, scope="all")
+    initlint.apply_(wrapped, seed=7, scope="all")
     assert same(weights(bare), weights(wrapped.module))
 
 
@@ -129,7 +129,7 @@ def test_nothing_else_changes():
     gradient = torch.zeros_like(model.a.weight)
     model.a.weight.grad = gradient
     random = torch.get_rng_state()
-    initlint.apply_(model, seed=3)
+    initlint.apply_(model, seed=3, scope="all")
     assert model.a.weight._version == version and model.a.weight.grad is gradient
     assert model.training and torch.equal(random, torch.get_rng_state())
 
@@ -139,7 +139,7 @@ def test_what_is_not_to_be_filled_is_listed():
     model.a.weight.requires_grad_(False)
     model.b.bias.requires_grad_(False)
     before = weights(model)
-    report = initlint.apply_(model, seed=3)
+    report = initlint.apply_(model, seed=3, scope="all")
     assert {(gap.target, gap.reason) for gap in report.unanalysed} == {("a.weight", "it is frozen")}
     assert torch.equal(before["a.weight"], model.a.weight)
     assert torch.equal(before["b.bias"], model.b.bias)
@@ -151,7 +151,7 @@ def test_without_a_seed_it_is_drawn_from_torchs_generator():
     for _ in range(2):
         torch.manual_seed(5)
         model = Net()
-        initlint.apply_(model)
+        initlint.apply_(model, scope="all")
         found.append(weights(model))
     assert same(*found)
 

@@ -35,18 +35,18 @@ class Head(nn.Module):
 def test_a_constant_bias_is_kept_and_listed(value, policy):
     model = Head(value)
     before = model.head.bias.detach().clone()
-    report = initlint.apply_(model, seed=0, policy=policy)
+    report = initlint.apply_(model, seed=0, policy=policy, scope="all")
     assert torch.equal(model.head.bias, before)
     assert kept(report) == {"head.bias": f"it is a constant, {value:.4g}, that was set"}
     assert model.body.bias.any() == (policy == "calibrated")
-    made = initlint.materialize(lambda: Head(value), seed=0, policy=policy)
+    made = initlint.materialize(lambda: Head(value), seed=0, policy=policy, scope="all")
     assert all(map(torch.equal, made.parameters(), model.parameters()))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
 def test_dtypes_make_no_difference(dtype):
     model = Head(-2.0, dtype=dtype)
-    initlint.apply_(model, seed=0)
+    initlint.apply_(model, seed=0, scope="all")
     assert (model.head.bias == -2).all() and not model.body.bias.any()
 
 
@@ -55,7 +55,7 @@ def test_dtypes_make_no_difference(dtype):
 )
 def test_the_bias_of_a_single_unit_was_set_if_no_default_draw_is_as_large(value, stays):
     model = Head(value, outputs=1)
-    report = initlint.apply_(model, seed=0)
+    report = initlint.apply_(model, seed=0, scope="all")
     assert bool(model.head.bias) == stays and ("head.bias" in kept(report)) == stays
 
 
@@ -72,9 +72,9 @@ def test_a_bias_that_is_beyond_every_default_draw_was_set(way, policy):
 
     model = Steps()
     before = model.head.bias.detach().clone()
-    report = initlint.apply_(model, seed=0, policy=policy)
+    report = initlint.apply_(model, seed=0, policy=policy, scope="all")
     assert torch.equal(model.head.bias, before) and "every element" in kept(report)["head.bias"]
-    assert (initlint.materialize(Steps, seed=0, policy=policy).head.bias < -2).all()
+    assert (initlint.materialize(Steps, seed=0, policy=policy, scope="all").head.bias < -2).all()
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_bounds_are_those_of_the_kind_of_layer(layer):
     for seed in range(10):
         torch.manual_seed(seed)
         layer.reset_parameters()
-        initlint.apply_(Net(), *map(torch.randn, arguments), seed=0)
+        initlint.apply_(Net(), *map(torch.randn, arguments), seed=0, scope="all")
         assert not getattr(layer, "bias_ih" if isinstance(layer, nn.RNNCell) else "bias").any()
 
 
@@ -104,14 +104,14 @@ def test_default_draws_become_zero(width, dtype):
     for seed in range(20):
         torch.manual_seed(seed)
         model = nn.Sequential(nn.Linear(8, width), nn.ReLU(), nn.Linear(width, 4)).to(dtype)
-        assert not initlint.apply_(model, seed=0).unanalysed
+        assert not initlint.apply_(model, seed=0, scope="all").unanalysed
         assert not model[0].bias.any() and not model[2].bias.any()
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e30, 1e-40])
 def test_memory_that_was_never_written_is_no_constant(bad):
     model = Head(bad)
-    report = initlint.apply_(model, seed=0)
+    report = initlint.apply_(model, seed=0, scope="all")
     assert not model.head.bias.any() and not kept(report)
 
 
@@ -128,21 +128,24 @@ def test_the_forget_gates_of_a_cell_written_by_hand(rest):
         def forward(self, x):
             return self.out(torch.tanh(self.gates(x)))
 
-    for make in (lambda: _applied(Gates()), lambda: initlint.materialize(Gates, seed=0)):
+    for make in (
+        lambda: _applied(Gates()),
+        lambda: initlint.materialize(Gates, seed=0, scope="all"),
+    ):
         bias = make().gates.bias
         assert (bias[8:16] == 1).all() and bool(bias[:8].any()) == (rest == "drawn")
 
 
 def _applied(model):
-    initlint.apply_(model, seed=0)
+    initlint.apply_(model, seed=0, scope="all")
     return model
 
 
 def test_only_and_skip_leave_constants_unlisted_that_nobody_asked_for():
     model = Head()
-    assert not initlint.apply_(model, seed=0, only="body").unanalysed
-    assert not initlint.apply_(model, seed=0, skip="*.bias").unanalysed
-    assert set(kept(initlint.apply_(model, seed=0, only="head.bias"))) == {"head.bias"}
+    assert not initlint.apply_(model, seed=0, only="body", scope="all").unanalysed
+    assert not initlint.apply_(model, seed=0, skip="*.bias", scope="all").unanalysed
+    assert set(kept(initlint.apply_(model, seed=0, only="head.bias", scope="all"))) == {"head.bias"}
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -162,7 +165,7 @@ def test_torchs_recurrent_weights_stay(cell, policy):
     model = Net()
     names = [n for n, _ in model.named_parameters() if "weight_hh" in n]
     before = model.get_parameter(names[0]).detach().clone()
-    report = initlint.apply_(model, torch.randn(3, 4), seed=0, policy=policy)
+    report = initlint.apply_(model, torch.randn(3, 4), seed=0, policy=policy, scope="all")
     assert torch.equal(model.get_parameter(names[0]), before)
     assert "recurrent" in kept(report)[names[0]]
 
@@ -196,7 +199,7 @@ def test_a_weight_that_is_used_again_on_its_own_result_stays(way, policy):
     model = Loop(way)
     name = "w" if way in ("matmul", "functional") else "h.weight"
     before = model.get_parameter(name).detach().clone()
-    report = initlint.apply_(model, torch.randn(5, 3, 4), seed=0, policy=policy)
+    report = initlint.apply_(model, torch.randn(5, 3, 4), seed=0, policy=policy, scope="all")
     assert torch.equal(model.get_parameter(name), before)
     assert "recurrent" in kept(report)[name]
     assert not torch.equal(model.out.weight, Loop(way).out.weight)
@@ -211,7 +214,7 @@ def test_a_layer_used_twice_side_by_side_is_no_recurrence():
         def forward(self, x):
             return self.out(torch.relu(self.arm(x)) - torch.relu(self.arm(-x)))
 
-    assert not initlint.apply_(Siamese(), seed=0).unanalysed
+    assert not initlint.apply_(Siamese(), seed=0, scope="all").unanalysed
 
 
 class Scaled(nn.Module):
@@ -249,9 +252,9 @@ WAYS = ("one number", "per channel", "viewed", "tanh", "before the last", "addcm
 def test_a_branch_that_is_a_product_with_zero_can_train(fill, way, policy):
     if fill == "apply_":
         model = Scaled(way)
-        initlint.apply_(model, seed=0, policy=policy)
+        initlint.apply_(model, seed=0, policy=policy, scope="all")
     else:
-        model = initlint.materialize(lambda: Scaled(way), seed=0, policy=policy)
+        model = initlint.materialize(lambda: Scaled(way), seed=0, policy=policy, scope="all")
     assert not model.alpha.any() and model.last.weight.any()
     model(torch.randn(16, 8)).square().sum().backward()
     assert model.alpha.grad.abs().max() > 0
@@ -260,7 +263,7 @@ def test_a_branch_that_is_a_product_with_zero_can_train(fill, way, policy):
 @pytest.mark.parametrize("way", ["one number", "per channel", "tanh"])
 def test_the_last_layer_is_zero_where_the_scale_is_not(way):
     model = Scaled(way, alpha=0.5)
-    initlint.apply_(model, seed=0)
+    initlint.apply_(model, seed=0, scope="all")
     assert not model.last.weight.any()
 
 
@@ -277,7 +280,7 @@ def test_a_bias_of_zero_is_no_factor():
             return torch.relu(x + y * (1 + self.gate))
 
     model = Fixup()
-    initlint.apply_(model, seed=0)
+    initlint.apply_(model, seed=0, scope="all")
     assert not model.last.weight.any() and model.inner.weight.any()
 
 
@@ -286,10 +289,10 @@ def test_a_last_layer_does_not_become_zero_beside_a_weight_that_stays_zero(optio
     model = Scaled("one number", alpha=1.0)
     nn.init.zeros_(model.inner.weight)
     before = model.last.weight.detach().clone()
-    report = initlint.apply_(model, seed=0, **options)
+    report = initlint.apply_(model, seed=0, **options, scope="all")
     assert torch.equal(model.last.weight, before)
     assert "inner.weight" in kept(report)["last.weight"]
-    initlint.apply_(model, seed=0)
+    initlint.apply_(model, seed=0, scope="all")
     assert model.inner.weight.any() and not model.last.weight.any()
 
 
@@ -308,7 +311,7 @@ class Experts(nn.Module):
 @pytest.mark.parametrize("sizes", [(4, 16, 24), (5, 24, 16), (3, 8, 8), (8, 8, 8), (1, 7, 9)])
 def test_every_expert_of_a_stack_is_orthogonal(sizes, policy):
     model = Experts(*sizes)
-    initlint.apply_(model, torch.randn(32, sizes[1]), seed=0, policy=policy)
+    initlint.apply_(model, torch.randn(32, sizes[1]), seed=0, policy=policy, scope="all")
     for stack in (model.up, model.down):
         for matrix in stack.detach():
             wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
@@ -326,7 +329,7 @@ def test_projections_of_heads_in_one_tensor_are_orthogonal_together():
             return torch.relu(torch.einsum("bd,dhk->bhk", x, self.q))
 
     model = Heads()
-    initlint.apply_(model, seed=0, policy="orthogonal")
+    initlint.apply_(model, seed=0, policy="orthogonal", scope="all")
     rows = model.q.detach().view(16, 24)
     square = rows @ rows.T
     assert torch.allclose(square, square[0, 0] * torch.eye(16), atol=1e-5)
@@ -342,7 +345,7 @@ def test_a_stack_that_is_no_row_of_matrices_is_drawn_normal_and_says_so():
             return torch.relu(torch.einsum("bed,def->bef", x, self.w))
 
     model = Middle()
-    report = initlint.apply_(model, torch.randn(2, 5, 6), seed=0, policy="orthogonal")
+    report = initlint.apply_(model, torch.randn(2, 5, 6), seed=0, policy="orthogonal", scope="all")
     layer = report.layers[0]
     assert layer.current.name != "orthogonal_"
     assert model.w.std().item() == pytest.approx(layer.recommended.std, rel=0.2)

@@ -74,5 +74,5 @@ def test_skip_keeps_what_was_loaded_and_force_does_not(apply):
     assert apply(loading, "--skip", "a", "--seed", "1")[0] == 0
     loaded = torch.load("a.pt")["weight"]
     assert load_file("out.safetensors")["a.weight"].equal(loaded)
-    assert apply(loading, "--force", "--seed", "1")[0] == 0
+    assert apply(loading, "--force", "--scope", "all", "--seed", "1")[0] == 0
     assert not load_file("out.safetensors")["a.weight"].equal(loaded)

@@ -49,7 +49,7 @@ def state(model):
 
 @pytest.fixture(scope="module")
 def made():
-    return initlint.materialize(Net, seed=3)
+    return initlint.materialize(Net, seed=3, scope="all")
 
 
 def test_nothing_stays_on_meta_and_the_model_runs(made):
@@ -85,15 +85,15 @@ def test_ties_copies_and_attributes_stay(made):
 
 def test_recommended_weights_are_those_of_apply(made):
     model = Net()
-    initlint.apply_(model, seed=3)
+    initlint.apply_(model, seed=3, scope="all")
     assert made.fc1.weight.equal(model.fc1.weight) and not made.fc1.bias.any()
-    assert not made.fc1.weight.equal(initlint.materialize(Net, seed=4).fc1.weight)
+    assert not made.fc1.weight.equal(initlint.materialize(Net, seed=4, scope="all").fc1.weight)
 
 
 def test_same_seed_same_everything(made):
     torch.manual_seed(99)
     before = torch.get_rng_state()
-    again = state(initlint.materialize(Net, seed=3))
+    again = state(initlint.materialize(Net, seed=3, scope="all"))
     assert torch.get_rng_state().equal(before)
     assert all(value.equal(again[name]) for name, value in state(made).items())
 
@@ -102,7 +102,7 @@ def test_arguments_patterns_and_dtype():
     def build(width):
         return Net(width).bfloat16()
 
-    model = initlint.materialize(build, seed=3, args={"width": 64}, skip=["fc1"])
+    model = initlint.materialize(build, seed=3, args={"width": 64}, skip=["fc1"], scope="all")
     assert model.fc2.weight.dtype is torch.bfloat16
     assert model.fc1.weight.float().std().item() == pytest.approx(1 / math.sqrt(3 * 64), rel=0.05)
 
@@ -117,8 +117,8 @@ def test_a_constructor_that_needs_values_is_called_on_the_device():
         def forward(self, x):
             return self.layers(x)
 
-    model = initlint.materialize(Rates, seed=1)
-    again = initlint.materialize(Rates, seed=1)
+    model = initlint.materialize(Rates, seed=1, scope="all")
+    again = initlint.materialize(Rates, seed=1, scope="all")
     assert not model.layers[0].bias.any() and torch.equal(
         model.layers[0].weight, again.layers[0].weight
     )
@@ -127,7 +127,7 @@ def test_a_constructor_that_needs_values_is_called_on_the_device():
 def test_a_live_model_of_torchs_layers():
     with torch.device("meta"):
         model = nn.Sequential(nn.Linear(8, 300), nn.BatchNorm1d(300), nn.ReLU(), nn.Linear(300, 2))
-    same = initlint.materialize(model, seed=1)
+    same = initlint.materialize(model, seed=1, scope="all")
     assert same is model
     assert model[1].running_var.equal(torch.ones(300)) and model[1].weight.equal(torch.ones(300))
     assert model(torch.randn(4, 8)).shape == (4, 2)
@@ -139,18 +139,18 @@ def test_what_is_there_already_is_kept(policy):
         model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
     loaded = nn.Linear(8, 8).state_dict()
     model[0].load_state_dict(loaded, assign=True)
-    initlint.materialize(model, seed=1, policy=policy)
+    initlint.materialize(model, seed=1, policy=policy, scope="all")
     assert model[0].weight.equal(loaded["weight"]) and model[0].bias.equal(loaded["bias"])
     assert model[2].weight.std() > 0
     with pytest.raises(InitlintError, match="no parameter is on the meta device: use apply_"):
-        initlint.materialize(model, seed=1)
+        initlint.materialize(model, seed=1, scope="all")
 
 
 def test_a_bias_that_is_there_is_kept_beside_a_weight_that_is_not():
     with torch.device("meta"):
         model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
     model[0].bias = nn.Parameter(torch.arange(8.0))
-    initlint.materialize(model, seed=1, policy="calibrated")
+    initlint.materialize(model, seed=1, policy="calibrated", scope="all")
     assert model[0].bias.equal(torch.arange(8.0)) and model[0].weight.std() > 0
 
 
@@ -165,17 +165,17 @@ def test_what_nobody_writes_is_named_and_nothing_is_filled():
             return self.fc(x) * self.gate
 
     with pytest.raises(InitlintError, match=r"cannot be filled \(gate\)"):
-        initlint.materialize(Forgotten)
+        initlint.materialize(Forgotten, scope="all")
     with torch.device("meta"):
         live = Net()
     with pytest.raises(InitlintError, match="scale, position, mix, cut, table"):
-        initlint.materialize(live)
+        initlint.materialize(live, scope="all")
     assert all(parameter.is_meta for parameter in live.parameters())
 
 
 def test_a_factory_that_fails_is_told_in_one_line():
     with pytest.raises(InitlintError, match="ValueError: no such size"):
-        initlint.materialize(_failing)
+        initlint.materialize(_failing, scope="all")
 
 
 def _failing():
@@ -184,13 +184,15 @@ def _failing():
 
 def test_lazy_layers_are_refused():
     with pytest.raises(InitlintError, match=r"fc\.weight is lazy|0\.weight is lazy"):
-        initlint.materialize(lambda: nn.Sequential(nn.LazyLinear(4), nn.ReLU()), torch.zeros(2, 3))
+        initlint.materialize(
+            lambda: nn.Sequential(nn.LazyLinear(4), nn.ReLU()), torch.zeros(2, 3), scope="all"
+        )
 
 
 @pytest.mark.parametrize("device", ["foo", "cuda:x", "", [1]])
 def test_a_device_that_is_none_is_refused(device):
     with pytest.raises(InitlintError, match=r"^device .*: torch knows no such device; write cpu"):
-        initlint.materialize(Net, device=device)
+        initlint.materialize(Net, device=device, scope="all")
 
 
 ABSENT = f"cuda:{torch.cuda.device_count()}"
@@ -199,10 +201,10 @@ ABSENT = f"cuda:{torch.cuda.device_count()}"
 @pytest.mark.parametrize("device", [ABSENT, torch.device(ABSENT)])
 def test_a_device_that_is_not_here_is_refused(device):
     with pytest.raises(InitlintError, match=r"^device cuda.*: cannot be used here: .*$") as error:
-        initlint.materialize(Net, device=device)
+        initlint.materialize(Net, device=device, scope="all")
     assert "\n" not in str(error.value)
 
 
 def test_what_builds_no_model_is_refused():
     with pytest.raises(InitlintError, match=r"materialize takes a class, .* not a NoneType"):
-        initlint.materialize(None)
+        initlint.materialize(None, scope="all")

@@ -30,7 +30,7 @@ def signals(model, x):
 @pytest.mark.parametrize("layer", [nn.Linear(48, 96), nn.Linear(96, 48)], ids=["tall", "wide"])
 def test_orthogonal_matrices_have_the_recommended_std(layer):
     model = nn.Sequential(layer, nn.ReLU(), nn.Linear(layer.out_features, 3))
-    report = initlint.apply_(model, seed=0, policy="orthogonal")
+    report = initlint.apply_(model, seed=0, policy="orthogonal", scope="all")
     weight = layer.weight.detach()
     square = weight @ weight.T if len(weight) < 96 else weight.T @ weight
     assert torch.allclose(square, square[0, 0] * torch.eye(48), atol=1e-5)
@@ -42,7 +42,7 @@ def test_orthogonal_matrices_have_the_recommended_std(layer):
 
 def test_groups_and_packed_projections_are_orthogonal_each():
     model = nn.Sequential(nn.Conv2d(8, 16, 1, groups=2), nn.ReLU(), nn.Conv2d(16, 4, 1))
-    initlint.apply_(model, seed=0, policy="orthogonal")
+    initlint.apply_(model, seed=0, policy="orthogonal", scope="all")
     for part in model[0].weight.detach().view(2, 8, 4):
         square = part.T @ part
         assert torch.allclose(square, square[0, 0] * torch.eye(4), atol=1e-5)
@@ -54,7 +54,7 @@ def test_groups_and_packed_projections_are_orthogonal_each():
 def test_every_pre_activation_has_variance_one_across_examples(activation):
     torch.manual_seed(0)
     model = deep(activation)
-    initlint.apply_(model, seed=0, policy="calibrated")
+    initlint.apply_(model, seed=0, policy="calibrated", scope="all")
     *hidden, last = signals(model, torch.randn(512, 64))
     for signal in hidden:
         assert signal.std(0).square().mean().sqrt().item() == pytest.approx(1, rel=0.15)
@@ -74,7 +74,7 @@ def test_gradients_are_brought_into_range():
     shares = {}
     for policy in ("orthogonal", "calibrated"):
         model = deep(nn.ReLU, depth=40)
-        initlint.apply_(model, seed=0, policy=policy)
+        initlint.apply_(model, seed=0, policy=policy, scope="all")
         signal = signals(model, torch.randn(256, 64))[-2]
         shares[policy] = ((signal - signal.mean(0)).square().mean() / signal.square().mean()).item()
     assert 0.1 < gradient_ratio(model) < 6
@@ -84,7 +84,7 @@ def test_gradients_are_brought_into_range():
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.GELU, nn.SiLU], ids=lambda a: a.__name__)
 def test_units_are_made_no_more_linear_than_gradients_need(activation):
     model = deep(activation, depth=24)
-    initlint.apply_(model, seed=0, policy="calibrated")
+    initlint.apply_(model, seed=0, policy="calibrated", scope="all")
     assert gradient_ratio(model) == pytest.approx(3, rel=0.12)
     means = [signal.mean().item() for signal in signals(model, torch.randn(1024, 64))[:-1]]
     assert means == pytest.approx([means[0]] * len(means), abs=0.1) and 0.1 < means[0] < 1.5
@@ -92,7 +92,7 @@ def test_units_are_made_no_more_linear_than_gradients_need(activation):
 
 def test_without_biases_the_mean_leaves_by_the_weights():
     model = deep(nn.Sigmoid, bias=False)
-    initlint.apply_(model, seed=0, policy="calibrated")
+    initlint.apply_(model, seed=0, policy="calibrated", scope="all")
     hidden = signals(model, torch.randn(512, 64))[5]
     assert hidden.mean(0).abs().max() < 0.5 and hidden.std().item() == pytest.approx(1, rel=0.2)
 
@@ -107,7 +107,7 @@ def test_residual_branches_start_near_the_identity():
             return x + self.b(self.a(x).relu())
 
     model = nn.Sequential(nn.Linear(64, 64), *[Block() for _ in range(16)], nn.ReLU())
-    initlint.apply_(model, seed=0, policy="calibrated")
+    initlint.apply_(model, seed=0, policy="calibrated", scope="all")
     found = signals(model, torch.randn(512, 64))
     branch = found[2::2]
     assert all(out.var().item() == pytest.approx(1 / 16, rel=0.4) for out in branch)
@@ -117,7 +117,7 @@ def test_zero_padding_is_accounted_for():
     layers = [m for _ in range(20) for m in (nn.Conv2d(8, 8, 3, padding=1), nn.ReLU())]
     model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), *layers)
     inputs = torch.randn(64, 1, 8, 8)
-    initlint.apply_(model, inputs, seed=0, policy="calibrated")
+    initlint.apply_(model, inputs, seed=0, policy="calibrated", scope="all")
     for signal in signals(model, inputs):
         centred = signal - signal.mean((0, 2, 3), keepdim=True)
         assert centred.square().mean().sqrt().item() == pytest.approx(1, rel=0.05)
@@ -127,7 +127,7 @@ def test_given_inputs_are_the_probes():
     torch.manual_seed(0)
     inputs = 100 + 5 * torch.randn(256, 64)
     model = deep(nn.ReLU, depth=3)
-    initlint.apply_(model, inputs, seed=0, policy="calibrated")
+    initlint.apply_(model, inputs, seed=0, policy="calibrated", scope="all")
     assert signals(model, inputs)[0].std(0).mean().item() == pytest.approx(1, rel=0.1)
 
 
@@ -143,7 +143,7 @@ def test_inputs_in_a_dict_are_the_probes_too():
     torch.manual_seed(0)
     batch = {"x": 100 + 5 * torch.randn(256, 64)}
     model = Named()
-    initlint.apply_(model, batch, seed=0, policy="calibrated")
+    initlint.apply_(model, batch, seed=0, policy="calibrated", scope="all")
     assert signals(model, batch)[0].std(0).mean().item() == pytest.approx(1, rel=0.1)
 
 
@@ -159,7 +159,9 @@ def test_a_described_input_is_noise_of_that_shape():
             return self.b(self.a(x).relu())
 
     model = Flexible()
-    initlint.apply_(model, InputSpec(None, "float32", (1, 1, 40)), seed=0, policy="calibrated")
+    initlint.apply_(
+        model, InputSpec(None, "float32", (1, 1, 40)), seed=0, policy="calibrated", scope="all"
+    )
     assert signals(model, torch.randn(99, 1, 40))[0].std().item() == pytest.approx(1, rel=0.1)
 
 
@@ -182,7 +184,7 @@ def test_models_of_tokens_and_of_batch_norm_stay_otherwise_as_they_were():
     table = model.embed.weight.clone()
     torch.manual_seed(5)
     state = torch.get_rng_state()
-    report = initlint.apply_(model, seed=0, policy="calibrated")
+    report = initlint.apply_(model, seed=0, policy="calibrated", scope="all")
     assert torch.get_rng_state().equal(state)
     assert model.norm.running_mean.equal(torch.zeros(32)) and not model.norm.training
     assert model.training and model.drop.training and model.embed.weight.equal(table)
@@ -193,7 +195,7 @@ def test_models_of_tokens_and_of_batch_norm_stay_otherwise_as_they_were():
 def test_calibration_is_the_same_for_the_same_seed():
     models = [deep(nn.Tanh, depth=4) for _ in range(2)]
     for model in models:
-        initlint.apply_(model, seed=7, policy="calibrated")
+        initlint.apply_(model, seed=7, policy="calibrated", scope="all")
     assert all(map(torch.equal, models[0].parameters(), models[1].parameters()))
 
 
@@ -212,17 +214,17 @@ def test_a_run_that_fails_changes_nothing():
     model = Picky()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     with pytest.raises(InitlintError, match="ValueError: two at a time; nothing was changed"):
-        initlint.apply_(model, seed=0, policy="calibrated")
+        initlint.apply_(model, seed=0, policy="calibrated", scope="all")
     assert all(value.equal(before[name]) for name, value in model.state_dict().items())
 
 
 def test_an_unknown_policy_is_named():
     with pytest.raises(InitlintError, match=r"policy='lsuv'.*following, orthogonal, calibrated"):
-        initlint.apply_(deep(nn.ReLU), policy="lsuv")
+        initlint.apply_(deep(nn.ReLU), policy="lsuv", scope="all")
 
 
 def test_layers_that_are_normalised_keep_pytorchs_scale():
     model = nn.Sequential(nn.Linear(64, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 3))
-    initlint.apply_(model, seed=0, policy="calibrated")
+    initlint.apply_(model, seed=0, policy="calibrated", scope="all")
     assert model[0].weight.std().item() == pytest.approx(1 / math.sqrt(3 * 64), rel=0.02)
     assert not model[0].bias.any()

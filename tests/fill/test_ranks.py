@@ -37,7 +37,7 @@ def gathered(count):
 @functools.cache
 def alone():
     model = ranks.Net()
-    initlint.apply_(model, seed=ranks.SEED)
+    initlint.apply_(model, seed=ranks.SEED, scope="all")
     return dict(model.named_parameters())
 
 
@@ -51,7 +51,7 @@ def test_sharding_makes_no_difference(count, kind):
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_a_sharded_model_on_meta_is_materialized_as_one_alone(count):
-    expected = initlint.materialize(ranks.Words, seed=ranks.SEED).state_dict()
+    expected = initlint.materialize(ranks.Words, seed=ranks.SEED, scope="all").state_dict()
     for found in gathered(count)["materialized"]:
         assert found.keys() == expected.keys()
         assert all(found[name].equal(value) for name, value in expected.items())
@@ -59,7 +59,7 @@ def test_a_sharded_model_on_meta_is_materialized_as_one_alone(count):
 
 def test_shards_of_orthogonal_matrices_are_of_the_same_ones():
     model = ranks.Net()
-    initlint.apply_(model, seed=ranks.SEED, policy="orthogonal")
+    initlint.apply_(model, seed=ranks.SEED, policy="orthogonal", scope="all")
     for found in gathered(2)["orthogonal"]:
         for name, value in model.named_parameters():
             assert torch.allclose(found[name], value, atol=1e-6), name

@@ -82,7 +82,7 @@ def test_a_write_that_fails_anywhere_changes_nothing(layer, kind, policy, fault)
     model = faulty(name, fault())
     before = everything(model)
     with pytest.raises(InitlintError, match=f"{name} cannot be written.*nothing was changed"):
-        initlint.apply_(model, seed=0, policy=policy)
+        initlint.apply_(model, seed=0, policy=policy, scope="all")
     assert_same(before, everything(model))
     assert torch.is_grad_enabled()
 
@@ -92,7 +92,7 @@ def test_the_seed_that_was_drawn_is_given_back(policy, fault):
     model = faulty("c.weight", fault())
     before = everything(model)
     with pytest.raises(InitlintError):
-        initlint.apply_(model, policy=policy)
+        initlint.apply_(model, policy=policy, scope="all")
     assert_same(before, everything(model))
 
 
@@ -102,7 +102,7 @@ def test_what_a_parameter_of_the_users_raises_is_one_line(layer, raised, fault):
     model = faulty(f"{layer}.weight", fault(raised)).eval()
     before = everything(model)
     with pytest.raises(InitlintError, match=f"{raised.__name__}: no writes; nothing was changed"):
-        initlint.apply_(model, seed=0)
+        initlint.apply_(model, seed=0, scope="all")
     assert_same(before, everything(model))
 
 
@@ -115,7 +115,7 @@ def test_the_users_interrupt_changes_nothing_and_stays_one(layer, fault):
     model = faulty(f"{layer}.weight", fault(sent)).eval()
     before = everything(model)
     with pytest.raises(KeyboardInterrupt):
-        initlint.apply_(model, seed=0)
+        initlint.apply_(model, seed=0, scope="all")
     assert_same(before, everything(model))
 
 
@@ -124,7 +124,7 @@ def test_the_part_of_a_large_parameter_that_is_written_is_put_back(fault):
     model = faulty("b.weight", fault(spared=5), width)
     before = everything(model)
     with pytest.raises(InitlintError, match=r"b\.weight cannot be written"):
-        initlint.apply_(model, seed=0)
+        initlint.apply_(model, seed=0, scope="all")
     assert_same(before, everything(model))
 
 
@@ -133,7 +133,7 @@ def test_a_correction_that_fails_changes_nothing(spared, fault):
     model = faulty("b.weight", fault(spared=spared))
     before = everything(model)
     with pytest.raises(InitlintError, match="nothing was changed"):
-        initlint.apply_(model, seed=0, policy="calibrated")
+        initlint.apply_(model, seed=0, policy="calibrated", scope="all")
     assert_same(before, everything(model))
 
 
@@ -152,7 +152,7 @@ def test_a_run_that_fails_late_changes_nothing(count):
     model = Tired()
     before = everything(model)
     with pytest.raises(InitlintError, match=r"tired.*nothing was changed"):
-        initlint.apply_(model, seed=0, policy="calibrated")
+        initlint.apply_(model, seed=0, policy="calibrated", scope="all")
     assert_same(before, everything(model))
 
 
@@ -162,7 +162,7 @@ def test_calibration_leaves_no_number_that_is_none(bad):
     inputs = torch.full((32, 8), bad)
     before = everything(model)
     try:
-        initlint.apply_(model, inputs, seed=0, policy="calibrated")
+        initlint.apply_(model, inputs, seed=0, policy="calibrated", scope="all")
     except InitlintError:
         assert_same(before, everything(model))
     assert all(parameter.isfinite().all() for parameter in model.parameters())
@@ -176,7 +176,7 @@ def test_what_the_report_cannot_measure_changes_nothing(monkeypatch):
     before = everything(model)
     monkeypatch.setattr("initlint.tracing.measure.measured", fails)
     with pytest.raises(InitlintError, match="no std"):
-        initlint.apply_(model, seed=0)
+        initlint.apply_(model, seed=0, scope="all")
     assert_same(before, everything(model))
 
 
@@ -199,11 +199,11 @@ def test_a_model_that_cannot_be_materialized_stays_on_meta(layer, policy, monkey
     del model.seen
     tensors = dict(model.named_parameters())
     with pytest.raises(InitlintError, match=f"{layer}.weight cannot be written: RuntimeError"):
-        initlint.materialize(model, seed=0, policy=policy)
+        initlint.materialize(model, seed=0, policy=policy, scope="all")
     assert all(parameter.is_meta for parameter in model.parameters())
     assert all(tensors[name] is parameter for name, parameter in model.named_parameters())
     with pytest.raises(InitlintError, match=f"{layer}.weight cannot be written: RuntimeError"):
-        initlint.materialize(Net, seed=0, policy=policy)
+        initlint.materialize(Net, seed=0, policy=policy, scope="all")
 
 
 def test_what_had_memory_keeps_it_where_the_rest_cannot_be_filled(monkeypatch):
@@ -218,7 +218,7 @@ def test_what_had_memory_keeps_it_where_the_rest_cannot_be_filled(monkeypatch):
 
     monkeypatch.setattr("initlint.fill.shards.fill_piece", fails)
     with pytest.raises(InitlintError, match=r"2\.weight cannot be written: MemoryError"):
-        initlint.materialize(model, seed=0)
+        initlint.materialize(model, seed=0, scope="all")
     assert model[0] is loaded and loaded.weight.data_ptr() == address
     assert torch.equal(loaded.weight, weight) and model[2].weight.is_meta
 
@@ -233,7 +233,7 @@ def test_too_large_a_model_is_an_error_in_one_line():
             return torch.relu(self.a(x))
 
     with pytest.raises(InitlintError) as error:
-        initlint.materialize(Huge, seed=0)
+        initlint.materialize(Huge, seed=0, scope="all")
     assert "\n" not in str(error.value)
 
 

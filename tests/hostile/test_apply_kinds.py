@@ -58,8 +58,8 @@ def test_a_weight_of_another_kind_is_listed_and_the_rest_filled(kind, policy):
     model.b.weight = nn.Parameter(
         tensor, requires_grad=tensor.dtype.is_floating_point or tensor.is_complex()
     )
-    report = initlint.apply_(model, seed=0, policy=policy)
-    initlint.apply_(alone, seed=0, policy=policy)
+    report = initlint.apply_(model, seed=0, policy=policy, scope="all")
+    initlint.apply_(alone, seed=0, policy=policy, scope="all")
     assert {gap.target: gap.reason for gap in report.unanalysed} == {"b.weight": reason}
     assert torch.equal(model.a.weight, alone.a.weight)
     assert torch.equal(model.c.weight, alone.c.weight)
@@ -73,8 +73,8 @@ def test_parameters_and_buffers_that_nothing_multiplies_may_be_of_any_kind(layou
     model.register_buffer("sparse", torch.eye(3).to_sparse())
     model.register_buffer("rows", torch.eye(3).to_sparse_csr())
     model.register_buffer("small", quantised())
-    initlint.apply_(model, seed=0)
-    initlint.apply_(alone, seed=0)
+    initlint.apply_(model, seed=0, scope="all")
+    initlint.apply_(alone, seed=0, scope="all")
     assert torch.equal(model.b.weight, alone.b.weight)
 
 
@@ -85,7 +85,7 @@ def test_a_frozen_sparse_parameter_on_the_memory_of_a_weight_keeps_it():
     places = torch.arange(64)[None]
     sparse = torch.sparse_coo_tensor(places, numbers, (64,), is_coalesced=True)
     model.register_buffer("sparse", sparse)
-    report = initlint.apply_(model, seed=0)
+    report = initlint.apply_(model, seed=0, scope="all")
     assert (numbers == 1).all()
     assert {gap.target for gap in report.unanalysed} == {"b.weight"}
 
@@ -121,6 +121,6 @@ def test_a_wrapper_of_one_tensor_of_the_same_kind_is_filled():
     model, alone = Net(), Net()
     inner = torch.ones(8, 8)
     model.b.weight = nn.Parameter(Around(inner))
-    assert not initlint.apply_(model, seed=0).unanalysed
-    initlint.apply_(alone, seed=0)
+    assert not initlint.apply_(model, seed=0, scope="all").unanalysed
+    initlint.apply_(alone, seed=0, scope="all")
     assert torch.equal(inner, alone.b.weight)

@@ -75,9 +75,9 @@ def shared(kind):
 def test_shared_memory_is_written_under_no_selection(kind, only):
     model, whole = shared(kind), Net()
     before = values(model)
-    report = initlint.apply_(model, seed=0, only=only)
+    report = initlint.apply_(model, seed=0, only=only, scope="all")
     assert changed(before, model).isdisjoint({"a.weight", "b.weight"})
-    initlint.apply_(whole, seed=0)
+    initlint.apply_(whole, seed=0, scope="all")
     assert torch.equal(model.c.weight, whole.c.weight) == (only in (None, "c"))
     if only is None:
         first = "it is frozen" if kind == "frozen" else "it shares memory with b.weight"
@@ -89,7 +89,7 @@ def test_a_view_of_a_weight_as_its_bias():
     put(model, "a.weight", base)
     put(model, "a.bias", base[0])
     before = values(model)
-    report = initlint.apply_(model, seed=0)
+    report = initlint.apply_(model, seed=0, scope="all")
     assert changed(before, model).isdisjoint({"a.weight", "a.bias"})
     assert kept(report) == {"a.weight": "it shares memory with a.bias"}
 
@@ -99,7 +99,7 @@ def test_a_bias_in_the_memory_of_another_layers():
     put(model, "a.bias", base[:8])
     put(model, "b.bias", base[4:])
     before = values(model)
-    report = initlint.apply_(model, seed=0)
+    report = initlint.apply_(model, seed=0, scope="all")
     assert {"a.weight", "b.weight"} <= changed(before, model)
     assert changed(before, model).isdisjoint({"a.bias", "b.bias"})
     assert kept(report) == {
@@ -112,7 +112,7 @@ def test_a_buffer_in_the_memory_of_a_weight():
     model = Net()
     model.register_buffer("row", model.b.weight.detach()[3])
     before, row = values(model), model.row.clone()
-    report = initlint.apply_(model, seed=0)
+    report = initlint.apply_(model, seed=0, scope="all")
     assert torch.equal(model.row, row) and "b.weight" not in changed(before, model)
     assert kept(report) == {"b.weight": "it shares memory with row"}
 
@@ -128,8 +128,8 @@ def test_parts_of_one_storage_that_share_nothing_are_filled(way):
     }
     for name, part in zip(("a.weight", "b.weight"), parts[way], strict=True):
         put(model, name, part)
-    assert not initlint.apply_(model, seed=0).unanalysed
-    initlint.apply_(alone, seed=0)
+    assert not initlint.apply_(model, seed=0, scope="all").unanalysed
+    initlint.apply_(alone, seed=0, scope="all")
     assert torch.equal(model.a.weight, alone.a.weight)
     assert torch.equal(model.b.weight, alone.b.weight)
 
@@ -150,7 +150,7 @@ def test_elements_that_share_a_place_are_not_written(tensor, policy):
     model = Net()
     put(model, "b.weight", tensor)
     before = tensor.clone()
-    report = initlint.apply_(model, seed=0, policy=policy)
+    report = initlint.apply_(model, seed=0, policy=policy, scope="all")
     assert torch.equal(model.b.weight, before) and "b.weight" in kept(report)
     assert "share memory" in kept(report)["b.weight"]
 
@@ -187,7 +187,7 @@ def test_a_model_whose_constructor_shares_memory_is_materialized_as_it_is_built(
             put(self, "a.weight", base[:, :8])
             put(self, "b.weight", base[:, 4:12])
 
-    model = initlint.materialize(Shared, seed=0)
+    model = initlint.materialize(Shared, seed=0, scope="all")
     assert torch.equal(model.a.weight, torch.full((8, 8), 0.5))
     assert torch.equal(model.b.weight, torch.full((8, 8), 0.5))
 
@@ -204,11 +204,11 @@ def test_a_file_mapped_for_reading_is_named_before_anything_is_written(mode, tmp
     before = values(model)
     if mode == "r":
         with pytest.raises(InitlintError, match=r"\(b\.weight\).* for reading only"):
-            initlint.apply_(model, seed=0)
+            initlint.apply_(model, seed=0, scope="all")
         assert not changed(before, model)
         assert read_only(dict(model.named_parameters())) == ["b.weight"]
     else:
-        initlint.apply_(model, seed=0)
+        initlint.apply_(model, seed=0, scope="all")
         assert "b.weight" in changed(before, model)
 
 
@@ -219,7 +219,7 @@ def test_inference_tensors_are_named_before_anything_is_written():
     other.c = model.c
     before = values(other)
     with pytest.raises(InitlintError, match=r"2 parameters are \(c\..* made in inference mode"):
-        initlint.apply_(other, seed=0)
+        initlint.apply_(other, seed=0, scope="all")
     assert not changed(before, other)
 
 
@@ -227,7 +227,7 @@ def test_inference_tensors_are_named_before_anything_is_written():
 def test_a_lazy_weight_is_listed_and_not_reported_as_filled(lazy):
     model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), lazy, nn.ReLU())
     inputs = torch.randn(8, 8) if isinstance(lazy, nn.LazyLinear) else torch.randn(2, 8, 8)
-    report = initlint.apply_(model, inputs, seed=0)
+    report = initlint.apply_(model, inputs, seed=0, scope="all")
     assert kept(report) == {"2.weight": "no weight yet: run one forward first"}
     assert {x.parameter: x.current.name for x in report.layers}["2.weight"] == "kaiming_uniform_"
 
@@ -237,7 +237,7 @@ def test_buffers_without_a_shape_are_left_alone(policy):
     model = Net()
     model.norm = nn.LazyBatchNorm1d()
     before = model.a.weight.detach().clone()
-    initlint.apply_(model, seed=0, policy=policy)
+    initlint.apply_(model, seed=0, policy=policy, scope="all")
     assert not torch.equal(before, model.a.weight)
 
 
@@ -250,24 +250,24 @@ def test_what_is_no_seed_is_refused_in_one_line(fill, seed, shown):
     model = Net()
     before = values(model)
     with pytest.raises(InitlintError) as error:
-        getattr(initlint, fill)(model if fill == "apply_" else Net, seed=seed)
+        getattr(initlint, fill)(model if fill == "apply_" else Net, seed=seed, scope="all")
     assert str(error.value) == f"seed={shown}: write an integer" and not changed(before, model)
 
 
 @pytest.mark.parametrize("seed", [0, -1, 2**64, -(2**70), 2**200, numpy.int64(7)])
 def test_whole_numbers_are_seeds_and_each_its_own(seed):
     one, other, third = Net(), Net(), Net()
-    initlint.apply_(one, seed=seed)
-    initlint.apply_(other, seed=int(seed))
-    initlint.apply_(third, seed=int(seed) + 1)
+    initlint.apply_(one, seed=seed, scope="all")
+    initlint.apply_(other, seed=int(seed), scope="all")
+    initlint.apply_(third, seed=int(seed) + 1, scope="all")
     assert torch.equal(one.a.weight, other.a.weight)
     assert not torch.equal(one.a.weight, third.a.weight)
-    assert torch.equal(one.a.weight, initlint.materialize(Net, seed=seed).a.weight)
+    assert torch.equal(one.a.weight, initlint.materialize(Net, seed=seed, scope="all").a.weight)
 
 
 def test_a_seed_beyond_all_measure_is_refused():
     with pytest.raises(InitlintError, match="at most 4096 bits"):
-        initlint.apply_(Net(), seed=10**5000)
+        initlint.apply_(Net(), seed=10**5000, scope="all")
 
 
 def test_a_constructor_that_needs_values_takes_any_seed():
@@ -277,4 +277,4 @@ def test_a_constructor_that_needs_values_takes_any_seed():
             self.scale = torch.ones(1).item()
 
     for seed in (-1, 2**64 + 3):
-        assert initlint.materialize(Needs, seed=seed).scale == 1.0
+        assert initlint.materialize(Needs, seed=seed, scope="all").scale == 1.0

@@ -276,7 +276,7 @@ def test_apply_leaves_them_as_they_are():
 
     net = Net()
     before = net.rnn.weight_hh_l0.clone()
-    report = initlint.apply_(net, torch.zeros(5, 2, 32), seed=0)
+    report = initlint.apply_(net, torch.zeros(5, 2, 32), seed=0, scope="all")
     assert torch.equal(net.rnn.weight_hh_l0, before)
     (reason,) = [gap.reason for gap in report.unanalysed if gap.target == "rnn.weight_hh_l0"]
     assert "is recurrent" in reason

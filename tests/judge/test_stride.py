@@ -58,7 +58,7 @@ def test_the_right_std_is_recommended_and_accepted(judge, layer, fan_in):
 def test_what_is_recommended_keeps_the_signal(layer):
     up = eval(f"nn.ConvTranspose2d({layer}, device='meta')")
     model = nn.Sequential(up, nn.ReLU(), nn.Conv2d(up.out_channels, 3, 3)).to_empty(device="cpu")
-    initlint.apply_(model, torch.zeros(1, up.in_channels, 12, 12), seed=0)
+    initlint.apply_(model, torch.zeros(1, up.in_channels, 12, 12), seed=0, scope="all")
     with torch.no_grad():
         up.bias.zero_()
         data = torch.randn(4, up.in_channels, 24, 24, generator=torch.manual_seed(0)).relu()
@@ -145,7 +145,7 @@ def test_orthogonal_matrices_are_those_of_the_groups():
     model = nn.Sequential(
         nn.ConvTranspose2d(6, 4, 3, stride=2, groups=2), nn.ReLU(), nn.Conv2d(4, 1, 1)
     )
-    initlint.apply_(model, torch.zeros(1, 6, 4, 4), seed=0, policy="orthogonal")
+    initlint.apply_(model, torch.zeros(1, 6, 4, 4), seed=0, policy="orthogonal", scope="all")
     first, second = model[0].weight.detach().view(2, 3, 18)
     for matrix in (first, second):
         gram = matrix @ matrix.T

@@ -70,5 +70,5 @@ def test_what_they_do_not_touch_stays_the_default():
 
 
 def test_they_are_materialized_with_it():
-    model = initlint.materialize(Whole, seed=0)
+    model = initlint.materialize(Whole, seed=0, scope="all")
     assert model.body.embed.weight.std().item() == pytest.approx(0.02, rel=0.05)

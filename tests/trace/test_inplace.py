@@ -114,5 +114,5 @@ def test_views_do_not_crash():
 
 def test_a_fill_goes_by_it():
     model = Model(STATEMENTS["keyword"][0])
-    initlint.apply_(model, seed=0)
+    initlint.apply_(model, seed=0, scope="all")
     assert model.a.weight.std().item() == pytest.approx(math.sqrt(2 / 64), rel=0.05)

@@ -1,0 +1,192 @@
+"""Counts over a tensor's elements that tell PyTorch's default draw from everything else.
+
+Facts of shards add up to those of the whole parameter.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+# Elements that moments are counted over; extremes are counted over all.
+_SAMPLE = 2**16
+# Elements among which equal ones are counted.
+_FEW = 2**12
+# Below and beyond these, numbers are leftovers in memory, not weights.
+_LEAST, _MOST = 1e-30, 1e30
+# A default draw is mistaken for something else once in two million times (5 standard errors).
+_ERRORS, _CHANCE = 5.0, 5e-7
+# Smaller tensors must also lie on the grid that torch draws float32 numbers from.
+_SMALL, _GRID, _NEAR = 1024, 2**24, 0.1
+_RESOLUTION = {torch.bfloat16: 2**-8, torch.float16: 2**-10}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Facts of the elements of a tensor, or of one shard of it.
+
+    `count` elements lie between `low` and `high`; `broken` is the number of NaNs (1 for any).
+    Of `sampled` of them: the sums of their first, second and fourth powers, the sum of products of
+    neighbours, and the share of them that `repeats` another. `off` counts elements that are not on
+    the grid of PyTorch's default, among small float32 tensors. `resolution` is that of the dtype
+    that the numbers have, or have had; 0 for float32.
+    """
+
+    count: int = 0
+    low: float = math.inf
+    high: float = -math.inf
+    broken: int = 0
+    sampled: int = 0
+    total: float = 0.0
+    square: float = 0.0
+    fourth: float = 0.0
+    neighbours: float = 0.0
+    repeats: float = 0.0
+    off: int = 0
+    resolution: float = 0.0
+
+    def __add__(self, other: Facts) -> Facts:
+        return Facts(
+            count=self.count + other.count,
+            low=min(self.low, other.low),
+            high=max(self.high, other.high),
+            broken=max(self.broken, other.broken),
+            sampled=self.sampled + other.sampled,
+            total=self.total + other.total,
+            square=self.square + other.square,
+            fourth=self.fourth + other.fourth,
+            neighbours=self.neighbours + other.neighbours,
+            repeats=max(self.repeats, other.repeats),
+            off=self.off + other.off,
+            resolution=max(self.resolution, other.resolution),
+        )
+
+    @property
+    def largest(self) -> float:
+        """The largest absolute value."""
+        return max(abs(self.low), abs(self.high)) if self.count else 0.0
+
+    @property
+    def std(self) -> float:
+        """The root mean square, about the mean where that is not chance."""
+        return math.sqrt(max(0.0, self.square / max(1, self.sampled) - self.mean**2))
+
+    @property
+    def mean(self) -> float:
+        """The mean."""
+        return self.total / max(1, self.sampled)
+
+    @property
+    def is_plausible(self) -> bool:
+        """Whether the elements may be what somebody wrote: finite, neither minute nor huge."""
+        return not self.broken and (not self.largest or _LEAST < self.largest < _MOST)
+
+    def is_uniform(self, bound: float) -> bool:
+        """Whether the elements are a draw from the uniform distribution on ±`bound`.
+
+        All of them lie within, and the largest reaches as close to the bound as chance has it
+        (for n elements, P(max < b(1 - t)) = (1 - t)^n). Mean, variance (b²/3), fourth moment (b⁴/5)
+        and the correlation of neighbours (0) are within 5 standard errors; no element is on hand
+        twice; few elements also lie on the grid of torch's generator.
+        """
+        n, slack = self.count, 1e-6 + 2 * self.resolution
+        if not n or self.broken or self.largest > bound * (1 + slack) or self.off:
+            return False
+        reach = 1 - math.exp(math.log(_CHANCE) / n)
+        return self.largest >= bound * (1 - reach - slack) and self._has_moments(bound, slack)
+
+    def _has_moments(self, bound: float, slack: float) -> bool:
+        n = self.sampled
+        if n < 2:
+            return True
+        errors = _ERRORS / math.sqrt(n)
+        # In units of the bound: expected value and standard deviation of one element's power.
+        expected = (
+            (self.total, 1, 0.0, math.sqrt(1 / 3)),
+            (self.square, 2, 1 / 3, math.sqrt(4 / 45)),
+            (self.fourth, 4, 1 / 5, math.sqrt(16 / 225)),
+            (self.neighbours, 2, 0.0, 1 / 3),
+        )
+        fits = all(
+            abs(found / n / bound**power - mean) <= errors * std + 4 * slack
+            for found, power, mean, std in expected
+        )
+        return fits and self.repeats < (0.25 if self.resolution else 0.05)
+
+
+def facts_of(
+    local: torch.Tensor, bound: float | None = None, first: int = 0, total: int | None = None
+) -> Facts:
+    """The facts of a tensor's elements, or of one shard's.
+
+    `first` is the index of its first element in the whole tensor of `total` elements; `bound` is
+    that of PyTorch's default for the parameter. Extremes are over all elements, sums over every
+    k-th one of the whole, so that sharding makes no difference.
+    """
+    flat = local.detach().reshape(-1)
+    if not flat.numel():
+        return Facts()
+    low, high = (float(v) for v in torch.aminmax(flat))
+    if math.isnan(low) or math.isnan(high):
+        return Facts(flat.numel(), -math.inf, math.inf, broken=1)
+    if max(abs(low), abs(high)) > _MOST:
+        return Facts(flat.numel(), low, high)
+    # An odd step meets every column of a matrix.
+    step = max(1, (total or flat.numel()) // _SAMPLE)
+    step += 1 - step % 2
+    sample = flat[-first % step :: step]
+    resolution, values = _resolution(sample), sample.double()
+    squares = values.square()
+    return Facts(
+        flat.numel(),
+        low,
+        high,
+        0,
+        len(values),
+        float(values.sum()),
+        float(squares.sum()),
+        float(squares.square().sum()),
+        float(values[1:].dot(values[:-1])),
+        _repeated(values[:_FEW], resolution > 0),
+        _off_grid(flat, bound) if bound and not resolution else 0,
+        resolution,
+    )
+
+
+def _resolution(sample: torch.Tensor) -> float:
+    """The resolution of numbers that are, or were, float16 or bfloat16; 0 for finer ones."""
+    for dtype, step in _RESOLUTION.items():
+        if sample.dtype == dtype or sample.to(dtype).to(sample.dtype).equal(sample):
+            return step
+    return 0.0
+
+
+def _repeated(values: torch.Tensor, coarse: bool) -> float:
+    """The share of elements that are there more than once, as in an identity or a filter.
+
+    Of `coarse` numbers, draws repeat some: the share of the most frequent one.
+    """
+    if len(values) < 3:
+        return 0.0
+    _, counts = torch.unique(values, return_counts=True)
+    again = counts[counts > 3] if coarse else counts[counts > 1]
+    if not len(again):
+        return 0.0
+    return float(again.max() if coarse else again.sum()) / len(values)
+
+
+def _off_grid(flat: torch.Tensor, bound: float) -> int:
+    """How many small elements are not on the 2²⁴ points of ±`bound` that torch's CPU draws from.
+
+    Near zero, float32 is finer than that grid, so that other draws hardly ever meet it.
+    """
+    if flat.dtype != torch.float32 or flat.numel() >= _SMALL:
+        return 0
+    edge = float(torch.tensor(bound, dtype=torch.float32))
+    small = flat[flat.abs() < edge / 8].double()
+    # A GPU draws from twice as many points.
+    places = (small + edge) / edge * _GRID
+    places = places if flat.is_cuda else places / 2
+    return int(((places - places.round()).abs() > _NEAR * (2 if flat.is_cuda else 1)).sum())

@@ -1,0 +1,90 @@
+"""The report on a filled model: what was done with every parameter and buffer, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from torch import nn
+
+from initlint.fill.apply import Choice
+from initlint.fill.present import Present
+from initlint.fill.shards import Part, parts_of, plain_name, tensors_of
+from initlint.pipeline.judged import Report
+from initlint.records import Layer, Outcome
+from initlint.tracing import measure
+
+# Beginnings of the reasons for which a weight is left that initlint does not understand.
+_NOT_UNDERSTOOD = ("what follows is", "the std that it needs is not known")
+_OWN = "it keeps the initialisation of its own"
+
+
+def report_on(
+    model: nn.Module,
+    layers: Sequence[Layer],
+    choice: Choice,
+    present: Mapping[str, Present],
+) -> Report:
+    """The report after filling: each filled layer has its measured std in `current`."""
+    parts, filled = parts_of(model), {layer.parameter for layer in choice.layers}
+
+    def now(layer: Layer) -> Layer:
+        if layer.parameter not in filled or layer.recommended is None:
+            return layer
+        return replace(layer, current=replace(layer.recommended, std=_std(parts, layer)))
+
+    after = tuple(map(now, layers))
+    outcomes = _outcomes(model, choice, present, {x.parameter: x for x in after})
+    return Report(after, (), choice.skipped, outcomes=outcomes)
+
+
+def _std(parts: Mapping[str, Part], layer: Layer) -> float | None:
+    """The measured std of a filled weight; the expected one where too little of it is here."""
+    local = parts[layer.parameter].local
+    if local.numel() > 1:
+        return measure.measured(local, None).std
+    return layer.recommended.std if layer.recommended else None
+
+
+def _outcomes(
+    model: nn.Module,
+    choice: Choice,
+    present: Mapping[str, Present],
+    layers: Mapping[str, Layer],
+) -> tuple[Outcome, ...]:
+    skipped = {gap.target: gap.reason for gap in choice.skipped}
+    buffers = {plain_name(name) for name, _ in model.named_buffers()}
+
+    def outcome(name: str) -> Outcome:
+        before = present[name].words if name in present else "values that were not looked at"
+        if name in choice.sources:
+            return Outcome(
+                name, "filled", _scheme(layers.get(name)), before, _held(layers.get(name))
+            )
+        reason = skipped.get(name) or choice.fine.get(name) or _rest(name, name in buffers)
+        is_unknown = reason.startswith(_NOT_UNDERSTOOD)
+        return Outcome(name, "unknown" if is_unknown else "kept", reason, before)
+
+    return tuple(map(outcome, tensors_of(model)))
+
+
+def _scheme(layer: Layer | None) -> str:
+    """Why a parameter was filled as it was: the source of the scheme."""
+    if layer is None:
+        return "the bias of a filled layer"
+    return layer.recommended.reason if layer.recommended else ""
+
+
+def _held(layer: Layer | None) -> str:
+    """What a filled parameter holds, in words."""
+    if layer is None or layer.current is None or not layer.current.std:
+        return "zeros"
+    return f"{layer.current.name}, std {layer.current.std:.3g}"
+
+
+def _rest(name: str, is_buffer: bool) -> str:
+    """Why a tensor that no layer multiplies its input with is kept."""
+    if is_buffer:
+        return "a buffer"
+    last = name.rpartition(".")[2]
+    return "the bias of a layer that is kept" if "bias" in last else _OWN

@@ -1,0 +1,119 @@
+"""Which weights are filled: those with a finding, those with a better recommendation, or all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from initlint.fill.present import Present
+from initlint.recommend import with_recommendations
+from initlint.records import InitlintError, Layer
+
+# A recommendation within this factor of what is there is no other one.
+_SAME = 1.01
+
+
+class Kept(NamedTuple):
+    """Why a weight keeps its values; empty if it is filled. `meant`: somebody set them."""
+
+    reason: str = ""
+    meant: bool = False
+
+
+class Scope:
+    """What is filled of what can be: by what a parameter holds, and by the findings.
+
+    - findings: memory that nothing wrote, and layers with a finding.
+    - recommended: also layers that hold PyTorch's default where something else is recommended,
+      unless a hidden layer of the model is unknown: then all of them stay as they are.
+    - all: every layer that has a recommendation.
+    """
+
+    def __init__(self, name: str, present: Mapping[str, Present], layers: Sequence[Layer]) -> None:
+        self.name = name
+        self.present = present
+        self._reported = _reported(layers, present) if name != "all" else frozenset()
+        unknown = [layer.parameter for layer in layers if _is_hidden_unknown(layer)]
+        self._unknown = unknown[0] if unknown else ""
+
+    def keeps(self, layer: Layer) -> Kept:
+        """Why a layer's weight, which could be filled, is left as it is."""
+        found = self.present.get(layer.parameter)
+        if self.name == "all" or found is None or found.kind == "unwritten":
+            return Kept()
+        if found.is_meant:
+            return Kept(f"it was set to {found.words}", meant=True)
+        if layer.parameter in self._reported:
+            return Kept()
+        if found.kind != "default":
+            return Kept(f"it was set, not drawn by PyTorch's default: {found.words}", meant=True)
+        if self.name == "findings":
+            return Kept(layer.harmless or "PyTorch's default does no harm here: no finding")
+        if self._unknown:
+            why = f"the hidden layer {self._unknown} is unknown, and layers are filled together"
+            return Kept(why)
+        return Kept("PyTorch's default is what it needs") if _is_same(layer) else Kept()
+
+    def keeps_bias(self, name: str) -> str:
+        """Why the bias of a layer that is filled is left as it is; empty if it becomes zero."""
+        found = self.present.get(name)
+        if self.name == "all" or found is None or found.kind in ("unwritten", "default", "zeros"):
+            return ""
+        return (
+            "" if found.kind == "constant" else f"it does not hold PyTorch's default: {found.words}"
+        )
+
+    def refuse_unwritten(self, filled: Collection[str], wanted: Iterable[str]) -> None:
+        """Raise for wanted parameters and buffers that nothing wrote and nothing fills."""
+        empty = [
+            name
+            for name in wanted
+            if name not in filled
+            and name in self.present
+            and self.present[name].kind == "unwritten"
+        ]
+        if not empty:
+            return
+        shown = ", ".join(empty[:5]) + (", …" if len(empty) > 5 else "")
+        count = "1 tensor is" if len(empty) == 1 else f"{len(empty)} tensors are"
+        raise InitlintError(
+            f"{count} uninitialised memory that no code writes ({shown}): fill the model by "
+            "initlint.materialize instead of to_empty, initialise them first, or leave them out "
+            "with skip; nothing was changed"
+        )
+
+
+def with_present(layers: Sequence[Layer], present: Mapping[str, Present]) -> tuple[Layer, ...]:
+    """The layers, with what their weights hold now as `current`."""
+    return tuple(
+        replace(layer, current=present[layer.parameter].held)
+        if layer.parameter in present and present[layer.parameter].kind != "unknown"
+        else layer
+        for layer in layers
+    )
+
+
+def _reported(layers: Sequence[Layer], present: Mapping[str, Present]) -> frozenset[str]:
+    """The weights with a finding of the rules that are on by default."""
+    from initlint.judge import findings, load
+    from initlint.project.select import Selection
+
+    rules = load()
+    judged = with_recommendations(with_present(layers, present))
+    found = findings(judged, rules, Selection.default(rules).codes())
+    return frozenset(name for finding in found for name in finding.parameters)
+
+
+def _is_hidden_unknown(layer: Layer) -> bool:
+    used = layer.before or layer.after or layer.origin != "unknown" or layer.head
+    is_table = "Embedding" in layer.type
+    return bool(layer.following.activation == "unknown" and used and not is_table)
+
+
+def _is_same(layer: Layer) -> bool:
+    now, wanted = layer.current, layer.recommended
+    if now is None or wanted is None or not now.std or not wanted.std:
+        return False
+    return abs(math.log(now.std / wanted.std)) < math.log(_SAME)
