@@ -37,7 +37,7 @@ corpus:  ## the slow checks over torch, torchvision, timm and transformers
 bench:  ## how fast reading is, against parsing in the same run
 	$(PYTHON) tests/benchmarks/reading.py
 
-why:  ## why a layer is unknown or silent: make why FILE=net.py
+why:  ## why the rules are silent about a layer: make why FILE=net.py
 	@test -n "$(FILE)" || { echo "name a file: make why FILE=net.py"; exit 2; }
 	$(PYTHON) -m initlint check --show-layers --select ALL --exit-zero $(FILE)
 

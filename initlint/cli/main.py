@@ -75,7 +75,29 @@ class _Unambiguous(click.Command):
         return super().parse_args(ctx, args)
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+def _is_target(name: str) -> bool:
+    return name.endswith((".py", ".ipynb")) or ":" in name or os.path.lexists(name)
+
+
+class _Commands(click.Group):
+    """The commands; a target in the place of one is told that `check` comes first."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command. Raises UsageError if there is none of that name."""
+        name = args[0]
+        if name not in self.commands and _is_target(name):
+            meant = f"did you mean `initlint check {name}`?"
+            raise click.UsageError(f"there is no command {name}; {meant}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option("--version", is_flag=True, help="Print the version and exit.")
 @click.pass_context
 def group(context: click.Context, version: bool) -> int:
@@ -129,6 +151,8 @@ def _choice(name: str, help: str) -> Callable[[_Command], _Command]:
     return click.option(name, type=click.Choice(CHOICES[name.removeprefix("--")]), help=help)
 
 
+# Ten years, so that no sum of times overflows.
+_SECONDS = click.IntRange(0, 315_360_000)
 _of_settings = _options(
     click.option("--config", metavar="FILE", help="Use the settings of this file alone."),
     _flag("--isolated", help="Read no settings file."),
@@ -152,7 +176,9 @@ _of_model = _options(
 @_choice("--bias", help="Whether --fix zeroes the biases of the layers it initialises.")
 @_many("--select", metavar="CODES", help="Only these rules: codes, prefixes (INIT1), names, ALL.")
 @_many("--ignore", metavar="CODES", help="Leave out these rules.")
-@click.option("--output-format", type=click.Choice(FORMATS), default="full", show_default=True)
+@click.option(
+    "--output-format", type=click.Choice(FORMATS), help="How findings are printed.  [default: full]"
+)
 @_of_rules
 @_flag("--show-layers", help="First print a table of all layers; JSON always has them.")
 @_flag("--statistics", help="Count the findings of each rule instead of listing them.")
@@ -160,6 +186,12 @@ _of_model = _options(
 @_flag("--no-cache", help="Read all files anew; keep nothing for the next run.")
 @_flag("--exit-zero", help="Exit with 0 even if there are findings.")
 @_of_model
+@click.option(
+    "--timeout",
+    type=_SECONDS,
+    metavar="SECONDS",
+    help="How long the code of one model may run; 0 for any time.  [default: 300]",
+)
 @click.option("--stdin-filename", metavar="PATH", help="The name of standard input (TARGET -).")
 @_of_settings
 @_flag("-q", "--quiet", help="Print findings and errors only.")
@@ -172,14 +204,13 @@ def check(**options: Any) -> int:
     nearest pyproject.toml, or else the working directory.
     """
     from initlint.cli import commands
+    from initlint.cli.request import Check
 
-    request = commands.Check(**options)
+    request = Check(**options)
     if request.config == "":
         raise click.UsageError("--config names no file")
     if request.config and request.isolated:
         raise click.UsageError("--config and --isolated exclude each other")
-    if request.statistics and request.output_format not in commands.FOR_PEOPLE:
-        raise click.UsageError("--statistics goes with --output-format full or concise")
     return commands.check(request)
 
 
@@ -206,6 +237,13 @@ def check(**options: Any) -> int:
 @_flag("--force", help="Also overwrite weights that the constructor loaded from a file.")
 @click.option("--out", metavar="FILE.safetensors", help="Write the state dict to this file.")
 @_of_model
+@click.option(
+    "--timeout",
+    type=_SECONDS,
+    default=0,
+    metavar="SECONDS",
+    help="How long building and filling the model may take.  [default: any time]",
+)
 def apply(**options: Any) -> int:
     """Build a model, initialise its weights as recommended, and write the state dict.
 
@@ -214,8 +252,9 @@ def apply(**options: Any) -> int:
     become zero.
     """
     from initlint.cli import commands
+    from initlint.cli.request import Apply
 
-    return commands.apply(commands.Apply(**options))
+    return commands.apply(Apply(**options))
 
 
 @group.command(cls=_Unambiguous, short_help="Explain a rule.")

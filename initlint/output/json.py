@@ -138,8 +138,7 @@ def _current(current: Initializer | None, texts: Texts, exact: bool) -> dict[str
         "std": _std(current.std) if exact else None,
         "mean": _mean(current) if exact else None,
         "default": current.default,
-        "path": current.site.path if current.site else None,
-        "line": texts.in_cell(current.site)[1].line if current.site else None,
+        **_line(current.site, texts),
     }
 
 

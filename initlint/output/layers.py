@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from initlint.output.phrases import ratio
-from initlint.recommend import is_own_output, times
+from initlint.output.silence import silence
+from initlint.recommend import times
 from initlint.records import Following, Initializer, Layer, Report
 from initlint.safe.shown import shown
 
@@ -15,11 +16,16 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _NAME_WIDTH = 24
-_BRANCH = {"inside": "inside a residual branch", "last": "ends a residual branch"}
+# From here on the table has a column for the reasons; else they are listed below it.
+_WIDE = 130
+_MOST_NAMES = 6
 
 
-def render(report: Report, *, colour: bool = False, width: int = 160) -> str:
-    """One table for each model; where it is narrow, the less important columns are left out."""
+def render(report: Report, *, colour: bool = False, width: int = 160, reasons: bool = True) -> str:
+    """One table for each model; where it is narrow, the less important columns are left out.
+
+    With `reasons`, it says why the rules are silent about a layer.
+    """
     from rich.console import Console
 
     # With height given too, rich asks neither the terminal nor the environment for a size.
@@ -37,8 +43,24 @@ def render(report: Report, *, colour: bool = False, width: int = 160) -> str:
     with console.capture() as capture:
         for model, layers in _by_model(report).items():
             wrong = {layer.parameter for layer in layers if (model, layer.parameter) in found}
-            console.print(_table(model, layers, wrong, width))
+            wide = reasons and width >= _WIDE
+            console.print(_table(model, layers, wrong, width, wide))
+            for line in _reasons(layers, wrong) if reasons and not wide else ():
+                console.print(line, markup=False)
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+
+
+def _reasons(layers: Iterable[Layer], wrong: set[str]) -> list[str]:
+    """For each reason of a silence one line with the layers, and an empty line after the last."""
+    by_reason: dict[str, list[str]] = {}
+    for layer in layers:
+        if layer.parameter not in wrong:
+            by_reason.setdefault(silence(layer), []).append(shown(_name(layer)))
+    lines = []
+    for reason, names in by_reason.items():
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        lines.append(f"silent, because {reason}: {', '.join(names[:_MOST_NAMES])}{more}")
+    return [*lines, ""] if lines else []
 
 
 def _by_model(report: Report) -> Mapping[str, list[Layer]]:
@@ -48,13 +70,17 @@ def _by_model(report: Report) -> Mapping[str, list[Layer]]:
     return models
 
 
-def _table(model: str, layers: Iterable[Layer], wrong: set[str], width: int) -> Table:
+def _table(
+    model: str, layers: Sequence[Layer], wrong: set[str], width: int, reasons: bool
+) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    columns = [column for column in _COLUMNS if width >= column.from_width]
+    columns = [column for column in _COLUMNS if column.from_width <= width < column.below]
     rows = [[shown(column.cell(layer)) for column in columns] for layer in layers]
+    for layer, row in zip(layers, rows, strict=True) if reasons else ():
+        row.append("" if layer.parameter in wrong else silence(layer))
     longest = max(len(columns[0].heading), *(len(row[0]) for row in rows))
     table = Table(
         title=Text(shown(model)),
@@ -70,10 +96,13 @@ def _table(model: str, layers: Iterable[Layer], wrong: set[str], width: int) -> 
             column.heading,
             overflow="fold",
             width=room,
+            min_width=len(column.heading),
             justify="right" if column.is_number else "left",
             # Not worth reading in pieces; rich narrows the other columns.
             no_wrap=column.is_number or column.is_whole,
         )
+    if reasons:
+        table.add_column("silent because", overflow="fold")
     for layer, row in zip(layers, rows, strict=True):
         style = "yellow" if layer.parameter in wrong else None
         table.add_row(*(Text(cell) for cell in row), style=style)
@@ -88,10 +117,14 @@ def _shape(layer: Layer) -> str:
     return "?" if layer.nominal else "×".join(map(str, layer.shape))
 
 
+def _activation(layer: Layer) -> str:
+    return f"{layer.following.activation}{_arguments(layer.following)}"
+
+
 def _following(layer: Layer) -> str:
     following = layer.following
     via = f" via {', '.join(following.via)}" if following.via else ""
-    return f"{following.activation}{_arguments(following)}{via}"
+    return f"{_activation(layer)}{via}"
 
 
 def _arguments(following: Following) -> str:
@@ -106,9 +139,14 @@ def _argument(value: object) -> str:
 
 
 def _current(layer: Layer) -> str:
+    current = layer.current
+    return f"{current.name} (default)" if current and current.default else _written(layer)
+
+
+def _written(layer: Layer) -> str:
     if layer.current is None:
         return "never"
-    return f"{layer.current.name} (default)" if layer.current.default else layer.current.name
+    return "default" if layer.current.default else layer.current.name
 
 
 def _recommended(layer: Layer) -> str:
@@ -126,22 +164,13 @@ def _ratio(layer: Layer) -> str:
     return "-" if factor is None else times(factor)
 
 
-def _silence(layer: Layer) -> str:
-    if layer.harmless:
-        return layer.harmless
-    if is_own_output(layer):
-        return "its activation is the model's own output"
-    if layer.recurrent == "input" and layer.current is not None and layer.current.default:
-        return "it feeds a recurrence"
-    return _BRANCH.get(layer.branch, "")
-
-
 class _Column(NamedTuple):
-    """A column, and how wide the table must be for it to be shown."""
+    """A column, and how wide the table must be, and may be, for it to be shown."""
 
     heading: str
     cell: Callable[[Layer], str]
     from_width: int = 0
+    below: int = 1_000_000
     is_number: bool = False
     is_whole: bool = False
 
@@ -150,11 +179,12 @@ _COLUMNS = (
     _Column("layer", _name),
     _Column("type", lambda layer: layer.type, from_width=100),
     _Column("shape", _shape, from_width=120),
-    _Column("following", _following),
-    _Column("current", _current),
+    _Column("following", _activation, below=100),
+    _Column("following", _following, from_width=100),
+    _Column("current", _written, from_width=70, below=100),
+    _Column("current", _current, from_width=100),
     _Column("std", lambda layer: _std(layer.current, layer), from_width=100, is_number=True),
     _Column("recommended", _recommended, is_whole=True),
     _Column("std", lambda layer: _std(layer.recommended, layer), from_width=100, is_number=True),
     _Column("ratio", _ratio, is_number=True),
-    _Column("silent because", _silence, from_width=130),
 )

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from initlint.output.lines import Line, Styled
 from initlint.output.paint import style_of
+from initlint.project.discover import LeftOut
 from initlint.project.sourcefiles import Texts
 from initlint.recommend import calls, magnitude
 from initlint.records import Finding, Initializer, Report, Site, Unanalysed
 from initlint.safe.shown import access, shown
+
+# So many files that were left out are named, the others counted.
+_MOST_LEFT_OUT = 3
 
 
 def place(finding: Finding, texts: Texts) -> str:
@@ -76,6 +81,21 @@ def gap(unanalysed: Unanalysed) -> str:
     return f"{target}: {reason}"
 
 
+def no_files(written: Sequence[str], left_out: Sequence[LeftOut]) -> str:
+    """That there are no Python files in the targets, and which were left out, and why."""
+    said = f"no Python files in {', '.join(map(shown, written))}"
+    listed = [f"{shown(one.path)} ({one.reason})" for one in left_out[:_MOST_LEFT_OUT]]
+    more = len(left_out) - len(listed)
+    listed += [f"{more} more"] if more else []
+    return f"{said}; left out: {', '.join(listed)}" if listed else said
+
+
+def unsafe_left(report: Report) -> str:
+    """The number of findings whose fix is not safe; empty if there are none."""
+    unsafe = sum(f.fix.applicability == "unsafe" for f in report.findings if f.fix)
+    return f"{unsafe} more with --unsafe-fixes" if unsafe else ""
+
+
 def summary(report: Report) -> str:
     """One sentence on the whole report."""
     if not report.findings:
@@ -89,10 +109,10 @@ def summary(report: Report) -> str:
     if fixes["unsafe"]:
         more = " more" if ways else ""
         ways.append(f"{fixes['unsafe']}{more} fixable with --fix --unsafe-fixes")
-    return "; ".join(filter(None, (found, ", ".join(ways), _missed(report)))) + "."
+    return "; ".join(filter(None, (found, ", ".join(ways), missed(report)))) + "."
 
 
-def _missed(report: Report) -> str:
+def missed(report: Report) -> str:
     """The number of gaps; empty if there are none."""
     return f"{len(report.unanalysed)} not analysed" if report.unanalysed else ""
 
@@ -107,4 +127,4 @@ def _nothing_found(report: Report) -> str:
         return "Nothing could be analysed." if report.unanalysed else "Found no weights to judge."
     models = counted(len({layer.model for layer in report.layers}), "model")
     found = f"No findings in {counted(len(report.layers), 'weight')} of {models}"
-    return "; ".join(filter(None, (found, _missed(report)))) + "."
+    return "; ".join(filter(None, (found, missed(report)))) + "."

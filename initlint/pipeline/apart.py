@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -51,11 +52,12 @@ def traced_apart(
     arguments: Mapping[str, Any],
     inputs: Sequence[Any] = (),
     texts: Mapping[str, bytes] | None = None,
+    timeout: int = 0,
 ) -> Traced:
     """What `tracing.traced` finds, had in another process.
 
-    Where a model's code ends that process (os._exit, a crash), the model is a gap, and a new
-    process goes on with the others.
+    Where a model's code ends that process (os._exit, a crash), or takes more than `timeout` seconds
+    (0: any time), the model is a gap, and a new process goes on with the others.
     """
     try:
         need_installed("building a model")
@@ -68,7 +70,8 @@ def traced_apart(
         left = tuple(t for t in request.targets if t not in done and t not in lost)
         if not left:
             break
-        begun, ending = _served(request._replace(targets=left, spared=frozenset(lost)), done)
+        again = request._replace(targets=left, spared=frozenset(lost))
+        begun, ending = _served(again, done, timeout)
         for name in [begun] if begun else left if ending else []:
             lost[name] = Unanalysed(name, ending, failed=True)
     reason = f"not built: the code of {len(lost)} models before it ended the process"
@@ -90,26 +93,34 @@ def filled_apart(
     need_installed("building a model")
     answer: Report | str | None = None
     with _process(Filling(function, target, options, keywords)) as process:
-        for kind, *values in _messages(process):
+        for kind, *values in _messages(process, options.timeout):
             if kind in ("filled", "failed"):
                 answer = values[0]
+            elif kind == "late":
+                answer = f"{target}: {_late(options.timeout)}"
     if isinstance(answer, Report):
         return answer
     raise InitlintError(answer or f"{target}: {_ending(process)}")
 
 
-def _served(request: Tracing, done: dict[str, Traced]) -> tuple[str, str]:
+def _served(request: Tracing, done: dict[str, Traced], timeout: int) -> tuple[str, str]:
     """Add to `done` what one process finds; gives the model that it ended in, and how it ended."""
     begun = ""
     with _process(request) as process:
-        for kind, *values in _messages(process):
+        for kind, *values in _messages(process, timeout):
             if kind == "begun":
                 begun = values[0]
             elif kind == "traced":
                 done[values[0]], begun = values[1], ""
+            elif kind == "late":
+                return begun, _late(timeout)
             elif kind == "end":
                 return "", ""
     return begun, _ending(process)
+
+
+def _late(timeout: int) -> str:
+    return f"its code ran for more than {timeout} s; --timeout SECONDS sets another limit"
 
 
 def _ending(process: subprocess.Popen[bytes]) -> str:
@@ -151,10 +162,11 @@ def _process(request: Tracing | Filling) -> Iterator[subprocess.Popen[bytes]]:
         process.stdin.close()
 
 
-def _messages(process: subprocess.Popen[bytes]) -> Iterator[tuple[Any, ...]]:
-    """The messages of the process as they come, until it ends.
+def _messages(process: subprocess.Popen[bytes], timeout: int) -> Iterator[tuple[Any, ...]]:
+    """The messages of the process as they come, until it ends, or is killed.
 
-    They are read in a thread: processes that the models' code starts may keep the pipe open.
+    After `timeout` seconds without a message it is killed, and the last message is `late`. They are
+    read in a thread: processes that the models' code starts may keep the pipe open.
     """
     assert process.stdout is not None
     stream, messages = process.stdout, queue.SimpleQueue[tuple[Any, ...]]()
@@ -166,6 +178,7 @@ def _messages(process: subprocess.Popen[bytes]) -> Iterator[tuple[Any, ...]]:
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
+    heard = time.monotonic()
     while reader.is_alive() or not messages.empty():
         if process.poll() is not None:
             # Everything was written before the process ended.
@@ -178,6 +191,11 @@ def _messages(process: subprocess.Popen[bytes]) -> Iterator[tuple[Any, ...]]:
             yield message
             if message[0] == "end":
                 return
+            heard = time.monotonic()
+        if timeout and time.monotonic() - heard > timeout:
+            process.kill()
+            yield ("late",)
+            return
 
 
 class _Reader(pickle.Unpickler):

@@ -42,6 +42,7 @@ class Options:
     - `cache`: whether to keep the result of reading in the cache folder.
     - `jobs`: the number of processes that read.
     - `apart`: whether to build models in a separate process.
+    - `timeout`: the seconds that a model's code may run in that process; 0 for any time.
     - `parameters`: whether the report lists the parameters of files that are read.
     """
 
@@ -56,6 +57,7 @@ class Options:
     cache: bool = False
     jobs: int = 1
     apart: bool = False
+    timeout: int = 0
     parameters: bool = False
 
 
@@ -75,7 +77,7 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
     # A target given as text is read, even if its name looks like a model's.
     paths = [t for t in targets if isinstance(t, str) and (t in texts or not is_model(t))]
     models = targets if options.trace else [target for target in targets if target not in paths]
-    written = _read(paths, options, texts)
+    written, judgement = _read(paths, options, texts)
     found = _traced(models, options, texts)
     built = Reading(_recommended(found.layers, options), found.parameters, found.calls, found.gaps)
     every: tuple[records.Layer | Parameter | records.Call, ...]
@@ -85,7 +87,7 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
     said = {*found.signatures, *(gap.target for gap in found.gaps)}
     report = Report(
         (*built.layers, *_elsewhere(written.layers, known)),
-        (*_judged(built, options), *_elsewhere(_judged(written, options), known)),
+        (*_judged(built, options), *_elsewhere(judgement, known)),
         (*(gap for gap in written.gaps if gap.target not in said), *found.gaps),
         parameters=(*built.parameters, *_elsewhere(written.parameters, known)),
         calls=(*built.calls, *_elsewhere(written.calls, known)),
@@ -116,7 +118,8 @@ def _traced(models: Sequence[Any], options: Options, texts: Texts) -> Traced:
         return traced(models, options.arguments, options.inputs)
     from initlint.pipeline.apart import traced_apart
 
-    return traced_apart(models, options.arguments, options.inputs, texts.all())
+    given = (options.arguments, options.inputs, texts.all(), options.timeout)
+    return traced_apart(models, *given)
 
 
 def _spoken_of(report: records.Report) -> set[str]:
@@ -130,27 +133,31 @@ def _spoken_of(report: records.Report) -> set[str]:
     return {site.path for site in sites if site}
 
 
-def _read(paths: Sequence[str], options: Options, texts: Texts) -> Reading:
-    """The records of files; where findings depend on it, others are read with them."""
+def _read(
+    paths: Sequence[str], options: Options, texts: Texts
+) -> tuple[Reading, tuple[Finding, ...]]:
+    """The records of files, judged; where findings depend on it, others are read with them."""
     if not paths:
-        return Reading()
+        return Reading(), ()
     rules, codes = _asked(options)
     parameters = options.parameters or rules.judge(Parameter, codes)
     reader = Reader(options.cache, options.jobs, parameters)
     found = read(paths, texts, reader)
     found = found._replace(layers=_recommended(found.layers, options))
-    more = neighbours(paths, _judged(found, options), texts)
+    judgement = _judged(found, options)
+    more = neighbours(paths, judgement, texts)
     if not more:
-        return found
+        return found, judgement
     wider = read([*paths, *more], texts, reader)
     # List the gaps of the requested files, not those of their neighbours.
     own = [gap for gap in wider.gaps if gap.target.rpartition(":")[0] in paths]
-    return Reading(
+    read_along = Reading(
         _recommended(_within(wider.layers, more), options),
         tuple(_within(wider.parameters, more)),
         tuple(_within(wider.calls, more)),
         tuple(dict.fromkeys((*found.gaps, *own))),
     )
+    return read_along, _judged(read_along, options)
 
 
 def _within(found: Sequence[_Record], others: Collection[str]) -> list[_Record]:

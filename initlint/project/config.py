@@ -146,17 +146,24 @@ def absolute(path: str | Path) -> Path:
 
 
 def settings(file: str | None, isolated: bool) -> Settings:
-    """What `--config FILE` and `--isolated` ask for."""
+    """What `--config FILE` and `--isolated` ask for. Raises InitlintError if there is no FILE."""
     if isolated:
         return Settings(Config())
-    return Settings(load(absolute(file))) if file else Settings()
+    if file is None:
+        return Settings()
+    if not os.path.lexists(file) or Path(file).is_dir():
+        found = "a folder" if os.path.lexists(file) else "no such file"
+        raise InitlintError(f"{file}: {found}; --config names a TOML file with {_TABLE} in it")
+    return Settings(load(absolute(file)))
 
 
 def load(file: Path) -> Config:
     """The config in `file`; raises InitlintError if it has none, or has unknown keys."""
     found = _read(file)
     if found is None:
-        raise InitlintError(f"{_shown(file)}: there is no {_TABLE} in it")
+        raise InitlintError(
+            f"{_shown(file)}: there is no {_TABLE} in it; write one, or name another"
+        )
     return found
 
 
@@ -222,9 +229,34 @@ def _parsed(file: Path, source: bytes) -> dict[str, Any]:
             f"{_shown(file)}: no UTF-8 (at line {line}); save it as UTF-8"
         ) from error
     except ValueError as error:
-        raise InitlintError(f"{_shown(file)}: {error}") from error
+        raise InitlintError(_fault(file, text, str(error))) from error
     except RecursionError as error:
         raise InitlintError(f"{_shown(file)}: nested too deeply") from error
+
+
+# What tomllib says, and what to do about it.
+_REMEDIES = (
+    ("(at end of document)", "the file ends too early"),
+    ("twice", "keep one of the two"),
+    ("Cannot overwrite", "this key is there already: keep one of the two"),
+    ("Cannot mutate", "this table is there already: keep one of the two"),
+    ("Invalid value", "text goes in quotes"),
+    ("Unclosed array", "close the bracket in the lines above"),
+)
+
+
+def _fault(file: Path, text: str, said: str) -> str:
+    """Why a file is not TOML: place, the parser's words, the line, what to do."""
+    place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", said)
+    if place is None:
+        return f"{_shown(file)}: {said}"
+    number = int(place[1]) if place[1] else text.count("\n") + 1
+    what = said[: place.start()]
+    lines = text.split("\n")
+    line = cut(lines[number - 1].strip()) if number <= len(lines) else ""
+    remedy = next((todo for mark, todo in _REMEDIES if mark in said), "correct the line")
+    quoted = f" in `{line}`" if line else ""
+    return f"{_shown(file)}:{number}: not TOML: {what}{quoted}; {remedy}"
 
 
 def _config(file: Path, table: Any) -> Config:

@@ -19,17 +19,30 @@ EXCLUDED = {
     *("build", "dist", "node_modules", "site-packages", "venv"),
 }
 _REPOSITORY = ".git"
+# Why a file or folder is left out.
+EXCLUDED_BY_SETTINGS = "excluded by the settings"
+_BY_DEFAULT = "a folder left out by default"
+_IGNORED = "a .gitignore covers it"
+
+
+class LeftOut(NamedTuple):
+    """A file or folder that is not checked, and the reason in a few words."""
+
+    path: str
+    reason: str
 
 
 class Found(NamedTuple):
     """The files in the order of their names, each once, and the paths that could not be read.
 
-    `notes` are ignore rules that are not applied: nothing is lost by them.
+    `notes` are ignore rules that are not applied: nothing is lost by them. `left_out` are files,
+    and folders that were not entered.
     """
 
     files: tuple[str, ...] = ()
     gaps: tuple[Unanalysed, ...] = ()
     notes: tuple[Unanalysed, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def discover(paths: Sequence[str], settings: Settings) -> Found:
@@ -40,6 +53,7 @@ def discover(paths: Sequence[str], settings: Settings) -> Found:
     """
     by_place: dict[Path, str] = {}
     gaps: list[Unanalysed] = []
+    left_out: list[LeftOut] = []
     ignored = Ignored()
     if "" in paths:
         # Path would take it for the working directory.
@@ -50,23 +64,28 @@ def discover(paths: Sequence[str], settings: Settings) -> Found:
             # Links inside a folder are not followed: only a path in `paths` can be one.
             place = Path(os.path.realpath(path))
             if path.is_dir():
-                files = _Walk(path, place, settings, ignored, gaps).files()
+                files = _Walk(path, place, settings, ignored, gaps, left_out).files()
             else:
-                files = _named(written, settings, gaps)
+                files = _named(written, settings, gaps, left_out)
             for file in files:
                 by_place.setdefault(place / file.relative_to(path), _written(file))
         except (OSError, ValueError) as error:
             gaps.append(_unreadable(path, error))
-    return Found(tuple(sorted(by_place.values())), tuple(gaps), tuple(ignored.notes))
+    every = tuple(sorted(by_place.values()))
+    return Found(every, tuple(gaps), tuple(ignored.notes), tuple(sorted(left_out)))
 
 
-def _named(written: str, settings: Settings, gaps: list[Unanalysed]) -> Iterator[Path]:
+def _named(
+    written: str, settings: Settings, gaps: list[Unanalysed], left_out: list[LeftOut]
+) -> Iterator[Path]:
     path = Path(written)
     if not path.exists():
         # Settings write ./--fix.
         hint = "; options go before --" if written.startswith("-") else ""
         gaps.append(Unanalysed(str(path), f"{path}: no such file or folder{hint}"))
-    elif not settings.of(path).excludes(path):
+    elif settings.of(path).excludes(path):
+        left_out.append(LeftOut(str(path), EXCLUDED_BY_SETTINGS))
+    else:
         yield path
 
 
@@ -85,9 +104,11 @@ class _Walk:
         settings: Settings,
         ignored: Ignored,
         gaps: list[Unanalysed],
+        left_out: list[LeftOut],
     ) -> None:
         self._folder, self._place = folder, place
         self._settings, self._ignored, self._gaps = settings, ignored, gaps
+        self._left_out = left_out
 
     def files(self) -> Iterator[Path]:
         """Every file that is neither excluded nor ignored, in any order."""
@@ -105,20 +126,26 @@ class _Walk:
                 if not is_folder and not _is_source(entry):
                     continue
                 path, real = folder / entry.name, place / entry.name
-                if self._is_out(path) or self._ignored.covers(rules, real, is_folder):
+                reason = self._reason(path)
+                if not reason and self._ignored.covers(rules, real, is_folder):
+                    reason = _IGNORED
+                if reason:
+                    # Folders like .git and __pycache__ hold no one's models.
+                    if reason != _BY_DEFAULT or not entry.name.startswith((".", "__")):
+                        self._left_out.append(LeftOut(str(path), reason))
                     continue
                 if is_folder:
                     waiting.append((path, real, rules))
                 else:
                     yield from self._regular(entry, path)
 
-    def _is_out(self, path: Path) -> bool:
-        """Whether the config, or the default list of folders, excludes a path."""
+    def _reason(self, path: Path) -> str:
+        """Why the config, or the default list of folders, excludes a path; else empty."""
         config = self._settings.of(path)
         unmeant = not EXCLUDED.isdisjoint(path.relative_to(self._folder).parts)
-        if config.exclude is None and unmeant:
-            return True
-        return path.name == _REPOSITORY or config.excludes(path)
+        if path.name == _REPOSITORY or (config.exclude is None and unmeant):
+            return _BY_DEFAULT
+        return EXCLUDED_BY_SETTINGS if config.excludes(path) else ""
 
     def _regular(self, entry: os.DirEntry[str], path: Path) -> Iterator[Path]:
         """The file; nothing, and the reason among the gaps, where it is a pipe or a device."""

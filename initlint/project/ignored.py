@@ -12,6 +12,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 from math import comb
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -193,8 +194,12 @@ def _compiled(line: str) -> Sequence[Pattern]:
         return tuple(GitIgnoreSpec.from_lines([line]).patterns)
 
 
+_TWICE = ("**", "**")
+
+
 def _line(text: str, pattern: Pattern) -> _Line:
-    names = _names(text)
+    # Several `**` in a row are one.
+    names = [name for name, after in pairwise([*_names(text), ""]) if (name, after) != _TWICE]
     is_anchored = text.startswith(("/", "!/"))
     is_all = names in (["**"], ["**", "*"]) or (names == ["*"] and not is_anchored)
     reach: Literal["itself", "inside", "all"] = "all" if is_all else "itself"

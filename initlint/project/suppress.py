@@ -1,4 +1,4 @@
-"""Comments that silence findings: `noqa: CODE`, `initlint: ignore[…]`, `initlint: skip-file`."""
+"""Comments that silence findings: `noqa`, `initlint: ignore`, `initlint: skip-file`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ from typing import NamedTuple, TypeVar
 
 from initlint.project.sourcefiles import texts_of
 from initlint.records import Finding, Report, Rule, Site
+from initlint.safe.shown import cut
 
 _Report = TypeVar("_Report", bound=Report)
 _ENTRY = r"(?:[A-Za-z]+[0-9]+|[A-Za-z]+(?:-[A-Za-z]+)+)"
 # Compiled when the first comment mentions one of them: most files have none.
 _NOQA = rf"(?i)#\s*noqa\b(?P<listed>\s*:\s*(?P<entries>{_ENTRY}(?:[\s,]+{_ENTRY})*)?)?"
-_IGNORE = r"(?i)#\s*initlint:\s*ignore\[(?P<entries>[^\]]*)\]"
-_SKIP_FILE = r"(?i)#\s*initlint:\s*skip-file\b"
+# A comment for initlint alone: the word after the colon, and the rest up to the next comment.
+_OWN = r"(?i)#\s*initlint(?P<colon>\s*:)?\s*(?P<word>[a-z][\w-]*)?(?P<rest>[^#]*)"
+# Where a list of codes ends, and what seems to be another one of ours.
+_MISSPELT = r"[\s,]*INIT(?![A-Za-z])"
+_OPENING = ("[", "(", ":", "=")
+_FORMS = ("ignore", "skip-file", "noqa", "disable")
 _ANY = "*"
 _NO_SUCH_RULE = "does nothing: there is no such rule"
 # Longer words are no misspelled names, and only for so many entries is a name looked for: a
@@ -26,12 +31,17 @@ _LAYOUT = (tokenize.NL, tokenize.INDENT, tokenize.DEDENT)
 
 
 class Comment(NamedTuple):
-    """A comment at `line` that silences codes and names on `lines`; `own` is all in brackets."""
+    """A comment at `line` that silences codes and names on `lines`.
+
+    `own` has all that stands in the brackets of `initlint: ignore[…]`. `fault` is the comment and
+    what to write instead, if it cannot be understood; it then silences nothing.
+    """
 
     line: int
     lines: range
     entries: frozenset[str]
     own: frozenset[str] = frozenset()
+    fault: str = ""
 
     def speaks_of(self, site: Site | None) -> bool:
         """Whether an expression is on one of the comment's lines."""
@@ -77,31 +87,32 @@ def filter_report(report: _Report, speaks: Callable[[Finding], bool] | None = No
 
 def suppressions(lines: Sequence[str]) -> Suppressions:
     """The suppressing comments of a file; none if it cannot be tokenised."""
-    if not any("noqa" in (low := line.lower()) or "initlint:" in low for line in lines):
+    if not any("noqa" in (low := line.lower()) or "initlint" in low for line in lines):
         return Suppressions()
     found = []
     for comment, line, spoken_of, alone in _comments(lines):
-        if re.search(_SKIP_FILE, comment):
+        read = _own(comment)
+        if read.whole_file:
             return Suppressions(whole_file=True)
-        entries = _ignored(comment) if alone else _ignored(comment) | _noqa(comment)
-        own = frozenset(word for words in re.findall(_IGNORE, comment) for word in _words(words))
-        if entries or own:
-            found.append(Comment(line, spoken_of, entries, own))
+        noqa, fault = (frozenset[str](), "") if alone else _noqa(comment)
+        entries, fault = read.entries | noqa, read.fault or fault
+        if entries or read.own or fault:
+            found.append(Comment(line, spoken_of, entries, read.own, fault))
     return Suppressions(comments=tuple(found))
 
 
 class Idle(NamedTuple):
-    """An unused entry of a suppressing comment, and the reason."""
+    """An unused entry of a suppressing comment, or a comment that is not understood, and why."""
 
     site: Site
-    entry: str
+    what: str
     reason: str
 
 
 def idle(
     report: Report, codes: Callable[[str], Collection[str]], rules: Collection[Rule]
 ) -> Iterator[Idle]:
-    """The unused entries of suppressing comments in the files of the report's layers.
+    """The unused entries of suppressing comments in the files of the report, and faulty comments.
 
     Reported are only entries for initlint, of rules that ran (`codes` by path), on lines that make
     a layer whose following activation is known: in other cases another run may need them.
@@ -113,17 +124,23 @@ def idle(
             sites = by_path.setdefault(layer.site.path, [])
             if layer.following.activation != "unknown":
                 sites.append(layer.site)
+    for finding in (*report.findings, *report.silenced):
+        if finding.site is not None:
+            by_path.setdefault(finding.site.path, [])
     for path, sites in sorted(by_path.items()):
         silenced = [f for f in report.silenced if f.site and f.site.path == path]
+        ran = codes(path)
         for comment in suppressions(texts.lines(path)).comments:
+            here = Site(path, comment.line, 1, comment.line, 1)
+            if comment.fault:
+                yield Idle(here, "comment", comment.fault)
             for entry in sorted((comment.entries | comment.own) - {_ANY}):
-                reason = _why_idle(comment, entry, codes(path), sites, silenced, rules)
+                reason = _why_idle(comment, entry, ran, sites, silenced, rules)
                 if reason == _NO_SUCH_RULE and hints:
                     hints -= 1
                     reason += _nearest(entry, rules)
                 if reason:
-                    line = comment.line
-                    yield Idle(Site(path, line, 1, line, 1), entry, reason)
+                    yield Idle(here, f"suppression of {entry}", reason)
 
 
 def _why_idle(
@@ -160,21 +177,60 @@ def _names(finding: Finding | Rule, entry: str) -> bool:
     return entry == _ANY or entry.lower() == finding.name or finding.code.startswith(entry.upper())
 
 
-def _noqa(comment: str) -> frozenset[str]:
+def _noqa(comment: str) -> tuple[frozenset[str], str]:
+    """What a `noqa` silences, and what is wrong with it."""
     found = re.search(_NOQA, comment)
     if found is None:
-        return frozenset()
+        return frozenset(), ""
     # A list that cannot be understood silences nothing; only a bare noqa silences all rules.
-    return frozenset(_split(found["entries"] or "") if found["listed"] else [_ANY])
+    entries = frozenset(_split(found["entries"] or "") if found["listed"] else [_ANY])
+    rest = comment[found.end() :] if found["listed"] else ""
+    return entries, _fault(comment, "# noqa: INIT101") if re.match(_MISSPELT, rest) else ""
 
 
-def _ignored(comment: str) -> frozenset[str]:
-    lists = [found["entries"] for found in re.finditer(_IGNORE, comment)]
-    return frozenset(entry for entries in lists for entry in _split(entries))
+class _Own(NamedTuple):
+    """What a comment for initlint says."""
+
+    entries: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset()
+    fault: str = ""
+    whole_file: bool = False
+
+
+def _own(comment: str) -> _Own:
+    """What the comments `initlint: …` in one comment say together."""
+    own: set[str] = set()
+    entries: set[str] = set()
+    fault = ""
+    for found in re.finditer(_OWN, comment):
+        word, rest = (found["word"] or "").lower(), found["rest"].strip()
+        listed, bracket, _ = rest.removeprefix("[").partition("]")
+        first = re.split(r"[\s,:]", rest, maxsplit=1)[0]
+        if not found["colon"]:
+            # Without a colon it may be prose.
+            fault = _fault(comment, f"# initlint: {word}") if word in _FORMS else fault
+        elif word == "skip-file":
+            return _Own(whole_file=True)
+        elif word == "ignore" and rest.startswith("[") and bracket and listed.strip():
+            own |= set(_words(listed))
+            entries |= set(_split(listed))
+        elif word == "ignore" and rest[:1] not in _OPENING and not _is_entry(first):
+            entries.add(_ANY)
+        elif word:
+            fault = _fault(comment, "# initlint: ignore[INIT101], or ignore for all rules")
+    return _Own(frozenset(entries), frozenset(own), fault)
+
+
+def _is_entry(word: str) -> bool:
+    return re.fullmatch(_ENTRY, word) is not None
+
+
+def _fault(comment: str, instead: str) -> str:
+    return f"is not understood: {cut(comment.strip())}; write {instead}"
 
 
 def _split(entries: str) -> Iterable[str]:
-    return (entry for entry in _words(entries) if re.fullmatch(_ENTRY, entry))
+    return filter(_is_entry, _words(entries))
 
 
 def _words(entries: str) -> Iterable[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from initlint.project import discover
 from initlint.project.config import Settings
+from initlint.project.discover import LeftOut
 from initlint.records import InitlintError, Unanalysed
 from initlint.safe import regular
 from initlint.safe.shown import cut
@@ -20,7 +21,8 @@ STDIN = "-"
 class Targets:
     """Models by name, files by path, and the text of those that are not on the disk.
 
-    `gaps` are targets that cannot be read; `notes` are remarks that do not fail the run.
+    `gaps` are targets that cannot be read; `notes` are remarks that do not fail the run; `left_out`
+    are files and folders that the settings or ignore rules exclude.
     """
 
     models: tuple[str, ...] = ()
@@ -28,6 +30,7 @@ class Targets:
     texts: Mapping[str, bytes] = field(default_factory=dict)
     gaps: tuple[Unanalysed, ...] = ()
     notes: tuple[Unanalysed, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -46,17 +49,18 @@ def gather(written: Sequence[str], settings: Settings, stdin_filename: str = STD
     paths = [target for target in written if not is_model(target) and target != STDIN]
     found = discover.discover(paths, settings)
     if STDIN not in written:
-        return Targets(models, found.files, {}, found.gaps, found.notes)
+        return Targets(models, found.files, {}, found.gaps, found.notes, found.left_out)
     if "\0" in stdin_filename:
         raise InitlintError(f"--stdin-filename {cut(stdin_filename)}: no name has a null character")
     if stdin_filename.rpartition("/")[2] in ("", ".", ".."):
         reason = "names a folder; write a file's name, as net.py"
         raise InitlintError(f"--stdin-filename {cut(stdin_filename)}: {reason}")
     if settings.of(stdin_filename).excludes(stdin_filename):
-        return Targets(models, found.files, {}, found.gaps, found.notes)
+        left_out = (*found.left_out, LeftOut(stdin_filename, discover.EXCLUDED_BY_SETTINGS))
+        return Targets(models, found.files, {}, found.gaps, found.notes, left_out)
     source = _standard_input(stdin_filename)
     files = tuple(dict.fromkeys((*found.files, stdin_filename)))
-    return Targets(models, files, {stdin_filename: source}, found.gaps, found.notes)
+    return Targets(models, files, {stdin_filename: source}, found.gaps, found.notes, found.left_out)
 
 
 def _standard_input(name: str) -> bytes:

@@ -47,9 +47,17 @@ def test_repair_asks(initlint, fake, flags, unsafe, write):
     assert (fake.asked["unsafe"], fake.asked["write"]) == (unsafe, write)
 
 
-def test_unsafe_fixes_alone_repair_nothing(initlint, fake):
-    initlint("check net.py:Net --unsafe-fixes")
-    assert "write" not in fake.asked
+def test_unsafe_fixes_alone_are_refused(initlint, fake):
+    assert initlint("check net.py:Net --unsafe-fixes")[0] == 2
+    assert fake.asked == {}
+
+
+def test_the_code_of_models_may_run_for_some_minutes(initlint, fake):
+    for option, seconds in (("", 300), ("--timeout 5", 5), ("--timeout 0", 0)):
+        initlint(f"check net.py:Net {option}")
+        assert fake.asked["options"].timeout == seconds
+    initlint("apply net.py:Net")
+    assert fake.asked["options"].timeout == 0
 
 
 def test_apply_asks(initlint, fake):

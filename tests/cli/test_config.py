@@ -86,9 +86,29 @@ def test_refused(here, text, reason):
     assert str(error.value).startswith(f"pyproject.toml: [tool.initlint] {reason}")
 
 
+NO_TOML = {
+    'select = ["INIT1"]\nselect = ["INIT2"]\n': (3, "keep one of the two"),
+    'style = "init"\n[tool.initlint]\n': (3, "keep one of the two"),
+    "style = init\n": (2, "in `style = init`; text goes in quotes"),
+    'select = ["INIT1"\nstyle = "init"\n': (3, "close the bracket in the lines above"),
+    "select = [": (2, "the file ends too early"),
+    "style\n": (2, "in `style`; correct the line"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), NO_TOML.items())
+def test_what_is_no_toml_has_its_line_and_a_remedy(here, text, said):
+    (here / "pyproject.toml").write_text(f"[tool.initlint]\n{text}")
+    with pytest.raises(InitlintError) as error:
+        config.load(here / "pyproject.toml")
+    number, remedy = said
+    assert str(error.value).startswith(f"pyproject.toml:{number}: not TOML: ")
+    assert str(error.value).endswith(remedy)
+
+
 def test_file_that_is_no_toml_is_named_with_its_line(here):
     write(here, "select = [\nignore")
-    with pytest.raises(InitlintError, match=r"^pyproject\.toml: .*line 3"):
+    with pytest.raises(InitlintError, match=r"^pyproject\.toml:3: not TOML: "):
         Settings().here()
 
 

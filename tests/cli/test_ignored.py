@@ -65,6 +65,7 @@ CASES = {
     "in any folder": {ROOT: ["**/deep"]},
     "all that is in it": {ROOT: ["docs/**"]},
     "what is in it, but one": {ROOT: ["docs/**", "!docs/a.py"]},
+    "all in it, said twice": {ROOT: ["docs/**/**"]},
     "folders in it": {ROOT: ["out/**/"]},
     "taken back": {ROOT: ["out/*", "!out/keep.py"]},
     "not in an ignored folder": {ROOT: ["out/", "!out/keep.py"]},
@@ -92,6 +93,12 @@ def test_as_git(tree, patterns):
     assert found().files == tuple(listed())
     assert found("lib").files == tuple(listed("lib"))
     assert not found().notes
+
+
+@pytest.mark.parametrize("pattern", ["*", "**/*", "**/**/*", "/**/**", "**/**/**/*"])
+def test_all_files(tree, pattern):
+    write({ROOT: [pattern]})
+    assert found().files == tuple(listed()) == ()
 
 
 names = st.sampled_from(["a.py", "out", "docs", "deep", "lib", "x", "y", "*", "**", "*.py", "a*",

@@ -117,14 +117,34 @@ def test_a_process_without_torch_is_left_at_once_and_in_order():
 
 ONE_LINE = [
     ("check gone.py", "gone.py: no such file or folder"),
-    ("check --config gone.toml", "gone.toml: No such file or directory"),
+    ("check --config gone.toml", "gone.toml: no such file; --config names a TOML file with"),
+    ("check --config pkg", "pkg: a folder; --config names a TOML file with [tool.in"),
+    (
+        "check x --select F401",
+        "--select F401: there is no such rule or group: F401 is a rule of a",
+    ),
+    ("check x --ignore E501,INIT1", "--ignore E501: there is no such rule or group: E501 is"),
     ("check --config pyproject.toml --isolated", "--config and --isolated exclude each other"),
     ("chekc", "No such command 'chekc'"),
     ("check x --fixx", "No such option"),
     ("check x --select INIT9", "--select INIT9: there is no such rule or group; did you mean"),
-    ("check x --arg width", "--arg width: write name=value, as --arg width=64"),
-    ("check x --input 1,x", "--input 1,x: 'x' is not a size"),
-    ("check x --statistics --output-format sarif", "--statistics goes with --output-format full"),
+    ("check net.py:Net --arg width", "--arg width: write name=value, as --arg width=64"),
+    ("check net.py:Net --input 1,x", "--input 1,x: 'x' is not a size"),
+    ("check x --statistics --output-format sarif", "--statistics has no effect here: sarif lists"),
+    ("check x --unsafe-fixes", "--unsafe-fixes has no effect here: give --fix or --diff, too"),
+    ("check x --style apply", "--style has no effect here: give --fix or --diff, too"),
+    ("check x --bias zeros", "--bias has no effect here: give --fix or --diff, too"),
+    ("check x --arg n=1", "--arg has no effect here: no model is built: name one"),
+    ("check - --input 1,3", "--input has no effect here: no model is built: name one"),
+    ("check x --timeout 5", "--timeout has no effect here: no model is built: name one"),
+    ("check x --diff --output-format json", "--output-format has no effect here: --diff prints"),
+    ("check x --diff --show-layers", "--show-layers has no effect here: --diff prints a patch"),
+    ("check x --diff --statistics", "--statistics has no effect here: --diff prints a patch"),
+    ("check x --show-layers --output-format github", "--show-layers has no effect here: the form"),
+    ("check x --stdin-filename net.py", "--stdin-filename has no effect here: give the target -"),
+    ("net.py", "there is no command net.py; did you mean `initlint check net.py`?"),
+    ("net.py:Net --fix", "there is no command net.py:Net; did you mean `initlint check net.py:"),
+    ("pkg", "there is no command pkg; did you mean `initlint check pkg`?"),
     ("rule", "name one rule by code or name, or give --all"),
     ("rule INIT1O1", "there is no rule 'INIT1O1'"),
 ]
@@ -136,6 +156,22 @@ def test_refusal_is_one_line(initlint, line, reason):
     assert (code, out) == (2, "")
     assert err.startswith(f"initlint: error: {reason}")
     assert err.count("\n") == 1
+
+
+WITH_EFFECT = [
+    "check x --fix --unsafe-fixes --style apply --bias zeros",
+    "check x --diff --style method",
+    "check x --distribution uniform --mode fan_out",
+    "check --trace x --arg n=1 --input 1,3 --timeout 5",
+    "check net.py:Net --arg n=1 --input 1,3 --timeout 0",
+    "check x --show-layers --output-format json",
+    "check x --show-layers --output-format concise",
+]
+
+
+@pytest.mark.parametrize("line", WITH_EFFECT)
+def test_options_that_have_an_effect_are_accepted(initlint, line):
+    assert "no effect" not in initlint(line)[2]
 
 
 def test_usage_errors_say_where_help_is(initlint):
@@ -187,7 +223,8 @@ def test_quiet_leaves_findings(initlint):
     report = Report(FOUND.layers, FOUND.findings, (PASSED_OVER,))
     loud = initlint("check --trace net.py", report=report)
     quiet = initlint("check --trace net.py -q", report=report)
-    assert quiet == (1, loud[1], "")
+    assert quiet == (1, loud[1], "initlint: 1 not analysed (run without -q for the reasons)\n")
+    assert initlint("check net.py:Net -q", report=FOUND) == (1, quiet[1], "")
 
 
 def test_quiet_still_says_what_failed(initlint):
@@ -200,10 +237,10 @@ def test_clean_prints_only_a_summary(initlint):
     assert initlint("check net.py:Net") == (0, "", "No findings in 1 weight of 1 model.\n")
 
 
-@pytest.mark.parametrize("form", ["json", "gitlab", "sarif"])
+@pytest.mark.parametrize("form", ["json --show-layers", "gitlab", "sarif"])
 def test_machine_formats_are_alone_on_stdout(initlint, form):
     report = Report(FOUND.layers, FOUND.findings, (PASSED_OVER,))
-    line = f"check --trace net.py --show-layers --output-format {form}"
+    line = f"check --trace net.py --output-format {form}"
     json.loads(initlint(line, report=report)[1])
 
 
@@ -256,9 +293,18 @@ def test_fix_reports_what_remains(initlint):
 def test_diff_alone_on_stdout(initlint):
     code, out, err = initlint("check net.py:Net --diff", diff=DIFF, files=FILES, report=FOUND)
     assert (code, out) == (1, DIFF)
-    assert err == "Would fix 2 findings in 1 file.\n"
+    assert err == "Would fix 2 findings in 1 file; 1 more with --unsafe-fixes.\n"
     assert initlint("check net.py:Net --diff -q") == (1, DIFF, "")
 
 
 def test_diff_of_nothing(initlint):
     assert initlint("check net.py:Net --diff") == (0, "", "Would fix nothing.\n")
+
+
+def test_diff_says_what_else_there_is(initlint):
+    report = Report(FOUND.layers, FOUND.findings[2:], (PASSED_OVER,))
+    _, _, err = initlint("check --trace net.py --diff", report=report)
+    said = "Would fix nothing; 1 more with --unsafe-fixes; 1 not analysed."
+    assert err.splitlines()[-1] == said
+    _, _, err = initlint("check --trace net.py --diff -q", report=report)
+    assert err == "initlint: 1 not analysed (run without -q for the reasons)\n"

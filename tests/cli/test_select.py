@@ -49,6 +49,12 @@ def test_expand(select, ignore, expected):
     assert expand(select, ignore, rules()) == expected
 
 
+@pytest.mark.parametrize("code", ["E501", "F401", "PLR0913", "RUF100", "B006"])
+def test_rules_of_other_linters_are_told_apart(code):
+    with pytest.raises(InitlintError, match=f"{code} is a rule of another linter"):
+        expand([code], [], rules())
+
+
 @pytest.mark.parametrize(
     ("option", "written", "near"),
     [
@@ -57,7 +63,6 @@ def test_expand(select, ignore, expected):
         ("--ignore", "INTI101", "INIT101"),
         ("--ignore", "default-before-rectifer", "default-before-rectifier"),
         ("--select", "xavier", "ALL"),
-        ("--select", "E501", "ALL"),
         ("--select", "INIT1x", "INIT1"),
         ("--select", "I", "ALL"),
     ],

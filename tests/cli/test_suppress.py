@@ -4,11 +4,11 @@ import linecache
 from dataclasses import replace
 
 import pytest
-from handmade import CONV_SITE, all_layers, finding, live_finding
+from handmade import CONV_SITE, all_layers, finding, layer, live_finding, rules
 
 from initlint import api
 from initlint.project.sourcefiles import Texts
-from initlint.project.suppress import filter_report, suppressed
+from initlint.project.suppress import filter_report, idle, suppressed, suppressions
 from initlint.records import Report, Site
 
 
@@ -35,6 +35,10 @@ SILENT = [
     "x = f()  # initlint: ignore[INIT205, INIT101]",
     "x = f()  # initlint:ignore[INIT1]",
     "x = f()  # initlint: ignore[INIT2]  # initlint: ignore[INIT101]",
+    "x = f()  # initlint: ignore",
+    "x = f()  # initlint:ignore",
+    "x = f()  # initlint: ignore the paper does so",
+    "x = f()  # INITLINT: Ignore  # noqa: E501",
 ]
 SPEAKING = [
     "x = f()",
@@ -49,9 +53,11 @@ SPEAKING = [
     "x = f()  # flake8: noqa",
     "x = f('# noqa')",
     "x = f('# initlint: ignore[INIT101]')",
-    "x = f()  # initlint: ignore",
     "x = f()  # initlint: ignore[]",
     "x = f()  # initlint: ignore[ALL]",
+    "x = f()  # initlint: ignored",
+    "x = f()  # initlint: ignore INIT101",
+    "x = f()  # initlint ignore",
     "x = f()  # initlint: ignore[INIT102]",
     "x = f()  # mentions initlint: in passing",
     "# noqa",
@@ -68,6 +74,47 @@ def test_speaking(line):
     assert not suppressed(found_at(1), [line])
 
 
+FAULTY = [
+    "# initlint: ignore INIT101",
+    "# initlint: ignore: INIT101",
+    "# initlint: ignore (INIT101)",
+    "# initlint: ignore[",
+    "# initlint: ignore[]",
+    "# initlint: ignored[INIT101]",
+    "# initlint: ignore default-before-rectifier",
+    "# initlint: noqa",
+    "# initlint: disable=INIT101",
+    "# initlint: skip-files",
+    "# initlint ignore",
+    "# initlint ignore[INIT101]",
+    "# noqa: INIT-101",
+    "# noqa: E501, INIT",
+    "# type: ignore  # initlint: off",
+]
+HARMLESS = [
+    "# initlint: ignore",
+    "# initlint: ignore[INIT101] because",
+    "# noqa: E501, INIT101",
+    "# noqa: initial value",
+    "# noqa",
+    "# initlint reports this",
+    "# see initlint's docs",
+]
+
+
+@pytest.mark.parametrize("comment", FAULTY)
+def test_a_comment_that_is_not_understood_has_a_fault(comment):
+    (found,) = suppressions([f"x = f()  {comment}"]).comments
+    assert comment in found.fault or "initlint: off" in found.fault
+    assert "; write # " in found.fault
+    assert not suppressed(found_at(1), [f"x = f()  {comment}"])
+
+
+@pytest.mark.parametrize("comment", HARMLESS)
+def test_other_comments_have_none(comment):
+    assert [c.fault for c in suppressions([f"x = f()  {comment}"]).comments if c.fault] == []
+
+
 STATEMENT = ["x = 1", "y = f(", "    1,", "    2,", ")", "z = 3"]
 
 
@@ -75,7 +122,9 @@ def commented(number, comment="# initlint: ignore[INIT101]"):
     return [f"{line}  {comment}" if n == number else line for n, line in enumerate(STATEMENT, 1)]
 
 
-@pytest.mark.parametrize("comment", ["# noqa: INIT101", "# initlint: ignore[INIT101]"])
+@pytest.mark.parametrize(
+    "comment", ["# noqa: INIT101", "# initlint: ignore[INIT101]", "# initlint: ignore"]
+)
 @pytest.mark.parametrize(
     ("number", "silent"), [(1, False), (2, True), (3, True), (4, True), (5, True), (6, False)]
 )
@@ -141,6 +190,15 @@ def test_live_models_have_no_comments():
     assert not suppressed(live_finding(), ["x = f()  # initlint: skip-file"])
 
 
+def test_a_comment_that_is_not_understood_is_reported(project):
+    with_comment(project, "# initlint: ignore INIT101")
+    report = filter_report(Report(findings=(finding(),)))
+    assert report.findings
+    (said,) = idle(report, lambda path: (), rules().values())
+    assert (said.site.line, said.what) == (CONV_SITE.line, "comment")
+    assert said.reason.startswith("is not understood: # initlint: ignore INIT101; write # initlint")
+
+
 # Whole reports
 
 
@@ -190,3 +248,17 @@ def test_filter_report_reads_other_encodings(project):
     source = "# coding: latin-1\ngröße = f()  # noqa: INIT101 für später\n"
     (project / "net.py").write_bytes(source.encode("latin-1"))
     assert filter_report(Report(findings=(found_at(2),))).findings == ()
+
+
+def test_the_settings_are_looked_up_once_for_all_comments_of_a_file(project):
+    source = "".join(f"x = f()  # noqa: INIT{number}\n" for number in range(500))
+    texts = Texts({"net.py": source.encode()})
+    report = Report(layers=(layer(site=Site("net.py", 1, 5, 1, 8)),), texts=texts)
+    asked = []
+
+    def codes(path):
+        asked.append(path)
+        return {"INIT101"}
+
+    assert list(idle(report, codes, rules().values()))
+    assert asked == ["net.py"]

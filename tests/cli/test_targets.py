@@ -130,7 +130,30 @@ def test_excluded_files_are_no_files(initlint, settings):
     settings('extend-exclude = ["net.py"]')
     code, _, err = initlint("check net.py")
     assert code == 0
-    assert err.startswith("initlint: no Python files in net.py\n")
+    said = "no Python files in net.py; left out: net.py (excluded by the settings)"
+    assert err.startswith(f"initlint: {said}\n")
+
+
+def test_files_that_were_left_out_are_named(initlint, settings, project):
+    settings('extend-exclude = ["sub", "net.py", "pkg"]')
+    for name in ("build", "sub", ".venv", "__pycache__"):
+        (project / name).mkdir()
+        (project / name / "a.py").touch()
+    (project / "gone.py").touch()
+    (project / ".git").mkdir()
+    (project / ".gitignore").write_text("gone.py\n")
+    _, _, err = initlint("check")
+    assert err.startswith(
+        "initlint: no Python files in .; left out: build (a folder left out by default), "
+        "gone.py (a .gitignore covers it), net.py (excluded by the settings), 2 more\n"
+    )
+
+
+def test_a_standard_input_that_is_left_out(initlint, settings, stdin):
+    settings('extend-exclude = ["net.py"]')
+    stdin(b"x = 1\n")
+    _, _, err = initlint("check - --stdin-filename net.py")
+    assert "left out: net.py (excluded by the settings)" in err
 
 
 def test_missing_file_beside_others(initlint, fake):

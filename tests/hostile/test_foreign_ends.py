@@ -197,6 +197,43 @@ def test_an_import_that_ends_is_one_line(run, name):
     assert len(err.splitlines()) == 1 and words in err
 
 
+# Code that never ends, and that no exception ends.
+ENDLESS = {
+    "import": "while True: pass\n",
+    "import that catches all": "while True:\n    try:\n        while True: pass\n"
+    "    except BaseException: pass\n",
+    "constructor": "class Loop(nn.Module):\n    def __init__(self):\n        while True: pass\n",
+    "forward": "class Loop(Base):\n    def forward(self, x):\n        while True: pass\n",
+    "a lock": "import threading\nthreading.Semaphore(0).acquire()\n",
+    "its own end": "import atexit\n@atexit.register\ndef forever():\n    while True: pass\n"
+    "class Loop(Base): pass\n",
+}
+
+
+@pytest.mark.parametrize("command", ["check", "apply"])
+@pytest.mark.parametrize("text", ENDLESS.values(), ids=ENDLESS)
+def test_code_without_end_is_ended(run, text, command):
+    code, _, err = run(HEAD + text, command, "net.py:Loop", "--timeout", "6")
+    if "atexit" in text:
+        # The model was judged before; its process is not waited for.
+        assert "its code ran for" not in err
+        return
+    assert code == 2
+    said = "net.py:Loop: its code ran for more than 6 s; --timeout SECONDS sets another limit"
+    assert err == f"initlint: error: {said}\n"
+
+
+def test_code_without_end_costs_one_class(run):
+    loop = "class Loop(Base):\n    def __init__(self):\n        while True: pass\n"
+    first, last = "class First(Base): pass\n", "class Last(Base): pass\n"
+    text = HEAD + first + loop + last
+    options = ("--timeout", "25", "--output-format", "json")
+    code, out, _ = run(text, "check", "--trace", "net.py", *options)
+    assert code == 2
+    wanted = {"net.py:Loop": "its code ran for more than 25 s"}
+    assert_judged(out, wanted | {"net.py:Base": None})
+
+
 @pytest.mark.parametrize("kind", ["Out", "Hard", "Late"])
 def test_apply_writes_or_says_why_not(run, kind):
     text = source(

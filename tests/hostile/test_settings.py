@@ -72,11 +72,13 @@ FILES = {
     "huge list": (TABLE + "exclude = [" + '"abc*", ' * 200_000 + "]", "larger than 1 MB"),
     "no UTF-8": (b"# initlint\n# \xe9\n", "no UTF-8 (at line 2); save it as UTF-8"),
     "UTF-16": ("# initlint".encode("utf-16") + TABLE.encode(), "no UTF-8 (at line 1)"),
-    "NUL": (TABLE + 'select = ["\0"]', "Illegal character '\\x00' (at line 2, column 12)"),
+    "NUL": (TABLE + 'select = ["\0"]', ":2: not TOML: Illegal character '\\x00' in `select"),
     "no table": ("[tool]\ninitlint = 3\n", "[tool.initlint] is not a table; write its keys below"),
     "text": ("[tool]\ninitlint = 'INIT1'\n", "[tool.initlint] is not a table"),
     "array of tables": ("[[tool.initlint]]\nselect = []\n", "[tool.initlint] is not a table"),
-    "twice": (TABLE * 2, "Cannot declare ('tool', 'initlint') twice (at line 2, column 15)"),
+    "twice": (TABLE * 2, ":2: not TOML: Cannot declare ('tool', 'initlint') twice in `[tool."),
+    "a line of commands": (TABLE + "x = \x1b[31m\n", ":2: not TOML: Invalid value in `x = "),
+    "a long line": (TABLE + "x = " + "y" * 90_000, ":2: not TOML: Invalid value in `x = yyyyyy"),
 }
 
 
@@ -88,8 +90,11 @@ def test_files(content, reason, place, here, capfd):
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     (file.parent / "net.py").write_text(NET)
     shown = file.relative_to(here)
-    assert refused(["check", "."], capfd).startswith(f"{shown}: {reason}")
-    assert refused(["check", "--config", str(shown), "."], capfd).startswith(f"{shown}: {reason}")
+    begins = f"{shown}{'' if reason.startswith(':') else ': '}{reason}"
+    for line in (["check", "."], ["check", "--config", str(shown), "."]):
+        said = refused(line, capfd)
+        assert said.startswith(begins)
+        assert len(said) < 400 and "\x1b" not in said
     assert run(["check", "--isolated", "."], capfd)[0] == 1
 
 

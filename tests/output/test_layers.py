@@ -14,20 +14,23 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 WIDTHS = (60, 80, 100, 120, 160, 240)
 
 
-def table(*shown, width=160, findings=()):
-    return layers.render(Report(layers=shown, findings=findings), width=width)
+def table(*shown, width=160, findings=(), reasons=True):
+    report = Report(layers=shown, findings=findings)
+    return layers.render(report, width=width, reasons=reasons)
 
 
 def row(shown, width=240, **options):
-    """The cells of a layer's only row."""
+    """The cells of a layer's only row, that of the reason left out unless it is asked for."""
+    options = {"reasons": False} | options
     body = " ".join(rows(table(shown, width=width, **options)))
     return [cell for cell in re.split(r"\s{2,}", body.strip()) if cell]
 
 
 def rows(text):
-    """The lines under the headings."""
+    """The lines under the headings, up to the empty line after them."""
     lines = text.splitlines()
-    return lines[next(n for n, line in enumerate(lines) if "───" in line) + 1 :]
+    start = next(n for n, line in enumerate(lines) if "───" in line) + 1
+    return lines[start : lines.index("", start) if "" in lines[start:] else None]
 
 
 @pytest.mark.parametrize("width", [80, 160])
@@ -132,12 +135,48 @@ def test_nothing_recommended():
     ("changes", "shown"),
     [
         ({"harmless": "a normalisation follows"}, "a normalisation follows"),
-        ({"branch": "inside"}, "inside a residual branch"),
-        ({"branch": "last"}, "ends a residual branch"),
+        ({"branch": "inside"}, "it is inside a residual branch"),
+        ({"branch": "last"}, "it ends a residual branch"),
+        ({"recurrent": "state"}, "it is recurrent: an activation's gain is not the rule"),
+        ({"recurrent": "input"}, "it feeds a recurrence"),
+        ({"following": Following("unknown")}, "what follows it is not known"),
+        ({"following": Following("mixed")}, "different activations follow"),
+        ({"following": Following("output")}, "no activation follows that asks for a gain"),
+        (
+            {"following": Following("sigmoid"), "head": True},
+            "its activation is the model's",
+        ),
+        ({"current": None}, "nothing initialises it"),
+        ({"current": Initializer("copy_")}, "the std of its initialiser is not known"),
+        ({"recommended": None, "fan_in": None}, "its fan_in is not known"),
+        ({"current": Initializer("normal_", {}, 0.5)}, "its std suits"),
+        ({"current": Initializer("normal_", {}, 0.02), "head": True}, "it is small on purpose"),
+        ({"current": Initializer("normal_", {}, 0.2)}, "it was chosen by hand, and not far off"),
+        ({}, "the signal of its path is close enough"),
     ],
 )
 def test_silence(changes, shown):
-    assert row(layer(**changes))[-1] == shown
+    assert row(layer(**changes), reasons=True)[-1].startswith(shown)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+def test_every_silent_layer_has_its_reason(width):
+    several = [layer(f"fc{n}", following=Following("output")) for n in range(9)]
+    bad = layer("bad")
+    text = table(*several, bad, layer("odd", following=Following("unknown")), width=width,
+                 findings=(finding("bad"),))  # fmt: skip
+    said = " ".join(text.split())
+    if width < 130:
+        assert f"asks for a gain: {', '.join(f'fc{n}' for n in range(6))} and 3 more" in said
+        assert "silent, because what follows it is not known: odd" in said
+    else:
+        assert said.count("no activation follows") == 9
+    assert "close enough" not in said
+
+
+def test_a_narrow_table_is_readable():
+    text = table(*all_layers(), width=60)
+    assert text.splitlines()[2].split() == ["layer", "following", "recommended", "ratio"]
 
 
 @pytest.mark.parametrize(

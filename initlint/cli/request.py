@@ -1,0 +1,174 @@
+"""What a command line asks for: the options of `check`, the targets and rules they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from initlint.output import FORMATS
+from initlint.project import arguments, config
+from initlint.project.config import Settings
+from initlint.project.targets import STDIN, Targets, gather, is_model
+from initlint.records import InitlintError, Preferences, Report, Unanalysed
+
+if TYPE_CHECKING:
+    from initlint.api import Options
+    from initlint.project.inputspec import InputSpec
+    from initlint.project.select import Selection
+
+FOR_PEOPLE = ("full", "concise")
+# Seconds that the code of one model may run.
+TIMEOUT = 300
+
+
+class Check(NamedTuple):
+    """The options of `initlint check`."""
+
+    targets: tuple[str, ...]
+    trace: bool = False
+    fix: bool = False
+    diff: bool = False
+    unsafe_fixes: bool = False
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    output_format: str | None = None
+    show_layers: bool = False
+    statistics: bool = False
+    exit_zero: bool = False
+    args: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    timeout: int | None = None
+    quiet: bool = False
+    config: str | None = None
+    no_cache: bool = False
+    jobs: int = 1
+    isolated: bool = False
+    stdin_filename: str | None = None
+    rules: tuple[str, ...] = ()
+    style: str | None = None
+    distribution: str | None = None
+    mode: str | None = None
+    bias: str | None = None
+
+    @property
+    def form(self) -> str:
+        """The output format."""
+        return self.output_format or FORMATS[0]
+
+    def preferences(self, settings: Settings) -> Preferences:
+        """How initialisers are written: the command line before the settings."""
+        return settings.here().preferences(
+            style=self.style, distribution=self.distribution, mode=self.mode, bias=self.bias
+        )
+
+
+class Apply(NamedTuple):
+    """The options of `initlint apply`."""
+
+    target: str
+    device: str = "cpu"
+    seed: int | None = None
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    policy: str = "following"
+    scope: str = "findings"
+    force: bool = False
+    out: str | None = None
+    args: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    timeout: int = 0
+
+
+class Asked(NamedTuple):
+    """A request with its targets resolved and its rules selected."""
+
+    request: Check
+    written: tuple[str, ...]
+    targets: Targets
+    selection: Selection
+    options: Options
+
+    def failures(self, report: Report) -> list[Unanalysed]:
+        """The gaps of targets named by the user, and errors; all gaps if nothing was analysed.
+
+        With --trace the user asks for every class of the files that needs no argument.
+        """
+        if not report.layers:
+            return [gap for gap in report.unanalysed if gap not in self.targets.notes]
+        named = {*self.request.targets, *self.targets.all}
+        return [
+            gap
+            for gap in report.unanalysed
+            if gap.failed or gap.target in named or gap in self.targets.gaps
+        ]
+
+
+def asked(request: Check) -> Asked:
+    """The request resolved. Raises InitlintError for one that makes no sense."""
+    from initlint import api
+    from initlint.judge import load
+    from initlint.project.select import Selection
+
+    settings = config.settings(request.config, request.isolated)
+    written = request.targets or settings.here().targets() or (".",)
+    refuse_idle(request, written)
+    name = request.stdin_filename
+    targets = gather(written, settings, STDIN if name is None else name)
+    rules = load(request.rules)
+    selection = Selection(request.select, request.ignore, settings, rules)
+    options = api.Options(
+        trace=request.trace,
+        arguments=arguments.parse(request.args),
+        inputs=inputs(request.inputs),
+        codes=selection.codes().union(*map(selection.codes, targets.files)),
+        speaks=selection.speaks,
+        rules=rules,
+        texts=targets.texts,
+        preferences=request.preferences(settings),
+        cache=not request.no_cache and STDIN not in written,
+        jobs=request.jobs,
+        parameters=request.form == "json",
+        apart=True,
+        timeout=TIMEOUT if request.timeout is None else request.timeout,
+    )
+    return Asked(request, written, targets, selection, options)
+
+
+def inputs(written: Sequence[str]) -> tuple[InputSpec, ...]:
+    """The example inputs of --input."""
+    if not written:
+        return ()
+    from initlint.project import inputspec
+
+    return tuple(map(inputspec.parse, written))
+
+
+def refuse_idle(request: Check, written: Sequence[str]) -> None:
+    """Raise InitlintError for options that have no effect in their combination.
+
+    `written` are the targets, those of the settings included.
+    """
+    builds = request.trace or any(map(is_model, written))
+    fixes = request.fix or request.diff
+    prints = request.form in FOR_PEOPLE
+    never = "no model is built: name one (net.py:Net), or give --trace"
+    idle = (
+        ("--unsafe-fixes", request.unsafe_fixes and not fixes, "give --fix or --diff, too"),
+        ("--style", request.style and not fixes, "give --fix or --diff, too"),
+        ("--bias", request.bias and not fixes, "give --fix or --diff, too"),
+        ("--arg", request.args and not builds, never),
+        ("--input", request.inputs and not builds, never),
+        ("--timeout", request.timeout is not None and not builds, never),
+        ("--output-format", request.output_format and request.diff, "--diff prints a patch"),
+        ("--show-layers", request.show_layers and request.diff, "--diff prints a patch"),
+        ("--statistics", request.statistics and request.diff, "--diff prints a patch"),
+        ("--statistics", request.statistics and not prints, f"{request.form} lists the findings"),
+        # JSON has all layers.
+        ("--show-layers", request.show_layers and not (prints or request.form == "json"),
+         f"the format {request.form} has no table"),
+        ("--stdin-filename", request.stdin_filename is not None and STDIN not in written,
+         "give the target - (standard input), too"),
+    )  # fmt: skip
+    for option, is_idle, remedy in idle:
+        if is_idle:
+            raise InitlintError(f"{option} has no effect here: {remedy}")

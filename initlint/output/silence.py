@@ -1,0 +1,56 @@
+"""Why the rules are silent about a layer, in a few words, for the tables of layers."""
+
+from __future__ import annotations
+
+from initlint.judge import is_lazy, is_small_head, ratio, scheme
+from initlint.recommend import family, is_own_output
+from initlint.records import Layer
+
+_BRANCH = {"inside": "it is inside a residual branch", "last": "it ends a residual branch"}
+
+
+def silence(layer: Layer) -> str:
+    """The reason, from the layer's own record; "" where it alone gives none."""
+    return _unjudged(layer) or _suited(layer)
+
+
+def _unjudged(layer: Layer) -> str:
+    """Why the scale is not judged."""
+    activation = layer.following.activation
+    if layer.harmless:
+        return layer.harmless
+    if is_own_output(layer):
+        return "its activation is the model's own output"
+    if layer.recurrent == "state":
+        return "it is recurrent: an activation's gain is not the rule"
+    if layer.recurrent == "input" and layer.current is not None and layer.current.default:
+        return "it feeds a recurrence"
+    if layer.branch:
+        return _BRANCH.get(layer.branch, "")
+    if activation == "unknown":
+        return "what follows it is not known"
+    if activation == "mixed":
+        return "different activations follow"
+    if family(layer) == "unscaled":
+        return "no activation follows that asks for a gain"
+    return ""
+
+
+def _suited(layer: Layer) -> str:
+    """Why a scale that is judged is accepted."""
+    if layer.current is None:
+        return "nothing initialises it"
+    if layer.current.std is None:
+        return "the std of its initialiser is not known"
+    value = ratio(layer)
+    if value is None:
+        return "its fan_in is not known"
+    if value == 1.0:
+        return "its std suits"
+    if is_lazy(layer):
+        return "it is lazy: as wide as its input"
+    if value == 0.0 or is_small_head(layer):
+        return "it is small on purpose"
+    if scheme(layer) == "explicit":
+        return "it was chosen by hand, and not far off"
+    return "the signal of its path is close enough"
