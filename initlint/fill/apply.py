@@ -19,7 +19,16 @@ from initlint.fill.orthogonal import matrices_of
 from initlint.fill.products import Products
 from initlint.fill.scope import Scope
 from initlint.fill.shards import Advance, Part, fill_parameters, parts_of, plain_name, tensors_of
-from initlint.fill.spared import DEAD, LAZY_YET, RECURRENT, kept_bias, shared, spared
+from initlint.fill.spared import (
+    ADAPTER,
+    DEAD,
+    LAZY_YET,
+    RECURRENT,
+    adapters_of,
+    kept_bias,
+    shared,
+    spared,
+)
 from initlint.fill.undo import Copies
 from initlint.records import InitlintError, Layer, Unanalysed
 from initlint.tracing.unchanged import LAZY
@@ -134,6 +143,7 @@ class _Offered:
         known: Known,
     ) -> None:
         self.tensors = tensors_of(model)
+        self._adapters = {plain_name(name) for name in adapters_of(model)}
         self.held = known.held
         self.products = known.products
         self.scope = known.scope
@@ -169,6 +179,8 @@ class _Offered:
         return self._spared(name)
 
     def _spared(self, name: str) -> str:
+        if name in self._adapters:
+            return ADAPTER
         return spared(name, self.tensors[name], self._parts.get(name))
 
     def _shared(self, names: Sequence[str]) -> dict[str, tuple[str, ...]]:

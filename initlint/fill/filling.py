@@ -6,7 +6,7 @@ import contextlib
 import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from initlint.pipeline.judged import Options, Report
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from initlint.fill.apply import Choice, Known, Progress
     from initlint.fill.journal import Journal
+    from initlint.fill.materialize import Skeleton
     from initlint.fill.present import Present
     from initlint.fill.scope import Scope
     from initlint.fill.undo import Copies
@@ -106,6 +107,8 @@ def materialize(
     policy: str = "following",
     scope: str = "findings",
     args: Mapping[str, Any] | None = None,
+    init: Callable[[nn.Module], object] | None = None,
+    shard: Callable[[nn.Module], object] | None = None,
 ) -> nn.Module:
     """A model on `device`, built without memory and filled once.
 
@@ -117,6 +120,12 @@ def materialize(
     It may also be a model on the meta device, `fully_shard`ed or not. Then `reset_parameters` of
     its parts is called; tensors that none of them fills are an error that names them, and tensors
     that have memory already (loaded weights, for example) keep their values.
+
+    `init` is a function that initialises the model, called after construction as if every tensor
+    had memory: `lambda model: model.init_weights()`. Without it, a model on the meta device that
+    has a method `init_weights` without arguments is initialised by that. What it writes counts as
+    meant. `shard` is a function that shards the model in place (`fully_shard`, tensor parallel);
+    then each rank makes only its own part.
 
     The same `seed` gives the same weights as `apply_`, and the same random numbers in the
     constructor. Memory: the model, and what the constructor makes of one tensor at a time. A
@@ -130,7 +139,25 @@ def materialize(
     build, device = builder_of(build), device_of(device)
     with drawing_undone(seed):
         wanted = _wanted(seed, only, skip, policy, scope)
-        return _materialized(build, inputs, device, by_name(args), wanted)[0]
+        ways = _Ways(device, by_name(args), init, shard)
+        return _materialized(build, inputs, ways, wanted)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """How materialize makes a model: where, with which arguments, and what is called on it."""
+
+    device: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    init: Callable[[nn.Module], object] | None = None
+    shard: Callable[[nn.Module], object] | None = None
+
+    def sharded(self, model: nn.Module) -> nn.Module:
+        """The model, sharded if that is asked for; what the user's function returns, if a model."""
+        from torch import nn
+
+        found = self.shard(model) if self.shard is not None else model
+        return found if isinstance(found, nn.Module) else model
 
 
 def apply_target(
@@ -206,7 +233,7 @@ def _applied_target(
     if built.factory is None:
         model = built.model.to(device)
         return model, _begun(model, options.inputs, wanted, progress)
-    return _materialized(built.factory, options.inputs, device, {}, wanted, progress)
+    return _materialized(built.factory, options.inputs, _Ways(device), wanted, progress)
 
 
 @contextlib.contextmanager
@@ -299,8 +326,7 @@ def _filled(
 def _materialized(
     build: Any,
     inputs: Sequence[Any],
-    device: str,
-    arguments: Mapping[str, Any],
+    ways: _Ways,
     wanted: _Wanted,
     progress: Progress | None = None,
 ) -> tuple[nn.Module, Report]:
@@ -308,50 +334,71 @@ def _materialized(
     from initlint.tracing.foreign import foreign
 
     with _one_line(_name_of(build)), foreign():
-        return _made(build, inputs, device, arguments, wanted, progress)
+        return _made(build, inputs, ways, wanted, progress)
 
 
 def _made(
     build: Any,
     inputs: Sequence[Any],
-    device: str,
-    arguments: Mapping[str, Any],
+    ways: _Ways,
     wanted: _Wanted,
     progress: Progress | None,
 ) -> tuple[nn.Module, Report]:
     import torch
 
     from initlint.fill.apply import choose
-    from initlint.fill.materialize import Skeleton, constructed, fill_rest, on_meta_again, reset
+    from initlint.fill.materialize import fill_rest, on_meta_again
     from initlint.fill.present import present_in
     from initlint.fill.shards import parts_of
-    from initlint.fill.twins import traceable
     from initlint.fill.undo import Copies
 
-    seed = wanted.seed
-    live = isinstance(build, torch.nn.Module)
-    rebuild = None if live else functools.partial(_built, build, arguments, "cpu", seed)
-    skeleton = Skeleton(traceable(build)) if live else constructed(build, arguments)
+    seed, live = wanted.seed, isinstance(build, torch.nn.Module)
+    rebuild = None if live else functools.partial(_built, build, ways.arguments, "cpu", seed)
+    skeleton = _skeleton(build, ways)
     if skeleton is None:
-        model = _built(build, arguments, device, seed)
+        model = _built(build, ways.arguments, ways.device, seed)
+        if ways.init is not None:
+            with torch.no_grad():
+                ways.init(model)
+        model = ways.sharded(model)
         return model, _applied(model, inputs, wanted, present_in(model), progress)
-    model = build if live else skeleton.model
-    empty = {name for name, part in parts_of(model).items() if part.local.is_meta}
-    if live and not empty:
-        raise InitlintError("no parameter is on the meta device: use apply_, which overwrites")
-    if live:
-        reset(skeleton)
     present = present_in(skeleton.model, skeleton.journal)
     layers, known = _layers(skeleton.model, inputs, wanted, present, rebuild, skeleton.journal)
     choice = choose(skeleton.model, layers, seed, wanted.only, wanted.skip, known)
-    choice = choice.among(empty) if live else choice
+    model = ways.sharded(build if live else skeleton.original)
+    if live:
+        empty = {name for name, part in parts_of(model).items() if part.local.is_meta}
+        choice = choice.among(empty)
     _refuse_unwritten(skeleton.model, choice, wanted, known.scope)
     with on_meta_again(model):
-        fill_rest(model, skeleton, choice, seed, torch.device(device))
+        fill_rest(model, skeleton, choice, seed, torch.device(ways.device))
         # Tensors without memory have no values to copy back.
         copies = Copies(needed=False)
         scope = known.scope
         return model, _filled(model, inputs, layers, choice, wanted, copies, scope, progress)
+
+
+def _skeleton(build: Any, ways: _Ways) -> Skeleton | None:
+    """The model on the meta device, with the record of what initialises it; None if it cannot."""
+    from torch import nn
+
+    from initlint.fill.materialize import Skeleton, constructed, follow_convention, reset
+    from initlint.fill.twins import traceable, twin_of
+
+    live = isinstance(build, nn.Module)
+    if live and not any(part.is_meta for part in (*build.parameters(), *build.buffers())):
+        raise InitlintError("no parameter is on the meta device: use apply_, which overwrites")
+    skeleton = Skeleton(traceable(build)) if live else constructed(build, ways.arguments)
+    if skeleton is None:
+        return None
+    if ways.shard is not None:
+        # Sharding replaces the parameters of the model, not those of the twin.
+        skeleton = replace(skeleton, model=twin_of(skeleton.model), built=skeleton.model)
+    if live:
+        reset(skeleton)
+    if live or ways.init is not None:
+        follow_convention(skeleton, ways.init)
+    return skeleton
 
 
 def _layers(

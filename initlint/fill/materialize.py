@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,16 +25,27 @@ from initlint.tracing.foreign import contained, quiet
 from initlint.tracing.frameworks import initialize_passed_over
 from initlint.tracing.unchanged import LAZY
 
+# Initialises a model in place, or shards it (and may return it).
+Init = Callable[[nn.Module], object]
 _RESETS = ("reset_parameters", "_reset_parameters")
 _TABLES = ("_parameters", "_buffers", "_modules")
 
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """A model on the meta device with whole parameters, and the journal of what writes them."""
+    """A model on the meta device with whole parameters, and the journal of what writes them.
+
+    `built` is the model that the constructor returned, if `model` is a twin of it.
+    """
 
     model: nn.Module
     journal: Journal = field(default_factory=Journal)
+    built: nn.Module | None = None
+
+    @property
+    def original(self) -> nn.Module:
+        """The model that is to be returned."""
+        return self.model if self.built is None else self.built
 
 
 def constructed(build: Callable[..., nn.Module], arguments: Mapping[str, Any]) -> Skeleton | None:
@@ -69,6 +81,44 @@ def reset(skeleton: Skeleton) -> None:
                 resets[0]()
             for tensor, before in there:
                 tensor.data.copy_(before)
+
+
+def follow_convention(skeleton: Skeleton, init: Init | None) -> None:
+    """Record the initialisation that is called after construction: `init`, or the model's own.
+
+    The model's own is that of transformers, or a method `init_weights` without arguments
+    (torchtitan). Tensors that have memory keep their values.
+    """
+    model = skeleton.model
+    own = getattr(model, "init_weights", None)
+    step = init or (_initialize if _is_without_arguments(own) else initialize_passed_over)
+    tensors = (*model.parameters(), *model.buffers())
+    there = [(t, t.detach().clone()) for t in tensors if is_array(t) and not t.is_meta]
+    with (
+        contained(),
+        quiet(),
+        torch.random.fork_rng(devices=[]),
+        torch.device("meta"),
+        skeleton.journal,
+    ):
+        step(model)
+    for tensor, before in there:
+        tensor.data.copy_(before)
+
+
+def _initialize(model: nn.Module) -> None:
+    initialize_passed_over(model)
+    model.init_weights()  # type: ignore[operator]
+
+
+def _is_without_arguments(method: Any) -> bool:
+    """Whether a method can be called without arguments."""
+    try:
+        parameters = inspect.signature(method).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    free = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    return all(p.default is not p.empty or p.kind in free for p in parameters)
 
 
 @contextlib.contextmanager

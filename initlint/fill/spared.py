@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 import torch
+from torch import nn
 
 from initlint.fill.memory import is_wrapper, shares_itself
 from initlint.fill.shards import Part
@@ -15,6 +16,7 @@ from initlint.tracing.unchanged import LAZY
 
 LAZY_YET = "no weight yet: run one forward first"
 RECURRENT = "it is recurrent, used again on its own result: its gain would compound"
+ADAPTER = "it belongs to an adapter"
 DEAD = "it would be zero, and is multiplied with {}, which is zero: neither would ever train"
 # A bias was set on purpose if at least 3 elements, and 1 in 8 of all, are equal.
 _FEW, _SHARE = 3, 8
@@ -42,10 +44,22 @@ def spared(name: str, tensor: torch.Tensor, part: Part | None) -> str:
             f"a {type(part.local).__name__} computes its values: fill the model before converting"
         )
     if "lora_" in name:
-        return "it belongs to an adapter"
+        return ADAPTER
     if shares_itself(part.local):
         return "several of its elements share memory (expanded or overlapping)"
     return ""
+
+
+def adapters_of(model: nn.Module) -> set[str]:
+    """The names of the parameters that peft's layers (LoRA, LoHa, …) list as an adapter's."""
+    found = set()
+    for prefix, module in model.named_modules():
+        for attribute in getattr(module, "adapter_layer_names", ()):
+            start = f"{prefix}.{attribute}" if prefix else str(attribute)
+            held = getattr(module, attribute, None)
+            if isinstance(held, (nn.Module, nn.ParameterDict)):
+                found |= {name for name, _ in held.named_parameters(prefix=start)}
+    return found
 
 
 def shared(others: Sequence[str]) -> str:

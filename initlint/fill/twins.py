@@ -15,15 +15,21 @@ Shape = tuple[int, ...]
 
 
 def traceable(model: nn.Module) -> nn.Module:
-    """`model` itself, or, where its parameters are sharded, a twin of it with whole ones.
+    """`model` itself; where its parameters are sharded or parts are compiled, a plain twin of it.
 
-    The twin's parameters are on the meta device under the same names; it shares everything else
-    but hooks, which gather and scatter. Wrappers that hold the model as a part stay, but for
-    FSDP1's, in whose place stands what they hold.
+    The twin's parameters are whole ones on the meta device, under the same names; it shares
+    everything else but hooks, which gather and scatter, and compiled code. Wrappers that hold the
+    model as a part stay, but for FSDP1's, in whose place stands what they hold.
     """
-    if not is_sharded(model):
+    if not is_sharded(model) and not any(map(_is_compiled, list(model.modules())[1:])):
         return model
     return _twin(model, {}, {key: part.shape for key, part in flat_parts(model)})
+
+
+def twin_of(model: nn.Module) -> nn.Module:
+    """A second tree of modules on the very parameters and buffers of `model`."""
+    tensors = (*model.parameters(), *model.buffers())
+    return _twin(model, {id(tensor): tensor for tensor in tensors}, {})
 
 
 def is_sharded(model: nn.Module) -> bool:
@@ -46,6 +52,10 @@ def _twin(module: nn.Module, known: dict[int, Any], shapes: Mapping[int, Shape])
     twin = kind.__new__(kind)
     known[id(module)] = twin
     twin.__dict__.update(module.__dict__)
+    # Compiled code calls the module that it was compiled from.
+    twin.__dict__["_compiled_call_impl"] = None
+    if issubclass(kind, _Uncompiled):
+        twin.__dict__.pop("forward", None)
     for name in vars(module):
         if name.endswith("_hooks") or "_hooks_" in name:
             twin.__dict__[name] = OrderedDict()
@@ -55,12 +65,33 @@ def _twin(module: nn.Module, known: dict[int, Any], shapes: Mapping[int, Shape])
         for name in vars(module)[table]:
             # FSDP1 puts the tensors of a run in the place of parameters, as plain attributes.
             twin.__dict__.pop(name, None)
-    twin._modules = {k: v and _twin(v, known, shapes) for k, v in module._modules.items()}
+    twin._modules = {
+        # A compiled module asks the one inside for its length to be true.
+        key: None if part is None else _twin(part, known, shapes)
+        for key, part in module._modules.items()
+    }
     return twin
 
 
+class _Uncompiled(nn.Module):
+    """Calls the module inside, in the place of the wrapper that `torch.compile` gives."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        inner: Any = self._orig_mod
+        return inner(*args, **kwargs)
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    """Whether a module is a wrapper of torch.compile's; told by name, as its import is slow."""
+    return any(kind.__name__ == "OptimizedModule" for kind in type(module).__mro__)
+
+
 def _bare_class(kind: type[nn.Module]) -> type[nn.Module]:
-    """The class that a module was of before `fully_shard` put another one before it."""
+    """The class that a module was of before `fully_shard` or `torch.compile` wrapped it."""
+    if any(base.__name__ == "OptimizedModule" for base in kind.__mro__):
+        return _Uncompiled
+    if not torch.distributed.is_available():
+        return kind
     from torch.distributed.fsdp import FSDPModule
 
     if not issubclass(kind, FSDPModule):

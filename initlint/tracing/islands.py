@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 
 from torch import nn
@@ -10,7 +11,7 @@ from torch import nn
 from initlint.graph.ops import Graph
 from initlint.torchlib import catalog
 from initlint.tracing.capture import CaptureError, capture, prefixed
-from initlint.tracing.recorded import is_leaf
+from initlint.tracing.recorded import RunError, is_leaf
 from initlint.tracing.steps import operations
 from initlint.tracing.unchanged import LAZY
 
@@ -21,6 +22,21 @@ _PATIENCE = 15.0
 def has_forward(module: nn.Module) -> bool:
     """Whether a module can be called at all: lists of modules, for one, cannot."""
     return getattr(module.forward, "__name__", "") != "_forward_unimplemented"
+
+
+def is_unimplemented(error: BaseException | None) -> bool:
+    """Whether a run ended as forward itself raises NotImplementedError, at the model's own level.
+
+    A forward that only calls that of its base classes leads to torch's, which raises it.
+    """
+    cause = error.cause if isinstance(error, RunError) else error
+    if not isinstance(cause, NotImplementedError) or cause.__traceback__ is None:
+        return False
+    names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(cause.__traceback__)]
+    # Of a part of the model that lacks its forward, the call is a second one.
+    if names.count("_call_impl") != 1:
+        return False
+    return set(names[names.index("_call_impl") + 1 :]) <= {"forward", "_forward_unimplemented"}
 
 
 def islands(model: nn.Module, name: str, graphs: Sequence[Graph]) -> Iterator[Graph]:

@@ -18,8 +18,8 @@ from initlint.records import Following, Initializer, Layer, Parameter, Site
 from initlint.torchlib import catalog
 from initlint.torchlib.draws import drawn_by
 from initlint.tracing.build import Built
-from initlint.tracing.capture import capture
-from initlint.tracing.islands import has_forward, islands
+from initlint.tracing.capture import CaptureError, capture
+from initlint.tracing.islands import has_forward, is_unimplemented, islands
 from initlint.tracing.measure import measured
 from initlint.tracing.parameters import parameters_of
 from initlint.tracing.steps import operations
@@ -50,12 +50,17 @@ def recorded(
 def graphs_of(built: Built, inputs: Sequence[Any] = ()) -> list[Graph]:
     """The graph of a model's forward, and those of submodules that this forward never calls.
 
-    A model without a forward gives only the graphs of its submodules.
+    A model without a forward, or with one that is not implemented (a LightningModule whose
+    training_step calls its parts), gives only the graphs of its submodules.
     """
     whole: list[Graph] = []
     if has_forward(built.model):
-        captured = capture(built.model, built.name, inputs, built.rebuild)
-        whole.append(operations(captured.graph, captured.model))
+        try:
+            captured = capture(built.model, built.name, inputs, built.rebuild)
+            whole.append(operations(captured.graph, captured.model))
+        except CaptureError as error:
+            if not is_unimplemented(error.__cause__):
+                raise
     return [*whole, *islands(built.model, built.name, whole)]
 
 

@@ -28,7 +28,11 @@ def measured(weight: torch.Tensor, bound: float | None) -> Initializer:
     """
     if weight.is_meta or isinstance(weight, LAZY) or kind_of_tensor(weight):
         return Initializer("unknown")
-    values = _sample(weight)
+    try:
+        values = _sample(weight)
+    except NotImplementedError:
+        # A wrapper that computes its numbers (quantised by torchao) and has no views.
+        return Initializer("unknown")
     std = float(values.std(correction=0)) if len(values) else 0.0
     if not math.isfinite(std):
         return Initializer("unknown")

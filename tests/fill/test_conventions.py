@@ -1,0 +1,288 @@
+"""apply_ and materialize in the orders and conventions of frameworks, where they are installed."""
+
+import functools
+import importlib
+import importlib.util
+import socket
+from pathlib import Path
+
+import pytest
+import torch
+from torch import distributed, nn
+from torch.nn import functional as F
+
+import initlint
+from initlint.records import InitlintError
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm, self.up, self.down = nn.LayerNorm(16), nn.Linear(16, 32), nn.Linear(32, 16)
+
+    def forward(self, x):
+        return x + self.down(F.gelu(self.up(self.norm(x))))
+
+
+def stack():
+    return nn.Sequential(Block(), Block(), nn.Linear(16, 4))
+
+
+@pytest.fixture
+def one_rank():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    distributed.init_process_group(
+        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=0, world_size=1
+    )
+    yield
+    distributed.destroy_process_group()
+
+
+def whole(model):
+    """The values of all parameters, without the names that wrappers add."""
+    return {
+        name.replace("_orig_mod.", ""): value.full_tensor()
+        if hasattr(value, "full_tensor")
+        else value.detach()
+        for name, value in model.named_parameters()
+    }
+
+
+def compiled(model, order):
+    from torch.distributed.fsdp import fully_shard
+
+    for place in range(2):
+        if order == "in place, then sharded":
+            model[place].compile(backend="eager")
+        if order == "wrapped, then sharded":
+            model[place] = torch.compile(model[place], backend="eager")
+        fully_shard(model[place])
+    fully_shard(model)
+    if order == "sharded, then in place":
+        for place in range(2):
+            model[place].compile(backend="eager")
+    return model
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("one_rank")
+@pytest.mark.parametrize("inputs", [(), (torch.ones(2, 16),)], ids=["no inputs", "inputs"])
+@pytest.mark.parametrize(
+    "order", ["in place, then sharded", "wrapped, then sharded", "sharded, then in place"]
+)
+def test_compiled_blocks_under_fsdp2_get_the_same_weights(order, inputs):
+    torch.manual_seed(0)
+    plain = stack()
+    torch.manual_seed(0)
+    model = compiled(stack(), order)
+    initlint.apply_(plain, seed=1, scope="all")
+    initlint.apply_(model, *inputs, seed=1, scope="all")
+    expected, found = whole(plain), whole(model)
+    assert found.keys() == expected.keys()
+    assert all(found[name].equal(value) for name, value in expected.items())
+
+
+def test_a_compiled_part_of_an_ordinary_model_is_filled():
+    torch.manual_seed(0)
+    plain = stack()
+    torch.manual_seed(0)
+    model = stack()
+    model[0] = torch.compile(model[0], backend="eager")
+    for net in (plain, model):
+        initlint.apply_(net, seed=1, scope="all")
+    assert all(map(torch.equal, whole(plain).values(), whole(model).values()))
+
+
+class Gain(nn.Module):
+    """A normalisation without `reset_parameters`, whose gain is memory until `init_weights`."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(width))
+
+    def forward(self, x):
+        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6) * self.weight
+
+
+class Titan(nn.Module):
+    """torchtitan's convention: built, sharded, then initialised by a method of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.norm = nn.Embedding(65, 16), Gain(16)
+        self.out = nn.Linear(16, 65, bias=False)
+
+    def init_weights(self):
+        nn.init.normal_(self.embed.weight)
+        nn.init.ones_(self.norm.weight)
+        nn.init.trunc_normal_(self.out.weight, std=0.25, a=-0.5, b=0.5)
+
+    def forward(self, tokens):
+        return self.out(self.norm(self.embed(tokens)))
+
+
+def on_meta():
+    with torch.device("meta"):
+        return Titan()
+
+
+def shard(model):
+    from torch.distributed.fsdp import fully_shard
+
+    fully_shard(model.out)
+    fully_shard(model)
+
+
+def own(model):
+    model.init_weights()
+
+
+WAYS = {
+    "class": lambda: initlint.materialize(Titan, seed=0, init=own),
+    "class, sharded": lambda: initlint.materialize(Titan, seed=0, init=own, shard=shard),
+    "model": lambda: initlint.materialize(on_meta(), seed=0),
+    "model, init given": lambda: initlint.materialize(on_meta(), seed=0, init=own),
+    "model, sharded": lambda: initlint.materialize(on_meta(), seed=0, shard=shard),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("one_rank")
+@pytest.mark.parametrize("way", WAYS)
+def test_a_model_is_materialized_by_its_own_convention(way):
+    model = WAYS[way]()
+    found = whole(model)
+    assert found["norm.weight"].equal(torch.ones(16))
+    assert found["out.weight"].std().item() == pytest.approx(0.25 * 0.88, rel=0.1)
+    assert all(found[name].equal(value) for name, value in whole(WAYS["class"]()).items())
+    assert (type(model) is Titan) == ("sharded" not in way)
+
+
+def test_without_it_what_only_it_writes_is_named():
+    with pytest.raises(InitlintError, match=r"cannot be filled \(norm\.weight\)"):
+        initlint.materialize(Titan, seed=0)
+
+
+def test_tensors_with_memory_are_not_initialised_again():
+    model = on_meta()
+    model.out.weight = nn.Parameter(torch.full((65, 16), 7.0))
+    initlint.materialize(model, seed=0)
+    assert (model.out.weight == 7).all() and (model.norm.weight == 1).all()
+
+
+class Parts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 4))
+
+    def training_step(self, batch, index):
+        return self.net(batch)
+
+
+class Passed(Parts):
+    def forward(self, *args, **kwargs):
+        return super().forward(*args, **kwargs)
+
+
+class Refused(Parts):
+    def forward(self, x):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("kind", [Parts, Passed, Refused])
+def test_the_parts_of_a_model_without_a_forward_of_its_own_are_filled(kind):
+    report = initlint.apply_(kind(), seed=0, scope="all")
+    # What becomes of the last one's result is not known.
+    filled = [one.parameter for one in report.outcomes if one.status == "filled"]
+    assert filled == ["net.0.weight", "net.0.bias"]
+    assert len(initlint.check(kind()).layers) == 2
+
+
+def test_a_part_without_a_forward_is_still_an_error():
+    class Outer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.part = Passed()
+
+        def forward(self, x):
+            return self.part(x)
+
+    with pytest.raises(InitlintError, match="NotImplementedError"):
+        initlint.apply_(Outer(), seed=0)
+
+
+def test_a_lightning_module_is_filled():
+    lightning = _imported("lightning")
+
+    class Module(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.net = Parts().net
+
+        def training_step(self, batch, index):
+            return self.net(batch)
+
+    report = initlint.apply_(Module(), seed=0, scope="all")
+    assert sum(one.status == "filled" for one in report.outcomes) == 2
+
+
+@pytest.mark.parametrize("kind", ["LoraConfig", "LoHaConfig", "LoKrConfig"])
+def test_adapters_of_peft_start_as_nothing(kind):
+    peft = _imported("peft")
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.out = nn.Linear(16, 32), nn.Linear(32, 32), nn.Linear(32, 4)
+
+        def forward(self, x):
+            return self.out(torch.relu(self.b(torch.relu(self.a(x)))))
+
+    config = getattr(peft, kind)(r=4, target_modules=["a", "b"])
+    for scope in ("findings", "recommended", "all"):
+        torch.manual_seed(0)
+        model = peft.get_peft_model(Net(), config).eval()
+        before = model.state_dict()
+        before = {name: value.clone() for name, value in before.items()}
+        initlint.apply_(model, torch.randn(4, 16), seed=0, scope=scope)
+        moved = [n for n, v in model.state_dict().items() if not v.equal(before[n])]
+        assert not any("lora_" in n or "hada_" in n or "lokr_" in n for n in moved)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_quantised_weights_of_torchao_stay():
+    quantization = _imported("torchao.quantization")
+    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU())
+    quantization.quantize_(model, quantization.Int8WeightOnlyConfig())
+    before = model[0].weight.dequantize()
+    initlint.apply_(model, seed=0, scope="all")
+    assert model[0].weight.dequantize().equal(before)
+
+
+def test_what_accelerate_builds_without_memory_is_materialized():
+    accelerate = _imported("accelerate")
+    with accelerate.init_empty_weights():
+        model = stack()
+    initlint.materialize(model, seed=3)
+    expected = initlint.materialize(stack, seed=3)
+    assert all(map(torch.equal, whole(model).values(), whole(expected).values()))
+
+
+@functools.cache
+def _declare():
+    """Lets torchvision's build for another torch be imported: its C++ operators are declared."""
+    folder = Path(__file__).parent.parent / "benchmarks" / "public.py"
+    spec = importlib.util.spec_from_file_location("public", folder)
+    public = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(public)
+    return public.import_torchvision()
+
+
+def _imported(name):
+    try:
+        _declare()
+        return importlib.import_module(name)
+    except (ImportError, RuntimeError) as error:
+        return pytest.skip(f"{name}: {error}")
