@@ -41,6 +41,10 @@ class TooMuchError(Exception):
 class Budget:
     """The units of a run: its limit, its costs so far, and the end of the present share.
 
+    `spent` is what was charged so far, `end` what it may come to. A charge is a call of one of the
+    methods; only what is charged at every statement and call of the code that is read adds to
+    `spent` itself, and calls `refuse` where that is beyond `end`.
+
     A class or function gets at most a quarter of the run's remaining units, so that later classes
     are read even if earlier ones would use all of them.
     """
@@ -49,7 +53,8 @@ class Budget:
         self.left = (_BASE + characters // _CHARACTERS) * STEP
         self.spent = 0
         self._reserve = _RESERVE * STEP
-        self._begun = self._end = 0
+        self._begun = 0
+        self.end = 0
         self.begin()
 
     def begin(self) -> None:
@@ -59,7 +64,7 @@ class Budget:
         self.left = max(0, self.left - cost)
         self._begun = self.spent
         least = _LEAST if self._reserve > 0 else _GLANCE
-        self._end = self.spent + max(least * STEP, min(SHARE * STEP, self.left // 4))
+        self.end = self.spent + max(least * STEP, min(SHARE * STEP, self.left // 4))
 
     def elements(self, count: int) -> None:
         """Charge elements of a list, tuple or table that are visited or copied, of a unit each.
@@ -67,25 +72,26 @@ class Budget:
         Raises TooMuchError where the share does not have as many, as the other charges do.
         """
         self.spent += count
-        if self.spent > self._end:
-            self._refuse()
+        if self.spent > self.end:
+            self.refuse()
 
     def steps(self, count: int = 1) -> None:
         """Charge statements and calls."""
         self.spent += count * STEP
-        if self.spent > self._end:
-            self._refuse()
+        if self.spent > self.end:
+            self.refuse()
 
     def nodes(self, count: int) -> None:
         """Charge nodes that are added to a graph."""
         self.spent += count * _NODE
-        if self.spent > self._end:
-            self._refuse()
+        if self.spent > self.end:
+            self.refuse()
 
-    def _refuse(self) -> NoReturn:
+    def refuse(self) -> NoReturn:
+        """Raise TooMuchError, because more was spent than the share up to `end`."""
         # Work that was refused costs nothing.
-        self.spent = self._end
-        raise TooMuchError(f"gave up after {(self._end - self._begun) // STEP:,} steps")
+        self.spent = self.end
+        raise TooMuchError(f"gave up after {(self.end - self._begun) // STEP:,} steps")
 
     def followed(self, count: int) -> None:
         """Charge nodes of a graph that is followed."""

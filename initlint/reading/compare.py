@@ -10,7 +10,7 @@ from typing import Any
 from initlint.reading.holders import Choice, Listing, Table
 from initlint.reading.outside import is_callable
 from initlint.reading.parts import is_small, key_of, options_of
-from initlint.reading.values import External, Named, Plain, Sym, Unknown, Value, known_number
+from initlint.reading.values import BARE, External, Named, Plain, Sym, Unknown, Value, known_number
 
 _ORDER: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Lt: operator.lt,
@@ -54,6 +54,8 @@ def _is_constant(value: Value) -> bool:
 
 
 def _same(left: Value, right: Value) -> bool | None:
+    if type(left) in BARE and type(right) in BARE:
+        return left is right or bool(left == right)
     if isinstance(left, (Unknown, Plain)) or isinstance(right, (Unknown, Plain)):
         return None
     if key_of(left) == key_of(right):

@@ -7,6 +7,7 @@ import builtins
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from initlint.reading.budget import STEP
 from initlint.reading.classes import UserClass
 from initlint.reading.compare import compared
 from initlint.reading.holders import Function, Instance, Listing, Super, Table, truth, update
@@ -18,6 +19,7 @@ from initlint.reading.sizes import computed
 from initlint.reading.state import Frame
 from initlint.reading.tensors import OPERATORS
 from initlint.reading.values import (
+    BARE,
     PLAIN,
     UNKNOWN,
     External,
@@ -65,13 +67,13 @@ class Expressions(Literals):
             ast.Set: self.listing,
             ast.Dict: self.table,
             ast.Lambda: lambda node: lambda frame: Function(node, frame.module, frame),
-            ast.ListComp: lambda node: lambda frame: self.comprehension(node, frame),
-            ast.SetComp: lambda node: lambda frame: self.comprehension(node, frame),
-            ast.GeneratorExp: lambda node: lambda frame: self.comprehension(node, frame),
-            ast.DictComp: lambda node: lambda frame: self.table_comprehension(node, frame),
+            ast.ListComp: self.comprehension,
+            ast.SetComp: self.comprehension,
+            ast.GeneratorExp: self.comprehension,
+            ast.DictComp: self.table_comprehension,
             ast.JoinedStr: lambda node: lambda frame: self.text(node, frame),
             ast.Starred: lambda node: self.code(node.value),
-            ast.NamedExpr: lambda node: lambda frame: self.named(node, frame),
+            ast.NamedExpr: self.named,
             ast.Slice: self._slicing,
             ast.Await: lambda node: self.code(node.value),
         }
@@ -95,7 +97,10 @@ class Expressions(Literals):
 
         def code(frame: Frame) -> Value:
             names = frame.names
-            return names[name] if name in names else around(name, frame)
+            if name in names:
+                return names[name]
+            values = frame.module.values
+            return values[name] if frame.closure is None and name in values else around(name, frame)
 
         return code
 
@@ -143,7 +148,7 @@ class Expressions(Literals):
             value.open = True
         for target in entry.targets if isinstance(entry, ast.Assign) else [entry.target]:
             if isinstance(target, (ast.Name, ast.Tuple, ast.List)):
-                self.assign(target, value, frame)
+                self.target(target)(value, frame)
         return frame.names.get(name, UNKNOWN)
 
     def _imported(self, module: Module, entry: Import) -> Value:
@@ -281,7 +286,8 @@ class Expressions(Literals):
         if _is_computed(kind, left, right):
             name = OPERATORS.get(kind, "")
             return self.operate(name, [left, right]) if name else PLAIN
-        self.budget.elements(len(contents_of(right)))
+        if type(right) not in BARE:
+            self.budget.elements(len(contents_of(right)))
         answer = compared(kind, left, right)
         return PLAIN if answer is None else answer
 
@@ -307,7 +313,7 @@ class Expressions(Literals):
 
     def _call(self, node: ast.Call) -> Code:
         function_of = self.code(node.func)
-        charge, call, call_external = self.budget.steps, self.call, self.call_external
+        budget, call, call_external = self.budget, self.call, self.call_external
         args_of = [self.code(arg) for arg in node.args]
         kwargs_of = [(word.arg, self.code(word.value)) for word in node.keywords if word.arg]
         is_starred = any(isinstance(arg, ast.Starred) for arg in node.args)
@@ -315,7 +321,9 @@ class Expressions(Literals):
             return self._call_with_stars(node)
 
         def code(frame: Frame) -> Value:
-            charge()
+            budget.spent += STEP
+            if budget.spent > budget.end:
+                budget.refuse()
             function = function_of(frame)
             is_external = type(function) is External
             if is_external and function.name == _SUPER:
@@ -335,6 +343,7 @@ class Expressions(Literals):
     def _call_with_stars(self, node: ast.Call) -> Code:
         """A call some of whose arguments lie in a list or in a dict."""
         function_of, args_of = self.code(node.func), self.elements(node.args)
+        kwargs_of = self._keywords(node.keywords)
 
         def code(frame: Frame) -> Value:
             self.budget.steps()
@@ -342,27 +351,32 @@ class Expressions(Literals):
             if type(function) is External and function.name == _SUPER:
                 return _super(frame)
             args, open_ended = args_of(frame)
-            kwargs = self._keywords(node.keywords, frame)
+            kwargs = kwargs_of(frame)
             if open_ended:
                 kwargs["*"] = UNKNOWN
             return self.call(function, args, kwargs, node)
 
         return code
 
-    def _keywords(self, keywords: Sequence[ast.keyword], frame: Frame) -> dict[str, Value]:
-        found: dict[str, Value] = {}
-        for keyword in keywords:
-            value = self.evaluate(keyword.value, frame)
-            if keyword.arg is not None:
-                found[keyword.arg] = value
-            elif isinstance(value, Table):
-                self.budget.elements(len(value.items))
-                found.update({k: v for k, v in value.items.items() if isinstance(k, str)})
-                if value.open:
+    def _keywords(self, keywords: Sequence[ast.keyword]) -> Callable[[Frame], dict[str, Value]]:
+        codes = [(keyword.arg, self.code(keyword.value)) for keyword in keywords]
+
+        def keywords_of(frame: Frame) -> dict[str, Value]:
+            found: dict[str, Value] = {}
+            for name, code in codes:
+                value = code(frame)
+                if name is not None:
+                    found[name] = value
+                elif isinstance(value, Table):
+                    self.budget.elements(len(value.items))
+                    found.update({k: v for k, v in value.items.items() if isinstance(k, str)})
+                    if value.open:
+                        found["**"] = UNKNOWN
+                else:
                     found["**"] = UNKNOWN
-            else:
-                found["**"] = UNKNOWN
-        return found
+            return found
+
+        return keywords_of
 
 
 def _of_another_kind(node: ast.AST) -> Code:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from initlint.reading.attributes import Attributes
 from initlint.reading.budget import ELEMENTS
@@ -12,17 +13,22 @@ from initlint.reading.lists import element_of, tuple_of
 from initlint.reading.state import Frame
 from initlint.reading.values import PLAIN, UNKNOWN, Value, bounded
 
-# A compiled expression.
+# A compiled expression, and a compiled target of an assignment.
 Code = Callable[[Frame], Value]
+Bind = Callable[[Value, Frame], None]
 # The cost of an iteration of a comprehension without its expressions, in elements.
 _ROUND = 3
 
 
 class Literals(Attributes):
-    """Compiles literals; evaluates comprehensions."""
+    """Compiles literals and comprehensions."""
 
     def code(self, node: ast.AST) -> Code:
         """The function that gives an expression's value in a frame."""
+        raise NotImplementedError
+
+    def target(self, node: ast.expr | None) -> Bind:
+        """What binds a value to a name, an attribute, an element, or several."""
         raise NotImplementedError
 
     def elements(self, nodes: Sequence[ast.expr]) -> Callable[[Frame], tuple[list[Value], bool]]:
@@ -112,63 +118,84 @@ class Literals(Attributes):
         except ValueError:
             return None
 
-    def named(self, node: ast.NamedExpr, frame: Frame) -> Value:
-        """The value that `:=` gives a name."""
-        value = self.evaluate(node.value, frame)
-        frame.names[node.target.id] = value
-        return value
+    def named(self, node: ast.NamedExpr) -> Code:
+        """What `:=` gives a name."""
+        code, name = self.code(node.value), node.target.id
 
-    def comprehension(
-        self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, frame: Frame
-    ) -> Value:
-        """The value of a list or set comprehension, or of a generator."""
-        inner = Frame(frame.module, frame, frame.receiver, frame.owner)
-        result = Listing()
-        for sure in self._rounds(node.generators, inner):
-            extend(result, [self.evaluate(node.elt, inner)], not sure)
-            if len(result.items) == ELEMENTS:
-                result.open = True
-                break
-        return result if result.items else self._of_nothing(node.generators[0].iter, inner)
+        def bind(frame: Frame) -> Value:
+            frame.names[name] = value = code(frame)
+            return value
 
-    def _of_nothing(self, source: ast.expr, frame: Frame) -> Value:
-        value = self.evaluate(source, frame)
-        return UNKNOWN if elements(value) is None else Listing()
+        return bind
 
-    def table_comprehension(self, node: ast.DictComp, frame: Frame) -> Value:
-        """The value of a dict comprehension."""
-        inner = Frame(frame.module, frame, frame.receiver, frame.owner)
-        result = Table()
-        for sure in self._rounds(node.generators, inner):
-            key = self.evaluate(node.key, inner)
-            self.put(result, key, self.evaluate(node.value, inner))
-            result.open = result.open or not sure
-            if len(result.items) == ELEMENTS:
-                result.open = True
-                break
-        return result
+    def comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Code:
+        """A list or set comprehension, or a generator."""
+        loops, element = self._loops(node.generators), self.code(node.elt)
 
-    def _rounds(self, generators: Sequence[ast.comprehension], frame: Frame) -> Iterator[bool]:
+        def code(frame: Frame) -> Value:
+            inner = Frame(frame.module, frame, frame.receiver, frame.owner)
+            result = Listing()
+            for sure in self._rounds(loops, inner):
+                extend(result, [element(inner)], not sure)
+                if len(result.items) == ELEMENTS:
+                    result.open = True
+                    break
+            return result if result.items else _of_nothing(loops[0].iterable(inner))
+
+        return code
+
+    def table_comprehension(self, node: ast.DictComp) -> Code:
+        """A dict comprehension."""
+        loops = self._loops(node.generators)
+        key_of, value_of = self.code(node.key), self.code(node.value)
+
+        def code(frame: Frame) -> Value:
+            inner = Frame(frame.module, frame, frame.receiver, frame.owner)
+            result = Table()
+            for sure in self._rounds(loops, inner):
+                key = key_of(inner)
+                self.put(result, key, value_of(inner))
+                result.open = result.open or not sure
+                if len(result.items) == ELEMENTS:
+                    result.open = True
+                    break
+            return result
+
+        return code
+
+    def _loops(self, generators: Sequence[ast.comprehension]) -> list[_Loop]:
+        return [
+            _Loop(self.code(one.iter), self.target(one.target), [*map(self.code, one.ifs)])
+            for one in generators
+        ]
+
+    def _rounds(self, loops: Sequence[_Loop], frame: Frame) -> Iterator[bool]:
         """Every iteration of a comprehension, and whether it is certain to happen."""
-        if not generators:
+        if not loops:
             yield True
             return
-        first, rest = generators[0], generators[1:]
-        value = self.evaluate(first.iter, frame)
+        loop, rest = loops[0], loops[1:]
+        value = loop.iterable(frame)
         found = self.gone_through(value)
         certain = found is not None and not (isinstance(value, Listing) and value.open)
-        if found is None:
-            one = element_of(value)
-            found = [one]
-        for item in found:
+        for item in [element_of(value)] if found is None else found:
             self.budget.elements(_ROUND)
-            self.assign(first.target, item, frame)
-            tests = [truth(self.evaluate(test, frame)) for test in first.ifs]
+            loop.target(item, frame)
+            tests = [truth(test(frame)) for test in loop.tests]
             if False in tests:
                 continue
             for sure in self._rounds(rest, frame):
                 yield sure and certain and None not in tests
 
-    def assign(self, target: ast.expr, value: Value, frame: Frame) -> None:
-        """Bind a value to a name, an attribute, an element, or several."""
-        raise NotImplementedError
+
+class _Loop(NamedTuple):
+    """A compiled `for` of a comprehension, with its `if`s."""
+
+    iterable: Code
+    target: Bind
+    tests: list[Code]
+
+
+def _of_nothing(value: Value) -> Value:
+    """The result of a comprehension that gave no element of a value."""
+    return UNKNOWN if elements(value) is None else Listing()

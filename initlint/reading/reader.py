@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import Enum, auto
 from typing import Any
 
-from initlint.reading.budget import TooMuchError
+from initlint.reading.budget import STEP, TooMuchError
 from initlint.reading.classes import UserClass
 from initlint.reading.expressions import Expressions
 from initlint.reading.holders import CONTAINERS, Function, Instance, Listing, extend, truth
 from initlint.reading.lists import element_of
+from initlint.reading.literals import Bind
 from initlint.reading.memory import Memory
 from initlint.reading.resolve import Import
 from initlint.reading.rounds import Round
@@ -56,16 +57,16 @@ class Reader(Expressions):
         self._statements: dict[type[ast.AST], Callable[[Any], Step | None]] = {
             ast.Expr: self._expression,
             ast.Assign: self._assign,
-            ast.AugAssign: lambda node: lambda frame: self._augment(node, frame),
+            ast.AugAssign: self._augment,
             ast.AnnAssign: self._annotate,
             ast.Return: self._return,
             ast.Delete: lambda node: lambda frame: self._delete(node, frame),
             ast.If: self._if,
-            ast.For: lambda node: lambda frame: self._for(node, frame),
-            ast.AsyncFor: lambda node: lambda frame: self._for(node, frame),
+            ast.For: self._for,
+            ast.AsyncFor: self._for,
             ast.While: lambda node: lambda frame: self._while(node, frame),
-            ast.With: lambda node: lambda frame: self._with(node, frame),
-            ast.AsyncWith: lambda node: lambda frame: self._with(node, frame),
+            ast.With: self._with,
+            ast.AsyncWith: self._with,
             ast.Try: self._try,
             ast.FunctionDef: lambda node: lambda frame: self._define(node, frame),
             ast.AsyncFunctionDef: lambda node: lambda frame: self._define(node, frame),
@@ -104,10 +105,12 @@ class Reader(Expressions):
         if found is not None:
             return found
         steps: list[Step] = []
-        charge, count = self.budget.steps, len(body)
+        budget, cost = self.budget, len(body) * STEP
 
         def run(frame: Frame) -> Flow | None:
-            charge(count)
+            budget.spent += cost
+            if budget.spent > budget.end:
+                budget.refuse()
             if not steps:
                 steps.extend([*self._compiled(body)])
             for step in steps:
@@ -150,9 +153,9 @@ class Reader(Expressions):
         extend(frame.yields, found or (), is_open)
 
     def _assign(self, node: ast.Assign) -> Step:
-        code, targets = self.code(node.value), node.targets
-        if len(targets) == 1 and isinstance(targets[0], ast.Name):
-            name = targets[0].id
+        code, targets = self.code(node.value), [self.target(target) for target in node.targets]
+        if len(targets) == 1 and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
 
             def bind(frame: Frame) -> None:
                 frame.names[name] = code(frame)
@@ -162,41 +165,50 @@ class Reader(Expressions):
         def step(frame: Frame) -> None:
             value = code(frame)
             for target in targets:
-                self.assign(target, value, frame)
+                target(value, frame)
 
         return step
 
     def _annotate(self, node: ast.AnnAssign) -> Step | None:
         if node.value is None:
             return None
-        code = self.code(node.value)
-        return lambda frame: self.assign(node.target, code(frame), frame)
+        code, target = self.code(node.value), self.target(node.target)
+        return lambda frame: target(code(frame), frame)
 
-    def _augment(self, node: ast.AugAssign, frame: Frame) -> None:
-        old = self.evaluate(node.target, frame)
-        right = self.evaluate(node.value, frame)
-        if isinstance(old, Listing) and isinstance(node.op, ast.Add):
-            found = self.gone_through(right)
-            extend(old, found or (), found is None or getattr(right, "open", False))
-        elif isinstance(old, Instance) and old.torch in CONTAINERS:
-            self.ask_module(old, "extend", [right], {}, node)
-        elif isinstance(old, (Slot, Held)) and type(node.op) in _IN_PLACE:
-            self.write_in_place(old, _IN_PLACE[type(node.op)], [right], {}, node)
-        else:
-            self.assign(node.target, self.binary(type(node.op), old, right), frame)
+    def _augment(self, node: ast.AugAssign) -> Step:
+        old_of, right_of, target = (
+            self.code(node.target),
+            self.code(node.value),
+            self.target(node.target),
+        )
+        kind = type(node.op)
 
-    def assign(self, target: ast.expr, value: Value, frame: Frame) -> None:
-        """Bind a value to a name, an attribute, an element, or several."""
-        if isinstance(target, ast.Name):
-            frame.names[target.id] = value
-        elif isinstance(target, ast.Attribute):
-            self._set_attribute(self.evaluate(target.value, frame), target, value)
-        elif isinstance(target, ast.Subscript):
-            self._set_item(target, value, frame)
-        elif isinstance(target, (ast.Tuple, ast.List)):
-            self._unpack(target.elts, value, frame)
-        elif isinstance(target, ast.Starred):
-            self.assign(target.value, value, frame)
+        def step(frame: Frame) -> None:
+            old, right = old_of(frame), right_of(frame)
+            if isinstance(old, Listing) and kind is ast.Add:
+                found = self.gone_through(right)
+                extend(old, found or (), found is None or getattr(right, "open", False))
+            elif isinstance(old, Instance) and old.torch in CONTAINERS:
+                self.ask_module(old, "extend", [right], {}, node)
+            elif isinstance(old, (Slot, Held)) and kind in _IN_PLACE:
+                self.write_in_place(old, _IN_PLACE[kind], [right], {}, node)
+            else:
+                target(self.binary(kind, old, right), frame)
+
+        return step
+
+    def target(self, node: ast.expr | None) -> Bind:
+        """What binds a value to a name, an attribute, an element, or several."""
+        if isinstance(node, ast.Name):
+            return _named(node.id)
+        if isinstance(node, ast.Attribute):
+            owner_of = self.code(node.value)
+            return lambda value, frame: self._set_attribute(owner_of(frame), node, value)
+        if isinstance(node, ast.Subscript):
+            return self._item(node)
+        if isinstance(node, (ast.Tuple, ast.List)):
+            return self._several(node.elts)
+        return self.target(node.value) if isinstance(node, ast.Starred) else _nowhere
 
     def _set_attribute(self, owner: Value, target: ast.Attribute, value: Value) -> None:
         if isinstance(owner, Instance):
@@ -206,17 +218,21 @@ class Reader(Expressions):
         elif isinstance(owner, Slot) and target.attr == "requires_grad":
             self.set_trainable(owner, value)
 
-    def _set_item(self, target: ast.Subscript, value: Value, frame: Frame) -> None:
-        owner = self.evaluate(target.value, frame)
-        index = self.evaluate(target.slice, frame)
-        if isinstance(owner, Tensor):
-            self.assign(target.value, self.assigned(owner, value), frame)
-        elif isinstance(owner, (Plain, Fresh)) and isinstance(value, Tensor):
-            self.assign(target.value, self.unclear([value.node]), frame)
-        elif isinstance(owner, (Slot, Held, Fresh)):
-            self.write_in_place(owner, "index_put_", [value], {}, target)
-        else:
-            self.put(owner, index, value)
+    def _item(self, node: ast.Subscript) -> Bind:
+        owner_of, index_of = self.code(node.value), self.code(node.slice)
+
+        def bind(value: Value, frame: Frame) -> None:
+            owner, index = owner_of(frame), index_of(frame)
+            if isinstance(owner, Tensor):
+                self.target(node.value)(self.assigned(owner, value), frame)
+            elif isinstance(owner, (Plain, Fresh)) and isinstance(value, Tensor):
+                self.target(node.value)(self.unclear([value.node]), frame)
+            elif isinstance(owner, (Slot, Held, Fresh)):
+                self.write_in_place(owner, "index_put_", [value], {}, node)
+            else:
+                self.put(owner, index, value)
+
+        return bind
 
     def _delete(self, node: ast.Delete, frame: Frame) -> None:
         for target in node.targets:
@@ -230,36 +246,27 @@ class Reader(Expressions):
                 if isinstance(owner, Instance):
                     owner.attrs.pop(target.attr, None)
 
-    def _unpack(self, targets: Sequence[ast.expr], value: Value, frame: Frame) -> None:
-        found = self.gone_through(value)
-        exact = found is not None and not (isinstance(value, Listing) and value.open)
-        starred = any(isinstance(target, ast.Starred) for target in targets)
-        if found is not None and exact and len(found) == len(targets) and not starred:
-            for target, item in zip(targets, found, strict=True):
-                self.assign(target, item, frame)
-            return
-        for place, target in enumerate(targets):
-            if isinstance(target, ast.Starred):
-                self._unpack_rest(targets, place, found if exact else None, frame, value)
-                return
-            self.assign(target, self._part_of(value, found, place), frame)
+    def _several(self, nodes: Sequence[ast.expr]) -> Bind:
+        """Binds the elements of a value, one to each target."""
+        targets = [self.target(node) for node in nodes]
+        stars = [place for place, node in enumerate(nodes) if isinstance(node, ast.Starred)]
+        exact_end = stars[0] if stars else len(targets)
 
-    def _unpack_rest(
-        self,
-        targets: Sequence[ast.expr],
-        place: int,
-        found: list[Value] | None,
-        frame: Frame,
-        value: Value,
-    ) -> None:
-        after = len(targets) - place - 1
-        if found is None:
-            for target in targets[place:]:
-                self.assign(target, element_of(value), frame)
-            return
-        self.assign(targets[place], Listing(found[place : len(found) - after]), frame)
-        for target, item in zip(targets[place + 1 :], found[len(found) - after :], strict=False):
-            self.assign(target, item, frame)
+        def bind(value: Value, frame: Frame) -> None:
+            found = self.gone_through(value)
+            exact = found is not None and not (isinstance(value, Listing) and value.open)
+            if found is not None and exact and len(found) == len(targets) and not stars:
+                for target, item in zip(targets, found, strict=True):
+                    target(item, frame)
+                return
+            for place, target in enumerate(targets[:exact_end]):
+                target(self._part_of(value, found, place), frame)
+            if stars:
+                rest = _rest(value, found if exact else None, exact_end, len(targets))
+                for target, item in zip(targets[exact_end:], rest, strict=False):
+                    target(item, frame)
+
+        return bind
 
     def _part_of(self, value: Value, found: list[Value] | None, place: int) -> Value:
         if isinstance(value, Tensor):
@@ -346,22 +353,31 @@ class Reader(Expressions):
         memory.merge(frame, states, self.joined)
         return last
 
-    def _for(self, node: ast.For | ast.AsyncFor, frame: Frame) -> Flow | None:
-        value = self.evaluate(node.iter, frame)
-        found = self.gone_through(value)
-        if found is None:
-            return self._perhaps(node, element_of(value), frame)
-        for place, item in enumerate(found, 1):
-            self.assign(node.target, item, frame)
-            if isinstance(value, Listing) and value.open and place == len(found):
-                flow = self._other_rounds(node, item, frame)
-            else:
-                flow = self._round(node, frame)
-            if flow in (Flow.RETURN, Flow.DEAD):
-                return flow
-            if flow is Flow.BREAK:
-                return None
-        return self.block(node.orelse)(frame)
+    def _for(self, node: ast.For | ast.AsyncFor) -> Step:
+        iterable, target = self.code(node.iter), self.target(node.target)
+        orelse = self.block(node.orelse)
+
+        def step(frame: Frame) -> Flow | None:
+            value = iterable(frame)
+            found = self.gone_through(value)
+            if found is None:
+                # It may run, or not.
+                item = element_of(value)
+                target(item, frame)
+                return self._rounds_of(node, item, frame)
+            for place, item in enumerate(found, 1):
+                target(item, frame)
+                if place == len(found) and isinstance(value, Listing) and value.open:
+                    flow = self._other_rounds(node, item, frame)
+                else:
+                    flow = self._round(node, frame)
+                if flow is Flow.RETURN or flow is Flow.DEAD:
+                    return flow
+                if flow is Flow.BREAK:
+                    return None
+            return orelse(frame)
+
+        return step
 
     def _round(self, node: ast.For | ast.AsyncFor | ast.While, frame: Frame) -> Flow | None:
         """One round of a loop; where it is too much, that is said of the outermost loop."""
@@ -370,11 +386,6 @@ class Reader(Expressions):
         except TooMuchError as error:
             error.place = f"{frame.module.path}:{node.lineno}"
             raise
-
-    def _perhaps(self, node: ast.For | ast.AsyncFor, item: Value, frame: Frame) -> Flow | None:
-        """A loop over what is not known: it may run, or not."""
-        self.assign(node.target, item, frame)
-        return self._rounds_of(node, item, frame)
 
     def _other_rounds(self, node: ast.For | ast.AsyncFor, item: Value, frame: Frame) -> Flow | None:
         """One round that stands for all that follow."""
@@ -424,13 +435,20 @@ class Reader(Expressions):
             if flow is Flow.BREAK or (may_end and rounds >= _FEW_ROUNDS):
                 return None
 
-    def _with(self, node: ast.With | ast.AsyncWith, frame: Frame) -> Flow | None:
-        for item in node.items:
-            value = self.evaluate(item.context_expr, frame)
-            if item.optional_vars is not None:
+    def _with(self, node: ast.With | ast.AsyncWith) -> Step:
+        body = self.block(node.body)
+        items = [
+            (self.code(item.context_expr), self.target(item.optional_vars)) for item in node.items
+        ]
+
+        def step(frame: Frame) -> Flow | None:
+            for context, target in items:
+                value = context(frame)
                 is_open = isinstance(value, (Unknown, Tensor, External))
-                self.assign(item.optional_vars, UNKNOWN if is_open else value, frame)
-        return self.block(node.body)(frame)
+                target(UNKNOWN if is_open else value, frame)
+            return body(frame)
+
+        return step
 
     def _try(self, node: ast.Try) -> Step:
         body, last = self.block([*node.body, *node.orelse]), self.block(node.finalbody)
@@ -460,6 +478,25 @@ class Reader(Expressions):
             return self._either(bodies, frame)
 
         return step
+
+
+def _named(name: str) -> Bind:
+    def bind(value: Value, frame: Frame) -> None:
+        frame.names[name] = value
+
+    return bind
+
+
+def _nowhere(value: Value, frame: Frame) -> None:
+    """Nothing is bound."""
+
+
+def _rest(value: Value, found: list[Value] | None, start: int, count: int) -> list[Value]:
+    """What a target with a star, and those after it, are bound to: from `start` of `count` on."""
+    if found is None:
+        return [element_of(value)] * (count - start)
+    end = len(found) - (count - start - 1)
+    return [Listing(found[start:end]), *found[end:]]
 
 
 def _leaves_loop(statement: ast.stmt) -> bool:

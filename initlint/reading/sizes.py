@@ -30,8 +30,18 @@ _OPERATORS: dict[type[ast.operator], Callable[[Value, Value], Value]] = {
 }
 
 
+# With two whole numbers below `_SMALL`, these give one that is no larger than a number may be.
+_ON_SIZES = {k: _OPERATORS[k] for k in (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod)}
+_SMALL = 1 << 30
+
+
 def computed(kind: type[ast.operator], left: Value, right: Value) -> Value:
     """The result of an operator of Python's on two values that are no tensors."""
+    if type(left) is int and type(right) is int and kind in _ON_SIZES:
+        # Nearly all are two sizes, which are small.
+        is_small = -_SMALL < left < _SMALL and -_SMALL < right < _SMALL
+        if is_small and (right or kind not in (ast.FloorDiv, ast.Mod)):
+            return _ON_SIZES[kind](left, right)
     if isinstance(left, _LITERAL) and isinstance(right, _LITERAL):
         return _literal(kind, left, right)
     one, other = symbol(left), symbol(right)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Any value at all: plain Python numbers, strings and tuples stand for themselves.
 Value = Any
+# The kinds of Python's own values that hold no others.
+BARE = {int, float, bool, str, type(None)}
 
 
 class Kind:
