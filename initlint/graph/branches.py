@@ -118,18 +118,21 @@ def _branch(steps: Steps, join: Node, fork: Node | None, charge: Charge) -> Bran
 
 
 def _side(steps: Steps, end: Node, fork: Node, charge: Charge) -> frozenset[Node] | None:
-    side: set[Node] = set()
+    side: set[Node] = {fork}
     waiting = [end]
+    count = 0
     while waiting:
         node = waiting.pop()
-        if node is fork or node in side:
+        if node in side:
             continue
         side.add(node)
-        if len(side) % _CHARGED == 0:
+        count += 1
+        if count % _CHARGED == 0:
             charge(_CHARGED)
-        if len(side) > _LONGEST:
+        if count > _LONGEST:
             return None
-        waiting.extend(steps[node].inputs)
+        waiting += steps[node].inputs
+    side.discard(fork)
     return frozenset(side)
 
 

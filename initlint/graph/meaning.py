@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from initlint.graph.ops import FIXED, UNSURE, Given, Op, Operand, leaves_of, ops_in
+from initlint.graph.ops import FIXED, UNSURE, Given, Op, Operand, leaves_of, ops_in, signals_of
 from initlint.torchlib import catalog
 
 # Operations on a matrix that exchange its two axes; other shape operations hide them.
@@ -36,10 +36,10 @@ def meaning(name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """
     operation = catalog.operation_of_function(name)
     role = operation.role if operation else "unknown"
-    values = (*args, *keywords.values())
-    inputs = ops_in(values)
+    leaves = leaves_of((args, keywords) if keywords else args)
+    inputs = signals_of(leaves)
     if role == "query" or not inputs:
-        return _without_signal(name, role, args, keywords)
+        return _without_signal(name, role, args, leaves, keywords)
     op = Op(role, inputs, name, tuple(args), keywords)
     activation = catalog.activation_of_function(name)
     if activation is not None:
@@ -52,7 +52,7 @@ def meaning(name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
             return FIXED
     else:
         op.role = _role(name, role, args, inputs)
-    if _is_masked_by(values, inputs):
+    if _is_masked_by(leaves, inputs):
         # Its own sign decides what passes: an activation that is written out, if anything.
         op.role, op.inputs, op.activation, op.args = "unknown", inputs, "", {}
     return op
@@ -84,9 +84,13 @@ def of_module(
     return Op(operation.role if operation else "unknown", inputs, kind, tuple(args), keywords)
 
 
-def _without_signal(name: str, role: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
-    """The result of a call without data arguments, or without a signal in its result."""
-    parts = list(leaves_of((args, keywords)))
+def _without_signal(
+    name: str, role: str, args: Sequence[Any], parts: Sequence[Any], keywords: Mapping[str, Any]
+) -> Any:
+    """The result of a call without data arguments, or without a signal in its result.
+
+    `parts` are all that lies in its arguments.
+    """
     operands = [part for part in parts if type(part) is Operand]
     # Keywords of such calls say what kind of tensor is wanted: a dtype, a device.
     is_unsure = role != "query" and UNSURE in leaves_of(tuple(args))
@@ -148,9 +152,9 @@ def _is_inverted(bare: str, args: Sequence[Any]) -> bool:
     return (type(args[0]) is Op) == bare.startswith("r")
 
 
-def _is_masked_by(values: Sequence[Any], inputs: Sequence[Op]) -> bool:
-    """Whether a comparison of the very data that goes in is among the arguments."""
-    masks = (part for part in leaves_of(values) if type(part) is Op and part.role == "query")
+def _is_masked_by(leaves: Sequence[Any], inputs: Sequence[Op]) -> bool:
+    """Whether a comparison of the very data that goes in is among all that the arguments hold."""
+    masks = [part for part in leaves if type(part) is Op and part.role == "query"]
     return any(
         mask.bare_name in COMPARISONS and any(op in inputs for op in ops_in(mask.operands))
         for mask in masks

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from itertools import chain
 from typing import Any, Protocol
 
 
@@ -79,8 +80,7 @@ def leaves_of(value: Any) -> list[Any]:
     waiting = [value]
     while waiting:
         found = waiting.pop()
-        # Most are operations.
-        if type(found) is Op:
+        if type(found) in _SINGLE:
             leaves.append(found)
         elif isinstance(found, (tuple, list)):
             waiting.extend(reversed(found))
@@ -91,9 +91,18 @@ def leaves_of(value: Any) -> list[Any]:
     return leaves
 
 
+# Most of what is met.
+_SINGLE = {Op, Operand, Given, int, float, str, bool, type(None)}
+
+
 def ops_in(*values: Any) -> tuple[Op, ...]:
     """All operations that carry a signal in values, each once, in order."""
-    found = [part for part in leaves_of(values) if type(part) is Op and part.role != "query"]
+    return signals_of(leaves_of(values))
+
+
+def signals_of(leaves: Iterable[Any]) -> tuple[Op, ...]:
+    """The operations among them that carry a signal, each once, in order."""
+    found = [part for part in leaves if type(part) is Op and part.role != "query"]
     return tuple(dict.fromkeys(found)) if len(found) > 1 else tuple(found)
 
 
@@ -151,9 +160,15 @@ class Graph:
         for old in other.nodes:
             if old in copies:
                 continue
+            inputs = old.inputs
+            if len(inputs) == 1:
+                # Most operations have one.
+                inputs = (copies.get(inputs[0]) or self._stray(inputs[0], copies),)
+            elif inputs:
+                inputs = tuple([copies.get(one) or self._stray(one, copies) for one in inputs])
             new = Op(
                 old.role,
-                tuple([copies.get(value) or self._stray(value, copies) for value in old.inputs]),
+                inputs,
                 old.name,
                 (),
                 {},
@@ -169,9 +184,12 @@ class Graph:
 
     def close(self) -> None:
         """Replace each input that belongs to another graph by an unknown operation."""
+        self.costs.nodes(len(self.nodes))
+        known = set(self.nodes)
+        if known.issuperset(chain.from_iterable([node.inputs for node in self.nodes])):
+            return
         nodes, self.nodes = self.nodes, []
-        self.costs.nodes(len(nodes))
-        known: set[Op] = set()
+        known = set()
         strays: dict[Op, Op] = {}
         for node in nodes:
             if not known.issuperset(node.inputs):

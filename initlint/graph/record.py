@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from initlint.graph.follow import Use, combined
 from initlint.graph.recurrence import INPUT, STATE
@@ -28,13 +28,24 @@ def layer_of(
     site: Site | None,
     nominal: bool = False,
     states: Collection[str] = (),
+    reason: str = "",
+    names: Mapping[str, str] | None = None,
 ) -> Layer:
     """The record of a weight that is used at one or more places of a graph.
 
     `bare` is the number of residual branches without normalisation in the model, `states` are the
-    parameters in the graph that are multiplied with their own results.
+    parameters in the graph that are multiplied with their own results. `reason` is why the weight's
+    scale may not matter, where its uses together do not tell. `names` are the parameters' names in
+    the record, where they are not those of the graph.
     """
     first, last = group[0], group[-1]
+    before, after = first.upstream.before, last.downstream.after
+    if names is not None:
+        # Another use of the same parameter is no neighbour.
+        before, after = (
+            None if end is None or names.get(end) == parameter else names.get(end)
+            for end in (before, after)
+        )
     return Layer(
         model=model,
         layer=layer,
@@ -46,11 +57,11 @@ def layer_of(
         following=combined(use.following for use in group),
         current=current,
         site=site,
-        before=first.upstream.before,
-        after=last.downstream.after,
+        before=before,
+        after=after,
         origin=first.upstream.origin,
         closed=all(use.downstream.closed for use in group),
-        harmless=harmless(group),
+        harmless=harmless(group) or reason,
         branch=first.branch,
         branches=bare,
         head=not any(use.downstream.weighted for use in group),

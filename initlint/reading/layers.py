@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 from initlint.graph.follow import Use as Met
@@ -97,7 +97,7 @@ def records(model: str, drawn: Drawn, places: dict[int, list[Place]]) -> list[La
     A module that represents several equal ones counts once for each of their names, in order.
     """
     groups: dict[Place, list[tuple[Use, Met]]] = {}
-    names: dict[str, Place] = {}
+    names: dict[str, str] = {}
     counts: dict[int, int] = {}
     for use, _ in drawn.met:
         counts[id(use.slot)] = counts.get(id(use.slot), 0) + 1
@@ -111,7 +111,7 @@ def records(model: str, drawn: Drawn, places: dict[int, list[Place]]) -> list[La
             # Nobody knows whether it is the same of those made alike.
             met = met._replace(again=False)
         groups.setdefault(place, []).append((use, met))
-        names[met.weight.parameter] = place
+        names[met.weight.parameter] = place.parameter
     stateful = [group for group in groups.values() if is_state([met for _, met in group])]
     states = {met.weight.parameter for group in stateful for _, met in group}
     return [
@@ -124,11 +124,11 @@ def _record(
     place: Place,
     group: Sequence[tuple[Use, Met]],
     bare: int,
-    names: dict[str, Place],
+    names: dict[str, str],
     states: Collection[str],
 ) -> Layer:
     use = group[0][0]
-    layer = layer_of(
+    return layer_of(
         [met for _, met in group],
         bare,
         model=model,
@@ -139,15 +139,8 @@ def _record(
         site=site_of(use.slot),
         nominal=_is_nominal(use),
         states=states,
-    )
-    if not layer.harmless:
-        layer = replace(layer, harmless=_perhaps_harmless(group))
-    before = names[layer.before].parameter if layer.before in names else None
-    after = names[layer.after].parameter if layer.after in names else None
-    return replace(
-        layer,
-        before=before if before != place.parameter else None,
-        after=after if after != place.parameter else None,
+        reason=_perhaps_harmless(group),
+        names=names,
     )
 
 
@@ -282,29 +275,32 @@ def _powers(size: Value) -> Any:
 def places_of(root: Instance) -> dict[int, list[Place]]:
     """By every weight the names under which a model knows it, in the order of its parts."""
     found: dict[int, list[Place]] = {}
-    for count, (name, module) in enumerate(walk(root)):
-        if count > _MOST_NAMES:
-            break
-        for key, value in module.attrs.items():
-            if isinstance(value, Slot) and value.holder is module:
-                parameter = f"{name}.{key}" if name else key
-                found.setdefault(id(value), []).append(Place(name, parameter))
+    own: dict[Instance, list[tuple[str, Slot]]] = {}
+    for name, module in islice(walk(root), _MOST_NAMES + 1):
+        if module not in own:
+            slots = [(key, v) for key, v in module.attrs.items() if type(v) is Slot]
+            own[module] = [(key, slot) for key, slot in slots if slot.holder is module]
+        for key, slot in own[module]:
+            parameter = f"{name}.{key}" if name else key
+            found.setdefault(id(slot), []).append(Place(name, parameter))
     return found
 
 
 def walk(root: Instance) -> Iterator[tuple[str, Instance]]:
     """A module and all that it holds, as often as it has names, outermost first."""
     waiting: list[tuple[str, Instance, tuple[Instance, ...]]] = [("", root, ())]
+    # By module, the modules that it holds, last one first; one may have very many names.
+    held: dict[Instance, list[tuple[str, Instance]]] = {}
     while waiting:
         name, module, above = waiting.pop()
         yield name, module
         if module in above or len(above) > _DEEPEST:
             continue
-        around = (*above, module)
-        inner = [
-            (f"{name}.{child}" if name else child, part, around) for child, part in children(module)
-        ]
-        waiting += reversed(inner)
+        if module not in held:
+            held[module] = children(module)[::-1]
+        if held[module]:
+            around, before = (*above, module), f"{name}." if name else ""
+            waiting += [(before + child, part, around) for child, part in held[module]]
 
 
 _DEEPEST = 30

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from initlint.reading.holders import Choice, Instance
 from initlint.reading.values import Slot
 
 
-def children(instance: Instance) -> Iterator[tuple[str, Instance]]:
+def children(instance: Instance) -> list[tuple[str, Instance]]:
     """The modules that a module holds, by name; of several that may be there, each."""
-    for name, value in list(instance.attrs.items()):
-        if type(value) is Instance:
+    found: list[tuple[str, Instance]] = []
+    for name, value in instance.attrs.items():
+        kind = type(value)
+        if kind is Instance:
             if value.torch:
-                yield name, value
-        elif type(value) is Choice:
-            for option in value.options:
-                if type(option) is Instance and option.torch:
-                    yield name, option
+                found.append((name, value))
+        elif kind is Choice:
+            options = [one for one in value.options if type(one) is Instance and one.torch]
+            found += [(name, option) for option in options]
+    return found
 
 
 def modules_of(instance: Instance, prefix: str = "") -> list[tuple[str, Instance]]:
@@ -31,8 +31,8 @@ def modules_of(instance: Instance, prefix: str = "") -> list[tuple[str, Instance
             continue
         seen.add(id(module))
         found.append((name, module))
-        inner = [(f"{name}.{child}" if name else child, part) for child, part in children(module)]
-        waiting.extend(reversed(inner))
+        above = f"{name}." if name else ""
+        waiting += [(above + child, part) for child, part in reversed(children(module))]
     return found
 
 

@@ -247,21 +247,20 @@ def _recurrent_names(
     return found
 
 
-def _with_fans(use: Use, instance: Instance) -> Use:
-    """A weight of a layer of torch's with its fan_in and fan_out, where they are known."""
-    kind, shape = instance.torch, use.slot.shape
+def _fans(instance: Instance, shape: tuple[Value, ...] | None) -> tuple[Any, Any, float]:
+    """fan_in and fan_out of a weight of torch's layers, where they are known, and its spread."""
+    kind = instance.torch
     if not shape or kind.startswith("Embedding"):
-        return use
+        return None, None, 1
     sizes = [size if type(size) is int else symbol(size) for size in shape]
     if "Conv" not in kind:
-        return replace(use, fans=(product(sizes[1:]), sizes[0]))
+        return product(sizes[1:]), sizes[0], 1
     groups = argument(instance, "groups")
     count = groups if type(groups) is int else symbol(groups)
     if "ConvTranspose" not in kind:
-        return replace(use, fans=convolution_fans(sizes, count))
+        return (*convolution_fans(sizes, count), 1)
     stride, dilation = (_given(argument(instance, name)) for name in ("stride", "dilation"))
-    fan_in, fan_out, share = transposed_fans(sizes, count, stride, dilation)
-    return replace(use, fans=(fan_in, fan_out), spread=share)
+    return transposed_fans(sizes, count, stride, dilation)
 
 
 def _given(value: Value) -> Value:
@@ -287,10 +286,11 @@ def uses_of(instance: Instance) -> list[Use]:
     slot = instance.attrs.get("weight")
     if type(slot) is not Slot:
         return []
-    changed, biased = instance.reparametrised, instance.attrs.get("bias") is not None
-    use = Use(slot, kind, (None, None), slot.draw, reparametrised=changed, biased=biased)
-    use = replace(use, owner=instance)
-    return [_with_fans(use, instance)]
+    fan_in, fan_out, spread = _fans(instance, slot.shape)
+    use = Use(slot, kind, (fan_in, fan_out), slot.draw, spread=spread, owner=instance)
+    use.reparametrised = instance.reparametrised
+    use.biased = instance.attrs.get("bias") is not None
+    return [use]
 
 
 def type_of(instance: Instance) -> str:
