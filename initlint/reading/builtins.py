@@ -11,7 +11,7 @@ from typing import Any
 # They register what they know with the handlers.
 from initlint.reading import objects, sequences  # noqa: F401
 from initlint.reading.classes import Classes, UserClass
-from initlint.reading.handlers import HANDLERS, Args, Kwargs
+from initlint.reading.handlers import Args, Handler, Kwargs
 from initlint.reading.holders import Function, Instance, Listing, Partial
 from initlint.reading.outside import is_callable
 from initlint.reading.parts import contents_of, leaves, unsure
@@ -31,12 +31,12 @@ from initlint.reading.values import (
 from initlint.torchlib import catalog
 
 # Functions that hand their first argument back.
-_IDENTITY = {
+IDENTITY = {
     *("torch.jit.script", "torch.compile", "torch.jit.export", "torch.jit.ignore", "builtins.iter"),
     *("torch.fx.wrap", "torch.jit._script_if_tracing", "torch.quantization.fuse_modules"),
     *("torch.jit.script_if_tracing", "torch.compiler.disable", "torch.jit.unused"),
 }
-_NUMBERS: dict[str, Callable[..., Any]] = {
+NUMBERS: dict[str, Callable[..., Any]] = {
     "builtins.int": int,
     "builtins.float": float,
     "builtins.round": round,
@@ -49,7 +49,7 @@ _NUMBERS: dict[str, Callable[..., Any]] = {
     "math.prod": math.prod,
 }
 # Conditions that are true for a model that runs normally.
-_ANSWERS = {
+ANSWERS = {
     **dict.fromkeys(("torch.jit.is_scripting", "torch.jit.is_tracing"), False),
     **dict.fromkeys(("torch.onnx.is_in_onnx_export", "torch.compiler.is_compiling"), False),
     **dict.fromkeys(("builtins.print", "warnings.warn", "torch._assert"), None),
@@ -57,27 +57,29 @@ _ANSWERS = {
 
 
 class Builtins(Classes):
-    """Evaluates calls of functions known by name."""
+    """Evaluates calls of functions of Python's, and of those that handlers know."""
 
-    def builtin(self, name: str, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
-        """The result of a built-in function; NotImplemented for any other function."""
-        handler = HANDLERS.get(name)
-        if handler is not None or name in _NUMBERS:
-            self.budget.elements(sum(map(_length, args)) // 4)
-        if handler is not None:
-            result = handler(self, args, kwargs, node)
-            return unsure((*args, *kwargs.values())) if result is UNKNOWN else result
-        if name in _ANSWERS:
-            return _ANSWERS[name]
-        if name in _IDENTITY:
-            return args[0] if args else UNKNOWN
-        if name in _NUMBERS:
-            return _number(name, args)
-        if name.startswith("builtins."):
-            return self._plain(name[9:], args, kwargs)
-        return NotImplemented
+    def handled(self, handler: Handler, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+        """The result of a function that is known by its name."""
+        self._visit(args)
+        result = handler(self, args, kwargs, node)
+        return unsure((*args, *kwargs.values())) if result is UNKNOWN else result
 
-    def _plain(self, name: str, args: Args, kwargs: Kwargs) -> Value:
+    def numeric(self, name: str, args: Args) -> Value:
+        """The result of a function of numbers."""
+        self._visit(args)
+        return _number(name, args)
+
+    def _visit(self, args: Args) -> None:
+        """Charge the elements that a function may visit."""
+        count = 0
+        for value in args:
+            if type(value) not in _SINGLE:
+                count += _length(value)
+        if count > 3:
+            self.budget.elements(count // 4)
+
+    def pure(self, name: str, args: Args, kwargs: Kwargs) -> Value:
         """The result of a built-in function that does not change its arguments."""
         if isinstance(getattr(builtins, name, None), type) and name.endswith(("Error", "Warning")):
             return UNKNOWN
@@ -160,12 +162,16 @@ def _number(name: str, args: Args) -> Value:
     if name == "builtins.round" and len(args) > 1 and abs(args[1]) > _DIGITS:
         return UNKNOWN
     try:
-        return bounded(_NUMBERS[name](*((first,) if isinstance(first, tuple) else args)))
+        return bounded(NUMBERS[name](*((first,) if isinstance(first, tuple) else args)))
     except (ValueError, TypeError, OverflowError):
         return PLAIN
 
 
 _DIGITS = 400
+
+
+# Kinds of values without elements.
+_SINGLE = {int, float, bool, type(None), Tensor, External, Unknown, UserClass}
 
 
 def _length(value: Value) -> int:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 from initlint.graph.ops import Graph, Op
 from initlint.graph.patterns import name_patterns
-from initlint.reading.builtins import Builtins
+from initlint.reading.builtins import ANSWERS, IDENTITY, NUMBERS, Builtins
 from initlint.reading.classes import UserClass, is_layer
-from initlint.reading.holders import Bound, Choice, Function, Instance, Method, Partial, Table
+from initlint.reading.handlers import HANDLERS
+from initlint.reading.holders import (
+    Bound,
+    Choice,
+    Function,
+    Instance,
+    Method,
+    Partial,
+    Table,
+    around,
+)
 from initlint.reading.outside import TRUSTED, trusted_kind
 from initlint.reading.parts import is_small, key_of, leaves, unsure
 from initlint.reading.plain import asked, costs
@@ -18,6 +29,7 @@ from initlint.reading.signatures import Signature, signature_of
 from initlint.reading.state import Frame
 from initlint.reading.templates import moved, pattern_of, placed, tensors_in
 from initlint.reading.values import (
+    BARE,
     PLAIN,
     UNKNOWN,
     Compared,
@@ -99,29 +111,33 @@ class Calls(Builtins):
     ) -> Value:
         """The result of a function of the files read.
 
-        A call with plain values only is evaluated once, and its result kept.
+        Equal calls with plain values, and tensors of one graph, are evaluated once, and the result
+        kept, if it is plain or a tensor.
         """
-        if function.owner is not None or not self._is_settled(function.closure):
+        if function.owner is not None:
             return self._called(function, args, kwargs)
-        key = _plain_key(function, args, kwargs)
-        if key is None:
-            return self._called_with_data(function, args, kwargs)
-        if key not in self.results:
-            result = self._called(function, args, kwargs)
-            if _is_plain(result):
-                self.results[key] = result
-            return result
-        return self.results[key]
+        closure = function.closure
+        if closure is not None and not self._is_settled(closure):
+            if around(function.node, closure):
+                return self._called(function, args, kwargs)
+            # It uses nothing of the functions around it.
+            closure = None
+        given = _given(args, kwargs)
+        if given is None:
+            return self._called(function, args, kwargs)
+        key = (function.node, closure, *kwargs, *given)
+        if any(type(part) is Op for part in given):
+            return self._called_with_data(key, function, args, kwargs)
+        if key in self.results:
+            return _again(self.results[key])
+        result = self._called(function, args, kwargs)
+        if _is_kept(result):
+            self.results[key] = result
+        return result
 
     def _called_with_data(
-        self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
+        self, key: object, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
     ) -> Value:
-        """The result of a function; equal calls with plain values and tensors are followed once."""
-        values = (*args, *kwargs.values())
-        if not all(type(value) is Tensor or _is_plain(value) for value in values):
-            return self._called(function, args, kwargs)
-        given = tuple(v.node if type(v) is Tensor else key_of(v) for v in values)
-        key = (function.node, function.closure, tuple(kwargs), given)
         found = self.graph.results.get(key)
         if found is None:
             result = self._called(function, args, kwargs)
@@ -264,22 +280,14 @@ class Calls(Builtins):
         node: ast.AST | None,
     ) -> Value:
         """The result of a function that the files read do not define."""
-        known = self.builtin(name, args, kwargs, node)
-        if known is not NotImplemented:
-            return known
+        return _callee(name)(self, args, kwargs, node)
+
+    def torch_or_lost(
+        self, name: str, args: Sequence[Value], kwargs: Mapping[str, Value], node: ast.AST | None
+    ) -> Value:
+        """The result of a function of torch's, or of one of which nothing is known."""
         package, _, rest = name.partition(".")
         bare = name.rpartition(".")[2]
-        if name.startswith("torch.nn.init.") or (package in TRUSTED and bare in ARGUMENTS):
-            return self.initialise(bare, args, kwargs, node)
-        if _is_of_a_class(name) and args and isinstance(args[0], Instance) and args[0].torch:
-            # Such as nn.Module.apply(self, function).
-            return self.ask_module(args[0], bare, args[1:], kwargs, node)
-        kind = trusted_kind(name)
-        if kind:
-            return self.make(kind, args, kwargs, node)
-        if _wraps(name) and args and isinstance(args[0], Instance):
-            args[0].reparametrised = is_layer(args[0])
-            return args[0]
         if package == "torch" and not rest.startswith(_WRITING):
             if rest.startswith("optim"):
                 # An optimiser holds the parameters that it was given.
@@ -289,9 +297,7 @@ class Calls(Builtins):
             return self.operate(bare, args, kwargs)
         if package in ("math", "operator"):
             return self.operate(bare, args, kwargs) if self.nodes_in(args) else PLAIN
-        if package in _LOOKING:
-            return External(f"{name}()")
-        return self.lost(args, kwargs)
+        return External(f"{name}()") if package in _LOOKING else self.lost(args, kwargs)
 
     def call_method(
         self,
@@ -365,12 +371,39 @@ def _are_plain(values: Iterable[Value]) -> bool:
     return all(map(_is_plain, values))
 
 
-def _plain_key(function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Any:
-    """A key of a call with plain values, known or not; None if some are not plain."""
-    values = (*args, *kwargs.values())
-    if not _are_plain(value for value in values if value is not UNKNOWN):
-        return None
-    return function.node, function.closure, tuple(kwargs), key_of(values)
+def _given(args: Sequence[Value], kwargs: Mapping[str, Value]) -> list[Any] | None:
+    """Keys of arguments that are plain or tensors, which stand for their operations; else None.
+
+    With tensors, no other argument may be unknown.
+    """
+    given: list[Any] = []
+    has_data = has_unknown = False
+    for value in (*args, *kwargs.values()):
+        kind = type(value)
+        if kind in BARE:
+            given.append((kind, value))
+        elif kind is Tensor:
+            given.append(value.node)
+            has_data = True
+        elif value is UNKNOWN:
+            given.append(value)
+            has_unknown = True
+        elif _is_plain(value):
+            given.append(key_of(value))
+        else:
+            return None
+    return None if has_data and has_unknown else given
+
+
+def _is_kept(result: Value) -> bool:
+    """Whether a result is the same for everybody who is given it."""
+    is_partial = type(result) is Partial and _are_plain(result.parts())
+    return result is UNKNOWN or is_partial or _is_plain(result)
+
+
+def _again(result: Value) -> Value:
+    """A result that was kept; what the code that is read can change is copied."""
+    return result.rebuilt(result.parts()) if type(result) is Partial else result
 
 
 def _is_of_a_class(name: str) -> bool:
@@ -389,6 +422,53 @@ _LOOKING = {
     *("torchinfo", "torchsummary", "torchsummaryX", "torchviz", "thop", "fvcore", "ptflops"),
     *("wandb", "tensorboardX", "torchmetrics"),
 }
+
+
+_Callee = Callable[[Calls, Sequence[Value], Mapping[str, Value], "ast.AST | None"], Value]
+
+
+@lru_cache(maxsize=4096)
+def _callee(name: str) -> _Callee:
+    """What a call of this dotted name outside the files does; the name decides nearly all of it."""
+    package, bare = name.partition(".")[0], name.rpartition(".")[2]
+    handler, kind = HANDLERS.get(name), trusted_kind(name)
+    if handler is not None:
+        return lambda calls, args, kwargs, node: calls.handled(handler, args, kwargs, node)
+    if name in ANSWERS:
+        return lambda calls, args, kwargs, node: ANSWERS[name]
+    if name in IDENTITY:
+        return lambda calls, args, kwargs, node: args[0] if args else UNKNOWN
+    if name in NUMBERS:
+        return lambda calls, args, kwargs, node: calls.numeric(name, args)
+    if name.startswith("builtins."):
+        return lambda calls, args, kwargs, node: calls.pure(name[9:], args, kwargs)
+    if name.startswith("torch.nn.init.") or (package in TRUSTED and bare in ARGUMENTS):
+        return lambda calls, args, kwargs, node: calls.initialise(bare, args, kwargs, node)
+    if kind and not _is_of_a_class(name):
+        return lambda calls, args, kwargs, node: calls.make(kind, args, kwargs, node)
+    if _is_of_a_class(name) or _wraps(name):
+        return partial(_of_module, name=name, kind=kind)
+    return lambda calls, args, kwargs, node: calls.torch_or_lost(name, args, kwargs, node)
+
+
+def _of_module(
+    calls: Calls,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    node: ast.AST | None,
+    name: str,
+    kind: str,
+) -> Value:
+    """The result of a method of a class, such as nn.Module.apply(self, f), or of a wrapper."""
+    first = args[0] if args else None
+    if _is_of_a_class(name) and isinstance(first, Instance) and first.torch:
+        return calls.ask_module(first, name.rpartition(".")[2], args[1:], kwargs, node)
+    if kind:
+        return calls.make(kind, args, kwargs, node)
+    if _wraps(name) and isinstance(first, Instance):
+        first.reparametrised = is_layer(first)
+        return first
+    return calls.torch_or_lost(name, args, kwargs, node)
 
 
 def _wraps(name: str) -> bool:

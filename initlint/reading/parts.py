@@ -217,11 +217,21 @@ _MOST_OPTIONS = 6
 
 def unsure(values: Iterable[Value]) -> Unknown:
     """A value of which nothing is known, but that it may be any of these, or hold it."""
-    held = tuple(value for value in values if value is not UNKNOWN and may_hold(value))
+    held = tuple([value for value in values if may_hold(value) and not _holds_nothing(value)])
     return Unknown(held[:_MOST_HELD]) if held else UNKNOWN
 
 
 _MOST_HELD = 1000
+
+
+def _holds_nothing(value: Value) -> bool:
+    """Whether a value is unknown, or a short tuple of numbers, texts and unknown values."""
+    if type(value) is tuple and len(value) < _SHORT:
+        return all(type(part) in _SIMPLE or part is UNKNOWN for part in value)
+    return value is UNKNOWN
+
+
+_SHORT = 9
 
 
 def may_hold(value: Value) -> bool:
