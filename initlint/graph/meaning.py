@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from initlint.graph import facts
 from initlint.graph.ops import FIXED, UNSURE, Given, Op, Operand, leaves_of, ops_in, signals_of
 from initlint.torchlib import catalog
 
@@ -21,6 +22,8 @@ WHOLE_VIEWS = {
 }
 # Functions whose result is zero where the parameter is zero.
 _ZERO_AT_ZERO = {"tanh", "neg", "abs", "relu", "mul", "imul", "rmul", "multiply"}
+# Operations of whose arguments the predicted signal needs some.
+_WITH_FACTS = frozenset({"scale", "merge_add", "merge_cat", "pool", "dropout", "shape", "norm"})
 # Of one value the largest along a dimension, of two the larger of each pair.
 _EXTREMES = {"max", "min", "maximum", "minimum", "fmax", "fmin"}
 _QUOTIENTS = ("div", "truediv", "true_divide", "divide")
@@ -55,6 +58,8 @@ def meaning(name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     if _is_masked_by(leaves, inputs):
         # Its own sign decides what passes: an activation that is written out, if anything.
         op.role, op.inputs, op.activation, op.args = "unknown", inputs, "", {}
+    elif op.role in _WITH_FACTS:
+        op.args = facts.of_call(op.role, name, args, keywords)
     return op
 
 
@@ -77,11 +82,13 @@ def of_module(
     operation = catalog.operation_of_module(kind)
     if operation is not None and operation.role == "weighted":
         # A table of numbers sent through a layer is data from there on (Swin's cpb_mlp).
-        return Op("weighted", inputs, kind, tuple(args), keywords, weights=weights)
+        known = facts.of_module(kind, settings)
+        return Op("weighted", inputs, kind, tuple(args), keywords, args=known, weights=weights)
     if not inputs:
         is_known = operation is not None or activation is not None
         return FIXED if is_known and UNSURE not in leaves_of((args, keywords)) else UNSURE
-    return Op(operation.role if operation else "unknown", inputs, kind, tuple(args), keywords)
+    role = operation.role if operation else "unknown"
+    return Op(role, inputs, kind, tuple(args), keywords, args=facts.of_module(kind, settings))
 
 
 def _without_signal(

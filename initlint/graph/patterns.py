@@ -124,6 +124,7 @@ def _rename(op: Op, origin: Op, region: Sequence[Op]) -> bool:
     if found is None:
         return any(map(_is_proportional, region)) and _rename_by_degree(op, origin)
     op.role, op.inputs = ("scale" if found[0] == "linear" else "activation"), (origin,)
+    op.args = {"written": True}
     if op.role == "activation":
         op.activation, op.args = found
     return True
@@ -133,7 +134,7 @@ def _rename_by_degree(op: Op, origin: Op) -> bool:
     degree = _degree(op, {origin: 1.0})
     if degree not in (0, 1):
         return False
-    op.role, op.inputs = ("norm" if degree == 0 else "scale"), (origin,)
+    op.role, op.inputs, op.args = ("norm" if degree == 0 else "scale"), (origin,), {"written": True}
     return True
 
 

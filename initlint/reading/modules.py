@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from initlint.graph.facts import wanted
 from initlint.graph.meaning import of_module
 from initlint.reading.budget import ELEMENTS
 from initlint.reading.holders import CONTAINERS, Choice, Instance, Listing, Table, elements, listed
@@ -339,7 +340,20 @@ def _settings(instance: Instance) -> dict[str, Any]:
     for name, default in given.items():
         value = values.get(name, default)
         given[name] = value if known_number(value) or isinstance(value, str) else default
-    return given
+    return given or _settings_kept(instance)
+
+
+def _settings_kept(instance: Instance) -> dict[str, Any]:
+    """The settings of a layer, a pooling or a norm that the predicted signal needs."""
+    names = wanted(instance.torch)
+    if not names:
+        return {}
+    values = {**dict(zip(names, instance.args.get("*", ()), strict=False)), **instance.args}
+    return {
+        name: tuple(value.items) if isinstance(value, Listing) and not value.open else value
+        for name, value in values.items()
+        if name in names
+    }
 
 
 def _listed(instance: Instance, name: str, args: Sequence[Value]) -> Listing:

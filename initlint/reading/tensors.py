@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from initlint.graph.facts import of_call
 from initlint.graph.meaning import WHOLE_VIEWS, meaning, writes_in_place
 from initlint.graph.ops import Op, Operand, leaves_of, ops_in
 from initlint.graph.weights import Factor, factors_of
@@ -113,7 +114,8 @@ class Tensors(State):
         uses = [self.current(_use(factor)) for factor in factors_of(name, args, keywords)]
         if not uses:
             return Tensor(self.graph.add(Op("scale", inputs, name))) if inputs else PLAIN
-        node = Op("weighted", inputs, name, weights=tuple(uses))
+        known = of_call("weighted", name, args, keywords)
+        node = Op("weighted", inputs, name, args=known, weights=tuple(uses))
         return Tensor(self.graph.add(node))
 
     def current(self, use: Use) -> Use:

@@ -82,6 +82,12 @@ class Activation:
             raise ValueError(self.name)
         return float(_function(self.formula, tuple(self._values(args).items()))(x))
 
+    def function(self, args: Mapping[str, Any] = MappingProxyType({})) -> Callable[[float], float]:
+        """f, beyond |x| = 12 continued as a straight line; raises ValueError without a formula."""
+        if not self.formula:
+            raise ValueError(self.name)
+        return _extended(self.formula, tuple(self._values(args).items()))
+
     def _values(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """All arguments: those given, where they are known values, else the defaults."""
         return {
@@ -125,6 +131,21 @@ def _is_alike(value: object, default: object) -> bool:
 def _function(formula: str, arguments: tuple[tuple[str, Any], ...]) -> Callable[[float], float]:
     found: Callable[[float], float] = eval(f"lambda x: {formula}", {**_NAMES, **dict(arguments)})
     return found
+
+
+@cache
+def _extended(formula: str, arguments: tuple[tuple[str, Any], ...]) -> Callable[[float], float]:
+    """A formula that is safe for |x| <= 12, continued by its tangents."""
+    f, end, step = _function(formula, arguments), 12.0, 1e-3
+    high, low = f(end), f(-end)
+    rise, fall = (high - f(end - step)) / step, (f(step - end) - low) / step
+
+    def extended(x: float) -> float:
+        if -end <= x <= end:
+            return f(x)
+        return high + rise * (x - end) if x > 0 else low + fall * (x + end)
+
+    return extended
 
 
 @cache

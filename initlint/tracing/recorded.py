@@ -179,6 +179,7 @@ class _Recording(TorchFunctionMode):
     def _bind(self, tensor: torch.Tensor, node: fx.Node) -> None:
         self._nodes[id(tensor)] = node
         self._alive.append(tensor)
+        node.meta["shape"] = None if isinstance(tensor, LAZY) else tuple(tensor.shape)
 
     def _bind_all(self, result: Any, node: fx.Node) -> None:
         if isinstance(result, torch.Tensor):

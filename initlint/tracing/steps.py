@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from initlint.graph.facts import of_call
 from initlint.graph.meaning import meaning, of_module
 from initlint.graph.ops import FIXED, KEPT, Graph, Op, Operand, leaves_of, ops_in
 from initlint.torchlib import catalog
@@ -28,6 +29,13 @@ def operations(graph: fx.Graph, model: nn.Module, whole: bool = True) -> Graph:
     return _Translation(model, whole).of(graph)
 
 
+def operations_of_nodes(graph: fx.Graph, model: nn.Module) -> tuple[Graph, dict[fx.Node, Op]]:
+    """All operations of a captured graph, and the one that each node became."""
+    translation = _Translation(model, whole=True)
+    found = translation.of(graph)
+    return found, {n: v for n, v in translation.values.items() if type(v) is Op}
+
+
 class _Translation:
     """By every node of an fx graph its value: an operation, a parameter, or neither."""
 
@@ -35,7 +43,7 @@ class _Translation:
         self._graph = Graph(whole=whole)
         self._modules = dict(model.named_modules(remove_duplicate=False))
         self._tensors = dict(model.named_parameters(remove_duplicate=False))
-        self._values: dict[fx.Node, Any] = {}
+        self.values: dict[fx.Node, Any] = {}
         self._readers: dict[str, Callable[[fx.Node], Any]] = {
             "placeholder": lambda node: Op("input", name=str(node.target)),
             "output": self._result,
@@ -48,7 +56,7 @@ class _Translation:
     def of(self, graph: fx.Graph) -> Graph:
         for node in graph.nodes:
             value = self._readers[node.op](node)
-            self._values[node] = value
+            self.values[node] = value
             if type(value) is Op and value.role != "query":
                 self._graph.add(value)
         return self._graph
@@ -56,7 +64,7 @@ class _Translation:
     def _given(self, argument: Any) -> Any:
         """An argument with its nodes replaced by their values."""
         if isinstance(argument, fx.Node):
-            return self._values[argument]
+            return self.values[argument]
         if isinstance(argument, (tuple, list)):
             return tuple(map(self._given, argument))
         if isinstance(argument, dict):
@@ -89,7 +97,16 @@ class _Translation:
         operation = catalog.operation_of_module(kind)
         is_weighted = operation is not None and operation.role == "weighted"
         weights = weights_of_module(name, module) if is_weighted else ()
-        return of_module(kind, args, keywords, vars(module), weights)
+        settings = dict(vars(module))
+        if operation is not None and operation.role == "norm":
+            settings |= {"gain": self._own(name, "weight"), "shift": self._own(name, "bias")}
+        return of_module(kind, args, keywords, settings, weights)
+
+    def _own(self, module: str, name: str) -> Operand | None:
+        """A module's own parameter."""
+        full = f"{module}.{name}" if module else name
+        tensor = self._tensors.get(full)
+        return None if tensor is None else Operand(full, shape_of(tensor), shape_of(tensor))
 
     def _function(self, node: fx.Node) -> Any:
         name = function_name(node)
@@ -108,7 +125,8 @@ class _Translation:
         inputs = ops_in(args, keywords)
         weights = weights_of_call(name, args, keywords)
         if weights:
-            return Op("weighted", inputs, name, args, keywords, weights=weights)
+            known = of_call("weighted", name, args, keywords)
+            return Op("weighted", inputs, name, args, keywords, args=known, weights=weights)
         return Op("scale", inputs, name, args, keywords) if inputs else FIXED
 
 

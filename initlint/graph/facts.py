@@ -1,0 +1,156 @@
+"""Numbers of an operation that the predicted signal needs: kernel, stride, padding, factor, …
+
+Both engines get them here, from the arguments of a call and from the settings of a module. They are
+kept in `Op.args`, which survives copies of a graph. What is not a number is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from initlint.graph.ops import Op, Operand, leaves_of
+
+_WINDOW = ("kernel_size", "stride", "padding")
+_CONVOLUTION = (*_WINDOW, "dilation", "groups")
+_NORMALISATION = ("num_groups", "num_features", "normalized_shape", "affine", "elementwise_affine")
+# By the beginning of a module's class: the settings of its constructor that are kept, in the order
+# of its arguments ("" for one that is not).
+_OF_MODULES: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("Conv", "LazyConv"), ("", "", *_CONVOLUTION)),
+    "MaxPool": (*_WINDOW, "dilation"),
+    "AvgPool": _WINDOW,
+    "LPPool": ("", "kernel_size", "stride"),
+    **dict.fromkeys(("AdaptiveAvgPool", "AdaptiveMaxPool"), ("output_size",)),
+    **dict.fromkeys(("Dropout", "AlphaDropout", "FeatureAlphaDropout"), ("p",)),
+    "GroupNorm": ("num_groups",),
+    "LocalResponseNorm": ("size", "alpha", "beta", "k"),
+    "Upsample": ("size", "scale_factor", "mode"),
+    "UpsamplingNearest2d": ("size", "scale_factor"),
+    "UpsamplingBilinear2d": ("size", "scale_factor"),
+    "Flatten": ("start_dim", "end_dim"),
+    "MultiheadAttention": ("embed_dim", "num_heads", "dropout"),
+    **dict.fromkeys(("RNN", "LSTM", "GRU"), ("input_size", "hidden_size", "num_layers")),
+    "Softmax": ("dim",),
+    "PixelShuffle": ("upscale_factor",),
+}
+# By the bare name of a function: its arguments after the first, in order.
+_OF_FUNCTIONS: Mapping[str, tuple[str, ...]] = {
+    # The functional convolution has no kernel_size: it is in the weight's shape.
+    **{
+        f"conv{n}d": ("weight", "bias", "stride", "padding", "dilation", "groups")
+        for n in (1, 2, 3)
+    },
+    **{
+        f"conv_transpose{n}d": (
+            *("weight", "bias", *_WINDOW[1:], "output_padding", "groups", "dilation"),
+        )
+        for n in (1, 2, 3)
+    },
+    "linear": ("weight", "bias"),
+    **{f"max_pool{n}d": (*_WINDOW, "dilation") for n in (1, 2, 3)},
+    **{f"avg_pool{n}d": _WINDOW for n in (1, 2, 3)},
+    **{f"adaptive_{how}_pool{n}d": ("output_size",) for how in ("avg", "max") for n in (1, 2, 3)},
+    **dict.fromkeys(("mean", "sum", "amax", "amin", "max", "min"), ("dim",)),
+    **dict.fromkeys(("cat", "concat", "concatenate", "stack", "softmax"), ("dim",)),
+    **dict.fromkeys(("dropout", "dropout1d", "dropout2d", "dropout3d"), ("p", "training")),
+    "interpolate": ("size", "scale_factor", "mode"),
+    "flatten": ("start_dim", "end_dim"),
+    "group_norm": ("num_groups",),
+    **dict.fromkeys(("getitem", "select"), ("index",)),
+    "pixel_shuffle": ("upscale_factor",),
+}
+_ROLES = frozenset({"pool", "dropout", "shape", "norm", "merge_cat"})
+_SUMS = ("add", "iadd", "radd")
+_DIFFERENCES = ("sub", "isub", "rsub", "subtract")
+_PRODUCTS = ("mul", "imul", "rmul", "multiply")
+_QUOTIENTS = ("div", "truediv", "itruediv", "true_divide", "divide")
+
+
+def of_module(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of a module's own settings, of those that are kept for its class."""
+    names = wanted(kind)
+    found = {name: plain(settings[name]) for name in names if name and name in settings}
+    found |= {name: settings[name] for name in _PARAMETERS if type(settings.get(name)) is Operand}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+# Of a norm: the parameters that its result is multiplied with and that are added to it.
+_PARAMETERS = ("gain", "shift")
+
+
+def wanted(kind: str) -> tuple[str, ...]:
+    """The settings that are kept of a module of this class, in the order of its arguments."""
+    if kind in _OF_MODULES:
+        return _OF_MODULES[kind]
+    return _OF_MODULES.get(kind.rstrip("123d").removesuffix("Transpose"), ())
+
+
+def of_call(
+    role: str, name: str, args: Sequence[Any], keywords: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What is known of a call's arguments, for an operation of this role."""
+    bare = name.strip("_")
+    if role in ("scale", "merge_add"):
+        return _of_arithmetic(bare, args, keywords)
+    if role == "weighted":
+        return _of_weighted(bare, args, keywords)
+    if role not in _ROLES:
+        return {}
+    names = _OF_FUNCTIONS.get(bare)
+    if names is None:
+        return {}
+    given = {**dict(zip(names, args[1:], strict=False)), **keywords}
+    found = {name: plain(given[name]) for name in names if name in given}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def plain(value: Any) -> Any:
+    """A number, a text or a tuple of numbers; None for anything else."""
+    if isinstance(value, (int, float, str)):
+        return value
+    if isinstance(value, (tuple, list)) and value and len(value) <= _MOST:
+        return tuple(value) if all(isinstance(part, (int, float)) for part in value) else None
+    return None
+
+
+# No window has more dimensions.
+_MOST = 8
+
+
+def _of_weighted(bare: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    names = _OF_FUNCTIONS.get(bare, ())
+    given = {**dict(zip(names, args[1:], strict=False)), **keywords}
+    found = {n: plain(given[n]) for n in names[2:] if n in given}
+    known = {name: value for name, value in found.items() if value is not None}
+    if type(given.get("bias")) is Operand:
+        known["bias"] = given["bias"]
+    if bare in ("addmm", "baddbmm") and args and type(args[0]) is Operand:
+        known["bias"] = args[0]
+    return known
+
+
+def _of_arithmetic(bare: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """The number or the parameter that data is multiplied with, or that is added to it."""
+    if bare in ("neg", "negative"):
+        return {"factor": -1.0}
+    values = [*args, *keywords.values()]
+    others = [v for v in leaves_of(tuple(values)) if type(v) is not Op]
+    numbers = [v for v in others if isinstance(v, (int, float)) and not isinstance(v, bool)]
+    operands = [v for v in others if type(v) is Operand]
+    is_factor, is_quotient = bare in _PRODUCTS, bare in _QUOTIENTS
+    known: dict[str, Any] = {}
+    if is_factor or is_quotient:
+        if len(numbers) == 1 and numbers[0]:
+            known["factor"] = 1 / numbers[0] if is_quotient else float(numbers[0])
+        if len(operands) == 1 and is_factor:
+            known["factor"] = operands[0]
+    elif bare in (*_SUMS, *_DIFFERENCES):
+        alpha = keywords.get("alpha", 1)
+        if len(numbers) == 1 and alpha == 1:
+            known["offset"] = float(numbers[0]) * (-1 if bare in _DIFFERENCES else 1)
+        if operands:
+            known["offset"] = operands[0]
+        if bare in _DIFFERENCES:
+            known["sign"] = -1.0
+    return known

@@ -1,0 +1,390 @@
+"""The predicted signal: E[x²] of every value of a graph, and of the gradient on the way back.
+
+Mean-field theory (Poole 2016, Schoenholz 2017): in a wide network with independent random weights,
+the result of a layer is Gaussian, so a few moments describe it. `samples.Value` has these moments,
+`signal_weighted` and `signal_rules` have a rule for each kind of operation. An operation that no
+rule knows ends the prediction, with a reason; what follows is relative to its result, which counts
+as 1. Linear in the size of the graph.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from initlint.graph import signal_rules as rules
+from initlint.graph.ops import Op, Operand
+from initlint.graph.samples import Value
+from initlint.graph.signal_weighted import Known, Moments, Sent, looked_up, recurrent, weighted
+
+# Moments are kept between these, so that none overflows.
+_LEAST, _LARGEST = 1e-140, 1e140
+_KINDS = {
+    **dict.fromkeys(("BatchNorm", "SyncBatchNorm", "LazyBatchNorm", "batch_norm"), "batch"),
+    **dict.fromkeys(("InstanceNorm", "LazyInstanceNorm", "instance_norm"), "instance"),
+    **dict.fromkeys(("LayerNorm", "layer_norm", "native_layer_norm"), "layer"),
+    **dict.fromkeys(("GroupNorm", "group_norm", "native_group_norm"), "layer"),
+    **dict.fromkeys(("RMSNorm", "rms_norm", "_fused_rms_norm"), "rms"),
+    **dict.fromkeys(("FrozenBatchNorm", "LocalResponseNorm", "local_response_norm"), "none"),
+    "CrossMapLRN": "none",
+}
+_HALVES = ("chunk", "split", "unbind", "split_with_sizes", "tensor_split", "unsafe_chunk")
+_POSITIONS = ("cat", "concat", "concatenate")
+_LINEAR = ("bilinear", "linear", "bicubic", "trilinear")
+
+
+@dataclass(slots=True)
+class Prediction:
+    """The signal in one graph.
+
+    - `values`: the value of every operation.
+    - `gradients`: E[g²] of the loss' gradient at its result, if that at the model's result is 1.
+    - `starts`: the operations at which the prediction starts again, each with the reason; "" for
+      the model's inputs.
+    - `loose`: the operations whose gradient is relative to an operation that is not known.
+    """
+
+    values: dict[Op, Value] = field(default_factory=dict)
+    gradients: dict[Op, float] = field(default_factory=dict)
+    starts: dict[Op, str] = field(default_factory=dict)
+    loose: set[Op] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What an engine knows: the weights of an operation, the moments of a parameter, shapes."""
+
+    weights: Callable[[Op], Sequence[Known]]
+    content: Callable[[Any], Moments | None] = lambda parameter: None
+    shapes: Mapping[Op, tuple[int, ...]] = field(default_factory=dict)
+
+
+def predicted(ops: Sequence[Op], given: Given) -> Prediction:
+    """The signal in a graph whose operations come in the order of the data."""
+    forward = _Forward(given)
+    for op in ops:
+        forward.follow(op)
+    found = forward.found
+    _backward(ops, forward, found)
+    return found
+
+
+class _Forward:
+    """One pass along the data."""
+
+    def __init__(self, given: Given) -> None:
+        self.given = given
+        self.found = Prediction()
+        self.backs: dict[Op, tuple[float, ...]] = {}
+        # A norm of a concatenation sends its gradient past it, to each part by its own variance.
+        self.past: dict[Op, tuple[tuple[Op, float], ...]] = {}
+        self._draws = 0
+        self._rules: dict[str, Callable[[Op, list[Value]], Sent | str]] = {
+            "weighted": self._weighted,
+            "activation": self._activation,
+            "merge_add": self._sum,
+            "merge_cat": self._concatenation,
+            "pool": self._pooling,
+            "norm": self._norm,
+            "dropout": self._dropout,
+            "scale": self._scale,
+            "shape": self._shape,
+            "gate": self._gate,
+            "attention": self._attention,
+            "choice": lambda op, values: Sent(values[0], (1.0,) * len(values)),
+            "output": lambda op, values: Sent(values[0], (1.0,) * len(values)),
+            "unknown": self._unknown,
+        }
+
+    def follow(self, op: Op) -> None:
+        """Predict the value of one operation, whose inputs are predicted."""
+        values = [self.found.values[value] for value in op.inputs]
+        rule = self._rules.get(op.role)
+        sent: Sent | str = ""
+        if values and rule is not None:
+            sent = rule(op, values)
+        if isinstance(sent, str):
+            reason = "" if op.role == "input" else sent or f"{op.name or op.role} is not known"
+            self.found.starts[op] = reason
+            sent = Sent(Value(1.0, sources=self._bit()), (1.0,) * len(values))
+        if not (sent.value.q >= _LEAST):
+            sent = sent._replace(value=replace(sent.value, q=max(0.0, sent.value.q)))
+        if sent.value.q > _LARGEST or math.isnan(sent.value.q):
+            sent = sent._replace(value=Value(_LARGEST, sources=self._bit()))
+        self.found.values[op] = self._sized(op, sent.value)
+        self.backs[op] = sent.backs + (0.0,) * (len(values) - len(sent.backs))
+
+    def _bit(self) -> int:
+        self._draws += 1
+        return 1 << self._draws
+
+    def _sized(self, op: Op, value: Value) -> Value:
+        """The value with the positions that its shape tells, if that is known."""
+        shape = self.given.shapes.get(op)
+        if shape is None or len(shape) < 2:
+            return value
+        width = value.width
+        if width is None and op.role == "input":
+            is_image = len(shape) >= 4 or (len(shape) == 3 and shape[1] < shape[2])
+            return replace(value, size=shape[2:] if is_image else shape[1:-1])
+        if width is None:
+            return value
+        count = math.prod(shape[1:]) / width
+        if shape[1] == width and len(shape) > 2:
+            return replace(value, size=shape[2:])
+        if shape[-1] == width:
+            return replace(value, size=shape[1:-1])
+        return replace(value, size=(max(1, round(count)),)) if count >= 1 else value
+
+    def _ratio(self, op: Op) -> float:
+        """The elements of an operation's result for each of its input's; 1 if not known."""
+        shapes = self.given.shapes
+        ours, theirs = shapes.get(op), shapes.get(op.inputs[0])
+        if ours is None or theirs is None or not math.prod(theirs):
+            return 1.0
+        return math.prod(ours) / math.prod(theirs)
+
+    def _weighted(self, op: Op, values: list[Value]) -> Sent | str:
+        known = list(self.given.weights(op))
+        if not known:
+            return "its weights are not known"
+        unknown = next((weight for weight in known if weight.std is None), None)
+        if unknown is not None:
+            return f"the initialisation of {unknown.name} is not known"
+        kind, bit, value = op.name, self._bit(), values[0]
+        if kind.lower().startswith("embedding"):
+            shape = self.given.shapes.get(op.inputs[0])
+            sent = looked_up(known[0], shape[1:] if shape else None, bit)
+        elif kind == "MultiheadAttention":
+            return self._multihead(op, values, known)
+        elif kind.removesuffix("Cell") in ("RNN", "LSTM", "GRU"):
+            sent = recurrent(value, known, kind, op.args.get("nonlinearity", "tanh"), bit)
+        elif kind.lower() == "bilinear":
+            sent = None
+        else:
+            sent = weighted(value, known[0], op.args, kind, bit)
+        if sent is None:
+            return f"the sizes of {known[0].name} are not known"
+        return Sent(sent.value, sent.backs + (0.0,) * (len(values) - 1))
+
+    def _multihead(self, op: Op, values: list[Value], known: list[Known]) -> Sent | str:
+        """Projections of query, key and value, attention, and the projection of the result."""
+        sources = (values * 3)[:3]
+        places = [0, 0, 0] if len(known) == 2 else [0, 1, 2]
+        sent = [
+            weighted(value, known[place], {}, "Linear", self._bit())
+            for value, place in zip(sources, places, strict=True)
+        ]
+        if any(one is None for one in sent) or len(known) not in (2, 4):
+            return f"the sizes of {known[0].name} are not known"
+        query, key, value = (one.value for one in sent if one is not None)
+        soft = rules.softened(rules.scored(query, key, None).value, None)
+        shares = soft.value.shares if soft is not None else None
+        mixed = rules.attended(shares or (1.0, 1.0), value, None, self._bit())
+        out = weighted(mixed.value, known[-1], {}, "Linear", self._bit())
+        if out is None:
+            return f"the sizes of {known[-1].name} are not known"
+        last = sent[2]
+        back = out.backs[0] * mixed.backs[0] * (last.backs[0] if last else 1.0)
+        return Sent(out.value, (0.0,) * (len(values) - 1) + (back,))
+
+    def _activation(self, op: Op, values: list[Value]) -> Sent | str:
+        value, name = values[0], op.activation
+        if name == "glu":
+            return rules.gated_half(value, self._bit())
+        if name in ("softmax", "softmin"):
+            return rules.softened(value, None) or name
+        sent = rules.activated(value, name, op.args)
+        return sent if sent is not None else f"{name} is not known"
+
+    def _sum(self, op: Op, values: list[Value]) -> Sent | str:
+        if op.bare_name.startswith(("scatter", "index", "lerp", "addcmul")):
+            return f"{op.name} adds an unknown number of values"
+        if len(values) > 1:
+            sign = op.args.get("sign", 1.0)
+            return rules.added(values, (1.0, *[sign] * (len(values) - 1)))
+        offset = op.args.get("offset")
+        if isinstance(offset, float):
+            return rules.shifted_by(values[0], offset, 0)
+        if type(offset) is Operand:
+            moments = self.given.content(offset.parameter)
+            rank = len([n for n in offset.own_shape or () if n != 1])
+            return (
+                Sent(values[0], (1.0,))
+                if moments is None
+                else rules.shifted_by(values[0], moments, rank)
+            )
+        return Sent(values[0], (1.0,))
+
+    def _concatenation(self, op: Op, values: list[Value]) -> Sent | str:
+        if op.bare_name in ("setitem", "scatter", "index_copy", "masked_scatter"):
+            return Sent(values[0], (1.0,) * len(values))
+        if len(values) == 1:
+            return Sent(values[0], (1.0,))
+        return rules.side_by_side(values, self._joins_positions(op, values))
+
+    def _joins_positions(self, op: Op, values: list[Value]) -> bool:
+        if op.bare_name not in _POSITIONS:
+            return True
+        shapes, dim = self.given.shapes, op.args.get("dim", 0)
+        ours, theirs = shapes.get(op), shapes.get(op.inputs[0])
+        if ours is not None and theirs is not None and len(ours) == len(theirs):
+            width = values[0].width
+            changed = [n for n, m in zip(ours, theirs, strict=True) if n != m]
+            return (
+                bool(changed)
+                and width is not None
+                and changed[0] != sum(value.width or 0 for value in values)
+            )
+        is_sequence = values[0].size is not None and len(values[0].size) == 1
+        return dim == 1 and is_sequence and len({value.width for value in values}) == 1
+
+    def _pooling(self, op: Op, values: list[Value]) -> Sent | str:
+        value, name = values[0], op.name.lower()
+        bare = op.bare_name.lower()
+        if "pool" in name and "un" not in name:
+            count, size = rules.windows(op.args, value)
+            if "max" in name:
+                return rules.largest(value, count, size)
+            return rules.averaged(value, count, size, self._bit())
+        if bare == "mean":
+            count = float(math.prod(value.size)) if value.size else None
+            return rules.averaged(value, count, (), self._bit())
+        if bare == "sum":
+            return "a sum over an unknown number of positions"
+        return f"{op.name} is not known"
+
+    def _norm(self, op: Op, values: list[Value]) -> Sent | str:
+        name = op.name.rstrip("123d")
+        kind = "rms" if op.args.get("written") else _KINDS.get(name, _KINDS.get(op.name, ""))
+        if not kind and op.bare_name == "normalize":
+            kind = "rms"
+        if not kind:
+            return f"{op.name} is not known"
+        gain = self._moments(op.args.get("gain"), 1.0)
+        shift = self._moments(op.args.get("shift"), 0.0)
+        bit = self._bit()
+        value, before = values[0], op.inputs[0]
+        sent = rules.normalised(value, kind, gain, shift, bit)
+        if kind == "batch" and len(value.parts) == len(before.inputs) > 1:
+            square = gain[0] ** 2 + gain[1] ** 2
+            self.past[op] = tuple(
+                (part, square / (max(0.0, v.q - v.examples) + rules.EPSILON))
+                for part, (_, v) in zip(before.inputs, value.parts, strict=True)
+            )
+        return sent or f"{op.name} is not known"
+
+    def _moments(self, operand: Any, otherwise: float) -> Moments:
+        found = self.given.content(operand.parameter) if type(operand) is Operand else None
+        return (otherwise, 0.0) if found is None else found
+
+    def _dropout(self, op: Op, values: list[Value]) -> Sent | str:
+        is_plain = op.bare_name.lower().startswith(("dropout", "feature_dropout"))
+        p = op.args.get("p") if is_plain and op.args.get("training") is not False else None
+        if is_plain and p is None and op.name.startswith("Dropout"):
+            p = 0.5
+        return rules.dropped(values[0], float(p) if isinstance(p, (int, float)) else 0.0)
+
+    def _scale(self, op: Op, values: list[Value]) -> Sent | str:
+        factor = op.args.get("factor")
+        if type(factor) is Operand:
+            factor = self.given.content(factor.parameter)
+        if isinstance(factor, (float, tuple)):
+            return rules.multiplied_by(values[0], factor)
+        return Sent(values[0], (1.0,))
+
+    def _shape(self, op: Op, values: list[Value]) -> Sent | str:
+        value, name = values[0], op.bare_name
+        if name in ("interpolate", "upsample", "Upsample") or name.startswith(
+            ("Upsampling", "upsample")
+        ):
+            mode = op.args.get("mode", op.name.lower())
+            is_linear = isinstance(mode, str) and any(word in mode for word in _LINEAR)
+            scale = op.args.get("scale_factor")
+            return rules.spread_out(value, self._zoom(op, value, scale), is_linear)
+        back = self._ratio(op)
+        before = op.inputs[0]
+        if name in ("getitem", "select") and before.bare_name in _HALVES:
+            turn = self._bit()
+            moved = replace(value, sources=turn, samples=None) if value.samples is None else value
+            return Sent(replace(moved, parts=()), (self._share(op, before),))
+        if name in ("flatten", "Flatten") and _start(op) == 1:
+            return Sent(replace(value, size=(), parts=()), (back,))
+        if name in ("view", "reshape", "mean"):
+            return Sent(replace(value, size=None, parts=()), (back,))
+        return Sent(value, (back,))
+
+    def _share(self, op: Op, halves: Op) -> float:
+        """The share of a chunked value's elements that one of its parts has."""
+        ours, theirs = (self.given.shapes.get(x) for x in (op, halves.inputs[0]))
+        if ours is None or theirs is None or not math.prod(theirs):
+            return 0.5
+        return math.prod(ours) / math.prod(theirs)
+
+    def _zoom(self, op: Op, value: Value, scale: Any) -> float | None:
+        if isinstance(scale, tuple):
+            scale = scale[0]
+        if isinstance(scale, (int, float)):
+            return float(scale)
+        ratio = self._ratio(op)
+        rank = len(value.size) if value.size else 2
+        return ratio ** (1 / rank) if ratio != 1.0 else None
+
+    def _gate(self, op: Op, values: list[Value]) -> Sent | str:
+        if "div" in op.bare_name or op.bare_name.startswith("grid"):
+            return f"{op.name} of two computed values is not known"
+        sent = rules.multiplied(values)
+        counts = [math.prod(value.size) if value.size is not None else 0 for value in values]
+        most = max(counts)
+        backs = tuple(
+            back * (most / count if count else 1.0)
+            for back, count in zip(sent.backs, counts, strict=True)
+        )
+        return Sent(sent.value, backs)
+
+    def _attention(self, op: Op, values: list[Value]) -> Sent | str:
+        bit = self._bit()
+        if "attention" in op.name and len(values) in (1, 3):
+            query, key, value = values if len(values) == 3 else values * 3
+            soft = rules.softened(rules.scored(query, key, None).value, None)
+            shares = soft.value.shares if soft is not None else None
+            sent = rules.attended(shares or (1.0, 1.0), value, None, bit)
+            return Sent(sent.value, (0.0,) * (len(values) - 1) + sent.backs)
+        if len(values) != 2:
+            return f"{op.name} is not known"
+        for place, (first, second) in enumerate((values, values[::-1])):
+            if first.shares is not None:
+                sent = rules.attended(first.shares, second, None, bit)
+                backs = (0.0, sent.backs[0]) if place == 0 else (sent.backs[0], 0.0)
+                return Sent(sent.value, backs)
+        shape = self.given.shapes.get(op.inputs[0])
+        return rules.scored(values[0], values[1], float(shape[-1]) if shape else None)
+
+    def _unknown(self, op: Op, values: list[Value]) -> Sent | str:
+        numbers = op.args.get("numbers", ())
+        if op.final:
+            return Sent(values[0], (1.0,) * len(values))
+        sent = rules.computed(values[0], op.bare_name, numbers) if len(values) == 1 else None
+        return sent if sent is not None else f"{op.name or 'an operation'} is not known"
+
+
+def _start(op: Op) -> Any:
+    return op.args.get("start_dim", 1 if op.name.startswith("F") else 0)
+
+
+def _backward(ops: Sequence[Op], forward: _Forward, found: Prediction) -> None:
+    """Add the gradients: E[g²] of a value is the sum of what its consumers send back."""
+    gradients = dict.fromkeys(ops, 0.0)
+    for op in reversed(ops):
+        if op.final:
+            gradients[op] += 1.0
+        is_unknown = op in found.starts and op.role != "input"
+        sending = forward.past.get(op) or zip(op.inputs, forward.backs[op], strict=True)
+        for value, back in sending:
+            sent = 1.0 if is_unknown and not op.final else gradients[op] * back
+            gradients[value] = min(gradients[value] + sent, _LARGEST)
+            if op in found.loose or (is_unknown and not op.final):
+                found.loose.add(value)
+    found.gradients = gradients

@@ -1,0 +1,128 @@
+"""The predicted signal of a built or live model: what its graph, weights and shapes give."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from initlint.graph.ops import Op
+from initlint.graph.patterns import name_patterns
+from initlint.graph.signal import Given, Prediction, predicted
+from initlint.graph.signal_weighted import Known, Moments
+from initlint.graph.steps import Weight
+from initlint.records import Initializer
+from initlint.tracing.capture import capture
+from initlint.tracing.recorded import meta_twin
+from initlint.tracing.steps import operations_of_nodes
+
+# By a parameter's name how it is filled.
+Filled = Callable[[str], Initializer | None]
+
+
+def prediction(
+    model: nn.Module, name: str, inputs: Sequence[Any], filled: Filled
+) -> tuple[list[Op], Prediction]:
+    """The operations of a model in the order of the data, and the signal in them."""
+    captured = capture(model, name, inputs)
+    graph, nodes = operations_of_nodes(captured.graph, captured.model)
+    shapes = _shapes(captured.graph, captured.model, inputs) if inputs else {}
+    name_patterns(graph)
+    known = {nodes[node]: shape for node, shape in shapes.items() if node in nodes}
+    return graph.nodes, predicted(graph.nodes, given(filled, known))
+
+
+def given(filled: Filled, shapes: dict[Op, tuple[int, ...]]) -> Given:
+    """What is known of a model whose parameters have names."""
+
+    def content(name: Any) -> Moments | None:
+        found = filled(name)
+        return None if found is None or found.std is None else (found.mean, found.std)
+
+    def weights(op: Op) -> list[Known]:
+        own = op.args.get("bias")
+        return [_known(weight, filled, content, own and own.parameter) for weight in op.weights]
+
+    return Given(weights, content, shapes)
+
+
+def _known(
+    weight: Weight,
+    filled: Filled,
+    content: Callable[[str], Moments | None],
+    bias: str | None,
+) -> Known:
+    current = None if weight.reparametrised else filled(weight.parameter)
+    path, _, last = weight.parameter.rpartition(".")
+    if bias is None and weight.type != "Parameter":
+        bias = f"{path}.{last}".lstrip(".").replace(last, last.replace("weight", "bias"))
+    added = content(bias) if bias and weight.biased else None
+    return Known(
+        weight.parameter,
+        weight.shape,
+        weight.fan_in,
+        weight.fan_out,
+        current.mean if current is not None else 0.0,
+        current.std if current is not None else None,
+        added or (0.0, 0.0),
+        current.name if current is not None else "",
+        weight.spread,
+    )
+
+
+def measured_content(model: nn.Module) -> Filled:
+    """How the parameters of a live model are filled, by all their values."""
+    tensors = dict(model.named_parameters(remove_duplicate=False))
+
+    def filled(name: str) -> Initializer | None:
+        tensor = tensors.get(name)
+        if tensor is None or tensor.is_meta or not tensor.numel():
+            return None
+        values = tensor.detach().float()
+        mean, std = float(values.mean()), float(values.std(correction=0))
+        # Of a draw around 0, the mean is chance.
+        is_chance = abs(mean) < 5 * std / math.sqrt(tensor.numel())
+        return Initializer("measured", {}, std, mean=0.0 if is_chance else mean)
+
+    return filled
+
+
+def _shapes(
+    graph: fx.Graph, model: nn.Module, inputs: Sequence[Any]
+) -> dict[fx.Node, tuple[int, ...]]:
+    """The shape of every node's result: noted in a recorded run, else by a run on meta tensors."""
+    noted = {node: node.meta["shape"] for node in graph.nodes if node.meta.get("shape")}
+    if noted:
+        return noted
+    twin = meta_twin(model)
+    twin.eval()
+    placeholders = [node for node in graph.nodes if node.op == "placeholder"]
+    given = [value.to("meta") if isinstance(value, torch.Tensor) else value for value in inputs]
+    given += [node.args[0] if node.args else None for node in placeholders[len(given) :]]
+    run = _Shapes(twin, graph=graph)
+    with contextlib.suppress(Exception), torch.no_grad():
+        run.run(*given[: len(placeholders)])
+    return run.found
+
+
+class _Shapes(fx.Interpreter):
+    """Runs a graph and keeps the shapes of its results."""
+
+    def __init__(self, module: nn.Module, graph: fx.Graph) -> None:
+        super().__init__(module, graph=graph)
+        self.found: dict[fx.Node, tuple[int, ...]] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        """The result of one node."""
+        constant = n.meta.get("constant") if n.op == "get_attr" else None
+        if isinstance(constant, torch.Tensor):
+            result: Any = constant.to("meta")
+        else:
+            result = super().run_node(n)
+        if isinstance(result, torch.Tensor):
+            self.found[n] = tuple(result.shape)
+        return result
