@@ -170,7 +170,8 @@ class _Offered:
 
     def _alone(self, layer: Layer) -> str:
         name = layer.parameter
-        if name in self.tensors and name in self.products.recurrent:
+        has_recipe = layer.recurrent == "state" and layer.recommended is not None
+        if name in self.tensors and name in self.products.recurrent and not has_recipe:
             return self._spared(name) or RECURRENT
         if name not in self.tensors or layer.recommended is None:
             return _reason(layer, self.tensors.get(name))

@@ -413,6 +413,7 @@ def _layers(
     from initlint.fill.apply import Known
     from initlint.fill.held import Held
     from initlint.fill.products import products_of
+    from initlint.fill.recipes import with_recipes
     from initlint.fill.scope import Scope, with_present
     from initlint.fill.twins import traceable
     from initlint.tracing.build import Built
@@ -429,14 +430,14 @@ def _layers(
         products = products_of(whole, graphs)
     layers = with_present(layers, present)
     known = Known(products, Held(model, journal), Scope(wanted.scope, present, layers))
-    return _recommended(tuple(known.alive(layer) for layer in layers), wanted.policy), known
+    alive = tuple(known.alive(layer) for layer in layers)
+    return _recommended(with_recipes(with_recommendations(alive), graphs), wanted.policy), known
 
 
 def _recommended(layers: tuple[Layer, ...], policy: str) -> tuple[Layer, ...]:
-    """The layers, each with the policy's recommendation."""
+    """The layers, each with its recommendation as the policy has it."""
     from initlint.fill.orthogonal import matrices_of
 
-    layers = with_recommendations(layers)
     if policy == "following":
         return layers
     if policy == "calibrated":

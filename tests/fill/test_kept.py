@@ -148,28 +148,6 @@ def test_only_and_skip_leave_constants_unlisted_that_nobody_asked_for():
     assert set(kept(initlint.apply_(model, seed=0, only="head.bias", scope="all"))) == {"head.bias"}
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize(
-    "cell", [nn.RNN, nn.RNNCell, nn.LSTM, nn.GRUCell], ids=lambda cell: cell.__name__
-)
-def test_torchs_recurrent_weights_stay(cell, policy):
-    class Net(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.cell, self.out = cell(4, 8), nn.Linear(8, 2)
-
-        def forward(self, x):
-            result = self.cell(x)
-            return self.out(result[0] if isinstance(result, tuple) else result)
-
-    model = Net()
-    names = [n for n, _ in model.named_parameters() if "weight_hh" in n]
-    before = model.get_parameter(names[0]).detach().clone()
-    report = initlint.apply_(model, torch.randn(3, 4), seed=0, policy=policy, scope="all")
-    assert torch.equal(model.get_parameter(names[0]), before)
-    assert "recurrent" in kept(report)[names[0]]
-
-
 class Loop(nn.Module):
     """A recurrence by hand; `way` is how the weight is used."""
 

@@ -275,8 +275,8 @@ def test_apply_leaves_them_as_they_are():
             return self.out(self.rnn(x)[0])
 
     net = Net()
-    before = net.rnn.weight_hh_l0.clone()
-    report = initlint.apply_(net, torch.zeros(5, 2, 32), seed=0, scope="all")
-    assert torch.equal(net.rnn.weight_hh_l0, before)
-    (reason,) = [gap.reason for gap in report.unanalysed if gap.target == "rnn.weight_hh_l0"]
+    before = {name: value.detach().clone() for name, value in net.named_parameters()}
+    report = initlint.apply_(net, torch.zeros(5, 2, 32), seed=0)
+    assert all(value.equal(before[name]) for name, value in net.named_parameters())
+    (reason,) = [one.reason for one in report.outcomes if one.parameter == "rnn.weight_hh_l0"]
     assert "is recurrent" in reason

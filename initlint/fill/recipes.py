@@ -1,0 +1,124 @@
+"""Initialisations that belong to a whole architecture: residual streams, recurrences, siblings.
+
+The recommendation for a single layer knows what follows it; these know its place in the model.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from initlint.graph.branches import Branch, branches
+from initlint.graph.mixing import with_mixings
+from initlint.graph.ops import Graph
+from initlint.graph.steps import Node, Steps
+from initlint.records import Initializer, Layer
+
+# The gates that the rows of a recurrent layer's weights are for.
+_GATES = {"LSTM": 4, "LSTMCell": 4, "GRU": 3, "GRUCell": 3, "RNN": 1, "RNNCell": 1}
+# Operations between a weight and the stream that its result is added to.
+_TO_STREAM = ("shape", "dropout", "scale", "pool", "gate", "merge_add")
+_DIGITS = re.compile(r"\d+")
+
+
+def with_recipes(layers: Sequence[Layer], graphs: Sequence[Graph]) -> tuple[Layer, ...]:
+    """The layers, recommended by the recipe of their architecture where there is one."""
+    writers = stream_writers(graphs)
+    found = tuple(_of_recurrence(layer) for layer in _like_siblings(layers))
+    return tuple(_into_stream(layer, writers.get(layer.parameter, 0)) for layer in found)
+
+
+def stream_writers(graphs: Sequence[Graph]) -> dict[str, int]:
+    """The weights that write into a pre-norm residual stream, with the number of its branches.
+
+    Such a branch begins with a normalisation and adds its last weight's result to the stream, so
+    that nothing but the weight decides by how much the stream grows.
+    """
+    found: dict[str, int] = {}
+    for graph in graphs:
+        steps = with_mixings({op: op for op in graph.nodes}, graph.whole)
+        every = [_writers(steps, b) for b in branches(steps) if b.normalised]
+        every = [names for names in every if names]
+        for names in every:
+            found.update(dict.fromkeys(names, len(every)))
+    return found
+
+
+def _writers(steps: Steps, branch: Branch) -> list[str]:
+    """The weights whose results a branch adds, with no normalisation between."""
+    waiting = [node for node in steps[branch.join].inputs if node in branch.nodes]
+    names, seen = [], set[Node]()
+    while waiting:
+        node = waiting.pop()
+        if node in seen or node not in branch.nodes:
+            continue
+        seen.add(node)
+        step = steps[node]
+        if step.role == "weighted":
+            names += [weight.parameter for weight in step.weights]
+        elif step.role in _TO_STREAM:
+            waiting += step.inputs
+    return names
+
+
+def _into_stream(layer: Layer, count: int) -> Layer:
+    """The layer with a std smaller by 1/sqrt(count): all branches together add one variance.
+
+    Radford 2019 (GPT-2): 1/sqrt(N) on the weights of residual layers, N of them.
+    """
+    wanted = layer.recommended
+    if count < 2 or wanted is None or not wanted.std or layer.branch:
+        return layer
+    std = wanted.std / math.sqrt(count)
+    reason = f"1/sqrt({count}) for {count} branches that write into the stream (Radford 2019)"
+    return replace(layer, recommended=Initializer("normal_", {"std": std}, std, reason=reason))
+
+
+def _of_recurrence(layer: Layer) -> Layer:
+    """Orthogonal recurrent weights, Xavier input weights, each gate on its own.
+
+    Orthogonal matrices keep the state's norm (Saxe 2014, Le 2015); a gate's fan_out is its rows,
+    not those of all gates. Only torch's own layers and cells.
+    """
+    gates = _GATES.get(layer.type, 0)
+    if not gates or len(layer.shape) != 2 or not layer.recurrent:
+        return layer
+    rows, columns = layer.shape[0] // gates, layer.shape[1]
+    if layer.recurrent == "input":
+        std = math.sqrt(2 / (rows + columns))
+        wanted = Initializer(
+            "normal_", {"std": std}, std, reason="Xavier for every gate (Glorot 2010)"
+        )
+    elif rows == columns:
+        std = 1 / math.sqrt(rows)
+        reason = "every gate's matrix orthogonal (Saxe 2014)"
+        wanted = Initializer("orthogonal_", {}, std, reason=reason)
+    else:
+        return layer
+    return replace(layer, fan_out=rows, recommended=wanted)
+
+
+def _like_siblings(layers: Sequence[Layer]) -> Iterator[Layer]:
+    """The layers; one whose result goes to several readers is treated as its siblings are.
+
+    Siblings have the same name but for numbers, the same class and shape: the last of equal
+    encoder layers, whose stream every layer of the decoder reads.
+    """
+    known: dict[tuple[object, ...], dict[float | None, Layer]] = {}
+    for layer in layers:
+        if layer.recommended is not None:
+            known.setdefault(_role(layer), {})[layer.recommended.std] = layer
+    for layer in layers:
+        siblings = known.get(_role(layer), {})
+        is_open = layer.recommended is None and layer.following.activation == "mixed"
+        if not is_open or len(siblings) != 1 or layer.recurrent:
+            yield layer
+            continue
+        [sibling] = siblings.values()
+        yield replace(layer, following=sibling.following, recommended=sibling.recommended)
+
+
+def _role(layer: Layer) -> tuple[object, ...]:
+    return _DIGITS.sub("#", layer.parameter), layer.type, layer.shape
