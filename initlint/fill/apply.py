@@ -30,7 +30,7 @@ from initlint.fill.spared import (
     spared,
 )
 from initlint.fill.undo import Copies
-from initlint.records import InitlintError, Layer, Unanalysed
+from initlint.records import Initializer, InitlintError, Layer, Unanalysed
 from initlint.tracing.unchanged import LAZY
 
 # Prefixes that wrappers add to parameter names.
@@ -44,7 +44,7 @@ class Choice:
     """The weights to fill, the biases to zero, the sources of the numbers, and the rest.
 
     `sources` are by parameter name; `skipped` has the parameters left alone, with the reasons,
-    `fine` those that need nothing.
+    `fine` those that need nothing, `given` those with an initialiser of the user's.
     """
 
     layers: tuple[Layer, ...]
@@ -52,13 +52,15 @@ class Choice:
     sources: Mapping[str, Source]
     skipped: tuple[Unanalysed, ...]
     fine: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, Initializer] = field(default_factory=dict)
 
     def among(self, names: Collection[str]) -> Choice:
         """The part of it that concerns these parameters."""
         layers = tuple(layer for layer in self.layers if layer.parameter in names)
         biases = tuple(name for name in self.biases if name in names)
         sources = {name: source for name, source in self.sources.items() if name in names}
-        return Choice(layers, biases, sources, self.skipped, self.fine)
+        given = {name: one for name, one in self.given.items() if name in names}
+        return Choice(layers, biases, sources, self.skipped, self.fine, given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def choose(
     the values of a parameter.
     """
     names = names_of(model)
-    _refuse_idle(model, {"only": only, "skip": skip}, [layer.parameter for layer in layers])
+    refuse_idle(model, {"only": only, "skip": skip}, [layer.parameter for layer in layers])
     offered = _Offered(model, layers, names, known)
     chosen: list[Layer] = []
     biases: dict[str, None] = {}
@@ -162,7 +164,9 @@ class _Offered:
         """Why a layer's bias is left alone although its weight is not."""
         if bias in self._sharing:
             return shared(self._sharing[bias])
-        return self.scope.keeps_bias(bias) or kept_bias(self.held.values(bias), layer)
+        if self.scope.name != "all":
+            return self.scope.keeps_bias(bias)
+        return kept_bias(self.held.values(bias), layer)
 
     def takes_bias(self, bias: str) -> bool:
         """Whether there is such a bias, and it is of a kind that can be filled."""
@@ -236,8 +240,8 @@ def fill_(
 
 def is_wanted(names: Sequence[str], only: Sequence[str] | None, skip: Sequence[str] | None) -> bool:
     """Whether the patterns `only` and `skip` leave a parameter in; tied ones have several names."""
-    wanted = any(_matches(name, only or ["*"]) for name in names)
-    return wanted and not any(_matches(name, skip or []) for name in names)
+    wanted = any(matches(name, only or ["*"]) for name in names)
+    return wanted and not any(matches(name, skip or []) for name in names)
 
 
 def bare_name(name: str) -> str:
@@ -280,10 +284,11 @@ def _reason(layer: Layer, tensor: torch.Tensor | None) -> str:
     return "it keeps the initialisation of its own"
 
 
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    """A pattern names a parameter or the module that holds it."""
+def matches(name: str, patterns: Sequence[str], modules: bool = True) -> bool:
+    """Whether a pattern names a parameter or, with `modules`, a module that holds it."""
     return any(
-        fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(name, f"{pattern}.*")
+        fnmatch.fnmatchcase(name, pattern)
+        or (modules and fnmatch.fnmatchcase(name, f"{pattern}.*"))
         for pattern in patterns
     )
 
@@ -296,7 +301,7 @@ def names_of(model: nn.Module) -> dict[str, list[str]]:
     return {names[0]: names for names in known.values()}
 
 
-def _refuse_idle(
+def refuse_idle(
     model: nn.Module, given: Mapping[str, Sequence[str] | None], weights: Sequence[str]
 ) -> None:
     """Raise for a pattern that is of no parameter or module: it was meant to be of one."""
@@ -305,7 +310,7 @@ def _refuse_idle(
     known = list(dict.fromkeys((*filter(None, modules), *parameters, *tensors_of(model), *weights)))
     for option, patterns in given.items():
         for pattern in patterns or ():
-            if not any(_matches(name, [pattern]) for name in known):
+            if not any(matches(name, [pattern]) for name in known):
                 close = difflib.get_close_matches(pattern, known, n=1)
                 hint = f"; did you mean {close[0]}?" if close else ""
                 raise InitlintError(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from initlint.fill.apply import Choice, Known, Progress
     from initlint.fill.journal import Journal
     from initlint.fill.materialize import Skeleton
+    from initlint.fill.overrides import Overrides
     from initlint.fill.present import Present
     from initlint.fill.scope import Scope
     from initlint.fill.undo import Copies
@@ -39,16 +40,21 @@ class _Wanted:
     skip: Sequence[str] | None
     policy: str
     scope: str
+    overrides: Overrides = ()
 
 
-def _wanted(seed: object, only: object, skip: object, policy: str, scope: str) -> _Wanted:
+def _wanted(
+    seed: object, only: object, skip: object, policy: str, scope: str, overrides: object = None
+) -> _Wanted:
     """The arguments, checked; without a seed, one is drawn."""
     from initlint.fill.apply import agreed_seed
     from initlint.fill.given import choice_of, seed_of
+    from initlint.fill.overrides import overrides_of
 
     patterns = strings("only", only), strings("skip", skip)
     chosen = choice_of("policy", policy, POLICIES), choice_of("scope", scope, SCOPES)
-    return _Wanted(agreed_seed() if seed is None else seed_of(seed), *patterns, *chosen)
+    others = overrides_of(overrides)
+    return _Wanted(agreed_seed() if seed is None else seed_of(seed), *patterns, *chosen, others)
 
 
 def apply_(
@@ -59,6 +65,7 @@ def apply_(
     skip: str | Iterable[str] | None = None,
     policy: str = "following",
     scope: str = "findings",
+    overrides: Mapping[str, Any] | None = None,
 ) -> Report:
     """Repair the initialisation of `model` in place, on each parameter's own device and dtype.
 
@@ -81,6 +88,9 @@ def apply_(
     `only` and `skip`: one or several shell patterns for names of parameters (biases too) or
     modules.
 
+    `overrides`: shell patterns, each with an initialiser for the parameters that it names: a
+    function of torch.nn.init or its name, a pair of name and arguments, a std, or "keep".
+
     `policy`: following draws as recommended. orthogonal makes the matrices orthogonal, with the
     same std. calibrated then also runs the model once, on `inputs` or else on Gaussian noise, and
     sets the scale and the bias of each layer from the data that reaches it (docs/apply.md).
@@ -94,7 +104,7 @@ def apply_(
     from initlint.fill.undo import drawing_undone
 
     with drawing_undone(seed):
-        return _begun(model_of(model), inputs, _wanted(seed, only, skip, policy, scope))
+        return _begun(model_of(model), inputs, _wanted(seed, only, skip, policy, scope, overrides))
 
 
 def materialize(
@@ -106,6 +116,7 @@ def materialize(
     skip: str | Iterable[str] | None = None,
     policy: str = "following",
     scope: str = "findings",
+    overrides: Mapping[str, Any] | None = None,
     args: Mapping[str, Any] | None = None,
     init: Callable[[nn.Module], object] | None = None,
     shard: Callable[[nn.Module], object] | None = None,
@@ -138,7 +149,7 @@ def materialize(
 
     build, device = builder_of(build), device_of(device)
     with drawing_undone(seed):
-        wanted = _wanted(seed, only, skip, policy, scope)
+        wanted = _wanted(seed, only, skip, policy, scope, overrides)
         ways = _Ways(device, by_name(args), init, shard)
         return _materialized(build, inputs, ways, wanted)[0]
 
@@ -273,16 +284,26 @@ def _applied(
     progress: Progress | None = None,
 ) -> Report:
     """Fills all chosen weights, or changes nothing."""
-    from initlint.fill.apply import choose
     from initlint.fill.undo import all_or_nothing, same_random_state
     from initlint.tracing.foreign import contained, foreign, kind_of
 
     with _one_line(kind_of(model)), foreign(), same_random_state(model):
         layers, known = _layers(model, inputs, wanted, present)
-        choice = choose(model, layers, wanted.seed, wanted.only, wanted.skip, known)
+        choice = _chosen(model, layers, wanted, known)
         _refuse_unwritten(model, choice, wanted, known.scope)
         with all_or_nothing() as copies, contained():
             return _filled(model, inputs, layers, choice, wanted, copies, known.scope, progress)
+
+
+def _chosen(model: nn.Module, layers: Sequence[Layer], wanted: _Wanted, known: Known) -> Choice:
+    """What is to be filled, and with what."""
+    from initlint.fill.apply import choose, refuse_idle
+    from initlint.fill.overrides import overridden
+
+    named = [pattern for pattern, _ in wanted.overrides]
+    refuse_idle(model, {"overrides": named}, [layer.parameter for layer in layers])
+    choice = choose(model, layers, wanted.seed, wanted.only, wanted.skip, known)
+    return overridden(model, choice, wanted.overrides, wanted.seed, known.scope)
 
 
 def _refuse_unwritten(model: nn.Module, choice: Choice, wanted: _Wanted, scope: Scope) -> None:
@@ -346,7 +367,6 @@ def _made(
 ) -> tuple[nn.Module, Report]:
     import torch
 
-    from initlint.fill.apply import choose
     from initlint.fill.materialize import fill_rest, on_meta_again
     from initlint.fill.present import present_in
     from initlint.fill.shards import parts_of
@@ -364,7 +384,7 @@ def _made(
         return model, _applied(model, inputs, wanted, present_in(model), progress)
     present = present_in(skeleton.model, skeleton.journal)
     layers, known = _layers(skeleton.model, inputs, wanted, present, rebuild, skeleton.journal)
-    choice = choose(skeleton.model, layers, seed, wanted.only, wanted.skip, known)
+    choice = _chosen(skeleton.model, layers, wanted, known)
     model = ways.sharded(build if live else skeleton.original)
     if live:
         empty = {name for name, part in parts_of(model).items() if part.local.is_meta}

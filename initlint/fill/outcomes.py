@@ -11,7 +11,7 @@ from initlint.fill.apply import Choice
 from initlint.fill.present import Present
 from initlint.fill.shards import Part, parts_of, plain_name, tensors_of
 from initlint.pipeline.judged import Report
-from initlint.records import Layer, Outcome
+from initlint.records import Initializer, Layer, Outcome
 from initlint.tracing import measure
 
 # Beginnings of the reasons for which a weight is left that initlint does not understand.
@@ -57,6 +57,9 @@ def _outcomes(
 
     def outcome(name: str) -> Outcome:
         before = present[name].words if name in present else "values that were not looked at"
+        if name in choice.given:
+            scheme = choice.given[name]
+            return Outcome(name, "filled", "overrides", before, _after(scheme))
         if name in choice.sources:
             return Outcome(
                 name, "filled", _scheme(layers.get(name)), before, _held(layers.get(name))
@@ -77,9 +80,13 @@ def _scheme(layer: Layer | None) -> str:
 
 def _held(layer: Layer | None) -> str:
     """What a filled parameter holds, in words."""
-    if layer is None or layer.current is None or not layer.current.std:
-        return "zeros"
-    return f"{layer.current.name}, std {layer.current.std:.3g}"
+    return "zeros" if layer is None or layer.current is None else _after(layer.current)
+
+
+def _after(held: Initializer) -> str:
+    if not held.std:
+        return f"the constant {held.mean:.4g}" if held.mean else "zeros"
+    return f"{held.name}, std {held.std:.3g}"
 
 
 def _rest(name: str, is_buffer: bool) -> str:

@@ -11,6 +11,7 @@ from torch.utils import _pytree as pytree
 from initlint.fill.blocks import Source, block_seed
 from initlint.fill.journal import Entry, Journal, Ref, tensors_in
 from initlint.fill.shards import fill_parameters
+from initlint.records import Initializer
 from initlint.torchlib.creators import METHODS, bound, renamed
 from initlint.torchlib.draws import ARGUMENTS, Draw, drawn_by
 
@@ -128,7 +129,7 @@ class Replay:
         return drawn_by(name, given, target.size), target.storage
 
     def _in_blocks(self, draw: Draw, storage: int, entry: Entry) -> Source | None:
-        distribution = _distribution(draw)
+        distribution = distribution_of(draw)
         if not distribution or draw.std is None or draw.mean is None:
             return None
         name = self._names.get(storage, f"construction.{entry.number}")
@@ -144,7 +145,7 @@ def empty_storage(size: int, device: torch.device) -> torch.UntypedStorage:
     return torch.empty(size, dtype=torch.uint8, device=device).untyped_storage()
 
 
-def _distribution(draw: Draw) -> str:
+def distribution_of(draw: Draw | Initializer) -> str:
     """Which of the distributions that blocks can draw a scheme gives; empty if none."""
     if draw.name in ("constant_", "zeros_", "ones_"):
         return "constant"

@@ -59,11 +59,11 @@ class Scope:
     def keeps_bias(self, name: str) -> str:
         """Why the bias of a layer that is filled is left as it is; empty if it becomes zero."""
         found = self.present.get(name)
-        if self.name == "all" or found is None or found.kind in ("unwritten", "default", "zeros"):
+        if found is None or found.kind in ("unwritten", "default", "zeros"):
             return ""
-        return (
-            "" if found.kind == "constant" else f"it does not hold PyTorch's default: {found.words}"
-        )
+        if found.kind == "constant":
+            return f"it is a constant, {found.held.mean:.4g}, that was set"
+        return f"it does not hold PyTorch's default: {found.words}"
 
     def refuse_unwritten(self, filled: Collection[str], wanted: Iterable[str]) -> None:
         """Raise for wanted parameters and buffers that nothing wrote and nothing fills."""
