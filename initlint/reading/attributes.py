@@ -136,6 +136,8 @@ class Attributes(Calls):
         if kind is Instance:
             return self._of_instance(value, name)
         if kind is External:
+            if name == "__name__":
+                return value.name.rpartition(".")[2]
             return external(f"{value.name}.{name}") if len(value.name) < LONGEST_NAME else UNKNOWN
         if kind is Tensor:
             return self._of_tensor(value, name)
@@ -189,6 +191,10 @@ class Attributes(Calls):
             return value.shape if value.shape is not None else PLAIN
         if name == "data":
             return value if isinstance(value, Held) else Held(slot, slot.shape)
+        if name == "ndim" and value.shape is not None:
+            return len(value.shape)
+        if name == "requires_grad" and slot.trainable is not None:
+            return slot.trainable
         if name in _ALIKE:
             return self.operate(name, [value])
         return PLAIN if name in _FACTS else Method(value, name)
@@ -254,6 +260,11 @@ class Attributes(Calls):
                 return self._member_value(value, *found)
             if name == "__class__":
                 return value.cls
+        if name == "__class__" and value.torch:
+            return External(f"torch.nn.{value.torch}")
+        if name == "module" and value in self.life.of:
+            # What DataParallel holds under this name.
+            return value
         if name == "__dict__":
             return Table({**value.attrs}, True) if value.torch else Table(value.attrs)
         if not value.torch:
@@ -321,6 +332,8 @@ class Attributes(Calls):
 
     def put(self, value: Value, index: Value, item: Value) -> None:
         """Assign to a subscript."""
+        if self.outside:
+            self.life.rebuild(value)
         if isinstance(value, Table):
             if len(value.items) >= ELEMENTS:
                 value.open = True

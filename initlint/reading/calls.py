@@ -22,7 +22,7 @@ from initlint.reading.holders import (
     Table,
     around,
 )
-from initlint.reading.outside import TRUSTED, trusted_kind
+from initlint.reading.outside import LOOKING, TRAINING, TRUSTED, trusted_kind
 from initlint.reading.parts import is_small, key_of, leaves, unsure
 from initlint.reading.plain import asked, costs
 from initlint.reading.signatures import Signature, signature_of
@@ -71,6 +71,8 @@ class Calls(Builtins):
         if kind is Function:
             return self.call_function(function, args, kwargs)
         if kind is Bound:
+            if self.outside and self._is_door(function, args, kwargs):
+                return self.unclear(self.nodes_in([*args, *kwargs.values()]))
             return self.call(function.function, [function.receiver, *args], kwargs, node)
         if kind is Instance:
             return self.call_instance(function, args, kwargs)
@@ -87,6 +89,17 @@ class Calls(Builtins):
             return self._call_any(function, args, kwargs, node)
         return self.lost([function, *args] if kind is Unknown else args, kwargs)
 
+    def _is_door(self, function: Bound, args: Sequence[Value], kwargs: Mapping[str, Value]) -> bool:
+        """Whether the code hands data to a method of a model, which is noted."""
+        is_model = isinstance(function.receiver, Instance) and function.receiver in self.life.of
+        if not is_model or not isinstance(function.function, Function):
+            return False
+        values = [*args, *kwargs.values()]
+        if not self.nodes_in(values) and not any(type(value) is Fresh for value in values):
+            return False
+        self.life.opened(function.receiver, getattr(function.function.node, "name", "forward"))
+        return True
+
     def _call_any(
         self,
         function: Choice,
@@ -97,8 +110,11 @@ class Calls(Builtins):
         options = [option for option in function.options if option is not None]
         results = []
         outer = self.arms
+        # Each of several models is there where its method is called.
+        receivers = {id(receiver_of(option)) for option in options}
+        apart = len(receivers) == len(options) and all(map(receiver_of, options))
         for option in options:
-            self.arms = self.new_arm() if len(options) > 1 else outer
+            self.arms = outer if len(options) == 1 or (self.outside and apart) else self.new_arm()
             results.append(self.call(option, args, kwargs, node))
             self.arms = outer
         result = results[0] if results else UNKNOWN
@@ -165,6 +181,8 @@ class Calls(Builtins):
             return self.lost(args, kwargs)
         receiver = args[0] if args and function.owner is not None else None
         frame = Frame(function.module, function.closure, receiver, function.owner)
+        if self.living:
+            self.followed.add(node)
         self.frames.append(frame)
         self.active.append(node)
         arms = self.arms
@@ -220,6 +238,9 @@ class Calls(Builtins):
     ) -> Value:
         """The result of calling a module: its own graph, copied into the present one."""
         self.budget.steps()
+        if self.outside and instance in self.life.of:
+            self.life.opened(instance, "forward")
+            return self.unclear(self.nodes_in([*args, *kwargs.values()]))
         if not instance.torch:
             found = self.member(instance.cls, "__call__") if instance.cls is not None else None
             return self.call(self.method(*found), [instance, *args], kwargs) if found else UNKNOWN
@@ -288,8 +309,12 @@ class Calls(Builtins):
         """The result of a function of torch's, or of one of which nothing is known."""
         package, _, rest = name.partition(".")
         bare = name.rpartition(".")[2]
+        if rest.startswith("autograd.") and self.outside:
+            self.life.train_used()
         if package == "torch" and not rest.startswith(_WRITING):
             if rest.startswith("optim"):
+                if self.outside:
+                    return self._optimised(name, args, kwargs)
                 # An optimiser holds the parameters that it was given.
                 return unsure([*args, *kwargs.values()])
             return self.operate(bare, args, kwargs)
@@ -297,7 +322,17 @@ class Calls(Builtins):
             return self.operate(bare, args, kwargs)
         if package in ("math", "operator"):
             return self.operate(bare, args, kwargs) if self.nodes_in(args) else PLAIN
-        return External(f"{name}()") if package in _LOOKING else self.lost(args, kwargs)
+        if package in TRAINING and self.outside:
+            self.life.train([*args, *kwargs.values()])
+            return External(f"{name}()")
+        return External(f"{name}()") if package in LOOKING else self.lost(args, kwargs)
+
+    def _optimised(self, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
+        """An optimiser, which trains what it is given from its first step on."""
+        if name.endswith("().step"):
+            self.life.train_used()
+        self.life.optimise([*args, *kwargs.values()])
+        return External(f"{name}()")
 
     def call_method(
         self,
@@ -351,6 +386,13 @@ class Calls(Builtins):
     def item(self, value: Value, index: Value) -> Value:
         """The value of a subscript."""
         raise NotImplementedError
+
+
+def receiver_of(function: Value) -> Instance | None:
+    """The module whose method this is, or that is called itself."""
+    if isinstance(function, (Bound, Method)):
+        function = function.receiver
+    return function if isinstance(function, Instance) else None
 
 
 _PLAIN = {int, bool, float, str, type(None), Named, Sym, External, UserClass, Plain, Kept}
@@ -416,12 +458,6 @@ def _is_of_a_class(name: str) -> bool:
 
 # Helpers of torch's that write to the parameters they are given.
 _WRITING = ("utils", "nn.utils.vector_to", "nn.utils.prune", "nn.utils.skip_init")
-# Packages whose functions look at what they are given, and leave weights as they are.
-_LOOKING = {
-    *("logging", "loguru", "warnings", "inspect", "pprint", "rich", "tqdm", "time", "gc", "sys"),
-    *("torchinfo", "torchsummary", "torchsummaryX", "torchviz", "thop", "fvcore", "ptflops"),
-    *("wandb", "tensorboardX", "torchmetrics"),
-}
 
 
 _Callee = Callable[[Calls, Sequence[Value], Mapping[str, Value], "ast.AST | None"], Value]
@@ -444,9 +480,9 @@ def _callee(name: str) -> _Callee:
         return lambda calls, args, kwargs, node: calls.pure(name[9:], args, kwargs)
     if name.startswith("torch.nn.init.") or (package in TRUSTED and bare in ARGUMENTS):
         return lambda calls, args, kwargs, node: calls.initialise(bare, args, kwargs, node)
-    if kind and not _is_of_a_class(name):
+    if kind and not (_is_of_a_class(name) or kind.endswith("DataParallel")):
         return lambda calls, args, kwargs, node: calls.make(kind, args, kwargs, node)
-    if _is_of_a_class(name) or _wraps(name):
+    if _is_of_a_class(name) or _wraps(name) or kind:
         return partial(_of_module, name=name, kind=kind)
     return lambda calls, args, kwargs, node: calls.torch_or_lost(name, args, kwargs, node)
 
@@ -461,12 +497,16 @@ def _of_module(
 ) -> Value:
     """The result of a method of a class, such as nn.Module.apply(self, f), or of a wrapper."""
     first = args[0] if args else None
+    if kind.endswith("DataParallel") and calls.outside and args:
+        return first
     if _is_of_a_class(name) and isinstance(first, Instance) and first.torch:
         return calls.ask_module(first, name.rpartition(".")[2], args[1:], kwargs, node)
     if kind:
         return calls.make(kind, args, kwargs, node)
     if _wraps(name) and isinstance(first, Instance):
         first.reparametrised = is_layer(first)
+        if calls.outside:
+            calls.life.rebuild(first)
         return first
     return calls.torch_or_lost(name, args, kwargs, node)
 

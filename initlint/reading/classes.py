@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from initlint.reading.holders import Function, Instance, Listing, Table, around
+from initlint.reading.life import slots_of, twin
 from initlint.reading.modules import Modules
 from initlint.reading.parts import key_of, options_of
 from initlint.reading.resolve import Module
@@ -89,9 +91,19 @@ def _is_overload(statement: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDe
 class Classes(Modules):
     """Reads classes and makes objects of them."""
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.classes: dict[ast.ClassDef, UserClass] = {}
+
     def evaluate(self, node: ast.AST, frame: Frame) -> Value:
         """The value of an expression."""
         raise NotImplementedError
+
+    def class_of(self, node: ast.ClassDef, module: Module) -> UserClass:
+        """The class that a statement at the top level of a file defines."""
+        if node not in self.classes:
+            self.classes[node] = UserClass(node, module, None)
+        return self.classes[node]
 
     def order(self, cls: UserClass) -> list[Value]:
         """A class and those it inherits from, nearest first; the last ones may lie outside."""
@@ -205,7 +217,14 @@ class Classes(Modules):
                 # A module whose constructor was given up is not usable.
                 del self.memo[key]
                 raise
-        return instance
+        return self._born(instance, node) if self.outside else instance
+
+    def _born(self, origin: Instance, node: ast.AST | None) -> Instance:
+        """A model that code outside of modules makes, which has parameters of its own."""
+        self.budget.elements(sum(1 for _ in slots_of(origin)))
+        made = twin(origin, self.life.of)
+        self.life.born(made, origin, node, self.frames[-1].module.path)
+        return made
 
     def build(self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]) -> None:
         """Run the constructor of a module."""

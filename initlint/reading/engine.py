@@ -14,9 +14,9 @@ from initlint.graph.ops import Graph, Op
 from initlint.graph.patterns import name_patterns
 from initlint.reading.budget import TooMuchError
 from initlint.reading.classes import UserClass, claim, is_filled
-from initlint.reading.factories import factories
+from initlint.reading.entries import entered, entered_by
 from initlint.reading.files import sources
-from initlint.reading.holders import Bound, Function, Instance
+from initlint.reading.holders import Instance
 from initlint.reading.layers import (
     Drawn,
     Place,
@@ -30,14 +30,16 @@ from initlint.reading.layers import (
 from initlint.reading.layers import (
     records as records_of,
 )
-from initlint.reading.mentions import given_away, initialised_outside
+from initlint.reading.life import Birth, told
+from initlint.reading.mentions import given_away
 from initlint.reading.parameters import Ledger, calls_of, merged, parameters_of
 from initlint.reading.parts import options_of
 from initlint.reading.reader import Reader
 from initlint.reading.resolve import Module, Program
+from initlint.reading.scripts import Scripts
 from initlint.reading.state import Frame, ImpossibleError, flat_tensors
 from initlint.reading.torch_modules import type_of
-from initlint.reading.values import PLAIN, Slot, Value
+from initlint.reading.values import Slot, Value
 from initlint.records import Call, Initializer, Layer, Parameter, Site, Unanalysed
 from initlint.torchlib.draws import Draw
 
@@ -94,12 +96,13 @@ class Found(NamedTuple):
 class Model(NamedTuple):
     """A module, with the name of the class, function or variable that it comes from.
 
-    `path` is the file that defines this name.
+    `path` is the file that defines this name, `doors` are the methods by which data enters.
     """
 
     name: str
     path: str
     instance: Instance
+    doors: tuple[str, ...] = ()
 
 
 # Code that is not read may have filled a parameter once more.
@@ -131,30 +134,29 @@ class _Engine:
     def run(self, jobs: int = 1) -> None:
         """Read every class, and what functions and top levels make of them."""
         modules = [module for module in self.program.modules if module.source.hinted]
+        scripts = Scripts(self.reader, self.program, self._tried)
+        scripts.follow(modules)
         classes = [cls for module in modules for cls in self._classes(module)]
-        built = [model for module in modules for model in self._built(module)]
-        # A factory's instance is more telling than one with the class's default arguments.
+        born = [(birth, self._named(birth, scripts)) for birth in told(self.reader.life)]
         made = {cls: self._made(cls) for cls in classes if not cls.made}
-        self._apart = self._parts(classes, built)
+        self._apart = self._parts(classes, [birth for birth, _ in born])
         homes = {(cls.name, cls.module.path) for cls in classes}
-        homes |= {(model.name, model.path) for model in built}
-        names = {name for name, _ in homes}
+        homes |= {(model.name, model.path) for _, model in born}
         self._ambiguous = {name for name, many in Counter(n for n, _ in homes).items() if many > 1}
-        redrawn, held = initialised_outside(modules, self.program, names)
+        born = [(birth, model) for birth, model in born if self._is_whole(birth)]
         done: set[Value] = set()
-        built = [model for model in built if model.instance.cls not in self._apart]
-        self._follow_ahead(built, jobs)
-        for model in built:
-            is_redrawn = model.name in redrawn or (model.path, model.name) in held
-            self._record(model, model.instance.cls in done, is_redrawn)
+        self._follow_ahead([model for _, model in born], jobs)
+        for birth, model in born:
+            self._record(model, model.instance.cls in done, birth.lost)
             done.add(model.instance.cls)
         done.discard(None)
+        unsure = self._unsure(scripts.stopped)
         for cls in sorted(classes, key=lambda cls: cls in self._apart):
             # A class may be made by a function that gives something else back.
             instance = made[cls] if cls in made else self._unrecorded(cls)
-            if instance is not None:
+            if instance is not None and cls not in done:
                 model = Model(cls.name, cls.module.path, instance)
-                self._record(model, cls in done, cls.name in redrawn)
+                self._record(model, False, cls in unsure)
         known = {call.site for call in self.calls}
         loose = [call for call in self.reader.loose if call.site not in known]
         self.calls += merged("", loose, {})
@@ -164,13 +166,39 @@ class _Engine:
         sites = {site_of(slot) for _, slot, _ in self._held(cls.made[0])}
         return None if sites <= self._sites else self._made(cls)
 
-    def _parts(self, classes: Sequence[UserClass], built: Sequence[Model]) -> set[Value]:
+    def _parts(self, classes: Sequence[UserClass], born: Sequence[Birth]) -> set[Value]:
         """Classes that are not, or may not be, models."""
         given = given_away(self.program, {cls.name for cls in classes})
-        whole = {model.instance.cls for model in built if not _is_used(model.instance)}
+        whole = {b.model.cls for b in born if b.trained or not _is_used(b.model)}
         filled = {cls.module for cls in classes if is_filled(self.reader.order(cls))}
         parts = {cls for cls in classes if cls.used or cls.name in given or cls.module in filled}
         return {cls for cls in classes if parts & set(self.reader.order(cls))} - whole
+
+    def _is_whole(self, birth: Birth) -> bool:
+        return birth.model.cls not in self._apart
+
+    def _named(self, birth: Birth, scripts: Scripts) -> Model:
+        """A model with the name of the function that gives it back, else of its class."""
+        instance = birth.model if birth.is_treated() or birth.origin is None else birth.origin
+        if birth.origin is None and instance.cls is None:
+            claim(instance)
+        doors = tuple(birth.doors)
+        for path, name, value in scripts.results:
+            if any(option is birth.model for option in options_of(value)):
+                return Model(name, path, instance, doors)
+        if instance.cls is not None:
+            return Model(instance.cls.name, instance.cls.module.path, instance, doors)
+        return Model(birth.name or "model", birth.path, instance, doors)
+
+    def _unsure(self, stopped: Sequence[Module]) -> set[Value]:
+        """The classes that code may make and fill which was not followed to its end."""
+        found: set[Value] = set()
+        for module in stopped:
+            for name in self.program.names(module):
+                value = self.reader.top_level(module, name)
+                if isinstance(value, UserClass):
+                    found.add(value)
+        return found
 
     def _classes(self, module: Module) -> Iterator[UserClass]:
         for name, entry in self.program.names(module).items():
@@ -185,18 +213,6 @@ class _Engine:
         """An instance of a class, with symbolic values for arguments without a default."""
         found = self._tried(cls.module, cls.name, self.reader.construct, cls, [], {}, cls.node)
         return found if isinstance(found, Instance) else None
-
-    def _built(self, module: Module) -> Iterator[Model]:
-        """The models that a file's functions build, or that its top level holds."""
-        for name, entry in factories(self.program, module):
-            value = self._tried(module, name, self.reader.top_level, module, name)
-            if isinstance(entry, (ast.FunctionDef, ast.AsyncFunctionDef)) and value is not None:
-                value = self._tried(module, name, self.reader.call, value, [], {})
-            for option in options_of(value):
-                if isinstance(option, Instance) and option.torch:
-                    if option.cls is None:
-                        claim(option)
-                    yield Model(name, module.path, option)
 
     def _tried(self, module: Module, name: str, work: Callable[..., Any], *args: Any) -> Any:
         """The result of a piece of work; None, and a gap, if it exceeds the budget or fails."""
@@ -286,13 +302,20 @@ class _Engine:
         instance = model.instance
         if model.name in self._ambiguous:
             model = model._replace(name=f"{model.path}:{model.name}")
-        drawn = self._followed(instance, whole=instance.cls not in self._apart)
+        is_whole = instance.cls not in self._apart
+        drawn = self._followed(instance, is_whole, model.doors)
         places = places_of(instance)
         for place, slot, _ in held:
             # What is nested deeper than all names are looked for has at least its first one.
             places.setdefault(id(slot), [place])
         found = [] if drawn is None else records_of(model.name, drawn, places)
         reached = {id(use.slot) for use, _ in drawn.met} if drawn is not None else set()
+        if any(id(slot) not in reached for _, slot, _ in held) and instance.cls is not None:
+            beside = self._tried_on(instance, self._beside, instance, is_whole, model.doors)
+            met = beside.met if beside is not None else ()
+            met = tuple((use, other) for use, other in met if id(use.slot) not in reached)
+            reached |= {id(use.slot) for use, _ in met}
+            found += records_of(model.name, Drawn(met, 0), places)
         for place, slot, kind in held:
             if id(slot) not in reached:
                 reached.add(id(slot))
@@ -300,8 +323,7 @@ class _Engine:
         parameters: list[Parameter] = []
         if self._wants_parameters:
             touched = drawn.touched if drawn is not None else None
-            whole = instance.cls not in self._apart
-            ledger = Ledger(touched, whole, overrides_of(instance))
+            ledger = Ledger(touched, is_whole, overrides_of(instance))
             parameters = parameters_of(model.name, instance, ledger, _MOST_NAMES)
         return Found(found, parameters, calls_of(model.name, instance, places))
 
@@ -334,29 +356,36 @@ class _Engine:
         own = tuple((use.holding(draw), found) for use, found in met)
         return records_of(model.name, Drawn(own, drawn.bare), {id(slot): [place]})
 
-    def _followed(self, instance: Instance, whole: bool) -> Drawn | None:
+    def _followed(
+        self, instance: Instance, whole: bool, doors: tuple[str, ...] = ()
+    ) -> Drawn | None:
         key = (instance, whole)
         if key not in self._drawn:
-            self._drawn[key] = None
-            module = instance.cls.module if instance.cls is not None else self.program.modules[0]
-            self._drawn[key] = self._tried(
-                module, type_of(instance), self._drawing, instance, whole
-            )
+            self._drawn[key] = self._tried_on(instance, self._drawing, instance, whole, doors)
         return self._drawn[key]
 
-    def _drawing(self, instance: Instance, whole: bool) -> Drawn | None:
+    def _tried_on(self, instance: Instance, work: Callable[..., Any], *args: Any) -> Any:
+        module = instance.cls.module if instance.cls is not None else self.program.modules[0]
+        return self._tried(module, type_of(instance), work, *args)
+
+    def _drawing(self, instance: Instance, whole: bool, doors: tuple[str, ...]) -> Drawn | None:
         """Call a module with data, and follow the resulting graph."""
-        reader = self.reader
-        forward = reader.forward_of(instance)
-        if forward is None and instance.torch in ("Module", "ModuleList", "ModuleDict"):
-            return None
-        reader.graph = Graph(reader.budget)
-        args = _inputs(forward, reader)
-        result = reader.call_instance(instance, args, {})
-        end = Op("output" if whole else "unknown", tuple(_distinct(result)), final=True)
-        reader.graph.add(end)
-        name_patterns(reader.graph)
-        return followed(reader.graph, whole, reader.budget)
+        self.reader.graph = Graph(self.reader.budget)
+        results = entered(self.reader, instance, doors)
+        return None if results is None else self._closed(results, whole)
+
+    def _beside(self, instance: Instance, whole: bool, doors: tuple[str, ...]) -> Drawn:
+        """Call the methods of a module other than its forward with data."""
+        self.reader.graph = Graph(self.reader.budget)
+        return self._closed(entered_by(self.reader, instance, doors), whole)
+
+    def _closed(self, results: list[Value], whole: bool) -> Drawn:
+        """The present graph, followed, of which these are the results."""
+        graph = self.reader.graph
+        ends = dict.fromkeys(node for result in results for node in flat_tensors(result))
+        graph.add(Op("output" if whole else "unknown", tuple(ends), final=True))
+        name_patterns(graph)
+        return followed(graph, whole, self.reader.budget)
 
 
 def _is_used(instance: Instance) -> bool:
@@ -388,28 +417,5 @@ def _kind_of(layer: Layer) -> object:
     return layer.site, layer.following.activation, current, layer.harmless
 
 
-def _distinct(value: Value) -> list[Op]:
-    return list(dict.fromkeys(flat_tensors(value)))
-
-
 # A stack of blocks may be deep, but parameters that nobody will read need not be recorded.
 _MOST_NAMES = 20_000
-# Annotations of arguments that carry no data.
-_SETTINGS = ("int", "bool", "float", "str", "dtype", "device")
-
-
-def _inputs(forward: Value, reader: Reader) -> list[Value]:
-    """Symbolic data for every required argument of a forward."""
-    function = forward.function if isinstance(forward, Bound) else forward
-    node = function.node if isinstance(function, Function) else None
-    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return [reader.node("input")]
-    places = [*node.args.posonlyargs, *node.args.args][isinstance(forward, Bound) :]
-    needed = len(places) - len(node.args.defaults)
-    return [_input(place, reader) for place in places[: max(0, needed)]]
-
-
-def _input(place: ast.arg, reader: Reader) -> Value:
-    note = place.annotation
-    name = note.id if isinstance(note, ast.Name) else getattr(note, "attr", "")
-    return PLAIN if name in _SETTINGS else reader.node("input")

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from initlint.reading.budget import STEP
-from initlint.reading.classes import UserClass
 from initlint.reading.compare import compared
 from initlint.reading.holders import Function, Instance, Listing, Super, Table, truth, update
 from initlint.reading.lists import combined
@@ -135,7 +134,7 @@ class Expressions(Literals):
         if isinstance(entry, (ast.FunctionDef, ast.AsyncFunctionDef)):
             return Function(entry, module)
         if isinstance(entry, ast.ClassDef):
-            return UserClass(entry, module, None)
+            return self.class_of(entry, module)
         if isinstance(entry, (ast.Assign, ast.AnnAssign)) and entry.value is not None:
             return self._assigned(entry, name, Frame(module))
         return UNKNOWN
@@ -312,6 +311,22 @@ class Expressions(Literals):
     # Calls.
 
     def _call(self, node: ast.Call) -> Code:
+        code = self._called_with(node)
+        is_backward = isinstance(node.func, ast.Attribute) and node.func.attr == "backward"
+        return self._training(code) if is_backward else code
+
+    def _training(self, code: Code) -> Code:
+        """A call that computes gradients: what is written afterwards is no initialisation."""
+
+        def train(frame: Frame) -> Value:
+            value = code(frame)
+            if self.outside:
+                self.life.train_used()
+            return value
+
+        return train
+
+    def _called_with(self, node: ast.Call) -> Code:
         function_of = self.code(node.func)
         budget, call, call_external = self.budget, self.call, self.call_external
         args_of = [self.code(arg) for arg in node.args]

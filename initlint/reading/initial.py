@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from initlint.reading.holders import Instance
 from initlint.reading.parts import may_hold, options_of, reached
 from initlint.reading.sizes import product
+from initlint.reading.state import is_same
 from initlint.reading.tensors import Tensors, explicit
 from initlint.reading.values import PLAIN, UNKNOWN, Fresh, Held, Slot, Sym, Value, known_number
 from initlint.records import Site
@@ -103,8 +104,7 @@ class Initialising(Tensors):
         elif name in METHODS:
             self.write(slot, _drawn(METHODS[name], list(args), renamed, site, name))
         elif name in _COPYING:
-            draw = self._copied(args[0] if args else None, site)
-            self.write(slot, replace(draw, spelled=name, default=False))
+            self.copy(slot, args[0] if args else None, site, name)
         elif bare in ("mul", "div") and args:
             factor = args[0]
             if bare == "div" and known_number(factor) and factor:
@@ -134,6 +134,15 @@ class Initialising(Tensors):
         if name not in _SHIFTING:
             return False
         return isinstance(slot, Fresh) or self.drawn(slot).name in _WITH_MEAN
+
+    def copy(self, slot: Slot | Fresh, source: Value, site: Site | None, spelled: str) -> None:
+        """Give a parameter the values of another tensor.
+
+        What a copy leaves as it was, such as the default of a twin, is no write.
+        """
+        draw = self._copied(source, site)
+        if not (self.outside and is_same(self.drawn(slot), draw)):
+            self.write(slot, replace(draw, spelled=spelled, default=False))
 
     def _copied(self, value: Value, site: Site | None) -> Draw:
         if isinstance(value, Fresh):

@@ -11,7 +11,7 @@ from initlint.reading.budget import Budget
 from initlint.reading.holders import Choice, Function, Instance, Listing, Table
 from initlint.reading.parts import options_of
 from initlint.reading.state import Frame
-from initlint.reading.values import Held, Named, Plain, Slot, Sym, Tensor, Value
+from initlint.reading.values import PLAIN, Held, Kind, Named, Plain, Slot, Sym, Tensor, Value
 
 _Join = Callable[[Value, Value], Value]
 _ABSENT: Any = object()
@@ -62,7 +62,7 @@ class Memory:
                 if isinstance(thing, Listing):
                     _join_list(thing, other, join)
                 elif isinstance(thing, Table):
-                    _join_dict(thing.items, other[0], join)
+                    _join_items(thing.items, other[0], join)
                     thing.open = thing.open or other[1]
                 elif thing.torch in _ORDERED:
                     _join_parts(thing.attrs, other, join)
@@ -165,6 +165,17 @@ def _join_dict(one: dict[Any, Value], other: dict[Any, Value], join: _Join) -> N
             one[name] = value
         elif mine is not value:
             one[name] = join(mine, value)
+
+
+def _join_items(one: dict[Any, Value], other: dict[Any, Value], join: _Join) -> None:
+    """Join tables; a key of only one branch may be missing, and its default count."""
+    lone = [key for key in (*one, *other) if (key in one) != (key in other)]
+    for key in one.keys() & other.keys():
+        if one[key] is not other[key]:
+            one[key] = join(one[key], other[key])
+    for key in lone:
+        value = one[key] if key in one else other[key]
+        one[key] = Choice((*options_of(value), None)) if isinstance(value, Kind) else PLAIN
 
 
 def _join_list(one: Listing, other: tuple[list[Value], bool], join: _Join) -> None:

@@ -1,11 +1,11 @@
-"""Searches the text of all files for code that may construct a class, or fill its weights."""
+"""Searches the text of all files for code that may construct a class."""
 
 from __future__ import annotations
 
 import ast
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from initlint.reading.files import Source
 from initlint.reading.resolve import Import, Module, Program
@@ -59,41 +59,6 @@ def _searched(program: Program, module: Module, text: bytes) -> Iterator[str]:
         if isinstance(entry, Import) and (entry.level or not _TORCH.match(entry.module)):
             whole = rest or entry.name or entry.module
             yield whole.rpartition(".")[2]
-
-
-# Code outside classes that fills weights, or has them filled.
-_FILLS = re.compile(
-    rb"\.apply\(|\binit\.\w+_\(|(?:init_?weight|weights?_init|init_net|init_param|init_model)"
-    rb"\w*\(|\.(?:normal_|uniform_|load_state_dict)\(|\b(?:kaiming|xavier|trunc|orthogonal)_\w*\("
-)
-
-
-def initialised_outside(
-    modules: Sequence[Module], program: Program, names: set[str]
-) -> tuple[set[str], set[tuple[str, str]]]:
-    """The classes and functions among `names` that code calls and whose weights it then fills.
-
-    Also, by path and name, the models at the top level of files with such code. The effect of the
-    code is not followed.
-    """
-    held: set[tuple[str, str]] = set()
-    kept = {name.encode() for name in names}
-    for module in modules:
-        lines = list(module.source.split())
-        entries = program.names(module)
-        for entry in entries.values():
-            if isinstance(entry, ast.ClassDef):
-                lines[entry.lineno - 1 : entry.end_lineno] = [b""] * _length(entry)
-        text = b"\n".join(lines)
-        if _FILLS.search(text):
-            kept -= _matching(Text(module.source, text), _CALLED, kept & module.source.words)
-            path = module.path
-            held |= {(path, n) for n, entry in entries.items() if isinstance(entry, ast.Assign)}
-    return names - {name.decode() for name in kept}, held
-
-
-def _length(entry: ast.ClassDef) -> int:
-    return (entry.end_lineno or entry.lineno) - entry.lineno + 1
 
 
 class Text:

@@ -15,7 +15,7 @@ from initlint.reading.holders import CONTAINERS, Choice, Instance, Listing, Tabl
 from initlint.reading.initial import Initialising
 from initlint.reading.operands import value_of
 from initlint.reading.parts import choice
-from initlint.reading.submodules import children, modules_of, parameters_of
+from initlint.reading.submodules import children, is_part, modules_of, parameters_of
 from initlint.reading.torch_modules import fill, reset, reset_of, uses_of
 from initlint.reading.values import (
     PLAIN,
@@ -38,8 +38,10 @@ _ITSELF = {
 }
 
 
+# Methods of containers that change what they hold.
+_REBUILDING = ("append", "extend", "insert", "pop", "clear", "update")
 # Methods of modules that fill weights with unknown values.
-_WRITING = ("load_state_dict", "reset_parameters", "to_empty", "_load_from_state_dict")
+_WRITING = ("reset_parameters", "to_empty", "_load_from_state_dict")
 
 
 class Modules(Initialising):
@@ -53,8 +55,11 @@ class Modules(Initialising):
         node: ast.AST | None,
     ) -> Instance:
         """A module of one of torch's classes."""
+        self.life.changes += 1
         instance = Instance(None, kind, self.site(node), arms=self.arms)
         self.furnish(instance, args, kwargs)
+        if kind == "Sequential" and self.outside:
+            self.life.born(instance, None, node, self.frames[-1].module.path)
         return instance
 
     def furnish(
@@ -157,9 +162,11 @@ class Modules(Initialising):
             return None
         if name == "forward" or name == "__call__":
             return self.call_instance(instance, args, kwargs)
+        if name == "load_state_dict":
+            self.load(instance, args[0] if args else kwargs.get("state_dict"), node)
+            return PLAIN
         if name in _WRITING or "init" in name:
-            by = "load" if name == "load_state_dict" else ""
-            self.release([instance], replace(UNCLEAR, by=by))
+            self.release([instance])
             return PLAIN
         if name == "state_dict":
             every = parameters_of(instance)
@@ -173,6 +180,21 @@ class Modules(Initialising):
                 value = self.attribute(value, part)
             return value
         return PLAIN if name in ("extra_repr", "__len__") else UNKNOWN
+
+    def load(self, instance: Instance, content: Value, node: ast.AST | None) -> None:
+        """Fill a module with the content of a state dict: another module's, or a file's.
+
+        A load under a condition (`if resume:`) changes nothing about how a fresh model begins.
+        """
+        site = self.site(node)
+        loaded = replace(UNCLEAR, by="load", site=site, spelled="load_state_dict")
+        table = content.items if isinstance(content, Table) else {}
+        for name, slot in parameters_of(instance):
+            source = table.get(name)
+            if isinstance(source, (Slot, Held)):
+                self.copy(slot, source, site, "load_state_dict")
+            elif self.is_certain(slot) and not self.trying:
+                self.write(slot, loaded)
 
     def _register(
         self,
@@ -203,11 +225,15 @@ class Modules(Initialising):
 
     def hold(self, instance: Instance, name: str, value: Value) -> None:
         """Set an attribute; a bare parameter now has its holder and its name."""
+        if self.outside and (is_part(value) or is_part(instance.attrs.get(name))):
+            self.life.rebuild(instance)
         if isinstance(value, Slot) and not value.name:
             value.holder, value.name = instance, name
         instance.attrs[name] = value
 
     def _ask_container(self, instance: Instance, name: str, args: Sequence[Value]) -> Value:
+        if self.outside and name in _REBUILDING:
+            self.life.rebuild(instance)
         if name == "append" and args and _is_numbered(instance):
             instance.attrs[str(len(instance.attrs))] = args[-1]
             return instance
@@ -245,6 +271,8 @@ class Modules(Initialising):
 
     def remove(self, owner: Value, index: Value) -> None:
         """What `del` does to something in brackets."""
+        if self.outside:
+            self.life.rebuild(owner)
         if isinstance(owner, Listing):
             owner.items = without(owner.items, index)
         elif isinstance(owner, Table) and isinstance(index, (str, int)):

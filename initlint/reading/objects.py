@@ -9,6 +9,7 @@ from initlint.reading.classes import UserClass
 from initlint.reading.copies import copied, shallow
 from initlint.reading.handlers import Args, Kwargs, handles
 from initlint.reading.holders import CONTAINERS, Bound, Function, Instance, Partial, Table, elements
+from initlint.reading.life import twin
 from initlint.reading.outside import is_callable
 from initlint.reading.parts import choice, options_of, parts_of, reached
 from initlint.reading.torch_modules import reset_of
@@ -123,6 +124,12 @@ def _copy(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) ->
     for part in reached([value]):
         reader.budget.nodes(isinstance(part, Instance))
         reader.budget.elements(1)
+    source = reader.life.of.get(value) if reader.outside and isinstance(value, Instance) else None
+    if source is not None and source.model is value:
+        made = twin(value, {})
+        path = reader.frames[-1].module.path
+        reader.life.born(made, None, node, path, copy_of=source)
+        return made
     return copied(value, reader.site(node), reader.constructing)
 
 
@@ -157,4 +164,6 @@ def _sequentially(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | 
 def _parametrised(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     if args and isinstance(args[0], Instance):
         args[0].reparametrised = True
+        if reader.outside:
+            reader.life.rebuild(args[0])
     return args[0] if args else UNKNOWN

@@ -13,6 +13,18 @@ from initlint.torchlib.creators import CREATORS
 KNOWN: dict[str, Callable[..., Any]] = {}
 # Packages whose modules are called what they are.
 TRUSTED = ("torch", "torchvision", "timm", "einops", "apex", "transformers")
+# Packages whose functions look at what they are given, and leave weights as they are.
+LOOKING = {
+    *("logging", "loguru", "warnings", "inspect", "pprint", "rich", "tqdm", "time", "gc", "sys"),
+    *("torchinfo", "torchsummary", "torchsummaryX", "torchviz", "thop", "fvcore", "ptflops"),
+    *("wandb", "tensorboardX", "torchmetrics", "tensorboard", "mlflow", "numpy", "matplotlib"),
+    *("gym", "gymnasium", "os", "pickle", "json", "argparse", "random", "pandas", "sklearn", "PIL"),
+}
+# Packages that train a model which they are given, as it is.
+TRAINING = {
+    *("pytorch_lightning", "lightning", "accelerate", "ignite", "skorch", "catalyst", "fastai"),
+    *("deepspeed", "horovod", "ray", "transformers", "composer", "poutyne", "tianshou"),
+}
 # Constants of Python's libraries that are the same wherever code runs.
 _CONSTANTS = {"typing.TYPE_CHECKING": False, "typing_extensions.TYPE_CHECKING": False}
 # Packages of torch's that hold functions, classes and modules, and nothing else.

@@ -43,6 +43,8 @@ class Flow(Enum):
 Step = Callable[[Frame], Flow | None]
 # Rounds of a loop that may end at any time, for all that is known: more tell no more.
 _FEW_ROUNDS = 3
+# Loops with so many rounds are read to their end, whatever they do.
+_SHORT = 8
 
 _IN_PLACE = {ast.Mult: "mul_", ast.Div: "div_", ast.Add: "add_", ast.Sub: "sub_"}
 
@@ -158,12 +160,16 @@ class Reader(Expressions):
             name = node.targets[0].id
 
             def bind(frame: Frame) -> None:
-                frame.names[name] = code(frame)
+                frame.names[name] = value = code(frame)
+                if type(value) is Instance:
+                    self.life.bound(value, node.targets[0])
 
             return bind
 
         def step(frame: Frame) -> None:
             value = code(frame)
+            if type(value) is Instance:
+                self.life.bound(value, node.targets[0])
             for target in targets:
                 target(value, frame)
 
@@ -217,6 +223,8 @@ class Reader(Expressions):
             self.write_in_place(owner, "data", [value], {}, target)
         elif isinstance(owner, Slot) and target.attr == "requires_grad":
             self.set_trainable(owner, value)
+        elif self.outside:
+            self.life.hand_over(value)
 
     def _item(self, node: ast.Subscript) -> Bind:
         owner_of, index_of = self.code(node.value), self.code(node.slice)
@@ -285,10 +293,15 @@ class Reader(Expressions):
         return step
 
     def _define(self, node: ast.FunctionDef | ast.AsyncFunctionDef, frame: Frame) -> None:
-        frame.names[node.name] = Function(node, frame.module, frame)
+        # What is defined at the top level of a file finds its names there in any case.
+        closure = None if frame.names is frame.module.values else frame
+        frame.names[node.name] = Function(node, frame.module, closure)
 
     def _define_class(self, node: ast.ClassDef, frame: Frame) -> None:
-        frame.names[node.name] = UserClass(node, frame.module, frame)
+        at_top = frame.names is frame.module.values
+        frame.names[node.name] = (
+            self.class_of(node, frame.module) if at_top else UserClass(node, frame.module, frame)
+        )
 
     def _import(self, node: ast.Import, frame: Frame) -> None:
         for alias in node.names:
@@ -366,6 +379,7 @@ class Reader(Expressions):
                 target(item, frame)
                 return self._rounds_of(node, item, frame)
             for place, item in enumerate(found, 1):
+                changes = self.life.changes
                 target(item, frame)
                 if place == len(found) and isinstance(value, Listing) and value.open:
                     flow = self._other_rounds(node, item, frame)
@@ -375,9 +389,15 @@ class Reader(Expressions):
                     return flow
                 if flow is Flow.BREAK:
                     return None
+                if len(found) > _SHORT and self._tells_no_more(place, changes):
+                    break
             return orelse(frame)
 
         return step
+
+    def _tells_no_more(self, rounds: int, changes: int) -> bool:
+        """Whether the last round of a loop that trains has neither made nor filled a model."""
+        return self.outside and rounds >= _FEW_ROUNDS and self.life.changes == changes
 
     def _round(self, node: ast.For | ast.AsyncFor | ast.While, frame: Frame) -> Flow | None:
         """One round of a loop; where it is too much, that is said of the outermost loop."""
@@ -422,6 +442,7 @@ class Reader(Expressions):
         is_endless = isinstance(node.test, ast.Constant) and not any(map(_leaves_loop, node.body))
         while True:
             self.budget.steps()
+            changes = self.life.changes
             test = truth(self.evaluate(node.test, frame))
             if test is False:
                 return self.block(node.orelse)(frame)
@@ -433,6 +454,8 @@ class Reader(Expressions):
             rounds += 1
             may_end = is_endless or frame.ways_out > ways_out
             if flow is Flow.BREAK or (may_end and rounds >= _FEW_ROUNDS):
+                return None
+            if self._tells_no_more(rounds, changes):
                 return None
 
     def _with(self, node: ast.With | ast.AsyncWith) -> Step:
@@ -455,10 +478,13 @@ class Reader(Expressions):
         handlers = [handler.body for handler in node.handlers]
 
         def step(frame: Frame) -> Flow | None:
+            self.trying += bool(handlers)
             try:
                 flow = body(frame)
             except ImpossibleError:
                 flow = Flow.DEAD
+            finally:
+                self.trying -= bool(handlers)
             if flow is Flow.DEAD and handlers:
                 flow = self._either(handlers, frame)
             end = last(frame)

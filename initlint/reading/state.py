@@ -11,6 +11,7 @@ from typing import Any
 from initlint.graph.ops import Graph, Op
 from initlint.reading.budget import PARTS, Budget, TooMuchError
 from initlint.reading.holders import Instance, Listing, Table
+from initlint.reading.life import Life
 from initlint.reading.parts import (
     choice,
     contents_of,
@@ -68,6 +69,15 @@ class State:
         self.results: dict[object, Value] = {}
         # Initialising calls that are made outside of constructors, on what no module holds.
         self.loose: list[Any] = []
+        self.life = Life()
+        # Whether scripts and functions are followed that make models, and not the data of a model.
+        self.living = False
+        # Whether nothing that is written counts, because a method of unknown use is followed.
+        self.still = False
+        # How many `try` with handlers are around what is read.
+        self.trying = 0
+        # Functions of the files that were followed while models were made.
+        self.followed: set[ast.AST] = set()
         self._arm = 0
 
     def call(
@@ -89,6 +99,11 @@ class State:
     def attribute(self, value: Value, name: str) -> Value:
         """The value of an attribute."""
         raise NotImplementedError
+
+    @property
+    def outside(self) -> bool:
+        """Whether code is read that makes and fills models, and not a constructor or forward."""
+        return self.living and self.constructing is None
 
     def new_arm(self) -> tuple[int, ...]:
         """The present undecided conditions, and one more."""
@@ -185,9 +200,11 @@ class State:
 
     def write(self, slot: Slot | Fresh, draw: Draw) -> None:
         """A parameter is filled; under a condition that its layer does not share, who knows."""
+        if self.still or slot in self.life.frozen:
+            return
+        self.life.changes += 1
         before = self.drawn(slot)
-        certain = slot.arms[: len(self.arms)] == self.arms
-        if not certain and not _same(before, draw):
+        if not self.is_certain(slot) and not is_same(before, draw):
             draw = perhaps(draw)
         entry = after(draw, before, self.within())
         if isinstance(slot, Fresh):
@@ -200,6 +217,10 @@ class State:
             slot.draw = entry
         else:
             self.constructing.overrides[slot] = entry
+
+    def is_certain(self, slot: Slot | Fresh) -> bool:
+        """Whether the present code runs wherever this parameter has been made."""
+        return slot.arms[: len(self.arms)] == self.arms
 
     def within(self) -> str:
         """The name of the function that is read; empty at the top level of a file."""
@@ -232,7 +253,8 @@ def _passes(late: Op, early: Op) -> bool:
     return late is early
 
 
-def _same(one: Draw, other: Draw) -> bool:
+def is_same(one: Draw, other: Draw) -> bool:
+    """Whether two draws have the same distribution."""
     is_alike = one.name == other.name != "unknown" and one.args == other.args
     return bool(is_alike and (one.mean, one.offset) == (other.mean, other.offset))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from initlint.reading.holders import Choice, Instance
-from initlint.reading.values import Slot
+from initlint.reading.values import Slot, Value
 
 
 def children(instance: Instance) -> list[tuple[str, Instance]]:
@@ -44,3 +44,9 @@ def parameters_of(instance: Instance) -> list[tuple[str, Slot]]:
         for name, slot in module.attrs.items()
         if isinstance(slot, Slot)
     ]
+
+
+def is_part(value: Value) -> bool:
+    """Whether a value is a module or a parameter, or may be one."""
+    options = value.options if type(value) is Choice else (value,)
+    return any(isinstance(option, (Instance, Slot)) for option in options)

@@ -6,7 +6,6 @@ import pytest
 
 from initlint import api
 from initlint.reading import read
-from initlint.records import Draw
 from initlint.tracing.build import build_all
 from initlint.tracing.layers import recorded
 from initlint.tracing.parameters import calls_of
@@ -215,9 +214,14 @@ def test_of_many_writes_the_first_and_the_last_are_kept(tmp_path):
 
 def test_what_others_redraw_is_said_to_be_unclear(tmp_path):
     path = tmp_path / "net.py"
-    path.write_text(UNDECIDED.replace("n=None", "n=3") + "\n\nnet = Net()\nnet.apply(print)\n")
+    path.write_text(
+        UNDECIDED.replace("n=None", "n=3") + "\n\nnet = Net()\nfrom away import f\nf(net)\n"
+    )
     (weight,) = (p for p in read([str(path)]).parameters if p.name == "many.weight")
-    assert weight.history[-1] == Draw("", "unknown", certain=False)
+    assert (weight.history[-1].name, weight.history[-1].by) == ("unknown", "unclear")
+    path.write_text(source + "net.apply(print)\n")
+    (weight,) = (p for p in read([str(path)]).parameters if p.name == "many.weight")
+    assert weight.history[-1].name == "zeros_"
 
 
 def test_a_live_model_has_what_it_holds_for_a_history():

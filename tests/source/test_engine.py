@@ -84,7 +84,8 @@ FILLED_AFTERWARDS = {
     "in a loop": "for p in net.parameters():\n    p.data.normal_(0, 0.2)",
     "from a file": "net.load_state_dict(torch.load('net.pt'))",
     "in the main part": "if __name__ == '__main__':\n    net.apply(fill)",
-    "by a function": "xavier_(net)\ndef xavier_(m):\n    kaiming_normal_(m[0].weight)",
+    "by a function": "def all_(*m):\n    for n in m:\n        kaiming_normal_(n.weight)\n"
+    "all_(net[0], net[2])",
 }
 
 
@@ -270,7 +271,7 @@ def test_processes_give_the_same_answer():
     functions = "".join(f"def net{i}():\n    return Net(n={i + 1})\n" for i in range(9))
     source = NET.replace("__init__(self)", "__init__(self, n=1)").replace("8, 2", "8, 2 * n")
     paths = [written(f"net{i}.py", source + functions) for i in range(3)]
-    assert read(paths, jobs=3) == read(paths, jobs=1)
+    assert read(paths, jobs=3)._replace(spent=0) == read(paths, jobs=1)._replace(spent=0)
 
 
 def test_data_kept_from_another_call_is_not_followed():

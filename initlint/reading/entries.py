@@ -1,0 +1,97 @@
+"""Where data enters a model: its forward, or the other methods that code calls with data."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator
+
+from initlint.reading.classes import UserClass
+from initlint.reading.holders import Bound, Function, Instance
+from initlint.reading.reader import Reader
+from initlint.reading.state import ImpossibleError
+from initlint.reading.values import PLAIN, Value
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+# Annotations of arguments that carry no data.
+_SETTINGS = ("int", "bool", "float", "str", "dtype", "device")
+# Classes of torch's that cannot be called themselves.
+_PASSIVE = ("Module", "ModuleList", "ModuleDict")
+
+
+def entered(reader: Reader, instance: Instance, doors: Collection[str]) -> list[Value] | None:
+    """What a model gives back for symbolic data; None for one that data cannot enter.
+
+    Data enters by forward. Where there is none, or it only raises an error, it enters by `doors`,
+    the methods that code calls with data.
+    """
+    forward = reader.forward_of(instance)
+    try:
+        if forward is not None or instance.torch not in _PASSIVE:
+            return [reader.call_instance(instance, inputs_of(forward, reader), {})]
+    except ImpossibleError:
+        found = entered_by(reader, instance, doors)
+        if not found:
+            raise
+        return found
+    return entered_by(reader, instance, doors) or None
+
+
+def entered_by(reader: Reader, instance: Instance, doors: Collection[str]) -> list[Value]:
+    """What these methods of a model give back for symbolic data, or all that may get data."""
+    results = []
+    outer = (reader.constructing, reader.arms, reader.still)
+    for function in _methods(reader, instance, doors):
+        reader.constructing, reader.arms, reader.still = instance, instance.arms, True
+        bound = Bound(function, instance)
+        try:
+            results.append(reader.call(bound, inputs_of(bound, reader), {}))
+        except ImpossibleError:
+            continue
+        finally:
+            reader.constructing, reader.arms, reader.still = outer
+    return results
+
+
+def _methods(reader: Reader, instance: Instance, doors: Collection[str]) -> Iterator[Function]:
+    """The methods of these names, or the public ones that no other method of the class calls."""
+    if instance.cls is None:
+        return
+    found: dict[str, Function] = {}
+    for cls in reversed(reader.order(instance.cls)):
+        if isinstance(cls, UserClass):
+            for name, node in cls.members.items():
+                if isinstance(node, _FUNCTIONS) and not node.decorator_list:
+                    found[name] = reader.function(cls, node)
+    called = {
+        inner.func.attr
+        for function in found.values()
+        for inner in ast.walk(function.node)
+        if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute)
+    }
+    for name, function in found.items():
+        is_asked = name in doors if doors else not name.startswith("_") and name not in called
+        if is_asked and name != "forward" and _takes_data(function):
+            yield function
+
+
+def _takes_data(function: Function) -> bool:
+    """Whether a method has an argument beside the model itself that must be given."""
+    spec = function.node.args
+    return len(spec.posonlyargs) + len(spec.args) - len(spec.defaults) > 1
+
+
+def inputs_of(forward: Value, reader: Reader) -> list[Value]:
+    """Symbolic data for every required argument of a forward."""
+    function = forward.function if isinstance(forward, Bound) else forward
+    node = function.node if isinstance(function, Function) else None
+    if not isinstance(node, _FUNCTIONS):
+        return [reader.node("input")]
+    places = [*node.args.posonlyargs, *node.args.args][isinstance(forward, Bound) :]
+    needed = len(places) - len(node.args.defaults)
+    return [_input(place, reader) for place in places[: max(0, needed)]]
+
+
+def _input(place: ast.arg, reader: Reader) -> Value:
+    note = place.annotation
+    name = note.id if isinstance(note, ast.Name) else getattr(note, "attr", "")
+    return PLAIN if name in _SETTINGS else reader.node("input")

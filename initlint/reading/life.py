@@ -1,0 +1,202 @@
+"""The life of models: where each is made, what fills it afterwards, when its training begins."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from initlint.reading.holders import Instance
+from initlint.reading.parts import is_content, mapped, options_of, reached
+from initlint.reading.submodules import modules_of
+from initlint.reading.values import Fresh, Kept, Slot, Value
+from initlint.torchlib.draws import Draw
+
+# How much a birth tells about how its class is used: nothing, somebody fills it, it is trained.
+SEEN, TREATED, TRAINED = 1, 2, 3
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Birth:
+    """One model as the code makes it, outside of the constructors of other modules.
+
+    `model` is the module that the code holds and fills. `origin` is the same module as its
+    constructor leaves it, shared with other births that have the same arguments; None for a module
+    of torch's. `node` is the expression that makes it, in the file `path`; `doors` are the methods
+    that the code calls with data. `begun` is the content of every parameter at birth. `copy_of` is
+    the model of which this is a deep copy, `name` the variable or attribute it is bound to first.
+    """
+
+    model: Instance
+    origin: Instance | None
+    node: ast.AST | None
+    path: str
+    begun: dict[Slot, Draw]
+    copy_of: Birth | None = None
+    doors: dict[str, None] = field(default_factory=dict)
+    name: str = ""
+    trained: bool = False
+    # Something in it was replaced, added or taken out.
+    rebuilt: bool = False
+    # Another model, or one that is not read, holds it as a part.
+    part: bool = False
+    # Code that was not followed to its end may fill it.
+    lost: bool = False
+
+    def is_treated(self) -> bool:
+        """Whether the code has filled or rebuilt the model after its birth."""
+        return self.rebuilt or any(slot.draw is not draw for slot, draw in self.begun.items())
+
+
+class Life:
+    """All births so far, and the parameters whose training has begun."""
+
+    def __init__(self) -> None:
+        self.births: list[Birth] = []
+        # The birth of every module that lies in a model.
+        self.of: dict[Instance, Birth] = {}
+        # How often a model was made, filled or rebuilt.
+        self.changes = 0
+        # Parameters that have been trained: what is written to them now is no initialisation.
+        self.frozen: set[Slot] = set()
+
+    def born(
+        self,
+        made: Instance,
+        origin: Instance | None,
+        node: ast.AST | None,
+        path: str,
+        copy_of: Birth | None = None,
+    ) -> None:
+        """Note that the code has made a model."""
+        slots = {slot: slot.draw for _, slot in slots_of(made)}
+        birth = Birth(made, origin, node, path, slots, copy_of)
+        self.births.append(birth)
+        self.changes += 1
+        for _, module in modules_of(made):
+            self.of.setdefault(module, birth)
+
+    def birth_of(self, value: Value) -> Iterator[Birth]:
+        """The births of the models that a value may be."""
+        for option in options_of(value):
+            birth = self.of.get(option) if isinstance(option, Instance) else None
+            if birth is not None:
+                yield birth
+
+    def bound(self, value: Instance, target: ast.expr) -> None:
+        """Note the variable or attribute to which a model is bound."""
+        birth = self.of.get(value)
+        if birth is not None and birth.model is value and not birth.name:
+            birth.name = getattr(target, "id", "") or getattr(target, "attr", "")
+
+    def rebuild(self, holder: Value) -> None:
+        """Note that what this module holds is another thing from now on."""
+        if isinstance(holder, Instance):
+            self.changes += 1
+            birth = self.of.get(holder)
+            if birth is not None:
+                birth.rebuilt = True
+
+    def opened(self, value: Value, method: str) -> None:
+        """Note that the code hands data to a method of a model."""
+        for birth in self.birth_of(value):
+            if birth.model is value:
+                birth.doors[method] = None
+
+    def train(self, values: Iterable[Value]) -> None:
+        """Note that the models whose parameters lie in these values are trained from now on."""
+        for value in reached(values):
+            if isinstance(value, Instance) and value in self.of:
+                self._freeze(self.of[value])
+
+    def train_used(self) -> None:
+        """Note that all models which have got data are trained from now on."""
+        for birth in self.births:
+            if birth.doors or birth.trained:
+                self._freeze(birth)
+
+    def hand_over(self, value: Value) -> None:
+        """Note that an object which is not read holds a model as a part of its own."""
+        for birth in self.birth_of(value):
+            birth.part = birth.part or birth.model is value
+
+    def optimise(self, values: Iterable[Value]) -> None:
+        """Note that an optimiser has got the parameters that lie in these values."""
+        slots = {value for value in reached(values) if isinstance(value, Slot)}
+        for birth in self.births:
+            birth.trained = birth.trained or not slots.isdisjoint(birth.begun)
+
+    def _freeze(self, birth: Birth) -> None:
+        birth.trained = True
+        self.frozen.update(slot for _, slot in slots_of(birth.model))
+
+
+def slots_of(model: Instance) -> Iterator[tuple[Instance, Slot]]:
+    """Every parameter and buffer of a model with the module that holds it."""
+    for _, module in modules_of(model):
+        for value in module.attrs.values():
+            if type(value) is Slot:
+                yield module, value
+            elif type(value) is Kept:
+                yield module, value.slot
+
+
+def twin(origin: Instance, shared: Container[Instance]) -> Instance:
+    """A module like `origin`, with parameters of its own, made by the same lines.
+
+    The modules in `shared` are not copied: models that the constructor got as an argument.
+    The draws that constructors have written over those of their parts are the twin's own.
+    """
+    known: dict[int, Value] = {}
+
+    def is_copied(value: Value) -> bool:
+        if isinstance(value, Instance):
+            return bool(value.torch) and value not in shared
+        return is_content(value)
+
+    def change(part: Value) -> Value:
+        if isinstance(part, Slot):
+            if part.holder in shared:
+                return part
+            holder, home = known.get(id(part.holder), part.holder), known.get(id(part.home))
+            return replace(part, holder=holder, home=home)
+        if isinstance(part, Kept):
+            return Kept(mapped(part.slot, change, is_copied, known))
+        if isinstance(part, Fresh):
+            return Fresh(part.shape, part.draw, arms=part.arms)
+        return part
+
+    made: Instance = mapped(origin, change, is_copied, known)
+    copies = [(part, known[id(part)]) for _, part in modules_of(origin) if id(part) in known]
+    for part, copy in reversed(copies):
+        if copy is part:
+            continue
+        if part.owner is not None:
+            copy.owner = (known.get(id(part.owner[0]), part.owner[0]), part.owner[1])
+        for slot, draw in part.overrides.items():
+            own = known.get(id(slot))
+            if own is not None and own is not slot:
+                own.draw = draw
+        copy.overrides = {s: d for s, d in part.overrides.items() if id(s) not in known}
+        copy.calls = list(part.calls)
+    return made
+
+
+def told(life: Life) -> list[Birth]:
+    """The births that tell how their classes are used, first those that tell most.
+
+    Of the births of a class those count of which most is known: a model that is trained tells more
+    than one that a file makes to try its class out. A deep copy that nothing fills afterwards is
+    what it is a copy of.
+    """
+    held = {id(module) for birth in life.births for _, module in modules_of(birth.model)[1:]}
+    found: list[tuple[Birth, int]] = []
+    most: dict[Value, int] = {}
+    for birth in life.births:
+        is_treated = birth.is_treated()
+        if birth.part or id(birth.model) in held or (birth.copy_of and not is_treated):
+            continue
+        rank = TRAINED if birth.trained else TREATED if is_treated else SEEN
+        most[birth.model.cls] = max(most.get(birth.model.cls, 0), rank)
+        found.append((birth, rank))
+    return [b for b, rank in found if b.model.cls is None or rank == most[b.model.cls]]
