@@ -214,9 +214,8 @@ def test_of_many_writes_the_first_and_the_last_are_kept(tmp_path):
 
 def test_what_others_redraw_is_said_to_be_unclear(tmp_path):
     path = tmp_path / "net.py"
-    path.write_text(
-        UNDECIDED.replace("n=None", "n=3") + "\n\nnet = Net()\nfrom away import f\nf(net)\n"
-    )
+    source = UNDECIDED.replace("n=None", "n=3") + "\n\nnet = Net()\n"
+    path.write_text(source + "from away import f\nf(net)\n")
     (weight,) = (p for p in read([str(path)]).parameters if p.name == "many.weight")
     assert (weight.history[-1].name, weight.history[-1].by) == ("unknown", "unclear")
     path.write_text(source + "net.apply(print)\n")
