@@ -432,7 +432,7 @@ def _layers(
     """The layers of a live model, each with the policy's recommendation, and facts for `choose`."""
     from initlint.fill.apply import Known
     from initlint.fill.held import Held
-    from initlint.fill.products import products_of
+    from initlint.fill.products import Products, products_of
     from initlint.fill.recipes import with_recipes
     from initlint.fill.scope import Scope, with_present
     from initlint.fill.twins import traceable
@@ -441,6 +441,11 @@ def _layers(
     from initlint.tracing.layers import graphs_of, layers_of_graphs
     from initlint.tracing.unchanged import unchanged
 
+    if not _is_open(model, wanted, present):
+        known = Known(
+            Products(frozenset(), {}, {}), Held(model, journal), Scope(wanted.scope, present, ())
+        )
+        return (), known
     whole = traceable(model)
     built = Built(kind_of(model), whole, None, rebuild)
     # Reading the weight of a parametrised module computes it, and may write to its buffers.
@@ -452,6 +457,23 @@ def _layers(
     known = Known(products, Held(model, journal), Scope(wanted.scope, present, layers))
     alive = tuple(known.alive(layer) for layer in layers)
     return _recommended(with_recipes(with_recommendations(alive), graphs), wanted.policy), known
+
+
+def _is_open(model: nn.Module, wanted: _Wanted, present: Mapping[str, Present]) -> bool:
+    """Whether the graph has anything to decide: some weight is asked for and may be filled."""
+    from initlint.fill.apply import is_wanted, matches, names_of
+
+    named = [pattern for pattern, _ in wanted.overrides]
+    names = names_of(model)
+
+    def is_open(name: str, value: torch.Tensor) -> bool:
+        every = names.get(name, [name])
+        if not value.requires_grad or any(matches(one, named) for one in every):
+            return False
+        meant = wanted.scope != "all" and name in present and present[name].is_meant
+        return not meant and is_wanted(every, wanted.only, wanted.skip)
+
+    return any(is_open(name, value) for name, value in model.named_parameters())
 
 
 def _recommended(layers: tuple[Layer, ...], policy: str) -> tuple[Layer, ...]:

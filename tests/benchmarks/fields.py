@@ -230,11 +230,11 @@ def acted(model: nn.Module, seed: int) -> float:
 
 
 TASKS = (
-    Task("NeRF field", Field, field(300, 2e-3)),
-    Task("SIREN", Siren, field(300, 3e-4)),
-    Task("PINN", equation_net, equation),
-    Task("GAN", Pair, played),
-    Task("DQN", values_net, valued),
-    Task("GNN", Neighbours, connected, "accuracy"),
-    Task("policy", Policy, acted),
+    Task("NeRF field", Field, field(300, 2e-3), shapes=((2,),)),
+    Task("SIREN", Siren, field(300, 3e-4), shapes=((2,),)),
+    Task("PINN", equation_net, equation, shapes=((2,),)),
+    Task("GAN", Pair, played, shapes=((4,),)),
+    Task("DQN", values_net, valued, shapes=((4,),)),
+    Task("GNN", Neighbours, connected, "accuracy", ((16,), (64,))),
+    Task("policy", Policy, acted, shapes=((4,),)),
 )

@@ -8,7 +8,7 @@ import inspect
 import math
 
 import torch
-from tasks import Task, trained
+from tasks import ROWS, Task, classified, trained
 from torch import nn
 from torch.nn import functional as F
 
@@ -252,27 +252,24 @@ def decoder(*args, **options):
     return lambda: Decoder(*args, **options)
 
 
-def tasks() -> tuple[Task, ...]:
-    from tasks import classified
-
-    lm = language(200)
-    return (
-        Task("nanoGPT", decoder(Gelu, lambda: nn.LayerNorm(WIDTH), gpt2), lm),
-        Task(
-            "char-LM GPT-2, tied", decoder(Gelu, lambda: nn.LayerNorm(WIDTH), gpt2, tied=True), lm
-        ),
-        Task("pre-LN GPT, torch default", decoder(Gelu, lambda: nn.LayerNorm(WIDTH)), lm),
-        Task(
-            "post-LN GPT, torch default", decoder(Gelu, lambda: nn.LayerNorm(WIDTH), post=True), lm
-        ),
-        Task("MoE LM", decoder(Experts, lambda: nn.LayerNorm(WIDTH)), lm),
-        Task("torchtitan Llama", decoder(Gated, Root, llama, bias=False), lm),
-        Task("char-LM T5", decoder(Relu, Root, t5, bias=False, divided=False), lm),
-        Task("Mamba", StateSpace, language(100)),
-        Task("char-LM LSTM", Recurrent, lm),
-        Task("char-LM GRU", lambda: Recurrent(nn.GRU), lm),
-        Task("IRNN identity", Identity, classified(250, 0.003, (8, 8)), "accuracy"),
-    )
+def _language(name: str, make, steps: int = 200) -> Task:
+    return Task(name, make, language(steps), shapes=(LENGTH,))
 
 
-TASKS = tasks()
+def _norm() -> nn.Module:
+    return nn.LayerNorm(WIDTH)
+
+
+TASKS = (
+    _language("nanoGPT", decoder(Gelu, _norm, gpt2)),
+    _language("char-LM GPT-2, tied", decoder(Gelu, _norm, gpt2, tied=True)),
+    _language("pre-LN GPT, torch default", decoder(Gelu, _norm)),
+    _language("post-LN GPT, torch default", decoder(Gelu, _norm, post=True)),
+    _language("MoE LM", decoder(Experts, _norm)),
+    _language("torchtitan Llama", decoder(Gated, Root, llama, bias=False)),
+    _language("char-LM T5", decoder(Relu, Root, t5, bias=False, divided=False)),
+    _language("Mamba", StateSpace, 100),
+    _language("char-LM LSTM", Recurrent),
+    _language("char-LM GRU", lambda: Recurrent(nn.GRU)),
+    Task("IRNN identity", Identity, classified(250, 0.003, ROWS), "accuracy", (ROWS,)),
+)

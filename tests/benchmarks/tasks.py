@@ -17,12 +17,26 @@ Make = Callable[[], nn.Module]
 
 @dataclass(frozen=True)
 class Task:
-    """`make` builds the model, `score` trains it and gives accuracy in percent, or a loss."""
+    """`make` builds the model, `score` trains it and gives accuracy in percent, or a loss.
+
+    `shapes` are those of its inputs; integers stand for a batch of tokens of that length.
+    """
 
     name: str
     make: Make
     score: Callable[[nn.Module, int], float]
     kind: str = "loss"
+    shapes: tuple[tuple[int, ...] | int, ...] = ((64,),)
+
+    def inputs(self) -> tuple[torch.Tensor, ...]:
+        """Noise in the shapes of the inputs, 64 examples."""
+        generator = torch.Generator().manual_seed(0)
+        return tuple(
+            torch.zeros(16, shape, dtype=torch.long)
+            if isinstance(shape, int)
+            else torch.randn(64, *shape, generator=generator)
+            for shape in self.shapes
+        )
 
 
 @functools.cache
@@ -361,22 +375,28 @@ def convolutions(depth: int) -> Make:
     return make
 
 
-IMAGES = (1, 8, 8)
+IMAGES, ROWS = (1, 8, 8), (8, 8)
+
+
+def _digits(name: str, make: Make, steps: int, rate: float, shape: tuple[int, ...] = (64,)) -> Task:
+    return Task(name, make, classified(steps, rate, shape), "accuracy", (shape,))
+
+
 TASKS = (
-    Task("MLP 5 relu", plain(5, nn.ReLU), classified(300, 0.01), "accuracy"),
-    Task("MLP 20 relu", plain(20, nn.ReLU), classified(300, 0.01), "accuracy"),
-    Task("MLP 5 gelu", plain(5, nn.GELU), classified(300, 0.01), "accuracy"),
-    Task("MLP 4 sigmoid", plain(4, nn.Sigmoid), classified(300, 0.05), "accuracy"),
-    Task("LeNet", lenet, classified(300, 0.01, IMAGES), "accuracy"),
-    Task("CNN 12 relu", convolutions(12), classified(250, 0.01, IMAGES), "accuracy"),
-    Task("Highway, bias −2", Highway, classified(300, 0.01), "accuracy"),
-    Task("circles, 2 nets with skips", Skips, circles, "accuracy"),
-    Task("SkipInit conv", SkipInit, classified(200, 0.01, IMAGES), "accuracy"),
-    Task("RetinaNet head", Retina, retina),
-    Task("U-Net diffusion, zero conv", UNet, denoised),
-    Task("PointNet T-Net", TNet, points, "accuracy"),
-    Task("ViT digits, std 0.02", lambda: Encoder(0.02), classified(250, 0.01, (8, 8)), "accuracy"),
-    Task("ViT digits, default", lambda: Encoder(None), classified(250, 0.01, (8, 8)), "accuracy"),
-    Task("MLP-Mixer", Mixer, classified(250, 0.01, (8, 8)), "accuracy"),
+    _digits("MLP 5 relu", plain(5, nn.ReLU), 300, 0.01),
+    _digits("MLP 20 relu", plain(20, nn.ReLU), 300, 0.01),
+    _digits("MLP 5 gelu", plain(5, nn.GELU), 300, 0.01),
+    _digits("MLP 4 sigmoid", plain(4, nn.Sigmoid), 300, 0.05),
+    _digits("LeNet", lenet, 300, 0.01, IMAGES),
+    _digits("CNN 12 relu", convolutions(12), 250, 0.01, IMAGES),
+    _digits("Highway, bias −2", Highway, 300, 0.01),
+    Task("circles, 2 nets with skips", Skips, circles, "accuracy", ((2,),)),
+    _digits("SkipInit conv", SkipInit, 200, 0.01, IMAGES),
+    Task("RetinaNet head", Retina, retina, shapes=(IMAGES,)),
+    Task("U-Net diffusion, zero conv", UNet, denoised, shapes=(IMAGES, (1,))),
+    Task("PointNet T-Net", TNet, points, "accuracy", ((32, 3),)),
+    _digits("ViT digits, std 0.02", lambda: Encoder(0.02), 250, 0.01, ROWS),
+    _digits("ViT digits, default", lambda: Encoder(None), 250, 0.01, ROWS),
+    _digits("MLP-Mixer", Mixer, 250, 0.01, ROWS),
     Task("autoencoder", autoencoder, reconstructed),
 )

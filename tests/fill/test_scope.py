@@ -333,3 +333,26 @@ def test_an_unknown_scope_is_refused(given):
         initlint.apply_(deep(2), scope=given)
     with pytest.raises(InitlintError, match=words):
         initlint.materialize(deep, scope=given)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"skip": "*"},
+        {"overrides": {"*": "keep"}},
+        {"overrides": {"*.weight": 0.1, "*.bias": "zeros_"}},
+    ],
+)
+def test_where_nothing_is_left_to_decide_no_graph_is_made(options, monkeypatch):
+    from initlint.tracing import layers
+
+    def refuses(*args):
+        raise AssertionError("a graph was made")
+
+    monkeypatch.setattr(layers, "graphs_of", refuses)
+    report = initlint.apply_(deep(3), seed=0, **options)
+    assert len(report.outcomes) == 8
+    model = deep(3)
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    assert "Nothing to fill" in str(initlint.apply_(model, seed=0))
