@@ -124,6 +124,21 @@ def with_set_biases(count: int) -> nn.Module:
     return model
 
 
+def scoped(model: nn.Module) -> nn.Module:
+    """By the default scope, with values of shards in which a single rank may see what was meant."""
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if bare_name(name) == "c.weight":
+                value.mul_(0.01)
+    report = initlint.apply_(model, seed=SEED)
+    filled = {bare_name(one.parameter) for one in report.outcomes if one.status == "filled"}
+    assert filled >= {"b.weight", "b.bias"} and "c.weight" not in filled, filled
+    before = {one.parameter: one.before for one in report.outcomes}
+    assert before["b.weight"].startswith("PyTorch's default")
+    assert before["c.weight"].startswith("std 0.000")
+    return model
+
+
 class Words(Net):
     """Its embedding is drawn by torch's own code, a row of it then set to zero."""
 
@@ -173,6 +188,8 @@ def _filled(kind: str, count: int) -> nn.Module:
         return materialized(count)
     if kind == "set":
         return with_set_biases(count)
+    if kind.startswith("scoped_"):
+        return scoped(KINDS[kind.removeprefix("scoped_")](count))
     if kind == "orthogonal":
         model = fsdp(count)
         initlint.apply_(model, seed=SEED, policy="orthogonal", scope="all")

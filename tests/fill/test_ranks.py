@@ -12,12 +12,13 @@ from torch import multiprocessing
 
 import initlint
 
-OTHERS = ("unseeded", "trap", "materialized", "orthogonal", "set")
+SCOPED = ("scoped_fsdp", "scoped_fsdp1", "scoped_tensor_parallel", "scoped_both")
+OTHERS = ("unseeded", "trap", "materialized", "orthogonal", "set", *SCOPED)
 KINDS = {
     1: ("fsdp",),
-    2: ("fsdp", "fsdp1", "offloaded", "tensor_parallel", "replicated", *OTHERS),
-    3: ("fsdp", "fsdp1", "tensor_parallel", "from_meta", "materialized"),
-    4: ("fsdp", "hybrid", "both"),
+    2: ("fsdp", "fsdp1", "offloaded", "tensor_parallel", "replicated", *OTHERS[:-1]),
+    3: ("fsdp", "fsdp1", "tensor_parallel", "from_meta", "materialized", "scoped_fsdp1"),
+    4: ("fsdp", "hybrid", "both", "scoped_both"),
 }
 CASES = [(count, kind) for count, kinds in KINDS.items() for kind in kinds]
 
@@ -71,6 +72,16 @@ def test_all_ranks_keep_the_biases_that_were_set():
         assert (found["c.bias"] == -2).all() and (found["b.bias"][:60] == 1).all()
         assert found["b.bias"][60:].any() and not found["a.bias"].any()
         assert torch.equal(found["a.weight"], alone()["a.weight"])
+
+
+@pytest.mark.parametrize(
+    ("count", "kind"), [(n, k) for n, kinds in KINDS.items() for k in kinds if k in SCOPED]
+)
+def test_all_ranks_fill_the_same_weights_by_the_default_scope(count, kind):
+    for found in gathered(count)[kind]:
+        assert torch.equal(found["b.weight"], alone()["b.weight"])
+        assert not torch.equal(found["c.weight"], alone()["c.weight"])
+        assert not found["b.bias"].any()
 
 
 def test_without_a_seed_the_ranks_agree_on_one():
