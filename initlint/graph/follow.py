@@ -143,7 +143,8 @@ def combined(answers: Iterable[Following]) -> Following:
 
     A normalisation counts only if it is on every path.
     """
-    distinct = list({(a.activation, repr(a.args), a.via): a for a in answers}.values())
+    several = {id(answer): answer for answer in answers}.values()
+    distinct = list({(a.activation, repr(a.args), a.via): a for a in several}.values())
     if not distinct:
         return _UNKNOWN
     if len(distinct) == 1:
@@ -229,12 +230,13 @@ def _downstream(
     consumers = _consumers(steps, absorbed)
     for node in reversed(list(steps)):
         users = consumers[node]
-        ways = [_met(steps[user], found[user], node, up[node]) for user in users]
-        if len(ways) == 1 and not ways[0].uncertain:
-            found[node] = ways[0]
-            continue
-        pairs = zip(users, ways, strict=True)
-        direct = [way for user, way in pairs if (node, user) not in skipped]
+        if len(users) == 1:
+            # Most values have one consumer.
+            ways = direct = [_met(steps[users[0]], found[users[0]], node, up[node])]
+        else:
+            ways = [_met(steps[user], found[user], node, up[node]) for user in users]
+            pairs = zip(users, ways, strict=True)
+            direct = [way for user, way in pairs if (node, user) not in skipped]
         found[node] = _joined(ways, direct or ways)
     return found
 
@@ -266,6 +268,10 @@ def _joined(ways: list[Downstream], direct: list[Downstream]) -> Downstream:
     """
     if not ways:
         return Downstream()
+    if len(ways) == 1:
+        # With a choice on the way, what follows is not known where it is mixed.
+        is_mixed = ways[0].uncertain and ways[0].following.activation == "mixed"
+        return ways[0]._replace(following=_UNKNOWN) if is_mixed else ways[0]
     longest = max(ways, key=lambda way: way.layers)
     _, _, _, settled, normed, weighted, gating, unsure, cancelled, closed = zip(*ways, strict=True)
     uncertain = any(unsure)

@@ -67,6 +67,8 @@ def _may_end(op: Op) -> bool:
         return len(op.inputs) == 2 and any(
             _is_reduction(value) or value.role == "unknown" for value in op.inputs
         )
+    if not op.operands:
+        return False
     return _is_choice(op) or any(
         type(part) is Op and part.role == "query" for part in leaves_of(op.operands)
     )

@@ -384,7 +384,9 @@ class Expressions(Literals):
                     found[name] = value
                 elif isinstance(value, Table):
                     self.budget.elements(len(value.items))
-                    found.update({k: v for k, v in value.items.items() if isinstance(k, str)})
+                    for key, item in value.items.items():
+                        if isinstance(key, str):
+                            found[key] = item
                     if value.open:
                         found["**"] = UNKNOWN
                 else:

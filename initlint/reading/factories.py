@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from initlint.reading.files import WORDS
 from initlint.reading.resolve import Module, Program
@@ -26,14 +26,18 @@ def factories(program: Program, module: Module) -> Iterator[tuple[str, ast.AST]]
     for name, entry in names.items():
         if isinstance(entry, ast.Assign) and _holds(module, entry):
             yield name, entry
-    words = {name: _words(module, entry) for name, entry in functions.items()}
+    words = _Words(module, functions)
     known, helpers = classes | _activations(), functions.keys()
     seen: set[str] = set()
     chosen = 0
     for name, entry in functions.items():
+        if chosen >= _MOST:
+            break
+        if not _is_callable(entry):
+            continue
         said = _mentioned(name, words)
         new, other = said & known - seen, said & helpers - {name} - seen
-        builds = said & (classes | {"Sequential"}) and _is_callable(entry)
+        builds = said & (classes | {"Sequential"})
         if builds and chosen < (_MOST if new or not chosen else _FEW if other else 0):
             seen |= new | other
             chosen += 1
@@ -46,21 +50,36 @@ def _holds(module: Module, entry: ast.Assign) -> bool:
     return isinstance(entry.value, ast.Call) and b"Sequential" in text
 
 
-def _words(module: Module, entry: _Function) -> set[str]:
-    """Every word of a function's text, those in its strings included."""
-    text = module.source.lines(entry.lineno, entry.end_lineno or entry.lineno)
-    return {word.decode("utf-8", "replace") for word in WORDS.findall(text)}
+class _Words:
+    """Every word of the text of each function, those in its strings included, when asked for."""
+
+    def __init__(self, module: Module, functions: Mapping[str, _Function]) -> None:
+        self._module, self._functions = module, functions
+        self._known: dict[str, set[str]] = {}
+
+    def of(self, name: str) -> set[str]:
+        """The words of the function of this name."""
+        if name not in self._known:
+            entry = self._functions[name]
+            text = self._module.source.lines(entry.lineno, entry.end_lineno or entry.lineno)
+            found = WORDS.findall(text)
+            self._known[name] = {word.decode("utf-8", "replace") for word in found}
+        return self._known[name]
+
+    def functions(self, words: set[str]) -> set[str]:
+        """Those of these words that name a function."""
+        return words & self._functions.keys()
 
 
-def _mentioned(name: str, words: dict[str, set[str]]) -> set[str]:
+def _mentioned(name: str, words: _Words) -> set[str]:
     """The words of a function and of the functions of the same file that it calls."""
     found: set[str] = set()
     waiting = [name]
     while waiting:
         function = waiting.pop()
-        fresh = words[function] - found
+        fresh = words.of(function) - found
         found |= fresh
-        waiting.extend(word for word in fresh if word in words and word != function)
+        waiting += words.functions(fresh) - {function}
     return found
 
 

@@ -17,11 +17,13 @@ from initlint.safe import regular
 # A file without any of these defines no layers of its own; it is parsed if another one needs it.
 _HINTS = re.compile(rb"torch|\bnn\.|\bnn\b")
 WORDS = re.compile(rb"[A-Za-z_]\w*")
+# Every byte that is no part of a word becomes a space.
+_ONLY_WORDS = bytes(b if re.match(rb"\w", bytes([b])) else ord(" ") for b in range(256))
 # A tree takes up to a kilobyte for every word and mark; small files cannot have too many of them.
 _SMALL, _MOST_TOKENS = 300_000, 400_000
 _TOKEN = re.compile(rb"\w+|[^\w\s]|\n")
 # A number that is too large to be a size.
-_LONG = re.compile(rb"(?<![\w.])(?:[0-9][0-9_]{15}|0[xXoObB][0-9A-Fa-f_]{14})")
+_LONG = re.compile(rb"\b(?:[0-9][0-9_]{15}|0[xXoObB][0-9A-Fa-f_]{14})")
 
 
 class Source:
@@ -41,7 +43,7 @@ class Source:
     @cached_property
     def words(self) -> frozenset[bytes]:
         """All words of the file's text, in code, comments and strings."""
-        return frozenset(WORDS.findall(self.data))
+        return frozenset(self.data.translate(_ONLY_WORDS).split())
 
     @cached_property
     def prose(self) -> frozenset[int]:
@@ -98,7 +100,10 @@ class Source:
     def split(self) -> list[bytes]:
         """The file's lines, in bytes."""
         if not self._lines:
-            self._lines = re.split(rb"\r\n|\r|\n", self.data.removeprefix(b"\xef\xbb\xbf"))
+            text = self.data.removeprefix(b"\xef\xbb\xbf")
+            if b"\r" in text:
+                text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            self._lines = text.split(b"\n")
         return self._lines
 
     def characters(self, line: int, byte_column: int) -> int:

@@ -20,6 +20,7 @@ from initlint.reading.holders import (
     Table,
 )
 from initlint.reading.values import (
+    BARE,
     UNKNOWN,
     External,
     Fresh,
@@ -120,7 +121,7 @@ def reached(values: Iterable[Value]) -> Iterator[Value]:
             continue
         seen.add(id(value))
         yield value
-        waiting += reversed(parts_of(value))
+        waiting += [part for part in reversed(parts_of(value)) if type(part) not in BARE]
 
 
 def key_of(value: Value) -> Any:
