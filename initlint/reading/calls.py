@@ -249,17 +249,17 @@ class Calls(Builtins):
             return self.run_torch(instance, args, kwargs)
         if self.active.count(instance) > 1 or self._is_too_deep():
             return self.lost(args, kwargs)
-        self.weigh([*args, *kwargs.values()])
-        named = tuple(kwargs.values())
-        key = (pattern_of(tuple(args)), tuple(kwargs), pattern_of(named))
+        given = (*args, *kwargs.values())
+        self.weigh(given)
+        key = (tuple(kwargs), *map(pattern_of, given))
         if key not in instance.templates:
             instance.templates[key] = self._template(instance, forward, args, kwargs)
         graph, inputs, result = instance.templates[key]
         self.weigh([result])
-        values = tensors_in(tuple(args)) + tensors_in(named)
-        given = {old: value.node for old, value in zip(inputs, values, strict=True)}
+        tensors = zip(inputs, tensors_in(given), strict=True)
+        nodes = {old: value.node for old, value in tensors}
         owner = self.constructing or instance
-        copies = self.graph.splice(graph, given, lambda use: self.redrawn(use, owner))
+        copies = self.graph.splice(graph, nodes, lambda use: self.redrawn(use, owner))
         return moved(result, copies)
 
     def forward_of(self, instance: Instance) -> Value | None:

@@ -50,49 +50,58 @@ class Expressions(Literals):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._codes: dict[ast.AST, Code] = {}
-        self._compilers: dict[type[ast.AST], Callable[[Any], Code]] = {
-            ast.Name: self._name,
-            ast.Constant: self._constant,
-            ast.Attribute: self._attribute,
-            ast.Call: self._call,
-            ast.BinOp: self._binary,
-            ast.UnaryOp: self._unary,
-            ast.BoolOp: self._boolean,
-            ast.Compare: self._compare,
-            ast.IfExp: self._conditional,
-            ast.Subscript: self._subscript,
-            ast.Tuple: self.tuple_of,
-            ast.List: self.listing,
-            ast.Set: self.listing,
-            ast.Dict: self.table,
-            ast.Lambda: lambda node: lambda frame: Function(node, frame.module, frame),
-            ast.ListComp: self.comprehension,
-            ast.SetComp: self.comprehension,
-            ast.GeneratorExp: self.comprehension,
-            ast.DictComp: self.table_comprehension,
-            ast.JoinedStr: lambda node: lambda frame: self.text(node, frame),
-            ast.Starred: lambda node: self.code(node.value),
-            ast.NamedExpr: self.named,
-            ast.Slice: self._slicing,
-            ast.Await: lambda node: self.code(node.value),
-        }
+        self._names: dict[str, Code] = {}
+        self._compilers = _Compilers(
+            {
+                ast.Name: self._name,
+                ast.Constant: self._constant,
+                ast.Attribute: self._attribute,
+                ast.Call: self._call,
+                ast.BinOp: self._binary,
+                ast.UnaryOp: self._unary,
+                ast.BoolOp: self._boolean,
+                ast.Compare: self._compare,
+                ast.IfExp: self._conditional,
+                ast.Subscript: self._subscript,
+                ast.Tuple: self.tuple_of,
+                ast.List: self.listing,
+                ast.Set: self.listing,
+                ast.Dict: self.table,
+                ast.Lambda: lambda node: lambda frame: Function(node, frame.module, frame),
+                ast.ListComp: self.comprehension,
+                ast.SetComp: self.comprehension,
+                ast.GeneratorExp: self.comprehension,
+                ast.DictComp: self.table_comprehension,
+                ast.JoinedStr: lambda node: lambda frame: self.text(node, frame),
+                ast.Starred: lambda node: self.code(node.value),
+                ast.NamedExpr: self.named,
+                ast.Slice: self._slicing,
+                ast.Await: lambda node: self.code(node.value),
+            }
+        )
 
     def evaluate(self, node: ast.AST, frame: Frame) -> Value:
-        """The value of an expression."""
-        return self.code(node)(frame)
+        """The value of an expression that belongs to no compiled one."""
+        code = self._codes.get(node)
+        if code is None:
+            code = self._codes[node] = self.code(node)
+        return code(frame)
 
     def code(self, node: ast.AST) -> Code:
-        """The function that gives an expression's value in a frame."""
-        found = self._codes.get(node)
-        if found is None:
-            compiler = self._compilers.get(type(node), _of_another_kind)
-            found = self._codes[node] = compiler(node)
-        return found
+        """The function that gives an expression's value in a frame; whoever asks keeps it."""
+        return self._compilers[type(node)](node)
 
     # Names.
 
     def _name(self, node: ast.Name) -> Code:
-        name, around = node.id, self._around
+        name = node.id
+        found = self._names.get(name)
+        if found is None:
+            found = self._names[name] = self._lookup(name)
+        return found
+
+    def _lookup(self, name: str) -> Code:
+        around = self._around
 
         def code(frame: Frame) -> Value:
             names = frame.names
@@ -329,11 +338,10 @@ class Expressions(Literals):
     def _called_with(self, node: ast.Call) -> Code:
         function_of = self.code(node.func)
         budget, call, call_external = self.budget, self.call, self.call_external
-        args_of = [self.code(arg) for arg in node.args]
-        kwargs_of = [(word.arg, self.code(word.value)) for word in node.keywords if word.arg]
-        is_starred = any(isinstance(arg, ast.Starred) for arg in node.args)
-        if is_starred or len(kwargs_of) < len(node.keywords):
+        if ast.Starred in map(type, node.args) or None in [word.arg for word in node.keywords]:
             return self._call_with_stars(node)
+        args_of = [*map(self.code, node.args)]
+        kwargs_of = [(word.arg, self.code(word.value)) for word in node.keywords if word.arg]
 
         def code(frame: Frame) -> Value:
             budget.spent += STEP
@@ -396,9 +404,11 @@ class Expressions(Literals):
         return keywords_of
 
 
-def _of_another_kind(node: ast.AST) -> Code:
-    """What nothing is known of."""
-    return lambda frame: UNKNOWN
+class _Compilers(dict[type[ast.AST], Callable[[Any], Code]]):
+    """What compiles each kind of expression; of any other kind nothing is known."""
+
+    def __missing__(self, kind: type[ast.AST]) -> Callable[[Any], Code]:
+        return lambda node: lambda frame: UNKNOWN
 
 
 def _is_computed(kind: type[ast.cmpop], left: Value, right: Value) -> bool:

@@ -126,7 +126,7 @@ class State:
     def weigh(self, values: Iterable[Value]) -> None:
         """Charge all that lies within values; raises TooMuchError where that is too much."""
         for value in values:
-            if contents_of(value):
+            if type(value) is not Tensor and contents_of(value):
                 count = count_parts(value, PARTS)
                 if count > PARTS:
                     raise TooMuchError("gave up at a value of too many parts")

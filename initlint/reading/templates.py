@@ -43,6 +43,8 @@ def placed(value: Value, graph: Graph, inputs: list[Op]) -> Value:
 
 def moved(value: Value, copies: Mapping[Op, Op]) -> Value:
     """A value that a graph gave, in terms of the graph into which it was copied."""
+    if type(value) is Tensor:
+        return Tensor(copies.get(value.node, value.node))
 
     def change(part: Value) -> Value:
         return Tensor(copies.get(part.node, part.node)) if type(part) is Tensor else part

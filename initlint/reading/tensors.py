@@ -73,12 +73,14 @@ class Tensors(State):
 
     def touch(self, values: Sequence[Value]) -> None:
         """Note the parameters and buffers that an operation takes in."""
-        for value in leaves(tuple(values), HOLDERS):
+        for value in values:
             kind = type(value)
             if kind is Slot:
                 self.graph.touched.add(value)
             elif kind is Held or kind is Kept:
                 self.graph.touched.add(value.slot)
+            elif kind in HOLDERS:
+                self.touch([*leaves(value, HOLDERS)])
 
     def operands(
         self, args: Sequence[Value], keywords: Mapping[str, Value]
