@@ -25,6 +25,7 @@ from initlint.reading.holders import (
 from initlint.reading.outside import LOOKING, TRAINING, TRUSTED, trusted_kind
 from initlint.reading.parts import is_small, key_of, leaves, unsure
 from initlint.reading.plain import asked, costs
+from initlint.reading.resolve import Program
 from initlint.reading.signatures import Signature, signature_of
 from initlint.reading.state import Frame
 from initlint.reading.templates import moved, pattern_of, placed, tensors_in
@@ -52,11 +53,44 @@ _DEEPEST = 60
 _RECURSION = 8
 
 
+# What calls a kind of value: the value, the arguments, and where the call stands.
+_Caller = Callable[[Any, Sequence[Value], Mapping[str, Value], "ast.AST | None"], Value]
+# The compiled body of a function.
+Code = Callable[[Frame], Value]
+
+
+class _Door:
+    """Stands for a method of a model that code hands data to, which is not followed."""
+
+
+_DOOR = _Door()
+
+
 class Calls(Builtins):
     """Reads calls."""
 
-    def run(self, function: Function, frame: Frame) -> Value:
-        """The value that a function's body returns in a frame whose parameters are bound."""
+    def __init__(self, program: Program) -> None:
+        super().__init__(program)
+        self.callers: dict[type, _Caller] = {
+            Function: self._follow,
+            Instance: lambda function, args, kwargs, node: self.call_instance(
+                function, args, kwargs
+            ),
+            UserClass: self.construct,
+            External: lambda function, args, kwargs, node: self.call_external(
+                function.name, args, kwargs, node
+            ),
+            Method: lambda function, args, kwargs, node: self.call_method(
+                function.receiver, function.name, args, kwargs, node
+            ),
+            Choice: self._call_any,
+            _Door: lambda door, args, kwargs, node: self.unclear(
+                self.nodes_in([*args, *kwargs.values()])
+            ),
+        }
+
+    def body(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Code:
+        """What gives the value that a function returns in a frame whose parameters are bound."""
         raise NotImplementedError
 
     def call(
@@ -67,27 +101,34 @@ class Calls(Builtins):
         node: ast.AST | None = None,
     ) -> Value:
         """The result of a call."""
-        kind = type(function)
-        if kind is Function:
-            return self.call_function(function, args, kwargs)
-        if kind is Bound:
-            if self.outside and self._is_door(function, args, kwargs):
-                return self.unclear(self.nodes_in([*args, *kwargs.values()]))
-            return self.call(function.function, [function.receiver, *args], kwargs, node)
-        if kind is Instance:
-            return self.call_instance(function, args, kwargs)
-        if kind is UserClass:
-            return self.construct(function, args, kwargs, node)
-        if kind is External:
-            return self.call_external(function.name, args, kwargs, node)
-        if kind is Method:
-            return self.call_method(function.receiver, function.name, args, kwargs, node)
-        if kind is Partial:
-            merged = {**function.kwargs, **kwargs}
-            return self.call(function.function, [*function.args, *args], merged, node)
-        if kind is Choice:
-            return self._call_any(function, args, kwargs, node)
-        return self.lost([function, *args] if kind is Unknown else args, kwargs)
+        if type(function) is Bound or type(function) is Partial:
+            function, args, kwargs = self.unwrapped(function, args, kwargs)
+        return self.callers.get(type(function), self.call_other)(function, args, kwargs, node)
+
+    def unwrapped(
+        self, function: Value, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> tuple[Value, Sequence[Value], Mapping[str, Value]]:
+        """The function that a bound method or a partial function calls, and with what."""
+        while True:
+            if type(function) is Bound:
+                if self.outside and self._is_door(function, args, kwargs):
+                    return _DOOR, args, kwargs
+                args, function = [function.receiver, *args], function.function
+            elif type(function) is Partial:
+                args, kwargs = [*function.args, *args], {**function.kwargs, **kwargs}
+                function = function.function
+            else:
+                return function, args, kwargs
+
+    def call_other(
+        self,
+        function: Value,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None,
+    ) -> Value:
+        """The result of calling a value that may be anything."""
+        return self.lost([function, *args] if type(function) is Unknown else args, kwargs)
 
     def _is_door(self, function: Bound, args: Sequence[Value], kwargs: Mapping[str, Value]) -> bool:
         """Whether the code hands data to a method of a model, which is noted."""
@@ -122,46 +163,62 @@ class Calls(Builtins):
             result = self.joined(result, other)
         return result
 
-    def call_function(
-        self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
+    def _follow(
+        self,
+        function: Function,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None = None,
     ) -> Value:
         """The result of a function of the files read.
 
-        Equal calls with plain values, and tensors of one graph, are evaluated once, and the result
+        Equal calls with plain values, and tensors of one graph, are followed once, and the result
         kept, if it is plain or a tensor.
         """
-        if function.owner is not None:
-            return self._called(function, args, kwargs)
+        # Calls are nested deeply: as few functions as possible lie between one and the next.
+        key, results = self._kept(function, args, kwargs)
+        if key is not None and key in results:
+            return _again(results[key])
+        most = _RECURSION if Instance in map(type, args) else 1
+        if self._is_too_deep() or self.active.count(function.node) > most:
+            return self.lost(args, kwargs)
+        receiver = args[0] if args and function.owner is not None else None
+        frame = Frame(function.module, function.closure, receiver, function.owner)
+        if self.living:
+            self.followed.add(function.node)
+        self.frames.append(frame)
+        self.active.append(function.node)
+        arms = self.arms
+        try:
+            self._bind(function, frame, args, kwargs)
+            result = self.body(function.node)(frame)
+        finally:
+            self.arms = arms
+            self.active.pop()
+            self.frames.pop()
+        has_data = results is not self.results
+        if key is not None and (type(result) is Tensor if has_data else _is_kept(result)):
+            results[key] = result
+        return result
+
+    def _kept(
+        self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> tuple[object, dict[object, Value]]:
+        """The key of a call whose result may be kept, and where; None for any other call."""
         closure = function.closure
+        if function.owner is not None:
+            return None, self.results
         if closure is not None and not self._is_settled(closure):
             if around(function.node, closure):
-                return self._called(function, args, kwargs)
+                return None, self.results
             # It uses nothing of the functions around it.
             closure = None
         given = _given(args, kwargs)
         if given is None:
-            return self._called(function, args, kwargs)
+            return None, self.results
+        has_data = any(type(part) is Op for part in given)
         key = (function.node, closure, *kwargs, *given)
-        if any(type(part) is Op for part in given):
-            return self._called_with_data(key, function, args, kwargs)
-        if key in self.results:
-            return _again(self.results[key])
-        result = self._called(function, args, kwargs)
-        if _is_kept(result):
-            self.results[key] = result
-        return result
-
-    def _called_with_data(
-        self, key: object, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
-    ) -> Value:
-        found = self.graph.results.get(key)
-        if found is None:
-            result = self._called(function, args, kwargs)
-            if type(result) is Tensor:
-                self.graph.results[key] = result.node
-            return result
-        # Whoever writes to one result in place does not write to the other.
-        return Tensor(found)
+        return key, self.graph.results if has_data else self.results
 
     def _is_settled(self, closure: Frame | None) -> bool:
         """Whether the functions around one have ended, and hold nothing that could change."""
@@ -171,28 +228,6 @@ class Calls(Builtins):
                 return False
             closure = closure.closure
         return True
-
-    def _called(
-        self, function: Function, args: Sequence[Value], kwargs: Mapping[str, Value]
-    ) -> Value:
-        node = function.node
-        most = _RECURSION if Instance in map(type, args) else 1
-        if self._is_too_deep() or self.active.count(node) > most:
-            return self.lost(args, kwargs)
-        receiver = args[0] if args and function.owner is not None else None
-        frame = Frame(function.module, function.closure, receiver, function.owner)
-        if self.living:
-            self.followed.add(node)
-        self.frames.append(frame)
-        self.active.append(node)
-        arms = self.arms
-        try:
-            self._bind(function, frame, args, kwargs)
-            return self.run(function, frame)
-        finally:
-            self.arms = arms
-            self.active.pop()
-            self.frames.pop()
 
     def _is_too_deep(self) -> bool:
         """Whether one call more would be nested too deeply, which is noted as a gap."""
@@ -444,7 +479,12 @@ def _is_kept(result: Value) -> bool:
 
 
 def _again(result: Value) -> Value:
-    """A result that was kept; what the code that is read can change is copied."""
+    """A result that was kept; what the code that is read can change is copied.
+
+    Whoever writes to one tensor in place does not write to the other.
+    """
+    if type(result) is Tensor:
+        return Tensor(result.node)
     return result.rebuilt(result.parts()) if type(result) is Partial else result
 
 

@@ -8,10 +8,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from initlint.reading.budget import STEP
+from initlint.reading.calls import Code
 from initlint.reading.compare import compared
-from initlint.reading.holders import Function, Instance, Listing, Super, Table, truth, update
+from initlint.reading.holders import (
+    Bound,
+    Function,
+    Instance,
+    Listing,
+    Partial,
+    Super,
+    Table,
+    truth,
+    update,
+)
 from initlint.reading.lists import combined
-from initlint.reading.literals import Code, Literals
+from initlint.reading.literals import Literals
 from initlint.reading.parts import choice, contents_of
 from initlint.reading.resolve import Import, Module
 from initlint.reading.sizes import computed
@@ -35,6 +46,7 @@ from initlint.reading.values import (
 _BUILTINS = frozenset(dir(builtins))
 _SUPER = "builtins.super"
 _SIGNALS = {Tensor, Slot, Held, Fresh}
+_WRAPPERS = {Bound, Partial}
 _NOT_COMPUTED = (ast.Is, ast.IsNot, ast.In, ast.NotIn)
 
 
@@ -337,7 +349,8 @@ class Expressions(Literals):
 
     def _called_with(self, node: ast.Call) -> Code:
         function_of = self.code(node.func)
-        budget, call, call_external = self.budget, self.call, self.call_external
+        budget, callers, other = self.budget, self.callers, self.call_other
+        call_external, unwrapped = self.call_external, self.unwrapped
         if ast.Starred in map(type, node.args) or None in [word.arg for word in node.keywords]:
             return self._call_with_stars(node)
         args_of = [*map(self.code, node.args)]
@@ -351,15 +364,17 @@ class Expressions(Literals):
             is_external = type(function) is External
             if is_external and function.name == _SUPER:
                 return _super(frame)
-            args: list[Value] = []
+            args: Any = []
             for value_of in args_of:
                 args.append(value_of(frame))
-            kwargs: dict[str, Value] = {}
+            kwargs: Any = {}
             for name, value_of in kwargs_of:
                 kwargs[name] = value_of(frame)
             if is_external:
                 return call_external(function.name, args, kwargs, node)
-            return call(function, args, kwargs, node)
+            if type(function) in _WRAPPERS:
+                function, args, kwargs = unwrapped(function, args, kwargs)
+            return callers.get(type(function), other)(function, args, kwargs, node)
 
         return code
 
@@ -377,7 +392,8 @@ class Expressions(Literals):
             kwargs = kwargs_of(frame)
             if open_ended:
                 kwargs["*"] = UNKNOWN
-            return self.call(function, args, kwargs, node)
+            inner, every, named = self.unwrapped(function, args, kwargs)
+            return self.callers.get(type(inner), self.call_other)(inner, every, named, node)
 
         return code
 

@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from initlint.reading.attributes import Attributes
 from initlint.reading.budget import ELEMENTS
+from initlint.reading.calls import Code
 from initlint.reading.holders import Listing, Table, elements, extend, listed, truth, update
 from initlint.reading.lists import element_of, tuple_of
 from initlint.reading.state import Frame
 from initlint.reading.values import PLAIN, UNKNOWN, Value, bounded
 
-# A compiled expression, and a compiled target of an assignment.
-Code = Callable[[Frame], Value]
+# A compiled target of an assignment.
 Bind = Callable[[Value, Frame], None]
 # The cost of an iteration of a comprehension without its expressions, in elements.
 _ROUND = 3

@@ -8,6 +8,7 @@ from enum import Enum, auto
 from typing import Any
 
 from initlint.reading.budget import STEP, TooMuchError
+from initlint.reading.calls import Code
 from initlint.reading.classes import UserClass
 from initlint.reading.expressions import Expressions
 from initlint.reading.holders import CONTAINERS, Function, Instance, Listing, extend, truth
@@ -54,6 +55,7 @@ class Reader(Expressions):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
+        self._bodies: dict[ast.AST, Code] = {}
         # By the `id` of a list of statements, which its step keeps alive.
         self._blocks: dict[int, Step] = {}
         self._statements: dict[type[ast.AST], Callable[[Any], Step | None]] = {
@@ -81,12 +83,38 @@ class Reader(Expressions):
             ast.Match: self._match,
         }
 
-    def run(self, function: Function, frame: Frame) -> Value:
-        """The value that a function's body returns in a frame whose parameters are bound."""
-        node = function.node
-        if isinstance(node, ast.Lambda):
-            return self.evaluate(node.body, frame)
-        flow = self.block(node.body)(frame)
+    def body(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Code:
+        """What gives the value that a function returns in a frame whose parameters are bound."""
+        found = self._bodies.get(node)
+        if found is None:
+            if isinstance(node, ast.Lambda):
+                found = self.code(node.body)
+            else:
+                found = self._body(node.body)
+            self._bodies[node] = found
+        return found
+
+    def _body(self, statements: list[ast.stmt]) -> Code:
+        steps: list[Step] = []
+        budget, cost = self.budget, len(statements) * STEP
+
+        def run(frame: Frame) -> Value:
+            budget.spent += cost
+            if budget.spent > budget.end:
+                budget.refuse()
+            if not steps:
+                steps.extend([*self._compiled(statements)])
+            flow = None
+            for step in steps:
+                flow = step(frame)
+                if flow is not None:
+                    break
+            return self._returned(frame, flow)
+
+        return run
+
+    def _returned(self, frame: Frame, flow: Flow | None) -> Value:
+        """What a function returns whose last statement ended like this."""
         if frame.yields is not None:
             return frame.yields
         returns = frame.returns
@@ -368,7 +396,7 @@ class Reader(Expressions):
 
     def _for(self, node: ast.For | ast.AsyncFor) -> Step:
         iterable, target = self.code(node.iter), self.target(node.target)
-        orelse = self.block(node.orelse)
+        body, orelse = self.block(node.body), self.block(node.orelse)
 
         def step(frame: Frame) -> Flow | None:
             value = iterable(frame)
@@ -378,19 +406,23 @@ class Reader(Expressions):
                 item = element_of(value)
                 target(item, frame)
                 return self._rounds_of(node, item, frame)
-            for place, item in enumerate(found, 1):
-                changes = self.life.changes
-                target(item, frame)
-                if place == len(found) and isinstance(value, Listing) and value.open:
-                    flow = self._other_rounds(node, item, frame)
-                else:
-                    flow = self._round(node, frame)
-                if flow is Flow.RETURN or flow is Flow.DEAD:
-                    return flow
-                if flow is Flow.BREAK:
-                    return None
-                if len(found) > _SHORT and self._tells_no_more(place, changes):
-                    break
+            try:
+                for place, item in enumerate(found, 1):
+                    changes = self.life.changes
+                    target(item, frame)
+                    if place == len(found) and isinstance(value, Listing) and value.open:
+                        flow = self._other_rounds(node, item, frame)
+                    else:
+                        flow = body(frame)
+                    if flow is Flow.RETURN or flow is Flow.DEAD:
+                        return flow
+                    if flow is Flow.BREAK:
+                        return None
+                    if len(found) > _SHORT and self._tells_no_more(place, changes):
+                        break
+            except TooMuchError as error:
+                error.place = _place(node, frame)
+                raise
             return orelse(frame)
 
         return step
@@ -404,7 +436,7 @@ class Reader(Expressions):
         try:
             return self.block(node.body)(frame)
         except TooMuchError as error:
-            error.place = f"{frame.module.path}:{node.lineno}"
+            error.place = _place(node, frame)
             raise
 
     def _other_rounds(self, node: ast.For | ast.AsyncFor, item: Value, frame: Frame) -> Flow | None:
@@ -504,6 +536,10 @@ class Reader(Expressions):
             return self._either(bodies, frame)
 
         return step
+
+
+def _place(node: ast.stmt, frame: Frame) -> str:
+    return f"{frame.module.path}:{node.lineno}"
 
 
 def _named(name: str) -> Bind:
