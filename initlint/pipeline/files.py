@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -29,10 +30,13 @@ class Reader(NamedTuple):
 _PLAINLY = Reader()
 
 
-def read(paths: Sequence[str], texts: Texts, reader: Reader = _PLAINLY) -> Reading:
+def read(
+    paths: Sequence[str], texts: Texts, reader: Reader = _PLAINLY, imported: Sequence[str] = ()
+) -> Reading:
     """Read all files together, since one file may use a class of another.
 
-    `texts` has their bytes. The gaps are the files, cells and classes that were not analysed.
+    `texts` has their bytes, `imported` are files that they import. The gaps are the files, cells
+    and classes that were not analysed.
     """
     python: dict[str, bytes] = {}
     gaps: list[Unanalysed] = []
@@ -52,18 +56,22 @@ def read(paths: Sequence[str], texts: Texts, reader: Reader = _PLAINLY) -> Readi
             gaps.append(Unanalysed(path, f"{path}: cannot be read: {reason}"))
         except InitlintError as error:
             gaps.append(Unanalysed(path, str(error)))
+    for path in imported:
+        with contextlib.suppress(OSError):
+            python[path] = texts.source(path)
     if reader.cache and sum(map(len, python.values())) > _SMALL:
         from initlint.project.cache import cached
 
-        found = cached(python, reader.parameters, lambda: _fresh(python, reader))
+        found = cached(python, reader.parameters, lambda: _fresh(python, reader, imported))
     else:
-        found = _fresh(python, reader)
+        found = _fresh(python, reader, imported)
     return found._replace(gaps=(*gaps, *found.gaps))
 
 
-def _fresh(texts: Mapping[str, bytes], reader: Reader) -> Reading:
+def _fresh(texts: Mapping[str, bytes], reader: Reader, imported: Sequence[str]) -> Reading:
     from initlint import reading
 
-    found = reading.read(list(texts), texts, reader.jobs, reader.parameters)
+    paths = [path for path in texts if path not in imported]
+    found = reading.read(paths, texts, reader.jobs, reader.parameters, imported)
     gaps = (*found.broken, *found.unanalysed)
     return Reading(found.layers, found.parameters, found.calls, gaps)

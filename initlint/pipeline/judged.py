@@ -10,6 +10,7 @@ from initlint import records
 from initlint.judge import Rulebook, findings, load
 from initlint.pipeline.files import Reader, read
 from initlint.project.cache import Reading
+from initlint.project.imports import imported
 from initlint.project.neighbours import neighbours
 from initlint.project.select import Selection
 from initlint.project.sourcefiles import Texts
@@ -136,28 +137,37 @@ def _spoken_of(report: records.Report) -> set[str]:
 def _read(
     paths: Sequence[str], options: Options, texts: Texts
 ) -> tuple[Reading, tuple[Finding, ...]]:
-    """The records of files, judged; where findings depend on it, others are read with them."""
+    """The records of files, judged; others on which these depend are read with them.
+
+    So that one file says what a run over its project says of it.
+    """
     if not paths:
         return Reading(), ()
     rules, codes = _asked(options)
     parameters = options.parameters or rules.judge(Parameter, codes)
     reader = Reader(options.cache, options.jobs, parameters)
-    found = read(paths, texts, reader)
-    found = found._replace(layers=_recommended(found.layers, options))
+    along = imported(paths, texts)
+    found = _of(read(paths, texts, reader, along), along, options)
     judgement = _judged(found, options)
-    more = neighbours(paths, judgement, texts)
-    if not more:
+    users = neighbours(paths, judgement, found.layers, texts)
+    if not users:
         return found, judgement
-    wider = read([*paths, *more], texts, reader)
+    along = imported([*paths, *users], texts)
+    wider = _of(read([*paths, *users], texts, reader, along), [*users, *along], options)
     # List the gaps of the requested files, not those of their neighbours.
     own = [gap for gap in wider.gaps if gap.target.rpartition(":")[0] in paths]
-    read_along = Reading(
-        _recommended(_within(wider.layers, more), options),
-        tuple(_within(wider.parameters, more)),
-        tuple(_within(wider.calls, more)),
-        tuple(dict.fromkeys((*found.gaps, *own))),
+    wider = wider._replace(gaps=tuple(dict.fromkeys((*found.gaps, *own))))
+    return wider, _judged(wider, options)
+
+
+def _of(found: Reading, others: Collection[str], options: Options) -> Reading:
+    """What was read of other files than `others`, with recommendations."""
+    return Reading(
+        _recommended(_within(found.layers, others), options),
+        tuple(_within(found.parameters, others)),
+        tuple(_within(found.calls, others)),
+        found.gaps,
     )
-    return read_along, _judged(read_along, options)
 
 
 def _within(found: Sequence[_Record], others: Collection[str]) -> list[_Record]:

@@ -1,4 +1,4 @@
-"""Finds files of the same project that may use a model with findings, to read them as well."""
+"""Finds files of the same project that may use or fill a model, to read them as well."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from initlint.project.discover import discover
 from initlint.project.sourcefiles import Texts
 from initlint.reading.files import WORDS
 from initlint.reading.mentions import LOOKED_UP
-from initlint.records import Finding
+from initlint.records import Finding, Layer
 from initlint.safe.regular import SOURCE, read_regular
 
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
@@ -22,47 +22,70 @@ _MOST = 10_000
 _READ = 200
 
 
-def neighbours(paths: Sequence[str], findings: Sequence[Finding], texts: Texts) -> list[str]:
-    """Files in the projects of `paths`, other than `paths`, that may use a model with `findings`.
+def neighbours(
+    paths: Sequence[str], findings: Sequence[Finding], layers: Sequence[Layer], texts: Texts
+) -> list[str]:
+    """Files in the projects of `paths`, other than `paths`, that may decide about their models.
 
-    Such a file names the model, or looks up a computed name in its module. They matter because a
-    class is a model only if no other class uses it, and a hook gets only the changed files. A
-    project is the tree below the nearest folder with a pyproject.toml, a setup file or a
-    repository; without one, the file's own folder.
+    Such a file names a model with `findings`, or looks up a computed name in its module: a class is
+    a model only if no other class uses it. Or it names any model, and may fill it. They matter
+    because a hook gets only the changed files. A project is the tree below the nearest folder with
+    a pyproject.toml, a setup file or a repository; without one, the file's own folder.
     """
     known = {_place(path) for path in paths}
     found: dict[Path, str] = {}
     projects: dict[Path, list[str]] = {}
-    for path, models in _accused(findings, paths, texts).items():
+    accused = _homes(findings, paths, texts)
+    every = _homes(layers, paths, texts)
+    for path in dict.fromkeys((*accused, *every)):
         place = _place(path)
         if place.parent not in projects:
-            projects[place.parent] = _project(path)
-        names, home = [model.encode() for model in models], _imports(place)
+            others = ((other, _place(other)) for other in _project(path))
+            projects[place.parent] = [other for other, its in others if its not in known]
+        home = _imports(place)
+        names = [model.encode() for model in accused.get(path, ())]
+        treated = [model.encode() for model in every.get(path, ())]
         for other in projects[place.parent]:
-            if _uses(other, names, home) and _place(other) not in known:
+            if (names and _uses(other, names, home)) or _fills(other, treated, home):
                 found[_place(other)] = other
     return sorted(found.values())[:_READ]
 
 
-def _accused(
-    findings: Sequence[Finding], paths: Sequence[str], texts: Texts
+# Code that may fill a model. Whether it does is found out by reading the file.
+_FILLING = re.compile(rb"\.apply\(|init|\.(?:normal_|uniform_|load_state_dict)\(|\.data\b")
+
+
+def _fills(path: str, names: Sequence[bytes], home: re.Pattern[bytes]) -> bool:
+    """Whether a file imports from where a class is, names it, and may fill a model."""
+    text = _bytes(path)
+    return bool(names and _FILLING.search(text) and _names_one(text, names) and home.search(text))
+
+
+def _homes(
+    records: Sequence[Finding] | Sequence[Layer], paths: Sequence[str], texts: Texts
 ) -> dict[str, set[str]]:
-    """The models with findings, by the files that define them.
+    """The models of these records, by the files that define them.
 
     A layer may be in another file than its model.
     """
     found: dict[str, set[str]] = {}
     homes: dict[tuple[str, str], str] = {}
     defined: dict[str, frozenset[bytes]] = {}
-    for finding in findings:
-        if finding.site is not None and Path(finding.site.path).is_file():
-            # Of models that are called alike in several files the file is part of the name.
-            model = finding.model.rpartition(":")[2]
-            key = (model, finding.site.path)
-            if key not in homes:
-                homes[key] = _home(model, [finding.site.path, *paths], defined, texts)
-            found.setdefault(homes[key], set()).add(model)
+    for record in records:
+        if record.site is None:
+            continue
+        # Of models that are called alike in several files the file is part of the name.
+        key = (record.model.rpartition(":")[2], record.site.path)
+        if key not in homes:
+            model, path = key
+            homes[key] = _home(model, [path, *paths], defined, texts) if _is_file(path) else ""
+        if homes[key]:
+            found.setdefault(homes[key], set()).add(key[0])
     return found
+
+
+def _is_file(path: str) -> bool:
+    return Path(path).is_file()
 
 
 _DEFINES = re.compile(rb"^[ \t]*(?:class|def)[ \t]+(\w+)", re.MULTILINE)

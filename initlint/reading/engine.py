@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -64,15 +64,17 @@ def read(
     texts: Mapping[str, str | bytes] | None = None,
     jobs: int = 1,
     parameters: bool = True,
+    imported: Collection[str] = (),
 ) -> Read:
     """The layers of all module classes in `paths`; nothing is imported or executed.
 
     `texts` replace the text on the disk. Files are read together: one file may instantiate, derive
     from or call a class of another.
     With `jobs`, as many processes follow the data of models; the answer is the same. `parameters`
-    are recorded on request only.
+    are recorded on request only. Of the files in `imported`, what the others import is read, and
+    nothing is recorded for its own sake.
     """
-    files, broken = sources(paths, texts or {})
+    files, broken = sources([*paths, *imported], texts or {}, frozenset(imported))
     engine = _Engine(Program(files), parameters)
     engine.run(jobs)
     return Read(
@@ -133,7 +135,7 @@ class _Engine:
 
     def run(self, jobs: int = 1) -> None:
         """Read every class, and what functions and top levels make of them."""
-        modules = [module for module in self.program.modules if module.source.hinted]
+        modules = self.program.followed()
         scripts = Scripts(self.reader, self.program, self._tried)
         scripts.follow(modules)
         classes = [cls for module in modules for cls in self._classes(module)]

@@ -7,7 +7,7 @@ import re
 import symtable
 import warnings
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
 from initlint.reading.values import bounded
@@ -27,12 +27,16 @@ _LONG = re.compile(rb"\b(?:[0-9][0-9_]{15}|0[xXoObB][0-9A-Fa-f_]{14})")
 
 
 class Source:
-    """One file: its path as it was given, its bytes, and its tree once it is asked for."""
+    """One file: its path as it was given, its bytes, and its tree once it is asked for.
 
-    def __init__(self, path: str, data: bytes) -> None:
+    `asked` is False for a file that is there only for others to import from it.
+    """
+
+    def __init__(self, path: str, data: bytes, asked: bool = True) -> None:
         self.path = path
         self.data = data
-        self.hinted = bool(_HINTS.search(data))
+        self.asked = asked
+        self.hinted = asked and bool(_HINTS.search(data))
         self._tree: ast.Module | None = None
         self._lines: list[bytes] = []
         self._is_ascii = data.isascii()
@@ -146,16 +150,23 @@ def _is_text(node: ast.expr) -> bool:
 
 
 def sources(
-    paths: Sequence[str], texts: Mapping[str, str | bytes]
+    paths: Sequence[str], texts: Mapping[str, str | bytes], imported: Collection[str] = ()
 ) -> tuple[list[Source], list[Unanalysed]]:
-    """All files that can be read and parsed, and the reasons for the others."""
+    """All files that can be read and parsed, and the reasons for the others.
+
+    Those of `imported` are parsed once another file needs them.
+    """
     found, broken = [], []
     for path in dict.fromkeys(paths):
+        is_asked = path not in imported
         try:
-            source = Source(path, _bytes(path, texts))
+            source = Source(path, _bytes(path, texts), is_asked)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             broken.append(Unanalysed(path, f"{path}: cannot be read: {reason}"))
+            continue
+        if not is_asked:
+            found.append(source)
             continue
         fault = source.parse() if source.hinted else source.verify()
         if fault is not None:

@@ -55,6 +55,17 @@ class Program:
             if source.hinted:
                 _bind(module, source.tree.body)
 
+    def followed(self) -> list[Module]:
+        """The files that may use torch, and those that may import from one of these."""
+        hinted = [module for module in self.modules if module.source.hinted]
+        stems = {part.encode() for module in hinted for part in module.parts[-1:]}
+        return [
+            module
+            for module in self.modules
+            if module.source.hinted
+            or (module.source.asked and not stems.isdisjoint(module.source.words))
+        ]
+
     def names(self, module: Module) -> dict[str, ast.AST | Import]:
         """The top level of a module, which is parsed now if it was not yet."""
         if not module.names and not module.stars:
