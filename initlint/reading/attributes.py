@@ -236,7 +236,8 @@ class Attributes(Calls):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             function = self.function(owner, node)
             return Bound(function, cls) if "classmethod" in _decorators(node) else function
-        return self.constant_of(owner, node)
+        value = self.constant_of(owner, node)
+        return self.enumerated(cls, name, value) if self.is_enum(cls) else value
 
     def _applied(self, cls: UserClass) -> Value:
         """The forward of a torch.autograd.Function, which its `apply` calls."""

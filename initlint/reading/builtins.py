@@ -101,6 +101,8 @@ class Builtins(Classes):
             return True if True in answers else (None if None in answers else False)
         if isinstance(value, Instance):
             return self.is_instance(value, wanted)
+        if not isinstance(wanted, (External, UserClass)):
+            return None
         name = wanted.name if isinstance(wanted, External) else ""
         if isinstance(value, (Tensor, Fresh)):
             return name == "torch.Tensor" if name.startswith(("torch", "builtins")) else None
@@ -124,7 +126,9 @@ def _is_plain(value: Value, name: str) -> bool | None:
         if package == "builtins" and last in ("list", "tuple"):
             return (last == "tuple") == isinstance(value, tuple) or None
         return True if last in _ITERABLES else (False if package == "builtins" else None)
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if value is None or name == "builtins.NoneType":
+        return value is None and name == "builtins.NoneType"
+    if isinstance(value, (bool, int, float, str)):
         if package == "builtins":
             kind = getattr(builtins, last, None)
             return isinstance(value, kind) if isinstance(kind, type) else None

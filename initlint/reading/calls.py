@@ -128,6 +128,8 @@ class Calls(Builtins):
         node: ast.AST | None,
     ) -> Value:
         """The result of calling a value that may be anything."""
+        if self.outside:
+            self.life.give([*args, *kwargs.values()], _spelled(node), self.site(node))
         return self.lost([function, *args] if type(function) is Unknown else args, kwargs)
 
     def _is_door(self, function: Bound, args: Sequence[Value], kwargs: Mapping[str, Value]) -> bool:
@@ -360,7 +362,11 @@ class Calls(Builtins):
         if package in TRAINING and self.outside:
             self.life.train([*args, *kwargs.values()])
             return External(f"{name}()")
-        return External(f"{name}()") if package in LOOKING else self.lost(args, kwargs)
+        if package in LOOKING:
+            return External(f"{name}()")
+        if self.outside:
+            self.life.give([*args, *kwargs.values()], name, self.site(node))
+        return self.lost(args, kwargs)
 
     def _optimised(self, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
         """An optimiser, which trains what it is given from its first step on."""
@@ -421,6 +427,13 @@ class Calls(Builtins):
     def item(self, value: Value, index: Value) -> Value:
         """The value of a subscript."""
         raise NotImplementedError
+
+
+def _spelled(node: ast.AST | None) -> str:
+    """The function that is called, as the code writes it."""
+    function = getattr(node, "func", None)
+    name = getattr(function, "attr", "") or getattr(function, "id", "")
+    return name or "a function"
 
 
 def receiver_of(function: Value) -> Instance | None:

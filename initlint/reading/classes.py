@@ -45,6 +45,7 @@ class UserClass(Kind):
     used: bool = False
     made: list[Instance] = field(default_factory=list)
     functions: dict[int, Function] = field(default_factory=dict)
+    members_made: dict[str, Instance] = field(default_factory=dict)
 
     def parts(self) -> Sequence[Value]:
         """The values that its methods use from the functions around the class."""
@@ -162,6 +163,19 @@ class Classes(Modules):
         if isinstance(node, ast.ClassDef):
             return UserClass(node, owner.module, owner.closure)
         return self.evaluate(node, Frame(owner.module, owner.closure))
+
+    def is_enum(self, cls: UserClass) -> bool:
+        """Whether a class is an enumeration."""
+        names = [base.name for base in self.order(cls) if isinstance(base, External)]
+        return any(name.startswith("enum.") for name in names)
+
+    def enumerated(self, cls: UserClass, name: str, value: Value) -> Instance:
+        """The member of an enumeration of this name, the same object at each access."""
+        if name not in cls.members_made:
+            member = Instance(cls, "")
+            member.attrs.update(name=name, value=value)
+            cls.members_made[name] = member
+        return cls.members_made[name]
 
     def function(self, owner: UserClass, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Function:
         """A function defined in a class."""

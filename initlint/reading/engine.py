@@ -109,6 +109,11 @@ class Model(NamedTuple):
 
 # Code that is not read may have filled a parameter once more.
 _UNSEEN = records.Draw("", "unknown", certain=False)
+# Why a model is not judged.
+_STOPPED = "code that may make and fill it was not followed to its end"
+_GIVEN = "it is passed on as a value and made by no code that is read, so other code may fill it"
+# Layers whose initialisation no rule judges.
+_UNJUDGED = ("Embedding", "EmbeddingBag")
 _RAISES = "raises an error, as far as it can be read"
 
 
@@ -149,7 +154,9 @@ class _Engine:
         done: set[Value] = set()
         self._follow_ahead([model for _, model in born], jobs)
         for birth, model in born:
-            self._record(model, model.instance.cls in done, birth.lost)
+            self._record(
+                model, model.instance.cls in done, _STOPPED if birth.lost else "", birth.given
+            )
             done.add(model.instance.cls)
         done.discard(None)
         unsure = self._unsure(scripts.stopped)
@@ -158,7 +165,7 @@ class _Engine:
             instance = made[cls] if cls in made else self._unrecorded(cls)
             if instance is not None and cls not in done:
                 model = Model(cls.name, cls.module.path, instance)
-                self._record(model, False, cls in unsure)
+                self._record(model, False, self._doubt(cls, unsure))
         known = {call.site for call in self.calls}
         loose = [call for call in self.reader.loose if call.site not in known]
         self.calls += merged("", loose, {})
@@ -253,10 +260,17 @@ class _Engine:
         gap = Unanalysed(target, f"{path}: {name}: {reason}")
         self.gaps.setdefault(target, gap)
 
-    def _record(self, model: Model, again: bool, redrawn: bool) -> None:
+    def _doubt(self, cls: UserClass, unsure: set[Value]) -> str:
+        """Why code that is not seen may fill a class that nothing makes; empty if it may not."""
+        if any(isinstance(c, UserClass) and c.used for c in self.reader.order(cls)):
+            return ""
+        return _STOPPED if cls in unsure else _GIVEN if cls in self._apart else ""
+
+    def _record(self, model: Model, again: bool, doubt: str, given: str = "") -> None:
         """Record a model's layers; for a submodule or a known class, only the new ones.
 
-        The weights of a submodule, and of a `redrawn` model, may be filled by unseen code.
+        The weights of a submodule, and of a model with a `doubt`, may be filled by unseen code;
+        `given` says which function may have filled those that are unknown.
         """
         instance = model.instance
         apart = instance.cls in self._apart
@@ -279,7 +293,12 @@ class _Engine:
         elif again:
             found = [layer for layer in found if _kind_of(layer) not in self._kinds]
             parameters = parameters if found else []
-        if apart or redrawn:
+        judged = [layer.current for layer in found if layer.type not in _UNJUDGED]
+        if judged and doubt:
+            self._give_up(model.path, model.name, doubt)
+        elif given and any(current and current.name == "unknown" for current in judged):
+            self._give_up(model.path, model.name, given)
+        if apart or doubt:
             found = [replace(layer, current=Initializer("unknown")) for layer in found]
             parameters = [replace(p, history=(*p.history, _UNSEEN)) for p in parameters]
         try:

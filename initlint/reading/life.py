@@ -10,6 +10,7 @@ from initlint.reading.holders import Instance
 from initlint.reading.parts import is_content, mapped, options_of, reached
 from initlint.reading.submodules import modules_of
 from initlint.reading.values import Fresh, Kept, Slot, Value
+from initlint.records import Site
 from initlint.torchlib.draws import Draw
 
 # How much a birth tells about how its class is used: nothing, somebody fills it, it is trained.
@@ -42,6 +43,8 @@ class Birth:
     part: bool = False
     # Code that was not followed to its end may fill it.
     lost: bool = False
+    # The function that is not read and gets it, so that it may fill it; empty if there is none.
+    given: str = ""
 
     def is_treated(self) -> bool:
         """Whether the code has filled or rebuilt the model after its birth."""
@@ -114,6 +117,14 @@ class Life:
         for birth in self.births:
             if birth.doors or birth.trained:
                 self._freeze(birth)
+
+    def give(self, values: Iterable[Value], function: str, site: Site | None) -> None:
+        """Note that a function which is not read gets the models that lie in these values."""
+        for value in reached(values):
+            birth = self.of.get(value) if isinstance(value, Instance) else None
+            if birth is not None and not birth.given and self.frozen.isdisjoint(birth.begun):
+                place = f" at {site.path}:{site.line}" if site is not None else ""
+                birth.given = f"{function} gets it{place}, is not read, and may fill it"
 
     def hand_over(self, value: Value) -> None:
         """Note that an object which is not read holds a model as a part of its own."""

@@ -89,6 +89,8 @@ def _locals(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) 
 @handles("builtins.type")
 def _type(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     value = args[0] if len(args) == 1 else UNKNOWN
+    if value is None:
+        return External("builtins.NoneType")
     if isinstance(value, Instance) and value.cls is not None:
         return value.cls
     if isinstance(value, Instance) and value.torch:
