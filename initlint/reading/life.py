@@ -58,10 +58,16 @@ class Life:
         self.births: list[Birth] = []
         # The birth of every module that lies in a model.
         self.of: dict[Instance, Birth] = {}
+        # The models that the present program uses.
+        self._used: set[Birth] = set()
         # How often a model was made, filled or rebuilt.
         self.changes = 0
         # Parameters that have been trained: what is written to them now is no initialisation.
         self.frozen: set[Slot] = set()
+
+    def begin(self) -> None:
+        """Begin with another program: one file, or one function that nothing calls."""
+        self._used.clear()
 
     def born(
         self,
@@ -105,6 +111,7 @@ class Life:
         for birth in self.birth_of(value):
             if birth.model is value:
                 birth.doors[method] = None
+                self._used.add(birth)
 
     def train(self, values: Iterable[Value]) -> None:
         """Note that the models whose parameters lie in these values are trained from now on."""
@@ -113,10 +120,9 @@ class Life:
                 self._freeze(self.of[value])
 
     def train_used(self) -> None:
-        """Note that all models which have got data are trained from now on."""
-        for birth in self.births:
-            if birth.doors or birth.trained:
-                self._freeze(birth)
+        """Note that all models which have got data in this run are trained from now on."""
+        for birth in self._used:
+            self._freeze(birth)
 
     def give(self, values: Iterable[Value], function: str, site: Site | None) -> None:
         """Note that a function which is not read gets the models that lie in these values."""
@@ -135,7 +141,9 @@ class Life:
         """Note that an optimiser has got the parameters that lie in these values."""
         slots = {value for value in reached(values) if isinstance(value, Slot)}
         for birth in self.births:
-            birth.trained = birth.trained or not slots.isdisjoint(birth.begun)
+            if not slots.isdisjoint(birth.begun):
+                birth.trained = True
+                self._used.add(birth)
 
     def _freeze(self, birth: Birth) -> None:
         birth.trained = True

@@ -15,6 +15,7 @@ from initlint.reading.holders import CONTAINERS, Function, Instance, Listing, ex
 from initlint.reading.lists import element_of
 from initlint.reading.literals import Bind
 from initlint.reading.memory import Memory
+from initlint.reading.parts import may_hold
 from initlint.reading.resolve import Import
 from initlint.reading.rounds import Round
 from initlint.reading.state import Frame, ImpossibleError
@@ -418,7 +419,8 @@ class Reader(Expressions):
                         return flow
                     if flow is Flow.BREAK:
                         return None
-                    if len(found) > _SHORT and self._tells_no_more(place, changes):
+                    is_number = len(found) > _SHORT and not may_hold(item)
+                    if is_number and self._tells_no_more(place, changes):
                         break
             except TooMuchError as error:
                 error.place = _place(node, frame)

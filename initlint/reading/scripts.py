@@ -65,6 +65,7 @@ class Scripts:
         reader = self._reader
         reader.graph = Graph(reader.budget)
         reader.living = True
+        reader.life.begin()
         start, ended = len(reader.life.births), []
 
         def all_of_it(*args: Any) -> Value:

@@ -1,0 +1,206 @@
+"""A model is judged as the code makes it: in scripts, functions, agents, tables and notebooks."""
+
+import json
+import textwrap
+
+import pytest
+
+from initlint import api
+
+HEAD = """\
+import copy
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Net(nn.Module):
+    def __init__(self, n=64):
+        super().__init__()
+        self.a = nn.Linear(n, n)
+        self.b = nn.Linear(n, n)
+        self.c = nn.Linear(n, 10)
+
+    def forward(self, x):
+        return self.c(F.relu(self.b(F.relu(self.a(x)))))
+
+def tiny(m):
+    if isinstance(m, nn.Linear):
+        nn.init.normal_(m.weight, 0.0, 1e-4)
+
+"""
+TINY = {"INIT106"}
+DEFAULT = {"INIT101"}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def report(folder, code, name="net.py"):
+    (folder / name).write_text(HEAD + textwrap.dedent(code))
+    return api.check_all([name], api.Options())
+
+
+def codes(folder, code):
+    return {finding.code for finding in report(folder, code).findings}
+
+
+FILLED = {
+    "at the top level": "net = Net()\nnet.apply(tiny)",
+    "in the main part": 'if __name__ == "__main__":\n    net = Net()\n    net.apply(tiny)',
+    "in main()": """
+        def main(width):
+            net = Net(width)
+            net.apply(tiny)
+
+        if __name__ == "__main__":
+            main(64)
+        """,
+    "in a function that nothing calls": """
+        def build():
+            net = Net()
+            tiny(net.a), tiny(net.b)
+            net.apply(tiny)
+            return net
+        """,
+    "in a plain class": """
+        class Agent:
+            def __init__(self, rate):
+                self.net = Net(64)
+                self.net.apply(tiny)
+        """,
+    "in a method of a plain class": """
+        class Agent:
+            def __init__(self, rate, width=64):
+                self.width = width
+                self.build()
+
+            def build(self):
+                self.net = Net(self.width)
+                self.net.apply(tiny)
+        """,
+    "out of a table": """
+        MODELS = {"net": Net}
+        def build(name):
+            return MODELS[name]()
+        net = build("net").apply(tiny)
+        """,
+    "by a factory": """
+        def build(kind):
+            if kind == "net":
+                net = Net()
+            else:
+                raise ValueError(kind)
+            return net
+        net = build("net")
+        net.apply(tiny)
+        """,
+    "one of two": """
+        class Other(Net):
+            pass
+
+        def main(kind):
+            net = Net() if kind == "net" else Other()
+            net.apply(tiny)
+        """,
+    "several in a list": "nets = [Net() for _ in range(3)]\nfor net in nets:\n    net.apply(tiny)",
+    "as a deep copy": "net = Net()\nnet.apply(tiny)\ntwin = copy.deepcopy(net)",
+    "behind a wrapper": "net = nn.DataParallel(Net().to('cuda'))\nnet.module.apply(tiny)",
+}
+
+
+@pytest.mark.parametrize("code", FILLED.values(), ids=FILLED)
+def test_what_the_code_fills_is_judged_as_it_is_filled(folder, code):
+    assert codes(folder, code) == TINY
+
+
+ALONE = {
+    "nothing makes it": "",
+    "a script makes it": "net = Net()",
+    "a script makes it and trains it": """
+        net = Net()
+        opt = torch.optim.SGD(net.parameters(), lr=0.1)
+        for step in range(1000):
+            loss = net(torch.randn(4, 64)).mean()
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+            with torch.no_grad():
+                for p in net.parameters():
+                    p.clamp_(-1, 1)
+        torch.save(net.state_dict(), "net.pt")
+        """,
+    "another of its kind is filled": """
+        class Twin(Net):
+            pass
+        twin = Twin()
+        twin.apply(lambda m: nn.init.kaiming_normal_(m.weight) if hasattr(m, "weight") else None)
+        net = Net()
+        """,
+    "noise is drawn": "net = Net()\nz = torch.empty(4, 64).normal_()\nmask = z.uniform_() > 0.5",
+}
+
+
+@pytest.mark.parametrize("code", ALONE.values(), ids=ALONE)
+def test_what_nothing_fills_keeps_the_default(folder, code):
+    assert "INIT101" in codes(folder, code)
+
+
+def test_two_files_have_two_classes_of_one_name(folder):
+    (folder / "one.py").write_text(HEAD + "net = Net()\nnet.apply(tiny)\n")
+    (folder / "two.py").write_text(HEAD)
+    found = api.check_all(["one.py", "two.py"], api.Options()).findings
+    assert {(f.site.path, f.code) for f in found} == {("one.py", "INIT106"), ("two.py", "INIT101")}
+
+
+@pytest.mark.parametrize("line", ["from one import Net", "import one"])
+def test_names_are_resolved_by_imports(folder, line):
+    (folder / "one.py").write_text(HEAD)
+    call = "one.Net()" if line == "import one" else "Net()"
+    fill = HEAD.partition("def tiny")[2].replace("(m)", "def tiny(m)", 1)
+    script = f"from torch import nn\n{line}\n{fill}\nnet = {call}\nnet.apply(tiny)\n"
+    (folder / "run.py").write_text(script)
+    found = api.check_all(["one.py", "run.py"], api.Options()).findings
+    assert {f.code for f in found} == TINY
+
+
+def test_a_trained_model_tells_more_than_one_that_tries_the_class_out(folder):
+    filled = """
+        def train(data):
+            net = Net()
+            net.apply(tiny)
+            opt = torch.optim.Adam(net.parameters())
+            for x in data:
+                net(x).sum().backward()
+                opt.step()
+
+        if __name__ == "__main__":
+            print(Net()(torch.randn(2, 64)).shape)
+        """
+    assert codes(folder, filled) == TINY
+
+
+def test_births_that_differ_are_each_judged(folder):
+    both = "one = Net()\none.apply(tiny)\ntwo = Net()\ntwo.apply(lambda m: None)\n"
+    trained = "for net in (one, two):\n    net(torch.randn(2, 64)).sum().backward()\n"
+    assert codes(folder, both + trained) == TINY | DEFAULT
+
+
+def test_cells_of_a_notebook_are_one_program(folder):
+    cells = [HEAD, "net = Net()", "net.apply(tiny)"]
+    body = [
+        {
+            "cell_type": "code",
+            "source": cell,
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+        }
+        for cell in cells
+    ]
+    notebook = {"cells": body, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (folder / "net.ipynb").write_text(json.dumps(notebook))
+    found = api.check_all(["net.ipynb"], api.Options()).findings
+    assert {finding.code for finding in found} == TINY

@@ -1,0 +1,77 @@
+"""Loaded weights: what a load leaves of the initialisation, and what it does not."""
+
+import pytest
+
+from initlint import api
+
+HEAD = """\
+import copy
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(64, 64)
+        self.b = nn.Linear(64, 64)
+        self.c = nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.c(F.relu(self.b(F.relu(self.a(x)))))
+
+"""
+FRESH = {
+    "on request": "def main(resume=None):\n    net = Net()\n    if resume:\n"
+    "        net.load_state_dict(torch.load(resume))\n",
+    "where there is a file": "import os\nnet = Net()\nif os.path.exists('net.pt'):\n"
+    "    net.load_state_dict(torch.load('net.pt'))\n",
+    "tried": "net = Net()\ntry:\n    net.load_state_dict(torch.load('net.pt'))\n"
+    "except FileNotFoundError:\n    pass\n",
+    "after training": "net = Net()\nnet(torch.randn(2, 64)).sum().backward()\n"
+    "net.load_state_dict(torch.load('best.pt'))\n",
+    "of a twin": "net, target = Net(), Net()\ntarget.load_state_dict(net.state_dict())\n",
+    "by parameters": "net, target = Net(), Net()\n"
+    "for t, s in zip(target.parameters(), net.parameters()):\n    t.data.copy_(s.data)\n",
+    "by a method that nothing calls": "class Agent:\n    def __init__(self):\n        self.net = Net()\n"
+    "    def load(self, path):\n        self.net.load_state_dict(torch.load(path))\n",
+    "in another program": "def train():\n    net = Net()\n    net(torch.randn(2, 64)).sum().backward()\n"
+    "def test():\n    net = Net()\n    net.load_state_dict(torch.load('net.pt'))\n",
+}
+LOADED = {
+    "strictly": "net = Net()\nnet.load_state_dict(torch.load('net.pt'))\n",
+    "in a function": "def main(path):\n    net = Net()\n    state = torch.load(path)['model']\n"
+    "    net.load_state_dict(state)\n    return net\n",
+    "then copied": "net = Net()\nnet.load_state_dict(torch.load('net.pt'))\n"
+    "target = copy.deepcopy(net)\n",
+    "by name": "net = Net()\nnet.load_state_dict(state_dict=torch.hub.load_state_dict_from_url('u'))\n",
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def codes(folder, code):
+    (folder / "net.py").write_text(HEAD + code)
+    return {finding.code for finding in api.check_all(["net.py"], api.Options()).findings}
+
+
+@pytest.mark.parametrize("code", FRESH.values(), ids=FRESH)
+def test_a_load_that_may_not_happen_changes_nothing(folder, code):
+    assert codes(folder, code) == {"INIT101"}
+
+
+@pytest.mark.parametrize("code", LOADED.values(), ids=LOADED)
+def test_a_load_before_the_first_use_makes_initialisation_moot(folder, code):
+    assert codes(folder, code) == set()
+
+
+def test_a_target_network_gets_what_the_other_was_filled_with(folder):
+    fill = "def tiny(m):\n    if isinstance(m, nn.Linear):\n        nn.init.normal_(m.weight, 0, 1e-4)\n"
+    script = (
+        "net, target = Net(), Net()\nnet.apply(tiny)\ntarget.load_state_dict(net.state_dict())\n"
+    )
+    assert codes(folder, fill + script) == {"INIT106"}
