@@ -45,7 +45,6 @@ class UserClass(Kind):
     used: bool = False
     made: list[Instance] = field(default_factory=list)
     functions: dict[int, Function] = field(default_factory=dict)
-    members_made: dict[str, Instance] = field(default_factory=dict)
 
     def parts(self) -> Sequence[Value]:
         """The values that its methods use from the functions around the class."""
@@ -95,6 +94,7 @@ class Classes(Modules):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.classes: dict[ast.ClassDef, UserClass] = {}
+        self.enumerations: dict[tuple[UserClass, str], Instance] = {}
 
     def evaluate(self, node: ast.AST, frame: Frame) -> Value:
         """The value of an expression."""
@@ -171,11 +171,11 @@ class Classes(Modules):
 
     def enumerated(self, cls: UserClass, name: str, value: Value) -> Instance:
         """The member of an enumeration of this name, the same object at each access."""
-        if name not in cls.members_made:
+        if (cls, name) not in self.enumerations:
             member = Instance(cls, "")
             member.attrs.update(name=name, value=value)
-            cls.members_made[name] = member
-        return cls.members_made[name]
+            self.enumerations[cls, name] = member
+        return self.enumerations[cls, name]
 
     def function(self, owner: UserClass, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Function:
         """A function defined in a class."""

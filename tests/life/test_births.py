@@ -190,16 +190,8 @@ def test_births_that_differ_are_each_judged(folder):
 
 def test_cells_of_a_notebook_are_one_program(folder):
     cells = [HEAD, "net = Net()", "net.apply(tiny)"]
-    body = [
-        {
-            "cell_type": "code",
-            "source": cell,
-            "metadata": {},
-            "outputs": [],
-            "execution_count": None,
-        }
-        for cell in cells
-    ]
+    empty = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    body = [{**empty, "source": cell} for cell in cells]
     notebook = {"cells": body, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (folder / "net.ipynb").write_text(json.dumps(notebook))
     found = api.check_all(["net.ipynb"], api.Options()).findings

@@ -33,10 +33,12 @@ FRESH = {
     "of a twin": "net, target = Net(), Net()\ntarget.load_state_dict(net.state_dict())\n",
     "by parameters": "net, target = Net(), Net()\n"
     "for t, s in zip(target.parameters(), net.parameters()):\n    t.data.copy_(s.data)\n",
-    "by a method that nothing calls": "class Agent:\n    def __init__(self):\n        self.net = Net()\n"
-    "    def load(self, path):\n        self.net.load_state_dict(torch.load(path))\n",
-    "in another program": "def train():\n    net = Net()\n    net(torch.randn(2, 64)).sum().backward()\n"
-    "def test():\n    net = Net()\n    net.load_state_dict(torch.load('net.pt'))\n",
+    "by a method that nothing calls": "class Agent:\n    def __init__(self):\n"
+    "        self.net = Net()\n    def load(self, path):\n"
+    "        self.net.load_state_dict(torch.load(path))\n",
+    "in another program": "def train():\n    net = Net()\n"
+    "    net(torch.randn(2, 64)).sum().backward()\ndef test():\n    net = Net()\n"
+    "    net.load_state_dict(torch.load('net.pt'))\n",
 }
 LOADED = {
     "strictly": "net = Net()\nnet.load_state_dict(torch.load('net.pt'))\n",
@@ -44,7 +46,8 @@ LOADED = {
     "    net.load_state_dict(state)\n    return net\n",
     "then copied": "net = Net()\nnet.load_state_dict(torch.load('net.pt'))\n"
     "target = copy.deepcopy(net)\n",
-    "by name": "net = Net()\nnet.load_state_dict(state_dict=torch.hub.load_state_dict_from_url('u'))\n",
+    "by name": "net = Net()\nstate = torch.hub.load_state_dict_from_url('u')\n"
+    "net.load_state_dict(state_dict=state)\n",
 }
 
 
@@ -70,8 +73,8 @@ def test_a_load_before_the_first_use_makes_initialisation_moot(folder, code):
 
 
 def test_a_target_network_gets_what_the_other_was_filled_with(folder):
-    fill = "def tiny(m):\n    if isinstance(m, nn.Linear):\n        nn.init.normal_(m.weight, 0, 1e-4)\n"
-    script = (
-        "net, target = Net(), Net()\nnet.apply(tiny)\ntarget.load_state_dict(net.state_dict())\n"
-    )
+    fill = "def tiny(m):\n    if isinstance(m, nn.Linear):\n"
+    fill += "        nn.init.normal_(m.weight, 0, 1e-4)\n"
+    script = "net, target = Net(), Net()\nnet.apply(tiny)\n"
+    script += "target.load_state_dict(net.state_dict())\n"
     assert codes(folder, fill + script) == {"INIT106"}

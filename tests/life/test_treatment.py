@@ -27,7 +27,8 @@ net = Net()
 LOOPS = {
     "modules": "for m in net.modules():\n    if isinstance(m, nn.Linear):\n        FILL(m.weight)",
     "type": "for m in net.modules():\n    if type(m) == nn.Linear:\n        FILL(m.weight)",
-    "types": "for m in net.modules():\n    if type(m) in (nn.Conv2d, nn.Linear):\n        FILL(m.weight)",
+    "types": "for m in net.modules():\n    if type(m) in (nn.Conv2d, nn.Linear):\n"
+    "        FILL(m.weight)",
     "tuple": "for m in net.modules():\n    if isinstance(m, (nn.Conv2d, nn.Linear)):\n"
     "        FILL(m.weight)",
     "class name": "def f(m):\n    name = m.__class__.__name__\n    if name.find('Linear') != -1:\n"
@@ -36,7 +37,8 @@ LOOPS = {
     "net.apply(f)",
     "hasattr": "def f(m):\n    if hasattr(m, 'weight') and m.weight.dim() > 1:\n"
     "        FILL(m.weight)\nnet.apply(f)",
-    "children": "for m in net.children():\n    if isinstance(m, nn.Linear):\n        FILL(m.weight)",
+    "children": "for m in net.children():\n    if isinstance(m, nn.Linear):\n"
+    "        FILL(m.weight)",
     "named modules": "for name, m in net.named_modules():\n    if name in ('a', 'b'):\n"
     "        FILL(m.weight)",
     "parameters": "for p in net.parameters():\n    if p.dim() > 1:\n        FILL(p)",
@@ -46,16 +48,17 @@ LOOPS = {
     " and p.dim() > 1:\n        FILL(p)",
     "ends with": "for name, p in net.named_parameters():\n    if name.endswith('.weight')"
     " and not name.startswith('norm'):\n        FILL(p)",
-    "state dict": "for name, t in net.state_dict().items():\n    if name in ('a.weight', 'b.weight'):\n"
-    "        FILL(t)",
+    "state dict": "for name, t in net.state_dict().items():\n"
+    "    if name in ('a.weight', 'b.weight'):\n        FILL(t)",
     "by attribute": "FILL(net.a.weight)\nFILL(net.b.weight)",
     "by data": "FILL(net.a.weight.data)\nFILL(net.b.weight.data)",
     "by getattr": "for name in ('a', 'b'):\n    FILL(getattr(net, name).weight)",
     "in a function": "def init_weights(model, std=1e-4):\n    for m in model.modules():\n"
     "        if isinstance(m, nn.Linear):\n            nn.init.normal_(m.weight, 0, std)\n"
     "init_weights(net)",
-    "in a function within": "def init_net(model):\n    def f(m):\n        if isinstance(m, nn.Linear):\n"
-    "            FILL(m.weight)\n    model.apply(f)\n    return model\nnet = init_net(net)",
+    "in a function within": "def init_net(model):\n    def f(m):\n"
+    "        if isinstance(m, nn.Linear):\n            FILL(m.weight)\n    model.apply(f)\n"
+    "    return model\nnet = init_net(net)",
     "replaced": "net.a = nn.Linear(64, 64)\nnet.b = nn.Linear(64, 64)\n"
     "for m in (net.a, net.b):\n    FILL(m.weight)",
 }
@@ -98,7 +101,8 @@ def test_the_last_write_counts(folder):
 def test_one_layer_after_all_others(folder):
     seed = (
         "def init_weights(m):\n    if type(m) == nn.Linear:\n"
-        "        nn.init.kaiming_normal_(m.weight, nonlinearity='relu')\n        m.bias.data.fill_(0)\n"
+        "        nn.init.kaiming_normal_(m.weight, nonlinearity='relu')\n"
+        "        m.bias.data.fill_(0)\n"
         "net.apply(init_weights)\nnn.init.xavier_normal_(net.b.weight, gain=0.01)\n"
     )
     assert found(folder, seed) == {("INIT102", "b.weight")}
@@ -106,8 +110,9 @@ def test_one_layer_after_all_others(folder):
 
 def test_what_is_written_after_training_is_no_initialisation(folder):
     train = (
-        "opt = torch.optim.SGD(net.parameters(), 0.1)\nnet(torch.randn(2, 8, 4, 4)).sum().backward()\n"
-        "opt.step()\nfor p in net.parameters():\n    p.data.normal_(0, 1e-4)\n"
+        "opt = torch.optim.SGD(net.parameters(), 0.1)\n"
+        "net(torch.randn(2, 8, 4, 4)).sum().backward()\nopt.step()\n"
+        "for p in net.parameters():\n    p.data.normal_(0, 1e-4)\n"
     )
     assert {code for code, _ in found(folder, train)} == {"INIT101"}
 
