@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
+import torch
 from torch import nn
 
 
@@ -13,10 +17,33 @@ def initialize_passed_over(model: nn.Module) -> None:
     through.
     """
     if _is_of_transformers(model):
-        model.initialize_weights()  # type: ignore[operator]
+        with _untied(model):
+            model.initialize_weights()  # type: ignore[operator]
         return
     for child in model.children():
         initialize_passed_over(child)
+
+
+@contextlib.contextmanager
+def _untied(model: nn.Module) -> Iterator[None]:
+    """A context in which tied heads have weights of their own.
+
+    Elsewhere the models of transformers tie them after they have initialised themselves, so that
+    what they draw for a head is lost; on the meta device they are tied already.
+    """
+    targets = getattr(model, "all_tied_weights_keys", None)
+    tied = []
+    for target in targets if isinstance(targets, dict) else ():
+        holder, _, name = str(target).rpartition(".")
+        table = vars(model.get_submodule(holder))["_parameters"]
+        if table.get(name) is not None:
+            tied.append((table, name, table[name]))
+            table[name] = nn.Parameter(torch.empty_like(table[name]), table[name].requires_grad)
+    try:
+        yield
+    finally:
+        for table, name, parameter in tied:
+            table[name] = parameter
 
 
 def _is_of_transformers(module: nn.Module) -> bool:

@@ -1,5 +1,7 @@
 """Frameworks that do not initialise on the meta device are judged by what they do elsewhere."""
 
+from typing import ClassVar
+
 import pytest
 import torch
 from torch import nn
@@ -62,6 +64,33 @@ def test_their_initialisation_is_what_is_judged(target, prefix):
     current = layers[f"{prefix}fc1.weight"].current
     assert (current.name, current.std, current.default) == ("normal_", 0.02, False)
     assert current.site.path.endswith("test_frameworks.py")
+
+
+class Tied(Body):
+    """Its head, drawn smaller, is tied to the embedding after it has initialised itself."""
+
+    all_tied_weights_keys: ClassVar = {"head.weight": "embed.weight"}
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(64, 100, bias=False)
+        self.post_init()
+        self.head.weight = self.embed.weight
+
+    def _init_weights(self, module):
+        std = 0.001 if module is getattr(self, "head", None) else 0.02
+        if isinstance(module, (nn.Linear, nn.Embedding)):
+            nn.init.normal_(module.weight, std=std)
+
+    def forward(self, input_ids):
+        return self.head(super().forward(input_ids))
+
+
+def test_what_they_draw_for_a_tied_head_is_lost():
+    assert Tied().embed.weight.std().item() == pytest.approx(0.02, rel=0.05)
+    made = initlint.materialize(Tied, seed=0)
+    assert made.head.weight is made.embed.weight
+    assert made.embed.weight.std().item() == pytest.approx(0.02, rel=0.05)
 
 
 def test_what_they_do_not_touch_stays_the_default():
