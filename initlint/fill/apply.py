@@ -18,7 +18,15 @@ from initlint.fill.memory import read_only, sharing
 from initlint.fill.orthogonal import matrices_of
 from initlint.fill.products import Products
 from initlint.fill.scope import Scope
-from initlint.fill.shards import Advance, Part, fill_parameters, parts_of, plain_name, tensors_of
+from initlint.fill.shards import (
+    Advance,
+    Part,
+    bare_name,
+    fill_parameters,
+    parts_of,
+    plain_name,
+    tensors_of,
+)
 from initlint.fill.spared import (
     ADAPTER,
     DEAD,
@@ -33,8 +41,6 @@ from initlint.fill.undo import Copies
 from initlint.records import Initializer, InitlintError, Layer, Unanalysed
 from initlint.tracing.unchanged import LAZY
 
-# Prefixes that wrappers add to parameter names.
-_WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 # Distributions of blocks by the recommended initialiser; any other is normal.
 _DISTRIBUTIONS = {"zeros_": "constant", "orthogonal_": "orthogonal"}
 
@@ -242,11 +248,6 @@ def is_wanted(names: Sequence[str], only: Sequence[str] | None, skip: Sequence[s
     """Whether the patterns `only` and `skip` leave a parameter in; tied ones have several names."""
     wanted = any(matches(name, only or ["*"]) for name in names)
     return wanted and not any(matches(name, skip or []) for name in names)
-
-
-def bare_name(name: str) -> str:
-    """A parameter's name without the prefixes of wrappers."""
-    return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
 
 
 def bias_of(parameter: str) -> str:

@@ -385,7 +385,7 @@ def _made(
     present = present_in(skeleton.model, skeleton.journal)
     layers, known = _layers(skeleton.model, inputs, wanted, present, rebuild, skeleton.journal)
     choice = _chosen(skeleton.model, layers, wanted, known)
-    model = ways.sharded(build if live else skeleton.original)
+    model = skeleton.original
     if live:
         empty = {name for name, part in parts_of(model).items() if part.local.is_meta}
         choice = choice.among(empty)
@@ -402,23 +402,28 @@ def _skeleton(build: Any, ways: _Ways) -> Skeleton | None:
     """The model on the meta device, with the record of what initialises it; None if it cannot."""
     from torch import nn
 
-    from initlint.fill.materialize import Skeleton, constructed, follow_convention, reset
-    from initlint.fill.twins import traceable, twin_of
+    from initlint.fill.materialize import (
+        Skeleton,
+        constructed,
+        follow_convention,
+        reset,
+        sharded,
+    )
+    from initlint.fill.twins import traceable
 
     live = isinstance(build, nn.Module)
     if live and not any(part.is_meta for part in (*build.parameters(), *build.buffers())):
         raise InitlintError("no parameter is on the meta device: use apply_, which overwrites")
-    skeleton = Skeleton(traceable(build)) if live else constructed(build, ways.arguments)
+    skeleton = (
+        Skeleton(traceable(build), built=build) if live else constructed(build, ways.arguments)
+    )
     if skeleton is None:
         return None
-    if ways.shard is not None:
-        # Sharding replaces the parameters of the model, not those of the twin.
-        skeleton = replace(skeleton, model=twin_of(skeleton.model), built=skeleton.model)
     if live:
         reset(skeleton)
     if live or ways.init is not None:
         follow_convention(skeleton, ways.init)
-    return skeleton
+    return skeleton if ways.shard is None else sharded(skeleton, ways.shard)
 
 
 def _layers(

@@ -130,6 +130,10 @@ class Journal(TorchFunctionMode):
             for entry in self._memories[storage].entries
         )
 
+    def before_last(self, entry: Entry, storage: int) -> int:
+        """How many calls that concern a storage come after one."""
+        return sum(other.number > entry.number for other in self._memories[storage].entries)
+
     def is_default(self, storage: int) -> bool:
         """Whether torch's own modules wrote a storage last."""
         last = self.last_of(storage)

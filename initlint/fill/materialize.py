@@ -12,13 +12,13 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from initlint.fill.apply import Choice, bare_name
+from initlint.fill.apply import Choice
 from initlint.fill.blocks import Source
 from initlint.fill.journal import Journal, Ref, tensors_in
 from initlint.fill.memory import is_array
 from initlint.fill.replay import Replay, empty_storage
-from initlint.fill.shards import Part, fill_parameters, parts_of
-from initlint.fill.twins import is_sharded
+from initlint.fill.shards import Part, bare_name, fill_parameters, parts_of
+from initlint.fill.twins import is_sharded, twin_of
 from initlint.records import InitlintError
 from initlint.tracing.build import described
 from initlint.tracing.foreign import contained, quiet
@@ -35,7 +35,7 @@ _TABLES = ("_parameters", "_buffers", "_modules")
 class Skeleton:
     """A model on the meta device with whole parameters, and the journal of what writes them.
 
-    `built` is the model that the constructor returned, if `model` is a twin of it.
+    `built` is the model that is to be returned, if `model` is a twin of it.
     """
 
     model: nn.Module
@@ -104,6 +104,16 @@ def follow_convention(skeleton: Skeleton, init: Init | None) -> None:
         step(model)
     for tensor, before in there:
         tensor.data.copy_(before)
+
+
+def sharded(skeleton: Skeleton, shard: Init) -> Skeleton:
+    """The skeleton of a model after the user's function has sharded it, or wrapped its parts."""
+    model = skeleton.original
+    everything = (*model.named_parameters(), *model.named_buffers())
+    before = {bare_name(name): tensor for name, tensor in everything}
+    found = shard(model)
+    model = found if isinstance(found, nn.Module) else model
+    return Skeleton(twin_of(model, before), skeleton.journal, model)
 
 
 def _initialize(model: nn.Module) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 from torch import nn
 
-from initlint.fill.apply import Choice, bare_name, matches, names_of
+from initlint.fill.apply import Choice, matches, names_of
 from initlint.fill.blocks import Source
 from initlint.fill.replay import distribution_of
 from initlint.fill.scope import Scope
-from initlint.fill.shards import parts_of, tensors_of
+from initlint.fill.shards import bare_name, parts_of, tensors_of
 from initlint.fill.spared import spared
 from initlint.records import Initializer, InitlintError, Unanalysed
 from initlint.torchlib.draws import ARGUMENTS, drawn_by

@@ -78,7 +78,7 @@ class Replay:
         if source is not None and target is not None:
             fill_parameters([(self.view(target, self._memory(target.storage, made)), source)])
             return
-        source = Source(self._seed, f"construction.{entry.number}", "", 0.0)
+        source = Source(self._seed, self._name_of(entry), "", 0.0)
         torch.manual_seed(block_seed(source, 0))
         args, keywords = pytree.tree_map(
             lambda value: self._raised(value, made), (entry.args, dict(entry.keywords))
@@ -86,6 +86,13 @@ class Replay:
         results = tensors_in(entry.function(*args, **keywords))
         for place, ref in entry.made:
             made[ref.storage] = self._laid_out(results[place], ref)
+
+    def _name_of(self, entry: Entry) -> str:
+        """A name for the random numbers of a call, the same one whatever else was called before."""
+        if len(entry.written) == 1 and entry.written[0] in self._names:
+            place = self._journal.before_last(entry, entry.written[0])
+            return f"{self._names[entry.written[0]]}.construction.{place}"
+        return f"construction.{entry.number}"
 
     def _raised(self, value: Any, made: Storages) -> Any:
         if isinstance(value, Ref):

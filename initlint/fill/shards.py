@@ -23,6 +23,8 @@ from initlint.tracing.build import described
 # The memory that a piece of work writes, and what writes it.
 Work = tuple[torch.Tensor, Callable[[], None]]
 Advance = Callable[[int], None]
+# Prefixes that wrappers add to parameter names.
+_WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 # Smaller parameters are filled without threads.
 _SMALL = 2**15
 
@@ -87,6 +89,11 @@ def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
 def plain_name(name: str) -> str:
     """A parameter's or module's name without FSDP1's wrappers."""
     return name.replace("_fsdp_wrapped_module.", "")
+
+
+def bare_name(name: str) -> str:
+    """A parameter's name without the prefixes of wrappers."""
+    return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
 
 
 def is_fsdp1(module: nn.Module) -> bool:

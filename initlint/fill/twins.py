@@ -9,9 +9,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from initlint.fill.shards import flat_parts, is_fsdp1
+from initlint.fill.shards import bare_name, flat_parts, is_fsdp1
+from initlint.records import InitlintError
 
 Shape = tuple[int, ...]
+# Attributes by which fully_shard finds its state, which holds the sharded modules.
+_STATES = "__composable_api_state_key"
 
 
 def traceable(model: nn.Module) -> nn.Module:
@@ -26,10 +29,18 @@ def traceable(model: nn.Module) -> nn.Module:
     return _twin(model, {}, {key: part.shape for key, part in flat_parts(model)})
 
 
-def twin_of(model: nn.Module) -> nn.Module:
-    """A second tree of modules on the very parameters and buffers of `model`."""
-    tensors = (*model.parameters(), *model.buffers())
-    return _twin(model, {id(tensor): tensor for tensor in tensors}, {})
+def twin_of(model: nn.Module, originals: Mapping[str, torch.Tensor]) -> nn.Module:
+    """A twin of a model that was sharded, on the parameters and buffers that it had before.
+
+    `originals` has them by name, without the names of wrappers. Raises InitlintError for one that
+    the model did not have.
+    """
+    known: dict[int, Any] = {}
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if bare_name(name) not in originals:
+            raise InitlintError(f"shard makes {name}, which the model did not have before")
+        known[id(tensor)] = originals[bare_name(name)]
+    return _twin(model, known, {})
 
 
 def is_sharded(model: nn.Module) -> bool:
@@ -51,14 +62,15 @@ def _twin(module: nn.Module, known: dict[int, Any], shapes: Mapping[int, Shape])
     kind = _bare_class(type(module))
     twin = kind.__new__(kind)
     known[id(module)] = twin
-    twin.__dict__.update(module.__dict__)
-    # Compiled code calls the module that it was compiled from.
+    # Compiled code, and torch.compile's wrapper, hold the module that was compiled.
+    twin.__dict__.update(nn.Module().__dict__)
+    twin.__dict__.update({} if kind is _Uncompiled else module.__dict__)
     twin.__dict__["_compiled_call_impl"] = None
-    if issubclass(kind, _Uncompiled):
-        twin.__dict__.pop("forward", None)
     for name in vars(module):
         if name.endswith("_hooks") or "_hooks_" in name:
             twin.__dict__[name] = OrderedDict()
+        elif name.startswith(_STATES):
+            twin.__dict__.pop(name, None)
     for table in ("_parameters", "_buffers"):
         entries = vars(module)[table].items()
         setattr(twin, table, {name: _meta(value, known, shapes) for name, value in entries})

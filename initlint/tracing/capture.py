@@ -174,6 +174,8 @@ def unwrapped(model: nn.Module) -> tuple[nn.Module, str]:
 _WRAPPERS = (
     *("torch._dynamo", "torch.nn.parallel", "torch.distributed", "torch.optim.swa_utils"),
     "torch.ao.quantization",
+    # The stand-in for torch.compile's wrapper in a sharded model.
+    "initlint.fill.twins",
 )
 
 

@@ -113,11 +113,17 @@ class Titan(nn.Module):
         super().__init__()
         self.embed, self.norm = nn.Embedding(65, 16), Gain(16)
         self.out = nn.Linear(16, 65, bias=False)
+        self.register_buffer("turns", self._turns(), persistent=False)
 
-    def init_weights(self):
+    def _turns(self):
+        return torch.polar(torch.ones(9, 4), torch.arange(36.0).view(9, 4))
+
+    def init_weights(self, buffer_device=None):
+        with torch.device(buffer_device or self.turns.device):
+            self.turns = self._turns()
         nn.init.normal_(self.embed.weight)
         nn.init.ones_(self.norm.weight)
-        nn.init.trunc_normal_(self.out.weight, std=0.25, a=-0.5, b=0.5)
+        nn.init.trunc_normal_(self.out.weight, std=0.25, a=-0.75, b=0.75)
 
     def forward(self, tokens):
         return self.out(self.norm(self.embed(tokens)))
@@ -135,6 +141,19 @@ def shard(model):
     fully_shard(model)
 
 
+def compiled_and_sharded(model):
+    from torch.distributed.fsdp import fully_shard
+
+    for name in ("norm", "out"):
+        setattr(model, name, torch.compile(getattr(model, name), backend="eager"))
+        fully_shard(getattr(model, name))
+    fully_shard(model)
+
+
+def wrapped(model):
+    return torch.compile(model, backend="eager")
+
+
 def own(model):
     model.init_weights()
 
@@ -142,6 +161,13 @@ def own(model):
 WAYS = {
     "class": lambda: initlint.materialize(Titan, seed=0, init=own),
     "class, sharded": lambda: initlint.materialize(Titan, seed=0, init=own, shard=shard),
+    "class, compiled and sharded": lambda: initlint.materialize(
+        Titan, seed=0, init=own, shard=compiled_and_sharded
+    ),
+    "model, compiled and sharded": lambda: initlint.materialize(
+        on_meta(), seed=0, shard=compiled_and_sharded
+    ),
+    "class, wrapped": lambda: initlint.materialize(Titan, seed=0, init=own, shard=wrapped),
     "model": lambda: initlint.materialize(on_meta(), seed=0),
     "model, init given": lambda: initlint.materialize(on_meta(), seed=0, init=own),
     "model, sharded": lambda: initlint.materialize(on_meta(), seed=0, shard=shard),
@@ -155,9 +181,18 @@ def test_a_model_is_materialized_by_its_own_convention(way):
     model = WAYS[way]()
     found = whole(model)
     assert found["norm.weight"].equal(torch.ones(16))
-    assert found["out.weight"].std().item() == pytest.approx(0.25 * 0.88, rel=0.1)
+    assert found["out.weight"].std().item() == pytest.approx(0.25 * 0.986, rel=0.1)
     assert all(found[name].equal(value) for name, value in whole(WAYS["class"]()).items())
-    assert (type(model) is Titan) == ("sharded" not in way)
+    assert (type(model) is Titan) == ("sharded" not in way and "wrapped" not in way)
+    assert model.turns.equal(Titan().turns)
+
+
+def test_a_parameter_that_sharding_adds_is_named():
+    def adds(model):
+        model.extra = nn.Linear(2, 2)
+
+    with pytest.raises(InitlintError, match=r"shard makes extra\.weight, which the model did not"):
+        initlint.materialize(Titan, seed=0, init=own, shard=adds)
 
 
 def test_without_it_what_only_it_writes_is_named():
