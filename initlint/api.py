@@ -148,6 +148,7 @@ def fix_all(
         left.unanalysed,
         parameters=left.parameters,
         calls=left.calls,
+        known=left.known,
         texts=left.texts,
     )
     return Fixed(after, outcome.files, diff, len(outcome.fixed), outcome.refused, unwritten)

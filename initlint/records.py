@@ -210,6 +210,9 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "bias": ("keep", "zeros"),
 }
 
+# How findings are printed: docs/usage.md.
+FORMATS = ("full", "concise", "json", "github", "gitlab", "sarif", "junit", "rdjson")
+
 # Ways of filling a live model, and which of its layers: docs/apply.md.
 POLICIES = ("following", "orthogonal", "calibrated")
 SCOPES = ("findings", "recommended", "all")
@@ -290,9 +293,9 @@ class Outcome:
 class Report:
     """The result for all targets: layers in the order of the data, findings, gaps.
 
-    `silenced` has the findings that a comment in their file silences. `texts` has the text of the
-    files named in the report, as it was when they were read; comparing reports ignores it.
-    `outcomes` has an entry for every parameter and buffer of a model that was filled.
+    `silenced` has the findings that a comment in their file silences, `known` those that the
+    baseline has. `texts` has the text of the files named in the report, as it was when they were
+    read; comparing reports ignores it.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -301,6 +304,7 @@ class Report:
     silenced: tuple[Finding, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     calls: tuple[Call, ...] = ()
+    known: tuple[Finding, ...] = ()
     texts: Any = field(default=None, compare=False, repr=False)
     outcomes: tuple[Outcome, ...] = ()
 

@@ -16,7 +16,8 @@ from initlint.cli import terminal
 from initlint.cli.request import FOR_PEOPLE, Apply, Asked, Check
 from initlint.cli.terminal import CLEAN, FAILED, FOUND, failed
 from initlint.output import phrases
-from initlint.project import arguments, suppress
+from initlint.project import arguments, baseline, suppress
+from initlint.project.baseline import Scope
 from initlint.project.sourcefiles import texts_of
 from initlint.records import Report
 
@@ -34,6 +35,10 @@ def check(request: Check) -> int:
         _say(request, f"initlint: {phrases.no_files(asked.written, asked.targets.left_out)}")
     if request.trace or asked.targets.models:
         _collect()
+    if request.write_baseline is not None:
+        return _write_baseline(asked, request.write_baseline)
+    if request.add_noqa is not None:
+        return _add_noqa(asked, request.add_noqa)
     return _diff(asked) if request.diff else _verdict(asked)
 
 
@@ -43,6 +48,7 @@ def _verdict(asked: Asked) -> int:
     report = _with_gaps(fixed.report, asked) if fixed else _checked(asked)
     if report.layers or not report.unanalysed:
         _say(request, phrases.summary(report))
+    _say_gone(asked, report)
     if asked.failures(report) or (fixed and fixed.unwritten):
         return FAILED
     return FOUND if report.findings and not request.exit_zero else CLEAN
@@ -100,14 +106,68 @@ def _collect() -> None:
     gc.enable()
 
 
-def _checked(asked: Asked) -> Report:
-    """The report, printed."""
+def _judged(asked: Asked) -> Report:
     from initlint import api
 
     report: Report = Report()
     if asked.targets.all:
         report = api.check_all(asked.targets.all, asked.options)
-    report = _with_gaps(report, asked)
+    return _with_gaps(report, asked)
+
+
+def _write_baseline(asked: Asked, file: str) -> int:
+    """Write all findings to a file of known ones; print the gaps."""
+    report = _judged(asked)
+    count = baseline.written(file, report, _scope(asked, report))
+    _print_gaps(report, asked)
+    _say(asked.request, f"Wrote {phrases.counted(count, 'finding')} to {file}.")
+    if not asked.settings.here().baseline:
+        _say(asked.request, f'To use it, write baseline = "{file}" in [tool.initlint].')
+    return FAILED if asked.failures(report) else CLEAN
+
+
+def _add_noqa(asked: Asked, reason: str) -> int:
+    """Add a comment to the line of each finding; say which can have none."""
+    from initlint.fix import noqa
+
+    reason = noqa.checked_reason(reason)
+    report = _judged(asked)
+    _print_gaps(report, asked)
+    texts = texts_of(report)
+    places = [phrases.place(finding, texts) for finding in report.findings]
+    added = noqa.add(report.findings, texts, reason)
+    refused = {id(finding): why for finding, why in added.refused}
+    for finding, place in zip(report.findings, places, strict=True):
+        if id(finding) in refused:
+            failed(f"{place}: {finding.code}: no comment added: {refused[id(finding)]}")
+    files = phrases.counted(added.files, "file")
+    _say(asked.request, f"Silenced {phrases.counted(added.findings, 'finding')} in {files}.")
+    return FAILED if asked.failures(report) or refused else CLEAN
+
+
+def _scope(asked: Asked, report: Report) -> Scope:
+    return Scope.of(report, asked.targets.files, asked.selection.codes)
+
+
+def _say_gone(asked: Asked, report: Report) -> None:
+    """Say, or prune, the entries of baselines whose findings are gone."""
+    if asked.baselines is None:
+        return
+    for known, gone in asked.baselines.gone(report, _scope(asked, report)):
+        number = phrases.counted(sum(gone.values()), "finding")
+        name = os.path.relpath(known.file)
+        if asked.request.prune_baseline:
+            known.without(gone).write("--prune-baseline")
+            _say(asked.request, f"Removed {number} from {name}.")
+        else:
+            them = "it" if sum(gone.values()) == 1 else "them"
+            what = f"{number} of the baseline no longer found; --prune-baseline removes {them}"
+            _say(asked.request, f"initlint: {name}: {what}")
+
+
+def _checked(asked: Asked) -> Report:
+    """The report, printed."""
+    report = _judged(asked)
     _print(report, asked)
     rules = asked.selection.rules.cards.values()
     idle = list(suppress.idle(report, asked.selection.codes, rules))

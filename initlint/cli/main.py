@@ -72,7 +72,10 @@ class _Unambiguous(click.Command):
             if given.startswith("-") and given != "-" and os.path.lexists(given):
                 meant = f"write ./{given} for the file, or -- between the options and the targets"
                 raise click.UsageError(f"{given} is an option and a file: {meant}", ctx)
-        return super().parse_args(ctx, args)
+        ends = args.index("--") if "--" in args else len(args)
+        # Its value is optional, and so must follow `=`: the next word is a target.
+        options = [f"{a}=" if a == "--add-noqa" else a for a in args[:ends]]
+        return super().parse_args(ctx, [*options, *args[ends:]])
 
 
 def _is_target(name: str) -> bool:
@@ -184,6 +187,14 @@ _of_model = _options(
 @_flag("--statistics", help="Count the findings of each rule instead of listing them.")
 @click.option("-j", "--jobs", type=click.IntRange(1), default=1, help="Processes that read files.")
 @_flag("--no-cache", help="Read all files anew; keep nothing for the next run.")
+@click.option(
+    "--add-noqa",
+    metavar="[=REASON]",
+    help="Add a comment to the line of each finding that silences it.",
+)
+@click.option("--baseline", metavar="FILE", help="Be silent about the findings in this file.")
+@click.option("--write-baseline", metavar="FILE", help="Write all findings to this file.")
+@_flag("--prune-baseline", help="Remove findings from the baseline that are not there any more.")
 @_flag("--exit-zero", help="Exit with 0 even if there are findings.")
 @_of_model
 @click.option(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from initlint.output import FORMATS
 from initlint.project import arguments, config
+from initlint.project.baseline import Baselines
 from initlint.project.config import Settings
 from initlint.project.targets import STDIN, Targets, gather, is_model
 from initlint.records import InitlintError, Preferences, Report, Unanalysed
@@ -49,6 +50,10 @@ class Check(NamedTuple):
     distribution: str | None = None
     mode: str | None = None
     bias: str | None = None
+    baseline: str | None = None
+    write_baseline: str | None = None
+    prune_baseline: bool = False
+    add_noqa: str | None = None
 
     @property
     def form(self) -> str:
@@ -83,10 +88,12 @@ class Asked(NamedTuple):
     """A request with its targets resolved and its rules selected."""
 
     request: Check
+    settings: Settings
     written: tuple[str, ...]
     targets: Targets
     selection: Selection
     options: Options
+    baselines: Baselines | None
 
     def failures(self, report: Report) -> list[Unanalysed]:
         """The gaps of targets named by the user, and errors; all gaps if nothing was analysed.
@@ -114,6 +121,8 @@ def asked(request: Check) -> Asked:
     refuse_idle(request, written)
     name = request.stdin_filename
     targets = gather(written, settings, STDIN if name is None else name)
+    # A new baseline has all findings.
+    baselines = None if request.write_baseline else Baselines(settings, request.baseline)
     rules = load(request.rules)
     selection = Selection(request.select, request.ignore, settings, rules)
     options = api.Options(
@@ -122,6 +131,7 @@ def asked(request: Check) -> Asked:
         inputs=inputs(request.inputs),
         codes=selection.codes().union(*map(selection.codes, targets.files)),
         speaks=selection.speaks,
+        known=baselines.known if baselines else None,
         rules=rules,
         texts=targets.texts,
         preferences=request.preferences(settings),
@@ -131,7 +141,7 @@ def asked(request: Check) -> Asked:
         apart=True,
         timeout=TIMEOUT if request.timeout is None else request.timeout,
     )
-    return Asked(request, written, targets, selection, options)
+    return Asked(request, settings, written, targets, selection, options, baselines)
 
 
 def inputs(written: Sequence[str]) -> tuple[InputSpec, ...]:
@@ -151,24 +161,58 @@ def refuse_idle(request: Check, written: Sequence[str]) -> None:
     builds = request.trace or any(map(is_model, written))
     fixes = request.fix or request.diff
     prints = request.form in FOR_PEOPLE
+    form, table = request.output_format, request.show_layers
     never = "no model is built: name one (net.py:Net), or give --trace"
-    idle = (
+    idle = [
         ("--unsafe-fixes", request.unsafe_fixes and not fixes, "give --fix or --diff, too"),
         ("--style", request.style and not fixes, "give --fix or --diff, too"),
         ("--bias", request.bias and not fixes, "give --fix or --diff, too"),
         ("--arg", request.args and not builds, never),
         ("--input", request.inputs and not builds, never),
         ("--timeout", request.timeout is not None and not builds, never),
-        ("--output-format", request.output_format and request.diff, "--diff prints a patch"),
-        ("--show-layers", request.show_layers and request.diff, "--diff prints a patch"),
-        ("--statistics", request.statistics and request.diff, "--diff prints a patch"),
-        ("--statistics", request.statistics and not prints, f"{request.form} lists the findings"),
+        ("--statistics", request.statistics and not prints, f"{form} lists the findings"),
         # JSON has all layers.
-        ("--show-layers", request.show_layers and not (prints or request.form == "json"),
-         f"the format {request.form} has no table"),
+        ("--show-layers", table and not (prints or form == "json"), f"{form} has no table"),
         ("--stdin-filename", request.stdin_filename is not None and STDIN not in written,
          "give the target - (standard input), too"),
-    )  # fmt: skip
+    ]  # fmt: skip
+    if request.add_noqa is not None and STDIN in written:
+        raise InitlintError("--add-noqa writes into files, and the standard input is none")
+    idle += [(option, True, f"{mode} {does}") for mode, does, option in _in_modes(request)]
     for option, is_idle, remedy in idle:
         if is_idle:
             raise InitlintError(f"{option} has no effect here: {remedy}")
+
+
+def _in_modes(request: Check) -> Iterator[tuple[str, str, str]]:
+    """The options that have no effect in a mode that is asked for: mode, what it does, option."""
+    prints = {
+        "--output-format": request.output_format is not None,
+        "--show-layers": request.show_layers,
+        "--statistics": request.statistics,
+    }
+    writes = {"--fix": request.fix, "--diff": request.diff, "--exit-zero": request.exit_zero}
+    of_baseline = {
+        "--write-baseline": request.write_baseline is not None,
+        "--prune-baseline": request.prune_baseline,
+    }
+    known = {"--baseline": request.baseline is not None, "--prune-baseline": request.prune_baseline}
+    modes = (
+        (request.diff, "--diff", "prints a patch", {**prints, **of_baseline}),
+        (
+            request.write_baseline is not None,
+            "--write-baseline",
+            "writes all findings to a file",
+            {**prints, **writes, **known},
+        ),
+        (
+            request.add_noqa is not None,
+            "--add-noqa",
+            "writes comments for all findings",
+            {**prints, **writes, **of_baseline},
+        ),
+    )
+    for is_on, mode, does, options in modes:
+        for option, given in options.items() if is_on else ():
+            if given:
+                yield mode, does, option

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
@@ -32,6 +32,18 @@ def rewrite_file(
         return _refused(source, findings, "the notebook is nested too deeply")
     except (RefusedError, InitlintError, UnicodeError) as error:
         return _refused(source, findings, str(error))
+
+
+def with_python(source: bytes, change: Callable[[str], str]) -> bytes:
+    """A notebook with its code changed; `change` gets all cells as one text of Python.
+
+    Raises RefusedError or InitlintError if that cannot be done.
+    """
+    notebook = notebooks.parsed(source)
+    try:
+        return _put(source, _changed(notebook, change(notebook.text)))
+    except (RecursionError, UnicodeError) as error:
+        raise RefusedError(f"the notebook cannot be changed: {error}") from error
 
 
 def _refused(source: bytes, findings: Sequence[Finding], reason: str) -> Rewritten:

@@ -60,6 +60,7 @@ def _left(
         after.unanalysed,
         parameters=(*filterfalse(stays, after.parameters), *filter(stays, before.parameters)),
         calls=(*filterfalse(stays, after.calls), *filter(stays, before.calls)),
+        known=after.known,
         texts=texts_of(after).changed(unwritten),
     )
 

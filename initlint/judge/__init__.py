@@ -16,6 +16,7 @@ from initlint.judge.model import (
     is_small_head,
     scheme,
 )
+from initlint.judge.others import is_installed
 from initlint.judge.rulebook import Rulebook, load
 from initlint.judge.suited import unsuited
 from initlint.judge.wording import consequence
@@ -34,6 +35,7 @@ __all__ = [
     "consequence",
     "family",
     "findings",
+    "is_installed",
     "is_lazy",
     "is_small_head",
     "load",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from initlint.records import Report, Rule
+from initlint.records import FORMATS, Report, Rule
 
-FORMATS = ("full", "concise", "json", "github", "gitlab", "sarif")
+__all__ = ["FORMATS", "render"]
 
 
 def render(

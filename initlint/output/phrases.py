@@ -109,7 +109,13 @@ def summary(report: Report) -> str:
     if fixes["unsafe"]:
         more = " more" if ways else ""
         ways.append(f"{fixes['unsafe']}{more} fixable with --fix --unsafe-fixes")
-    return "; ".join(filter(None, (found, ", ".join(ways), missed(report)))) + "."
+    said = (found, ", ".join(ways), _known(report), missed(report))
+    return "; ".join(filter(None, said)) + "."
+
+
+def _known(report: Report) -> str:
+    """The number of findings in the baseline; empty if there are none."""
+    return f"{len(report.known)} known (baseline)" if report.known else ""
 
 
 def missed(report: Report) -> str:
@@ -127,4 +133,4 @@ def _nothing_found(report: Report) -> str:
         return "Nothing could be analysed." if report.unanalysed else "Found no weights to judge."
     models = counted(len({layer.model for layer in report.layers}), "model")
     found = f"No findings in {counted(len(report.layers), 'weight')} of {models}"
-    return "; ".join(filter(None, (found, missed(report)))) + "."
+    return "; ".join(filter(None, (found, _known(report), missed(report)))) + "."

@@ -38,6 +38,7 @@ class Options:
     - `codes`: the rules; None for those on by default.
     - `rules`: the rulebook; None for initlint's own rules and those of installed packages.
     - `speaks`: whether a finding's rule is on in its file; None if all are.
+    - `known`: takes the findings of the baseline out of a report.
     - `texts`: by path, text that replaces the files on the disk.
     - `preferences`: the user's choices where several initialisers are right.
     - `cache`: whether to keep the result of reading in the cache folder.
@@ -52,6 +53,7 @@ class Options:
     inputs: tuple[Any, ...] = ()
     codes: frozenset[str] | None = None
     speaks: Callable[[Finding], bool] | None = None
+    known: Callable[[Report], Report] | None = None
     rules: Rulebook | None = None
     texts: Mapping[str, bytes] = field(default_factory=dict)
     preferences: Preferences = field(default_factory=Preferences)
@@ -95,6 +97,8 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
         texts=texts,
     )
     report = filter_report(report, options.speaks)
+    if options.known is not None:
+        report = options.known(report)
     return replace(report, texts=texts.only(_spoken_of(report))), found.signatures
 
 
@@ -126,7 +130,7 @@ def _traced(models: Sequence[Any], options: Options, texts: Texts) -> Traced:
 def _spoken_of(report: records.Report) -> set[str]:
     """The files in which layers, parameters and findings are."""
     found: tuple[records.Layer | records.Parameter | Finding, ...]
-    found = (*report.layers, *report.parameters, *report.findings, *report.silenced)
+    found = (*report.layers, *report.parameters, *report.findings, *report.silenced, *report.known)
     sites = {entry.site for entry in found}
     current = [e.current for e in found if not isinstance(e, Parameter)]
     sites |= {initializer.site for initializer in current if initializer}

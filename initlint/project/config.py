@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from initlint.project.patterns import fault as unusable
 from initlint.project.patterns import matches
-from initlint.records import CHOICES, InitlintError, Preferences
+from initlint.records import CHOICES, FORMATS, InitlintError, Preferences
 from initlint.safe.regular import SETTINGS, read_regular
 from initlint.safe.shown import cut
 
@@ -29,7 +29,8 @@ _LONGEST_ENTRY = 4096
 _MOST_PARTS = 32
 _PART = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')"""
 _MANY_PARTS = re.compile(rf"(?<![\w-])(?:{_PART}[ \t]*\.[ \t]*){{{_MOST_PARTS}}}")
-KEYS = (*_LISTS, *CHOICES, _PER_FILE)
+_TEXTS = ("baseline", "output-format")
+KEYS = (*_LISTS, *CHOICES, *_TEXTS, _PER_FILE)
 
 
 class Config(NamedTuple):
@@ -52,6 +53,8 @@ class Config(NamedTuple):
     distribution: str = ""
     mode: str = ""
     bias: str = ""
+    baseline: str = ""
+    output_format: str = ""
 
     @property
     def folder(self) -> Path:
@@ -80,6 +83,12 @@ class Config(NamedTuple):
         own = {key: getattr(self, key) for key in CHOICES}
         chosen = {key: given.get(key) or own[key] for key in CHOICES}
         return Preferences(**{key: value for key, value in chosen.items() if value})
+
+    def baseline_file(self) -> Path | None:
+        """The file of known findings; it must lie in the settings' folder, as `paths` must."""
+        if not self.baseline:
+            return None
+        return absolute(self._inside("baseline", self.baseline))
 
     def _matches(self, patterns: tuple[str, ...], path: str | Path) -> bool:
         if not patterns:
@@ -268,10 +277,13 @@ def _config(file: Path, table: Any) -> Config:
         _reject_unknown(file, key)
         if key in CHOICES and value not in CHOICES[key]:
             raise _error(file, key, f"write one of {', '.join(CHOICES[key])}")
+        if key in _TEXTS:
+            _check_text(file, key, value)
         if key in _LISTS:
             _check_entries(file, key, value)
             _check_patterns(file, key, value if key in _PATTERNS else ())
     given: dict[str, Any] = {key: table[key] for key in CHOICES if key in table}
+    given |= {key.replace("-", "_"): table[key] for key in _TEXTS if key in table}
     given |= {key.replace("-", "_"): tuple(table[key]) for key in _LISTS if key in table}
     return Config(file, per_file_ignores=_per_file(file, table.get(_PER_FILE, {})), **given)
 
@@ -300,6 +312,14 @@ def _check_entries(file: Path, key: str, entries: object) -> None:
             raise _error(file, key, f"{cut(entry)}: no name has a null character")
         if key == "paths" and not entry:
             raise _error(file, key, 'an empty path; write "." for this folder')
+
+
+def _check_text(file: Path, key: str, value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise _error(file, key, "write one name in quotes")
+    _check_entries(file, key, [value])
+    if key == "output-format" and value not in FORMATS:
+        raise _error(file, key, f"{cut(value)}: write one of {', '.join(FORMATS)}")
 
 
 def _check_patterns(file: Path, key: str, patterns: Iterable[str]) -> None:

@@ -13,9 +13,9 @@ from initlint.records import Finding, Report, Rule, Site
 from initlint.safe.shown import cut
 
 _Report = TypeVar("_Report", bound=Report)
-_ENTRY = r"(?:[A-Za-z]+[0-9]+|[A-Za-z]+(?:-[A-Za-z]+)+)"
+ENTRY = r"(?:[A-Za-z]+[0-9]+|[A-Za-z]+(?:-[A-Za-z]+)+)"
 # Compiled when the first comment mentions one of them: most files have none.
-_NOQA = rf"(?i)#\s*noqa\b(?P<listed>\s*:\s*(?P<entries>{_ENTRY}(?:[\s,]+{_ENTRY})*)?)?"
+_NOQA = rf"(?i)#\s*noqa\b(?P<listed>\s*:\s*(?P<entries>{ENTRY}(?:[\s,]+{ENTRY})*)?)?"
 # A comment for initlint alone: the word after the colon, and the rest up to the next comment.
 _OWN = r"(?i)#\s*initlint(?P<colon>\s*:)?\s*(?P<word>[a-z][\w-]*)?(?P<rest>[^#]*)"
 # Where a list of codes ends, and what seems to be another one of ours.
@@ -26,7 +26,7 @@ _ANY = "*"
 _NO_SUCH_RULE = "does nothing: there is no such rule"
 # Longer words are no misspelled names, and only for so many entries is a name looked for: a
 # comment may list as many as it likes.
-_LONGEST_ENTRY, _MOST_HINTS = 60, 20
+_LONGESTENTRY, _MOST_HINTS = 60, 20
 _LAYOUT = (tokenize.NL, tokenize.INDENT, tokenize.DEDENT)
 
 
@@ -168,7 +168,7 @@ def _nearest(entry: str, rules: Collection[Rule]) -> str:
     import difflib
 
     names = [name for rule in rules for name in (rule.code, rule.name)]
-    close = difflib.get_close_matches(entry, names, n=1) if len(entry) <= _LONGEST_ENTRY else []
+    close = difflib.get_close_matches(entry, names, n=1) if len(entry) <= _LONGESTENTRY else []
     return f"; did you mean {close[0]}?" if close else ""
 
 
@@ -222,7 +222,7 @@ def _own(comment: str) -> _Own:
 
 
 def _is_entry(word: str) -> bool:
-    return re.fullmatch(_ENTRY, word) is not None
+    return re.fullmatch(ENTRY, word) is not None
 
 
 def _fault(comment: str, instead: str) -> str:
