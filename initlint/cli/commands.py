@@ -248,7 +248,16 @@ def _findings(report: Report, asked: Asked, colour: bool) -> str:
     root = None if form in FOR_PEOPLE else _root()
     rules = asked.selection.rules.cards.values()
     codes = asked.options.codes or ()
-    return output.render(report, form, colour=colour, root=root, rules=rules, codes=codes)
+    preferences = asked.options.preferences
+    return output.render(
+        report,
+        form,
+        colour=colour,
+        root=root,
+        rules=rules,
+        codes=codes,
+        preferences=preferences,
+    )
 
 
 def _root() -> Path:

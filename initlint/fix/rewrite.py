@@ -157,17 +157,33 @@ def _disputed(text: Text, plans: Sequence[_Plan]) -> set[Hashable]:
 def _applied(parsed: Parsed, path: str, plans: Sequence[_Plan]) -> bytes:
     """The bytes after all plans, verified. Raises RefusedError."""
     text = parsed.text
+    edits = _all_edits(parsed, path, plans)
+    if not edits:
+        return text.encode(text.content)
+    content = printed(parsed, edits)
+    verify(text, Text(content, text.encoding), _touched(text, edits))
+    return text.encode(content)
+
+
+def _all_edits(parsed: Parsed, path: str, plans: Sequence[_Plan]) -> list[Edit]:
+    """The edits of the plans, with the imports that they need and those that they make idle."""
     edits = list(dict.fromkeys(edit for plan in plans for edit in plan.edits))
     if any(plan.needs_import for plan in plans):
         anchor, side = parsed.speller.import_place()
         comments = parsed.speller.top_comments() if anchor is None else 0
         edits.append(Import(anchor, side == "before", comments))
-    if not edits:
-        return text.encode(text.content)
-    edits += released(parsed, path, edits)
-    content = printed(parsed, edits)
-    verify(text, Text(content, text.encoding), _touched(text, edits))
-    return text.encode(content)
+    return [*edits, *released(parsed, path, edits)]
+
+
+def edits_of(
+    parsed: Parsed, path: str, finding: Finding, preferences: Preferences = _AS_IT_COMES
+) -> list[Edit]:
+    """The edits of one finding's fix. Raises RefusedError if it cannot be fixed alone."""
+    wanted = [(finding, finding.fix)] if finding.fix else []
+    plans, refused = _plans(parsed, path, wanted, preferences)
+    if refused:
+        raise RefusedError(refused[0][1])
+    return _all_edits(parsed, path, [plan for _, plan in plans])
 
 
 def _touched(text: Text, edits: Sequence[Edit]) -> set[int]:

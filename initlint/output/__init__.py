@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from initlint.records import FORMATS, Report, Rule
+from initlint.records import FORMATS, Preferences, Report, Rule
 
 __all__ = ["FORMATS", "render"]
+
+_WITH_EDITS = ("json", "sarif", "rdjson")
 
 
 def render(
@@ -18,12 +20,20 @@ def render(
     root: Path | None = None,
     rules: Collection[Rule] = (),
     codes: Collection[str] = (),
+    preferences: Preferences | None = None,
 ) -> str:
     """The report in one of `FORMATS`; only what is needed for that one is imported.
 
     `root` is the folder to which the formats for code hosts take paths, `codes` are those of
-    the `rules` that ran, which SARIF lists.
+    the `rules` that ran, which SARIF lists. With `preferences`, the formats that can hold them have
+    the edits of each fix.
     """
+    proposals = None
+    fixable = any(finding.fix for finding in report.findings)
+    if preferences is not None and fixable and form in _WITH_EDITS:
+        from initlint.fix.proposals import Proposals
+
+        proposals = Proposals.of(report, preferences)
     match form:
         case "full":
             from initlint.output import text
@@ -36,7 +46,7 @@ def render(
         case "json":
             from initlint.output import json
 
-            return json.render(report)
+            return json.render(report, proposals)
         case "github":
             from initlint.output import github
 
@@ -48,5 +58,13 @@ def render(
         case "sarif":
             from initlint.output import sarif
 
-            return sarif.render(report, rules, root, codes)
+            return sarif.render(report, rules, root, codes, proposals)
+        case "junit":
+            from initlint.output import junit
+
+            return junit.render(report, root)
+        case "rdjson":
+            from initlint.output import rdjson
+
+            return rdjson.render(report, root, proposals)
     raise ValueError(form)

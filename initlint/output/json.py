@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from initlint import __version__
+from initlint.output.edits import Edit, edits
 from initlint.output.lines import as_json
 from initlint.output.phrases import call, message
 from initlint.project.sourcefiles import Texts, texts_of
@@ -24,15 +25,18 @@ from initlint.records import (
 )
 from initlint.safe.shown import shown
 
+if TYPE_CHECKING:
+    from initlint.fix.proposals import Proposals
 
-def render(report: Report) -> str:
+
+def render(report: Report, proposals: Proposals | None = None) -> str:
     """The whole report; `layers` is complete whether or not there are findings."""
     texts = texts_of(report)
     nominal = {(layer.model, layer.parameter) for layer in report.layers if layer.nominal}
     content = {
         "version": __version__,
         "findings": [
-            _finding(finding, texts, exact=(finding.model, finding.parameter) not in nominal)
+            _finding(finding, texts, (finding.model, finding.parameter) not in nominal, proposals)
             for finding in report.findings
         ],
         "layers": [_layer(layer, texts) for layer in report.layers],
@@ -44,7 +48,9 @@ def render(report: Report) -> str:
     return as_json(content)
 
 
-def _finding(finding: Finding, texts: Texts, exact: bool) -> dict[str, Any]:
+def _finding(
+    finding: Finding, texts: Texts, exact: bool, proposals: Proposals | None
+) -> dict[str, Any]:
     start = _start(finding.site, texts)
     site = texts.in_cell(finding.site)[1] if finding.site else None
     return {
@@ -61,7 +67,7 @@ def _finding(finding: Finding, texts: Texts, exact: bool) -> dict[str, Any]:
         "following": _following(finding.following),
         "current": _current(finding.current, texts, exact),
         "recommended": _recommended(finding.recommended, exact),
-        "fix": _fix(finding, texts),
+        "fix": _fix(finding, texts, proposals),
     }
 
 
@@ -159,15 +165,23 @@ def _recommended(recommended: Initializer | None, exact: bool) -> dict[str, Any]
     }
 
 
-def _fix(finding: Finding, texts: Texts) -> dict[str, Any] | None:
+def _fix(finding: Finding, texts: Texts, proposals: Proposals | None) -> dict[str, Any] | None:
     fix = finding.fix
     if fix is None:
         return None
+    found = edits(finding, proposals, texts)
     return {
         "applicability": fix.applicability,
         "kind": fix.kind,
         "call": call(finding, texts),
+        "edits": None if found is None else [_edit(edit) for edit in found],
     }
+
+
+def _edit(edit: Edit) -> dict[str, Any]:
+    start, end = ({"line": line, "column": column} for line, column in (edit.start, edit.end))
+    where = {"path": edit.path} | ({"cell": edit.cell} if edit.cell else {})
+    return {**where, "start": start, "end": end, "text": edit.text}
 
 
 def _std(std: float | None) -> float | None:

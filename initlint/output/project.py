@@ -11,6 +11,8 @@ from pathlib import Path
 from initlint.project.sourcefiles import Texts, texts_of
 from initlint.records import Finding, Report, Site
 
+# The repository; hosts link to the cards in it.
+HOME = "https://github.com/OWNER/initlint"
 _LINE = re.compile(r"(\.(?:py|ipynb)):\d+(?::\d+)?")
 # Digits inside names (conv1, features.0) tell layers apart; others change with the neighbours.
 _NUMBER = re.compile(r"(?<![\w.])\d[\d.]*(?:e[+-]?\d+)?")
@@ -21,11 +23,19 @@ def project_root(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("GITHUB_WORKSPACE") or environ.get("CI_PROJECT_DIR") or ".")
 
 
+def page_of(code: str) -> str:
+    """The address of a rule's card."""
+    return f"{HOME}/blob/main/rules/{code}.md"
+
+
 def shown_path(finding: Finding, root: Path | None, texts: Texts | None = None) -> str | None:
     """The finding's file relative to the project, links resolved, with forward slashes."""
-    if finding.site is None:
-        return None
-    path = Path((texts or Texts()).place(finding.site.path))
+    return path_in_project(finding.site.path, root, texts or Texts()) if finding.site else None
+
+
+def path_in_project(written: str, root: Path | None, texts: Texts) -> str:
+    """A file relative to the project, links resolved, with forward slashes."""
+    path = Path(texts.place(written))
     for folder in ((root or Path()).resolve(), Path.cwd()):
         if path.is_relative_to(folder):
             return path.relative_to(folder).as_posix()

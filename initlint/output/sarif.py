@@ -5,33 +5,51 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from initlint import __version__
+from initlint.output.edits import edits
 from initlint.output.lines import as_json
-from initlint.output.phrases import message
-from initlint.output.project import fingerprints, shown_path, shown_site
+from initlint.output.phrases import call, message
+from initlint.output.project import (
+    HOME,
+    fingerprints,
+    page_of,
+    path_in_project,
+    shown_path,
+    shown_site,
+)
 from initlint.project.sourcefiles import Texts, texts_of
 from initlint.records import Finding, Report, Rule
 from initlint.safe.shown import shown
 
+if TYPE_CHECKING:
+    from initlint.fix.proposals import Proposals
+
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {"error": "error", "warning": "warning"}
 _TEXT_LIMIT = 1024
+_REGION = ("startLine", "startColumn", "endLine", "endColumn")
 
 
 def render(
-    report: Report, rules: Collection[Rule], root: Path | None = None, codes: Collection[str] = ()
+    report: Report,
+    rules: Collection[Rule],
+    root: Path | None = None,
+    codes: Collection[str] = (),
+    proposals: Proposals | None = None,
 ) -> str:
     """One run; `codes` are those of the `rules` that ran."""
     ran = {*codes, *(finding.code for finding in report.findings)}
     rules = sorted((rule for rule in rules if rule.code in ran), key=lambda rule: rule.code)
-    log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [_run(report, rules, root)]}
+    log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [_run(report, rules, root, proposals)]}
     return as_json(log)
 
 
-def _run(report: Report, rules: Sequence[Rule], root: Path | None) -> dict[str, Any]:
+def _run(
+    report: Report, rules: Sequence[Rule], root: Path | None, proposals: Proposals | None
+) -> dict[str, Any]:
     marks, texts = fingerprints(report, root), texts_of(report)
     order = [rule.code for rule in rules]
     return {
@@ -40,6 +58,7 @@ def _run(report: Report, rules: Sequence[Rule], root: Path | None) -> dict[str, 
                 "name": "initlint",
                 "version": __version__,
                 "semanticVersion": __version__,
+                "informationUri": HOME,
                 "rules": [_rule(rule) for rule in rules],
             }
         },
@@ -53,6 +72,7 @@ def _run(report: Report, rules: Sequence[Rule], root: Path | None) -> dict[str, 
                 order,
                 _location(finding, root, texts),
             )
+            | _fixes(finding, root, texts, proposals)
             for finding, mark in zip(report.findings, marks, strict=True)
         ],
     }
@@ -66,6 +86,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "shortDescription": {"text": _cut(rule.summary)},
         "fullDescription": {"text": _cut(rule.sections.get("What", rule.summary))},
         "help": {"text": rule.text, "markdown": rule.text},
+        "helpUri": page_of(rule.code),
         "defaultConfiguration": {"level": _level(rule.severity)},
         "properties": {
             "precision": rule.confidence,
@@ -90,6 +111,29 @@ def _result(
             "fix": finding.fix.applicability if finding.fix else "none",
         },
     }
+
+
+def _fixes(
+    finding: Finding, root: Path | None, texts: Texts, proposals: Proposals | None
+) -> dict[str, Any]:
+    """The fix as replacements; nothing in a notebook, whose JSON a host shows."""
+    found = edits(finding, proposals, texts)
+    if not found or any(edit.cell for edit in found):
+        return {}
+    changes: dict[str, list[dict[str, Any]]] = {}
+    for edit in found:
+        region = dict(zip(_REGION, (*edit.start, *edit.end), strict=True))
+        replacement = {"deletedRegion": region, "insertedContent": {"text": edit.text}}
+        changes.setdefault(edit.path, []).append(replacement)
+    listed = [
+        {
+            "artifactLocation": {"uri": _uri(path_in_project(path, root, texts))},
+            "replacements": replacements,
+        }
+        for path, replacements in changes.items()
+    ]
+    text = f"Write {call(finding, texts)}"
+    return {"fixes": [{"description": {"text": shown(text)}, "artifactChanges": listed}]}
 
 
 def _location(finding: Finding, root: Path | None, texts: Texts) -> dict[str, Any]:

@@ -50,11 +50,18 @@ def test_nothing_heavy(code):
 
 
 @pytest.mark.parametrize(
-    "options", [[], ["--show-layers"], ["--output-format", "sarif"]], ids=" ".join
+    "options", [[], ["--show-layers"], ["--output-format", "gitlab"]], ids=" ".join
 )
 def test_reading_a_file_imports_nothing_heavy(options):
     code = RUN.format(["check", "docs/examples/lenet.py", "-q", *options])
     assert imported(code) == set()
+
+
+@pytest.mark.parametrize("form", ["json", "sarif", "rdjson"])
+def test_libcst_is_imported_where_edits_are_shown(form):
+    line = ["check", "-q", "--output-format", form]
+    assert imported(RUN.format([*line, "docs/examples/lenet.py"])) == {"libcst"}
+    assert imported(RUN.format([*line, "initlint/records.py"])) == set()
 
 
 def test_repairing_what_was_read_needs_no_torch(tmp_path):

@@ -140,7 +140,10 @@ ONE_LINE = [
     ("check x --diff --output-format json", "--output-format has no effect here: --diff prints"),
     ("check x --diff --show-layers", "--show-layers has no effect here: --diff prints a patch"),
     ("check x --diff --statistics", "--statistics has no effect here: --diff prints a patch"),
-    ("check x --show-layers --output-format github", "--show-layers has no effect here: the form"),
+    (
+        "check x --show-layers --output-format github",
+        "--show-layers has no effect here: github has no",
+    ),
     ("check x --stdin-filename net.py", "--stdin-filename has no effect here: give the target -"),
     ("net.py", "there is no command net.py; did you mean `initlint check net.py`?"),
     ("net.py:Net --fix", "there is no command net.py:Net; did you mean `initlint check net.py:"),
@@ -237,7 +240,7 @@ def test_clean_prints_only_a_summary(initlint):
     assert initlint("check net.py:Net") == (0, "", "No findings in 1 weight of 1 model.\n")
 
 
-@pytest.mark.parametrize("form", ["json --show-layers", "gitlab", "sarif"])
+@pytest.mark.parametrize("form", ["json --show-layers", "gitlab", "sarif", "rdjson"])
 def test_machine_formats_are_alone_on_stdout(initlint, form):
     report = Report(FOUND.layers, FOUND.findings, (PASSED_OVER,))
     line = f"check --trace net.py --output-format {form}"

@@ -130,6 +130,7 @@ def test_json_fix_is_a_call_that_can_be_pasted():
         "applicability": "safe",
         "kind": "insert",
         "call": 'nn.init.kaiming_normal_(self.conv.weight, mode="fan_in", nonlinearity="relu")',
+        "edits": None,
     }
 
 
