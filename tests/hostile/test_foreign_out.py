@@ -140,4 +140,4 @@ def test_a_full_disk_is_one_line(folder, capfd):
 def test_weights_are_written(folder, capfd):
     assert cli.main(["apply", "net.py:Net", "--seed", "0", "--out", "w.safetensors"]) == 0
     assert set(load_file("w.safetensors")) == {"a.weight", "a.bias"}
-    assert "written to w.safetensors" in capfd.readouterr().err
+    assert "Written to w.safetensors" in capfd.readouterr().err

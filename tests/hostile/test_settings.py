@@ -159,6 +159,14 @@ VALUES = {
 }
 # Wrong for one key, right for another.
 VALUES.pop("per-file-ignores = {}")
+VALUES.pop('baseline = "INIT1"')
+VALUES |= {
+    'output-format = "INIT1"': "output-format: INIT1: write one of full, concise",
+    'baseline = ""': "baseline: write one name in quotes",
+    'baseline = "a\\u0000"': r"baseline: a\x00: no name has a null character",
+    'baseline = "/etc/passwd"': "baseline: /etc/passwd is outside of",
+    'baseline = "../known.json"': "baseline: ../known.json is outside of",
+}
 
 
 @pytest.mark.parametrize(("text", "reason"), VALUES.items(), ids=[key[:40] for key in VALUES])
