@@ -18,7 +18,7 @@ from initlint.project.suppress import filter_report
 from initlint.project.targets import is_model
 from initlint.recommend import with_recommendations
 from initlint.recommend.variants import preferred
-from initlint.records import Finding, Parameter, Preferences
+from initlint.records import Finding, Parameter, Preferences, Unanalysed
 from initlint.tracing.targets import Signatures, Traced, traced
 
 
@@ -71,7 +71,8 @@ def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures
     """The report on several targets, and the shapes in every model's state dict by its name.
 
     Paths are read, and with `options.trace` also traced; all other targets are built and traced. If
-    reading and tracing both analysed the layer of a line, the traced result counts.
+    reading and tracing both analysed the layer of a line, the traced result counts, except for a
+    class built alone whose instances are filled by functions that only reading has followed.
     """
     return judged_by(targets, options, Texts(options.texts))
 
@@ -82,7 +83,13 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
     models = targets if options.trace else [target for target in targets if target not in paths]
     written, judgement = _read(paths, options, texts)
     found = _traced(models, options, texts)
-    built = Reading(_recommended(found.layers, options), found.parameters, found.calls, found.gaps)
+    filled = _filled_later(found, written.layers)
+    built = Reading(
+        _recommended(_of_others(found.layers, filled), options),
+        tuple(_of_others(found.parameters, filled)),
+        tuple(_of_others(found.calls, filled)),
+        found.gaps,
+    )
     every: tuple[records.Layer | Parameter | records.Call, ...]
     every = (*built.layers, *built.parameters, *built.calls)
     known = {record.site for record in every if record.site}
@@ -91,7 +98,7 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
     report = Report(
         (*built.layers, *_elsewhere(written.layers, known)),
         (*_judged(built, options), *_elsewhere(judgement, known)),
-        (*(gap for gap in written.gaps if gap.target not in said), *found.gaps),
+        (*(gap for gap in written.gaps if not _is_said(gap, said)), *found.gaps),
         parameters=(*built.parameters, *_elsewhere(written.parameters, known)),
         calls=(*built.calls, *_elsewhere(written.calls, known)),
         texts=texts,
@@ -100,6 +107,33 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
     if options.known is not None:
         report = options.known(report)
     return replace(report, texts=texts.only(_spoken_of(report))), found.signatures
+
+
+def _is_said(gap: Unanalysed, said: Collection[str]) -> bool:
+    """Whether building has said more about a class, or about the import of its whole file."""
+    return gap.target in said or gap.target.rpartition(":")[0] in said
+
+
+def _filled_later(found: Traced, written: Sequence[records.Layer]) -> set[str]:
+    """The classes built alone whose instances code of the files fills after construction.
+
+    That code did not run, since it lies in functions, but it was read.
+    """
+    fresh: dict[records.Site | None, bool] = {}
+    for layer in written:
+        current = layer.current
+        known = current is not None and current.name != "unknown" and not current.default
+        fresh[layer.site] = fresh.get(layer.site, False) or not known
+    return {
+        layer.model
+        for layer in found.layers
+        if layer.current is not None and layer.current.default and not fresh.get(layer.site, True)
+    } & set(found.alone)
+
+
+def _of_others(found: Sequence[_Record], models: Collection[str]) -> list[_Record]:
+    """The records of all other models."""
+    return [record for record in found if record.model not in models]
 
 
 def _elsewhere(found: Sequence[_Record], known: Collection[records.Site]) -> list[_Record]:

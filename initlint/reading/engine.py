@@ -35,7 +35,7 @@ from initlint.reading.mentions import given_away
 from initlint.reading.parameters import Ledger, calls_of, merged, parameters_of
 from initlint.reading.parts import options_of
 from initlint.reading.reader import Reader
-from initlint.reading.resolve import Module, Program
+from initlint.reading.resolve import Import, Module, Program
 from initlint.reading.scripts import Scripts
 from initlint.reading.state import Frame, ImpossibleError, flat_tensors
 from initlint.reading.torch_modules import type_of
@@ -203,10 +203,11 @@ class _Engine:
         """The classes that code may make and fill which was not followed to its end."""
         found: set[Value] = set()
         for module in stopped:
-            for name in self.program.names(module):
-                value = self.reader.top_level(module, name)
-                if isinstance(value, UserClass):
-                    found.add(value)
+            for name, entry in self.program.names(module).items():
+                if isinstance(entry, ast.ClassDef | Import):
+                    value = self.reader.top_level(module, name)
+                    if isinstance(value, UserClass):
+                        found.add(value)
         return found
 
     def _classes(self, module: Module) -> Iterator[UserClass]:

@@ -29,6 +29,7 @@ from initlint.tracing.foreign import (
     working_folder,
 )
 from initlint.tracing.frameworks import initialize_passed_over
+from initlint.tracing.live import live_models
 from initlint.tracing.places import TORCH, shown_path
 from initlint.tracing.process import restored
 from initlint.tracing.record import Recorder
@@ -83,26 +84,31 @@ def build_all(
     begun: Callable[[str], None] = lambda name: None,
     spared: Collection[str] = (),
 ) -> list[Built | Unanalysed]:
-    """Every top-level module class of a file that can be built with no more than `arguments`.
+    """The live models that a file leaves, and every top-level module class of which it left none.
 
-    A class that is a submodule of another one is left out. A class that needs more arguments, or
-    whose constructor raises, gives an Unanalysed with the reason. `begun` is called with the name
-    of each class before it is built; classes named in `spared` are not built.
+    Classes are built with no more than `arguments`. A class that is a submodule of another one is
+    left out. A class that needs more arguments, or whose constructor raises, gives an Unanalysed
+    with the reason. `begun` is called with the name of each class before it is built; classes named
+    in `spared` are not built.
     """
     if not path.endswith(".py") or Path(path).is_dir():
         known = "a folder" if Path(path).is_dir() else "not a Python file"
         raise BuildError(f"{path}: {known}; after --trace name files, as path/net.py")
-    module, _ = load(path)
-    classes = [c for c in vars(module).values() if _is_model_class(c, module)]
-    results = []
+    module, recorder = load(path)
+    found = live_models(module, recorder)
+    live = [Built(f"{path}:{name}", model, recorder) for name, model in found.items()]
+    born = {type(part) for model in found.values() for part in model.modules()}
+    classes = [c for c in vars(module).values() if _is_model_class(c, module) and c not in born]
+    alone = []
     for cls in dict.fromkeys(classes):
         name = f"{path}:{cls.__name__}"
         if name not in spared:
             begun(name)
             with restored():
-                results.append(_attempted(cls, name, arguments or {}))
-    parts = {kind for built in results for kind in _kinds_of_parts(built)}
-    return [r for r in results if isinstance(r, Unanalysed) or type(r.model) not in parts]
+                alone.append(_attempted(cls, name, arguments or {}))
+    parts = {kind for built in alone for kind in _kinds_of_parts(built)}
+    whole = [r for r in alone if isinstance(r, Unanalysed) or type(r.model) not in parts]
+    return [*(built for built in live if built.name not in spared), *whole]
 
 
 def _kinds_of_parts(built: Built | Unanalysed) -> set[type]:

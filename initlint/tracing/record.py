@@ -40,6 +40,7 @@ from initlint.tracing.places import (
 
 _TABLES = (nn.Embedding, nn.EmbeddingBag)
 
+_OPTIMISERS = TORCH + "optim/"
 _HARMLESS = {"requires_grad_", "detach_", "share_memory_", "retain_grad", "rename_", "set_"}
 
 
@@ -78,6 +79,8 @@ class Recorder(TorchFunctionMode):
         self._buffers: dict[tuple[int, str], Site | None] = {}
         # The memory of parameters: what is copied from there is a copy.
         self._held: set[int] = set()
+        # The memory of parameters that an optimiser has changed: what comes later is training.
+        self._trained: set[int] = set()
         self._calls: list[Noted] = []
         self._loads = Loads()
         self._sites = Sites()
@@ -184,6 +187,9 @@ class Recorder(TorchFunctionMode):
         if frame.f_code.co_filename == INIT:
             self._note_initializing(frame)
             return func(*args, **keywords)
+        if frame.f_code.co_filename.startswith(_OPTIMISERS):
+            self._trained.update(key_of(a) for a in args if isinstance(a, nn.Parameter))
+            return func(*args, **keywords)
         source = self._source(args)
         result = func(*args, **keywords)
         if isinstance(result, torch.Tensor) or name in ("__set__", "__setitem__"):
@@ -239,6 +245,10 @@ class Recorder(TorchFunctionMode):
             self._note_in_place(name, args, keywords, source, frame)
         elif key_of(result) not in self._contents:
             draw = _left_in(name, args, keywords, tuple(result.shape), source)
+            if frame.f_code.co_name == "__deepcopy__" and name in KEEPING:
+                # A deep copy of a parameter has the past of the one that it is copied from.
+                self._remember(result, draw)
+                return
             user = user_frame(frame)
             draw = replace(draw, site=self._sites.of(user), through=within(user))
             if by_torch(frame):
@@ -285,6 +295,8 @@ class Recorder(TorchFunctionMode):
         return replace(self.drawn(source), spelled="copy_", by=by)
 
     def _write(self, tensor: torch.Tensor, draw: Draw, frame: FrameType) -> None:
+        if key_of(tensor) in self._trained:
+            return
         user = user_frame(frame)
         content = self._contents.get(key_of(tensor))
         if content is not None and tensor.numel() < content.elements:
@@ -300,7 +312,7 @@ class Recorder(TorchFunctionMode):
         A write to the padding row of an embedding does not count.
         """
         content = self._contents.get(key_of(tensor))
-        if content is None or content.draw.name == UNCLEAR.name:
+        if content is None or content.draw.name == UNCLEAR.name or key_of(tensor) in self._trained:
             return
         if 10 * tensor.numel() < content.elements and self._is_of_embedding(tensor):
             return

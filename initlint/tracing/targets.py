@@ -19,13 +19,17 @@ Signatures = Mapping[str, Mapping[str, tuple[int, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """The records of all models, what could not be traced, and the shapes of their state dicts."""
+    """The records of all models, what could not be traced, and the shapes of their state dicts.
+
+    `alone` names the models of classes of which importing a file has left no live model.
+    """
 
     layers: tuple[Layer, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     calls: tuple[Call, ...] = ()
     gaps: tuple[Unanalysed, ...] = ()
     signatures: Signatures = field(default_factory=dict)
+    alone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ def together(found: Sequence[Traced]) -> Traced:
         tuple(call for one in found for call in one.calls),
         tuple(gap for one in found for gap in one.gaps),
         {name: shapes for one in found for name, shapes in one.signatures.items()},
+        tuple(name for one in found for name in one.alone),
     )
 
 
@@ -143,7 +148,9 @@ def _layers(model: Built | Unanalysed, target: Any, given: _Given) -> Traced:
             layers, parameters = recorded(model, given.inputs)
             gaps = tuple(Unanalysed(f"{model.name}: {n}", why) for n, why in unusual(model.model))
             shapes = {model.name: _signature(model)} if isinstance(target, str) else {}
-            return Traced(layers, parameters, calls_of(model), gaps, shapes)
+            is_alone = model.factory is not None and not is_model(str(target))
+            alone = (model.name,) if is_alone else ()
+            return Traced(layers, parameters, calls_of(model), gaps, shapes, alone)
     except CaptureError as error:
         reason = str(error)
     except Exception as error:
