@@ -26,6 +26,11 @@ _TOKEN = re.compile(rb"\w+|[^\w\s]|\n")
 _LONG = re.compile(rb"\b(?:[0-9][0-9_]{15}|0[xXoObB][0-9A-Fa-f_]{14})")
 
 
+def words_of(text: bytes) -> frozenset[bytes]:
+    """All words of a text, in code, comments and strings."""
+    return frozenset(text.translate(_ONLY_WORDS).split())
+
+
 class Source:
     """One file: its path as it was given, its bytes, and its tree once it is asked for.
 
@@ -47,7 +52,7 @@ class Source:
     @cached_property
     def words(self) -> frozenset[bytes]:
         """All words of the file's text, in code, comments and strings."""
-        return frozenset(self.data.translate(_ONLY_WORDS).split())
+        return words_of(self.data)
 
     @cached_property
     def prose(self) -> frozenset[int]:

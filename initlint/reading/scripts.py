@@ -10,11 +10,12 @@ from initlint.graph.ops import Graph
 from initlint.reading.budget import TooMuchError
 from initlint.reading.classes import UserClass
 from initlint.reading.factories import factories
-from initlint.reading.holders import Bound, Instance, Listing, Table
+from initlint.reading.files import words_of
+from initlint.reading.holders import Bound, Function, Instance, Listing, Table
 from initlint.reading.reader import Reader
 from initlint.reading.resolve import Import, Module, Program
 from initlint.reading.state import Frame, ImpossibleError
-from initlint.reading.values import External, Value
+from initlint.reading.values import BARE, External, Fresh, Named, Plain, Sym, Tensor, Unknown, Value
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -145,6 +146,9 @@ class Scripts:
         names any, and fills something.
         """
         names = self._program.names(module)
+        text = module.source.lines(node.lineno, node.end_lineno or node.lineno)
+        if not self._may_tell(module, names, words_of(text)):
+            return False
         parts = [part for statement in node.body for part in ast.walk(statement)]
         tested = {
             id(part)
@@ -161,6 +165,30 @@ class Scripts:
             for part in parts
         )
 
+    def _may_tell(self, module: Module, names: Collection[str], words: Collection[bytes]) -> bool:
+        """Whether one of the words of a function may name a class: it is cheaper to ask this first.
+
+        Attributes of classes that are no modules, and of other files, may be classes, too.
+        """
+        is_filling = not _FILLING_WORDS.isdisjoint(words)
+        for word in words:
+            name = word.decode()
+            if name not in names:
+                continue
+            try:
+                value = self._reader.top_level(module, name)
+                if isinstance(value, External):
+                    found = b"Sequential" in words or _is_sequential(value)
+                elif isinstance(value, UserClass) and self._reader.torch_base(value):
+                    found = is_filling or not (value.made or value.used)
+                else:
+                    found = not (type(value) in BARE or isinstance(value, _NO_CLASSES))
+            except (ImpossibleError, TooMuchError):
+                continue
+            if found:
+                return True
+        return False
+
     def _is_new(self, module: Module, node: ast.expr, fills: bool) -> bool:
         """Whether a name means a class of modules, or a table of them, not all known as models."""
         reader = self._reader
@@ -175,10 +203,13 @@ class Scripts:
         return any(fills or not (cls.made or cls.used) for cls in classes)
 
 
+# Kinds of values that are no class, and have none as an attribute.
+_NO_CLASSES = (Function, Tensor, Fresh, Sym, Named, Plain, Unknown)
 # Functions that only ask of which class something is.
 _TESTS = ("isinstance", "issubclass", "super")
 # Methods that fill a model.
 _FILLING = ("apply", "load_state_dict", "state_dict", "init_weights")
+_FILLING_WORDS = {name.encode() for name in _FILLING}
 
 
 def _first_name(node: ast.expr) -> str:
