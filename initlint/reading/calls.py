@@ -72,10 +72,8 @@ class Calls(Builtins):
     def __init__(self, program: Program) -> None:
         super().__init__(program)
         self.callers: dict[type, _Caller] = {
-            Function: self._follow,
-            Instance: lambda function, args, kwargs, node: self.call_instance(
-                function, args, kwargs
-            ),
+            Function: self.follow,
+            Instance: self.call_instance,
             UserClass: self.construct,
             External: lambda function, args, kwargs, node: self.call_external(
                 function.name, args, kwargs, node
@@ -165,7 +163,7 @@ class Calls(Builtins):
             result = self.joined(result, other)
         return result
 
-    def _follow(
+    def follow(
         self,
         function: Function,
         args: Sequence[Value],
@@ -271,7 +269,11 @@ class Calls(Builtins):
         return Named(f"{spec.label}.{name}")
 
     def call_instance(
-        self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
+        self,
+        instance: Instance,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None = None,
     ) -> Value:
         """The result of calling a module: its own graph, copied into the present one."""
         self.budget.steps()
@@ -321,9 +323,13 @@ class Calls(Builtins):
         self.active.append(instance)
         inputs: list[Op] = []
         try:
-            own = [placed(value, self.graph, inputs) for value in args]
-            named = {name: placed(v, self.graph, inputs) for name, v in kwargs.items()}
-            result = self.call(forward, own, named)
+            own: Sequence[Value] = [placed(value, self.graph, inputs) for value in args]
+            named: Mapping[str, Value] = {
+                name: placed(v, self.graph, inputs) for name, v in kwargs.items()
+            }
+            function, own, named = self.unwrapped(forward, own, named)
+            caller = self.callers.get(type(function), self.call_other)
+            result = caller(function, own, named, None)
             name_patterns(self.graph)
             return self.graph, inputs, result
         finally:

@@ -247,8 +247,11 @@ class Classes(Modules):
         self.active.append(cls)
         try:
             found = self.member(cls, "__init__")
-            if found is not None:
-                self.call(self.method(*found), [instance, *args], kwargs)
+            method = None if found is None else self.method(*found)
+            if type(method) is Function:
+                self.follow(method, [instance, *args], kwargs)
+            elif method is not None:
+                self.call(method, [instance, *args], kwargs)
             elif _is_dataclass(cls):
                 self._fill_fields(instance, args, kwargs)
             else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -217,7 +217,9 @@ class Instance(Kind):
         return (*self.attrs.values(), *self.args.values(), self.cls)
 
     def rebuilt(self, parts: Sequence[Value]) -> Value:
-        twin = replace(self, templates={}, overrides=dict(self.overrides), calls=[])
+        twin = Instance(self.cls, self.torch, self.site, self.args, self.attrs)
+        twin.overrides, twin.reparametrised = dict(self.overrides), self.reparametrised
+        twin.owner, twin.arms = self.owner, self.arms
         twin.refill(parts)
         return twin
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from initlint.reading.holders import Instance
 from initlint.reading.parts import is_content, mapped, options_of, reached
@@ -178,7 +178,9 @@ def twin(origin: Instance, shared: Container[Instance]) -> Instance:
             if part.holder in shared:
                 return part
             holder, home = known.get(id(part.holder), part.holder), known.get(id(part.home))
-            return replace(part, holder=holder, home=home)
+            copy = Slot(holder, part.name, part.shape, part.draw, part.arms, home, part.site)
+            copy.picked, copy.trainable = part.picked, part.trainable
+            return copy
         if isinstance(part, Kept):
             return Kept(mapped(part.slot, change, is_copied, known))
         if isinstance(part, Fresh):

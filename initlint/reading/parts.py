@@ -174,7 +174,8 @@ def mapped(
 ) -> Value:
     """A value with `change` made to all that lies in it, through those that `through` holds of.
 
-    `known` are the values that were met so far, by their ids, and what they became.
+    Numbers and texts stay what they are. `known` are the values that were met so far, by their ids,
+    and what they became.
     """
     if id(value) in known:
         return known[id(value)]
@@ -182,13 +183,14 @@ def mapped(
         known[id(value)] = made = change(value)
         return made
     parts = parts_of(value)
-    if type(value) not in _MUTABLE:
-        made = rebuilt(value, [mapped(part, change, through, known) for part in parts])
-        known[id(value)] = made
-        return made
-    # Known before its parts are: it may lie in itself.
-    known[id(value)] = made = rebuilt(value, parts)
-    made.refill([mapped(part, change, through, known) for part in parts])
+    if type(value) in _MUTABLE:
+        # Known before its parts are: it may lie in itself.
+        known[id(value)] = made = value.rebuilt(parts)
+    inner = [part if type(part) in BARE else mapped(part, change, through, known) for part in parts]
+    if type(value) in _MUTABLE:
+        made.refill(inner)
+    else:
+        known[id(value)] = made = rebuilt(value, inner)
     return made
 
 

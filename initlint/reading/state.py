@@ -10,7 +10,7 @@ from typing import Any
 
 from initlint.graph.ops import Graph, Op
 from initlint.reading.budget import PARTS, Budget, TooMuchError
-from initlint.reading.holders import Instance, Listing, Table
+from initlint.reading.holders import Function, Instance, Listing, Table
 from initlint.reading.life import Life
 from initlint.reading.parts import (
     choice,
@@ -90,8 +90,22 @@ class State:
         """The result of a call; `node` is where it stands in the source."""
         raise NotImplementedError
 
+    def follow(
+        self,
+        function: Function,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None = None,
+    ) -> Value:
+        """The result of a function of the files read."""
+        raise NotImplementedError
+
     def call_instance(
-        self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
+        self,
+        instance: Instance,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None = None,
     ) -> Value:
         """The result of calling a module."""
         raise NotImplementedError
