@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 
-from initlint.records import InitlintError
+from initlint.fill.apply import agreed_seed
+from initlint.fill.overrides import Overrides, overrides_of
+from initlint.records import POLICIES, SCOPES, InitlintError
+from initlint.safe.strings import strings
 
 # The most bits of a seed; a longer one is surely a mistake.
 _BITS = 4096
@@ -72,3 +76,40 @@ def device_of(given: Any) -> str:
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise InitlintError(f"device {given}: cannot be used here: {why}") from error
     return str(device)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The checked arguments of apply_ and materialize: which weights to fill, and how."""
+
+    seed: int
+    only: Sequence[str] | None
+    skip: Sequence[str] | None
+    policy: str
+    scope: str
+    overrides: Overrides = ()
+
+
+def wanted_of(
+    seed: object, only: object, skip: object, policy: str, scope: str, overrides: object = None
+) -> Wanted:
+    """The arguments, checked; without a seed, one is drawn."""
+    patterns = strings("only", only), strings("skip", skip)
+    chosen = choice_of("policy", policy, POLICIES), choice_of("scope", scope, SCOPES)
+    others = overrides_of(overrides)
+    return Wanted(agreed_seed() if seed is None else seed_of(seed), *patterns, *chosen, others)
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How materialize makes a model: where, with which arguments, and what is called on it."""
+
+    device: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    init: Callable[[nn.Module], object] | None = None
+    shard: Callable[[nn.Module], object] | None = None
+
+    def sharded(self, model: nn.Module) -> nn.Module:
+        """The model, sharded if that is asked for; what the user's function returns, if a model."""
+        found = self.shard(model) if self.shard is not None else model
+        return found if isinstance(found, nn.Module) else model

@@ -1,0 +1,182 @@
+"""From a live model, or from what builds one, to a filled model and the report on it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from initlint.fill.apply import Choice, Progress, fill_
+from initlint.fill.calibrate import calibrate_
+from initlint.fill.given import Wanted, Ways
+from initlint.fill.materialize import (
+    Skeleton,
+    constructed,
+    fill_rest,
+    follow_convention,
+    on_meta_again,
+    reset,
+    sharded,
+)
+from initlint.fill.outcomes import report_on
+from initlint.fill.planning import chosen, layers_and_facts, refuse_unwritten
+from initlint.fill.present import Present, present_in
+from initlint.fill.scope import Scope
+from initlint.fill.shards import parts_of
+from initlint.fill.twins import traceable
+from initlint.fill.undo import Copies, all_or_nothing, same_random_state
+from initlint.pipeline.judged import Report
+from initlint.records import InitlintError, Layer
+from initlint.tracing.alone import alone
+from initlint.tracing.build import construct, described, where
+from initlint.tracing.foreign import asked, contained, foreign, kind_of
+
+
+@contextlib.contextmanager
+def one_line(name: str) -> Iterator[None]:
+    """Turn exceptions of the user's code, and of torch because of it, into InitlintError."""
+
+    try:
+        yield
+    except InitlintError:
+        raise
+    except Exception as error:
+        reason = f"{where(error, name)}: cannot be initialised: {described(error)}"
+        raise InitlintError(reason) from error
+
+
+def begun(
+    model: nn.Module, inputs: Sequence[Any], wanted: Wanted, progress: Progress | None = None
+) -> Report:
+    """`apply_` with a given seed: looks at the values, fills what is to be filled."""
+
+    with one_line(kind_of(model)):
+        present = present_in(model)
+    return _applied(model, inputs, wanted, present, progress)
+
+
+# The lock is taken only here: ranks that are threads must first agree together on a seed, and on
+# what their shards hold.
+@alone
+def _applied(
+    model: nn.Module,
+    inputs: Sequence[Any],
+    wanted: Wanted,
+    present: Mapping[str, Present],
+    progress: Progress | None = None,
+) -> Report:
+    """Fills all chosen weights, or changes nothing."""
+
+    with one_line(kind_of(model)), foreign(), same_random_state(model):
+        layers, known = layers_and_facts(model, inputs, wanted, present)
+        choice = chosen(model, layers, wanted, known)
+        refuse_unwritten(model, choice, wanted, known.scope)
+        with all_or_nothing() as copies, contained():
+            return _filled(model, inputs, layers, choice, wanted, copies, known.scope, progress)
+
+
+def _filled(
+    model: nn.Module,
+    inputs: Sequence[Any],
+    layers: Sequence[Layer],
+    choice: Choice,
+    wanted: Wanted,
+    copies: Copies,
+    scope: Scope,
+    progress: Progress | None = None,
+) -> Report:
+    """Fill the chosen parameters by the policy, and report."""
+
+    if wanted.policy == "calibrated":
+        calibrate_(model, choice, inputs, wanted.seed, copies)
+    else:
+        fill_(model, choice, copies, progress)
+    return report_on(model, layers, choice, scope.present)
+
+
+@alone
+def materialized(
+    build: Any,
+    inputs: Sequence[Any],
+    ways: Ways,
+    wanted: Wanted,
+    progress: Progress | None = None,
+) -> tuple[nn.Module, Report]:
+    """The model that `materialize` returns, and the report on how its weights were filled."""
+
+    with one_line(_name_of(build)), foreign():
+        return _made(build, inputs, ways, wanted, progress)
+
+
+def _made(
+    build: Any,
+    inputs: Sequence[Any],
+    ways: Ways,
+    wanted: Wanted,
+    progress: Progress | None,
+) -> tuple[nn.Module, Report]:
+
+    seed, live = wanted.seed, isinstance(build, nn.Module)
+    rebuild = None if live else functools.partial(_built, build, ways.arguments, "cpu", seed)
+    skeleton = _skeleton(build, ways)
+    if skeleton is None:
+        model = _built(build, ways.arguments, ways.device, seed)
+        if ways.init is not None:
+            with torch.no_grad():
+                ways.init(model)
+        model = ways.sharded(model)
+        return model, _applied(model, inputs, wanted, present_in(model), progress)
+    present = present_in(skeleton.model, skeleton.journal)
+    layers, known = layers_and_facts(
+        skeleton.model, inputs, wanted, present, rebuild, skeleton.journal
+    )
+    choice = chosen(skeleton.model, layers, wanted, known)
+    model = skeleton.original
+    if live:
+        empty = {name for name, part in parts_of(model).items() if part.local.is_meta}
+        choice = choice.among(empty)
+    refuse_unwritten(skeleton.model, choice, wanted, known.scope)
+    with on_meta_again(model):
+        fill_rest(model, skeleton, choice, seed, torch.device(ways.device))
+        # Tensors without memory have no values to copy back.
+        copies = Copies(needed=False)
+        scope = known.scope
+        return model, _filled(model, inputs, layers, choice, wanted, copies, scope, progress)
+
+
+def _skeleton(build: Any, ways: Ways) -> Skeleton | None:
+    """The model on the meta device, with the record of what initialises it; None if it cannot."""
+
+    live = isinstance(build, nn.Module)
+    if live and not any(part.is_meta for part in (*build.parameters(), *build.buffers())):
+        raise InitlintError("no parameter is on the meta device: use apply_, which overwrites")
+    skeleton = (
+        Skeleton(traceable(build), built=build) if live else constructed(build, ways.arguments)
+    )
+    if skeleton is None:
+        return None
+    if live:
+        reset(skeleton)
+    if live or ways.init is not None:
+        follow_convention(skeleton, ways.init)
+    return skeleton if ways.shard is None else sharded(skeleton, ways.shard)
+
+
+def _built(build: Any, arguments: Mapping[str, Any], device: str, seed: int) -> nn.Module:
+    """A model built on `device` with values; `seed` decides its random numbers."""
+
+    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
+        # Torch's seeds have 64 bits.
+        torch.manual_seed(seed % 2**64)
+        return construct(build, _name_of(build), arguments, device).model
+
+
+def _name_of(build: Any) -> str:
+    """The name of a class, a function or a model in messages."""
+
+    name = asked(lambda: build.__qualname__, None)
+    return name if isinstance(name, str) else kind_of(build)

@@ -1,0 +1,130 @@
+"""Which parameters of a model are filled, and with what: layers, recipes, scope, overrides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from initlint.fill.apply import Choice, Known, choose, is_wanted, matches, names_of, refuse_idle
+from initlint.fill.given import Wanted
+from initlint.fill.held import Held
+from initlint.fill.journal import Journal
+from initlint.fill.orthogonal import matrices_of
+from initlint.fill.overrides import overridden
+from initlint.fill.present import Present
+from initlint.fill.products import Products, products_of
+from initlint.fill.recipes import with_recipes
+from initlint.fill.scope import Scope, with_present
+from initlint.fill.shards import parts_of
+from initlint.fill.twins import traceable
+from initlint.recommend import with_recommendations
+from initlint.recommend.variants import preferred
+from initlint.records import Initializer, Layer, Preferences
+from initlint.tracing.build import Built
+from initlint.tracing.foreign import kind_of
+from initlint.tracing.layers import graphs_of, layers_of_graphs
+from initlint.tracing.unchanged import unchanged
+
+
+def chosen(model: nn.Module, layers: Sequence[Layer], wanted: Wanted, known: Known) -> Choice:
+    """What is to be filled, and with what."""
+
+    named = [pattern for pattern, _ in wanted.overrides]
+    refuse_idle(model, {"overrides": named}, [layer.parameter for layer in layers])
+    choice = choose(model, layers, wanted.seed, wanted.only, wanted.skip, known)
+    return overridden(model, choice, wanted.overrides, wanted.seed, known.scope)
+
+
+def refuse_unwritten(model: nn.Module, choice: Choice, wanted: Wanted, scope: Scope) -> None:
+    """Raise for parameters and buffers with memory that nothing wrote, and that nothing fills."""
+
+    names, parts = names_of(model), parts_of(model)
+    asked = (
+        name
+        for name, part in parts.items()
+        if not part.local.is_meta and is_wanted(names.get(name, [name]), wanted.only, wanted.skip)
+    )
+    scope.refuse_unwritten(choice.sources, asked)
+
+
+def layers_and_facts(
+    model: nn.Module,
+    inputs: Sequence[Any],
+    wanted: Wanted,
+    present: Mapping[str, Present],
+    rebuild: Callable[[], nn.Module] | None = None,
+    journal: Journal | None = None,
+) -> tuple[tuple[Layer, ...], Known]:
+    """The layers of a live model, each with the policy's recommendation, and facts for `choose`."""
+
+    if not _is_open(model, wanted, present):
+        known = Known(
+            Products(frozenset(), {}, {}), Held(model, journal), Scope(wanted.scope, present, ())
+        )
+        return (), known
+    whole = traceable(model)
+    built = Built(kind_of(model), whole, None, rebuild)
+    # Reading the weight of a parametrised module computes it, and may write to its buffers.
+    with unchanged(whole):
+        graphs = graphs_of(built, inputs)
+        layers = layers_of_graphs(built, graphs)
+        products = products_of(whole, graphs)
+    layers = with_present(layers, present)
+    known = Known(products, Held(model, journal), Scope(wanted.scope, present, layers))
+    alive = tuple(known.alive(layer) for layer in layers)
+    return _recommended(with_recipes(with_recommendations(alive), graphs), wanted.policy), known
+
+
+def _is_open(model: nn.Module, wanted: Wanted, present: Mapping[str, Present]) -> bool:
+    """Whether the graph has anything to decide: some weight is asked for and may be filled."""
+
+    named = [pattern for pattern, _ in wanted.overrides]
+    names = names_of(model)
+
+    def is_open(name: str, value: torch.Tensor) -> bool:
+        every = names.get(name, [name])
+        if not value.requires_grad or any(matches(one, named) for one in every):
+            return False
+        meant = wanted.scope != "all" and name in present and present[name].is_meant
+        return not meant and is_wanted(every, wanted.only, wanted.skip)
+
+    return any(is_open(name, value) for name, value in model.named_parameters())
+
+
+def _recommended(layers: tuple[Layer, ...], policy: str) -> tuple[Layer, ...]:
+    """The layers, each with its recommendation as the policy has it."""
+
+    if policy == "following":
+        return layers
+    if policy == "calibrated":
+        layers = tuple(map(_before_calibration, layers))
+    orthogonal = Preferences(distribution="orthogonal")
+    return tuple(preferred([x], orthogonal)[0] if matrices_of(x) else x for x in layers)
+
+
+def _before_calibration(layer: Layer) -> Layer:
+    """The layer with the initialiser that calibration starts from.
+
+    It differs from the recommended one in two cases. The last layer of a residual branch without
+    normalisation gets 1/branches of the variance, instead of zero: then all branches together at
+    most double the variance of the stream (Hanin and Rolnick 2018, arXiv 1803.01719). A layer whose
+    result is normalised keeps the scale of PyTorch's default: a larger one would only divide the
+    learning rate.
+    """
+    if not layer.recommended or not layer.fan_in:
+        return layer
+    if layer.branch == "last":
+        std = 1 / math.sqrt(layer.fan_in * max(1, layer.branches))
+        reason = "variance 1/branches: all branches add at most the stream's variance"
+    elif "norm" in layer.following.via:
+        std = 1 / math.sqrt(3 * layer.fan_in)
+        reason = "a normalisation cancels the scale: PyTorch's default"
+    else:
+        return layer
+    found = Initializer("normal_", {"std": std}, std, reason=reason)
+    return replace(layer, recommended=found)
