@@ -17,15 +17,16 @@ from initlint.reading.holders import (
     Instance,
     Listing,
     Method,
+    Optimiser,
     Partial,
     Super,
     Table,
     elements,
     extend,
 )
-from initlint.reading.parts import choice, contents_of, is_small, leaves
+from initlint.reading.parts import choice, contents_of, is_small, leaves, unsure
 from initlint.reading.resolve import Module
-from initlint.reading.torch_modules import argument, reset_of
+from initlint.reading.torch_modules import attribute_of, reset_of
 from initlint.reading.values import (
     PLAIN,
     UNKNOWN,
@@ -163,6 +164,8 @@ class Attributes(Calls):
     def _of_others(self, value: Value, name: str) -> Value:
         if isinstance(value, Plain):
             return Method(value, name)
+        if isinstance(value, Optimiser):
+            return unsure(value.given) if name in ("param_groups", "state") else Method(value, name)
         if isinstance(value, Named):
             # An attribute of an argument's unknown value is such a value, too.
             return named(value, f".{name}")
@@ -271,7 +274,7 @@ class Attributes(Calls):
         if not value.torch:
             return UNKNOWN
         if name in value.args:
-            return value.args[name]
+            return value.args[name] if value.cls is not None else attribute_of(value, name)
         if name == "training":
             return PLAIN
         if name in ("_modules", "_parameters"):
@@ -280,7 +283,7 @@ class Attributes(Calls):
         if name in _OF_MODULES:
             return Method(value, name)
         if value.cls is None and value.torch not in CONTAINERS:
-            return argument(value, name)
+            return attribute_of(value, name)
         return UNKNOWN
 
     def _member_value(self, value: Instance, owner: UserClass, node: ast.AST) -> Value:

@@ -47,6 +47,14 @@ NUMBERS: dict[str, Callable[..., Any]] = {
     "math.log2": math.log2,
     "math.exp": math.exp,
     "math.prod": math.prod,
+    "numpy.ceil": math.ceil,
+    "numpy.floor": math.floor,
+    "numpy.log": math.log,
+    "numpy.log2": math.log2,
+    "numpy.exp": math.exp,
+    "numpy.prod": math.prod,
+    "numpy.abs": abs,
+    **dict.fromkeys(("numpy.float32", "numpy.float64"), float),
 }
 # Conditions that are true for a model that runs normally.
 ANSWERS = {

@@ -18,12 +18,13 @@ from initlint.reading.holders import (
     Function,
     Instance,
     Method,
+    Optimiser,
     Partial,
     Table,
     around,
 )
 from initlint.reading.outside import LOOKING, TRAINING, TRUSTED, trusted_kind
-from initlint.reading.parts import is_small, key_of, leaves, unsure
+from initlint.reading.parts import is_small, key_of, leaves
 from initlint.reading.plain import asked, costs
 from initlint.reading.resolve import Program
 from initlint.reading.signatures import Signature, signature_of
@@ -127,6 +128,8 @@ class Calls(Builtins):
     ) -> Value:
         """The result of calling a value that may be anything."""
         if self.outside:
+            if self._is_trained([*args, *kwargs.values()]):
+                return UNKNOWN
             self.life.give([*args, *kwargs.values()], _spelled(node), self.site(node))
         return self.lost([function, *args] if type(function) is Unknown else args, kwargs)
 
@@ -356,10 +359,7 @@ class Calls(Builtins):
             self.life.train_used()
         if package == "torch" and not rest.startswith(_WRITING):
             if rest.startswith("optim"):
-                if self.outside:
-                    return self._optimised(name, args, kwargs)
-                # An optimiser holds the parameters that it was given.
-                return unsure([*args, *kwargs.values()])
+                return self._optimised(args, kwargs)
             return self.operate(bare, args, kwargs)
         if package in TRUSTED and self.is_operation(bare) and self.nodes_in(args):
             return self.operate(bare, args, kwargs)
@@ -371,15 +371,23 @@ class Calls(Builtins):
         if package in LOOKING:
             return External(f"{name}()")
         if self.outside:
+            if self._is_trained([*args, *kwargs.values()]):
+                return UNKNOWN
             self.life.give([*args, *kwargs.values()], name, self.site(node))
         return self.lost(args, kwargs)
 
-    def _optimised(self, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
+    def _is_trained(self, values: Sequence[Value]) -> bool:
+        """Whether a function trains a model: it gets the model and an optimiser for it."""
+        has_both = any(type(v) is Optimiser for v in values) and any(map(_is_module, values))
+        if has_both:
+            self.life.train(values)
+        return has_both
+
+    def _optimised(self, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
         """An optimiser, which trains what it is given from its first step on."""
-        if name.endswith("().step"):
-            self.life.train_used()
-        self.life.optimise([*args, *kwargs.values()])
-        return External(f"{name}()")
+        given = (*args, *kwargs.values())
+        self.life.optimise(given)
+        return Optimiser(given)
 
     def call_method(
         self,
@@ -403,6 +411,10 @@ class Calls(Builtins):
         if isinstance(receiver, Kept) and name.endswith("_") and not name.endswith("__"):
             self.write_in_place(receiver.slot, name, args, kwargs, node)
             return receiver
+        if isinstance(receiver, Optimiser):
+            if name == "step" and self.outside:
+                self.life.train_used()
+            return PLAIN
         self.budget.elements(costs(receiver, name, args) // 4)
         result = asked(receiver, name, args, kwargs)
         if result is NotImplemented:
@@ -428,11 +440,19 @@ class Calls(Builtins):
             if name == "size":
                 return self.item(shape, args[0]) if args else shape
             return len(shape) if name.startswith(("dim", "ndim")) else PLAIN
+        if name == "detach":
+            # It has the same memory: what is written to it is written to the parameter.
+            return receiver if isinstance(receiver, Held) else Held(receiver, shape)
         return self.operate(name, [receiver, *args], kwargs)
 
     def item(self, value: Value, index: Value) -> Value:
         """The value of a subscript."""
         raise NotImplementedError
+
+
+def _is_module(value: Value) -> bool:
+    """Whether a value is a module."""
+    return isinstance(value, Instance) and bool(value.torch)
 
 
 def _spelled(node: ast.AST | None) -> str:

@@ -205,7 +205,7 @@ class _Engine:
         for module in stopped:
             for name, entry in self.program.names(module).items():
                 if isinstance(entry, ast.ClassDef | Import):
-                    value = self.reader.top_level(module, name)
+                    value = self._tried(module, name, self.reader.top_level, module, name)
                     if isinstance(value, UserClass):
                         found.add(value)
         return found

@@ -23,6 +23,7 @@ from initlint.reading.holders import (
 )
 from initlint.reading.lists import combined
 from initlint.reading.literals import Literals
+from initlint.reading.outside import is_callable
 from initlint.reading.parts import choice, contents_of
 from initlint.reading.resolve import Import, Module
 from initlint.reading.sizes import computed
@@ -189,11 +190,12 @@ class Expressions(Literals):
         """A name that only a star import can have brought, or that is Python's own."""
         for star in module.stars:
             found = self.program.imported(module, star)
-            if not isinstance(found, Module):
-                return UNKNOWN
-            value = self.top_level(found, name)
-            if not isinstance(value, Unknown):
-                return value
+            if isinstance(found, Module):
+                value = self.top_level(found, name)
+                if not isinstance(value, Unknown):
+                    return value
+            elif isinstance(found, External) and is_callable(f"{found.name}.{name}"):
+                return external(f"{found.name}.{name}")
         return external(f"builtins.{name}") if name in _BUILTINS else UNKNOWN
 
     # Attributes and brackets.

@@ -175,6 +175,25 @@ class Partial(Kind):
 
 
 @dataclass(slots=True, eq=False, repr=False)
+class Optimiser(Kind):
+    """An optimiser of torch's, or a schedule of one, with the parameters that it was given.
+
+    Its methods train them. Whoever is given it can fill them.
+    """
+
+    given: tuple[Value, ...]
+
+    def parts(self) -> Sequence[Value]:
+        return self.given
+
+    def rebuilt(self, parts: Sequence[Value]) -> Value:
+        return Optimiser(tuple(parts))
+
+    def truth(self) -> bool | None:
+        return True
+
+
+@dataclass(slots=True, eq=False, repr=False)
 class Super(Kind):
     """The value of `super()`: the classes after `owner` in the receiver's method order."""
 

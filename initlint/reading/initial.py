@@ -140,6 +140,8 @@ class Initialising(Tensors):
 
         What a copy leaves as it was, such as the default of a twin, is no write.
         """
+        if isinstance(slot, Slot) and isinstance(source, (Slot, Held)):
+            self.life.follow(slot.holder, source)
         draw = self._copied(source, site)
         if not (self.outside and is_same(self.drawn(slot), draw)):
             self.write(slot, replace(draw, spelled=spelled, default=False))

@@ -6,15 +6,16 @@ import ast
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from initlint.reading.holders import Instance
+from initlint.reading.holders import Instance, Optimiser
 from initlint.reading.parts import is_content, mapped, options_of, reached
 from initlint.reading.submodules import modules_of
-from initlint.reading.values import Fresh, Kept, Slot, Value
+from initlint.reading.values import Fresh, Held, Kept, Slot, Value
 from initlint.records import Site
 from initlint.torchlib.draws import Draw
 
-# How much a birth tells about how its class is used: nothing, somebody fills it, it is trained.
-SEEN, TREATED, TRAINED = 1, 2, 3
+# How much a birth tells about how its class begins: nothing where it is loaded to be used, more if
+# somebody fills it, most if it is trained and not loaded.
+LOADED, SEEN, TREATED, RESUMED, TRAINED = range(5)
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -45,10 +46,19 @@ class Birth:
     lost: bool = False
     # The function that is not read and gets it, so that it may fill it; empty if there is none.
     given: str = ""
+    # It is given what the parameters of other models hold: a target network.
+    follows: bool = False
 
     def is_treated(self) -> bool:
         """Whether the code has filled or rebuilt the model after its birth."""
         return self.rebuilt or any(slot.draw is not draw for slot, draw in self.begun.items())
+
+    def rank(self) -> int:
+        """How much it tells about how its class begins."""
+        is_loaded = any(slot.draw.by == "load" for slot in self.begun)
+        if self.trained:
+            return RESUMED if is_loaded else TRAINED
+        return LOADED if is_loaded else TREATED if self.is_treated() else SEEN
 
 
 class Life:
@@ -64,6 +74,8 @@ class Life:
         self.changes = 0
         # Parameters that have been trained: what is written to them now is no initialisation.
         self.frozen: set[Slot] = set()
+        # How often code has filled a model with the content of a file.
+        self.loads = 0
 
     def begin(self) -> None:
         """Begin with another program: one file, or one function that nothing calls."""
@@ -84,6 +96,8 @@ class Life:
         self.changes += 1
         for _, module in modules_of(made):
             self.of.setdefault(module, birth)
+            # Its own constructor has given its parameters to an optimiser.
+            birth.trained |= any(type(value) is Optimiser for value in module.attrs.values())
 
     def birth_of(self, value: Value) -> Iterator[Birth]:
         """The births of the models that a value may be."""
@@ -144,6 +158,17 @@ class Life:
             if not slots.isdisjoint(birth.begun):
                 birth.trained = True
                 self._used.add(birth)
+
+    def is_frozen(self, birth: Birth) -> bool:
+        """Whether nothing that comes now can be a part of a model's initialisation."""
+        return all(slot in self.frozen for _, slot in slots_of(birth.model))
+
+    def follow(self, module: Instance | None, source: Slot | Held) -> None:
+        """Note that a module is given what the parameter of another model holds."""
+        slot = source.slot if isinstance(source, Held) else source
+        follower, leader = (self.of.get(each) if each else None for each in (module, slot.holder))
+        if follower is not None and leader is not None and follower is not leader:
+            follower.follows = True
 
     def _freeze(self, birth: Birth) -> None:
         birth.trained = True
@@ -208,16 +233,14 @@ def told(life: Life) -> list[Birth]:
 
     Of the births of a class those count of which most is known: a model that is trained tells more
     than one that a file makes to try its class out. A deep copy that nothing fills afterwards is
-    what it is a copy of.
+    what it is a copy of, and a target network is what it follows.
     """
     held = {id(module) for birth in life.births for _, module in modules_of(birth.model)[1:]}
-    found: list[tuple[Birth, int]] = []
+    alone = [b for b in life.births if not b.part and id(b.model) not in held]
+    found = [b for b in alone if not (b.copy_of and not b.is_treated())]
+    leading = {b.model.cls for b in found if not b.follows}
+    found = [b for b in found if not (b.follows and b.model.cls in leading)]
     most: dict[Value, int] = {}
-    for birth in life.births:
-        is_treated = birth.is_treated()
-        if birth.part or id(birth.model) in held or (birth.copy_of and not is_treated):
-            continue
-        rank = TRAINED if birth.trained else TREATED if is_treated else SEEN
-        most[birth.model.cls] = max(most.get(birth.model.cls, 0), rank)
-        found.append((birth, rank))
-    return [b for b, rank in found if b.model.cls is None or rank == most[b.model.cls]]
+    for birth in found:
+        most[birth.model.cls] = max(most.get(birth.model.cls, 0), birth.rank())
+    return [b for b in found if b.model.cls is None or b.rank() == most[b.model.cls]]

@@ -189,6 +189,7 @@ class Modules(Initialising):
         site = self.site(node)
         loaded = replace(UNCLEAR, by="load", site=site, spelled="load_state_dict")
         table = content.items if isinstance(content, Table) else {}
+        self.life.loads += not table
         for name, slot in parameters_of(instance):
             source = table.get(name)
             if isinstance(source, (Slot, Held)):

@@ -15,6 +15,7 @@ from initlint.reading.holders import (
     Instance,
     Listing,
     Method,
+    Optimiser,
     Partial,
     Super,
     Table,
@@ -51,7 +52,7 @@ def rebuilt(value: Value, parts: Sequence[Value]) -> Value:
 
 
 # Kinds whose values are alike when their parts are. All others are what they are: objects.
-_CONTENT = {tuple, Listing, Table, Choice, Partial, Bound, Method, Super}
+_CONTENT = {tuple, Listing, Table, Choice, Partial, Bound, Method, Super, Optimiser}
 # Kinds that the code that is read can change, so that one may lie in itself.
 _MUTABLE = {Listing, Table, Instance}
 
@@ -210,12 +211,20 @@ def choice(values: list[Value]) -> Value:
     distinct = list({key_of(option): option for option in flat}.values())
     if len(distinct) == 1:
         return distinct[0]
-    if any(type(option) is Unknown for option in distinct) or len(distinct) > _MOST_OPTIONS:
+    most = _MOST_OBJECTS if all(map(_is_plain_object, distinct)) else _MOST_OPTIONS
+    if any(type(option) is Unknown for option in distinct) or len(distinct) > most:
         return unsure(distinct)
     return Choice(tuple(distinct))
 
 
-_MOST_OPTIONS = 6
+# An object of a plain class may be one of many: a script makes an agent or a trainer by its name.
+_MOST_OPTIONS, _MOST_OBJECTS = 6, 32
+
+
+def _is_plain_object(value: Value) -> bool:
+    """Whether a value is an object of a plain class, or a method of one."""
+    owner = value.receiver if isinstance(value, Bound) else value
+    return isinstance(owner, Instance) and not owner.torch
 
 
 def unsure(values: Iterable[Value]) -> Unknown:

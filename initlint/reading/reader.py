@@ -371,7 +371,10 @@ class Reader(Expressions):
         memory = Memory(frame, bodies, self.budget)
         outer = self.arms
         ends: list[tuple[Flow | None, Any]] = []
+        fresh: list[tuple[int, int]] = []
+        loads = self.life.loads
         for body in bodies:
+            begun, loaded = len(self.undecided), self.life.loads
             self.arms = self.new_arm()
             try:
                 flow = run(body, memory) if run is not None else self.block(body)(frame)
@@ -380,6 +383,12 @@ class Reader(Expressions):
             ends.append((flow, memory.taken(frame)))
             memory.restore(frame)
             self.arms = outer
+            if self.life.loads == loaded:
+                fresh.append((begun, len(self.undecided)))
+        if self.life.loads > loads:
+            # The other ways are those that a fresh start takes.
+            for begun, ended in fresh:
+                self.settle(begun, ended)
         return self._met(ends, memory, frame)
 
     def _met(

@@ -81,7 +81,7 @@ class Scripts:
             if not ended:
                 # What comes after the place where reading has stopped may fill them.
                 for birth in reader.life.births[start:]:
-                    birth.lost = True
+                    birth.lost = not reader.life.is_frozen(birth)
                 self.stopped.append(module)
 
     def _top(self, module: Module) -> None:
@@ -106,7 +106,7 @@ class Scripts:
         for name, entry in names.items():
             if isinstance(entry, ast.ClassDef):
                 self._make(module, name, entry)
-            elif self._is_left(entry) and self._tells(module, entry):
+            elif self._is_left(entry) and self._tried(module, name, self._tells, module, entry):
                 self._call(module, name)
 
     def _is_left(self, entry: object) -> bool:
@@ -123,7 +123,7 @@ class Scripts:
     def _make(self, module: Module, name: str, entry: ast.ClassDef) -> None:
         """An object of a plain class whose methods make models, and a call of each such method."""
         methods = [node for node in entry.body if isinstance(node, _FUNCTIONS)]
-        making = [node for node in methods if self._tells(module, node)]
+        making = [n for n in methods if self._tried(module, name, self._tells, module, n)]
         reader = self._reader
         if all(node in reader.followed for node in making):
             return
@@ -133,9 +133,12 @@ class Scripts:
             if not isinstance(cls, UserClass) or reader.torch_base(cls):
                 return
             made = reader.construct(cls, [], {}, entry)
+            # Whether anybody calls these is not known: what they load is no fresh start.
+            reader.trying += 1
             for node in making:
                 if node not in reader.followed and isinstance(made, Instance):
                     reader.call(Bound(reader.function(cls, node), made), [], {})
+            reader.trying -= 1
 
         self._living(module, name, work)
 

@@ -149,7 +149,7 @@ def _sum(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> 
     return total
 
 
-@handles("math.sqrt")
+@handles("math.sqrt", "numpy.sqrt", "numpy.math.sqrt")
 def _sqrt(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     return square_root(args[0]) if args else UNKNOWN
 

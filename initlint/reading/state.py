@@ -74,6 +74,9 @@ class State:
         self.living = False
         # Whether nothing that is written counts, because a method of unknown use is followed.
         self.still = False
+        # What was written under undecided conditions: what the parameter holds then, as far as is
+        # known, and what it holds where the condition is true.
+        self.undecided: list[tuple[Slot, Draw, Draw]] = []
         # How many `try` with handlers are around what is read.
         self.trying = 0
         # Functions of the files that were followed while models were made.
@@ -170,6 +173,11 @@ class State:
             return one
         if _is_number(one) and _is_number(other):
             return PLAIN
+        if self.outside and UNKNOWN in (one, other):
+            # A model that is made here, or one that comes from elsewhere, such as a file.
+            known = other if one is UNKNOWN else one
+            if isinstance(known, Instance) and known in self.life.of:
+                return known
         return choice([one, other])
 
     def _joined_holders(self, one: Listing | Table, other: Listing | Table) -> Value:
@@ -216,11 +224,14 @@ class State:
         """A parameter is filled; under a condition that its layer does not share, who knows."""
         if self.still or slot in self.life.frozen:
             return
-        self.life.changes += 1
+        self.life.changes += isinstance(slot, Slot)
         before = self.drawn(slot)
+        sure = draw
         if not self.is_certain(slot) and not is_same(before, draw):
             draw = perhaps(draw)
         entry = after(draw, before, self.within())
+        if draw is not sure and self.outside and isinstance(slot, Slot):
+            self.undecided.append((slot, entry, after(sure, before, self.within())))
         if isinstance(slot, Fresh):
             slot.draw = entry
             for parameter in slot.slots:
@@ -231,6 +242,12 @@ class State:
             slot.draw = entry
         else:
             self.constructing.overrides[slot] = entry
+
+    def settle(self, begun: int, ended: int) -> None:
+        """What was written here under a condition holds for every model that begins afresh."""
+        for slot, entry, sure in self.undecided[begun:ended]:
+            if slot.draw is entry and self.is_certain(slot):
+                slot.draw = sure
 
     def is_certain(self, slot: Slot | Fresh) -> bool:
         """Whether the present code runs wherever this parameter has been made."""

@@ -21,7 +21,7 @@ from initlint.reading.defaults import (
 from initlint.reading.holders import Instance, Listing
 from initlint.reading.sizes import computed, is_size, symbol
 from initlint.reading.use import Use
-from initlint.reading.values import UNKNOWN, Named, Slot, Value
+from initlint.reading.values import UNKNOWN, Named, Slot, Sym, Value
 from initlint.records import Site
 from initlint.torchlib.draws import ARGUMENTS, UNCLEAR, Draw, drawn_by
 
@@ -134,6 +134,21 @@ def reset(instance: Instance, site: Site | None) -> Iterator[tuple[Slot, Draw]]:
 def argument(instance: Instance, name: str) -> Value:
     """An argument of torch's constructor as given, or its default."""
     return instance.args.get(name, _DEFAULTS.get(name, UNKNOWN))
+
+
+_PER_DIMENSION = ("kernel_size", "stride", "padding", "dilation")
+
+
+def attribute_of(instance: Instance, name: str) -> Value:
+    """An attribute that torch's constructor sets from an argument of the same name.
+
+    A convolution has a size for each of its dimensions, also where one was given for all.
+    """
+    value = _given(argument(instance, name))
+    is_convolution = "Conv" in instance.torch and instance.torch in _SIGNATURES
+    if is_convolution and name in _PER_DIMENSION and isinstance(value, (int, Sym, Named)):
+        return (value,) * int(instance.torch[-2])
+    return argument(instance, name)
 
 
 def _shape(instance: Instance) -> tuple[Value, ...] | None:
