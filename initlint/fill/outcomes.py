@@ -64,7 +64,8 @@ def _outcomes(
             return Outcome(
                 name, "filled", _scheme(layers.get(name)), before, _held(layers.get(name))
             )
-        reason = skipped.get(name) or choice.fine.get(name) or _rest(name, name in buffers)
+        reason = skipped.get(name) or choice.fine.get(name)
+        reason = reason or _rest(name, name in buffers, present.get(name))
         is_unknown = reason.startswith(_NOT_UNDERSTOOD)
         return Outcome(name, "unknown" if is_unknown else "kept", reason, before)
 
@@ -89,9 +90,11 @@ def _after(held: Initializer) -> str:
     return f"{held.name}, std {held.std:.3g}"
 
 
-def _rest(name: str, is_buffer: bool) -> str:
+def _rest(name: str, is_buffer: bool, found: Present | None) -> str:
     """Why a tensor that no layer multiplies its input with is kept."""
     if is_buffer:
         return "a buffer"
-    last = name.rpartition(".")[2]
-    return "the bias of a layer that is kept" if "bias" in last else _OWN
+    if "bias" not in name.rpartition(".")[2]:
+        return _OWN
+    was_set = found is not None and found.kind in ("constant", "structured", "set")
+    return "it was set" if was_set else "the bias of a layer that is kept"

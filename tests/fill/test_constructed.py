@@ -1,0 +1,72 @@
+"""materialize gives what has no finding the distribution, or values, that construction gives."""
+
+import pytest
+import torch
+from torch import nn
+
+import initlint
+
+stats = pytest.importorskip("scipy.stats")
+
+SEEDS = range(6)
+
+
+class Cells(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(40, 12, padding_idx=3)
+        self.lstm, self.cell = nn.LSTM(12, 10, 2), nn.GRUCell(10, 8)
+        self.scale = nn.Parameter(torch.randn(30) * 0.1 + 1)
+        self.mix = nn.Parameter(torch.empty(9, 9).uniform_(-1, 2))
+        self.register_buffer("noise", torch.rand(50))
+        self.register_buffer("steps", torch.linspace(0, 1, 5))
+
+    def forward(self, tokens):
+        return self.cell(self.lstm(self.embed(tokens))[0][-1])
+
+
+class Layers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(3, 8, 3, groups=1), nn.BatchNorm2d(8)
+        self.up = nn.ConvTranspose2d(8, 4, 2, stride=2)
+        self.both = nn.Bilinear(4, 4, 5)
+        self.attention = nn.MultiheadAttention(5, 1)
+        self.out = nn.Linear(5, 70)
+        nn.init.trunc_normal_(self.out.weight, std=0.02)
+        nn.init.orthogonal_(self.both.weight[0].data)
+
+    def forward(self, x):
+        x = torch.relu(self.bn(self.conv(x)))
+        x = self.up(x).mean((2, 3))
+        x = self.both(x, x).unsqueeze(0)
+        return self.out(self.attention(x, x, x)[0])
+
+
+def encoder():
+    layer = nn.TransformerEncoderLayer(16, 2, 32, norm_first=True)
+    return nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("make", [Cells, Layers, encoder])
+def test_the_distribution_and_the_values_are_those_of_construction(make):
+    def drawn(build):
+        found = {}
+        for seed in SEEDS:
+            torch.manual_seed(seed)
+            model = build(seed)
+            for name, value in (*model.named_parameters(), *model.named_buffers()):
+                found.setdefault(name, []).append(value.detach().clone().flatten())
+        return found
+
+    ordinary = drawn(lambda seed: make())
+    made = drawn(lambda seed: initlint.materialize(make, seed=seed))
+    assert made.keys() == ordinary.keys()
+    for name, values in ordinary.items():
+        if all(value.equal(values[0]) for value in values):
+            assert all(value.equal(values[0]) for value in made[name]), name
+            continue
+        result = stats.ks_2samp(torch.cat(made[name]), torch.cat(values))
+        assert result.pvalue > 1e-5, (name, result)
+        assert not made[name][0].equal(made[name][1]), name
