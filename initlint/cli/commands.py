@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,8 @@ from initlint.project import arguments, baseline, suppress
 from initlint.project.baseline import Scope
 from initlint.project.sourcefiles import texts_of
 from initlint.records import Report
+from initlint.safe.shown import shown
+from initlint.safe.written import write_whole
 
 if TYPE_CHECKING:
     from initlint.api import Fixed
@@ -30,7 +32,10 @@ _MOST_IDLE = 100
 
 def check(request: Check) -> int:
     """Report, or repair and report what remains."""
+    terminal.set_colour(request.color)
     asked = requests.asked(request)
+    if request.show_files or request.show_settings:
+        return _show(asked)
     if not asked.targets.all and not asked.targets.gaps:
         _say(request, f"initlint: {phrases.no_files(asked.written, asked.targets.left_out)}")
     if request.trace or asked.targets.models:
@@ -51,7 +56,20 @@ def _verdict(asked: Asked) -> int:
     _say_gone(asked, report)
     if asked.failures(report) or (fixed and fixed.unwritten):
         return FAILED
-    return FOUND if report.findings and not request.exit_zero else CLEAN
+    changed = request.exit_non_zero_on_fix and fixed is not None and bool(fixed.files)
+    return FOUND if (report.findings or changed) and not request.exit_zero else CLEAN
+
+
+def _show(asked: Asked) -> int:
+    """List the files that would be checked, or the settings that would be used."""
+    if asked.request.show_files:
+        terminal.out("".join(f"{shown(target)}\n" for target in asked.targets.all))
+    else:
+        from initlint.output import settings
+
+        terminal.out(settings.render(asked.settings, asked.selection, asked.targets.files))
+    _print_gaps(Report(unanalysed=(*asked.targets.gaps, *asked.targets.notes)), asked)
+    return FAILED if asked.targets.gaps else CLEAN
 
 
 def apply(request: Apply) -> int:
@@ -90,13 +108,19 @@ def apply(request: Apply) -> int:
     return CLEAN
 
 
-def rule(wanted: str | None, form: str, folders: Sequence[str] = ()) -> int:
-    """Print one rule's card, or where None all of them; `folders` hold more rules than ours."""
+def rule(wanted: str | None, form: str, folders: Sequence[str] = (), in_short: bool = False) -> int:
+    """Print one rule's card, or where None all of them; `folders` hold more rules than ours.
+
+    With `in_short` it is one line for each rule.
+    """
     from initlint.judge import load
     from initlint.output import card
 
     rules = load(folders)
     every = list(rules.cards.values())
+    if in_short:
+        terminal.out(card.listed(every))
+        return CLEAN
     terminal.out(card.render(every if wanted is None else [rules.rule(wanted)], form))
     return CLEAN
 
@@ -229,13 +253,19 @@ def _print(report: Report, asked: Asked) -> None:
     request = asked.request
     # A repaired standard input is alone on the standard output.
     aside = request.fix and bool(asked.targets.texts)
-    write = terminal.aside if aside else terminal.out
+    write: Callable[[str], object] = terminal.aside if aside else terminal.out
     colour = terminal.wants_colour(sys.stderr if aside else sys.stdout)
-    if request.show_layers and request.form in FOR_PEOPLE:
+    if request.output_file is not None:
+        pieces: list[str] = []
+        write, colour = pieces.append, request.color == "always"
+    if request.show_layers and asked.form in FOR_PEOPLE:
         from initlint.output import layers
 
         write(layers.render(report, colour=colour, width=terminal.width()))
     write(_findings(report, asked, colour))
+    if request.output_file is not None:
+        data = "".join(pieces).encode("utf-8", "backslashreplace")
+        write_whole(request.output_file, data, "--output-file")
     _print_gaps(report, asked)
 
 
@@ -244,7 +274,7 @@ def _findings(report: Report, asked: Asked, colour: bool) -> str:
         from initlint.output import statistics
 
         return statistics.render(report)
-    form = asked.request.form
+    form = asked.form
     root = None if form in FOR_PEOPLE else _root()
     rules = asked.selection.rules.cards.values()
     codes = asked.options.codes or ()

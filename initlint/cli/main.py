@@ -101,7 +101,7 @@ class _Commands(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.option("--version", is_flag=True, help="Print the version and exit.")
+@click.option("-V", "--version", is_flag=True, help="Print the version and exit.")
 @click.pass_context
 def group(context: click.Context, version: bool) -> int:
     """Are my weights initialised right? A linter, fixer and initialiser for PyTorch models.
@@ -179,8 +179,18 @@ _of_model = _options(
 @_choice("--bias", help="Whether --fix zeroes the biases of the layers it initialises.")
 @_many("--select", metavar="CODES", help="Only these rules: codes, prefixes (INIT1), names, ALL.")
 @_many("--ignore", metavar="CODES", help="Leave out these rules.")
+@_many("--extend-select", metavar="CODES", help="Also these rules.")
+@_many("--exclude", metavar="PATTERNS", help="Also leave out files and folders of these names.")
+@_flag("--ignore-noqa", help="Also report findings that a comment silences.")
 @click.option(
     "--output-format", type=click.Choice(FORMATS), help="How findings are printed.  [default: full]"
+)
+@click.option("--output-file", metavar="FILE", help="Write findings to this file.")
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    help="Whether to use colours.  [default: auto]",
 )
 @_of_rules
 @_flag("--show-layers", help="First print a table of all layers; JSON always has them.")
@@ -196,6 +206,9 @@ _of_model = _options(
 @click.option("--write-baseline", metavar="FILE", help="Write all findings to this file.")
 @_flag("--prune-baseline", help="Remove findings from the baseline that are not there any more.")
 @_flag("--exit-zero", help="Exit with 0 even if there are findings.")
+@_flag("--exit-non-zero-on-fix", help="Exit with 1 if --fix changed a file.")
+@_flag("--show-files", help="List the files and models that would be checked.")
+@_flag("--show-settings", help="List the settings, and which rules they leave on.")
 @_of_model
 @click.option(
     "--timeout",
@@ -271,12 +284,34 @@ def apply(**options: Any) -> int:
 @group.command(cls=_Unambiguous, short_help="Explain a rule.")
 @click.argument("rule", required=False, metavar="[CODE|NAME]")
 @_flag("--all", "every", help="Print all cards.")
+@_flag("--list", "in_short", help="List all rules, one a line.")
 @click.option("--output-format", type=click.Choice(CARDS), default="text", show_default=True)
 @_of_rules
-def rule(rule: str | None, every: bool, output_format: str, rules: tuple[str, ...]) -> int:
+def rule(
+    rule: str | None, every: bool, in_short: bool, output_format: str, rules: tuple[str, ...]
+) -> int:
     """Print a rule's card: what it reports and why, examples, and when it is silent."""
-    if (rule is None) is not every:
-        raise click.UsageError("name one rule by code or name, or give --all")
+    if (rule is not None) + every + in_short != 1:
+        raise click.UsageError("name one rule by code or name, or give --all or --list")
+    if in_short and output_format != "text":
+        raise click.UsageError(f"--list has no effect here: --all has the format {output_format}")
     from initlint.cli import commands
 
-    return commands.rule(rule, output_format, rules)
+    return commands.rule(rule, output_format, rules, in_short)
+
+
+@group.command(short_help="Serve an editor: findings, fixes and hovers while you type.")
+def server() -> int:
+    """Run the language server on standard input and output, for an editor to start.
+
+    It reads the open files, and runs nothing of them. Needs pygls: pip install 'initlint[lsp]'.
+    """
+    try:
+        from initlint.server.main import run as serve
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("pygls", "lsprotocol"):
+            raise
+        what = "server needs pygls, which is not installed"
+        raise InitlintError(f"{what}; pip install 'initlint[lsp]'") from None
+    serve()
+    return terminal.CLEAN

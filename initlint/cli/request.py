@@ -54,11 +54,14 @@ class Check(NamedTuple):
     write_baseline: str | None = None
     prune_baseline: bool = False
     add_noqa: str | None = None
-
-    @property
-    def form(self) -> str:
-        """The output format."""
-        return self.output_format or FORMATS[0]
+    exclude: tuple[str, ...] = ()
+    extend_select: tuple[str, ...] = ()
+    show_files: bool = False
+    show_settings: bool = False
+    color: str = "auto"
+    ignore_noqa: bool = False
+    exit_non_zero_on_fix: bool = False
+    output_file: str | None = None
 
     def preferences(self, settings: Settings) -> Preferences:
         """How initialisers are written: the command line before the settings."""
@@ -94,6 +97,7 @@ class Asked(NamedTuple):
     selection: Selection
     options: Options
     baselines: Baselines | None
+    form: str
 
     def failures(self, report: Report) -> list[Unanalysed]:
         """The gaps of targets named by the user, and errors; all gaps if nothing was analysed.
@@ -116,32 +120,35 @@ def asked(request: Check) -> Asked:
     from initlint.judge import load
     from initlint.project.select import Selection
 
-    settings = config.settings(request.config, request.isolated)
+    patterns = tuple(entry for text in request.exclude for entry in text.split(",") if entry)
+    settings = config.settings(request.config, request.isolated, patterns)
     written = request.targets or settings.here().targets() or (".",)
-    refuse_idle(request, written)
+    form = request.output_format or settings.here().output_format or FORMATS[0]
+    refuse_idle(request, written, form)
     name = request.stdin_filename
     targets = gather(written, settings, STDIN if name is None else name)
     # A new baseline has all findings.
     baselines = None if request.write_baseline else Baselines(settings, request.baseline)
     rules = load(request.rules)
-    selection = Selection(request.select, request.ignore, settings, rules)
+    selection = Selection(request.select, request.ignore, settings, rules, request.extend_select)
     options = api.Options(
         trace=request.trace,
         arguments=arguments.parse(request.args),
         inputs=inputs(request.inputs),
         codes=selection.codes().union(*map(selection.codes, targets.files)),
         speaks=selection.speaks,
+        comments=not request.ignore_noqa,
         known=baselines.known if baselines else None,
         rules=rules,
         texts=targets.texts,
         preferences=request.preferences(settings),
         cache=not request.no_cache and STDIN not in written,
         jobs=request.jobs,
-        parameters=request.form == "json",
+        parameters=form == "json",
         apart=True,
         timeout=TIMEOUT if request.timeout is None else request.timeout,
     )
-    return Asked(request, settings, written, targets, selection, options, baselines)
+    return Asked(request, settings, written, targets, selection, options, baselines, form)
 
 
 def inputs(written: Sequence[str]) -> tuple[InputSpec, ...]:
@@ -153,20 +160,20 @@ def inputs(written: Sequence[str]) -> tuple[InputSpec, ...]:
     return tuple(map(inputspec.parse, written))
 
 
-def refuse_idle(request: Check, written: Sequence[str]) -> None:
+def refuse_idle(request: Check, written: Sequence[str], form: str) -> None:
     """Raise InitlintError for options that have no effect in their combination.
 
-    `written` are the targets, those of the settings included.
+    `written` are the targets and `form` the output format, those of the settings included.
     """
     builds = request.trace or any(map(is_model, written))
     fixes = request.fix or request.diff
-    prints = request.form in FOR_PEOPLE
-    form, table = request.output_format, request.show_layers
+    prints, table = form in FOR_PEOPLE, request.show_layers
     never = "no model is built: name one (net.py:Net), or give --trace"
     idle = [
         ("--unsafe-fixes", request.unsafe_fixes and not fixes, "give --fix or --diff, too"),
         ("--style", request.style and not fixes, "give --fix or --diff, too"),
         ("--bias", request.bias and not fixes, "give --fix or --diff, too"),
+        ("--exit-non-zero-on-fix", request.exit_non_zero_on_fix and not request.fix, "give --fix"),
         ("--arg", request.args and not builds, never),
         ("--input", request.inputs and not builds, never),
         ("--timeout", request.timeout is not None and not builds, never),
@@ -190,6 +197,7 @@ def _in_modes(request: Check) -> Iterator[tuple[str, str, str]]:
         "--output-format": request.output_format is not None,
         "--show-layers": request.show_layers,
         "--statistics": request.statistics,
+        "--output-file": request.output_file is not None,
     }
     writes = {"--fix": request.fix, "--diff": request.diff, "--exit-zero": request.exit_zero}
     of_baseline = {
@@ -197,7 +205,10 @@ def _in_modes(request: Check) -> Iterator[tuple[str, str, str]]:
         "--prune-baseline": request.prune_baseline,
     }
     known = {"--baseline": request.baseline is not None, "--prune-baseline": request.prune_baseline}
+    lists = {**prints, **writes, **of_baseline, **known, "--add-noqa": request.add_noqa is not None}
     modes = (
+        (request.show_files, "--show-files", "lists files", lists),
+        (request.show_settings, "--show-settings", "lists settings", lists),
         (request.diff, "--diff", "prints a patch", {**prints, **of_baseline}),
         (
             request.write_baseline is not None,
@@ -209,7 +220,7 @@ def _in_modes(request: Check) -> Iterator[tuple[str, str, str]]:
             request.add_noqa is not None,
             "--add-noqa",
             "writes comments for all findings",
-            {**prints, **writes, **of_baseline},
+            {**prints, **writes, **of_baseline, "--ignore-noqa": request.ignore_noqa},
         ),
     )
     for is_on, mode, does, options in modes:

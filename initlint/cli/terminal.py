@@ -68,8 +68,20 @@ def progress(total: int) -> Iterator[Callable[[int], None]]:
         yield bar.update
 
 
+# What --color says: auto, always or never.
+_color = "auto"
+
+
+def set_colour(wanted: str) -> None:
+    """Show colours always, never, or (auto) where the stream and the environment want them."""
+    global _color
+    _color = wanted
+
+
 def wants_colour(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
     """Whether `stream` shows colours: NO_COLOR forbids, FORCE_COLOR demands, else a terminal."""
+    if _color != "auto":
+        return _color == "always"
     if environ.get("NO_COLOR"):
         return False
     if environ.get("FORCE_COLOR", "0") not in ("", "0"):

@@ -20,6 +20,16 @@ def render(rules: Sequence[Rule], form: str = "text") -> str:
     return "\n\n".join("\n".join(_text(rule)) + "\n" for rule in rules)
 
 
+def listed(rules: Sequence[Rule]) -> str:
+    """One line for each rule: code, name, whether it is on by default, its fix, its summary."""
+    width = max((len(rule.name) for rule in rules), default=0)
+    return "".join(
+        f"{rule.code}  {rule.name:<{width}}  {'on ' if rule.default else 'off'}  "
+        f"{rule.fix or '-':<7}  {rule.summary}\n"
+        for rule in rules
+    )
+
+
 def _object(rule: Rule) -> dict[str, object]:
     return {
         "code": rule.code,

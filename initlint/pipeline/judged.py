@@ -38,6 +38,7 @@ class Options:
     - `codes`: the rules; None for those on by default.
     - `rules`: the rulebook; None for initlint's own rules and those of installed packages.
     - `speaks`: whether a finding's rule is on in its file; None if all are.
+    - `comments`: whether comments silence findings.
     - `known`: takes the findings of the baseline out of a report.
     - `texts`: by path, text that replaces the files on the disk.
     - `preferences`: the user's choices where several initialisers are right.
@@ -53,6 +54,7 @@ class Options:
     inputs: tuple[Any, ...] = ()
     codes: frozenset[str] | None = None
     speaks: Callable[[Finding], bool] | None = None
+    comments: bool = True
     known: Callable[[Report], Report] | None = None
     rules: Rulebook | None = None
     texts: Mapping[str, bytes] = field(default_factory=dict)
@@ -103,7 +105,7 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
         calls=(*built.calls, *_elsewhere(written.calls, known)),
         texts=texts,
     )
-    report = filter_report(report, options.speaks)
+    report = filter_report(report, options.speaks, options.comments)
     if options.known is not None:
         report = options.known(report)
     return replace(report, texts=texts.only(_spoken_of(report))), found.signatures

@@ -137,6 +137,12 @@ class Settings(NamedTuple):
     """The config of each file: one for all files, or the nearest above each file."""
 
     only: Config | None = None
+    excluded: tuple[str, ...] = ()
+
+    def excludes(self, path: str | Path) -> bool:
+        """Whether --exclude, from the working directory, or the file's config leaves it out."""
+        given = Config(extend_exclude=self.excluded)
+        return given.excludes(path) or self.of(path).excludes(path)
 
     def here(self) -> Config:
         """The config of the working directory."""
@@ -154,16 +160,23 @@ def absolute(path: str | Path) -> Path:
     return Path(os.path.normpath(Path(path).absolute()))
 
 
-def settings(file: str | None, isolated: bool) -> Settings:
-    """What `--config FILE` and `--isolated` ask for. Raises InitlintError if there is no FILE."""
+def settings(file: str | None, isolated: bool, exclude: tuple[str, ...] = ()) -> Settings:
+    """What `--config`, `--isolated` and `--exclude` ask for.
+
+    Raises InitlintError if there is no such file, or a pattern can match nothing.
+    """
+    for pattern in exclude:
+        fault = unusable(pattern)
+        if fault:
+            raise InitlintError(f'--exclude "{cut(pattern)}": {fault}')
     if isolated:
-        return Settings(Config())
+        return Settings(Config(), exclude)
     if file is None:
-        return Settings()
+        return Settings(None, exclude)
     if not os.path.lexists(file) or Path(file).is_dir():
         found = "a folder" if os.path.lexists(file) else "no such file"
         raise InitlintError(f"{file}: {found}; --config names a TOML file with {_TABLE} in it")
-    return Settings(load(absolute(file)))
+    return Settings(load(absolute(file)), exclude)
 
 
 def load(file: Path) -> Config:
@@ -186,6 +199,11 @@ def _above(folder: Path) -> Config | None:
 
 # So many folders are gone up by calls within each other.
 _STRIDE = 100
+
+
+def forget() -> None:
+    """Read settings anew when they are next asked for: a server runs while files change."""
+    _nearest.cache_clear()
 
 
 @cache

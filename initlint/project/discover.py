@@ -83,7 +83,7 @@ def _named(
         # Settings write ./--fix.
         hint = "; options go before --" if written.startswith("-") else ""
         gaps.append(Unanalysed(str(path), f"{path}: no such file or folder{hint}"))
-    elif settings.of(path).excludes(path):
+    elif settings.excludes(path):
         left_out.append(LeftOut(str(path), EXCLUDED_BY_SETTINGS))
     else:
         yield path
@@ -145,7 +145,7 @@ class _Walk:
         unmeant = not EXCLUDED.isdisjoint(path.relative_to(self._folder).parts)
         if path.name == _REPOSITORY or (config.exclude is None and unmeant):
             return _BY_DEFAULT
-        return EXCLUDED_BY_SETTINGS if config.excludes(path) else ""
+        return EXCLUDED_BY_SETTINGS if self._settings.excludes(path) else ""
 
     def _regular(self, entry: os.DirEntry[str], path: Path) -> Iterator[Path]:
         """The file; nothing, and the reason among the gaps, where it is a pipe or a device."""

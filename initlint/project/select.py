@@ -21,13 +21,15 @@ _OF_OTHERS = re.compile(r"[A-Z]{1,5}[0-9]{1,4}")
 class Selection:
     """The rules that the command line selects, or else the settings.
 
-    As in ruff, --select replaces `select` and `ignore` of the settings, --ignore adds to `ignore`.
+    As in ruff, --select replaces `select` and `ignore` of the settings, --ignore adds to `ignore`,
+    and --extend-select to either.
     """
 
     select: tuple[str, ...]
     ignore: tuple[str, ...]
     settings: Settings
     rules: Rulebook = field(default_factory=load)
+    extend: tuple[str, ...] = ()
 
     @classmethod
     def default(cls, rules: Rulebook | None = None) -> Selection:
@@ -38,7 +40,7 @@ class Selection:
         """The codes of the rules that run on a file; without one, in the working directory."""
         config = self.settings.here() if path is None else self.settings.of(path)
         ignored = () if path is None else config.ignored_in(path)
-        return _codes(self.select, self.ignore, config, ignored, self.rules)
+        return _codes(self.select, self.ignore, self.extend, config, ignored, self.rules)
 
     def speaks(self, finding: Finding) -> bool:
         """Whether the finding's rule runs on the finding's file."""
@@ -49,13 +51,14 @@ class Selection:
 def _codes(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
+    extend: tuple[str, ...],
     config: Config,
     ignored: tuple[str, ...],
     rules: Rulebook,
 ) -> frozenset[str]:
     cards = rules.cards
     if select:
-        chosen = expand(select, ignore, cards)
+        chosen = expand(select, ignore, cards, extend)
     else:
         lists = [
             _checked(config.place(key), entries, cards)
@@ -65,7 +68,7 @@ def _codes(
                 ("extend-select", config.extend_select),
             )
         ]
-        chosen = expand(lists[0], (*lists[1], *ignore), cards, lists[2])
+        chosen = expand(lists[0], (*lists[1], *ignore), cards, (*lists[2], *extend))
     silent = _checked(config.place("per-file-ignores"), ignored, cards)
     return chosen - (expand(silent, (), cards) if silent else frozenset())
 
@@ -96,7 +99,7 @@ def expand(
     wanted = _checked("--select", select, rules)
     unwanted = _checked("--ignore", ignore, rules)
     usual = not wanted
-    wanted += _checked("extend-select", extend, rules)
+    wanted += _checked("--extend-select", extend, rules)
     chosen = set()
     for rule in rules.values():
         default = 0 if usual and rule.default else -1

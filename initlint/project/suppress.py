@@ -72,9 +72,16 @@ def suppressed(finding: Finding, lines: Sequence[str]) -> bool:
     return suppressions(lines).cover(finding)
 
 
-def filter_report(report: _Report, speaks: Callable[[Finding], bool] | None = None) -> _Report:
-    """The report without findings whose rule is off in their file, or that a comment silences."""
+def filter_report(
+    report: _Report, speaks: Callable[[Finding], bool] | None = None, heed: bool = True
+) -> _Report:
+    """The report without findings whose rule is off in their file, or that a comment silences.
+
+    Comments count only with `heed`.
+    """
     spoken, texts = [f for f in report.findings if speaks is None or speaks(f)], texts_of(report)
+    if not heed:
+        return replace(report, findings=tuple(spoken))
     paths = {f.site.path for f in spoken if f.site}
     known = {path: suppressions(texts.lines(path)) for path in paths}
     kept: list[Finding] = []

@@ -55,7 +55,7 @@ def gather(written: Sequence[str], settings: Settings, stdin_filename: str = STD
     if stdin_filename.rpartition("/")[2] in ("", ".", ".."):
         reason = "names a folder; write a file's name, as net.py"
         raise InitlintError(f"--stdin-filename {cut(stdin_filename)}: {reason}")
-    if settings.of(stdin_filename).excludes(stdin_filename):
+    if settings.excludes(stdin_filename):
         left_out = (*found.left_out, LeftOut(stdin_filename, discover.EXCLUDED_BY_SETTINGS))
         return Targets(models, found.files, {}, found.gaps, found.notes, left_out)
     source = _standard_input(stdin_filename)

@@ -38,6 +38,8 @@ style = "method"
 distribution = "uniform"
 mode = "fan_out"
 bias = "zeros"
+baseline = "known.json"
+output-format = "concise"
 [tool.initlint.per-file-ignores]
 "tests/**" = ["INIT1", "INIT0"]
 """
@@ -59,8 +61,10 @@ def test_every_key(here):
         distribution="uniform",
         mode="fan_out",
         bias="zeros",
+        baseline="known.json",
+        output_format="concise",
     )
-    assert set(config.KEYS) == {line.partition(" = ")[0] for line in WHOLE.splitlines()[3:14]} | {
+    assert set(config.KEYS) == {line.partition(" = ")[0] for line in WHOLE.splitlines()[3:16]} | {
         "per-file-ignores"
     }
 

@@ -148,7 +148,17 @@ ONE_LINE = [
     ("net.py", "there is no command net.py; did you mean `initlint check net.py`?"),
     ("net.py:Net --fix", "there is no command net.py:Net; did you mean `initlint check net.py:"),
     ("pkg", "there is no command pkg; did you mean `initlint check pkg`?"),
-    ("rule", "name one rule by code or name, or give --all"),
+    ("rule", "name one rule by code or name, or give --all or --list"),
+    ("rule --all --list", "name one rule by code or name, or give --all or --list"),
+    ("rule --list --output-format json", "--list has no effect here: --all has the format json"),
+    ("check x --exit-non-zero-on-fix", "--exit-non-zero-on-fix has no effect here: give --fix"),
+    ("check x --show-files --fix", "--fix has no effect here: --show-files lists files"),
+    ("check x --show-settings --statistics", "--statistics has no effect here: --show-settings l"),
+    ("check x --diff --output-file o.txt", "--output-file has no effect here: --diff prints a"),
+    ("check x --add-noqa --ignore-noqa", "--ignore-noqa has no effect here: --add-noqa writes"),
+    ("check x --exclude [z-a]", '--exclude "[z-a]": the range z-a is empty; write a-z'),
+    ("check x --extend-select INIT9", "--extend-select INIT9: there is no such rule or group"),
+    ("check net.py:Net --output-file gone/o.txt", "--output-file gone/o.txt: there is no folder"),
     ("rule INIT1O1", "there is no rule 'INIT1O1'"),
 ]
 

@@ -1,0 +1,1 @@
+"""The language server: what editors ask, answered by reading the file that is open."""

@@ -1,0 +1,122 @@
+"""One open document judged: its report, the edits of each fix, and those of all together."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from initlint.fix import noqa
+from initlint.fix.converge import Before, converge, under_one_path
+from initlint.fix.proposals import Proposals
+from initlint.fix.text import RefusedError
+from initlint.judge import load
+from initlint.output.edits import Edit, edits
+from initlint.pipeline.judged import Options, Report, judged, judged_by
+from initlint.project import config
+from initlint.project.baseline import Baselines
+from initlint.project.config import Settings
+from initlint.project.select import Selection
+from initlint.project.sourcefiles import Texts, texts_of
+from initlint.records import Finding, Layer
+
+
+class Judgement:
+    """The findings and layers of one document, and what can be done about them."""
+
+    def __init__(self, path: str, source: bytes, options: Options, report: Report) -> None:
+        self.path, self.source, self.report = path, source, report
+        self._options = options
+        self._texts = texts_of(report)
+        self._proposals = Proposals(self._texts, options.preferences)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """The findings on lines of the document."""
+        return [f for f in self.report.findings if f.site and f.site.path == self.path]
+
+    @property
+    def texts(self) -> Texts:
+        """The text of the files as they were judged."""
+        return self._texts
+
+    def layers_at(self, line: int, column: int) -> list[Layer]:
+        """The layers whose construction covers a position."""
+        return [
+            layer
+            for layer in self.report.layers
+            if layer.site is not None
+            and layer.site.path == self.path
+            and (layer.site.line, layer.site.column) <= (line, column)
+            and (line, column) <= (layer.site.end_line, layer.site.end_column)
+        ]
+
+    def edits(self, finding: Finding) -> tuple[Edit, ...]:
+        """The edits of a finding's fix in the document; none if it cannot be fixed alone."""
+        found = edits(finding, self._proposals, self._texts) or ()
+        return found if all(edit.path == self.path for edit in found) else ()
+
+    def silenced(self, finding: Finding) -> bytes:
+        """The document with a comment that silences the finding; as it is if there can be none."""
+        try:
+            return noqa.commented(self.source, self.path, [finding], "")[0]
+        except RefusedError:
+            return self.source
+
+    @cached_property
+    def fixed(self) -> bytes:
+        """The document with all safe fixes, judged again as --fix does."""
+        safe = [f for f in self.findings if f.fix and f.fix.applicability == "safe"]
+        wanted = under_one_path([f for f in safe if f.fix and f.fix.site.path == self.path])
+
+        def again(
+            new: Mapping[str, bytes],
+        ) -> tuple[Report, Mapping[str, Mapping[str, tuple[int, ...]]]]:
+            texts = {**self._options.texts, **new}
+            return judged([self.path], replace(self._options, texts=texts))
+
+        before = Before(self.report, {}, self._options.preferences)
+        outcome = converge(wanted, {self.path: self.source}, again, before)
+        return next((new for path, _, new in outcome.files if path == self.path), self.source)
+
+
+def judge(path: str, texts: Mapping[str, bytes]) -> Judgement | None:
+    """The judgement of an open document; `texts` has it and the other open ones.
+
+    None if the settings exclude it, or while it does not parse. Raises InitlintError for settings
+    that cannot be used.
+    """
+    config.forget()
+    settings = Settings()
+    if settings.of(path).excludes(path) or not _parses(texts[path]):
+        return None
+    rules = load()
+    selection = Selection((), (), settings, rules)
+    options = Options(
+        codes=selection.codes(path),
+        speaks=selection.speaks,
+        known=Baselines(settings).known,
+        rules=rules,
+        texts=texts,
+        preferences=settings.of(path).preferences(),
+    )
+    report, _ = judged_by([path], options, Texts(texts))
+    return Judgement(path, texts[path], options, report)
+
+
+def _parses(source: bytes) -> bool:
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def gaps(judgement: Judgement) -> Sequence[str]:
+    """What was not analysed of a document, in one line each."""
+    from initlint.output.phrases import gap
+
+    return [gap(each) for each in judgement.report.unanalysed]
