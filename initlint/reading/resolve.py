@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -58,7 +59,7 @@ class Program:
     def followed(self) -> list[Module]:
         """The files that may use torch, and those that may import from one of these."""
         hinted = [module for module in self.modules if module.source.hinted]
-        stems = {part.encode() for module in hinted for part in module.parts[-1:]}
+        stems = {os.fsencode(part) for module in hinted for part in module.parts[-1:]}
         return [
             module
             for module in self.modules

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
@@ -114,10 +115,10 @@ def server() -> Server:
     return made
 
 
-def _is_wanted(action: types.CodeAction, only: object) -> bool:
+def _is_wanted(action: types.CodeAction, only: Sequence[types.CodeActionKind | str] | None) -> bool:
     """Whether an action is of one of the kinds that are asked for, which name beginnings."""
     kind = str(getattr(action.kind, "value", action.kind))
-    wanted = [str(getattr(each, "value", each)) for each in only] if isinstance(only, list) else []
+    wanted = [str(getattr(each, "value", each)) for each in only or ()]
     return not wanted or any(kind == each or kind.startswith(f"{each}.") for each in wanted)
 
 
