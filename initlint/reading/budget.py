@@ -101,9 +101,13 @@ class Budget:
         """Charge characters of a text that is searched or copied."""
         self.elements(count // 64)
 
+    def passable(self) -> int:
+        """How many weights of parts may be gone through."""
+        return self.left // STEP + _FREE
+
     def gone_through(self, count: int) -> None:
         """Charge the weights of a part that are gone through once more, to the run alone."""
-        self._take(max(0, count - _FREE))
+        self._take(max(0, count - _FREE) * STEP)
 
     def records(self, count: int) -> None:
         """Charge records of a model's weights, which are judged later, to the run only.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,7 @@ class UserClass(Kind):
     closure: Frame | None
     members: dict[str, ast.AST] = field(default_factory=dict)
     order: list[Value] | None = None
+    outside: list[External] | None = None
     torch: str | None = None
     used: bool = False
     made: list[Instance] = field(default_factory=list)
@@ -134,11 +135,37 @@ class Classes(Modules):
     def torch_base(self, cls: UserClass) -> str:
         """The name of the torch class that a class derives from; empty if it is not a module."""
         if cls.torch is None:
-            outside = [v for v in self.order(cls) if isinstance(v, External)]
-            kinds = [_module_kind(value.name) for value in outside]
+            kinds = [_module_kind(value.name) for value in self.outside_of(cls)]
             found = [kind for kind in kinds if kind]
             cls.torch = next((kind for kind in found if kind != "Module"), "".join(found[:1]))
         return cls.torch
+
+    def outside_of(self, cls: UserClass) -> list[External]:
+        """The classes outside the files that a class inherits from, nearest first.
+
+        A class with one base has those of its base: in a long line of classes each is gone through
+        once.
+        """
+        if cls.outside is None:
+            order = self.order(cls)
+            base = order[1] if len(order) > 1 and len(cls.node.bases) == 1 else None
+            if isinstance(base, UserClass) and base.outside is not None:
+                cls.outside = base.outside
+            else:
+                cls.outside = [value for value in order if isinstance(value, External)]
+        return cls.outside
+
+    def heirs_of(self, parts: Collection[Value], classes: Sequence[UserClass]) -> set[Value]:
+        """Those of `classes` that are among `parts`, or inherit from one that is."""
+        known: dict[Value, bool] = {}
+        for cls in classes:
+            order = self.order(cls)
+            base = order[1] if len(order) > 1 and len(cls.node.bases) == 1 else None
+            if base in known:
+                known[cls] = cls in parts or known[base]
+            else:
+                known[cls] = any(one in parts for one in order if isinstance(one, UserClass))
+        return {cls for cls in classes if known[cls]}
 
     def member(
         self, cls: UserClass, name: str, after: UserClass | None = None
@@ -166,7 +193,7 @@ class Classes(Modules):
 
     def is_enum(self, cls: UserClass) -> bool:
         """Whether a class is an enumeration."""
-        names = [base.name for base in self.order(cls) if isinstance(base, External)]
+        names = [base.name for base in self.outside_of(cls)]
         return any(name.startswith("enum.") for name in names)
 
     def enumerated(self, cls: UserClass, name: str, value: Value) -> Instance:
@@ -341,10 +368,9 @@ def _last_of_each(order: list[Value]) -> list[Value]:
 _FILLING = ("PreTrainedModel", "BaseModule", "ModelMixin")
 
 
-def is_filled(order: Sequence[Value]) -> bool:
-    """Whether a class derives from one that fills weights by rules of its own."""
-    names = [value.name.rpartition(".")[2] for value in order if isinstance(value, External)]
-    return any(name in _FILLING for name in names)
+def is_filled(outside: Sequence[External]) -> bool:
+    """Whether one of the classes that a class inherits from fills weights by rules of its own."""
+    return any(value.name.rpartition(".")[2] in _FILLING for value in outside)
 
 
 def _is_dataclass(cls: UserClass) -> bool:

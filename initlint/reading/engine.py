@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 from initlint import records
@@ -21,11 +22,13 @@ from initlint.reading.layers import (
     Drawn,
     Place,
     followed,
+    has_weights,
     overrides_of,
     places_of,
     site_of,
     unknown,
     weights_held,
+    weights_of,
 )
 from initlint.reading.layers import (
     records as records_of,
@@ -38,6 +41,7 @@ from initlint.reading.reader import Reader
 from initlint.reading.resolve import Import, Module, Program
 from initlint.reading.scripts import Scripts
 from initlint.reading.state import Frame, ImpossibleError, flat_tensors
+from initlint.reading.submodules import children
 from initlint.reading.torch_modules import type_of
 from initlint.reading.values import Slot, Value
 from initlint.records import Call, Initializer, Layer, Parameter, Site, Unanalysed
@@ -130,6 +134,7 @@ class _Engine:
         # Classes and functions that were given up, each once.
         self.gaps: dict[str, Unanalysed] = {}
         self._sites: set[Site | None] = set()
+        self._recorded: set[Instance] = set()
         self._kinds: set[object] = set()
         self._apart: set[Value] = set()
         self._ambiguous: set[str] = set()
@@ -172,16 +177,35 @@ class _Engine:
 
     def _unrecorded(self, cls: UserClass) -> Instance | None:
         """An instance of a class that is not a submodule of any recorded model."""
-        sites = {site_of(slot) for _, slot, _ in self._held(cls.made[0])}
-        return None if sites <= self._sites else self._made(cls)
+        return None if self._is_recorded(cls.made[0]) else self._made(cls)
+
+    def _is_recorded(self, instance: Instance) -> bool:
+        """Whether every weight within a module is recorded; what is stays so, and is kept.
+
+        Of classes that hold each other, each is looked at once.
+        """
+        waiting, seen = [instance], set()
+        while waiting:
+            module = waiting.pop()
+            if module in self._recorded or module in seen:
+                continue
+            seen.add(module)
+            if any(site_of(slot) not in self._sites for _, slot in weights_of(module)):
+                return False
+            # Layers before what holds others: most of what is not recorded is found at once.
+            waiting += sorted(
+                (part for _, part in children(module)), key=_holds_others, reverse=True
+            )
+        self._recorded |= seen
+        return True
 
     def _parts(self, classes: Sequence[UserClass], born: Sequence[Birth]) -> set[Value]:
         """Classes that are not, or may not be, models."""
         given = given_away(self.program, {cls.name for cls in classes})
         whole = {b.model.cls for b in born if b.trained or not _is_used(b.model)}
-        filled = {cls.module for cls in classes if is_filled(self.reader.order(cls))}
+        filled = {cls.module for cls in classes if is_filled(self.reader.outside_of(cls))}
         parts = {cls for cls in classes if cls.used or cls.name in given or cls.module in filled}
-        return {cls for cls in classes if parts & set(self.reader.order(cls))} - whole
+        return self.reader.heirs_of(parts, classes) - whole
 
     def _is_whole(self, birth: Birth) -> bool:
         return birth.model.cls not in self._apart
@@ -275,17 +299,20 @@ class _Engine:
         """
         instance = model.instance
         apart = instance.cls in self._apart
-        held = self._held(instance)
+        if apart and has_weights(instance) and self._is_recorded(instance):
+            return
         if apart:
             # Of a part, only what is new is recorded: all the rest was, of what holds it.
-            known, held = held, [each for each in held if site_of(each[1]) not in self._sites]
-            if known and not held:
-                return
+            budget = self.reader.budget
+            held = list(islice(weights_held(instance), budget.passable() + 1))
             try:
-                self.reader.budget.gone_through(len(known))
+                budget.gone_through(len(held))
             except TooMuchError as error:
                 self._give_up(model.path, model.name, str(error))
                 return
+            held = [each for each in held if site_of(each[1]) not in self._sites]
+        else:
+            held = self._held(instance)
         every = self._ahead.pop(model, None) or self._found(model, held)
         found, parameters = every.layers, every.parameters
         if apart:
@@ -408,6 +435,10 @@ class _Engine:
         graph.add(Op("output" if whole else "unknown", tuple(ends), final=True))
         name_patterns(graph)
         return followed(graph, whole, self.reader.budget)
+
+
+def _holds_others(module: Instance) -> bool:
+    return module.owner is None
 
 
 def _is_used(instance: Instance) -> bool:

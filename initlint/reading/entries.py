@@ -56,27 +56,29 @@ def _methods(reader: Reader, instance: Instance, doors: Collection[str]) -> Iter
     """The methods of these names, or the public ones that no other method of the class calls."""
     if instance.cls is None:
         return
-    found: dict[str, Function] = {}
-    for cls in reversed(reader.order(instance.cls)):
+    order = reader.order(instance.cls)
+    reader.budget.elements(len(order))
+    found: dict[str, tuple[UserClass, ast.FunctionDef | ast.AsyncFunctionDef]] = {}
+    for cls in reversed(order):
         if isinstance(cls, UserClass):
             for name, node in cls.members.items():
                 if isinstance(node, _FUNCTIONS) and not node.decorator_list:
-                    found[name] = reader.function(cls, node)
+                    found[name] = (cls, node)
     called = {
         inner.func.attr
-        for function in found.values()
-        for inner in ast.walk(function.node)
+        for _, node in found.values()
+        for inner in ast.walk(node)
         if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute)
     }
-    for name, function in found.items():
+    for name, (cls, node) in found.items():
         is_asked = name in doors if doors else not name.startswith("_") and name not in called
-        if is_asked and name != "forward" and _takes_data(function):
-            yield function
+        if is_asked and name != "forward" and _takes_data(node):
+            yield reader.function(cls, node)
 
 
-def _takes_data(function: Function) -> bool:
+def _takes_data(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Whether a method has an argument beside the model itself that must be given."""
-    spec = function.node.args
+    spec = node.args
     return len(spec.posonlyargs) + len(spec.args) - len(spec.defaults) > 1
 
 

@@ -16,7 +16,7 @@ from initlint.graph.weights import whole
 from initlint.reading.budget import Budget
 from initlint.reading.holders import Instance
 from initlint.reading.sizes import is_size, nominal, symbol
-from initlint.reading.submodules import children, modules_of
+from initlint.reading.submodules import children, each_module, modules_of
 from initlint.reading.torch_modules import type_of
 from initlint.reading.use import Use
 from initlint.reading.values import Slot, Sym, Value
@@ -308,10 +308,27 @@ _DEEPEST = 30
 
 def weights_held(root: Instance) -> Iterator[tuple[Place, Slot, str]]:
     """Every weight of a layer in a module, once, with its first name and its layer's class."""
-    for name, module in modules_of(root):
-        if module.owner is None:
-            continue
-        for key, value in module.attrs.items():
-            if type(value) is Slot and "weight" in key:
-                parameter = f"{name}.{key}" if name else key
-                yield Place(name, parameter), value, type_of(module)
+    for name, module in each_module(root):
+        for key, slot in weights_of(module):
+            parameter = f"{name}.{key}" if name else key
+            yield Place(name, parameter), slot, type_of(module)
+
+
+def weights_of(module: Instance) -> list[tuple[str, Slot]]:
+    """The weights that a layer itself holds, by name; none for a module that is no layer."""
+    if module.owner is None:
+        return []
+    return [(key, v) for key, v in module.attrs.items() if type(v) is Slot and "weight" in key]
+
+
+def has_weights(root: Instance) -> bool:
+    """Whether there is a weight of a layer in a module."""
+    waiting, seen = [root], {root}
+    while waiting:
+        module = waiting.pop()
+        if weights_of(module):
+            return True
+        inner = {part for _, part in children(module)} - seen
+        seen |= inner
+        waiting += inner
+    return False

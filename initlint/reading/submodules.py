@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from initlint.reading.holders import Choice, Instance
 from initlint.reading.values import Slot, Value
 
@@ -22,7 +24,11 @@ def children(instance: Instance) -> list[tuple[str, Instance]]:
 
 def modules_of(instance: Instance, prefix: str = "") -> list[tuple[str, Instance]]:
     """A module and all that it holds, each once, with its name from there, outermost first."""
-    found: list[tuple[str, Instance]] = []
+    return list(each_module(instance, prefix))
+
+
+def each_module(instance: Instance, prefix: str = "") -> Iterator[tuple[str, Instance]]:
+    """As `modules_of`, one after the other, for whoever may not want all of them."""
     seen: set[int] = set()
     waiting = [(prefix, instance)]
     while waiting:
@@ -30,10 +36,9 @@ def modules_of(instance: Instance, prefix: str = "") -> list[tuple[str, Instance
         if id(module) in seen:
             continue
         seen.add(id(module))
-        found.append((name, module))
+        yield name, module
         above = f"{name}." if name else ""
         waiting += [(above + child, part) for child, part in reversed(children(module))]
-    return found
 
 
 def parameters_of(instance: Instance) -> list[tuple[str, Slot]]:
