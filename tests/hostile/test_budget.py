@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from initlint.reading import read
+from initlint.reading import classes as classes_of_files
+from initlint.reading import layers as layers_of_models
+from initlint.reading import read, submodules
 from initlint.reading.budget import SHARE, STEP
 
 HEAD = "import copy, itertools, math, re\nimport torch\nfrom torch import nn\n\n"
@@ -293,6 +295,38 @@ def test_the_cost_grows_as_the_source_does(source):
     assert [gap.reason for gap in most.unanalysed] == (deep if source is holders else [])
     # Twice what was added may cost a little more than twice as much, and not four times.
     assert most.spent - more.spent <= 2.6 * (more.spent - few.spent)
+
+
+@pytest.mark.parametrize("source", (holders, heirs, classes))
+def test_modules_that_lie_in_each_other_are_listed_once(source, monkeypatch):
+    listed = []
+    each_module = submodules.each_module
+
+    def counted(*args):
+        for pair in each_module(*args):
+            listed.append(pair)
+            yield pair
+
+    for place in (submodules, layers_of_models):
+        monkeypatch.setattr(place, "each_module", counted)
+    counts = []
+    for n in (40, 80):
+        listed.clear()
+        reading(source(n))
+        counts.append(len(listed))
+    # Twice the source; four times as much if each listed all that the ones before it hold.
+    assert counts[1] < 3 * counts[0]
+
+
+def test_a_long_line_of_classes_looks_at_each_base_once(monkeypatch):
+    asked = []
+    kind_of = classes_of_files._module_kind
+    monkeypatch.setattr(
+        classes_of_files, "_module_kind", lambda name: (asked.append(name), kind_of(name))[1]
+    )
+    found = reading(heirs(50))
+    assert found.unanalysed == ()
+    assert len(asked) <= 2 * 51
 
 
 @pytest.mark.slow
