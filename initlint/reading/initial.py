@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from initlint.reading.holders import Instance
+from initlint.reading.holders import Instance, Listing, Table
 from initlint.reading.parts import may_hold, options_of, reached
 from initlint.reading.sizes import product
 from initlint.reading.state import is_same
@@ -175,14 +175,18 @@ class Initialising(Tensors):
         for count, value in enumerate(reached(values)):
             if count % _CHARGED == 0:
                 self.budget.elements(_CHARGED)
-            if type(value) is Slot or type(value) is Fresh:
+            kind = type(value)
+            if kind is Slot or kind is Fresh:
                 self.graph.touched.add(value)
                 self.write(value, draw)
+            elif (kind is Listing or kind is Table) and not value.items:
+                # It is there to be filled.
+                value.open = True
 
     def lost(self, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
         """The result of an unknown function."""
         values = [*args, *kwargs.values()]
-        self.release(value for value in values if may_hold(value))
+        self.release(v for v in values if may_hold(v) or isinstance(v, (Listing, Table)))
         inputs = self.nodes_in(values)
         return self.unclear(inputs) if inputs else UNKNOWN
 

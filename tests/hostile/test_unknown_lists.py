@@ -32,11 +32,8 @@ UNKNOWN = {
     "a generator that calls itself too often": model(
         "nn.ModuleList(self.halves(12))", methods=GENERATOR
     ),
-    "a list that the file's top level fills": model(
-        "nn.ModuleList(L)", "L = []\nL.append(nn.Linear(8, 8))\n"
-    ),
-    "a dict that the file's top level fills": model(
-        "nn.ModuleDict(D).values()", "D = {}\nD['a'] = nn.Linear(8, 8)\n"
+    "a list that a function of another file fills": model(
+        "nn.ModuleList(L)", "from elsewhere import fill\nL = []\nfill(L)\n"
     ),
 }
 
@@ -48,6 +45,19 @@ def test_modules_that_are_not_known_are_a_gap(source):
     (gap,) = found.unanalysed
     assert gap.target == "net.py:Net"
     assert "are not known" in gap.reason
+
+
+FILLED = {
+    "a list": model("nn.ModuleList(L)", "L = []\nL.append(nn.Linear(8, 8))\n"),
+    "a dict": model("nn.ModuleDict(D).values()", "D = {}\nD['a'] = nn.Linear(8, 8)\n"),
+}
+
+
+@pytest.mark.parametrize("source", FILLED.values(), ids=FILLED)
+def test_what_the_top_level_fills_is_followed(source):
+    found = read(["net.py"], {"net.py": source})
+    assert [layer.following.activation for layer in found.layers] == ["relu"]
+    assert found.unanalysed == ()
 
 
 def test_a_generator_that_ends_is_followed():

@@ -42,7 +42,7 @@ LINKS = {
     ),
     *("Function.signature", "Super.owner"),
     *("UserClass.members", "UserClass.order", "UserClass.torch", "UserClass.made"),
-    "UserClass.functions",
+    *("UserClass.functions", "UserClass.outside"),
 }
 INNER = values.Slot(None, "inner", None, UNCLEAR)
 
