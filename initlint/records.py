@@ -243,22 +243,25 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule's report on a layer, or on all layers made by one source line (`parameters`)."""
+    """A rule's report on a layer, or on all layers made by one source line (`parameters`).
+
+    Its repr is short: the code, the message and where it is.
+    """
 
     code: str
-    name: str
-    severity: str
+    name: str = field(repr=False)
+    severity: str = field(repr=False)
     message: str
     site: Site | None
     model: str
-    layer: str
+    layer: str = field(repr=False)
     parameter: str
-    following: Following
-    current: Initializer | None
-    recommended: Initializer | None
-    fix: Fix | None = None
-    confidence: str = "high"
-    parameters: tuple[str, ...] = ()
+    following: Following = field(repr=False)
+    current: Initializer | None = field(repr=False)
+    recommended: Initializer | None = field(repr=False)
+    fix: Fix | None = field(default=None, repr=False)
+    confidence: str = field(default="high", repr=False)
+    parameters: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

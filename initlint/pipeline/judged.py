@@ -30,6 +30,17 @@ class Report(records.Report):
 
         return render_whole(self)
 
+    def __repr__(self) -> str:
+        """One line: what was judged, and what was found."""
+        from initlint.output.phrases import summary
+
+        return f"<Report: {summary(self).removesuffix('.')}>"
+
+    def _repr_html_(self) -> str:
+        from initlint.output import table
+
+        return table.render(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
