@@ -153,7 +153,8 @@ class Attributes(Calls):
         if kind is UserClass:
             return self._of_class(value, name)
         if kind is Choice:
-            return choice([self.attribute(one, name) for one in value.options if one is not None])
+            found = [self.attribute(one, name) for one in value.options if one is not None]
+            return choice(found, len(found))
         if kind is Partial:
             parts = {"func": value.function, "args": value.args, "keywords": Table(value.kwargs)}
             return parts.get(name, UNKNOWN)

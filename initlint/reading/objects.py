@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from initlint.reading.builtins import Builtins
 
 
+_PROCESSES = ("multiprocessing.Process", "torch.multiprocessing.Process")
+
+
 @handles("builtins.isinstance", "builtins.issubclass")
 def _isinstance(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     if len(args) < 2:
@@ -133,6 +136,16 @@ def _copy(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) ->
         reader.life.born(made, None, node, path, copy_of=source)
         return made
     return copied(value, reader.site(node), reader.constructing)
+
+
+@handles("threading.Thread", *_PROCESSES)
+def _worker(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    """A thread or a process runs its target; an object of which nothing more is known."""
+    given = dict(zip(("group", "target", "name", "args"), args, strict=False)) | dict(kwargs)
+    places = elements(given.get("args", ()))
+    if "target" in given and places is not None:
+        reader.call(given["target"], places, {}, node)
+    return External("threading.Thread()")
 
 
 @handles("typing.cast", "torch.jit.annotate")

@@ -18,7 +18,21 @@ LOOKING = {
     *("logging", "loguru", "warnings", "inspect", "pprint", "rich", "tqdm", "time", "gc", "sys"),
     *("torchinfo", "torchsummary", "torchsummaryX", "torchviz", "thop", "fvcore", "ptflops"),
     *("wandb", "tensorboardX", "torchmetrics", "tensorboard", "mlflow", "numpy", "matplotlib"),
-    *("gym", "gymnasium", "os", "pickle", "json", "argparse", "random", "pandas", "sklearn", "PIL"),
+    *(
+        "gym",
+        "gymnasium",
+        "threading",
+        "multiprocessing",
+        "queue",
+        "os",
+        "pickle",
+        "json",
+        "argparse",
+        "random",
+        "pandas",
+        "sklearn",
+        "PIL",
+    ),
 }
 # Packages that train a model which they are given, as it is.
 TRAINING = {

@@ -205,26 +205,32 @@ def options_of(value: Value) -> tuple[Value, ...]:
     return value.options if type(value) is Choice else (value,)
 
 
-def choice(values: list[Value]) -> Value:
-    """One of `values`: the value itself where they are the same, unknown where they are many."""
+def choice(values: list[Value], most: int = 0) -> Value:
+    """One of `values`: the value itself where they are the same, unknown where they are many.
+
+    `most` says how many may be told apart, where that is not the usual number.
+    """
     flat = [option for value in values for option in options_of(value)]
     distinct = list({key_of(option): option for option in flat}.values())
     if len(distinct) == 1:
         return distinct[0]
-    most = _MOST_OBJECTS if all(map(_is_plain_object, distinct)) else _MOST_OPTIONS
-    if any(type(option) is Unknown for option in distinct) or len(distinct) > most:
+    if len(distinct) > (most or _MOST_OPTIONS) and all(map(_is_made_or_maker, distinct)):
+        most = MOST_MADE
+    if any(type(o) is Unknown for o in distinct) or len(distinct) > (most or _MOST_OPTIONS):
         return unsure(distinct)
     return Choice(tuple(distinct))
 
 
-# An object of a plain class may be one of many: a script makes an agent or a trainer by its name.
-_MOST_OPTIONS, _MOST_OBJECTS = 6, 32
+_MOST_OPTIONS = 6
+# A script may choose one of many models or agents by its name.
+MOST_MADE = 32
 
 
-def _is_plain_object(value: Value) -> bool:
-    """Whether a value is an object of a plain class, or a method of one."""
+def _is_made_or_maker(value: Value) -> bool:
+    """Whether a value is a class, an object of a plain class, or a method of one."""
     owner = value.receiver if isinstance(value, Bound) else value
-    return isinstance(owner, Instance) and not owner.torch
+    is_object = isinstance(owner, Instance) and not owner.torch
+    return is_object or (isinstance(owner, Kind) and hasattr(owner, "made"))
 
 
 def unsure(values: Iterable[Value]) -> Unknown:

@@ -13,6 +13,7 @@ from initlint.reading.budget import PARTS, Budget, TooMuchError
 from initlint.reading.holders import Function, Instance, Listing, Table
 from initlint.reading.life import Life
 from initlint.reading.parts import (
+    MOST_MADE,
     choice,
     contents_of,
     count_parts,
@@ -20,6 +21,7 @@ from initlint.reading.parts import (
     is_small,
     key_of,
     may_hold,
+    options_of,
     parts_of,
     unsure,
 )
@@ -176,9 +178,9 @@ class State:
         if self.outside and UNKNOWN in (one, other):
             # A model that is made here, or one that comes from elsewhere, such as a file.
             known = other if one is UNKNOWN else one
-            if isinstance(known, Instance) and known in self.life.of:
+            if all(isinstance(o, Instance) and o in self.life.of for o in options_of(known)):
                 return known
-        return choice([one, other])
+        return choice([one, other], MOST_MADE if self.outside else 0)
 
     def _joined_holders(self, one: Listing | Table, other: Listing | Table) -> Value:
         """The longer of two lists or tables; where the shorter holds other weights, both."""
@@ -224,8 +226,9 @@ class State:
         """A parameter is filled; under a condition that its layer does not share, who knows."""
         if self.still or slot in self.life.frozen:
             return
-        self.life.changes += isinstance(slot, Slot)
         before = self.drawn(slot)
+        is_news = isinstance(slot, Slot) and (draw.name, before.name) != (UNCLEAR.name,) * 2
+        self.life.changes += is_news
         sure = draw
         if not self.is_certain(slot) and not is_same(before, draw):
             draw = perhaps(draw)

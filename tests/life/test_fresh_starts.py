@@ -126,6 +126,53 @@ else:
     main()
 """,
 }
+DEFAULT["one of many models"] = (
+    "".join(
+        f"""
+class Net{n}(Net):
+    def __init__(self, **options):
+        super().__init__({n})
+        self.b = nn.Linear({n}, 3)
+"""
+        for n in range(1, 12)
+    )
+    + "MODELS = {"
+    + ", ".join(f"'net{n}': Net{n}" for n in range(1, 12))
+    + "}\n"
+    + """
+import yaml
+config = yaml.safe_load(open("net.yaml"))
+net = MODELS[config["name"]](**config["options"])
+net.to("cuda")
+optimizer = optim.SGD(net.parameters(), lr=0.1)
+net(torch.randn(2, 64)).sum().backward()
+"""
+)
+DEFAULT["trained by workers"] = """
+import torch.multiprocessing as mp
+def work(rank, shared):
+    net = Net()
+    net.load_state_dict(shared.state_dict())
+    net(torch.randn(2, 64)).sum().backward()
+net = Net()
+net.share_memory()
+workers = [mp.Process(target=work, args=(rank, net)) for rank in range(4)]
+for worker in workers:
+    worker.start()
+"""
+DEFAULT["one of two, or read from a file"] = """
+class Other(Net):
+    pass
+if args.path:
+    net, state = pickle.load(open(args.path, "rb"))
+elif args.other:
+    net, state = Other(), None
+else:
+    net, state = Net(), None
+net.to("cuda")
+for step in range(1000):
+    net(torch.randn(2, 64)).sum().backward()
+"""
 NORMAL = {
     "resumed, or begun": """
 net = Net()
