@@ -230,6 +230,7 @@ class Fix:
       else empty.
     - `spared`: parameters that the same line makes and that must keep their values.
     - `cases`: if the activation decides, pairs of its module classes and their initialiser.
+    - `uncorrected`: why a new call is inserted although someone has written one that is wrong.
     """
 
     kind: str
@@ -239,6 +240,7 @@ class Fix:
     of_type: str = ""
     spared: tuple[str, ...] = ()
     cases: tuple[tuple[tuple[str, ...], Initializer], ...] = ()
+    uncorrected: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,4 +67,4 @@ def findings(
         for code, function in rules.functions.items():
             if code in codes:
                 found.extend(function.problems(model))
-    return merged(found, layers, rules.cards)
+    return merged(found, layers, rules.cards, calls)
