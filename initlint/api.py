@@ -95,11 +95,11 @@ def check(
         report, _ = judged([target], options)
         if report.unanalysed and not report.layers:
             raise InitlintError(report.unanalysed[0].reason)
-        return report
+        return _planned(report, options)
     if "\n" in target:
         options = replace(options, texts={SOURCE: target.encode("utf-8", "surrogatepass")})
-        return judged([SOURCE], options)[0]
-    return judged(_files(target), options)[0]
+        return check_all([SOURCE], options)
+    return check_all(_files(target), options)
 
 
 def _files(path: str) -> tuple[str, ...]:
@@ -112,7 +112,17 @@ def _files(path: str) -> tuple[str, ...]:
 
 def check_all(targets: Sequence[str], options: Options) -> Report:
     """One report on several targets; `unanalysed` lists those that cannot be built."""
-    return judged(targets, options)[0]
+    return _planned(judged(targets, options)[0], options)
+
+
+def _planned(report: Report, options: Options) -> Report:
+    """The report, with those fixes alone that `fix` would carry out."""
+    if not any(finding.fix for finding in report.findings):
+        return report
+    from initlint.fix.planned import planned
+
+    found = planned(report.findings, texts_of(report), options.preferences)
+    return replace(report, findings=found)
 
 
 def fix_all(

@@ -92,6 +92,7 @@ class Layer:
     - `spread`: the factor by which the stride of a transposed convolution divides fan_in.
     - `recurrent`: state, if the weight is multiplied with its own earlier result; input, if its
       result is added to that of such a weight.
+    - `late`: True if code outside the model's constructor has filled this weight last.
     """
 
     model: str
@@ -116,6 +117,7 @@ class Layer:
     nominal: bool = False
     spread: float = 1
     recurrent: str = ""
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,13 +120,19 @@ def _tested(attempt: _Round, rebuild: Rebuild, before: Before) -> tuple[Refusals
         f for f in attempt.fixed if any((f.code, w) in remain or w in new for w in _weights(f))
     ]
     if still:
-        return [(f, "the layer would still be reported after the rewrite") for f in still], report
+        return [(f, _still_reported(f)) for f in still], report
     if left - known:
         names = {weight[-1] for weight in left - known}
         reason = f"the rewrite would spoil {', '.join(sorted(names))}"
         spoilt = _concerned(attempt, {model for _, model, _ in left - known})
         return [(finding, reason) for finding in spoilt], report
     return [], report
+
+
+def _still_reported(finding: Finding) -> str:
+    """Why a new call did not help: the present one may run later."""
+    why = finding.fix.uncorrected if finding.fix else ""
+    return why or "the layer would still be reported after the rewrite"
 
 
 def _reported(report: Report) -> set[tuple[str, tuple[str, str, str]]]:

@@ -77,7 +77,7 @@ def corrected(parsed: Parsed, fix: Fix) -> tuple[str, bool]:
             "something is computed with the values here, and no initialiser gives them"
         )
     module = None if call else _init_module(parsed, spot.call)
-    tensor = _emptied(text, call) if call else _written(parsed, spot.call, module is not None)
+    tensor = _emptied(text, call) if call else _written(parsed, spot, module is not None)
     _check_use(spot)
     if comments_of(f"({text.segment(old)}\n)"):
         raise RefusedError("there is a comment inside the call")
@@ -116,10 +116,38 @@ def _emptied(text: Text, call: ast.Call) -> _Tensor:
     return tensor
 
 
-def _written(parsed: Parsed, call: ast.Call, of_module: bool) -> _Tensor:
+def _written(parsed: Parsed, spot: Spot, of_module: bool) -> _Tensor:
     """The tensor as the present call names it."""
-    filled = _tensor(call, of_module)
+    filled = _tensor(spot.call, of_module)
+    if isinstance(spot.call.func, ast.Attribute) and filled is spot.call.func.value:
+        name = _same_tensor(filled)
+        if isinstance(name, ast.Name) and name.id in _varying(spot):
+            raise RefusedError(f"`{name.id}` may be a parameter of any kind here")
     return lambda wanted: _filled(parsed, wanted, filled)
+
+
+def _same_tensor(tensor: ast.expr) -> ast.expr:
+    """`p` for `p.data` and `p.detach()`."""
+    while True:
+        match tensor:
+            case ast.Attribute(value=value, attr="data"):
+                tensor = value
+            case ast.Call(func=ast.Attribute(value=value, attr="detach"), args=[]):
+                tensor = value
+            case _:
+                return tensor
+
+
+def _varying(spot: Spot) -> set[str]:
+    """The names that stand for many tensors: variables of loops over what is not written out."""
+    loops = (node for node in spot.chain if isinstance(node, ast.For))
+    return {
+        name.id
+        for loop in loops
+        if not isinstance(loop.iter, ast.Tuple | ast.List)
+        for name in ast.walk(loop.target)
+        if isinstance(name, ast.Name)
+    }
 
 
 def _init_module(parsed: Parsed, call: ast.Call) -> str | None:

@@ -83,6 +83,14 @@ def rewrite(
     return Rewritten(new, tuple(finding for finding, _ in plans), tuple(refused))
 
 
+def refusals(
+    parsed: Parsed, path: str, findings: Sequence[Finding], preferences: Preferences
+) -> list[tuple[Finding, str]]:
+    """The findings of a file whose fixes `rewrite` would refuse, each with the reason."""
+    wanted = [(finding, finding.fix) for finding in findings if finding.fix is not None]
+    return _plans(parsed, path, wanted, preferences)[1]
+
+
 def _plans(
     parsed: Parsed,
     path: str,

@@ -51,10 +51,12 @@ def findings(
     codes: Collection[str],
     parameters: Sequence[Parameter] = (),
     calls: Sequence[Call] = (),
+    beside: tuple[Sequence[Layer], Sequence[Call]] | None = None,
 ) -> tuple[Finding, ...]:
     """The findings of the rules named by `codes` in layers, parameters and initialising calls.
 
-    Records that one source line makes, with the same fault, give one finding.
+    Records that one source line makes, with the same fault, give one finding. `beside` are all
+    layers and calls that a fix may concern, if those are more than are judged.
     """
     found: list[Problem] = []
     by_model: dict[str, tuple[list[Any], list[Any], list[Any]]] = {}
@@ -67,4 +69,4 @@ def findings(
         for code, function in rules.functions.items():
             if code in codes:
                 found.extend(function.problems(model))
-    return merged(found, layers, rules.cards, calls)
+    return merged(found, *(beside or (layers, calls)), rules.cards)

@@ -16,8 +16,8 @@ _TOO_EARLY = "the weight of a lazy layer does not exist before the first forward
 def merged(
     problems: Iterable[Problem],
     layers: Sequence[Layer],
+    calls: Sequence[Call],
     cards: Mapping[str, Rule],
-    calls: Sequence[Call] = (),
 ) -> tuple[Finding, ...]:
     """One finding for all problems of one rule at one source line, in the order of the source."""
     groups: dict[tuple[object, ...], list[Problem]] = {}

@@ -16,7 +16,7 @@ from initlint.torchlib import catalog
 
 _BY_FAN = {"normal_", "trunc_normal_", "uniform_"}
 _OF_LINE = "other layers made by this line need another initialiser"
-# A weight of which any scale is right changes by no more than this factor.
+# Where any scale is right, a new one is within this factor of ours, or nearer than the present.
 _FREE = 2.0
 
 
@@ -33,8 +33,9 @@ class Places:
         self.typed: dict[tuple[str, str, str], _Wishes] = {}
         # What is known to be filled by each call, and what of all that is a layer's weight.
         self._written: dict[Site | None, set[tuple[str, str]]] = defaultdict(set)
-        self._weights = {(layer.model, layer.parameter) for layer in layers}
-        self._corrected: dict[Site, Layer | str] = {}
+        known = (x for x in layers if x.current is not None and x.current.name != "unknown")
+        self._weights = {(layer.model, layer.parameter) for layer in known}
+        self._corrected: dict[Site, Layer | dict[str, str]] = {}
         for made in calls:
             self._written[made.site] |= {(made.model, target) for target in made.targets}
         for layer in layers:
@@ -45,35 +46,45 @@ class Places:
             if layer.current is not None and not layer.current.default:
                 self.initialised.setdefault(layer.current.site, []).append(layer)
 
-    def corrected(self, site: Site) -> Layer:
+    def corrected(self, site: Site, layer: Layer) -> Layer:
         """A layer whose call is right for all that the present call at `site` fills.
 
-        Raises NoRepairError if there is none.
+        Raises NoRepairError if there is none, with what speaks against the call that `layer` needs.
         """
         if site not in self._corrected:
             self._corrected[site] = self._donor(site)
         found = self._corrected[site]
-        if isinstance(found, str):
-            raise NoRepairError(found)
-        return found
+        if isinstance(found, Layer):
+            return found
+        unknown = f"what the layers filled at {_line(site)} need is not known"
+        raise NoRepairError(found.get(_recipe(layer.recommended), found.get("", unknown)))
 
-    def _donor(self, site: Site) -> Layer | str:
-        """The layer, or why there is none: of the calls that layers need, the most common first."""
+    def _donor(self, site: Site) -> Layer | dict[str, str]:
+        """The layer, or why there is none, by the call that was tried ("" for any).
+
+        Of the calls that layers need, the most common is tried first.
+        """
         written = self.initialised[site]
         others = sorted(self._written[site] - self._weights)
-        line = f"{site.path}:{site.line}"
         if others:
-            return f"{line} also fills {others[0][1]}, which is no weight of a layer"
+            name = others[0][1]
+            return {
+                "": f"{_line(site)} also fills {name}, which is not known to be a layer's weight"
+            }
         wishes = Counter(_recipe(layer.recommended) for layer in written if _has_wish(layer))
-        reason = f"what the layers filled at {line} need is not known"
-        for recipe, _ in reversed(wishes.most_common()):
+        reasons: dict[str, str] = {}
+        for recipe, _ in wishes.most_common():
             donor = next(x for x in written if _has_wish(x) and _recipe(x.recommended) == recipe)
             objecting = next((x for x in written if not _suited_by(x, donor)), None)
             if objecting is None:
                 return donor
-            reason = f"{line} also fills {objecting.layer or objecting.parameter}"
-            reason += f" of {objecting.model}, which needs another call"
-        return reason
+            name = f"{objecting.layer or objecting.parameter} of {objecting.model}"
+            reasons[recipe] = f"{_line(site)} also fills {name}, which needs another call"
+        return reasons
+
+
+def _line(site: Site) -> str:
+    return f"{site.path}:{site.line}"
 
 
 class _Wishes:
@@ -151,7 +162,9 @@ def _suited_by(layer: Layer, donor: Layer) -> bool:
         return False
     if accepted(layer):
         return suits(layer, std)
-    return 1 / _FREE <= std / own.std <= _FREE
+    present = layer.current.std if layer.current is not None else None
+    best = max(math.log(_FREE), abs(math.log(present / own.std)) if present else 0.0)
+    return abs(math.log(std / own.std)) <= best
 
 
 def _given(layer: Layer, donor: Layer) -> float | None:
@@ -179,12 +192,15 @@ def repair(applicability: str, group: list[Problem], donor: Layer | None, places
     present, why = layer.current.site, ""
     if present is not None and not layer.current.default:
         try:
-            wanted = places.corrected(present).recommended
+            wanted = places.corrected(present, layer).recommended
             assert wanted is not None
             if is_installed(present):
                 applicability = "display"
             return Fix("correct", present, wanted, applicability)
         except NoRepairError as error:
+            if any(layer_in(problem).late for problem in group):
+                # A call in the constructor would come too early.
+                raise
             why = str(error)
     found = _beside(applicability, group, donor, places)
     if found is None:

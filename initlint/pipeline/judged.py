@@ -198,17 +198,35 @@ def _read(
     parameters = options.parameters or rules.judge(Parameter, codes)
     reader = Reader(options.cache, options.jobs, parameters)
     along = imported(paths, texts)
-    found = _of(read(paths, texts, reader, along), along, options)
-    judgement = _judged(found, options)
+    every = read(paths, texts, reader, along)
+    found = _of(every, along, options)
+    judgement = _judged(found, options, _recommended_all(every, options))
     users = neighbours(paths, judgement, found.layers, texts)
     if not users:
-        return found, judgement
-    along = imported([*paths, *users], texts)
-    wider = _of(read([*paths, *users], texts, reader, along), [*users, *along], options)
+        return found, _within_reach(judgement, along)
+    others = [*users, *imported([*paths, *users], texts)]
+    every = read([*paths, *users], texts, reader, others[len(users) :])
+    wider = _of(every, others, options)
     # List the gaps of the requested files, not those of their neighbours.
     own = [gap for gap in wider.gaps if gap.target.rpartition(":")[0] in paths]
     wider = wider._replace(gaps=tuple(dict.fromkeys((*found.gaps, *own))))
-    return wider, _judged(wider, options)
+    judgement = _judged(wider, options, _recommended_all(every, options))
+    return wider, _within_reach(judgement, others)
+
+
+def _within_reach(found: Sequence[Finding], others: Collection[str]) -> tuple[Finding, ...]:
+    """The findings; without a fix those of which it would change one of the `others`.
+
+    Nobody has named these files.
+    """
+    return tuple(_unfixed(f) if f.fix and f.fix.site.path in others else f for f in found)
+
+
+def _unfixed(finding: Finding) -> Finding:
+    assert finding.fix is not None
+    site = finding.fix.site
+    why = f"it is to be made at {site.path}:{site.line}; check that file, too"
+    return replace(finding, message=f"{finding.message} (no fix: {why})", fix=None)
 
 
 def _of(found: Reading, others: Collection[str], options: Options) -> Reading:
@@ -226,9 +244,23 @@ def _within(found: Sequence[_Record], others: Collection[str]) -> list[_Record]:
     return [record for record in found if record.site is None or record.site.path not in others]
 
 
-def _judged(found: Reading, options: Options) -> tuple[Finding, ...]:
+def _recommended_all(found: Reading, options: Options) -> Reading:
+    """What was read of all files, with recommendations."""
+    return found._replace(layers=_recommended(found.layers, options))
+
+
+def _judged(found: Reading, options: Options, every: Reading | None = None) -> tuple[Finding, ...]:
+    """The findings; `every` has the records of other files, which a fix must suit, too."""
     rules, codes = _asked(options)
-    return findings(found.layers, rules, codes, found.parameters, found.calls)
+    beside = every or found
+    return findings(
+        found.layers,
+        rules,
+        codes,
+        found.parameters,
+        found.calls,
+        beside=(beside.layers, beside.calls),
+    )
 
 
 def _asked(options: Options) -> tuple[Rulebook, Collection[str]]:

@@ -140,6 +140,8 @@ class _Engine:
         self._ambiguous: set[str] = set()
         self._drawn: dict[tuple[Instance, bool], Drawn | None] = {}
         self._ahead: dict[Model, Found] = {}
+        # Parameters that code has filled after the birth of their model.
+        self._late: set[Slot] = set()
         self._within: dict[Instance, list[tuple[Place, Slot, str]]] = {}
         self._overrides: dict[Instance, dict[Slot, Draw]] = {}
 
@@ -156,6 +158,7 @@ class _Engine:
         homes |= {(model.name, model.path) for _, model in born}
         self._ambiguous = {name for name, many in Counter(n for n, _ in homes).items() if many > 1}
         born = [(birth, model) for birth, model in born if self._is_whole(birth)]
+        self._late = {slot for birth, _ in born for slot in birth.filled()}
         done: set[Value] = set()
         self._follow_ahead([model for _, model in born], jobs)
         for birth, model in born:
@@ -329,6 +332,9 @@ class _Engine:
         if apart or doubt:
             found = [replace(layer, current=Initializer("unknown")) for layer in found]
             parameters = [replace(p, history=(*p.history, _UNSEEN)) for p in parameters]
+        late = {place.parameter for place, slot, _ in held if slot in self._late}
+        if late:
+            found = [replace(x, late=x.parameter in late) for x in found]
         try:
             self.reader.budget.records(len(found))
         except TooMuchError as error:

@@ -51,7 +51,11 @@ class Birth:
 
     def is_treated(self) -> bool:
         """Whether the code has filled or rebuilt the model after its birth."""
-        return self.rebuilt or any(slot.draw is not draw for slot, draw in self.begun.items())
+        return self.rebuilt or bool(self.filled())
+
+    def filled(self) -> list[Slot]:
+        """The parameters and buffers that the code has filled after the model's birth."""
+        return [slot for slot, draw in self.begun.items() if slot.draw is not draw]
 
     def rank(self) -> int:
         """How much it tells about how its class begins."""
