@@ -233,6 +233,7 @@ class Fix:
     - `spared`: parameters that the same line makes and that must keep their values.
     - `cases`: if the activation decides, pairs of its module classes and their initialiser.
     - `uncorrected`: why a new call is inserted although someone has written one that is wrong.
+    - `otherwise`: the new call to insert if the one at `site` cannot be replaced.
     """
 
     kind: str
@@ -243,6 +244,7 @@ class Fix:
     spared: tuple[str, ...] = ()
     cases: tuple[tuple[tuple[str, ...], Initializer], ...] = ()
     uncorrected: str = ""
+    otherwise: Fix | None = None
 
 
 @dataclass(frozen=True, slots=True)

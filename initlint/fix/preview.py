@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 
 from initlint.fix.correct import corrected, renaming
@@ -33,6 +34,8 @@ def call(source: bytes, finding: Finding, initializer: Initializer) -> str:
             return _renamed(_parsed(source), fix)
         elif fix:
             written = _inserted(_parsed(source), finding, fix)
+    if not written and fix and fix.otherwise and fix.otherwise.site.path == fix.site.path:
+        return call(source, replace(finding, fix=fix.otherwise), initializer)
     if fix and fix.kind == "rename":
         return f"nn.init.{initializer.name}"
     return written or _by_model(source, finding, initializer)

@@ -8,7 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import itemgetter
 from pathlib import PurePath
@@ -20,7 +20,7 @@ from initlint.fix.insert import insertions
 from initlint.fix.parsed import Parsed, parse, tree_of
 from initlint.fix.place import overfull
 from initlint.fix.spelling import IMPORT
-from initlint.fix.text import RefusedError, Text, TwiceError, comments_of
+from initlint.fix.text import RefusedError, Text, comments_of
 from initlint.records import Finding, Fix, Preferences, Site
 
 _AS_IT_COMES = Preferences()
@@ -137,12 +137,13 @@ def _plan(parsed: Parsed, path: str, finding: Finding, fix: Fix, preferences: Pr
     if fix.kind == "correct":
         try:
             changed, needs_import = correction(parsed, fix)
-        except TwiceError:
-            if finding.site in (None, fix.site):
+        except RefusedError as refusal:
+            if fix.otherwise is None or fix.otherwise.site.path != path:
                 raise
-            # The tensor has a name once it is made.
-            made = replace(fix, kind="insert", site=finding.site)
-            return _plan(parsed, path, finding, made, preferences)
+            try:
+                return _plan(parsed, path, finding, fix.otherwise, preferences)
+            except RefusedError:
+                raise refusal from None
         return _Plan([changed] if changed else [], needs_import)
     raise RefusedError(f"a fix of the kind {fix.kind!r} is not known")
 

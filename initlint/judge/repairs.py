@@ -189,23 +189,23 @@ def repair(applicability: str, group: list[Problem], donor: Layer | None, places
         raise NoRepairError(_OF_LINE)
     if is_installed(layer.site):
         applicability = "display"
-    present, why = layer.current.site, ""
-    if present is not None and not layer.current.default:
-        try:
-            wanted = places.corrected(present, layer).recommended
-            assert wanted is not None
-            if is_installed(present):
-                applicability = "display"
-            return Fix("correct", present, wanted, applicability)
-        except NoRepairError as error:
-            if any(layer_in(problem).late for problem in group):
-                # A call in the constructor would come too early.
-                raise
-            why = str(error)
     found = _beside(applicability, group, donor, places)
-    if found is None:
-        raise NoRepairError(why or _OF_LINE)
-    return replace(found, uncorrected=why)
+    present = layer.current.site
+    if present is None or layer.current.default:
+        if found is None:
+            raise NoRepairError(_OF_LINE)
+        return found
+    # A call in the constructor comes too early for what is filled after it.
+    found = None if any(layer_in(problem).late for problem in group) else found
+    try:
+        wanted = places.corrected(present, layer).recommended
+        assert wanted is not None
+        applicability = "display" if is_installed(present) else applicability
+        return Fix("correct", present, wanted, applicability, otherwise=found)
+    except NoRepairError as error:
+        if found is None:
+            raise
+        return replace(found, uncorrected=str(error))
 
 
 def _beside(
