@@ -127,24 +127,20 @@ def facts_of(
     that of PyTorch's default for the parameter. Extremes are over all elements, sums over every
     k-th one of the whole, so that sharding makes no difference.
     """
-    flat = local.detach().reshape(-1)
-    if not flat.numel():
+    if not local.numel():
         return Facts()
-    low, high = (float(v) for v in torch.aminmax(flat))
+    low, high = (float(v) for v in torch.aminmax(local.detach()))
     if math.isnan(low) or math.isnan(high):
-        return Facts(flat.numel(), -math.inf, math.inf, broken=1)
+        return Facts(local.numel(), -math.inf, math.inf, broken=1)
     if max(abs(low), abs(high)) > _MOST:
-        return Facts(flat.numel(), low, high)
-    # An odd step meets every column of a matrix.
-    step = max(1, (total or flat.numel()) // _SAMPLE)
-    step += 1 - step % 2
-    sample = flat[-first % step :: step]
+        return Facts(local.numel(), low, high)
+    sample = _sample(local.detach(), first, total or local.numel())
     resolution = _resolution(sample)
     # Numpy is several times faster on small arrays, of which models have thousands.
-    values = sample.double().cpu().numpy()
+    values = sample.cpu().double().numpy()
     squares = values * values
     return Facts(
-        flat.numel(),
+        local.numel(),
         low,
         high,
         0,
@@ -154,9 +150,22 @@ def facts_of(
         float(squares @ squares),
         float(values[1:] @ values[:-1]),
         _repeated(values[:_FEW], resolution > 0),
-        _off_grid(flat, values, bound) if bound and not resolution else 0,
+        _off_grid(local, values, bound) if bound and not resolution else 0,
         resolution,
     )
+
+
+def _sample(local: torch.Tensor, first: int, total: int) -> torch.Tensor:
+    """Every k-th element of the whole tensor; of one that is not contiguous, of its first rows.
+
+    An odd step meets every column of a matrix.
+    """
+    if not local.is_contiguous():
+        rows = max(1, _SAMPLE * len(local) // local.numel()) if local.dim() else 1
+        return local[:rows].reshape(-1) if local.dim() else local.reshape(1)
+    step = max(1, total // _SAMPLE)
+    step += 1 - step % 2
+    return local.view(-1)[-first % step :: step]
 
 
 def _resolution(sample: torch.Tensor) -> float:
@@ -185,16 +194,16 @@ def _repeated(values: Any, coarse: bool) -> float:
     return float(again.max() if coarse else again.sum()) / len(values)
 
 
-def _off_grid(flat: torch.Tensor, values: Any, bound: float) -> int:
+def _off_grid(local: torch.Tensor, values: Any, bound: float) -> int:
     """How many small elements are not on the 2²⁴ points of ±`bound` that torch's CPU draws from.
 
     Near zero, float32 is finer than that grid, so that other draws hardly ever meet it.
     """
-    if flat.dtype != torch.float32 or flat.numel() >= _SMALL:
+    if local.dtype != torch.float32 or local.numel() >= _SMALL:
         return 0
     edge = float(numpy.float32(bound))
     small = values[abs(values) < edge / 8]
     # A GPU draws from twice as many points.
-    finer = 2 if flat.is_cuda else 1
+    finer = 2 if local.is_cuda else 1
     places = (small + edge) / edge * (_GRID / 2 * finer)
     return int((abs(places - places.round()) > _NEAR * finer).sum())

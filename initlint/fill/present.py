@@ -12,7 +12,7 @@ from torch import nn
 
 from initlint.fill.facts import Facts, facts_of
 from initlint.fill.journal import Journal
-from initlint.fill.memory import is_array, is_wrapper
+from initlint.fill.memory import is_array, is_wrapper, shares_itself
 from initlint.fill.replay import Replay
 from initlint.fill.shards import Part, flat_parts, is_fsdp1, part_of, plain_name, tensors_of
 from initlint.records import Initializer
@@ -228,7 +228,9 @@ def _is_readable(tensor: torch.Tensor) -> bool:
     if not is_array(tensor) or not tensor.is_floating_point():
         return False
     local = part_of(tensor).local
-    return not local.is_meta and not is_wrapper(local) and tensor.element_size() > 1
+    if local.is_meta or is_wrapper(local) or tensor.element_size() < 2:
+        return False
+    return not shares_itself(local)
 
 
 def _first(part: Part) -> int:

@@ -111,8 +111,11 @@ def _reported(layers: Sequence[Layer], present: Mapping[str, Present]) -> frozen
 
 
 def _sees_data(layer: Layer) -> bool:
-    """Whether a layer's input is the model's own, or a row of an embedding."""
-    return layer.before is None and layer.origin == "input"
+    """Whether no layer is before this one: its input is the model's own, or computed from it.
+
+    Positional encodings are; so may be what an unknown function gives.
+    """
+    return layer.before is None and layer.origin != "norm"
 
 
 def _is_hidden_unknown(layer: Layer) -> bool:

@@ -356,3 +356,19 @@ def test_where_nothing_is_left_to_decide_no_graph_is_made(options, monkeypatch):
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     assert "Nothing to fill" in str(initlint.apply_(model, seed=0))
+
+
+def test_the_order_of_elements_in_memory_makes_no_difference():
+    from initlint.fill.present import present_in
+
+    layer, conv = nn.Linear(300, 200), nn.Conv2d(16, 16, 3).to(memory_format=torch.channels_last)
+    layer.weight = nn.Parameter(torch.empty(300, 200).t().copy_(layer.weight.detach()))
+    assert not layer.weight.is_contiguous() and not conv.weight.is_contiguous()
+    assert present_in(layer)["weight"].kind == present_in(conv)["weight"].kind == "default"
+
+
+def test_a_buffer_of_one_element_expanded_to_many_is_not_read_out():
+    model = deep(2)
+    model.register_buffer("huge", torch.zeros(1).expand(10**12))
+    report = initlint.apply_(model, seed=0)
+    assert outcomes(report)["huge"].status == "kept"
