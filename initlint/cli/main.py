@@ -154,8 +154,7 @@ def _choice(name: str, help: str) -> Callable[[_Command], _Command]:
     return click.option(name, type=click.Choice(CHOICES[name.removeprefix("--")]), help=help)
 
 
-# Ten years, so that no sum of times overflows.
-_SECONDS = click.IntRange(0, 315_360_000)
+_SECONDS = click.IntRange(0)
 _of_settings = _options(
     click.option("--config", metavar="FILE", help="Use the settings of this file alone."),
     _flag("--isolated", help="Read no settings file."),
