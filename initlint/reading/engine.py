@@ -230,8 +230,8 @@ class _Engine:
         """The classes that code may make and fill which was not followed to its end."""
         found: set[Value] = set()
         for module in stopped:
-            for name, entry in self.program.names(module).items():
-                if isinstance(entry, ast.ClassDef | Import):
+            for name, entry in list(self.program.names(module).items()):
+                if isinstance(entry, (ast.ClassDef, Import)):
                     value = self._tried(module, name, self.reader.top_level, module, name)
                     if isinstance(value, UserClass):
                         found.add(value)

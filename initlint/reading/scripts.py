@@ -12,6 +12,7 @@ from initlint.reading.classes import UserClass
 from initlint.reading.factories import factories
 from initlint.reading.files import words_of
 from initlint.reading.holders import Bound, Function, Instance, Listing, Table
+from initlint.reading.reach import Reach
 from initlint.reading.reader import Reader
 from initlint.reading.resolve import Import, Module, Program
 from initlint.reading.state import Frame, ImpossibleError
@@ -29,6 +30,7 @@ class Scripts:
     def __init__(self, reader: Reader, program: Program, tried: Tried) -> None:
         self._reader, self._program, self._tried = reader, program, tried
         self._run: set[int] = set()
+        self._reach = Reach(program)
         # Files in which code that may make and fill models was not followed to its end.
         self.stopped: list[Module] = []
         # What a function of this name gives back, by the file.
@@ -87,7 +89,8 @@ class Scripts:
     def _top(self, module: Module) -> None:
         """Read the statements of a file in their order, as if the file were the program."""
         body = module.source.tree.body
-        if not any(_does_something(statement) for statement in body):
+        if not any(_does_something(s) and self._reach.makes(module, s) for s in body):
+            # Its names are bound when somebody asks for them.
             return
         frame = Frame(module, names=module.values)
         frame.names["__name__"] = "__main__"
@@ -122,15 +125,15 @@ class Scripts:
 
     def _make(self, module: Module, name: str, entry: ast.ClassDef) -> None:
         """An object of a plain class whose methods make models, and a call of each such method."""
-        methods = [node for node in entry.body if isinstance(node, _FUNCTIONS)]
-        making = [n for n in methods if self._tried(module, name, self._tells, module, n)]
         reader = self._reader
-        if all(node in reader.followed for node in making):
-            return
 
         def work() -> None:
             cls = reader.top_level(module, name)
             if not isinstance(cls, UserClass) or reader.torch_base(cls):
+                return
+            methods = [node for node in entry.body if isinstance(node, _FUNCTIONS)]
+            making = [node for node in methods if self._tells(module, node)]
+            if all(node in reader.followed for node in making):
                 return
             made = reader.construct(cls, [], {}, entry)
             # Whether anybody calls these is not known: what they load is no fresh start.
