@@ -138,10 +138,12 @@ class Scripts:
             made = reader.construct(cls, [], {}, entry)
             # Whether anybody calls these is not known: what they load is no fresh start.
             reader.trying += 1
-            for node in making:
-                if node not in reader.followed and isinstance(made, Instance):
-                    reader.call(Bound(reader.function(cls, node), made), [], {})
-            reader.trying -= 1
+            try:
+                for node in making:
+                    if node not in reader.followed and isinstance(made, Instance):
+                        reader.call(Bound(reader.function(cls, node), made), [], {})
+            finally:
+                reader.trying -= 1
 
         self._living(module, name, work)
 

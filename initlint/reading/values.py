@@ -130,8 +130,14 @@ class Sym(Kind):
     def __floordiv__(self, other: Value) -> Value:
         return self._computed(ast.FloorDiv, self, other)
 
+    def __rfloordiv__(self, other: Value) -> Value:
+        return self._computed(ast.FloorDiv, other, self)
+
     def __truediv__(self, other: Value) -> Value:
         return self._computed(ast.Div, self, other)
+
+    def __rtruediv__(self, other: Value) -> Value:
+        return self._computed(ast.Div, other, self)
 
     @staticmethod
     def _computed(kind: type[ast.operator], one: Value, other: Value) -> Value:
