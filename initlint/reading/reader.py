@@ -15,7 +15,7 @@ from initlint.reading.holders import CONTAINERS, Function, Instance, Listing, ex
 from initlint.reading.lists import element_of
 from initlint.reading.literals import Bind
 from initlint.reading.memory import Memory
-from initlint.reading.parts import may_hold
+from initlint.reading.parts import reached
 from initlint.reading.resolve import Import
 from initlint.reading.rounds import Round
 from initlint.reading.state import Frame, ImpossibleError
@@ -24,6 +24,7 @@ from initlint.reading.values import (
     External,
     Fresh,
     Held,
+    Kept,
     Plain,
     Slot,
     Tensor,
@@ -428,8 +429,8 @@ class Reader(Expressions):
                         return flow
                     if flow is Flow.BREAK:
                         return None
-                    is_number = len(found) > _SHORT and not may_hold(item)
-                    if is_number and self._tells_no_more(place, changes):
+                    is_long = len(found) > _SHORT and self._tells_no_more(place, changes)
+                    if is_long and not self._holds_weights(item):
                         break
             except TooMuchError as error:
                 error.place = _place(node, frame)
@@ -441,6 +442,16 @@ class Reader(Expressions):
     def _tells_no_more(self, rounds: int, changes: int) -> bool:
         """Whether the last round of a loop that trains has neither made nor filled a model."""
         return self.outside and rounds >= _FEW_ROUNDS and self.life.changes == changes
+
+    def _holds_weights(self, item: Value) -> bool:
+        """Whether modules or parameters may lie in what a loop goes through."""
+        for value in reached([item]):
+            self.budget.elements(1)
+            if isinstance(value, (Slot, Held, Kept, Fresh, Unknown)):
+                return True
+            if isinstance(value, Instance) and value.torch:
+                return True
+        return False
 
     def _round(self, node: ast.For | ast.AsyncFor | ast.While, frame: Frame) -> Flow | None:
         """One round of a loop; where it is too much, that is said of the outermost loop."""
