@@ -232,6 +232,17 @@ def twin(origin: Instance, shared: Container[Instance]) -> Instance:
     return made
 
 
+def _held_for_sure(model: Instance) -> Iterator[Instance]:
+    """All modules within a model, but not those of which it holds one or another."""
+    waiting, seen = [model], {id(model)}
+    while waiting:
+        for part in waiting.pop().attrs.values():
+            if isinstance(part, Instance) and part.torch and id(part) not in seen:
+                seen.add(id(part))
+                waiting.append(part)
+                yield part
+
+
 def told(life: Life) -> list[Birth]:
     """The births that tell how their classes are used, first those that tell most.
 
@@ -239,7 +250,7 @@ def told(life: Life) -> list[Birth]:
     than one that a file makes to try its class out. A deep copy that nothing fills afterwards is
     what it is a copy of, and a target network is what it follows.
     """
-    held = {id(module) for birth in life.births for _, module in modules_of(birth.model)[1:]}
+    held = {id(part) for birth in life.births for part in _held_for_sure(birth.model)}
     alone = [b for b in life.births if not b.part and id(b.model) not in held]
     found = [b for b in alone if not (b.copy_of and not b.is_treated())]
     leading = {b.model.cls for b in found if not b.follows}

@@ -21,7 +21,7 @@ from initlint.reading.defaults import (
 from initlint.reading.holders import Instance, Listing
 from initlint.reading.sizes import computed, is_size, symbol
 from initlint.reading.use import Use
-from initlint.reading.values import UNKNOWN, Named, Slot, Sym, Value
+from initlint.reading.values import UNKNOWN, Compared, Named, Slot, Sym, Value
 from initlint.records import Site
 from initlint.torchlib.draws import ARGUMENTS, UNCLEAR, Draw, drawn_by
 
@@ -159,16 +159,25 @@ def _shape(instance: Instance) -> tuple[Value, ...] | None:
         names = ("out_features", "in1_features", "in2_features")
         return tuple(argument(instance, name) for name in names)
     if kind.endswith("Linear"):
-        return argument(instance, "out_features"), argument(instance, "in_features")
+        return _size(instance, "out_features"), _size(instance, "in_features")
     if kind.startswith("Embedding"):
         return argument(instance, "num_embeddings"), argument(instance, "embedding_dim")
     if not kind.startswith("Conv") or kind not in _SIGNATURES:
         return None
-    into, out = argument(instance, "in_channels"), argument(instance, "out_channels")
+    into, out = _size(instance, "in_channels"), _size(instance, "out_channels")
     groups, window = argument(instance, "groups"), _window(instance)
     if kind.startswith("ConvTranspose"):
         return (into, computed(ast.FloorDiv, out, groups), *window)
     return (out, computed(ast.FloorDiv, into, groups), *window)
+
+
+def _size(instance: Instance, name: str) -> Value:
+    """A size of a weight; one that the code computes from data stands as a name of its own.
+
+    What an initialiser makes of it, and what the layer needs, can be compared all the same.
+    """
+    size = argument(instance, name)
+    return Named(f"{name} at {instance.site}") if type(size) is Compared else size
 
 
 def _lazy_shape(instance: Instance) -> tuple[Value, ...] | None:

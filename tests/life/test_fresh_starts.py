@@ -148,6 +148,19 @@ optimizer = optim.SGD(net.parameters(), lr=0.1)
 net(torch.randn(2, 64)).sum().backward()
 """
 )
+DEFAULT["one of many models, in a trainer"] = (
+    DEFAULT["one of many models"].split("net.to(")[0]
+    + """
+import pytorch_lightning as pl
+class Trained(pl.LightningModule):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+    def forward(self, x):
+        return self.model(x)
+pl.Trainer().fit(Trained(net))
+"""
+)
 DEFAULT["trained by workers"] = """
 import torch.multiprocessing as mp
 def work(rank, shared):
