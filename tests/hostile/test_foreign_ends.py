@@ -205,8 +205,6 @@ ENDLESS = {
     "constructor": "class Loop(nn.Module):\n    def __init__(self):\n        while True: pass\n",
     "forward": "class Loop(Base):\n    def forward(self, x):\n        while True: pass\n",
     "a lock": "import threading\nthreading.Semaphore(0).acquire()\n",
-    "its own end": "import atexit\n@atexit.register\ndef forever():\n    while True: pass\n"
-    "class Loop(Base): pass\n",
 }
 
 
@@ -214,13 +212,15 @@ ENDLESS = {
 @pytest.mark.parametrize("text", ENDLESS.values(), ids=ENDLESS)
 def test_code_without_end_is_ended(run, text, command):
     code, _, err = run(HEAD + text, command, "net.py:Loop", "--timeout", "6")
-    if "atexit" in text:
-        # The model was judged before; its process is not waited for.
-        assert "its code ran for" not in err
-        return
     assert code == 2
     said = "net.py:Loop: its code ran for more than 6 s; --timeout SECONDS sets another limit"
     assert err == f"initlint: error: {said}\n"
+
+
+def test_the_end_of_a_process_is_not_waited_for_without_end(run):
+    last = "@atexit.register\ndef forever():\n    while True: pass\nclass Loop(Base): pass\n"
+    code, out, err = run(HEAD + last, "check", "net.py:Loop", "--timeout", "100")
+    assert (code, "INIT101" in out) == (1, True) and "its code ran for" not in err
 
 
 def test_code_without_end_costs_one_class(run):
