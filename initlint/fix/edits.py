@@ -161,13 +161,27 @@ class Invocation(NamedTuple):
         return self
 
 
+class Member(NamedTuple):
+    """The `place` of a layer among the members of a Sequential, the expression `base`.
+
+    `alike` are the places of all members of its class, which is `written` so; `length` is the
+    number of all members.
+    """
+
+    base: str
+    place: int
+    written: str
+    alike: tuple[int, ...]
+    length: int
+
+
 class Insertion(NamedTuple):
     """A call within `headers` (loops, tests, functions, outermost first), next to a statement.
 
     `place` is after or before the statement, joined (behind a semicolon on its line) or arm (the
     first header becomes the last `elif` of the statement, an `if`). `order` is the position of the
     layer that it fills and what comes first of one layer. `variable` is a name that is free for a
-    loop over several layers.
+    loop over several layers; `member` is the layer's place in a Sequential.
     """
 
     anchor: ast.stmt
@@ -176,6 +190,7 @@ class Insertion(NamedTuple):
     call: Filling | Invocation
     variable: str = ""
     place: str = "after"
+    member: Member | None = None
 
     def lines(self) -> list[str]:
         """The headers and the call as lines of source, without indentation."""

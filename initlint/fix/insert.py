@@ -11,6 +11,7 @@ from initlint.fix.members import Attribute, Each, Guard, Handed, Item, Step
 from initlint.fix.names import PARAMETER, Naming, Tail, Target, narrowed, tails
 from initlint.fix.parsed import Entry, Parsed, entry_of
 from initlint.fix.place import Named, Place, after_later, beside, placed
+from initlint.fix.sequential import in_loops, member_of
 from initlint.fix.spot import Function, Spot, as_made_in_method, last_name
 from initlint.fix.styles import arranged
 from initlint.fix.text import RefusedError
@@ -54,7 +55,7 @@ def insertions(parsed: Parsed, finding: Finding, fix: Fix, preferences: Preferen
     of_field = isinstance(spot.scope, ast.ClassDef)
     if of_field:
         spot = parsed.kept(as_made_in_method(spot))
-    target = Naming(spot, parsed.text, parsed.own_classes, parsed.names).target()
+    target = Naming(spot, parsed.text, parsed.own_classes, parsed.names, parsed.alike).target()
     names = finding.parameters or (finding.parameter,)
     found = tails(spot.call, names, target.pattern)
     place = placed(parsed, spot, target, found)
@@ -119,7 +120,11 @@ class _Calls:
     ) -> list[Insertion]:
         """The calls that are not there yet."""
         made = [self._insertion(place, rank, *each) for rank, each in enumerate(wanted)]
-        return [insertion for insertion in made if not stands(entry_of(insertion.lines()))]
+        return [
+            insertion
+            for insertion in made
+            if not stands(entry_of(insertion.lines())) and not any(map(stands, in_loops(insertion)))
+        ]
 
     def _cases(self, target: Target, place: Place) -> list[tuple[tuple[Header, ...], Initializer]]:
         """The calls, each with the test for the activation that it is meant for, if any."""
@@ -148,7 +153,8 @@ class _Calls:
         order = (self._spot.call.lineno, f"{self._spot.call.col_offset:06}", rank)
         taken = self._parsed.names(self._spot.scope)
         variable = next((name for name in _VARIABLES["layer"] if name not in taken), "")
-        return Insertion(place.after, order, headers, filling, variable)
+        member = None if headers else member_of(self._parsed, self._spot, owner)
+        return Insertion(place.after, order, headers, filling, variable, member=member)
 
 
 def filling_of(

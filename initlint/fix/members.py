@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from initlint.fix.spot import Spot, dotted, last_name
-from initlint.fix.text import RefusedError, Text
+from initlint.fix.text import ArmError, RefusedError, Text
 
 _SEQUENCES = {"Sequential", "ModuleList", "ParameterList"}
 _MAPPINGS = {"ModuleDict", "ParameterDict"}
@@ -142,10 +142,14 @@ Step = Attribute | Item | Each | Guard | Handed
 class Path:
     """The steps from the value of a statement down to the spot's call."""
 
-    def __init__(self, spot: Spot, text: Text, own_classes: frozenset[str]) -> None:
+    def __init__(
+        self, spot: Spot, text: Text, own_classes: frozenset[str], alike: Collection[int] = ()
+    ) -> None:
         self._spot = spot
         self._text = text
         self._own_classes = own_classes
+        # The identities of conditional expressions of which both arms get the same call.
+        self._alike = alike
 
     def steps(self, value: ast.expr) -> list[Step]:
         """The steps from `value`. Raises RefusedError if the call cannot be reached from it."""
@@ -299,10 +303,12 @@ class Path:
         if arm is None:
             raise RefusedError("it is made in the test of a conditional expression")
         other = arms[1 - arms.index(arm)]
-        return [_telling(arm, other), *self.steps(arm)]
+        if id(choice) in self._alike:
+            return self.steps(arm)
+        return [_telling(choice, arm, other), *self.steps(arm)]
 
 
-def _telling(arm: ast.expr, other: ast.expr) -> Guard:
+def _telling(choice: ast.IfExp, arm: ast.expr, other: ast.expr) -> Guard:
     """The test of the expression's result that it came from `arm`."""
     if isinstance(other, ast.Constant) and other.value is None:
         return Guard()
@@ -313,9 +319,7 @@ def _telling(arm: ast.expr, other: ast.expr) -> Guard:
         return Guard("isinstance(", f", {mine})")
     if theirs.rpartition(".")[2] == "Identity":
         return Guard("not isinstance(", f", {theirs})")
-    raise RefusedError(
-        "it is one arm of a conditional expression that cannot be told from the other"
-    )
+    raise ArmError(choice)
 
 
 def _class_called(expression: ast.expr) -> str:

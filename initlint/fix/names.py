@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from initlint.fix.members import CONTAINERS, Attribute, Each, Handed, Item, Path, Step
@@ -155,11 +155,18 @@ def _pattern(steps: Sequence[Step]) -> list[str | Handed | None]:
 class Naming:
     """Finds the target of one spot's statement."""
 
-    def __init__(self, spot: Spot, text: Text, own_classes: frozenset[str], taken: Taken) -> None:
+    def __init__(
+        self,
+        spot: Spot,
+        text: Text,
+        own_classes: frozenset[str],
+        taken: Taken,
+        alike: Collection[int] = (),
+    ) -> None:
         self._spot = spot
         self._text = text
         self._taken = taken
-        self._path = Path(spot, text, own_classes)
+        self._path = Path(spot, text, own_classes, alike)
 
     def target(self) -> Target:
         """Raises RefusedError if the statement gives the layer no name."""

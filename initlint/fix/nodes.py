@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import libcst as cst
 
 from initlint.fix.edits import WIDTH, Correction, Function, Header, Insertion, Loop, Test
+from initlint.fix.sequential import over_run, within
 from initlint.fix.text import RefusedError
 
 # A run of layers as long as this shares a loop.
@@ -210,6 +211,9 @@ def _looped(insertions: Sequence[Insertion]) -> list[Insertion]:
     found: list[Insertion] = []
     for recipe, run in groupby(layers, key=_recipe):
         same = list(run)
+        if recipe:
+            gathered, same = _over_sequentials(same)
+            found += gathered
         if len(same) < _RUN or not recipe:
             found += [insertion for layer in same for insertion in layer]
             continue
@@ -221,6 +225,22 @@ def _looped(insertions: Sequence[Insertion]) -> list[Insertion]:
             call = insertion.call.renamed(owners[0], variable)
             found.append(insertion._replace(headers=headers, call=call))
     return found
+
+
+def _over_sequentials(
+    layers: Sequence[tuple[Insertion, ...]],
+) -> tuple[list[Insertion], list[tuple[Insertion, ...]]]:
+    """The calls on layers of which a loop takes exactly those of a Sequential, and the others."""
+    gathered: list[Insertion] = []
+    left: list[tuple[Insertion, ...]] = []
+    for _, group in groupby(layers, key=lambda layer: layer[0].member and layer[0].member.base):
+        same = list(group)
+        headers = over_run(same)
+        if headers is None:
+            left += same
+        else:
+            gathered += [within(insertion, headers) for insertion in same[0]]
+    return gathered, left
 
 
 def _within(loop: Loop, inner: tuple[Header, ...]) -> tuple[Header, ...]:

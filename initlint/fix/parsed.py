@@ -58,6 +58,8 @@ class Parsed:
     tree: ast.Module
     # The lines that have no room for calls behind a semicolon.
     full: set[int] = field(default_factory=set)
+    # The identities of conditional expressions of which both arms get the same call.
+    alike: set[int] = field(default_factory=set)
     _facts: dict[int, Facts] = field(default_factory=dict)
     _names: dict[int, frozenset[str]] = field(default_factory=dict)
     _bound: dict[int, frozenset[str]] = field(default_factory=dict)

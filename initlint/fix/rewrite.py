@@ -20,7 +20,8 @@ from initlint.fix.insert import insertions
 from initlint.fix.parsed import Parsed, parse, tree_of
 from initlint.fix.place import overfull
 from initlint.fix.spelling import IMPORT
-from initlint.fix.text import RefusedError, Text, comments_of
+from initlint.fix.text import ArmError, RefusedError, Text, comments_of
+from initlint.recommend import calls as spelled
 from initlint.records import Finding, Fix, Preferences, Site
 
 _AS_IT_COMES = Preferences()
@@ -101,6 +102,7 @@ def _plans(
     refused: list[tuple[Finding, str]] = []
     # The call that another finding corrects needs no new name besides.
     corrected: set[Site] = set()
+    arms: dict[int, list[tuple[ast.IfExp, Fix]]] = defaultdict(list)
     for finding, fix in sorted(wanted, key=lambda pair: pair[1].kind == "rename"):
         try:
             is_done = fix.kind == "rename" and fix.site in corrected
@@ -109,6 +111,12 @@ def _plans(
             corrected |= {fix.site} if fix.kind == "correct" else set()
         except RefusedError as refusal:
             refused.append((finding, str(refusal)))
+            if isinstance(refusal, ArmError):
+                arms[id(refusal.choice)].append((refusal.choice, fix))
+    alike = {key for key, found in arms.items() if _is_alike(parsed, found)}
+    if alike:
+        parsed.alike |= alike
+        return _plans(parsed, path, wanted, preferences)
     full = overfull(parsed, (edit for _, plan in plans for edit in plan.edits))
     if full:
         parsed.full |= full
@@ -121,6 +129,15 @@ def _plans(
         else:
             kept.append((finding, plan))
     return kept, refused
+
+
+def _is_alike(parsed: Parsed, found: Sequence[tuple[ast.IfExp, Fix]]) -> bool:
+    """Whether both arms of a conditional expression make layers that want the same call."""
+    choice = found[0][0]
+    made = [parsed.spot(fix.site) for _, fix in found]
+    covered = all(any(arm is spot.call for spot in made) for arm in (choice.body, choice.orelse))
+    recipes = {spelled.call(fix.initializer, "weight") for _, fix in found}
+    return covered and len(recipes) == 1 and not any(fix.spared or fix.cases for _, fix in found)
 
 
 def _plan(parsed: Parsed, path: str, finding: Finding, fix: Fix, preferences: Preferences) -> _Plan:
@@ -176,12 +193,18 @@ def _applied(parsed: Parsed, path: str, plans: Sequence[_Plan]) -> bytes:
 
 def _all_edits(parsed: Parsed, path: str, plans: Sequence[_Plan]) -> list[Edit]:
     """The edits of the plans, with the imports that they need and those that they make idle."""
-    edits = list(dict.fromkeys(edit for plan in plans for edit in plan.edits))
+    every = dict.fromkeys(edit for plan in plans for edit in plan.edits)
+    # Both arms of a conditional expression want the same call, each in its own place in the order.
+    edits = list({_without_order(edit): edit for edit in reversed(every)}.values())[::-1]
     if any(plan.needs_import for plan in plans):
         anchor, side = parsed.speller.import_place()
         comments = parsed.speller.top_comments() if anchor is None else 0
         edits.append(Import(anchor, side == "before", comments))
     return [*edits, *released(parsed, path, edits)]
+
+
+def _without_order(edit: Edit) -> Edit:
+    return edit._replace(order=(0, "", 0)) if isinstance(edit, Insertion) else edit
 
 
 def edits_of(

@@ -26,6 +26,16 @@ class RefusedError(Exception):
     """This rewriting is not done; the message says why, in one sentence."""
 
 
+class ArmError(RefusedError):
+    """A layer is one arm of a conditional expression, the `choice`, and looks like the other."""
+
+    def __init__(self, choice: ast.IfExp) -> None:
+        super().__init__(
+            "it is one arm of a conditional expression that cannot be told from the other"
+        )
+        self.choice = choice
+
+
 class TwiceError(RefusedError):
     """The new call would name a tensor twice that has no name where the present call stands."""
 
