@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from initlint.fix.edits import Correction
 from initlint.fix.parsed import Parsed
-from initlint.fix.spot import Spot, dotted, is_pure, last_name
+from initlint.fix.spot import Function, Spot, dotted, is_pure, last_name
 from initlint.fix.text import RefusedError, Text, TwiceError, comments_of
 from initlint.recommend import calls
 from initlint.records import Fix, Initializer
@@ -79,6 +79,7 @@ def corrected(parsed: Parsed, fix: Fix) -> tuple[str, bool]:
     module = None if call else _init_module(parsed, spot.call)
     tensor = _emptied(text, call) if call else _written(parsed, spot, module is not None)
     _check_use(spot)
+    _check_arguments(spot, old, module is not None)
     if comments_of(f"({text.segment(old)}\n)"):
         raise RefusedError("there is a comment inside the call")
     wanted, hidden = fix.initializer, parsed.hidden(spot)
@@ -178,6 +179,23 @@ def _check_use(spot: Spot) -> None:
     holder = spot.chain[-2]
     if not isinstance(holder, _HOLDERS):
         raise RefusedError("something is computed with the values that the call gives")
+
+
+def _check_arguments(spot: Spot, old: ast.expr, of_module: bool) -> None:
+    """Raises RefusedError if the values are chosen by those who call the function."""
+    scope = spot.scope
+    if not isinstance(scope, Function) or scope.name == "__init__" or not isinstance(old, ast.Call):
+        return
+    arguments = scope.args
+    places = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    first = places[0].arg if places else ""
+    taken = {place.arg for place in places} - {first, spot.self_name}
+    # The first argument of a function is the tensor; a method has it before its name.
+    skipped = 1 if of_module or isinstance(old.func, ast.Name) else 0
+    given = [*old.args[skipped:], *(keyword.value for keyword in old.keywords)]
+    used = {node.id for value in given for node in ast.walk(value) if isinstance(node, ast.Name)}
+    if name := next(iter(sorted(used & taken)), None):
+        raise RefusedError(f"`{scope.name}` is told `{name}` by those who call it")
 
 
 def _filled(parsed: Parsed, wanted: Initializer, tensor: ast.expr) -> str:

@@ -16,8 +16,8 @@ _LOADS = re.compile(r"load|pretrained")
 _READS = re.compile(
     r"copy|clone|(^|_)ema(_|$)|^EMA|Ema$|weight_norm|spectral_norm|parametri[sz]|quant|prune|tie_"
 )
-# Optimisers may keep what they make of the weights that they are given.
-_OPTIMISERS = re.compile(r"(^|\.)optim\.|^(Adam\w*|SGD|RMSprop|Adagrad|NAdam|RAdam)$")
+# By their whole names: optimisers, which may keep what they make of weights, and torch's pruning.
+_USERS = re.compile(r"(^|\.)(optim|prune)\.|^(Adam\w*|SGD|RMSprop|Adagrad|NAdam|RAdam)$")
 _CHANGES = {
     "add_module",
     "append",
@@ -77,9 +77,7 @@ class Facts:
         # The instance only as the owner of what is assigned: self.config = deepcopy(config).
         assigned = {id(n.value) for n in nodes if isinstance(n, ast.Attribute) and _stores(n)}
         reads = any(map(_READS.search, called)) or any(
-            _OPTIMISERS.search(dotted(node.func) or "")
-            for node in nodes
-            if isinstance(node, ast.Call)
+            _USERS.search(dotted(node.func) or "") for node in nodes if isinstance(node, ast.Call)
         )
         return reads and any(
             isinstance(node, ast.Name) and node.id == self.self_name and id(node) not in assigned

@@ -195,3 +195,29 @@ def test_check_says_fixable_of_what_fix_changes_and_of_nothing_else(tmp_path, mo
     done = api.fix_all(["net.py"], api.Options(), write=False)
     assert promised == done.count
     assert all(f.fix is not None or "(no fix: " in f.message for f in said.findings)
+
+
+HELPER = """def layer_init(layer, std={std}):
+    {call}
+    return layer
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "nn.init.normal_(layer.weight, 0.0, std)",
+        "nn.init.normal_(layer.weight, std=2 * std)",
+        "layer.weight.data.normal_(0.0, std)",
+    ],
+)
+def test_a_helper_that_is_told_the_values_keeps_its_arguments(tmp_path, monkeypatch, call):
+    net = NET.replace("nn.Linear(64, 64)", "layer_init(nn.Linear(64, 64))")
+    head, cls = net.split("class Net", 1)
+    text = head + HELPER.format(call=call, std=2.0) + "class Net" + cls + "net = Net()\n"
+    said, after = fixed(tmp_path, monkeypatch, {"net.py": text})
+    assert [f.layer for f in said.findings] == ["a", "b"]
+    assert call in after["net.py"]
+    assert WANTED.format("self.a.weight") in after["net.py"]
