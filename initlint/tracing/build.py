@@ -29,7 +29,7 @@ from initlint.tracing.foreign import (
     working_folder,
 )
 from initlint.tracing.frameworks import initialize_passed_over
-from initlint.tracing.live import live_models
+from initlint.tracing.live import live_models, parts_of
 from initlint.tracing.places import TORCH, shown_path
 from initlint.tracing.process import restored
 from initlint.tracing.record import Recorder
@@ -97,7 +97,7 @@ def build_all(
     module, recorder = load(path)
     found = live_models(module, recorder)
     live = [Built(f"{path}:{name}", model, recorder) for name, model in found.items()]
-    born = {type(part) for model in found.values() for part in model.modules()}
+    born = {type(part) for model in found.values() for part in (model, *parts_of(model))}
     classes = [c for c in vars(module).values() if _is_model_class(c, module) and c not in born]
     alone = []
     for cls in dict.fromkeys(classes):
@@ -114,8 +114,7 @@ def build_all(
 def _kinds_of_parts(built: Built | Unanalysed) -> set[type]:
     if isinstance(built, Unanalysed):
         return set()
-    parts = asked(lambda: list(built.model.modules())[1:], [])
-    return {type(part) for part in parts}
+    return {type(part) for part in parts_of(built.model)}
 
 
 # A NameError on meta would also happen on the CPU: do not retry with real memory.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -32,17 +33,26 @@ def live_models(module: types.ModuleType, recorder: Recorder) -> dict[str, nn.Mo
     found: dict[int, tuple[str, nn.Module]] = {}
     for name, value in list(vars(module).items()):
         for model in _models_in(value, _DEPTH):
-            if recorder.knows(model) and any(True for _ in model.parameters()):
+            if recorder.knows(model) and asked(partial(_has_weights, model), False):
                 found.setdefault(id(model), (name, model))
-    parts = {id(part) for _, model in found.values() for part in list(model.modules())[1:]}
+    parts = {id(part) for _, model in found.values() for part in parts_of(model)}
     named: dict[str, nn.Module] = {}
     seen = set()
     for variable, model in (entry for key, entry in found.items() if key not in parts):
-        past = _past(model, recorder)
+        past = asked(partial(_past, model, recorder), id(model))
         if past not in seen:
             seen.add(past)
             named[_name(variable, model, named)] = model
     return named
+
+
+def parts_of(model: nn.Module) -> list[nn.Module]:
+    """The modules in a model; none if the user's class does not say which."""
+    return asked(lambda: list(model.modules())[1:], [])  # type: ignore[no-any-return]
+
+
+def _has_weights(model: nn.Module) -> bool:
+    return next(iter(model.parameters()), None) is not None
 
 
 def _name(variable: str, model: nn.Module, taken: Mapping[str, nn.Module]) -> str:
@@ -68,8 +78,10 @@ def _members(value: Any) -> list[Any]:
     """The members of a container, or the attributes of an object of the user's class."""
     if isinstance(value, dict):
         return list(islice(dict.values(value), _MEMBERS))
-    if isinstance(value, (list, tuple)):
-        return list(value[:_MEMBERS])
+    if isinstance(value, list):
+        return list(islice(list.__iter__(value), _MEMBERS))
+    if isinstance(value, tuple):
+        return list(islice(tuple.__iter__(value), _MEMBERS))
     kind = type(value)
     is_plain = isinstance(value, (type, types.ModuleType, types.FunctionType))
     if is_plain or kind.__module__.partition(".")[0] in ("builtins", "torch"):

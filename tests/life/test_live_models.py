@@ -143,3 +143,37 @@ def test_other_files_are_still_judged(tmp_path, monkeypatch, capfd):
     out, err = capfd.readouterr()
     assert "other.py:10:18: INIT101" in out
     assert "net.py:10: ValueError: no" in err
+
+
+HOSTILE = """
+class Liar(nn.Module):
+    def parameters(self, recurse=True):
+        raise RuntimeError("no")
+
+    def modules(self):
+        raise RuntimeError("no")
+
+
+class Odd(list):
+    def __iter__(self):
+        raise RuntimeError("no")
+
+    def __getitem__(self, index):
+        raise RuntimeError("no")
+
+
+class Closed:
+    __slots__ = ()
+
+    def __getattr__(self, name):
+        raise RuntimeError("no")
+
+
+liar, odd, closed, net = Liar(), Odd([Net()]), Closed(), Net()
+"""
+
+
+def test_objects_that_raise_do_not_hide_the_models(tmp_path, monkeypatch):
+    report = traced(tmp_path, monkeypatch, HOSTILE)
+    assert ("INIT101", "b") in found(report)
+    assert not [gap for gap in report.unanalysed if "cannot be built" in gap.reason]
