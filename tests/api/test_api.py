@@ -142,7 +142,7 @@ def test_a_folder_is_read_and_each_of_its_files_traced(net):
 def test_a_path_is_read_and_nothing_of_it_runs(net):
     Path("net.py").write_text(SOURCE + "\nopen('ran', 'w')\n")
     report = initlint.check("net.py")
-    assert {layer.model for layer in report.layers} == {"make", "Sized"}
+    assert {layer.model for layer in report.layers} == {"Net", "Sized"}
     assert not Path("ran").exists() and not report.unanalysed
 
 
