@@ -103,7 +103,7 @@ class _Forward:
         values = [self.found.values[value] for value in op.inputs]
         rule = self._rules.get(op.role)
         sent: Sent | str = ""
-        if values and rule is not None:
+        if rule is not None and (values or op.role == "weighted"):
             sent = rule(op, values)
         if isinstance(sent, str):
             reason = "" if op.role == "input" else sent or f"{op.name or op.role} is not known"
@@ -114,7 +114,7 @@ class _Forward:
         if sent.value.q > _LARGEST or math.isnan(sent.value.q):
             sent = sent._replace(value=Value(_LARGEST, sources=self._bit()))
         self.found.values[op] = self._sized(op, sent.value)
-        self.backs[op] = sent.backs + (0.0,) * (len(values) - len(sent.backs))
+        self.backs[op] = (sent.backs + (0.0,) * len(values))[: len(values)]
 
     def _bit(self) -> int:
         self._draws += 1
@@ -153,11 +153,16 @@ class _Forward:
         unknown = next((weight for weight in known if weight.std is None), None)
         if unknown is not None:
             return f"the initialisation of {unknown.name} is not known"
-        kind, bit, value = op.name, self._bit(), values[0]
+        kind, bit = op.name, self._bit()
         if kind.lower().startswith("embedding"):
-            shape = self.given.shapes.get(op.inputs[0])
-            sent = looked_up(known[0], shape[1:] if shape else None, bit)
-        elif kind == "MultiheadAttention":
+            shape = self.given.shapes.get(op)
+            sent = looked_up(known[0], shape[1:-1] if shape else None, bit)
+            return "" if sent is None else Sent(sent.value, (1.0,) * len(values))
+        # A table of numbers that the model keeps counts as data.
+        value = values[0] if values else Value(1.0, sources=self._bit())
+        if not values:
+            values = [value]
+        if kind == "MultiheadAttention":
             return self._multihead(op, values, known)
         elif kind.removesuffix("Cell") in ("RNN", "LSTM", "GRU"):
             sent = recurrent(value, known, kind, op.args.get("nonlinearity", "tanh"), bit)
@@ -350,7 +355,11 @@ class _Forward:
             query, key, value = values if len(values) == 3 else values * 3
             soft = rules.softened(rules.scored(query, key, None).value, None)
             shares = soft.value.shares if soft is not None else None
-            sent = rules.attended(shares or (1.0, 1.0), value, None, bit)
+            count = float(math.prod(value.size)) if value.size else None
+            if count and op.keywords.get("is_causal") is True:
+                # A query at place t sees t keys: E[1/t] is about (ln T + 0.58) / T.
+                count = count / (math.log(count) + 0.58)
+            sent = rules.attended(shares or (1.0, 1.0), value, count, bit)
             return Sent(sent.value, (0.0,) * (len(values) - 1) + sent.backs)
         if len(values) != 2:
             return f"{op.name} is not known"

@@ -97,7 +97,11 @@ def _elementwise(value: Value, function: Callable[[float], float]) -> Sent:
     # d log E[f²] / d log E[x²], of which a bounded function has little.
     parts = zip(before[0], samples[0], rises, strict=True)
     elasticity = sum(x * y * rise for x, y, rise in parts) / SIZE / q if q > 0 else 1.0
+    share = min(1.0, value.examples / value.q) if value.q > 0 else 0.0
+    fourth = sum(x**4 for x in samples[0]) / SIZE / q**2 if q > 0 else 1.0
     result.noise = value.noise * min(1.0, elasticity**2)
+    # What f adds to the relative variance of a unit's y²: 3 for ReLU, whose units are off or on.
+    result.noise += max(0.0, fourth - 1 - 2 * elasticity**2) * share**2 / (value.width or 64)
     return Sent(result, (sum(slopes) / SIZE,))
 
 

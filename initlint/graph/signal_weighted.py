@@ -94,21 +94,25 @@ def weighted(value: Value, weight: Known, facts: Any, kind: str, bit: int) -> Se
         size=grown,
         profile=profile,
     )
-    share = 1 - (spread**2 + shift**2) / result.q if result.q > 0 else 1.0
-    result.noise = value.noise * max(0.0, share) ** 2 + _noise(result, weight.fan_in)
+    result.noise = _noise(value, result, weight)
     back = (variance + mean**2) * weight.fan_out * inside * _density(value, grown, window)
     return Sent(result, (back,))
 
 
-def _noise(value: Value, fan_in: float) -> float:
-    """The variance that the draw of one layer's weights adds to log E[y²].
+def _noise(value: Value, result: Value, weight: Known) -> float:
+    """The variance of log E[y²] over the draws of the weights, those of all layers so far.
 
     Averaged over the data, a unit's y² is w' S w with the second moments S of the input: relative
     variance 2 tr(S²) / tr(S)², of n units the n-th part. Of what all examples have in common S has
-    one direction, and ReLU makes the 2 a 5 (E[relu(z)⁴] / E[relu(z)²]² - 1); the rest has fan_in.
+    one direction, of the rest fan_in. Of a uniform bias b, Var b² is 0.8 E[b²]².
     """
-    share = min(1.0, value.examples / value.q) if value.q > 0 else 1.0
-    return (5 * share**2 + 2 / fan_in) / max(1.0, value.width or 1.0)
+    if result.q <= 0:
+        return 0.0
+    share = min(1.0, result.examples / result.q)
+    bias = min(1.0, (weight.bias[0] ** 2 + weight.bias[1] ** 2) / result.q)
+    drawn = max(0.0, share - bias)
+    own = 2 * drawn**2 + 4 * drawn * bias + 0.8 * bias**2 + 2 / (weight.fan_in or 1)
+    return value.noise * (1 - bias) ** 2 + own / max(1.0, result.width or 1.0)
 
 
 class Window(NamedTuple):
