@@ -13,7 +13,6 @@ from initlint.graph.ops import Op, Operand, leaves_of
 
 _WINDOW = ("kernel_size", "stride", "padding")
 _CONVOLUTION = (*_WINDOW, "dilation", "groups")
-_NORMALISATION = ("num_groups", "num_features", "normalized_shape", "affine", "elementwise_affine")
 # By the beginning of a module's class: the settings of its constructor that are kept, in the order
 # of its arguments ("" for one that is not).
 _OF_MODULES: Mapping[str, tuple[str, ...]] = {
@@ -23,7 +22,8 @@ _OF_MODULES: Mapping[str, tuple[str, ...]] = {
     "LPPool": ("", "kernel_size", "stride"),
     **dict.fromkeys(("AdaptiveAvgPool", "AdaptiveMaxPool"), ("output_size",)),
     **dict.fromkeys(("Dropout", "AlphaDropout", "FeatureAlphaDropout"), ("p",)),
-    "GroupNorm": ("num_groups",),
+    "GroupNorm": ("num_groups", "", "eps"),
+    **dict.fromkeys(("BatchNorm", "SyncBatchNorm", "LayerNorm", "InstanceNorm"), ("", "eps")),
     "LocalResponseNorm": ("size", "alpha", "beta", "k"),
     "Upsample": ("size", "scale_factor", "mode"),
     "UpsamplingNearest2d": ("size", "scale_factor"),

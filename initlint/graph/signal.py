@@ -32,6 +32,7 @@ _KINDS = {
 }
 _HALVES = ("chunk", "split", "unbind", "split_with_sizes", "tensor_split", "unsafe_chunk")
 _POSITIONS = ("cat", "concat", "concatenate")
+_MIXING = ("matmul", "rmatmul", "mm", "bmm", "spmm", "addmm", "einsum")
 _LINEAR = ("bilinear", "linear", "bicubic", "trilinear")
 
 
@@ -164,7 +165,7 @@ class _Forward:
             values = [value]
         if kind == "MultiheadAttention":
             return self._multihead(op, values, known)
-        elif kind.removesuffix("Cell") in ("RNN", "LSTM", "GRU"):
+        if kind.removesuffix("Cell") in ("RNN", "LSTM", "GRU"):
             sent = recurrent(value, known, kind, op.args.get("nonlinearity", "tanh"), bit)
         elif kind.lower() == "bilinear":
             sent = None
@@ -257,6 +258,9 @@ class _Forward:
         if bare == "mean":
             count = float(math.prod(value.size)) if value.size else None
             return rules.averaged(value, count, (), self._bit())
+        if op.bare_name in _MIXING:
+            # A product with a matrix of the data (`adjacency @ x`) is taken for a mean.
+            return Sent(replace(value, samples=None, parts=()), (1.0,) * len(values))
         if bare == "sum":
             return "a sum over an unknown number of positions"
         return f"{op.name} is not known"
@@ -272,14 +276,16 @@ class _Forward:
         shift = self._moments(op.args.get("shift"), 0.0)
         bit = self._bit()
         value, before = values[0], op.inputs[0]
-        sent = rules.normalised(value, kind, gain, shift, bit)
+        given = op.args.get("eps")
+        least = given if isinstance(given, float) else rules.EPSILON
+        sent = rules.normalised(value, kind, (gain, shift), bit, least)
         if kind == "batch" and len(value.parts) == len(before.inputs) > 1:
             square = gain[0] ** 2 + gain[1] ** 2
             self.past[op] = tuple(
-                (part, square / (max(0.0, v.q - v.examples) + rules.EPSILON))
+                (part, square / (max(0.0, v.q - v.examples) + least))
                 for part, (_, v) in zip(before.inputs, value.parts, strict=True)
             )
-        return sent or f"{op.name} is not known"
+        return sent
 
     def _moments(self, operand: Any, otherwise: float) -> Moments:
         found = self.given.content(operand.parameter) if type(operand) is Operand else None

@@ -32,7 +32,7 @@ _STEP = 1e-4
 _MANY = 16
 # How many positions are averaged over where that is not known.
 _TYPICAL = 49
-# Added to a variance by torch's norms.
+# Added to a variance by torch's norms, if nothing else is said.
 EPSILON = 1e-5
 
 
@@ -98,7 +98,7 @@ def _elementwise(value: Value, function: Callable[[float], float]) -> Sent:
     parts = zip(before[0], samples[0], rises, strict=True)
     elasticity = sum(x * y * rise for x, y, rise in parts) / SIZE / q if q > 0 else 1.0
     share = min(1.0, value.examples / value.q) if value.q > 0 else 0.0
-    fourth = sum(x**4 for x in samples[0]) / SIZE / q**2 if q > 0 else 1.0
+    fourth = sum((x * x / q) ** 2 for x in samples[0]) / SIZE if q > 0 else 1.0
     result.noise = value.noise * min(1.0, elasticity**2)
     # What f adds to the relative variance of a unit's y²: 3 for ReLU, whose units are off or on.
     result.noise += max(0.0, fourth - 1 - 2 * elasticity**2) * share**2 / (value.width or 64)
@@ -365,7 +365,13 @@ def _window(value: Value, count: int, is_largest: bool) -> Triple:
     return mapped(lambda x: x / count, total)
 
 
-def normalised(value: Value, kind: str, gain: Moments, shift: Moments, bit: int) -> Sent | None:
+def normalised(
+    value: Value,
+    kind: str,
+    affine: tuple[Moments, Moments],
+    bit: int,
+    least: float = EPSILON,
+) -> Sent:
     """A normalisation in training: what it subtracts is what its elements have in common.
 
     Batch norm subtracts a unit's mean over examples and positions, instance norm that over
@@ -376,14 +382,14 @@ def normalised(value: Value, kind: str, gain: Moments, shift: Moments, bit: int)
     if kind == "none":
         return Sent(value, (1.0,))
     if kind == "batch" and value.parts:
-        inner = [(w, normalised(v, kind, (1.0, 0.0), (0.0, 0.0), bit)) for w, v in value.parts]
-        parts = [(w, sent.value) for w, sent in inner if sent is not None]
-        result = replace(side_by_side([v for _, v in parts], False).value, width=value.width)
-        result = replace(result, q=1.0, mean=0.0, examples=0.0, units=0.0)
-        back = sum(w * sent.backs[0] for w, sent in inner if sent is not None)
-        return _with_gain(result, gain, shift, back)
+        plain = ((1.0, 0.0), (0.0, 0.0))
+        inner = [(w, normalised(v, kind, plain, bit, least)) for w, v in value.parts]
+        result = side_by_side([sent.value for _, sent in inner], False).value
+        result = replace(result, mean=0.0, examples=0.0, units=0.0, width=value.width)
+        back = sum(w * sent.backs[0] for w, sent in inner)
+        return _with_gain(result, affine, back)
     common = {"batch": value.examples, "instance": value.places, "layer": value.units}.get(kind, 0)
-    left = max(0.0, value.q - common) + EPSILON
+    left = max(0.0, value.q - common) + least
     scale = 1 / math.sqrt(left)
     square = 0.0 if kind == "rms" else value.mean**2
     is_close = value.samples is not None and abs(common - square) < 0.1 * left
@@ -405,11 +411,11 @@ def normalised(value: Value, kind: str, gain: Moments, shift: Moments, bit: int)
     if kind != "batch":
         result.profile = None
     result.noise = 0.0
-    return _with_gain(result, gain, shift, 1 / left)
+    return _with_gain(result, affine, 1 / left)
 
 
-def _with_gain(value: Value, gain: Moments, shift: Moments, back: float) -> Sent:
-    result = value
+def _with_gain(value: Value, affine: tuple[Moments, Moments], back: float) -> Sent:
+    (gain, shift), result = affine, value
     if gain != (1.0, 0.0):
         sent = multiplied_by(result, gain)
         result, back = sent.value, back * sent.backs[0]

@@ -34,6 +34,8 @@ class Row(NamedTuple):
     predicted_gradient: float
 
 
+# The width that a lazy layer is taken to have; ratios do not depend on it.
+_LAZY = 64
 # The theory's own error, beside that of a finite width.
 _OWN_ERROR = 0.06
 _NINETY = 1.645
@@ -69,8 +71,10 @@ def prediction(
     return graph.nodes, predicted(graph.nodes, given(filled, known))
 
 
-def given(filled: Filled, shapes: dict[Op, tuple[int, ...]]) -> Given:
-    """What is known of a model whose parameters have names."""
+def given(
+    filled: Filled, shapes: dict[Op, tuple[int, ...]], named: Callable[[str], str] = str
+) -> Given:
+    """What is known of a model whose parameters have names; `named` gives the first of several."""
 
     def content(name: Any) -> Moments | None:
         found = filled(name)
@@ -78,7 +82,8 @@ def given(filled: Filled, shapes: dict[Op, tuple[int, ...]]) -> Given:
 
     def weights(op: Op) -> list[Known]:
         own = op.args.get("bias")
-        return [_known(weight, filled, content, own and own.parameter) for weight in op.weights]
+        found = [_known(weight, filled, content, own and own.parameter) for weight in op.weights]
+        return [weight._replace(name=named(weight.name)) for weight in found]
 
     return Given(weights, content, shapes)
 
@@ -93,6 +98,10 @@ def _known(
     path, _, last = weight.parameter.rpartition(".")
     if bias is None and weight.type != "Parameter":
         bias = f"{path}.{last}".lstrip(".").replace(last, last.replace("weight", "bias"))
+    if weight.type.startswith("Lazy") and not weight.fan_in:
+        # As wide as its input, whatever that will be: PyTorch's default has the gain 1/sqrt(3).
+        weight = weight._replace(shape=(_LAZY, _LAZY), fan_in=_LAZY, fan_out=_LAZY)
+        current = Initializer("kaiming_uniform_", {}, 1 / math.sqrt(3 * _LAZY), True)
     added = content(bias) if bias and weight.biased else None
     return Known(
         weight.parameter,
