@@ -21,7 +21,7 @@ from initlint.reading.defaults import (
 from initlint.reading.holders import Instance, Listing
 from initlint.reading.sizes import computed, is_size, symbol
 from initlint.reading.use import Use
-from initlint.reading.values import UNKNOWN, Compared, Named, Slot, Sym, Value
+from initlint.reading.values import UNKNOWN, External, Kept, Named, Plain, Slot, Sym, Unknown, Value
 from initlint.records import Site
 from initlint.torchlib.draws import ARGUMENTS, UNCLEAR, Draw, drawn_by
 
@@ -172,12 +172,13 @@ def _shape(instance: Instance) -> tuple[Value, ...] | None:
 
 
 def _size(instance: Instance, name: str) -> Value:
-    """A size of a weight; one that the code computes from data stands as a name of its own.
+    """A size of a weight; one that data or a command line decides stands as a name of its own.
 
     What an initialiser makes of it, and what the layer needs, can be compared all the same.
     """
     size = argument(instance, name)
-    return Named(f"{name} at {instance.site}") if type(size) is Compared else size
+    is_open = isinstance(size, (Plain, Unknown, External)) and not isinstance(size, Kept)
+    return Named(f"{name} at {instance.site}") if is_open else size
 
 
 def _lazy_shape(instance: Instance) -> tuple[Value, ...] | None:

@@ -28,3 +28,18 @@ def test_a_layer_of_computed_width_is_judged(tmp_path, monkeypatch, size):
     found = {f.layer: f for f in api.check_all(["net.py"], api.Options()).findings}
     assert found["fc"].code == "INIT101"
     assert found["fc"].recommended.name == "kaiming_normal_"
+
+
+def test_a_width_from_the_command_line_is_no_reason_for_silence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text(
+        "import argparse\nimport torch\nfrom torch import nn\n\nclass Net(nn.Module):\n"
+        "    def __init__(self, width=64):\n        super().__init__()\n"
+        "        self.a = nn.Linear(8, width)\n        self.b = nn.Linear(width, width)\n"
+        "        self.c = nn.Linear(width, 4)\n"
+        "    def forward(self, x):\n"
+        "        return self.c(torch.relu(self.b(torch.relu(self.a(x)))))\n\n"
+        "net = Net(width=argparse.ArgumentParser().parse_args().width)\n"
+    )
+    found = {f.layer: f for f in api.check_all(["net.py"], api.Options()).findings}
+    assert found["b"].code == "INIT101"
