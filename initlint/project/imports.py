@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from initlint.project.neighbours import root_of
-from initlint.project.sourcefiles import Texts
+from initlint.project.sourcefiles import Texts, real
 
 # More files than these are not read along.
 _MOST = 300
@@ -36,7 +36,8 @@ def imported(paths: Sequence[str], texts: Texts) -> list[str]:
 
 def _imported_by(path: str, texts: Texts) -> Iterator[str]:
     folder = Path(path).parent
-    root = root_of(folder.resolve()) or folder.resolve()
+    here = Path(real(str(folder)))
+    root = root_of(here) or here
     for level, dotted in _imports(texts.python(path)):
         if level:
             places = [folder.joinpath(*[".."] * (level - 1))]
@@ -79,9 +80,9 @@ def _imports(source: bytes) -> Iterator[tuple[int, tuple[str, ...]]]:
 def _up_to(folder: Path, root: Path) -> Iterator[Path]:
     """A folder and those around it, the root the last one."""
     place = folder
-    for _ in range(len(folder.resolve().parts)):
+    for _ in range(len(Path(real(str(folder))).parts)):
         yield place
-        if place.resolve() == root:
+        if Path(real(str(place))) == root:
             return
         place = place / ".."
 
@@ -90,6 +91,6 @@ def _file_of(place: Path, dotted: tuple[str, ...], root: Path) -> str | None:
     """The file of a module below a folder; None for one that is not there, or lies elsewhere."""
     whole = os.path.normpath(place.joinpath(*dotted))
     for name in (f"{whole}.py", f"{whole}/__init__.py"):
-        if Path(name).is_file() and Path(name).resolve().is_relative_to(root):
+        if Path(name).is_file() and Path(real(name)).is_relative_to(root):
             return name
     return None

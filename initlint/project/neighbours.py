@@ -9,7 +9,7 @@ from pathlib import Path
 
 from initlint.project.config import Config, Settings
 from initlint.project.discover import discover
-from initlint.project.sourcefiles import Texts
+from initlint.project.sourcefiles import Texts, real
 from initlint.reading.files import WORDS
 from initlint.reading.mentions import LOOKED_UP
 from initlint.records import Finding, Layer
@@ -163,4 +163,4 @@ def _names_one(text: bytes, names: Sequence[bytes]) -> bool:
 
 
 def _place(path: str) -> Path:
-    return Path(path).resolve()
+    return Path(real(path))

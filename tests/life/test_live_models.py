@@ -7,7 +7,6 @@ from initlint.cli.main import main
 
 pytestmark = pytest.mark.torch
 
-pytest.importorskip("torch")
 
 NET = """import copy
 
