@@ -155,9 +155,9 @@ class _Engine:
         made = {cls: self._made(cls) for cls in classes if not cls.made}
         self._apart = self._parts(classes, [birth for birth, _ in born])
         homes = {(cls.name, cls.module.path) for cls in classes}
-        homes |= {(model.name, model.path) for _, model in born}
+        homes |= {(model.name, model.path) for _, model in born if model.name}
         self._ambiguous = {name for name, many in Counter(n for n, _ in homes).items() if many > 1}
-        born = [(birth, model) for birth, model in born if self._is_whole(birth)]
+        born = [(birth, model) for birth, model in born if model.name and self._is_whole(birth)]
         self._late = {slot for birth, _ in born for slot in birth.filled()}
         done: set[Value] = set()
         self._follow_ahead([model for _, model in born], jobs)
@@ -214,7 +214,10 @@ class _Engine:
         return birth.model.cls not in self._apart
 
     def _named(self, birth: Birth, scripts: Scripts) -> Model:
-        """A model with the name of the function that gives it back, else of its class."""
+        """A model with the name of the function that gives it back, else of its class.
+
+        A Sequential that no variable holds and nothing trains may be a part: it has no name.
+        """
         instance = birth.model if birth.is_treated() or birth.origin is None else birth.origin
         if birth.origin is None and instance.cls is None:
             claim(instance)
@@ -224,7 +227,8 @@ class _Engine:
                 return Model(name, path, instance, doors)
         if instance.cls is not None:
             return Model(instance.cls.name, instance.cls.module.path, instance, doors)
-        return Model(birth.name or "model", birth.path, instance, doors)
+        name = birth.name or ("model" if birth.trained or birth.doors else "")
+        return Model(name, birth.path, instance, doors)
 
     def _unsure(self, stopped: Sequence[Module]) -> set[Value]:
         """The classes that code may make and fill which was not followed to its end."""
