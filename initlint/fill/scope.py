@@ -115,7 +115,8 @@ def _sees_data(layer: Layer) -> bool:
 
     Positional encodings are; so may be what an unknown function gives.
     """
-    return layer.before is None and layer.origin != "norm"
+    is_first = layer.before is None and layer.origin != "norm"
+    return is_first and layer.recurrent != "state"
 
 
 def _is_hidden_unknown(layer: Layer) -> bool:
