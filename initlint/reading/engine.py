@@ -36,7 +36,6 @@ from initlint.reading.layers import (
 from initlint.reading.life import Birth, told
 from initlint.reading.mentions import given_away
 from initlint.reading.parameters import Ledger, calls_of, merged, parameters_of
-from initlint.reading.parts import options_of
 from initlint.reading.reader import Reader
 from initlint.reading.resolve import Import, Module, Program
 from initlint.reading.scripts import Scripts
@@ -222,9 +221,9 @@ class _Engine:
         if birth.origin is None and instance.cls is None:
             claim(instance)
         doors = tuple(birth.doors)
-        for path, name, value in scripts.results:
-            if any(option is birth.model for option in options_of(value)):
-                return Model(name, path, instance, doors)
+        if birth.model in scripts.results:
+            path, name = scripts.results[birth.model]
+            return Model(name, path, instance, doors)
         if instance.cls is not None:
             return Model(instance.cls.name, instance.cls.module.path, instance, doors)
         name = birth.name or ("model" if birth.trained or birth.doors else "")

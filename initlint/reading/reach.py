@@ -18,34 +18,47 @@ class Reach:
 
     def makes(self, module: Module, node: ast.AST) -> bool:
         """Whether the text names, directly or through others, anything that may make modules."""
-        if node in self._answers:
-            return self._answers[node]
-        # What calls itself makes no model by that.
-        self._answers[node] = False
-        self._answers[node] = any(self._leads(module, name) for name in _names(node))
-        return self._answers[node]
+        waiting, seen = [(module, node)], {node}
+        found = False
+        while waiting and not found:
+            here, text = waiting.pop()
+            for name in _names(text):
+                place, entry = self._meant(here, name)
+                if isinstance(entry, bool):
+                    found = found or entry
+                elif entry not in seen:
+                    found = found or self._answers.get(entry, False)
+                    seen.add(entry)
+                    if entry not in self._answers:
+                        waiting.append((place, entry))
+        # If nothing was found, nothing that was gone through makes a model either.
+        self._answers.update(dict.fromkeys([node] if found else seen, found))
+        return found
 
-    def _leads(self, module: Module, dotted: tuple[str, ...]) -> bool:
-        entry = self._program.names(module).get(dotted[0])
-        if isinstance(entry, Import):
-            return self._imported(module, entry, dotted[1:])
-        return entry is not None and self.makes(module, entry)
+    def _meant(self, module: Module, dotted: tuple[str, ...]) -> tuple[Module, ast.AST | bool]:
+        """The statement that defines a name, in its file; or whether the name leads to modules."""
+        for _ in range(_MOST_IMPORTS):
+            entry = self._program.names(module).get(dotted[0])
+            if not isinstance(entry, Import):
+                return module, False if entry is None else entry
+            rest = (*([entry.name] if entry.name else []), *dotted[1:])
+            found = self._program.imported(module, entry)
+            if isinstance(found, External):
+                return module, _is_of_modules(".".join((found.name, *rest)))
+            while found is not None and rest:
+                inner = self._program.member(found, rest[0])
+                if inner is None:
+                    break
+                found, rest = inner, rest[1:]
+            if found is None or not rest:
+                # Unknown, or the file itself, in which any name may be looked up.
+                return module, found is None or found.source.hinted
+            module, dotted = found, rest
+        return module, True
 
-    def _imported(self, module: Module, entry: Import, rest: tuple[str, ...]) -> bool:
-        found = self._program.imported(module, entry)
-        if isinstance(found, External):
-            name = ".".join((found.name, *([entry.name] if entry.name else []), *rest))
-            return _is_of_modules(name)
-        if not isinstance(found, Module):
-            return True
-        names = (*([entry.name] if entry.name else []), *rest)
-        while names:
-            inner = self._program.member(found, names[0])
-            if inner is None:
-                return self._leads(found, names)
-            found, names = inner, names[1:]
-        # The file itself, in which any name may be looked up.
-        return found.source.hinted
+
+# Files that import a name from each other in a circle lead nowhere.
+_MOST_IMPORTS = 50
 
 
 def _names(node: ast.AST) -> Iterator[tuple[str, ...]]:

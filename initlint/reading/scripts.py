@@ -12,6 +12,7 @@ from initlint.reading.classes import UserClass
 from initlint.reading.factories import factories
 from initlint.reading.files import words_of
 from initlint.reading.holders import Bound, Function, Instance, Listing, Table
+from initlint.reading.parts import options_of
 from initlint.reading.reach import Reach
 from initlint.reading.reader import Reader
 from initlint.reading.resolve import Import, Module, Program
@@ -33,8 +34,8 @@ class Scripts:
         self._reach = Reach(program)
         # Files in which code that may make and fill models was not followed to its end.
         self.stopped: list[Module] = []
-        # What a function of this name gives back, by the file.
-        self.results: list[tuple[str, str, Value]] = []
+        # The file and the name of the function that gives a model back.
+        self.results: dict[Instance, tuple[str, str]] = {}
 
     def follow(self, modules: Collection[Module]) -> None:
         """Run every file, then call what nothing in the files has called."""
@@ -121,7 +122,9 @@ class Scripts:
             return self._reader.call(self._reader.top_level(module, name), [], {})
 
         value = self._living(module, name, work)
-        self.results.append((module.path, name, value))
+        for option in options_of(value):
+            if isinstance(option, Instance):
+                self.results.setdefault(option, (module.path, name))
 
     def _make(self, module: Module, name: str, entry: ast.ClassDef) -> None:
         """An object of a plain class whose methods make models, and a call of each such method."""

@@ -196,3 +196,25 @@ def test_cells_of_a_notebook_are_one_program(folder):
     (folder / "net.ipynb").write_text(json.dumps(notebook))
     found = api.check_all(["net.ipynb"], api.Options()).findings
     assert {finding.code for finding in found} == TINY
+
+
+def test_functions_that_call_each_other_reach_the_class_all_the_same(folder):
+    code = """
+        def first(n):
+            net = Net()
+            net.apply(tiny)
+            return second(n - 1) if n else net
+
+        def second(n):
+            return first(n)
+
+        first
+        second(0)
+        """
+    assert codes(folder, code) == TINY
+
+
+def test_a_long_chain_of_functions_is_no_recursion(folder):
+    chain = "".join(f"def f{i}():\n    return f{i + 1}()\n" for i in range(3000))
+    code = chain + "def f3000():\n    return Net()\nhandle = f0\n"
+    assert not [gap for gap in report(folder, code).unanalysed if "bug" in gap.reason]
