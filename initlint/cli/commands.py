@@ -54,9 +54,13 @@ def _verdict(asked: Asked) -> int:
     if report.layers or not report.unanalysed:
         _say(request, phrases.summary(report))
     _say_gone(asked, report)
+    changed = request.exit_non_zero_on_fix and fixed is not None and bool(fixed.files)
+    if request.locked:
+        from initlint.cli import compare
+
+        changed |= bool(compare.against_lock(asked, report).changes)
     if asked.failures(report) or (fixed and fixed.unwritten):
         return FAILED
-    changed = request.exit_non_zero_on_fix and fixed is not None and bool(fixed.files)
     return FOUND if (report.findings or changed) and not request.exit_zero else CLEAN
 
 

@@ -204,6 +204,7 @@ _of_model = _options(
 @click.option("--baseline", metavar="FILE", help="Be silent about the findings in this file.")
 @click.option("--write-baseline", metavar="FILE", help="Write all findings to this file.")
 @_flag("--prune-baseline", help="Remove findings from the baseline that are not there any more.")
+@_flag("--locked", help="Also fail where a parameter starts differently than in init.lock.")
 @_flag("--exit-zero", help="Exit with 0 even if there are findings.")
 @_flag("--exit-non-zero-on-fix", help="Exit with 1 if --fix changed a file.")
 @_flag("--show-files", help="List the files and models that would be checked.")
@@ -278,6 +279,64 @@ def apply(**options: Any) -> int:
     from initlint.cli.request import Apply
 
     return commands.apply(Apply(**options))
+
+
+_of_reading = _options(
+    _of_model,
+    click.option(
+        "--timeout",
+        type=_SECONDS,
+        metavar="SECONDS",
+        help="How long the code of one model may run; 0 for any time.  [default: 300]",
+    ),
+    click.option(
+        "-j", "--jobs", type=click.IntRange(1), default=1, help="Processes that read files."
+    ),
+    _of_settings,
+)
+
+
+@group.command(cls=_Unambiguous, short_help="Compare how parameters start in two versions.")
+@click.argument("old")
+@click.argument("new")
+@click.option(
+    "--output-format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+)
+@_of_reading
+def diff(old: str, new: str, form: str, **options: Any) -> int:
+    """Print which parameters start with another shape or from another distribution.
+
+    OLD and NEW are each a file or folder, an installed package, a model to build
+    (path/net.py:attr), or git:REVISION[:PATH]. Exits with 1 if something differs.
+
+    \b
+    Examples:
+      initlint diff git:HEAD src/          what the uncommitted changes do
+      initlint diff git:v1.0:src git:v2.0:src
+      initlint diff old/net.py new/net.py
+    """
+    from initlint.cli import compare
+
+    return compare.diff(old, new, form, compare.Reading(**options))
+
+
+@group.command(cls=_Unambiguous, short_help="Write init.lock: how every parameter starts.")
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@click.option("--file", metavar="FILE", help="The file to write.  [default: init.lock]")
+@_of_reading
+def lock(targets: tuple[str, ...], file: str | None, **options: Any) -> int:
+    """Write how every parameter starts into init.lock, to be committed beside the code.
+
+    `initlint check --locked` then fails where one starts differently. The file lies beside the
+    nearest pyproject.toml with [tool.initlint], or else in the working directory.
+    """
+    from initlint.cli import compare
+
+    return compare.locked(targets, file, compare.Reading(**options))
 
 
 @group.command(cls=_Unambiguous, short_help="Explain a rule.")

@@ -62,6 +62,7 @@ class Check(NamedTuple):
     ignore_noqa: bool = False
     exit_non_zero_on_fix: bool = False
     output_file: str | None = None
+    locked: bool = False
 
     def preferences(self, settings: Settings) -> Preferences:
         """How initialisers are written: the command line before the settings."""
@@ -144,7 +145,7 @@ def asked(request: Check) -> Asked:
         preferences=request.preferences(settings),
         cache=not request.no_cache and STDIN not in written,
         jobs=request.jobs,
-        parameters=form == "json",
+        parameters=form == "json" or request.locked,
         apart=True,
         timeout=TIMEOUT if request.timeout is None else request.timeout,
     )
@@ -174,6 +175,7 @@ def refuse_idle(request: Check, written: Sequence[str], form: str) -> None:
         ("--style", request.style and not fixes, "give --fix or --diff, too"),
         ("--bias", request.bias and not fixes, "give --fix or --diff, too"),
         ("--exit-non-zero-on-fix", request.exit_non_zero_on_fix and not request.fix, "give --fix"),
+        ("--locked", request.locked and request.fix, "--fix changes how parameters start"),
         ("--arg", request.args and not builds, never),
         ("--input", request.inputs and not builds, never),
         ("--timeout", request.timeout is not None and not builds, never),
@@ -198,6 +200,7 @@ def _in_modes(request: Check) -> Iterator[tuple[str, str, str]]:
         "--show-layers": request.show_layers,
         "--statistics": request.statistics,
         "--output-file": request.output_file is not None,
+        "--locked": request.locked,
     }
     writes = {"--fix": request.fix, "--diff": request.diff, "--exit-zero": request.exit_zero}
     of_baseline = {

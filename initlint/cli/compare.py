@@ -1,0 +1,109 @@
+"""The commands that compare how parameters start: two versions, or the code and its lock file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from initlint.cli import request as requests
+from initlint.cli import terminal
+from initlint.cli.request import FOR_PEOPLE, TIMEOUT, Asked
+from initlint.cli.terminal import CLEAN, FOUND
+from initlint.output import changes, phrases
+from initlint.project import arguments, config, lock
+from initlint.project.starts import Compared, Starts, compared, starts
+from initlint.project.targets import Targets, gather
+from initlint.project.versions import version
+from initlint.records import InitlintError, Report
+
+
+class Reading(NamedTuple):
+    """How targets are read or built: the options that `diff` and `lock` share."""
+
+    args: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    timeout: int | None = None
+    jobs: int = 1
+    config: str | None = None
+    isolated: bool = False
+
+
+def diff(old: str, new: str, form: str, reading: Reading) -> int:
+    """Print which parameters start differently in two versions; like diff, 1 where some do."""
+    sides = [_version(written, reading) for written in (old, new)]
+    found = compared(*sides)
+    terminal.out(changes.render(found, form))
+    terminal.err(changes.summary(found))
+    return FOUND if found.changes else CLEAN
+
+
+def locked(written: Sequence[str], file: str | None, reading: Reading) -> int:
+    """Write the lock file."""
+    settings = config.settings(reading.config, reading.isolated)
+    targets = gather(tuple(written) or settings.here().targets() or (".",), settings)
+    place = Path(file) if file else settings.here().folder / lock.NAME
+    report = _report(targets, reading)
+    for gap in report.unanalysed:
+        terminal.err(f"initlint: not analysed: {phrases.gap(gap)}")
+    every = starts(report.parameters, str(config.absolute(place).parent))
+    if not every:
+        raise InitlintError("no parameter was found in the targets: nothing is written")
+    lock.write(place, every)
+    number = phrases.counted(len(every), "parameter")
+    terminal.err(f"Wrote {number} to {os.path.relpath(place)}.")
+    return CLEAN
+
+
+def against_lock(asked: Asked, report: Report) -> Compared:
+    """What has changed since the lock file was written, printed."""
+    folder = asked.settings.here().folder
+    every = lock.read(folder / lock.NAME)
+    now = starts(report.parameters, str(folder))
+    models = {place.model for place in now} if asked.targets.models else ()
+    found = compared(lock.within(every, folder, asked.targets.files, models), now)
+    if asked.form in FOR_PEOPLE:
+        terminal.out(changes.render(found))
+    else:
+        for line in changes.render(found).splitlines():
+            terminal.err(line)
+    if found.changes:
+        terminal.err(f"initlint: {lock.NAME}: {changes.summary(found)} `initlint lock` accepts it.")
+    return found
+
+
+def _version(written: str, reading: Reading) -> Starts:
+    settings = config.settings(reading.config, reading.isolated)
+    with version(written, settings) as found:
+        report = _report(found.targets, reading)
+    if report.unanalysed:
+        number = phrases.counted(len(report.unanalysed), "part")
+        terminal.err(f"initlint: {written}: {number} not analysed (initlint check lists them)")
+    every = starts(report.parameters, found.root)
+    if not every:
+        raise InitlintError(f"{written}: no parameter was found, so nothing can be compared")
+    return every
+
+
+def _report(targets: Targets, reading: Reading) -> Report:
+    """The report with all parameters. Raises InitlintError for a target that fails."""
+    from initlint import api
+
+    for gap in targets.gaps:
+        raise InitlintError(phrases.gap(gap))
+    options = api.Options(
+        arguments=arguments.parse(reading.args),
+        inputs=requests.inputs(reading.inputs),
+        codes=frozenset(),
+        jobs=reading.jobs,
+        cache=True,
+        parameters=True,
+        apart=True,
+        timeout=TIMEOUT if reading.timeout is None else reading.timeout,
+    )
+    report = api.check_all(targets.all, options) if targets.all else Report()
+    for gap in report.unanalysed:
+        if gap.failed or gap.target in targets.all:
+            raise InitlintError(phrases.gap(gap))
+    return report

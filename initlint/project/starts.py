@@ -1,0 +1,201 @@
+"""How every parameter of a report starts, and what differs between two versions of the code."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from initlint.records import Draw, Parameter, Site
+
+# Initialisers that differ in how their scale is written alone.
+_FAMILIES = {
+    **dict.fromkeys(("kaiming_normal_", "xavier_normal_", "normal_"), "normal"),
+    **dict.fromkeys(("kaiming_uniform_", "xavier_uniform_", "uniform_"), "uniform"),
+    **dict.fromkeys(("zeros_", "ones_", "constant_"), "constant"),
+}
+UNKNOWN = "unknown"
+
+
+class Place(NamedTuple):
+    """Where a parameter belongs: its file, from the folder that was read, its model, its name."""
+
+    path: str
+    model: str
+    parameter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write whose values are still there when the model is made.
+
+    `part` marks a write to some of the elements, and `certain` is False under a condition that
+    cannot be decided. Where `std` is None, `args` tell what was written.
+    """
+
+    initializer: str
+    mean: float | None
+    std: float | None
+    args: Mapping[str, Any] = field(default_factory=dict)
+    part: bool = False
+    certain: bool = True
+    site: Site | None = field(default=None, compare=False)
+
+    @property
+    def known(self) -> bool:
+        """Whether it can be compared with another one."""
+        return self.initializer != UNKNOWN
+
+    def like(self, other: Write) -> bool:
+        """Whether both draw from one distribution, however it is written."""
+        if (self.part, self.certain) != (other.part, other.certain):
+            return False
+        mine, yours = _family(self.initializer), _family(other.initializer)
+        if self.std is None or other.std is None:
+            return (mine, self.std, _plain(self.args)) == (yours, other.std, _plain(other.args))
+        return mine == yours and _close(self.std, other.std) and _close(self.mean, other.mean)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What one parameter holds when its model is made: none of the `writes` hides the others."""
+
+    shape: tuple[int | None, ...] | None
+    writes: tuple[Write, ...] = ()
+    site: Site | None = field(default=None, compare=False)
+
+    @property
+    def known(self) -> bool:
+        """Whether all of its writes are understood."""
+        return all(write.known for write in self.writes)
+
+    def unlike(self, other: Start) -> bool:
+        """Whether they differ even if the writes that are not understood are the same."""
+        if self.shape != other.shape:
+            return True
+        pairs = list(zip(self.writes, other.writes, strict=False))
+        return any(a.known and b.known and not a.like(b) for a, b in pairs)
+
+    def like(self, other: Start) -> bool:
+        """Whether both have one shape and start from one distribution."""
+        if self.shape != other.shape or len(self.writes) != len(other.writes):
+            return False
+        return all(mine.like(yours) for mine, yours in zip(self.writes, other.writes, strict=True))
+
+
+# A model that is made in several ways has several starts of a parameter.
+Starts = Mapping[Place, tuple[Start, ...]]
+
+
+class Change(NamedTuple):
+    """A parameter that starts differently; `old` or `new` is empty where it is not there."""
+
+    place: Place
+    old: tuple[Start, ...]
+    new: tuple[Start, ...]
+
+
+class Compared(NamedTuple):
+    """The changes, the number of parameters that start alike, and those that cannot be compared."""
+
+    changes: tuple[Change, ...]
+    alike: int
+    unclear: tuple[Place, ...]
+
+
+def starts(parameters: Iterable[Parameter], root: str) -> Starts:
+    """How each parameter starts; `root` is the file or the folder that was read, "" if none was."""
+    found: defaultdict[Place, list[Start]] = defaultdict(list)
+    for parameter in parameters:
+        place = Place(_path(parameter.site, root), _bare(parameter.model), parameter.name)
+        start = Start(parameter.shape, _left(parameter.history), parameter.site)
+        if not any(start.like(other) for other in found[place]):
+            found[place].append(start)
+    return {place: tuple(every) for place, every in found.items()}
+
+
+def compared(old: Starts, new: Starts) -> Compared:
+    """What differs. A model that has moved to another file is compared with itself."""
+    moved = _moved(old, new)
+    before = {
+        Place(*moved.get(place[:2], place[:2]), place.parameter): every
+        for place, every in old.items()
+    }
+    changes: list[Change] = []
+    unclear: list[Place] = []
+    alike = 0
+    for place in sorted({*before, *new}):
+        was, now = before.get(place, ()), new.get(place, ())
+        known = all(start.known for start in (*was, *now))
+        if was and now and not known and not all(a.unlike(b) for a in was for b in now):
+            unclear.append(place)
+        elif _same(was, now):
+            alike += 1
+        else:
+            changes.append(Change(place, was, now))
+    return Compared(tuple(changes), alike, tuple(unclear))
+
+
+def _same(old: Sequence[Start], new: Sequence[Start]) -> bool:
+    """Whether each of the starts is among the others, too."""
+    return all(any(a.like(b) for b in new) for a in old) and all(
+        any(a.like(b) for b in old) for a in new
+    )
+
+
+def _moved(old: Starts, new: Starts) -> dict[tuple[str, str], tuple[str, str]]:
+    """Models that are in another file now, if their name tells which they are: old to new."""
+    was, now = ({(p.path, p.model) for p in side} for side in (old, new))
+    gone, come = _by_name(was - now), _by_name(now - was)
+    return {
+        gone[name][0]: come[name][0]
+        for name in gone.keys() & come.keys()
+        if len(gone[name]) == len(come[name]) == 1
+    }
+
+
+def _by_name(models: Iterable[tuple[str, str]]) -> dict[str, list[tuple[str, str]]]:
+    found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for path, model in models:
+        found[model].append((path, model))
+    return found
+
+
+def _left(history: Sequence[Draw]) -> tuple[Write, ...]:
+    """The writes since the last one that has certainly filled the whole tensor."""
+    whole = [number for number, draw in enumerate(history) if draw.certain and not draw.part]
+    kept = history[whole[-1] :] if whole else history
+    return tuple(
+        Write(draw.name, draw.mean, draw.std, draw.args, draw.part, draw.certain, draw.site)
+        for draw in kept
+    )
+
+
+def _path(site: Site | None, root: str) -> str:
+    """A file's path from `root`, with forward slashes; empty if it is `root` itself."""
+    if site is None or not root:
+        return ""
+    path = os.path.relpath(site.path, root).replace(os.sep, "/")
+    return "" if path == "." else path
+
+
+def _bare(model: str) -> str:
+    """A model's name without its file, which is part of it where several have the same name."""
+    return model.rpartition(":")[2]
+
+
+def _family(initializer: str) -> str:
+    return _FAMILIES.get(initializer, initializer)
+
+
+def _plain(args: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(args)
+
+
+def _close(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-12)

@@ -1,0 +1,139 @@
+"""Versions of code to compare: a path, a model, an installed package, or a git revision."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from initlint.project.config import Settings
+from initlint.project.discover import SUFFIXES
+from initlint.project.targets import Targets, gather, is_model
+from initlint.records import InitlintError
+from initlint.safe.regular import limit_of
+from initlint.safe.shown import cut
+
+if TYPE_CHECKING:
+    from dulwich.objects import Commit, ObjectID
+    from dulwich.repo import Repo
+
+_GIT = "git:"
+# `HEAD~2^` is the parent of HEAD's grandparent.
+_REVISION = re.compile(r"(?P<name>.*?)(?P<steps>(?:\^|~\d*)*)")
+_STEPS = re.compile(r"\^|~\d*")
+# No project has more of its own; a tree of git's may name one file any number of times.
+_MOST_FILES = 100_000
+_MOST_BYTES = 1_000_000_000
+
+
+class Version(NamedTuple):
+    """What is compared: `targets` for the pipeline, `root` for the names of their files."""
+
+    written: str
+    root: str
+    targets: Targets
+
+
+@contextlib.contextmanager
+def version(written: str, settings: Settings) -> Iterator[Version]:
+    """The version that a user names; what is taken out of git is there until the end.
+
+    Raises InitlintError if there is none.
+    """
+    if written.startswith(_GIT) and not os.path.lexists(written):
+        with tempfile.TemporaryDirectory(prefix="initlint-") as folder:
+            root = _taken_out(written, Path(folder))
+            yield Version(written, str(root), gather([str(root)], settings))
+    elif is_model(written):
+        yield Version(written, "", gather([written], settings))
+    elif os.path.lexists(written):
+        yield Version(written, written, gather([written], settings))
+    else:
+        root = _package(written)
+        yield Version(written, str(root), gather([str(root)], settings))
+
+
+def _package(name: str) -> Path:
+    """The folder of an installed package, which is not imported."""
+    found = PathFinder.find_spec(name, sys.path) if name.isidentifier() else None
+    if found is None or found.origin is None:
+        kinds = "a file, a folder, an installed package, module:attr, or git:REVISION[:PATH]"
+        raise InitlintError(f"{cut(name)}: there is no such version; name {kinds}")
+    origin = Path(found.origin)
+    return origin.parent if found.submodule_search_locations else origin
+
+
+def _taken_out(written: str, folder: Path) -> Path:
+    """Write the source files of git:REVISION[:PATH] into a folder; gives where PATH is now.
+
+    The objects of the repository are read, and nothing is run: no git, no filter, no hook.
+    """
+    try:
+        from dulwich.errors import NotGitRepository
+        from dulwich.repo import Repo
+    except ImportError:
+        needs = "needs dulwich, which is not installed; pip install 'initlint[git]'"
+        raise InitlintError(f"{written} {needs}") from None
+    revision, _, wanted = written.removeprefix(_GIT).partition(":")
+    try:
+        repository = Repo.discover(".")
+    except NotGitRepository:
+        raise InitlintError(f"{written}: the working directory is in no git repository") from None
+    with contextlib.closing(repository):
+        inside = os.path.relpath(os.path.realpath("."), os.path.realpath(repository.path))
+        prefix = os.path.normpath(Path(inside, wanted))
+        if prefix.startswith(".."):
+            raise InitlintError(f"{written}: the path lies outside the repository")
+        try:
+            tree = _commit(repository, revision).tree
+            _write_tree(repository, tree, prefix, folder)
+        except KeyError as error:
+            missing = f"there is no revision {cut(revision)} here ({cut(str(error))})"
+            raise InitlintError(f"{written}: {missing}") from None
+    root = folder / prefix
+    if not root.exists():
+        raise InitlintError(f"{written}: {cut(revision)} has no Python file at {prefix}")
+    return root
+
+
+def _commit(repository: Repo, revision: str) -> Commit:
+    """The commit of `name~2^`. Raises KeyError if there is none."""
+    from dulwich.objectspec import parse_commit
+
+    found = _REVISION.fullmatch(revision)
+    assert found is not None
+    commit = parse_commit(repository, found["name"] or "HEAD")
+    for step in _STEPS.findall(found["steps"]):
+        for _ in range(int(step[1:] or 1) if step.startswith("~") else 1):
+            if not commit.parents:
+                raise KeyError(f"{commit.id.decode()[:10]} has no parent")
+            commit = cast("Commit", repository[commit.parents[0]])
+    return commit
+
+
+def _write_tree(repository: Repo, tree: ObjectID, prefix: str, folder: Path) -> None:
+    """Write a tree's regular Python files and notebooks below a path into a folder."""
+    left, files = _MOST_BYTES, 0
+    for entry in repository.object_store.iter_tree_contents(tree):
+        path = entry.path.decode("utf-8", "surrogateescape")
+        below = prefix == "." or path == prefix or path.startswith(f"{prefix}/")
+        if not below or not path.endswith(SUFFIXES) or entry.mode & 0o170000 != 0o100000:
+            continue
+        if {"", ".", "..", ".git"} & set(path.split("/")) or "\0" in path or "\\" in path:
+            raise InitlintError(
+                f"the revision has a file of a name that none may have: {cut(path)}"
+            )
+        content = repository.object_store[entry.sha].as_raw_string()
+        left, files = left - len(content), files + 1
+        if left < 0 or files > _MOST_FILES:
+            raise InitlintError("the revision has too many files; name a folder: git:REVISION:PATH")
+        if len(content) <= limit_of(path):
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
