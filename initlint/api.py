@@ -158,6 +158,7 @@ def fix_all(
         left.unanalysed,
         parameters=left.parameters,
         calls=left.calls,
+        tests=left.tests,
         known=left.known,
         texts=left.texts,
     )

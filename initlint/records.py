@@ -192,6 +192,50 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Test:
+    """A question that initialising code asks, one after another, of modules or parameters.
+
+    For example `isinstance(m, nn.Conv2d)` in the callback of `apply`, or `name == "out.weight"` in
+    a loop over `named_parameters()`. `text` is the question as it is written.
+
+    - `kind`: class (isinstance, type), class_name (a text against the name of the class), name (a
+      text against the name of a parameter or module), attribute (hasattr) or shape.
+    - `subject`: what the question is asked of: module, parameter, or name and pair for loops that
+      yield names, or pairs of a name and a module, where the code expects a module.
+    - `wanted`: the classes, texts or attributes that it asks for, as the code names them.
+    - `exact`: True if a text must be equal, or the class itself and no subclass will do.
+    - `within`: the function in which it stands.
+    - `over`: of how many it was asked while the model was made; `held`: how many satisfied it;
+      `unsure`: of how many that is not known.
+    - `asked`: classes of the modules (class, class_name, attribute) or names of the parameters and
+      modules (name, shape) of which it was asked, each once.
+    - `missed`: classes of the modules within those asked that satisfy it, but of which it is never
+      asked, and whose weights nobody has filled.
+    - `fills`: True if the code that runs where it is satisfied fills tensors.
+    - `elsewhere`: True if anything satisfies it, or may, in any model read or outside of a loop.
+    """
+
+    # Not a test class of pytest's.
+    __test__ = False
+
+    model: str
+    text: str
+    kind: str
+    subject: str
+    site: Site | None
+    wanted: tuple[str, ...] = ()
+    exact: bool = False
+    within: str = ""
+    over: int = 0
+    held: int = 0
+    unsure: int = 0
+    asked: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
+    fills: bool = True
+    elsewhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Preferences:
     """The user's choices where several initialisers are right.
 
@@ -313,6 +357,7 @@ class Report:
     silenced: tuple[Finding, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     calls: tuple[Call, ...] = ()
+    tests: tuple[Test, ...] = ()
     known: tuple[Finding, ...] = ()
     texts: Any = field(default=None, compare=False, repr=False)
     outcomes: tuple[Outcome, ...] = ()

@@ -10,7 +10,7 @@ from typing import Any
 from initlint.fix.converge import Outcome
 from initlint.fix.files import write_atomically
 from initlint.project.sourcefiles import texts_of
-from initlint.records import Call, Finding, InitlintError, Layer, Parameter, Report
+from initlint.records import Call, Finding, InitlintError, Layer, Parameter, Report, Test
 
 
 def written(outcome: Outcome, before: Report) -> tuple[Outcome, dict[str, str]]:
@@ -51,7 +51,7 @@ def _left(
 ) -> Report:
     """The report `after` a repair, but `before` it for the files that stayed as they were."""
 
-    def stays(entry: Finding | Layer | Parameter | Call) -> bool:
+    def stays(entry: Finding | Layer | Parameter | Call | Test) -> bool:
         return entry in lost or (entry.site is not None and entry.site.path in unwritten)
 
     return Report(
@@ -60,6 +60,7 @@ def _left(
         after.unanalysed,
         parameters=(*filterfalse(stays, after.parameters), *filter(stays, before.parameters)),
         calls=(*filterfalse(stays, after.calls), *filter(stays, before.calls)),
+        tests=(*filterfalse(stays, after.tests), *filter(stays, before.tests)),
         known=after.known,
         texts=texts_of(after).changed(unwritten),
     )

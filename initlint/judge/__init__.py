@@ -21,7 +21,7 @@ from initlint.judge.rulebook import Rulebook, load
 from initlint.judge.suited import unsuited
 from initlint.judge.wording import consequence
 from initlint.recommend import family, ratio
-from initlint.records import Call, Finding, Layer, Parameter
+from initlint.records import Call, Finding, Layer, Parameter, Test
 
 __all__ = [
     "Call",
@@ -32,6 +32,7 @@ __all__ = [
     "Problem",
     "Problems",
     "Rulebook",
+    "Test",
     "consequence",
     "family",
     "findings",
@@ -51,19 +52,20 @@ def findings(
     codes: Collection[str],
     parameters: Sequence[Parameter] = (),
     calls: Sequence[Call] = (),
+    tests: Sequence[Test] = (),
     beside: tuple[Sequence[Layer], Sequence[Call]] | None = None,
 ) -> tuple[Finding, ...]:
-    """The findings of the rules named by `codes` in layers, parameters and initialising calls.
+    """The findings of the rules named by `codes` in layers, parameters, calls and tests.
 
     Records that one source line makes, with the same fault, give one finding. `beside` are all
     layers and calls that a fix may concern, if those are more than are judged.
     """
     found: list[Problem] = []
-    by_model: dict[str, tuple[list[Any], list[Any], list[Any]]] = {}
-    every: tuple[Sequence[Record], ...] = (layers, parameters, calls)
+    by_model: dict[str, tuple[list[Any], ...]] = {}
+    every: tuple[Sequence[Record], ...] = (layers, parameters, calls, tests)
     for place, records in enumerate(every):
         for record in records:
-            by_model.setdefault(record.model, ([], [], []))[place].append(record)
+            by_model.setdefault(record.model, ([], [], [], []))[place].append(record)
     for group in by_model.values():
         model = Model(*group)
         for code, function in rules.functions.items():

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from initlint.judge.cards import wrong
 from initlint.judge.kinds import KINDS, names
 from initlint.judge.model import Model, Problem
-from initlint.records import Call, InitlintError, Layer, Parameter
+from initlint.records import Call, InitlintError, Layer, Parameter, Test
 
 
 class Function(NamedTuple):
@@ -58,7 +58,9 @@ class Function(NamedTuple):
         if problem is not None:
             found = (problem.record, problem.message)
         match found:
-            case (Layer() | Parameter() | Call() as record, str(message)) if message.strip():
+            case (Layer() | Parameter() | Call() | Test() as record, str(message)) if (
+                message.strip()
+            ):
                 instead = problem.instead if problem is not None else ""
                 return Problem(record, message, self.code, instead)
         what = f"{self.call.__name__} yields {_described(found)}"

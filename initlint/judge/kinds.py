@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from initlint.judge.model import Model
-from initlint.records import Call, Layer, Parameter
+from initlint.records import Call, Layer, Parameter, Test
 
 # For each annotation of a rule's first parameter, the model's records that it is called with.
 KINDS: Mapping[type, Callable[[Model], Iterable[Any]]] = {
     Layer: lambda model: model.layers,
     Parameter: lambda model: model.parameters,
     Call: lambda model: model.calls,
+    Test: lambda model: model.tests,
     Model: lambda model: (model,),
 }
 

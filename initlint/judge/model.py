@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from initlint.recommend import has_mean, ratio
-from initlint.records import Call, Layer, Parameter
+from initlint.records import Call, Layer, Parameter, Test
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class Path:
 class Problem(NamedTuple):
     """A record that a rule reports, and why; `code` is the rule's, known once its function is.
 
-    `record` is what the function was given: a layer, a parameter or a call. `instead` is the name
-    of the initialiser that is to be called in place of a call's present one.
+    `record` is what the function was given: a layer, a parameter, a call or a test. `instead` is
+    the name of the initialiser that is to be called in place of a call's present one.
     """
 
     record: Record
@@ -56,23 +56,25 @@ class Problem(NamedTuple):
 
 
 # The subjects of a rule.
-Record = Layer | Parameter | Call
+Record = Layer | Parameter | Call | Test
 # The results of a rule's function.
 Problems = Iterator[Problem | tuple[Record, str]]
 
 
 class Model:
-    """One model: its layers in the order of the data, its parameters, its initialising calls."""
+    """One model: its layers in the order of the data, its parameters, calls and tests."""
 
     def __init__(
         self,
         layers: Sequence[Layer],
         parameters: Sequence[Parameter] = (),
         calls: Sequence[Call] = (),
+        tests: Sequence[Test] = (),
     ) -> None:
         self.layers = tuple(layers)
         self.parameters = tuple(parameters)
         self.calls = tuple(calls)
+        self.tests = tuple(tests)
         self._by_parameter = {layer.parameter: layer for layer in layers}
         self._logs = {layer.parameter: _log_ratio(layer) for layer in layers}
         self._up = self._runs({layer.parameter: layer.before for layer in layers})

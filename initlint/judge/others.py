@@ -1,11 +1,11 @@
-"""Findings about what is no layer: a parameter, or a call of an initialiser."""
+"""Findings about what is no layer: a parameter, a call of an initialiser, or a test."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from initlint.judge.model import Problem, Record
-from initlint.records import Call, Finding, Fix, Following, Initializer, Layer, Rule, Site
+from initlint.records import Call, Finding, Fix, Following, Initializer, Layer, Rule, Site, Test
 
 
 def about(card: Rule, group: Sequence[Problem]) -> Finding:
@@ -45,6 +45,8 @@ def names_of(record: Record) -> tuple[str, ...]:
     """The parameters that a record speaks of."""
     if isinstance(record, Call):
         return record.targets
+    if isinstance(record, Test):
+        return ()
     return (record.parameter if isinstance(record, Layer) else record.name,)
 
 

@@ -74,4 +74,4 @@ def _fresh(texts: Mapping[str, bytes], reader: Reader, imported: Sequence[str]) 
     paths = [path for path in texts if path not in imported]
     found = reading.read(paths, texts, reader.jobs, reader.parameters, imported)
     gaps = (*found.broken, *found.unanalysed)
-    return Reading(found.layers, found.parameters, found.calls, gaps)
+    return Reading(found.layers, found.parameters, found.calls, found.tests, gaps)

@@ -77,7 +77,7 @@ class Options:
     parameters: bool = False
 
 
-_Record = TypeVar("_Record", records.Layer, Parameter, records.Call, Finding)
+_Record = TypeVar("_Record", records.Layer, Parameter, records.Call, records.Test, Finding)
 
 
 def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures]:
@@ -101,7 +101,7 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
         _recommended(_of_others(found.layers, filled), options),
         tuple(_of_others(found.parameters, filled)),
         tuple(_of_others(found.calls, filled)),
-        found.gaps,
+        gaps=found.gaps,
     )
     every: tuple[records.Layer | Parameter | records.Call, ...]
     every = (*built.layers, *built.parameters, *built.calls)
@@ -114,6 +114,7 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
         (*(gap for gap in written.gaps if not _is_said(gap, said)), *found.gaps),
         parameters=(*built.parameters, *_elsewhere(written.parameters, known)),
         calls=(*built.calls, *_elsewhere(written.calls, known)),
+        tests=written.tests,
         texts=texts,
     )
     report = filter_report(report, options.speaks, options.comments)
@@ -235,6 +236,7 @@ def _of(found: Reading, others: Collection[str], options: Options) -> Reading:
         _recommended(_within(found.layers, others), options),
         tuple(_within(found.parameters, others)),
         tuple(_within(found.calls, others)),
+        tuple(_within(found.tests, others)),
         found.gaps,
     )
 
@@ -259,6 +261,7 @@ def _judged(found: Reading, options: Options, every: Reading | None = None) -> t
         codes,
         found.parameters,
         found.calls,
+        found.tests,
         beside=(beside.layers, beside.calls),
     )
 

@@ -20,17 +20,19 @@ from initlint.records import (
     Layer,
     Parameter,
     Site,
+    Test,
     Unanalysed,
 )
 from initlint.torchlib import catalog
 
 
 class Reading(NamedTuple):
-    """What files come to: layers, parameters, calls, and what of them could not be read."""
+    """What files come to: layers, parameters, calls, tests, and what of them could not be read."""
 
     layers: tuple[Layer, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     calls: tuple[Call, ...] = ()
+    tests: tuple[Test, ...] = ()
     gaps: tuple[Unanalysed, ...] = ()
 
 
@@ -86,11 +88,12 @@ def _row(record: Any) -> Any:
 
 
 def _decoded(entry: Any) -> Reading:
-    layers, parameters, calls, gaps = entry
+    layers, parameters, calls, tests, gaps = entry
     return Reading(
         tuple(map(_layer, layers)),
         tuple(map(_parameter, parameters)),
         tuple(map(_call, calls)),
+        tuple(map(_test, tests)),
         tuple(Unanalysed(*gap) for gap in gaps),
     )
 
@@ -127,6 +130,12 @@ def _draw(row: Iterable[Any]) -> Draw:
 def _call(row: Iterable[Any]) -> Call:
     values = _named(Call, row)
     return Call(**{**values, "site": _site(values["site"]), "targets": tuple(values["targets"])})
+
+
+def _test(row: Iterable[Any]) -> Test:
+    values = _named(Test, row)
+    lists = {name: tuple(values[name]) for name in ("wanted", "asked", "missed")}
+    return Test(**{**values, **lists, "site": _site(values["site"])})
 
 
 def _site(row: Sequence[Any] | None) -> Site | None:

@@ -325,6 +325,7 @@ class Calls(Builtins):
         arms, self.arms = self.arms, instance.arms
         self.active.append(instance)
         inputs: list[Op] = []
+        self.drawing += 1
         try:
             own: Sequence[Value] = [placed(value, self.graph, inputs) for value in args]
             named: Mapping[str, Value] = {
@@ -336,6 +337,7 @@ class Calls(Builtins):
             name_patterns(self.graph)
             return self.graph, inputs, result
         finally:
+            self.drawing -= 1
             self.active.pop()
             self.graph, self.constructing, self.arms = outer, constructing, arms
 

@@ -36,6 +36,7 @@ from initlint.reading.layers import (
 from initlint.reading.life import Birth, told
 from initlint.reading.mentions import given_away
 from initlint.reading.parameters import Ledger, calls_of, merged, parameters_of
+from initlint.reading.questions import known_elsewhere, tests_of
 from initlint.reading.reader import Reader
 from initlint.reading.resolve import Import, Module, Program
 from initlint.reading.scripts import Scripts
@@ -43,13 +44,13 @@ from initlint.reading.state import Frame, ImpossibleError, flat_tensors
 from initlint.reading.submodules import children
 from initlint.reading.torch_modules import type_of
 from initlint.reading.values import Slot, Value
-from initlint.records import Call, Initializer, Layer, Parameter, Site, Unanalysed
+from initlint.records import Call, Initializer, Layer, Parameter, Site, Test, Unanalysed
 from initlint.torchlib.draws import Draw
 
 
 class Read(NamedTuple):
-    """The result of reading: layers, parameters, calls of initialisers, classes that were not
-    analysed, files that cannot be read.
+    """The result of reading: layers, parameters, calls of initialisers, tests in code that
+    initialises, classes that were not analysed, files that cannot be read.
 
     `spent` is the cost, in the units of a budget.
     """
@@ -57,6 +58,7 @@ class Read(NamedTuple):
     layers: tuple[Layer, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     calls: tuple[Call, ...] = ()
+    tests: tuple[Test, ...] = ()
     unanalysed: tuple[Unanalysed, ...] = ()
     broken: tuple[Unanalysed, ...] = ()
     spent: int = 0
@@ -84,6 +86,7 @@ def read(
         tuple(engine.layers),
         tuple(engine.parameters),
         tuple(engine.calls),
+        tuple(known_elsewhere(engine.tests)),
         tuple(engine.gaps.values()),
         tuple(broken),
         engine.reader.budget.spent,
@@ -96,6 +99,7 @@ class Found(NamedTuple):
     layers: list[Layer]
     parameters: list[Parameter]
     calls: list[Call]
+    tests: list[Test]
 
 
 class Model(NamedTuple):
@@ -128,6 +132,7 @@ class _Engine:
         self._wants_parameters = parameters
         self.parameters: list[Parameter] = []
         self.calls: list[Call] = []
+        self.tests: list[Test] = []
         self.reader = Reader(program)
         self.layers: list[Layer] = []
         # Classes and functions that were given up, each once.
@@ -346,6 +351,7 @@ class _Engine:
         self.layers += found
         self.parameters += parameters
         self.calls += [] if again else every.calls
+        self.tests += [] if again or doubt else every.tests
         self._sites |= {layer.site for layer in found}
         self._kinds |= {_kind_of(layer) for layer in found}
 
@@ -379,11 +385,13 @@ class _Engine:
                 reached.add(id(slot))
                 found += self._elsewhere(model, place, slot, kind)
         parameters: list[Parameter] = []
+        overrides = overrides_of(instance)
         if self._wants_parameters:
             touched = drawn.touched if drawn is not None else None
-            ledger = Ledger(touched, is_whole, overrides_of(instance))
+            ledger = Ledger(touched, is_whole, overrides)
             parameters = parameters_of(model.name, instance, ledger, _MOST_NAMES)
-        return Found(found, parameters, calls_of(model.name, instance, places))
+        calls = calls_of(model.name, instance, places)
+        return Found(found, parameters, calls, tests_of(model.name, instance, overrides))
 
     def _follow_ahead(self, models: Sequence[Model], jobs: int) -> None:
         """Follow the data of models in several processes."""

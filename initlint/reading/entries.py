@@ -42,12 +42,14 @@ def entered_by(reader: Reader, instance: Instance, doors: Collection[str]) -> li
     outer = (reader.constructing, reader.arms, reader.still)
     for function in _methods(reader, instance, doors):
         reader.constructing, reader.arms, reader.still = instance, instance.arms, True
+        reader.drawing += 1
         bound = Bound(function, instance)
         try:
             results.append(reader.call(bound, inputs_of(bound, reader), {}))
         except ImpossibleError:
             continue
         finally:
+            reader.drawing -= 1
             reader.constructing, reader.arms, reader.still = outer
     return results
 

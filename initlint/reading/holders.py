@@ -217,7 +217,7 @@ class Instance(Kind):
     `torch` is the name of the class, or of the base class, in torch. `args` are the arguments of
     torch's constructor by name. `overrides` are draws that this module's constructor wrote to
     parameters of submodules that it shares with other modules. `calls` are the calls of
-    initialisers in its constructor.
+    initialisers in its constructor, `questions` what it asks of modules and parameters.
     """
 
     cls: Any
@@ -227,6 +227,7 @@ class Instance(Kind):
     attrs: dict[str, Value] = field(default_factory=dict)
     overrides: dict[Slot, Draw] = field(default_factory=dict)
     calls: list[Any] = field(default_factory=list)
+    questions: dict[Any, Any] = field(default_factory=dict)
     templates: dict[Any, Any] = field(default_factory=dict)
     reparametrised: bool = False
     owner: tuple[Any, str] | None = None

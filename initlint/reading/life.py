@@ -228,7 +228,7 @@ def twin(origin: Instance, shared: Container[Instance]) -> Instance:
             if own is not None and own is not slot:
                 own.draw = draw
         copy.overrides = {s: d for s, d in part.overrides.items() if id(s) not in known}
-        copy.calls = list(part.calls)
+        copy.calls, copy.questions = list(part.calls), dict(part.questions)
     return made
 
 

@@ -28,6 +28,7 @@ from initlint.reading.values import (
     Value,
     known_number,
 )
+from initlint.reading.visits import Visit
 from initlint.torchlib import catalog
 from initlint.torchlib.draws import UNCLEAR
 
@@ -146,8 +147,12 @@ class Modules(Initialising):
             if name == "apply" and args:
                 modules = modules_of(instance)
                 self.budget.elements(len(modules))
-                for _, module in reversed(modules):
-                    self.call(args[0], [module], {}, node)
+                for path, module in reversed(modules):
+                    self.visits.append(Visit(module, module, path))
+                    try:
+                        self.call(args[0], [module], {}, node)
+                    finally:
+                        self.visits.pop()
             return instance
         if name in ("modules", "named_modules", "children", "named_children"):
             found = _listed(instance, name, args)

@@ -16,6 +16,7 @@ from initlint.reading.lists import element_of
 from initlint.reading.literals import Bind
 from initlint.reading.memory import Memory
 from initlint.reading.parts import reached
+from initlint.reading.questions import asking
 from initlint.reading.resolve import Import
 from initlint.reading.rounds import Round
 from initlint.reading.state import Frame, ImpossibleError
@@ -31,6 +32,7 @@ from initlint.reading.values import (
     Unknown,
     Value,
 )
+from initlint.reading.visits import visit_of
 
 
 class Flow(Enum):
@@ -349,7 +351,8 @@ class Reader(Expressions):
     # Conditions and loops.
 
     def _if(self, node: ast.If) -> Step:
-        test, body, orelse = self.code(node.test), self.block(node.body), self.block(node.orelse)
+        test, body = asking(self, node.test, node.body), self.block(node.body)
+        orelse = self.block(node.orelse)
 
         def step(frame: Frame) -> Flow | None:
             answer = truth(test(frame))
@@ -421,10 +424,17 @@ class Reader(Expressions):
                 for place, item in enumerate(found, 1):
                     changes = self.life.changes
                     target(item, frame)
-                    if place == len(found) and isinstance(value, Listing) and value.open:
-                        flow = self._other_rounds(node, item, frame)
-                    else:
-                        flow = body(frame)
+                    visit = None if self.drawing else visit_of(item)
+                    if visit is not None:
+                        self.visits.append(visit)
+                    try:
+                        if place == len(found) and isinstance(value, Listing) and value.open:
+                            flow = self._other_rounds(node, item, frame)
+                        else:
+                            flow = body(frame)
+                    finally:
+                        if visit is not None:
+                            self.visits.pop()
                     if flow is Flow.RETURN or flow is Flow.DEAD:
                         return flow
                     if flow is Flow.BREAK:

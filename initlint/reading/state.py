@@ -71,6 +71,12 @@ class State:
         self.results: dict[object, Value] = {}
         # Initialising calls that are made outside of constructors, on what no module holds.
         self.loose: list[Any] = []
+        # What loops over modules and parameters, and callbacks, are at, outermost first.
+        self.visits: list[Any] = []
+        # How many models are followed as data goes through them: what they ask fills nothing.
+        self.drawing = 0
+        # Keeps what is asked of modules that lie in no model.
+        self.nowhere = Instance(None, "")
         self.life = Life()
         # Whether scripts and functions are followed that make models, and not the data of a model.
         self.living = False
