@@ -130,7 +130,9 @@ class Draw:
     elements only. `by` says whose write it is: torch's own constructor or reset method, the
     user's, what was loaded from a file, a copy of another parameter, or unclear. `certain` is
     False under a condition that cannot be decided. `through` is the function of the user's in
-    which it happens.
+    which it happens. `visited` is the number of modules that a loop or `apply` goes through to
+    reach the parameter's module, or the parameter; 0 for a write that names it. `nested` is True
+    for one of a loop over the parameters of a visited module which does not hold it itself.
     """
 
     spelled: str
@@ -143,6 +145,8 @@ class Draw:
     site: Site | None = None
     certain: bool = True
     through: str = ""
+    visited: int = 0
+    nested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +159,10 @@ class Parameter:
     known. `history` holds all writes, the first one first; it is empty for memory that nothing
     wrote, and where it is long, writes in the middle are left out. `trainable` and `used` (the
     graph of the model's forward takes it in) are None where that is not known. `tied_to` is the
-    first name of a tensor that has several.
+    first name of a tensor that has several, `clone_of` that of the first one that holds the same
+    values because both came of one deep copy and nothing has written to either since. `padded` is
+    True for an embedding's table with a row of zeros for `padding_idx`. `eps` is a norm's, if it
+    was given by its place and not by name; the text of a size that is only a name.
     """
 
     model: str
@@ -168,6 +175,9 @@ class Parameter:
     history: tuple[Draw, ...] = ()
     used: bool | None = None
     tied_to: str | None = None
+    clone_of: str | None = None
+    padded: bool = False
+    eps: float | str | None = None
 
 
 @dataclass(frozen=True, slots=True)

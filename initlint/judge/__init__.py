@@ -6,6 +6,15 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from initlint.judge.findings import merged
+from initlint.judge.histories import (
+    constant,
+    is_by_visit,
+    is_same,
+    is_whole,
+    line_of,
+    overwritten,
+    shown,
+)
 from initlint.judge.model import (
     Model,
     Path,
@@ -21,10 +30,11 @@ from initlint.judge.rulebook import Rulebook, load
 from initlint.judge.suited import unsuited
 from initlint.judge.wording import consequence
 from initlint.recommend import family, ratio
-from initlint.records import Call, Finding, Layer, Parameter, Test
+from initlint.records import Call, Draw, Finding, Layer, Parameter, Test
 
 __all__ = [
     "Call",
+    "Draw",
     "Layer",
     "Model",
     "Parameter",
@@ -34,14 +44,21 @@ __all__ = [
     "Rulebook",
     "Test",
     "consequence",
+    "constant",
     "family",
     "findings",
+    "is_by_visit",
     "is_installed",
     "is_lazy",
+    "is_same",
     "is_small_head",
+    "is_whole",
+    "line_of",
     "load",
+    "overwritten",
     "ratio",
     "scheme",
+    "shown",
     "unsuited",
 ]
 

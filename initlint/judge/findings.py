@@ -24,9 +24,9 @@ def merged(
     others: dict[tuple[object, ...], list[Problem]] = {}
     for problem in problems:
         record = problem.record
-        alone = (record.model, *names_of(record)) if record.site is None else ()
+        alone = (record.model, *names_of(record)) if problem.site is None else ()
         kind = groups if isinstance(record, Layer) else others
-        kind.setdefault((problem.code, record.site, *alone), []).append(problem)
+        kind.setdefault((problem.code, problem.site, *alone), []).append(problem)
     places = Places(layers, calls)
     found = [_finding(cards[group[0].code], group, places) for group in groups.values()]
     found += [about(cards[group[0].code], group) for group in others.values()]

@@ -61,8 +61,8 @@ class Function(NamedTuple):
             case (Layer() | Parameter() | Call() | Test() as record, str(message)) if (
                 message.strip()
             ):
-                instead = problem.instead if problem is not None else ""
-                return Problem(record, message, self.code, instead)
+                told = problem or Problem(record, message)
+                return told._replace(message=message, code=self.code)
         what = f"{self.call.__name__} yields {_described(found)}"
         raise wrong(self.path, self.line, f"{what}; write (layer, message) or Problem")
 

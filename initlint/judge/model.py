@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from initlint.recommend import has_mean, ratio
-from initlint.records import Call, Layer, Parameter, Test
+from initlint.records import Call, Layer, Parameter, Site, Test
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,20 @@ class Problem(NamedTuple):
     """A record that a rule reports, and why; `code` is the rule's, known once its function is.
 
     `record` is what the function was given: a layer, a parameter, a call or a test. `instead` is
-    the name of the initialiser that is to be called in place of a call's present one.
+    the name of the initialiser that is to be called in place of a call's present one. `at` is the
+    line at fault of a parameter, where that is not the one that makes it.
     """
 
     record: Record
     message: str
     code: str = ""
     instead: str = ""
+    at: Site | None = None
+
+    @property
+    def site(self) -> Site | None:
+        """The line that is reported."""
+        return self.at or self.record.site
 
 
 # The subjects of a rule.
@@ -75,10 +82,17 @@ class Model:
         self.parameters = tuple(parameters)
         self.calls = tuple(calls)
         self.tests = tuple(tests)
+        self._named: dict[str, Parameter] = {}
         self._by_parameter = {layer.parameter: layer for layer in layers}
         self._logs = {layer.parameter: _log_ratio(layer) for layer in layers}
         self._up = self._runs({layer.parameter: layer.before for layer in layers})
         self._down = self._runs({layer.parameter: layer.after for layer in layers})
+
+    def parameter(self, name: str) -> Parameter | None:
+        """The parameter or buffer of this name."""
+        if not self._named:
+            self._named.update({parameter.name: parameter for parameter in self.parameters})
+        return self._named.get(name)
 
     def path(self, layer: Layer) -> Path:
         """The path of `layer`."""

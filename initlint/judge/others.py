@@ -18,7 +18,7 @@ def about(card: Rule, group: Sequence[Problem]) -> Finding:
         name=card.name,
         severity=card.severity,
         message=first.message,
-        site=first.record.site,
+        site=first.site,
         model=first.record.model,
         layer=parameter.rpartition(".")[0],
         parameter=parameter,

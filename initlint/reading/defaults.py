@@ -8,7 +8,7 @@ from typing import Any
 
 from initlint.reading.holders import Instance, Listing
 from initlint.reading.sizes import is_size
-from initlint.reading.values import Slot, Value
+from initlint.reading.values import Named, Slot, Sym, Value
 from initlint.torchlib.draws import ARGUMENTS, UNCLEAR, Draw, drawn_by
 
 Shape = tuple[Value, ...] | None
@@ -95,6 +95,29 @@ def statistics(instance: Instance) -> Iterator[Slot]:
 
 
 _ZEROS, _ONES = by_torch("zeros_", {}), by_torch("constant_", {"val": 1})
+
+
+def eps_by_place(instance: Instance) -> float | str | None:
+    """A norm's eps where it is given by its place; the text of a size that is only a name."""
+    given, place = instance.args.get("*", ()), 2 if instance.torch == "GroupNorm" else 1
+    if instance.torch not in _OWN or len(given) <= place:
+        return None
+    eps = given[place]
+    if isinstance(eps, (bool, int, float)):
+        return eps
+    is_size_again = isinstance(eps, (Named, Sym)) and eps == given[place - 1]
+    return "its number of features" if is_size_again else None
+
+
+def is_padded(instance: Instance) -> bool:
+    """Whether an embedding surely has a row of zeros for `padding_idx`.
+
+    An argument without a default is given, and nobody gives None for that.
+    """
+    index = instance.args.get("padding_idx") if instance.torch == "Embedding" else None
+    if isinstance(index, Named):
+        return "[" not in index.name and index.name.count(".") == 1
+    return type(index) is int
 
 
 def fill_slope(instance: Instance) -> None:

@@ -16,10 +16,14 @@ from initlint.torchlib.draws import Draw
 
 @dataclass(slots=True, eq=False, repr=False)
 class Listing(Kind):
-    """A list; `open` if it may have more elements than are known."""
+    """A list; `open` if it may have more elements than are known.
+
+    `whole` is the module whose modules or parameters these are.
+    """
 
     items: list[Value] = field(default_factory=list)
     open: bool = False
+    whole: Instance | None = None
 
     def parts(self) -> Sequence[Value]:
         return self.items

@@ -39,7 +39,9 @@ def numbered(value: Value, start: Value) -> Value:
         return _open([(PLAIN, element_of(value))]) if element_of(value) is not UNKNOWN else UNKNOWN
     known = type(start) is int
     pairs = [((start + place) if known else PLAIN, item) for place, item in enumerate(found)]
-    return Listing(list(pairs), _is_open(value))
+    return Listing(
+        list(pairs), _is_open(value), value.whole if isinstance(value, Listing) else None
+    )
 
 
 def zipped(values: Sequence[Value]) -> Value:

@@ -178,7 +178,8 @@ class Literals(Attributes):
         value = loop.iterable(frame)
         found = self.gone_through(value)
         certain = found is not None and not (isinstance(value, Listing) and value.open)
-        for item in [element_of(value)] if found is None else found:
+        items = [element_of(value)] if found is None else found
+        for item in self.walked(value, items):
             self.budget.elements(_ROUND)
             loop.target(item, frame)
             tests = [truth(test(frame)) for test in loop.tests]

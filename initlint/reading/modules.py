@@ -143,11 +143,16 @@ class Modules(Initialising):
             for slot, draw in reset(instance, self.site(node)):
                 self.write(slot, draw)
             return None
+        if name == "_fill_padding_idx_with_zero" and type(instance.attrs.get("weight")) is Slot:
+            row = Held(instance.attrs["weight"], None, part=True)
+            return self.write_in_place(row, "zero_", [], {}, node)
         if name in _ITSELF or name == "apply":
             if name == "apply" and args:
                 modules = modules_of(instance)
                 self.budget.elements(len(modules))
-                for path, module in reversed(modules):
+                walk = Listing([module for _, module in reversed(modules)], whole=instance)
+                paths = reversed([path for path, _ in modules])
+                for path, module in zip(paths, self.walked(walk, walk.items), strict=True):
                     self.visits.append(Visit(module, module, path))
                     try:
                         self.call(args[0], [module], {}, node)
@@ -159,9 +164,7 @@ class Modules(Initialising):
             self.budget.elements(len(found.items))
             return found
         if name in ("parameters", "named_parameters"):
-            every = parameters_of(instance)
-            self.budget.elements(len(every))
-            return listed(pair if name[0] == "n" else pair[1] for pair in every)
+            return self._listed_parameters(instance, name, args, kwargs)
         if name in ("register_buffer", "register_parameter", "add_module", "register_module"):
             self._register(instance, name, args, kwargs, node)
             return None
@@ -185,6 +188,19 @@ class Modules(Initialising):
                 value = self.attribute(value, part)
             return value
         return PLAIN if name in ("extra_repr", "__len__") else UNKNOWN
+
+    def _listed_parameters(
+        self, instance: Instance, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> Listing:
+        """What `parameters` and `named_parameters` give; with `recurse=False` a module's own."""
+        place = 0 if name == "parameters" else 1
+        inner = kwargs.get("recurse", args[place] if len(args) > place else True)
+        own = [(key, value) for key, value in instance.attrs.items() if isinstance(value, Slot)]
+        every = own if inner is False else parameters_of(instance)
+        self.budget.elements(len(every))
+        found = listed(pair if name[0] == "n" else pair[1] for pair in every)
+        found.whole = instance
+        return found
 
     def load(self, instance: Instance, content: Value, node: ast.AST | None) -> None:
         """Fill a module with the content of a state dict: another module's, or a file's.
@@ -393,4 +409,6 @@ def _settings_kept(instance: Instance) -> dict[str, Any]:
 def _listed(instance: Instance, name: str, args: Sequence[Value]) -> Listing:
     prefix = args[0] if args and isinstance(args[0], str) else ""
     found = list(children(instance)) if "children" in name else modules_of(instance, prefix)
-    return listed(pair if name[0] == "n" else pair[1] for pair in found)
+    every = listed(pair if name[0] == "n" else pair[1] for pair in found)
+    every.whole = instance
+    return every

@@ -7,16 +7,16 @@ from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
-from initlint.reading.defaults import statistics
+from initlint.reading.defaults import eps_by_place, is_padded, statistics
 from initlint.reading.holders import CONTAINERS, Instance
 from initlint.reading.initial import Noted
 from initlint.reading.layers import Place, site_of, walk
 from initlint.reading.sizes import is_size
 from initlint.reading.submodules import modules_of
-from initlint.reading.torch_modules import type_of
+from initlint.reading.torch_modules import NORMS, type_of
 from initlint.reading.values import Fresh, Held, Kept, Slot, Value
 from initlint.records import Call, Parameter
-from initlint.torchlib.draws import UNCLEAR, Draw
+from initlint.torchlib.draws import UNCLEAR, UNWRITTEN, Draw
 from initlint.torchlib.history import after, entries
 from initlint.torchlib.parameters import kind_of
 
@@ -40,11 +40,17 @@ def parameters_of(model: str, root: Instance, ledger: Ledger, most: int) -> list
     """
     found: list[Parameter] = []
     known: dict[Slot, Parameter] = {}
+    # A deep copy, and it alone, has the last draw of what it is a copy of.
+    holding: dict[int, str] = {}
     for name, module, is_again in islice(_named(root), most):
         for key, slot, kind in _held(module):
             full = f"{name}.{key}" if name else key
             if slot not in known:
-                known[slot] = _record(model, full, module, slot, kind, ledger)
+                draw = ledger.overrides.get(slot, slot.draw)
+                is_known = kind != "buffer" and draw is not UNWRITTEN and draw is not UNCLEAR
+                first = holding.setdefault(id(draw), full) if is_known else full
+                clone_of = first if first != full else None
+                known[slot] = _record(model, full, module, slot, kind, ledger, clone_of)
                 found.append(known[slot])
             else:
                 tied = None if is_again else known[slot].name
@@ -104,7 +110,13 @@ def _layer(module: Instance) -> str:
 
 
 def _record(
-    model: str, name: str, module: Instance, slot: Slot, kind: str, ledger: Ledger
+    model: str,
+    name: str,
+    module: Instance,
+    slot: Slot,
+    kind: str,
+    ledger: Ledger,
+    clone_of: str | None,
 ) -> Parameter:
     shape = None
     if slot.shape is not None:
@@ -122,6 +134,9 @@ def _record(
         trainable=slot.trainable,
         history=entries(draw, shape),
         used=_is_used(slot, module, kind, ledger),
+        clone_of=clone_of,
+        padded=kind == "table" and is_padded(module),
+        eps=eps_by_place(module) if module.torch.endswith(NORMS) else None,
     )
 
 

@@ -421,7 +421,7 @@ class Reader(Expressions):
                 target(item, frame)
                 return self._rounds_of(node, item, frame)
             try:
-                for place, item in enumerate(found, 1):
+                for place, item in enumerate(self.walked(value, found), 1):
                     changes = self.life.changes
                     target(item, frame)
                     visit = None if self.drawing else visit_of(item)

@@ -61,7 +61,8 @@ def _list(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) ->
     found = elements(args[0])
     if found is None:
         return args[0] if isinstance(args[0], (Plain, Tensor)) else UNKNOWN
-    return Listing(found, isinstance(args[0], (Listing, Table)) and args[0].open)
+    whole = args[0].whole if isinstance(args[0], Listing) else None
+    return Listing(found, isinstance(args[0], (Listing, Table)) and args[0].open, whole)
 
 
 @handles("builtins.dict", "collections.OrderedDict", "collections.defaultdict")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import starmap
 from typing import Any
@@ -26,6 +26,7 @@ from initlint.reading.parts import (
     unsure,
 )
 from initlint.reading.resolve import Module, Program
+from initlint.reading.submodules import modules_of
 from initlint.reading.use import Use
 from initlint.reading.values import PLAIN, UNKNOWN, Fresh, Slot, Tensor, Unknown, Value
 from initlint.records import Site
@@ -52,6 +53,18 @@ class Frame:
     returns: list[Value] = field(default_factory=list)
     yields: Listing | None = None
     ways_out: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Walk:
+    """A walk over the modules or parameters of `whole`, which has `count` modules.
+
+    `item` is the module or parameter that it has reached.
+    """
+
+    whole: Instance
+    count: int
+    item: Value = None
 
 
 class State:
@@ -85,6 +98,8 @@ class State:
         # What was written under undecided conditions: what the parameter holds then, as far as is
         # known, and what it holds where the condition is true.
         self.undecided: list[tuple[Slot, Draw, Draw]] = []
+        # The loops and calls of `apply` that go through a module and are running, outermost first.
+        self.walks: list[Walk] = []
         # How many `try` with handlers are around what is read.
         self.trying = 0
         # Functions of the files that were followed while models were made.
@@ -239,6 +254,8 @@ class State:
         if not self.is_certain(slot) and not is_same(before, draw):
             draw = perhaps(draw)
         entry = after(draw, before, self.within())
+        if self.walks and isinstance(slot, Slot):
+            entry.visited, entry.nested = self._reached(slot)
         if draw is not sure and self.outside and isinstance(slot, Slot):
             self.undecided.append((slot, entry, after(sure, before, self.within())))
         if isinstance(slot, Fresh):
@@ -251,6 +268,33 @@ class State:
             slot.draw = entry
         else:
             self.constructing.overrides[slot] = entry
+
+    def walked(self, value: Value, items: Sequence[Value]) -> Iterator[Value]:
+        """The items that a loop over a value goes through, each noted when it is reached."""
+        whole = value.whole if type(value) is Listing else None
+        if whole is None:
+            yield from items
+            return
+        walk = Walk(whole, len(modules_of(whole)))
+        self.walks.append(walk)
+        try:
+            for item in items:
+                walk.item = item
+                while isinstance(walk.item, tuple) and walk.item:
+                    walk.item = walk.item[-1]
+                yield item
+        finally:
+            self.walks.remove(walk)
+
+    def _reached(self, slot: Slot) -> tuple[int, bool]:
+        """How many modules a loop visits to reach a parameter, and whether it is nested."""
+        for walk in reversed(self.walks):
+            if walk.item is slot or walk.item is slot.holder:
+                most = max(each.count for each in self.walks)
+                is_inner = any(outer.item is walk.whole for outer in self.walks)
+                is_all = walk.item is slot and slot.holder is not walk.whole
+                return most, is_inner and is_all
+        return 0, False
 
     def settle(self, begun: int, ended: int) -> None:
         """What was written here under a condition holds for every model that begins afresh."""

@@ -61,6 +61,7 @@ _DEFAULTS: Mapping[str, Value] = {
     "padding": 0,
     "dilation": 1,
     "bias": True,
+    "padding_idx": None,
     "num_layers": 1,
     "bidirectional": False,
     "kdim": None,
@@ -80,7 +81,7 @@ _PARENTS: dict[str, tuple[str, ...]] = {
     "LazyLinear": ("Linear",),
     "ReLU6": ("Hardtanh",),
 }
-_NORMS = ("Norm1d", "Norm2d", "Norm3d", "LayerNorm", "GroupNorm", "RMSNorm", "SyncBatchNorm")
+NORMS = ("Norm1d", "Norm2d", "Norm3d", "LayerNorm", "GroupNorm", "RMSNorm", "SyncBatchNorm")
 _DEFAULT_ARGS = {"a": math.sqrt(5), "mode": "fan_in", "nonlinearity": "leaky_relu"}
 
 
@@ -101,7 +102,7 @@ def fill(instance: Instance, args: tuple[Value, ...], kwargs: Mapping[str, Value
         _fill_recurrent(instance)
     elif kind == "PReLU":
         fill_slope(instance)
-    elif kind.endswith(_NORMS):
+    elif kind.endswith(NORMS):
         fill_norm(instance)
     elif kind in _SIGNATURES:
         shape = _shape(instance)
@@ -117,7 +118,7 @@ def reset_of(kind: str) -> str:
     """The method by which the constructor of a torch class draws its weights; empty if none."""
     if kind == "MultiheadAttention":
         return "_reset_parameters"
-    return "reset_parameters" if kind in _SIGNATURES or kind.endswith(_NORMS) else ""
+    return "reset_parameters" if kind in _SIGNATURES or kind.endswith(NORMS) else ""
 
 
 def reset(instance: Instance, site: Site | None) -> Iterator[tuple[Slot, Draw]]:

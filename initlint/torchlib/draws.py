@@ -21,6 +21,7 @@ class Draw:
     `spelled`, `part`, `by` and `through` are those of `records.Draw`; `by` is empty where `default`
     and `name` tell it. `perhaps` is the draw that an undecided condition may have made. `before` is
     the draw that this one has overwritten, and `count` the length of the history up to this one.
+    `visited` and `nested` are those of `records.Draw`, set once the entry is in a history.
     """
 
     name: str
@@ -37,6 +38,8 @@ class Draw:
     perhaps: Draw | None = field(default=None, compare=False)
     before: Draw | None = field(default=None, compare=False, repr=False)
     count: int = field(default=1, compare=False)
+    visited: int = field(default=0, compare=False)
+    nested: bool = field(default=False, compare=False)
 
     def at(self, site: Site | None, through: str | None = None, spelled: str | None = None) -> Draw:
         """The same draw, made at another line; in another function, by another name, if given."""

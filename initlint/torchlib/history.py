@@ -67,6 +67,8 @@ def _entry(draw: Draw, shape: tuple[int | None, ...] | None) -> records.Draw:
         site=draw.site,
         certain=draw.perhaps is None,
         through=draw.through,
+        visited=draw.visited,
+        nested=draw.nested,
     )
 
 

@@ -11,6 +11,7 @@ from torch import nn
 from initlint.graph.ops import Graph
 from initlint.records import Call, Draw, Initializer, Parameter, Site
 from initlint.torchlib import catalog
+from initlint.torchlib.draws import UNCLEAR, UNWRITTEN
 from initlint.torchlib.history import entries
 from initlint.torchlib.parameters import kind_of
 from initlint.tracing.build import Built
@@ -24,16 +25,27 @@ def parameters_of(built: Built, graphs: Sequence[Graph]) -> tuple[Parameter, ...
     whole = [graph.touched for graph in graphs if graph.whole]
     touched = set().union(*whole) if whole else None
     first: dict[int, str] = {}
+    # A deep copy, and it alone, has the last draw of what it is a copy of.
+    holding: dict[int, str] = {}
     found = []
     for name, module, tensor in _named(built.model):
         tied = first.setdefault(id(tensor), name)
         record = _record(built, name, module, tensor)
         is_used = None if touched is None else name in touched
-        found.append(replace(record, used=is_used, tied_to=tied if tied != name else None))
+        clone = _holder(built, tensor, name, holding) if tied == name else name
+        told = (tied if tied != name else None, clone if clone != name else None)
+        found.append(replace(record, used=is_used, tied_to=told[0], clone_of=told[1]))
     if touched is None:
         return tuple(found)
     used = {p.tied_to or p.name for p in found if p.used}
     return tuple(replace(p, used=_is_used(p, used)) for p in found)
+
+
+def _holder(built: Built, tensor: torch.Tensor, name: str, holding: dict[int, str]) -> str:
+    """The first name of a parameter that holds the very draw that this one holds."""
+    draw = built.recorder.drawn(tensor) if built.recorder is not None else UNCLEAR
+    is_known = isinstance(tensor, nn.Parameter) and draw is not UNWRITTEN and draw is not UNCLEAR
+    return holding.setdefault(id(draw), name) if is_known else name
 
 
 def _is_used(parameter: Parameter, used: Collection[str]) -> bool | None:
@@ -65,6 +77,8 @@ def _record(built: Built, name: str, module: nn.Module, tensor: torch.Tensor) ->
         site=_site(built, module, tensor, key, is_buffer),
         trainable=tensor.requires_grad,
         history=_history(built, tensor, shape),
+        padded=isinstance(module, nn.Embedding) and module.padding_idx is not None,
+        eps=built.recorder.eps(module) if built.recorder is not None else None,
     )
 
 

@@ -25,6 +25,7 @@ from initlint.torchlib.creators import (
 from initlint.torchlib.draws import INITIALIZERS, UNCLEAR, UNWRITTEN, Draw, drawn_by
 from initlint.torchlib.history import after
 from initlint.tracing.loads import Loads, key_of, replaced
+from initlint.tracing.norms import Norms
 from initlint.tracing.places import (
     INIT,
     TORCH,
@@ -37,6 +38,7 @@ from initlint.tracing.places import (
     user_frame,
     within,
 )
+from initlint.tracing.visits import Visits
 
 _TABLES = (nn.Embedding, nn.EmbeddingBag)
 
@@ -83,6 +85,8 @@ class Recorder(TorchFunctionMode):
         self._trained: set[int] = set()
         self._calls: list[Noted] = []
         self._loads = Loads()
+        self._visits = Visits()
+        self._norms = Norms()
         self._sites = Sites()
         self._initialising: FrameType | None = None
         self._patches = contextlib.ExitStack()
@@ -93,6 +97,8 @@ class Recorder(TorchFunctionMode):
         self._patches.enter_context(replaced(nn.Parameter, "__new__", self._noting_parameter))
         self._patches.enter_context(replaced(nn.Module, "register_buffer", self._noting_buffer))
         self._patches.enter_context(self._loads.watching())
+        self._patches.enter_context(self._visits.watching())
+        self._patches.enter_context(self._norms.watching())
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
@@ -112,6 +118,10 @@ class Recorder(TorchFunctionMode):
     def buffer_site(self, module: nn.Module, name: str) -> Site | None:
         """The call that registered a buffer of the user's; what makes the layer for torch's own."""
         return self._buffers.get((id(module), name)) or self.module_site(module)
+
+    def eps(self, module: nn.Module) -> float | None:
+        """The eps of a norm that was given by its place."""
+        return self._norms.eps(module)
 
     def knows(self, module: nn.Module) -> bool:
         """Whether `module` was made while recording."""
@@ -304,20 +314,27 @@ class Recorder(TorchFunctionMode):
             return
         draw = replace(draw, default=by_torch(frame), site=self._sites.of(user))
         before = content.draw if content is not None else UNWRITTEN
-        self._remember(tensor, after(draw, before, within(user)))
+        entry = after(draw, before, within(user))
+        if not draw.default:
+            entry.visited, entry.nested = self._visits.reached(tensor)
+        self._remember(tensor, entry)
 
     def _write_part(self, tensor: torch.Tensor, frame: FrameType) -> None:
         """Note a write to part of a tensor: its content as a whole is now unclear.
 
-        A write to the padding row of an embedding does not count.
+        A write to the padding row of an embedding changes nothing about the others.
         """
         content = self._contents.get(key_of(tensor))
         if content is None or content.draw.name == UNCLEAR.name or key_of(tensor) in self._trained:
             return
+        user, draw = user_frame(frame), UNCLEAR
         if 10 * tensor.numel() < content.elements and self._is_of_embedding(tensor):
-            return
-        user = user_frame(frame)
-        draw = replace(UNCLEAR, site=self._sites.of(user), part=True, spelled=called_as(frame, ""))
+            if by_torch(frame) and content.draw.default:
+                return
+            # What all other rows hold is known as before.
+            draw = replace(content.draw, by="user")
+        spelled = called_as(frame, "")
+        draw = replace(draw, site=self._sites.of(user), part=True, spelled=spelled)
         content.draw = after(draw, content.draw, within(user))
 
     def _is_of_embedding(self, tensor: torch.Tensor) -> bool:
