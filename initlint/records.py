@@ -93,6 +93,8 @@ class Layer:
     - `recurrent`: state, if the weight is multiplied with its own earlier result; input, if its
       result is added to that of such a weight.
     - `late`: True if code outside the model's constructor has filled this weight last.
+    - `parts`: the number of equal matrices that lie in the weight one below another, as the gates
+      of an LSTM, or q, k and v; 1 if it is one matrix.
     """
 
     model: str
@@ -118,6 +120,7 @@ class Layer:
     spread: float = 1
     recurrent: str = ""
     late: bool = False
+    parts: int = 1
 
 
 @dataclass(frozen=True, slots=True)

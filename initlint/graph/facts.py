@@ -59,7 +59,10 @@ _OF_FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "group_norm": ("num_groups",),
     **dict.fromkeys(("getitem", "select"), ("index",)),
     "pixel_shuffle": ("upscale_factor",),
+    **dict.fromkeys(("chunk", "unsafe_chunk", "tensor_split"), ("chunks",)),
 }
+# They cut a value into parts of given sizes.
+_SPLITTING = ("split", "unsafe_split", "split_with_sizes")
 _ROLES = frozenset({"pool", "dropout", "shape", "norm", "merge_cat"})
 _SUMS = ("add", "iadd", "radd")
 _DIFFERENCES = ("sub", "isub", "rsub", "subtract")
@@ -97,6 +100,8 @@ def of_call(
         return _of_weighted(bare, args, keywords)
     if role not in _ROLES:
         return {}
+    if bare in _SPLITTING and len(args) > 1:
+        return {"equal": len(set(args[1])) == 1 if isinstance(args[1], tuple) else True}
     names = _OF_FUNCTIONS.get(bare)
     if names is None:
         return {}

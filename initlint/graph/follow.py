@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from initlint.graph.branches import Branch, Charge, branches, free, skips
 from initlint.graph.mixing import SHARES, with_mixings
+from initlint.graph.packing import packings
 from initlint.graph.recurrence import Recurrences, identity, recurrences
 from initlint.graph.steps import Node, Step, Steps, Weight
 from initlint.records import Following
@@ -89,7 +90,8 @@ class Use(NamedTuple):
     """One use of one weight in the graph, with everything that was found about it.
 
     `again` is True if the weight is multiplied with a value computed from its own result. `joins`
-    is the parameter of such a weight to whose result this one's result is added.
+    is the parameter of such a weight to whose result this one's result is added. `parts` is the
+    number of equal parts into which its result is cut.
     """
 
     weight: Weight
@@ -99,6 +101,7 @@ class Use(NamedTuple):
     branch: str = ""
     again: bool = False
     joins: str = ""
+    parts: int = 1
 
 
 def uses(
@@ -122,9 +125,13 @@ def uses(
     up = _upstream(steps, whole)
     down = _downstream(steps, up, absorbed, skips(steps, found))
     bare = [branch for branch in found if not branch.normalised and not down[branch.join].normed]
-    inside, repeats = _memberships(bare), recurrences(steps)
+    inside, repeats, cut = _memberships(bare), recurrences(steps), packings(steps)
     met = [
-        _with_recurrence(_use(steps, node, weight, up, down, inside.get(node, "")), node, repeats)
+        _with_recurrence(
+            _use(steps, node, weight, up, down, inside.get(node, ""), cut.get(node, 1)),
+            node,
+            repeats,
+        )
         for node, step in steps.items()
         for weight in step.weights
         if step.role == "weighted"
@@ -373,6 +380,7 @@ def _use(
     up: dict[Node, Upstream],
     down: dict[Node, Downstream],
     branch: str,
+    parts: int,
 ) -> Use:
     values = [up[value] for value in steps[node].inputs if value in up] or [Upstream()]
     upstream = min(values, key=lambda v: (-v.layers, _PREFERENCE[v.origin]))
@@ -384,4 +392,4 @@ def _use(
     if upstream.normalised:
         via = (*following.via, "prenorm")
         following = Following(following.activation, following.args, via)
-    return Use(weight, following, upstream, below, branch)
+    return Use(weight, following, upstream, below, branch, parts=parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from initlint.graph.follow import Use, combined
+from initlint.graph.packing import packed_in
 from initlint.graph.recurrence import INPUT, STATE
 from initlint.records import Initializer, Layer, Site
 
@@ -68,6 +69,7 @@ def layer_of(
         nominal=nominal,
         spread=first.weight.spread,
         recurrent=_recurrent(group, states),
+        parts=max(packed_in(type, parameter.rpartition(".")[2]), *(use.parts for use in group)),
     )
 
 

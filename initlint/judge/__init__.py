@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from initlint.judge.causes import without_consequences
 from initlint.judge.findings import merged
 from initlint.judge.histories import (
     constant,
@@ -88,4 +89,4 @@ def findings(
         for code, function in rules.functions.items():
             if code in codes:
                 found.extend(function.problems(model))
-    return merged(found, *(beside or (layers, calls)), rules.cards)
+    return merged(without_consequences(found), *(beside or (layers, calls)), rules.cards)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from initlint.graph.follow import Use as Met
 from initlint.graph.follow import uses
 from initlint.graph.ops import Graph, Op
+from initlint.graph.packing import packed_in
 from initlint.graph.record import harmless, is_state, layer_of
 from initlint.graph.steps import Weight
 from initlint.graph.weights import whole
@@ -185,6 +186,7 @@ def unknown(model: str, place: Place, slot: Slot, kind: str, draw: Draw) -> Laye
         current=initializer(use),
         site=site_of(slot),
         nominal=_is_nominal(use),
+        parts=packed_in(kind, slot.name),
     )
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from initlint.graph.follow import Use, uses
 from initlint.graph.ops import Graph
+from initlint.graph.packing import packed_in
 from initlint.graph.patterns import name_patterns
 from initlint.graph.record import is_state, layer_of
 from initlint.graph.steps import Weight
@@ -195,4 +196,5 @@ def _unknown(parameter: str, weight: Weight, owners: _Owners) -> Layer:
         following=Following(weight.following or "unknown"),
         current=owners.current(weight, parameter),
         site=owners.site(parameter),
+        parts=packed_in(type(module).__name__, parameter.rpartition(".")[2]),
     )

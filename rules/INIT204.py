@@ -1,0 +1,66 @@
+"""Several matrices in one parameter, drawn as if they were one."""
+
+import math
+
+from initlint.judge import Layer, Model, Problems
+from initlint.judge.geometry import described, is_off, origin, std_with, times
+
+
+def packed_projection(layer: Layer, model: Model) -> Problems:
+    """Gates, or q, k and v, in one matrix that orthogonal_ or Xavier fills as a whole."""
+    current = layer.current
+    if layer.parts < 2 or current is None or current.default or not _is_packed(layer):
+        return
+    if not layer.fan_in or len(layer.shape) < 2:
+        return
+    out = math.prod(layer.shape) / layer.fan_in
+    if layer.nominal and not math.isclose(out, layer.parts * layer.fan_in):
+        # The ratio of two sizes that are only names is not known.
+        return
+    ratio = _ratio(layer, out)
+    if ratio is None or not is_off(ratio) or _is_as_torch_does(layer, model):
+        return
+    each = "none of them is orthogonal, and each" if current.name == "orthogonal_" else "each"
+    yield (
+        layer,
+        f"{described(layer)} holds {layer.parts} matrices, but {origin(current)} draws them as "
+        f"one: {each} gets {times(ratio)} the std that it has when it is drawn by itself",
+    )
+
+
+def _is_packed(layer: Layer) -> bool:
+    """Whether the parts are those of torch's recurrent layers, q, k and v, or gates."""
+    if layer.type.removesuffix("Cell") in ("LSTM", "GRU") or layer.type == "MultiheadAttention":
+        return True
+    following = layer.following
+    if following.activation == "attention":
+        return True
+    gates = set(following.args.get("activations", ()))
+    return layer.parts > 2 and {"sigmoid", "tanh"} <= gates
+
+
+def _ratio(layer: Layer, out: float) -> float | None:
+    """The std of the whole draw divided by that of a draw for each part."""
+    current = layer.current
+    if current is None or not layer.fan_in:
+        return None
+    if current.name == "orthogonal_":
+        return math.sqrt(max(out / layer.parts, layer.fan_in) / max(out, layer.fan_in))
+    if not current.name.startswith("xavier"):
+        return None
+    whole = std_with(current, layer.fan_in, out)
+    part = std_with(current, layer.fan_in, out / layer.parts)
+    return whole / part if whole and part else None
+
+
+def _is_as_torch_does(layer: Layer, model: Model) -> bool:
+    """Whether a loop over all parameters repeats what torch's own attention does."""
+    current = layer.current
+    if layer.type != "MultiheadAttention" or current is None or current.name == "orthogonal_":
+        return False
+    packed = {other.parameter for other in model.layers if other.parts > 1}
+    return not any(
+        call.targets and packed.issuperset(call.targets)
+        for call in model.calls
+        if call.site == current.site
+    )

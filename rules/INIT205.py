@@ -1,0 +1,68 @@
+"""Biases, norms' gains and learned scalars that are drawn as if they were weights."""
+
+from collections.abc import Sequence
+
+from initlint.judge import Draw, Model, Parameter, Problems
+
+_SCHEMES = ("xavier", "kaiming", "orthogonal")
+_CALLED = {"bias": "a bias", "norm": "the gain of a normalisation", "bare": "a learned factor"}
+
+
+def bias_as_weight(parameter: Parameter, model: Model) -> Problems:
+    """A parameter with one dimension that a scheme for weights, or a draw around zero, fills."""
+    if not parameter.history or parameter.kind not in _CALLED or parameter.tied_to is not None:
+        return
+    last = parameter.history[-1]
+    if not last.certain or last.by != "user" or not _is_line(parameter):
+        return
+    said = f"{parameter.name} is {_CALLED[parameter.kind]}, but {_call(last)}"
+    if _is_scheme(last):
+        yield parameter, f"{said} draws it by its fans, which it does not have"
+    elif _is_around_zero(last) and _is_factor(parameter) and _fills_a_matrix(last, model):
+        before = _constant(parameter.history)
+        yield parameter, f"{said} draws it like a weight, around 0 instead of {before:g}"
+
+
+def _is_line(parameter: Parameter) -> bool:
+    """Whether at most one dimension has more than one element."""
+    shape = parameter.shape
+    if parameter.kind != "bare":
+        return True
+    return shape is not None and None not in shape and sum(size != 1 for size in shape) < 2
+
+
+def _is_scheme(draw: Draw) -> bool:
+    """Whether a scheme for weights was called on a view that has two dimensions.
+
+    Called on the parameter itself it raises, which is another fault.
+    """
+    return draw.spelled.startswith(_SCHEMES) and (draw.part or draw.std is not None)
+
+
+def _is_around_zero(draw: Draw) -> bool:
+    return draw.std is not None and draw.mean is not None and abs(draw.mean) < draw.std
+
+
+def _is_factor(parameter: Parameter) -> bool:
+    """Whether the parameter was made as a factor: as a constant other than zero."""
+    return parameter.kind != "bias" and _constant(parameter.history) is not None
+
+
+def _constant(history: Sequence[Draw]) -> float | None:
+    """The constant other than zero that a parameter was made with."""
+    first = history[0]
+    is_constant = first.certain and first.std == 0 and not first.part
+    return first.mean if is_constant and first.mean else None
+
+
+def _fills_a_matrix(draw: Draw, model: Model) -> bool:
+    """Whether the same line draws a weight, too."""
+    return any(
+        other.kind == "weight" or (other.kind == "bare" and len(other.shape or ()) > 1)
+        for other in model.parameters
+        if any(write.site == draw.site for write in other.history)
+    )
+
+
+def _call(draw: Draw) -> str:
+    return f"{draw.spelled} at {draw.site.path}:{draw.site.line}" if draw.site else draw.spelled
