@@ -11,12 +11,10 @@ def packed_projection(layer: Layer, model: Model) -> Problems:
     current = layer.current
     if layer.parts < 2 or current is None or current.default or not _is_packed(layer):
         return
-    if not layer.fan_in or len(layer.shape) < 2:
+    # The std is not known where it depends on two sizes that are only names.
+    if not layer.fan_in or current.std is None:
         return
     out = math.prod(layer.shape) / layer.fan_in
-    if layer.nominal and not math.isclose(out, layer.parts * layer.fan_in):
-        # The ratio of two sizes that are only names is not known.
-        return
     ratio = _ratio(layer, out)
     if ratio is None or not is_off(ratio) or _is_as_torch_does(layer, model):
         return

@@ -16,7 +16,7 @@ def bias_as_weight(parameter: Parameter, model: Model) -> Problems:
     if not last.certain or last.by != "user" or not _is_line(parameter):
         return
     said = f"{parameter.name} is {_CALLED[parameter.kind]}, but {_call(last)}"
-    if _is_scheme(last):
+    if _is_scheme(last) and (parameter.kind != "bare" or len(parameter.shape or ()) < 2):
         yield parameter, f"{said} draws it by its fans, which it does not have"
     elif _is_around_zero(last) and _is_factor(parameter) and _fills_a_matrix(last, model):
         before = _constant(parameter.history)

@@ -108,11 +108,13 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
     known = {record.site for record in every if record.site}
     # What reading gave up and tracing has judged, or failed to build, is said once.
     said = {*found.signatures, *(gap.target for gap in found.gaps)}
+    # Rules may have needed those of files that were not asked for.
+    listed = written.parameters if options.parameters else ()
     report = Report(
         (*built.layers, *_elsewhere(written.layers, known)),
         (*_judged(built, options), *_elsewhere(judgement, known)),
         (*(gap for gap in written.gaps if not _is_said(gap, said)), *found.gaps),
-        parameters=(*built.parameters, *_elsewhere(written.parameters, known)),
+        parameters=(*built.parameters, *_elsewhere(listed, known)),
         calls=(*built.calls, *_elsewhere(written.calls, known)),
         tests=written.tests,
         texts=texts,

@@ -84,7 +84,8 @@ def test_rule_prints_it(initlint, more, key):
 
 def test_rule_lists_it(initlint, more):
     _, out, _ = initlint("rule", "--all", "--output-format", "json", *more)
-    assert [entry["code"] for entry in json.loads(out)][-1] == "INIT199"
+    codes = [entry["code"] for entry in json.loads(out)]
+    assert codes.count("INIT199") == 1 and codes == sorted(codes)
 
 
 @pytest.mark.parametrize("selector", ["INIT199", "INIT19", "wide-layer"])

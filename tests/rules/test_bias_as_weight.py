@@ -1,0 +1,99 @@
+"""INIT205: gains, biases and learned factors that are drawn like weights."""
+
+import pytest
+
+from initlint import api
+
+NET = """\
+import math
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(64, 64)
+        self.norm = nn.LayerNorm(64)
+        self.act = nn.PReLU()
+        self.scale = nn.Parameter(torch.ones([]) * math.log(1 / 0.07))
+        self.layer_scale = nn.Parameter(torch.full((64,), 1e-5))
+        self.token = nn.Parameter(torch.zeros(1, 64))
+        self.head = nn.Linear(64, 10)
+        {fill}
+
+    def forward(self, x):
+        x = x + self.layer_scale * self.act(self.norm(self.fc(x + self.token)))
+        return self.head(x) * self.scale.exp()
+"""
+FACTORS = {"norm.weight", "act.weight", "scale", "layer_scale"}
+VIEWS = ("unsqueeze(0)", "view(1, -1)", "data[None]", "reshape(1, -1)", "data.unsqueeze(1)")
+
+
+@pytest.fixture(params=[pytest.param(True, marks=pytest.mark.torch, id="traced"), False])
+def found(request, tmp_path):
+    """The parameters of INIT205 in a net that is filled by some lines."""
+
+    def judged(*fill):
+        path = tmp_path / "net.py"
+        path.write_text(NET.format(fill="\n        ".join(fill)))
+        report = api.check_all([str(path)], api.Options(trace=request.param))
+        assert report.layers and not report.unanalysed
+        ours = [finding for finding in report.findings if finding.code == "INIT205"]
+        return {name for finding in ours for name in finding.parameters}
+
+    return judged
+
+
+@pytest.mark.parametrize("call", ["xavier_uniform_", "kaiming_normal_", "orthogonal_"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_scheme_on_a_view_of_a_bias(found, view, call):
+    assert found(f"nn.init.{call}(self.fc.bias.{view})") == {"fc.bias"}
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        "nn.init.normal_(p, std=0.02)",
+        "nn.init.trunc_normal_(p, std=0.02)",
+        "p.data.uniform_(-0.1, 0.1)",
+        "torch.nn.init.normal_(p.data, 0, 0.01)",
+    ],
+)
+def test_a_loop_over_all_parameters(found, draw):
+    assert found("for p in self.parameters():", f"    {draw}") == FACTORS
+
+
+def test_views_in_a_loop(found):
+    assert found(
+        "for name, p in self.named_parameters():",
+        "    if 'weight' in name:",
+        "        nn.init.xavier_normal_(p if p.dim() > 1 else p.unsqueeze(0))",
+    ) == {"norm.weight", "act.weight"}
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        ("for p in self.parameters():", "    if p.dim() > 1:", "        nn.init.xavier_normal_(p)"),
+        ("for m in self.modules():", "    if isinstance(m, nn.Linear):",
+         "        nn.init.normal_(m.weight, std=0.02)",
+         "        nn.init.normal_(m.bias, std=0.02)"),
+        # Alone, a draw of a factor is a choice, and so is one around its constant.
+        ("nn.init.normal_(self.layer_scale, std=0.02)",),
+        ("nn.init.normal_(self.norm.weight, 1.0, 0.02)",),
+        ("nn.init.uniform_(self.norm.weight)",),
+        # Zeros and ones are no draw.
+        ("for p in self.parameters():", "    nn.init.zeros_(p)"),
+        ("nn.init.zeros_(self.norm.weight)",),
+        # What comes later counts.
+        ("for p in self.parameters():", "    nn.init.normal_(p, std=0.02)",
+         "for p in (self.norm.weight, self.act.weight, self.scale, self.layer_scale):",
+         "    nn.init.ones_(p)"),
+        ("nn.init.xavier_uniform_(self.fc.bias.unsqueeze(0))", "nn.init.zeros_(self.fc.bias)"),
+        # A token is made with zeros, and may be drawn like anything.
+        ("for p in (self.token, self.fc.weight):", "    nn.init.trunc_normal_(p, std=0.02)"),
+    ],
+)  # fmt: skip
+def test_silent(found, fill):
+    assert found(*fill) == set()
