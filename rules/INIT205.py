@@ -1,8 +1,6 @@
 """Biases, norms' gains and learned scalars that are drawn as if they were weights."""
 
-from collections.abc import Sequence
-
-from initlint.judge import Draw, Model, Parameter, Problems
+from initlint.judge import Draw, Model, Parameter, Problem, Problems, is_whole, line_of
 
 _SCHEMES = ("xavier", "kaiming", "orthogonal")
 _CALLED = {"bias": "a bias", "norm": "the gain of a normalisation", "bare": "a learned factor"}
@@ -15,12 +13,13 @@ def bias_as_weight(parameter: Parameter, model: Model) -> Problems:
     last = parameter.history[-1]
     if not last.certain or last.by != "user" or not _is_line(parameter):
         return
-    said = f"{parameter.name} is {_CALLED[parameter.kind]}, but {_call(last)}"
+    said = f"{parameter.name} is {_CALLED[parameter.kind]}, but {last.spelled}{line_of(last)}"
     if _is_scheme(last) and (parameter.kind != "bare" or len(parameter.shape or ()) < 2):
-        yield parameter, f"{said} draws it by its fans, which it does not have"
+        message = f"{said} draws it by its fans, which it does not have"
+        yield Problem(parameter, message, at=last.site)
     elif _is_around_zero(last) and _is_factor(parameter) and _fills_a_matrix(last, model):
-        before = _constant(parameter.history)
-        yield parameter, f"{said} draws it like a weight, around 0 instead of {before:g}"
+        message = f"{said} draws it like a weight, around 0 instead of {_made(parameter):g}"
+        yield Problem(parameter, message, at=last.site)
 
 
 def _is_line(parameter: Parameter) -> bool:
@@ -45,14 +44,13 @@ def _is_around_zero(draw: Draw) -> bool:
 
 def _is_factor(parameter: Parameter) -> bool:
     """Whether the parameter was made as a factor: as a constant other than zero."""
-    return parameter.kind != "bias" and _constant(parameter.history) is not None
+    return parameter.kind != "bias" and bool(_made(parameter))
 
 
-def _constant(history: Sequence[Draw]) -> float | None:
-    """The constant other than zero that a parameter was made with."""
-    first = history[0]
-    is_constant = first.certain and first.std == 0 and not first.part
-    return first.mean if is_constant and first.mean else None
+def _made(parameter: Parameter) -> float:
+    """The constant that a parameter was made with; 0 if it was made otherwise."""
+    first = parameter.history[0]
+    return (first.mean or 0.0) if is_whole(first) and first.std == 0 else 0.0
 
 
 def _fills_a_matrix(draw: Draw, model: Model) -> bool:
@@ -62,7 +60,3 @@ def _fills_a_matrix(draw: Draw, model: Model) -> bool:
         for other in model.parameters
         if any(write.site == draw.site for write in other.history)
     )
-
-
-def _call(draw: Draw) -> str:
-    return f"{draw.spelled} at {draw.site.path}:{draw.site.line}" if draw.site else draw.spelled
