@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from initlint.api import Report, check, fix
     from initlint.fill.filling import apply_, materialize
+    from initlint.profile.profiling import profile
+    from initlint.profile.result import Profile
     from initlint.records import Finding, Following, Initializer, InitlintError, Layer, Site
 
 __version__ = "0.1.0"
@@ -19,17 +21,21 @@ __all__ = [
     "Initializer",
     "InitlintError",
     "Layer",
+    "Profile",
     "Report",
     "Site",
     "apply_",
     "check",
     "fix",
     "materialize",
+    "profile",
 ]
 
 _HOMES = {
     **dict.fromkeys(("Report", "check", "fix"), "initlint.api"),
     **dict.fromkeys(("apply_", "materialize"), "initlint.fill.filling"),
+    "profile": "initlint.profile.profiling",
+    "Profile": "initlint.profile.result",
 }
 
 

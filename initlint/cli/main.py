@@ -114,6 +114,7 @@ def group(context: click.Context, version: bool) -> int:
       initlint check --trace net.py --diff     show what --fix would change
       initlint check --trace net.py --fix      write the safe fixes
       initlint apply net.py:Net --out net.safetensors
+      initlint profile net.py:Net --out page.html
       initlint rule INIT101                    explain what a rule reports
 
     \b
@@ -337,6 +338,31 @@ def lock(targets: tuple[str, ...], file: str | None, **options: Any) -> int:
     from initlint.cli import compare
 
     return compare.locked(targets, file, compare.Reading(**options))
+
+
+@group.command(cls=_Unambiguous, short_help="Predict and measure the signal through a model.")
+@click.argument("target")
+@click.option(
+    "--out", metavar="FILE", help="Also write a page (.html), a picture (.png, .svg) or .json."
+)
+@_of_model
+@click.option(
+    "--timeout",
+    type=_SECONDS,
+    default=0,
+    metavar="SECONDS",
+    help="How long building and running the model may take.  [default: any time]",
+)
+def profile(**options: Any) -> int:
+    """Show the signal and its gradient at every layer: predicted, and measured in a run.
+
+    TARGET is package.module:attr or path/net.py:attr, which is built and run; or a file or a
+    folder, whose models are read, so that nothing is run or measured. Each is shown as it is, with
+    the recommended initialisers, and with PyTorch's.
+    """
+    from initlint.cli import profiled
+
+    return profiled.profile(profiled.Profiled(**options))
 
 
 @group.command(cls=_Unambiguous, short_help="Explain a rule.")

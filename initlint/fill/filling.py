@@ -126,12 +126,12 @@ def apply_target(
     The file `out` is replaced as a whole after everything else has succeeded, or stays as it was.
     """
     from initlint.fill.save import replacing
-    from initlint.pipeline.apart import filled_apart
+    from initlint.pipeline.apart import called_apart
 
     if out is None:
-        return filled_apart(apply_here, target, options, **keywords)
+        return called_apart(apply_here, target, options, **keywords)
     with replacing(out) as new:
-        return filled_apart(apply_here, target, options, out=new, **keywords)
+        return called_apart(apply_here, target, options, out=new, **keywords)
 
 
 def apply_here(

@@ -55,11 +55,15 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What an engine knows: the weights of an operation, the moments of a parameter, shapes."""
+    """What an engine knows: the weights of an operation, the moments of a parameter, shapes.
+
+    `arriving` are the values of the model's inputs; those not in it have mean 0 and variance 1.
+    """
 
     weights: Callable[[Op], Sequence[Known]]
     content: Callable[[Any], Moments | None] = lambda parameter: None
     shapes: Mapping[Op, tuple[int, ...]] = field(default_factory=dict)
+    arriving: Mapping[Op, Value] = field(default_factory=dict)
 
 
 def predicted(ops: Sequence[Op], given: Given) -> Prediction:
@@ -109,7 +113,8 @@ class _Forward:
         if isinstance(sent, str):
             reason = "" if op.role == "input" else sent or f"{op.name or op.role} is not known"
             self.found.starts[op] = reason
-            sent = Sent(Value(1.0, sources=self._bit()), (1.0,) * len(values))
+            start = self.given.arriving.get(op) or Value(1.0)
+            sent = Sent(replace(start, sources=self._bit()), (1.0,) * len(values))
         if not (sent.value.q >= _LEAST):
             sent = sent._replace(value=replace(sent.value, q=max(0.0, sent.value.q)))
         if sent.value.q > _LARGEST or math.isnan(sent.value.q):
@@ -157,7 +162,10 @@ class _Forward:
         kind, bit = op.name, self._bit()
         if kind.lower().startswith("embedding"):
             shape = self.given.shapes.get(op)
-            sent = looked_up(known[0], shape[1:-1] if shape else None, bit)
+            same = op.args.get("same") or (
+                (values[0].places, values[0].examples) if values else (0.0, 0.0)
+            )
+            sent = looked_up(known[0], shape[1:-1] if shape else None, bit, same)
             return "" if sent is None else Sent(sent.value, (1.0,) * len(values))
         # A table of numbers that the model keeps counts as data.
         value = values[0] if values else Value(1.0, sources=self._bit())

@@ -212,13 +212,20 @@ def _carried(value: Value, weight: Known, window: Window, grown: tuple[int, ...]
     return replace(moved, places=value.places + added, examples=value.examples + added)
 
 
-def looked_up(weight: Known, size: tuple[int, ...] | None, bit: int) -> Sent | None:
-    """Embedding: rows are independent draws, and so are two positions with different entries."""
+def looked_up(
+    weight: Known, size: tuple[int, ...] | None, bit: int, same: tuple[float, float]
+) -> Sent | None:
+    """Embedding: rows are independent draws, so positions with different entries are, too.
+
+    `same` are the shares of pairs of positions that have the same entry, within an example and
+    between two: E[x x'] = m² + share s². A table of token types of which one is used is a constant.
+    """
     if weight.std is None:
         return None
-    square = weight.mean**2
+    square, variance = weight.mean**2, weight.std**2
     width = weight.shape[-1] if weight.shape else None
-    value = Value(weight.std**2 + square, weight.mean, square, square, square, None, bit)
+    places, examples = (square + min(1.0, max(0.0, share)) * variance for share in same)
+    value = Value(square + variance, weight.mean, places, examples, square, None, bit)
     value.width, value.size = width, size
     return Sent(value, (1.0,))
 

@@ -13,15 +13,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 
 from initlint.records import InitlintError, Unanalysed
 from initlint.tracing.needs import need_installed
 from initlint.tracing.targets import Traced, together
 
 if TYPE_CHECKING:
-    from initlint.pipeline.judged import Options, Report
+    from initlint.pipeline.judged import Options
 
+_Record = TypeVar("_Record")
 # As many processes may be ended by the models' code; each costs the time to import torch.
 _MOST_ENDED = 8
 # Seconds for the functions that the code registered for its process's end.
@@ -39,9 +40,9 @@ class Tracing(NamedTuple):
 
 
 class Filling(NamedTuple):
-    """A request to call a function that fills one target's weights, and reports."""
+    """A request to call a function that builds one target, and gives back records."""
 
-    function: Callable[..., Report]
+    function: Callable[..., Any]
     target: str
     options: Options
     keywords: Mapping[str, Any]
@@ -81,26 +82,26 @@ def traced_apart(
     return replace(found, gaps=(*found.gaps, *gaps))
 
 
-def filled_apart(
-    function: Callable[..., Report], target: str, options: Options, **keywords: Any
-) -> Report:
-    """The report of `function` on a target, run in another process.
+def called_apart(
+    function: Callable[..., _Record], target: str, options: Options, **keywords: Any
+) -> _Record:
+    """The record that `function` gives of a target, run in another process.
 
     Raises InitlintError also if the target's code ends that process.
     """
-    from initlint.pipeline.judged import Report
-
     need_installed("building a model")
-    answer: Report | str | None = None
+    answer = reason = None
     with _process(Filling(function, target, options, keywords)) as process:
         for kind, *values in _messages(process, options.timeout):
-            if kind in ("filled", "failed"):
+            if kind == "filled":
                 answer = values[0]
+            elif kind == "failed":
+                reason = values[0]
             elif kind == "late":
-                answer = f"{target}: {_late(options.timeout)}"
-    if isinstance(answer, Report):
-        return answer
-    raise InitlintError(answer or f"{target}: {_ending(process)}")
+                reason = f"{target}: {_late(options.timeout)}"
+    if answer is None:
+        raise InitlintError(reason or f"{target}: {_ending(process)}")
+    return answer  # type: ignore[no-any-return]
 
 
 def _served(request: Tracing, done: dict[str, Traced], timeout: int) -> tuple[str, str]:
@@ -208,6 +209,7 @@ class _Reader(pickle.Unpickler):
             "initlint.records",
             "initlint.tracing.targets",
             "initlint.pipeline.judged",
+            "initlint.profile.result",
         ):
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"{module}.{name} is none of the records")

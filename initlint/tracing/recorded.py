@@ -71,7 +71,7 @@ def meta_twin(model: nn.Module) -> nn.Module:
     """A copy of `model` on the meta device that takes no memory; ties between weights are kept."""
     memo: dict[int, Any] = {}
     for module in model.modules():
-        for tensor in _tensors(list(vars(module).values()), depth=2):
+        for tensor in tensors_in(list(vars(module).values()), depth=2):
             if id(tensor) not in memo:
                 memo[id(tensor)] = _meta(tensor)
     return copy.deepcopy(model, memo)
@@ -108,18 +108,18 @@ class _Recording(TorchFunctionMode):
 
     def note_inputs(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Make every tensor among the inputs a placeholder."""
-        for index, tensor in enumerate(_tensors([*args, *kwargs.values()])):
+        for index, tensor in enumerate(tensors_in([*args, *kwargs.values()])):
             self._bind(tensor, self.graph.create_node("placeholder", f"input_{index}"))
 
     def note_output(self, result: Any) -> None:
         """Make every tensor of the result an output."""
-        found = [self._nodes[id(t)] for t in _tensors([result]) if id(t) in self._nodes]
+        found = [self._nodes[id(t)] for t in tensors_in([result]) if id(t) in self._nodes]
         self.graph.create_node("output", "output", (found,))
 
     def note_failure(self, module: nn.Module, args: Any) -> None:
         """Remember the leaf module in which the run ended."""
         if self._failed is None:
-            self._failed = module, list(_tensors([args]))
+            self._failed = module, list(tensors_in([args]))
 
     def failed(self, cause: Exception) -> RunError:
         """The run's exception, with where it came from."""
@@ -158,7 +158,7 @@ class _Recording(TorchFunctionMode):
             return self._supposed(name, args[0])
         result = called(func, name, args, keywords) if quick is None else quick
         written = args[0] if name == "__setitem__" else result
-        if next(_tensors([written], depth=3), None) is not None:
+        if next(tensors_in([written], depth=3), None) is not None:
             lowered = self._lowered(args), self._lowered(keywords)
             self._bind_all(written, self.graph.create_node("call_function", func, *lowered))
         return result
@@ -185,7 +185,7 @@ class _Recording(TorchFunctionMode):
         if isinstance(result, torch.Tensor):
             self._bind(result, node)
             return
-        for index, tensor in enumerate(_tensors([result])):
+        for index, tensor in enumerate(tensors_in([result])):
             item = self.graph.create_node("call_function", _part, (node, index))
             self._bind(tensor, item)
 
@@ -306,14 +306,14 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
         yield
 
 
-def _tensors(values: Sequence[Any], depth: int = 6) -> Iterator[torch.Tensor]:
+def tensors_in(values: Sequence[Any], depth: int = 6) -> Iterator[torch.Tensor]:
     """All tensors in nested sequences, mappings, dataclasses and simple objects, in order."""
     for value in values:
         if isinstance(value, torch.Tensor):
             yield value
         elif depth and isinstance(value, Mapping):
-            yield from _tensors(list(value.values()), depth - 1)
+            yield from tensors_in(list(value.values()), depth - 1)
         elif depth and isinstance(value, (list, tuple)):
-            yield from _tensors(value, depth - 1)
+            yield from tensors_in(value, depth - 1)
         elif depth and dataclasses.is_dataclass(value) and not isinstance(value, type):
-            yield from _tensors(list(vars(value).values()), depth - 1)
+            yield from tensors_in(list(vars(value).values()), depth - 1)

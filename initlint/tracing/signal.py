@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -12,10 +12,12 @@ from torch import fx, nn
 
 from initlint.graph.ops import Op
 from initlint.graph.patterns import name_patterns
+from initlint.graph.samples import Value
 from initlint.graph.signal import Given, Prediction, predicted
 from initlint.graph.signal_weighted import Known, Moments
 from initlint.graph.steps import Weight
 from initlint.records import Initializer
+from initlint.tracing.arriving import note_fixed_indices, placed, value_of
 from initlint.tracing.capture import capture
 from initlint.tracing.recorded import meta_twin
 from initlint.tracing.steps import operations_of_nodes
@@ -59,20 +61,58 @@ def row_of(parameter: str, op: Op, found: Prediction) -> Row:
 Filled = Callable[[str], Initializer | None]
 
 
+class Graphed(NamedTuple):
+    """A model's operations in the order of the data, the shapes of their results, and what its
+    inputs are, if they are known."""
+
+    ops: list[Op]
+    shapes: dict[Op, tuple[int, ...]]
+    arriving: dict[Op, Value]
+
+
+# Positional and keyword arguments of forward.
+Arguments = tuple[Sequence[Any], Mapping[str, Any]]
+
+
 def prediction(
     model: nn.Module, name: str, inputs: Sequence[Any], filled: Filled
 ) -> tuple[list[Op], Prediction]:
     """The operations of a model in the order of the data, and the signal in them."""
+    graph = graphed(model, name, inputs, (inputs, {}))
+    return graph.ops, predicted(graph.ops, given(filled, graph.shapes, arriving=graph.arriving))
+
+
+def graphed(
+    model: nn.Module,
+    name: str,
+    inputs: Sequence[Any],
+    arguments: Arguments,
+    measuring: bool = False,
+) -> Graphed:
+    """The graph of a model; `arguments` are those of a run, from which the shapes are had.
+
+    With `measuring`, their values count; else they are taken for Gaussian, with the variance 1.
+    """
     captured = capture(model, name, inputs)
     graph, nodes = operations_of_nodes(captured.graph, captured.model)
-    shapes = _shapes(captured.graph, captured.model, inputs) if inputs else {}
+    tensors = placed(captured.graph, captured.model, arguments)
+    shapes = _shapes(captured.graph, captured.model, tensors) if tensors else {}
+    note_fixed_indices(captured.model, nodes)
     name_patterns(graph)
     known = {nodes[node]: shape for node, shape in shapes.items() if node in nodes}
-    return graph.nodes, predicted(graph.nodes, given(filled, known))
+    arriving = {
+        nodes[node]: value_of(tensor)
+        for node, tensor in tensors.items()
+        if node in nodes and (measuring or not tensor.is_floating_point())
+    }
+    return Graphed(graph.nodes, known, arriving)
 
 
 def given(
-    filled: Filled, shapes: dict[Op, tuple[int, ...]], named: Callable[[str], str] = str
+    filled: Filled,
+    shapes: dict[Op, tuple[int, ...]],
+    named: Callable[[str], str] = str,
+    arriving: Mapping[Op, Value] | None = None,
 ) -> Given:
     """What is known of a model whose parameters have names; `named` gives the first of several."""
 
@@ -85,7 +125,7 @@ def given(
         found = [_known(weight, filled, content, own and own.parameter) for weight in op.weights]
         return [weight._replace(name=named(weight.name)) for weight in found]
 
-    return Given(weights, content, shapes)
+    return Given(weights, content, shapes, arriving or {})
 
 
 def _known(
@@ -134,7 +174,7 @@ def measured_content(model: nn.Module) -> Filled:
 
 
 def _shapes(
-    graph: fx.Graph, model: nn.Module, inputs: Sequence[Any]
+    graph: fx.Graph, model: nn.Module, tensors: Mapping[fx.Node, torch.Tensor]
 ) -> dict[fx.Node, tuple[int, ...]]:
     """The shape of every node's result: noted in a recorded run, else by a run on meta tensors."""
     noted = {node: node.meta["shape"] for node in graph.nodes if node.meta.get("shape")}
@@ -143,11 +183,13 @@ def _shapes(
     twin = meta_twin(model)
     twin.eval()
     placeholders = [node for node in graph.nodes if node.op == "placeholder"]
-    given = [value.to("meta") if isinstance(value, torch.Tensor) else value for value in inputs]
-    given += [node.args[0] if node.args else None for node in placeholders[len(given) :]]
+    values = [
+        tensors[node].to("meta") if node in tensors else node.args[0] if node.args else None
+        for node in placeholders
+    ]
     run = _Shapes(twin, graph=graph)
     with contextlib.suppress(Exception), torch.no_grad():
-        run.run(*given[: len(placeholders)])
+        run.run(*values)
     return run.found
 
 
