@@ -82,9 +82,15 @@ def _legend(space: Any, one: Chart) -> None:
         space.plot([], [], color=_COLOURS[way], marker=_MARKERS[way], label=label)
     title = "lines: predicted (band: 90 % of draws), marks: measured"
     space.legend(
-        loc="lower right", bbox_to_anchor=(1, 1), ncols=len(one.legend), frameon=False, fontsize="small",
-        title=title, title_fontsize="small", borderaxespad=0.2,
-    )  # fmt: skip
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=len(one.legend),
+        frameon=False,
+        fontsize="small",
+        title=title,
+        title_fontsize="small",
+        borderaxespad=0.2,
+    )
 
 
 def _name(space: Any, one: Chart) -> None:

@@ -53,6 +53,7 @@ def profile(
             )
         return _read(found)
     need_torch("profiling a model")
+    _refuse_scripted(found)
     report = api.check(found, *inputs, args=args)
     return Profile((_traced(found, inputs, args or {}),), report)
 
@@ -89,7 +90,16 @@ def _traced(target: Any, inputs: Sequence[Any], arguments: Mapping[str, Any]) ->
     name = target if isinstance(target, str) else kind_of(target) if is_live else _name(target)
     with _one_line(name), foreign():
         model = target if is_live else _built(target, name, arguments)
+        _refuse_scripted(model)
         return signals(model, name, inputs)
+
+
+def _refuse_scripted(model: Any) -> None:
+    import torch
+
+    if isinstance(model, torch.jit.ScriptModule):
+        kind = type(model).__name__
+        raise InitlintError(f"{kind}: a scripted model cannot be followed; profile what it was")
 
 
 def _name(factory: Any) -> str:

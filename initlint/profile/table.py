@@ -13,9 +13,8 @@ from initlint.safe.shown import shown
 if TYPE_CHECKING:
     from rich.table import Table
 
-# From these widths on, the table has ranges and all that was measured, and all three initialisations.
+# From these widths on, the table has ranges and all that was measured; the third initialisation.
 _WIDEST, _WIDE = 130, 100
-_MOST_NAMES = 40
 
 
 def render(profile: Profile, *, colour: bool = False, width: int = 160) -> str:

@@ -37,19 +37,20 @@ def signals(model: nn.Module, name: str, inputs: Sequence[Any]) -> Signals:
 
     Every run is that of a copy. Raises InitlintError if the model cannot be copied or captured.
     """
-    if isinstance(model, torch.jit.ScriptModule):
-        raise InitlintError(f"{name}: a scripted model cannot be followed")
     if any(parameter.is_meta for parameter in model.parameters()):
         what = "its parameters are on the meta device, and have no values"
         raise InitlintError(f"{name}: {what}; give the class, or the model materialized")
     with same_random_state(model), unchanged(model):
-        return _signals(_copied(unwrapped(model)[0], name), name, inputs)
+        bare, _ = unwrapped(model)
+        # Lazy modules of torch's can be copied once, and these runs are of a copy, too.
+        probes = probes_for(bare, inputs, _SEED)
+        copied = _copied(bare, name)
+        _give_shapes(copied, probes, name)
+        return _signals(copied, name, inputs, probes)
 
 
-def _signals(model: nn.Module, name: str, inputs: Sequence[Any]) -> Signals:
-    """The signal through a model that may change."""
-    probes = probes_for(model, inputs, _SEED)
-    _give_shapes(model, probes, name)
+def _signals(model: nn.Module, name: str, inputs: Sequence[Any], probes: Probes) -> Signals:
+    """The signal through a model that can be copied again; it stays as it is."""
     is_given = any(isinstance(value, torch.Tensor) for value in pytree.tree_leaves(list(inputs)))
     graph = graphed(model, name, inputs, (probes.args, probes.kwargs), is_given)
     notes: dict[str, None] = {}

@@ -112,6 +112,8 @@ class _Copies:
         kind = type(value)
         if isinstance(value, torch.Tensor):
             return _tensor(value)
+        if isinstance(value, torch.Generator):
+            return value.clone_state()
         if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
             return value.copy()
         if kind in (list, set, deque):

@@ -11,11 +11,12 @@ import pytest
 import initlint
 from initlint import api, records
 from initlint.fill import filling
+from initlint.profile import profiling, result
 
 
 @pytest.mark.parametrize("name", initlint.__all__)
 def test_public_names_are_those_of_their_rooms(name):
-    rooms = {"apply_": filling, "materialize": filling}
+    rooms = {"apply_": filling, "materialize": filling, "profile": profiling, "Profile": result}
     home = rooms.get(name, api if name in ("Report", "check", "fix") else records)
     assert getattr(initlint, name) is getattr(home, name)
 
