@@ -300,8 +300,9 @@ class Recorder(TorchFunctionMode):
             self._write(tensor, replace(draw, spelled=name), frame)
 
     def _copied(self, source: torch.Tensor) -> Draw:
-        by = "load" if self._loads.holds(source) else ""
-        by = by or ("copy" if key_of(source) in self._held else "")
+        if self._loads.holds(source):
+            return replace(UNCLEAR, spelled="copy_", by="load")
+        by = "copy" if key_of(source) in self._held else ""
         return replace(self.drawn(source), spelled="copy_", by=by)
 
     def _write(self, tensor: torch.Tensor, draw: Draw, frame: FrameType) -> None:

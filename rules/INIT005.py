@@ -1,0 +1,110 @@
+"""Initialisations for one parameter that a broader one undoes."""
+
+from itertools import pairwise
+
+from initlint.judge import (
+    Draw,
+    Model,
+    Parameter,
+    Problem,
+    Problems,
+    constant,
+    is_by_visit,
+    is_same,
+    is_whole,
+    line_of,
+    overwritten,
+    shown,
+)
+
+# A std so many times smaller than that of the others was written on purpose.
+_SMALLER = 4
+# Two calls of one function that are further apart may be alternatives.
+_LINES = 10
+
+
+def init_overwritten(parameter: Parameter, model: Model) -> Problems:
+    """A special initialisation that is lost because a walk over all modules fills the parameter."""
+    for special, broad in overwritten(parameter):
+        if _is_lost(parameter, special, broad) and not _is_restored(parameter, broad):
+            how = f"{broad.through or 'a loop'}, which visits {broad.visited} modules"
+            message = (
+                f"{parameter.name} is given {shown(special)} here, and then {shown(broad)}"
+                f"{line_of(broad)} by {how}; nothing of the first is left"
+            )
+            yield Problem(parameter, message, at=special.site)
+    yield from _twice(parameter, model)
+
+
+def _is_lost(parameter: Parameter, special: Draw, broad: Draw) -> bool:
+    """Whether a write names the parameter, and a walk over more modules undoes it."""
+    if special.by not in ("user", "copy") or not is_by_visit(broad) or is_same(special, broad):
+        return False
+    is_narrow = 2 * special.visited <= broad.visited
+    return is_narrow and _is_special(parameter, special, broad)
+
+
+def _is_special(parameter: Parameter, draw: Draw, broad: Draw) -> bool:
+    """Whether no general scheme would write this: so somebody wanted it."""
+    if draw.part:
+        return parameter.kind == "bias" and draw.spelled not in ("zero_", "zeros_")
+    if draw.name == "unknown":
+        return draw.spelled in ("copy_", "data")
+    value = constant(draw)
+    if value is not None:
+        return value not in _usual(parameter, draw)
+    if draw.name in ("eye_", "dirac_"):
+        return True
+    is_small = bool(draw.std and broad.std and _SMALLER * draw.std <= broad.std)
+    is_recurrent = draw.name == "orthogonal_" and "weight_hh" in parameter.name
+    return parameter.kind == "weight" and (is_small or is_recurrent)
+
+
+def _usual(parameter: Parameter, draw: Draw) -> tuple[float, ...]:
+    """The numbers that nobody means anything by."""
+    if parameter.kind == "bias":
+        return (0.0,)
+    if parameter.kind == "norm":
+        return (1.0,)
+    # A bare parameter is made of zeros or ones only to have a size.
+    is_new = parameter.kind == "bare" and draw is parameter.history[0]
+    return (0.0, 1.0) if is_new else ()
+
+
+def _is_restored(parameter: Parameter, broad: Draw) -> bool:
+    """Whether something other than the walk may have filled the parameter once more."""
+    place = next(i for i, draw in enumerate(parameter.history) if draw is broad)
+    return any(not is_by_visit(draw) for draw in parameter.history[place + 1 :])
+
+
+def _twice(parameter: Parameter, model: Model) -> Problems:
+    """A weight that gets a second number in one function, while its bias gets none: a slip."""
+    history = parameter.history
+    for first, second in pairwise(history):
+        if not (first.by == second.by == "user" and is_whole(first) and is_whole(second)):
+            continue
+        is_next = first.through == second.through and 0 < _lines(first, second) <= _LINES
+        if constant(second) is None or is_same(first, second) or not is_next:
+            continue
+        bias = _bias_beside(parameter, model)
+        if first.visited == second.visited > 0 and bias is not None:
+            message = (
+                f"{parameter.name} is given {shown(first)}{line_of(first)} and then "
+                f"{shown(second)} here; nothing fills {bias.name}: this line is meant for it"
+            )
+            yield Problem(parameter, message, at=second.site)
+
+
+def _lines(first: Draw, second: Draw) -> int:
+    """How many lines further down the second write stands; 0 if that is not known."""
+    if first.site is None or second.site is None or first.site.path != second.site.path:
+        return 0
+    return second.site.line - first.site.line
+
+
+def _bias_beside(parameter: Parameter, model: Model) -> Parameter | None:
+    """The bias of a weight's layer, if only torch has filled it."""
+    layer, _, name = parameter.name.rpartition(".")
+    wanted = f"{layer}.bias" if layer else "bias"
+    found = model.parameter(wanted) if name == "weight" else None
+    return found if found and all(draw.by == "torch" for draw in found.history) else None

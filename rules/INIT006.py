@@ -1,0 +1,41 @@
+"""Loaded weights that an initialisation draws again."""
+
+from initlint.judge import (
+    Draw,
+    Model,
+    Parameter,
+    Problem,
+    Problems,
+    is_by_visit,
+    line_of,
+    overwritten,
+    shown,
+)
+
+
+def pretrained_overwritten(model: Model) -> Problems:
+    """Weights that were loaded from a file, all of which a walk over modules then fills."""
+    lost: dict[object, list[tuple[Parameter, Draw, Draw]]] = {}
+    for parameter in model.parameters:
+        for load, later in overwritten(parameter):
+            if load.by == "load" and parameter.kind == "weight" and is_by_visit(later):
+                lost.setdefault(load.site, []).append((parameter, load, later))
+    for site, found in lost.items():
+        if len(found) < _count(model, site):
+            # To draw only some again is a choice: a new head, or the last layers.
+            continue
+        for parameter, load, later in found:
+            message = (
+                f"{parameter.name} is drawn again by {shown(later)}; "
+                f"its values were loaded{line_of(load)}, and are lost"
+            )
+            yield Problem(parameter, message, at=later.site)
+
+
+def _count(model: Model, site: object) -> int:
+    """How many weights of layers were loaded at a line."""
+    return sum(
+        parameter.kind == "weight"
+        and any(draw.by == "load" and draw.site == site for draw in parameter.history)
+        for parameter in model.parameters
+    )

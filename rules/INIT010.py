@@ -1,0 +1,38 @@
+"""Stacks of deep copies, which begin with the same weights."""
+
+import re
+
+from initlint.judge import Model, Parameter, Problem, Problems
+
+_NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
+
+
+def identical_clones(model: Model) -> Problems:
+    """Layers of one stack that are copies of one layer, and that nothing draws again."""
+    stacks: dict[tuple[object, ...], list[Parameter]] = {}
+    for parameter in model.parameters:
+        if _is_random(parameter):
+            for place in _NUMBER.finditer(parameter.name):
+                before, after = parameter.name[: place.start()], parameter.name[place.end() :]
+                first = parameter.clone_of or parameter.name
+                stacks.setdefault((first, before, after), []).append(parameter)
+    for (_, start, end), copies in stacks.items():
+        copied = [parameter for parameter in copies if parameter.clone_of]
+        if len(copies) < 2 or not copied:
+            continue
+        every = f"{start}*{end}"
+        message = f"{every} begin with the same values: deep copies of one layer, not drawn again"
+        for parameter in copied:
+            yield Problem(parameter, message)
+
+
+def _is_random(parameter: Parameter) -> bool:
+    """Whether a parameter surely holds random numbers, which differ as a rule."""
+    if parameter.trainable is not True or parameter.kind not in ("weight", "table", "bare"):
+        return False
+    if not parameter.history:
+        return False
+    last = parameter.history[-1]
+    # A default by fans has no std where the widths are only names.
+    is_random = bool(last.std) or last.name.startswith(("kaiming", "xavier", "uniform"))
+    return is_random and last.certain and last.by in ("torch", "user")
