@@ -12,7 +12,7 @@ CONSTANT = ("zeros_", "ones_", "constant_")
 
 def constant(draw: Draw) -> float | None:
     """The number that a draw leaves in all elements; None if it is not one, or not known."""
-    return draw.mean if draw.name in CONSTANT else None
+    return draw.mean if draw.name in CONSTANT or draw.std == 0 else None
 
 
 def is_whole(draw: Draw) -> bool:

@@ -17,6 +17,7 @@ from initlint.judge import cards, functions
 from initlint.judge.cards import wrong
 from initlint.judge.functions import Function
 from initlint.judge.installed import Source, installed
+from initlint.judge.model import Model
 from initlint.records import InitlintError, Rule
 from initlint.torchlib import catalog
 
@@ -46,8 +47,9 @@ class Rulebook:
         raise InitlintError(f"there is no rule '{code_or_name}'{hint}")
 
     def judge(self, kind: type, codes: Collection[str]) -> bool:
-        """Whether any of the rules named by `codes` judges records of this kind."""
-        return any(kind in self.functions[code].kinds for code in codes if code in self.functions)
+        """Whether any of the rules named by `codes` judges records of this kind, or models."""
+        known = [self.functions[code] for code in codes if code in self.functions]
+        return any(kind in function.kinds or Model in function.kinds for function in known)
 
     def __reduce__(self) -> tuple[object, tuple[object]]:
         """Another process finds the same rules, whatever can be imported there."""

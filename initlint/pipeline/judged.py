@@ -106,6 +106,7 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
     every: tuple[records.Layer | Parameter | records.Call, ...]
     every = (*built.layers, *built.parameters, *built.calls)
     known = {record.site for record in every if record.site}
+    known |= {draw.site for p in built.parameters for draw in p.history if draw.site}
     # What reading gave up and tracing has judged, or failed to build, is said once.
     said = {*found.signatures, *(gap.target for gap in found.gaps)}
     # Rules may have needed those of files that were not asked for.

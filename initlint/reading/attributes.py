@@ -118,6 +118,7 @@ _OF_MODULES = frozenset(
         "set_submodule",
         "to_empty",
         "xpu",
+        "_fill_padding_idx_with_zero",
         "_get_name",
         "_load_from_state_dict",
         "_named_members",

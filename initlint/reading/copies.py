@@ -18,7 +18,9 @@ def copied(value: Value, site: Site | None, home: Instance | None) -> Value:
     def twin(part: Value) -> Value:
         if isinstance(part, Slot):
             holder = known.get(id(part.holder), part.holder)
-            return replace(part, holder=holder, home=home, site=site)
+            made = part.holder.site if part.holder is not None else None
+            origin = part.origin or made or part.site
+            return replace(part, holder=holder, home=home, site=site, origin=origin)
         if isinstance(part, Kept):
             return Kept(twin(part.slot))
         if isinstance(part, Fresh):

@@ -116,7 +116,8 @@ def is_padded(instance: Instance) -> bool:
     """
     index = instance.args.get("padding_idx") if instance.torch == "Embedding" else None
     if isinstance(index, Named):
-        return "[" not in index.name and index.name.count(".") == 1
+        # Class, function and argument; more dots are attributes of it, which may be None.
+        return "[" not in index.name and index.name.count(".") == 2
     return type(index) is int
 
 

@@ -33,7 +33,7 @@ from initlint.reading.layers import (
 from initlint.reading.layers import (
     records as records_of,
 )
-from initlint.reading.life import Birth, told
+from initlint.reading.life import Birth, slots_of, told
 from initlint.reading.mentions import given_away
 from initlint.reading.parameters import Ledger, calls_of, merged, parameters_of
 from initlint.reading.questions import known_elsewhere, tests_of
@@ -353,6 +353,7 @@ class _Engine:
         self.calls += [] if again else every.calls
         self.tests += [] if again or doubt else every.tests
         self._sites |= {layer.site for layer in found}
+        self._sites |= {slot.origin for _, slot in slots_of(instance) if slot.origin is not None}
         self._kinds |= {_kind_of(layer) for layer in found}
 
     def _held(self, instance: Instance) -> list[tuple[Place, Slot, str]]:

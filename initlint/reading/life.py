@@ -42,6 +42,8 @@ class Birth:
     rebuilt: bool = False
     # Another model, or one that is not read, holds it as a part.
     part: bool = False
+    # Another model holds deep copies of it.
+    template: bool = False
     # Code that was not followed to its end may fill it.
     lost: bool = False
     # The function that is not read and gets it, so that it may fill it; empty if there is none.
@@ -150,6 +152,11 @@ class Life:
                 place = f" at {site.path}:{site.line}" if site is not None else ""
                 birth.given = f"{function} gets it{place}, is not read, and may fill it"
 
+    def copied(self, value: Value) -> None:
+        """Note that a constructor makes deep copies of a model for its own."""
+        for birth in self.birth_of(value):
+            birth.template = birth.template or birth.model is value
+
     def hand_over(self, value: Value) -> None:
         """Note that an object which is not read holds a model as a part of its own."""
         for birth in self.birth_of(value):
@@ -209,6 +216,7 @@ def twin(origin: Instance, shared: Container[Instance]) -> Instance:
             holder, home = known.get(id(part.holder), part.holder), known.get(id(part.home))
             copy = Slot(holder, part.name, part.shape, part.draw, part.arms, home, part.site)
             copy.picked, copy.trainable = part.picked, part.trainable
+            copy.origin = part.origin
             return copy
         if isinstance(part, Kept):
             return Kept(mapped(part.slot, change, is_copied, known))
@@ -252,6 +260,11 @@ def told(life: Life) -> list[Birth]:
     """
     held = {id(part) for birth in life.births for part in _held_for_sure(birth.model)}
     alone = [b for b in life.births if not b.part and id(b.model) not in held]
+    for birth in reversed(life.births):
+        if birth.copy_of is not None and (birth.part or birth.template or id(birth.model) in held):
+            birth.copy_of.template = True
+    # What is only there to be copied into other models is none itself.
+    alone = [b for b in alone if not b.template or b.is_treated() or b.trained or b.doors]
     found = [b for b in alone if not (b.copy_of and not b.is_treated())]
     leading = {b.model.cls for b in found if not b.follows}
     found = [b for b in found if not (b.follows and b.model.cls in leading)]

@@ -135,6 +135,8 @@ def _copy(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) ->
         path = reader.frames[-1].module.path
         reader.life.born(made, None, node, path, copy_of=source)
         return made
+    if reader.constructing is not None:
+        reader.life.copied(value)
     return copied(value, reader.site(node), reader.constructing)
 
 

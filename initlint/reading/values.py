@@ -175,7 +175,8 @@ class Slot(Kind):
 
     `arms` are the undecided conditions under which it was made, `home` is the module whose
     constructor made it. `trainable` is None where that is unknown. `picked` is True after an access
-    by an unknown index: the next such access may give another layer's parameter.
+    by an unknown index: the next such access may give another layer's parameter. `origin` is the
+    line of the layer of which its own is a deep copy.
     """
 
     holder: Instance | None
@@ -187,6 +188,7 @@ class Slot(Kind):
     site: Any = None
     picked: bool = False
     trainable: bool | None = True
+    origin: Any = None
 
 
 @dataclass(slots=True, unsafe_hash=True)

@@ -250,7 +250,7 @@ class Recorder(TorchFunctionMode):
         if name in _HARMLESS:
             return
         if name == "__setitem__":
-            self._write_part(args[0], frame)
+            self._write_part(args[0], "index_put_", frame)
         elif args and result is args[0]:
             self._note_in_place(name, args, keywords, source, frame)
         elif key_of(result) not in self._contents:
@@ -311,7 +311,7 @@ class Recorder(TorchFunctionMode):
         user = user_frame(frame)
         content = self._contents.get(key_of(tensor))
         if content is not None and tensor.numel() < content.elements:
-            self._write_part(tensor, frame)
+            self._write_part(tensor, draw.spelled, frame)
             return
         draw = replace(draw, default=by_torch(frame), site=self._sites.of(user))
         before = content.draw if content is not None else UNWRITTEN
@@ -320,7 +320,7 @@ class Recorder(TorchFunctionMode):
             entry.visited, entry.nested = self._visits.reached(tensor)
         self._remember(tensor, entry)
 
-    def _write_part(self, tensor: torch.Tensor, frame: FrameType) -> None:
+    def _write_part(self, tensor: torch.Tensor, spelled: str, frame: FrameType) -> None:
         """Note a write to part of a tensor: its content as a whole is now unclear.
 
         A write to the padding row of an embedding changes nothing about the others.
@@ -334,7 +334,6 @@ class Recorder(TorchFunctionMode):
                 return
             # What all other rows hold is known as before.
             draw = replace(content.draw, by="user")
-        spelled = called_as(frame, "")
         draw = replace(draw, site=self._sites.of(user), part=True, spelled=spelled)
         content.draw = after(draw, content.draw, within(user))
 

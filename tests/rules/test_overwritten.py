@@ -114,7 +114,7 @@ KEPT = {
     "only the head is walked": (LOST[0], "self.head.apply(self.fill)"),
     "the walk may not happen": (LOST[0], f"if torch.rand(1) > 0.5: {APPLY}"),
     "another named write": (LOST[0], "nn.init.xavier_normal_(self.parts[0].out.weight)"),
-    "code that is not read": (LOST[0], APPLY + "\n        __import__('os').unknown(self)"),
+    "code that is not read": (LOST[0], APPLY + "\n        import away\n        away.treat(self)"),
     "marked, and asked": (
         "nn.init.zeros_(self.out.weight); self.out.done = True",
         "for m in self.modules():\n            if not getattr(m, 'done', False): self.fill(m)",
@@ -235,7 +235,10 @@ DRAWN = "nn.init.normal_(m.weight, std=0.02)"
         ("pass", f"{LOAD}\n        self.apply(fill)"),
         ("pass", f"{LOAD.replace('self', 'self.encoder')}\n        self.apply(fill)"),
         ("pass", f"{LOAD.replace('self', 'self.encoder')}\n        self.encoder.apply(fill)"),
-        (f"self.load_from(path)\n\n    def load_from(self, path):\n        {LOAD}", "self.apply(fill)"),
+        (
+            f"self.load_from(path)\n\n    def load_from(self, path):\n        {LOAD}",
+            "self.apply(fill)",
+        ),
     ],
 )
 def test_loaded_weights_are_drawn_again(load, after, tmp_path):
