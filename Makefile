@@ -2,12 +2,12 @@
 PYTHON ?= python
 RULE = $(CODE)
 
-.PHONY: help setup test test-torch rule golden lint types corpus bench why check
+.PHONY: help setup test test-torch rule golden lint types docs corpus bench why check
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-setup:  ## install initlint for development, with a CPU build of torch
+setup:  ## install initlint for development, with the tested version of torch
 	$(PYTHON) -m pip install -c constraints.txt -e '.[torch,dev]'
 
 test:  ## the tests that need no torch, in under half a minute
@@ -30,6 +30,9 @@ lint:  ## ruff, on code and tests
 
 types:  ## mypy, strictly
 	mypy
+
+docs:  ## build the site into site/; every warning is an error
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet --strict
 
 corpus:  ## the slow checks over torch, torchvision, timm and transformers
 	$(PYTHON) -m pytest -q -m corpus
