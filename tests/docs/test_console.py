@@ -119,7 +119,7 @@ def run(command):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", filter(runs, PAGES), ids=name)
+@pytest.mark.parametrize("page", [page for page in PAGES if runs(page)], ids=name)
 def test_console_blocks_run_and_print_what_the_page_shows(page, request, project):
     text = page.read_text(encoding="utf-8")
     for block in blocks(text):
