@@ -1,4 +1,4 @@
-"""Draws docs/images/digits.svg: deep_mlp.py before and after `initlint check --fix`.
+"""Draws docs/pictures/digits.svg: deep_mlp.py before and after `initlint check --fix`.
 
     python docs/examples/curves.py
 
@@ -17,7 +17,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 
 HERE = Path(__file__).resolve().parent
-PICTURE = HERE.parent / "images" / "digits.svg"
+PICTURE = HERE.parent / "pictures" / "digits.svg"
 SEEDS = (0, 1, 2)
 SIGNAL = """
 import torch
