@@ -6,13 +6,13 @@ import logging
 import os
 import posixpath
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from initlint.judge import load
 from initlint.output import card
+from initlint.output.project import home
 
 ROOT = Path(__file__).resolve().parents[1]
 # Pages whose text is a file outside of docs/.
@@ -27,12 +27,6 @@ ELSEWHERE = {
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)(#[^)\s]*)?(?=\))")
 _FENCED = re.compile(r"(^ *(`{3,})[^\n]*\n.*?^ *\2 *$)", re.DOTALL | re.MULTILINE)
 _log = logging.getLogger("mkdocs.site")
-
-
-def repository() -> str:
-    """The address of the repository, as pyproject.toml has it."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return str(project["urls"]["Repository"])
 
 
 def cards() -> Mapping[str, str]:
@@ -67,13 +61,13 @@ def _target(link: str, page: str) -> str:
     elif re.fullmatch(r"rules/[A-Z]+\d+\.md", file):
         to = file
     if to is None:
-        return f"{repository()}/blob/main/{file}"
+        return f"{home()}/blob/main/{file}"
     return posixpath.relpath(to, posixpath.dirname(page) or ".")
 
 
 def on_config(config: Any) -> Any:
     """Take the address of the repository from pyproject.toml, and the rules into the index."""
-    config.repo_url, config.repo_name = repository(), "Source"
+    config.repo_url, config.repo_name = home(), "Source"
     pages = ["rules/index.md", *({page.split("/")[1][:-3]: page} for page in cards())]
     for section in config.nav:
         if "Rules" in section:

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from initlint.profile.result import Profile
     from initlint.records import Finding, Following, Initializer, InitlintError, Layer, Site
 
-__version__ = "0.1.0"
+try:
+    from initlint._version import __version__ as __version__
+except ImportError:
+    # A checkout from which nothing was built.
+    __version__ = "0.1.0.dev0"
+
 __all__ = [
     "Finding",
     "Following",

@@ -6,13 +6,12 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from initlint.project.sourcefiles import Texts, texts_of
 from initlint.records import Finding, Report, Site
 
-# The repository; hosts link to the cards in it.
-HOME = "https://github.com/OWNER/initlint"
 _LINE = re.compile(r"(\.(?:py|ipynb)):\d+(?::\d+)?")
 # Digits inside names (conv1, features.0) tell layers apart; others change with the neighbours.
 _NUMBER = re.compile(r"(?<![\w.])\d[\d.]*(?:e[+-]?\d+)?")
@@ -23,9 +22,28 @@ def project_root(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("GITHUB_WORKSPACE") or environ.get("CI_PROJECT_DIR") or ".")
 
 
+@cache
+def home() -> str:
+    """The address of the repository: `Repository` in pyproject.toml, also where it is installed."""
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    checkout = Path(__file__).parents[2] / "pyproject.toml"
+    if checkout.is_file():
+        import tomllib
+
+        project = tomllib.loads(checkout.read_text(encoding="utf-8"))["project"]
+        return str(project["urls"]["Repository"])
+    try:
+        urls = metadata("initlint").get_all("Project-URL") or []
+    except PackageNotFoundError:
+        urls = []
+    found: dict[str, str] = dict(url.split(", ", 1) for url in urls)
+    return found.get("Repository", "https://pypi.org/project/initlint")
+
+
 def page_of(code: str) -> str:
     """The address of a rule's card."""
-    return f"{HOME}/blob/main/rules/{code}.md"
+    return f"{home()}/blob/main/rules/{code}.md"
 
 
 def shown_path(finding: Finding, root: Path | None, texts: Texts | None = None) -> str | None:

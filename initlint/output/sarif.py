@@ -13,8 +13,8 @@ from initlint.output.edits import edits
 from initlint.output.lines import as_json
 from initlint.output.phrases import call, message
 from initlint.output.project import (
-    HOME,
     fingerprints,
+    home,
     page_of,
     path_in_project,
     shown_path,
@@ -58,7 +58,7 @@ def _run(
                 "name": "initlint",
                 "version": __version__,
                 "semanticVersion": __version__,
-                "informationUri": HOME,
+                "informationUri": home(),
                 "rules": [_rule(rule) for rule in rules],
             }
         },

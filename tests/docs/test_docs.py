@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from initlint.judge import load
+from initlint.output import project
 from initlint.project import config, select
 from initlint.project.select import Selection
 from initlint.torchlib import catalog
@@ -69,6 +70,14 @@ def test_the_table_of_gains_is_generated(update):
         numbers = f"{activation.gain():.4f} | {activation.recommended_gain():.4g} | {accepted}"
         new += f"| `{activation.name}` | {numbers} | {activation.source} |\n"
     assert written(ROOT / "docs" / "gains.md", "gains", new, update) == new
+
+
+def test_the_address_of_the_repository_is_that_of_pyproject():
+    """One owner, in all documents and workflows; hosts of other projects are no concern."""
+    files = [*ROOT.glob("*.md"), *ROOT.glob("*.toml"), *ROOT.glob("docs/*.md"), *ROOT.glob("*.yml")]
+    files += [path for path in ROOT.glob(".github/**/*") if path.is_file()]
+    text = "".join(path.read_text(encoding="utf-8") for path in files)
+    assert set(re.findall(r"https://github\.com/[^/\s]+/initlint\b", text)) == {project.home()}
 
 
 def test_verdict_names_every_activation_that_is_judged():

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 from pathlib import Path
 
@@ -71,6 +72,18 @@ def test_a_check_runs_from_the_wheel(python, tmp_path):
     fixed = run(str(command), "check", "net.py:Net", "--fix", cwd=tmp_path)
     assert fixed.returncode == 0, fixed.stderr
     assert "nn.init.kaiming_normal_(self.fc1.weight" in (tmp_path / "net.py").read_text()
+
+
+def test_the_version_is_that_of_the_distribution(python, tmp_path):
+    script = (
+        "import initlint, importlib.metadata as metadata;"
+        "from initlint.output.project import home;"
+        "print(initlint.__version__, metadata.version('initlint'), home())"
+    )
+    own, told, address = run(str(python), "-c", script, cwd=tmp_path).stdout.split()
+    assert own == told
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert address == project["urls"]["Repository"]
 
 
 def test_types_are_shipped(python, tmp_path):
