@@ -18,7 +18,8 @@ def pretrained_overwritten(model: Model) -> Problems:
     lost: dict[object, list[tuple[Parameter, Draw, Draw]]] = {}
     for parameter in model.parameters:
         for load, later in overwritten(parameter):
-            if load.by == "load" and parameter.kind == "weight" and is_by_visit(later):
+            is_lost = load.by == "load" and is_by_visit(later) and not _is_loaded(parameter, later)
+            if parameter.kind == "weight" and is_lost:
                 lost.setdefault(load.site, []).append((parameter, load, later))
     for site, found in lost.items():
         if len(found) < _count(model, site):
@@ -30,6 +31,12 @@ def pretrained_overwritten(model: Model) -> Problems:
                 f"its values were loaded{line_of(load)}, and are lost"
             )
             yield Problem(parameter, message, at=later.site)
+
+
+def _is_loaded(parameter: Parameter, walk: Draw) -> bool:
+    """Whether something else than a walk may have filled the parameter after this one."""
+    place = next(i for i, draw in enumerate(parameter.history) if draw is walk)
+    return any(not is_by_visit(draw) for draw in parameter.history[place + 1 :])
 
 
 def _count(model: Model, site: object) -> int:

@@ -27,6 +27,7 @@ from initlint.reading.outside import LOOKING, TRAINING, TRUSTED, trusted_kind
 from initlint.reading.parts import is_small, key_of, leaves
 from initlint.reading.plain import asked, costs
 from initlint.reading.resolve import Program
+from initlint.reading.samples import may_be_trained, trained
 from initlint.reading.signatures import Signature, signature_of
 from initlint.reading.state import Frame
 from initlint.reading.templates import moved, pattern_of, placed, tensors_in
@@ -391,6 +392,16 @@ class Calls(Builtins):
         self.life.optimise(given)
         return Optimiser(given)
 
+    def trained_or_lost(
+        self, name: str, args: Sequence[Value], kwargs: Mapping[str, Value], node: ast.AST | None
+    ) -> Value:
+        """A model of another package's with trained weights, or what is not known."""
+        made = trained(name, args, kwargs, self.site(node), self.constructing)
+        if made is UNKNOWN:
+            return self.torch_or_lost(name, args, kwargs, node)
+        self.has_samples = True
+        return made
+
     def call_method(
         self,
         receiver: Value,
@@ -565,6 +576,8 @@ def _callee(name: str) -> _Callee:
         return lambda calls, args, kwargs, node: calls.make(kind, args, kwargs, node)
     if _is_of_a_class(name) or _wraps(name) or kind:
         return partial(_of_module, name=name, kind=kind)
+    if may_be_trained(name):
+        return lambda calls, args, kwargs, node: calls.trained_or_lost(name, args, kwargs, node)
     return lambda calls, args, kwargs, node: calls.torch_or_lost(name, args, kwargs, node)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from initlint.reading.holders import Instance, Optimiser
 from initlint.reading.parts import is_content, mapped, options_of, reached
 from initlint.reading.submodules import modules_of
-from initlint.reading.values import Fresh, Held, Kept, Slot, Value
+from initlint.reading.values import Fresh, Held, Kept, Sampled, Slot, Value
 from initlint.records import Site
 from initlint.torchlib.draws import Draw
 
@@ -222,6 +222,8 @@ def twin(origin: Instance, shared: Container[Instance]) -> Instance:
             return Kept(mapped(part.slot, change, is_copied, known))
         if isinstance(part, Fresh):
             return Fresh(part.shape, part.draw, arms=part.arms)
+        if type(part) is Sampled:
+            return part.rebuilt([mapped(one, change, is_copied, known) for one in part.options])
         return part
 
     made: Instance = mapped(origin, change, is_copied, known)

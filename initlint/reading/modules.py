@@ -15,7 +15,15 @@ from initlint.reading.holders import CONTAINERS, Choice, Instance, Listing, Tabl
 from initlint.reading.initial import Initialising
 from initlint.reading.operands import value_of
 from initlint.reading.parts import choice
-from initlint.reading.submodules import children, is_part, modules_of, parameters_of
+from initlint.reading.samples import stack_of_copies
+from initlint.reading.submodules import (
+    children,
+    is_part,
+    modules_of,
+    named_slots,
+    parameters_of,
+    sampled,
+)
 from initlint.reading.torch_modules import fill, reset, reset_of, uses_of
 from initlint.reading.values import (
     PLAIN,
@@ -70,6 +78,9 @@ class Modules(Initialising):
         if instance.torch in CONTAINERS:
             self._contain(instance, args)
             return
+        if instance.torch in ("TransformerEncoder", "TransformerDecoder"):
+            stack_of_copies(instance, args, kwargs, self.constructing)
+            self.has_samples = True
         fill(instance, tuple(args), kwargs)
         through = self.within()
         for module in (instance, *(part for _, part in children(instance))):
@@ -148,7 +159,7 @@ class Modules(Initialising):
             return self.write_in_place(row, "zero_", [], {}, node)
         if name in _ITSELF or name == "apply":
             if name == "apply" and args:
-                modules = modules_of(instance)
+                modules = self._within(instance)
                 self.budget.elements(len(modules))
                 walk = Listing([module for _, module in reversed(modules)], whole=instance)
                 paths = reversed([path for path, _ in modules])
@@ -160,9 +171,7 @@ class Modules(Initialising):
                         self.visits.pop()
             return instance
         if name in ("modules", "named_modules", "children", "named_children"):
-            found = _listed(instance, name, args)
-            self.budget.elements(len(found.items))
-            return found
+            return self._listed(instance, name, args)
         if name in ("parameters", "named_parameters"):
             return self._listed_parameters(instance, name, args, kwargs)
         if name in ("register_buffer", "register_parameter", "add_module", "register_module"):
@@ -189,6 +198,26 @@ class Modules(Initialising):
             return value
         return PLAIN if name in ("extra_repr", "__len__") else UNKNOWN
 
+    def _within(self, instance: Instance, prefix: str = "") -> list[tuple[str, Instance]]:
+        """All modules within a module, and those that stand for others that are not read."""
+        found = modules_of(instance, prefix)
+        return [*found, *sampled(instance)] if self.has_samples else found
+
+    def _parameters(self, instance: Instance) -> list[tuple[str, Slot]]:
+        """All parameters within a module."""
+        found = parameters_of(instance)
+        layers = sampled(instance) if self.has_samples else ()
+        return [*found, *(pair for name, layer in layers for pair in named_slots(layer, name))]
+
+    def _listed(self, instance: Instance, name: str, args: Sequence[Value]) -> Listing:
+        prefix = args[0] if args and isinstance(args[0], str) else ""
+        is_near = "children" in name
+        found = list(children(instance)) if is_near else self._within(instance, prefix)
+        self.budget.elements(len(found))
+        every = listed(pair if name[0] == "n" else pair[1] for pair in found)
+        every.whole = instance
+        return every
+
     def _listed_parameters(
         self, instance: Instance, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]
     ) -> Listing:
@@ -196,7 +225,7 @@ class Modules(Initialising):
         place = 0 if name == "parameters" else 1
         inner = kwargs.get("recurse", args[place] if len(args) > place else True)
         own = [(key, value) for key, value in instance.attrs.items() if isinstance(value, Slot)]
-        every = own if inner is False else parameters_of(instance)
+        every = own if inner is False else self._parameters(instance)
         self.budget.elements(len(every))
         found = listed(pair if name[0] == "n" else pair[1] for pair in every)
         found.whole = instance
@@ -211,7 +240,7 @@ class Modules(Initialising):
         loaded = replace(UNCLEAR, by="load", site=site, spelled="load_state_dict")
         table = content.items if isinstance(content, Table) else {}
         self.life.loads += not table
-        for name, slot in parameters_of(instance):
+        for name, slot in self._parameters(instance):
             source = table.get(name)
             if isinstance(source, (Slot, Held)):
                 self.copy(slot, source, site, "load_state_dict")
@@ -404,11 +433,3 @@ def _settings_kept(instance: Instance) -> dict[str, Any]:
         for name, value in values.items()
         if name in names
     }
-
-
-def _listed(instance: Instance, name: str, args: Sequence[Value]) -> Listing:
-    prefix = args[0] if args and isinstance(args[0], str) else ""
-    found = list(children(instance)) if "children" in name else modules_of(instance, prefix)
-    every = listed(pair if name[0] == "n" else pair[1] for pair in found)
-    every.whole = instance
-    return every

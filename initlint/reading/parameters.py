@@ -12,7 +12,7 @@ from initlint.reading.holders import CONTAINERS, Instance
 from initlint.reading.initial import Noted
 from initlint.reading.layers import Place, site_of, walk
 from initlint.reading.sizes import is_size
-from initlint.reading.submodules import modules_of
+from initlint.reading.submodules import modules_of, sampled
 from initlint.reading.torch_modules import NORMS, type_of
 from initlint.reading.values import Fresh, Held, Kept, Slot, Value
 from initlint.records import Call, Parameter
@@ -57,7 +57,22 @@ def parameters_of(model: str, root: Instance, ledger: Ledger, most: int) -> list
                 found.append(_named_again(known[slot], full, tied, module, kind))
         if len(found) > most:
             break
-    return found
+    return [*found, *_of_samples(model, root, ledger, holding)]
+
+
+def _of_samples(
+    model: str, root: Instance, ledger: Ledger, holding: dict[int, str]
+) -> Iterator[Parameter]:
+    """The parameters that stand for others which are not read, as far as something fills them."""
+    for name, layer in sampled(root):
+        for key, slot, kind in _held(layer):
+            draw = ledger.overrides.get(slot, slot.draw)
+            full = f"{name}.{key}"
+            first = holding.setdefault(id(draw), full)
+            if draw.by != "load":
+                clone_of = first if first != full else None
+                record = _record(model, full, layer, slot, kind, ledger, clone_of)
+                yield replace(record, used=None)
 
 
 def _named_again(

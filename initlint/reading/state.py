@@ -98,6 +98,8 @@ class State:
         # What was written under undecided conditions: what the parameter holds then, as far as is
         # known, and what it holds where the condition is true.
         self.undecided: list[tuple[Slot, Draw, Draw]] = []
+        # Whether there are layers that stand for those of modules which are not read.
+        self.has_samples = False
         # The loops and calls of `apply` that go through a module and are running, outermost first.
         self.walks: list[Walk] = []
         # How many `try` with handlers are around what is read.

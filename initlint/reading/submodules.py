@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from initlint.reading.holders import Choice, Instance
-from initlint.reading.values import Slot, Value
+from initlint.reading.values import Sampled, Slot, Value
 
 
 def children(instance: Instance) -> list[tuple[str, Instance]]:
@@ -41,14 +41,25 @@ def each_module(instance: Instance, prefix: str = "") -> Iterator[tuple[str, Ins
         waiting += [(above + child, part) for child, part in reversed(children(module))]
 
 
+def sampled(instance: Instance) -> Iterator[tuple[str, Instance]]:
+    """The layers that stand for others within modules that are not read, by name."""
+    for prefix, module in each_module(instance):
+        for key, value in module.attrs.items():
+            if type(value) is Sampled:
+                above = f"{prefix}.{key}" if prefix else key
+                for name, layer in zip(value.names, value.options, strict=True):
+                    yield from each_module(layer, f"{above}.{name}")
+
+
 def parameters_of(instance: Instance) -> list[tuple[str, Slot]]:
     """All parameters of a module and its submodules, by name."""
-    return [
-        (f"{prefix}.{name}" if prefix else name, slot)
-        for prefix, module in modules_of(instance)
-        for name, slot in module.attrs.items()
-        if isinstance(slot, Slot)
-    ]
+    return [pair for prefix, module in modules_of(instance) for pair in named_slots(module, prefix)]
+
+
+def named_slots(module: Instance, prefix: str) -> list[tuple[str, Slot]]:
+    """The parameters that a module itself holds, by name from where it is called `prefix`."""
+    above = f"{prefix}." if prefix else ""
+    return [(above + name, slot) for name, slot in module.attrs.items() if isinstance(slot, Slot)]
 
 
 def is_part(value: Value) -> bool:

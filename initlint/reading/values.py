@@ -76,6 +76,23 @@ class Unknown(Kind):
         return Unknown(tuple(parts))
 
 
+class Sampled(Unknown):
+    """A module that is not read, or that torch fills with others: `options` are layers within it.
+
+    Walks over modules reach these layers, by `names` from the module that holds the value. They
+    stand for all that are made as they are, and are no part of the graph.
+    """
+
+    __slots__ = ("names",)
+
+    def __init__(self, options: tuple[Value, ...], names: tuple[str, ...]) -> None:
+        super().__init__(options)
+        self.names = names
+
+    def rebuilt(self, parts: Sequence[Value]) -> Value:
+        return Sampled(tuple(parts), self.names)
+
+
 class Plain(Kind):
     """A value that carries no signal: a shape, a mask, a number that is not known."""
 

@@ -262,3 +262,79 @@ def test_loaded_weights_are_drawn_again(load, after, tmp_path):
 def test_loaded_weights_that_stay(load, after, tmp_path):
     source = LOADED.format(load=load, after=after)
     assert found(tmp_path, source, "INIT006") == ()
+
+
+MADE = """\
+import timm
+import torch
+import torchvision
+import transformers
+from torch import nn
+from torchvision import models
+from transformers import AutoModel, AutoTokenizer
+
+
+class Net(nn.Module):
+    def __init__(self{arguments}):
+        super().__init__()
+        self.backbone = {backbone}
+        self.head = nn.Linear(512, 2)
+        {after}
+
+    def fill(self, m):
+        if isinstance(m, (nn.Conv2d, nn.Linear)):
+            nn.init.kaiming_normal_(m.weight)
+
+    def forward(self, x):
+        return self.head(self.backbone(x))
+"""
+
+
+def made(backbone, after="self.apply(self.fill)", arguments=""):
+    return MADE.format(backbone=backbone, after=after, arguments=arguments)
+
+
+TRAINED = [
+    "models.resnet18(pretrained=True)",
+    "models.resnet18(True)",
+    "torchvision.models.resnet50(weights='DEFAULT')",
+    "models.resnet18(weights=models.ResNet18_Weights.IMAGENET1K_V1)",
+    "timm.create_model('resnet18', pretrained=True, num_classes=0)",
+    "timm.create_model('resnet18', True)",
+    "AutoModel.from_pretrained('bert-base-uncased')",
+    "transformers.BertModel.from_pretrained('bert-base-uncased')",
+]
+
+
+@pytest.mark.parametrize("backbone", TRAINED)
+def test_the_weights_that_another_package_loads_are_drawn_again(backbone, tmp_path):
+    (finding,) = found(tmp_path, made(backbone), "INIT006")
+    assert finding.site.line == made(backbone).splitlines().index(FILLED) + 1
+
+
+FILLED = "            nn.init.kaiming_normal_(m.weight)"
+
+
+@pytest.mark.parametrize(
+    ("backbone", "after"),
+    [
+        ("models.resnet18()", "self.apply(self.fill)"),
+        ("models.resnet18(weights=None)", "self.apply(self.fill)"),
+        ("models.resnet18(pretrained=False)", "self.apply(self.fill)"),
+        ("timm.create_model('resnet18')", "self.apply(self.fill)"),
+        ("AutoTokenizer.from_pretrained('bert-base-uncased')", "self.apply(self.fill)"),
+        (TRAINED[0], "self.head.apply(self.fill)"),
+        (TRAINED[0], "for m in self.head.modules(): self.fill(m)"),
+        (TRAINED[0], "self.apply(self.fill)\n        self.load_state_dict(torch.load('x'))"),
+        (TRAINED[0], "self.apply(self.fill)\n        self.backbone = nn.Linear(512, 512)"),
+        (TRAINED[6], "self.backbone.config = None"),
+    ],
+)
+def test_the_weights_that_another_package_loads_are_kept(backbone, after, tmp_path):
+    assert found(tmp_path, made(backbone, after), "INIT006") == ()
+
+
+@pytest.mark.parametrize(("default", "count"), [("True", 1), ("False", 0), ("None", 0)])
+def test_whether_weights_are_loaded_is_for_an_argument_to_say(default, count, tmp_path):
+    source = made("models.resnet18(pretrained=trained)", arguments=f", trained={default}")
+    assert len(found(tmp_path, source, "INIT006")) == count

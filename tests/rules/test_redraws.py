@@ -121,6 +121,54 @@ def make():
     assert found(tmp_path, source + make.split("    for p")[0] + "    return model\n", "INIT010")
 
 
+ENCODER = """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, width=16, depth={depth}):
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(width, 4, 32, batch_first=True)
+        self.encoder = {encoder}
+        self.head = nn.Linear(width, 2)
+        {after}
+
+    def forward(self, x):
+        return self.head(self.encoder(x))
+"""
+TORCHS = "nn.TransformerEncoder(layer, depth)"
+
+
+@pytest.mark.parametrize("trace", ENGINES)
+@pytest.mark.parametrize(
+    ("encoder", "depth", "after", "count"),
+    [
+        (TORCHS, 4, "pass", 1),
+        ("nn.TransformerEncoder(encoder_layer=layer, num_layers=2)", 2, "pass", 1),
+        (TORCHS, 1, "pass", 0),
+        ("layer", 1, "pass", 0),
+        (
+            TORCHS,
+            4,
+            "for p in self.parameters():\n            if p.dim() > 1: nn.init.xavier_uniform_(p)",
+            0,
+        ),
+        (
+            TORCHS,
+            4,
+            "for m in self.encoder.modules():\n"
+            "            if hasattr(m, 'in_proj_weight'): m._reset_parameters()\n"
+            "            if isinstance(m, nn.Linear): m.reset_parameters()",
+            0,
+        ),
+        (TORCHS, 4, "for p in self.head.parameters(): nn.init.zeros_(p)", 1),
+    ],
+)
+def test_the_stack_that_torch_copies(encoder, depth, after, count, trace, tmp_path):
+    source = ENCODER.format(encoder=encoder, depth=depth, after=after)
+    assert bool(found(tmp_path, source, "INIT010", trace)) == bool(count)
+
+
 DRAW = """\
 from torch import nn
 
