@@ -190,6 +190,8 @@ class Calls(Builtins):
         frame = Frame(function.module, function.closure, receiver, function.owner)
         if self.living:
             self.followed.add(function.node)
+        if self.constructing is not None:
+            self.makers.add(function.node)
         self.frames.append(frame)
         self.active.append(function.node)
         arms = self.arms

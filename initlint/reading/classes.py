@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,17 +11,18 @@ from typing import Any
 from initlint.reading.holders import Function, Instance, Listing, Table, around
 from initlint.reading.life import slots_of, twin
 from initlint.reading.modules import Modules
-from initlint.reading.parts import key_of, options_of
+from initlint.reading.outside import LOOKING, TRAINING
+from initlint.reading.parts import key_of, may_hold, options_of
 from initlint.reading.resolve import Module
 from initlint.reading.state import Frame
-from initlint.reading.submodules import children
+from initlint.reading.submodules import children, is_part
 from initlint.reading.torch_modules import ancestors, reset_of
 from initlint.reading.values import UNKNOWN, External, Kind, Value
 from initlint.torchlib import catalog
 
 # Classes outside torch that are modules, by the last part of their names.
 _KNOWN_BASES = {
-    *("LightningModule", "PreTrainedModel", "BaseModule"),
+    *("LightningModule", "PreTrainedModel", "BaseModule", "GradientCheckpointingLayer"),
     *("PyTorchModelHubMixin", "ModelMixin", "TorchModelV2"),
 }
 # Those that are not followed even where their own files are read: what they do to a model depends
@@ -43,6 +45,7 @@ class UserClass(Kind):
     order: list[Value] | None = None
     outside: list[External] | None = None
     torch: str | None = None
+    stranger: str | None = None
     used: bool = False
     made: list[Instance] = field(default_factory=list)
     functions: dict[int, Function] = field(default_factory=dict)
@@ -154,6 +157,23 @@ class Classes(Modules):
             else:
                 cls.outside = [value for value in order if isinstance(value, External)]
         return cls.outside
+
+    def stranger_of(self, cls: UserClass) -> str:
+        """The first base class of a class that is not read, and may do anything; empty if none."""
+        if cls.stranger is None:
+            cls.stranger = next(filter(None, map(_stranger, self.order(cls))), "")
+        return cls.stranger
+
+    def hold(self, instance: Instance, name: str, value: Value) -> None:
+        """Set an attribute; what a base class that is not read can reach, it may fill."""
+        super().hold(instance, name, value)
+        if not instance.torch and instance.cls is not None and (is_part(value) or may_hold(value)):
+            stranger = self.stranger_of(instance.cls)
+            if stranger:
+                who = f"{stranger}, a base class of {instance.cls.name},"
+                if self.outside:
+                    self.life.give([value], who, None)
+                self.lost([value], {})
 
     def heirs_of(self, parts: Collection[Value], classes: Sequence[UserClass]) -> set[Value]:
         """Those of `classes` that are among `parts`, or inherit from one that is."""
@@ -390,6 +410,22 @@ def _module_kind(name: str) -> str:
     if package == "torch" or last in _KNOWN_BASES:
         return "Module" if last in _KNOWN_BASES or last == "ScriptModule" else ""
     return ""
+
+
+# Bases that leave what a class of the files holds as it is.
+_HARMLESS = {
+    *(sys.stdlib_module_names | LOOKING | TRAINING),
+    *("builtins", "torch", "typing_extensions"),
+}
+
+
+def _stranger(base: Value) -> str:
+    """The name of a base class if it is not read, and may do anything with what an heir holds."""
+    if isinstance(base, UserClass):
+        return ""
+    if not isinstance(base, External):
+        return "something that is not known"
+    return "" if base.name.partition(".")[0] in _HARMLESS else base.name.lstrip(".")
 
 
 def is_layer(instance: Instance) -> bool:

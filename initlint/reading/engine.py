@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from initlint import records
 from initlint.graph.ops import Graph, Op
 from initlint.graph.patterns import name_patterns
+from initlint.reading import frameworks
 from initlint.reading.budget import TooMuchError
 from initlint.reading.classes import UserClass, claim, is_filled
 from initlint.reading.entries import entered, entered_by
@@ -93,6 +94,27 @@ def read(
     )
 
 
+def _with_overrides(
+    drawn: Drawn, overrides: Mapping[Slot, Draw], places: Mapping[int, Sequence[Place]]
+) -> Drawn:
+    """What a graph uses, with the draws of constructors that its forward has passed over.
+
+    `self.detr.head(x)` calls the head without its holder, whose constructor has filled it. A
+    parameter that lies in several places is left alone: another holder may have filled it.
+    """
+    if not overrides:
+        return drawn
+    met = tuple(
+        (use.holding(overrides[use.slot]), found)
+        if use.draw is use.slot.draw
+        and use.slot in overrides
+        and len(places.get(id(use.slot), ())) == 1
+        else (use, found)
+        for use, found in drawn.met
+    )
+    return drawn._replace(met=met)
+
+
 class Found(NamedTuple):
     """What is recorded of one model."""
 
@@ -162,6 +184,7 @@ class _Engine:
         homes |= {(model.name, model.path) for _, model in born if model.name}
         self._ambiguous = {name for name, many in Counter(n for n, _ in homes).items() if many > 1}
         born = [(birth, model) for birth, model in born if model.name and self._is_whole(birth)]
+        born = [pair for pair in born if not self._is_made_as_part(pair[0], scripts)]
         self._late = {slot for birth, _ in born for slot in birth.filled()}
         done: set[Value] = set()
         self._follow_ahead([model for _, model in born], jobs)
@@ -212,10 +235,18 @@ class _Engine:
         whole = {b.model.cls for b in born if b.trained or not _is_used(b.model)}
         filled = {cls.module for cls in classes if is_filled(self.reader.outside_of(cls))}
         parts = {cls for cls in classes if cls.used or cls.name in given or cls.module in filled}
+        # What a framework's hook fills when it is made is known, whoever makes it.
+        whole |= frameworks.hooked_classes(self.reader, classes)
         return self.reader.heirs_of(parts, classes) - whole
 
     def _is_whole(self, birth: Birth) -> bool:
         return birth.model.cls not in self._apart
+
+    def _is_made_as_part(self, birth: Birth, scripts: Scripts) -> bool:
+        """Whether a function gives this model back that constructors call to get their parts."""
+        if birth.model.cls is not None or birth.trained or birth.model not in scripts.results:
+            return False
+        return scripts.results[birth.model][2] in self.reader.makers
 
     def _named(self, birth: Birth, scripts: Scripts) -> Model:
         """A model with the name of the function that gives it back, else of its class.
@@ -227,7 +258,7 @@ class _Engine:
             claim(instance)
         doors = tuple(birth.doors)
         if birth.model in scripts.results:
-            path, name = scripts.results[birth.model]
+            path, name, _ = scripts.results[birth.model]
             return Model(name, path, instance, doors)
         if instance.cls is not None:
             return Model(instance.cls.name, instance.cls.module.path, instance, doors)
@@ -253,6 +284,15 @@ class _Engine:
                     kind = self._tried(module, name, self.reader.torch_base, cls)
                     if kind:
                         yield cls
+                    elif "forward" in cls.members:
+                        self._say_stranger(module, cls)
+
+    def _say_stranger(self, module: Module, cls: UserClass) -> None:
+        """Say of a class that may be a model why it is not judged as one."""
+        base = self._tried(module, cls.name, self.reader.stranger_of, cls)
+        if base:
+            reason = f"its base class {base} is not read, so that it is not known as a model"
+            self._give_up(module.path, cls.name, reason)
 
     def _made(self, cls: UserClass) -> Instance | None:
         """An instance of a class, with symbolic values for arguments without a default."""
@@ -373,7 +413,10 @@ class _Engine:
         for place, slot, _ in held:
             # What is nested deeper than all names are looked for has at least its first one.
             places.setdefault(id(slot), [place])
-        found = [] if drawn is None else records_of(model.name, drawn, places)
+        overrides = overrides_of(instance)
+        found = []
+        if drawn is not None:
+            found = records_of(model.name, _with_overrides(drawn, overrides, places), places)
         reached = {id(use.slot) for use, _ in drawn.met} if drawn is not None else set()
         if any(id(slot) not in reached for _, slot, _ in held) and instance.cls is not None:
             beside = self._tried_on(instance, self._beside, instance, is_whole, model.doors)
@@ -386,7 +429,6 @@ class _Engine:
                 reached.add(id(slot))
                 found += self._elsewhere(model, place, slot, kind)
         parameters: list[Parameter] = []
-        overrides = overrides_of(instance)
         if self._wants_parameters:
             touched = drawn.touched if drawn is not None else None
             ledger = Ledger(touched, is_whole, overrides)

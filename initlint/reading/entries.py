@@ -85,14 +85,24 @@ def _takes_data(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def inputs_of(forward: Value, reader: Reader) -> list[Value]:
-    """Symbolic data for every required argument of a forward."""
+    """Symbolic data for every required argument of a forward; where there is none, for the first.
+
+    A first argument that is None unless it is given is data all the same: without any, most such
+    forwards raise an error.
+    """
     function = forward.function if isinstance(forward, Bound) else forward
     node = function.node if isinstance(function, Function) else None
     if not isinstance(node, _FUNCTIONS):
         return [reader.node("input")]
     places = [*node.args.posonlyargs, *node.args.args][isinstance(forward, Bound) :]
     needed = len(places) - len(node.args.defaults)
+    if needed <= 0 and places and _is_none(node.args.defaults[-len(places)]):
+        needed = 1
     return [_input(place, reader) for place in places[: max(0, needed)]]
+
+
+def _is_none(default: ast.expr) -> bool:
+    return isinstance(default, ast.Constant) and default.value is None
 
 
 def _input(place: ast.arg, reader: Reader) -> Value:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
+from initlint.reading import frameworks
 from initlint.reading.budget import STEP, TooMuchError
 from initlint.reading.calls import Code
 from initlint.reading.classes import UserClass
@@ -86,6 +87,23 @@ class Reader(Expressions):
             ast.Continue: lambda node: lambda frame: Flow.CONTINUE,
             ast.Match: self._match,
         }
+
+    def ask_module(
+        self,
+        instance: Instance,
+        name: str,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None,
+    ) -> Value:
+        """A method of nn.Module, of one of its containers, or of a framework's base class."""
+        if name in frameworks.STARTS and frameworks.is_pretrained(self, instance.cls):
+            frameworks.initialise(self, instance, node)
+            return None
+        if name == frameworks.HOOK and args and frameworks.is_pretrained(self, instance.cls):
+            frameworks.default(self, instance, args[0], node)
+            return None
+        return super().ask_module(instance, name, args, kwargs, node)
 
     def body(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Code:
         """What gives the value that a function returns in a frame whose parameters are bound."""

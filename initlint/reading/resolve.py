@@ -54,7 +54,7 @@ class Program:
             self._by_parts[module.parts] = module
             self._by_stem.setdefault(module.parts[-1] if module.parts else "", []).append(module)
             if source.hinted:
-                _bind(module, source.tree.body)
+                bind(module, source.tree.body)
 
     def followed(self) -> list[Module]:
         """The files that may use torch, and those that may import from one of these."""
@@ -70,16 +70,20 @@ class Program:
     def names(self, module: Module) -> dict[str, ast.AST | Import]:
         """The top level of a module, which is parsed now if it was not yet."""
         if not module.names and not module.stars:
-            _bind(module, module.source.tree.body)
+            bind(module, module.source.tree.body)
         return module.names
 
     def imported(self, module: Module, entry: Import) -> Module | External | None:
-        """The module that an import statement of `module` names; None if that is not certain."""
+        """The module that an import statement of `module` names; None if that is not certain.
+
+        A relative import of a file that is not read leads outside: its name begins with the dots.
+        """
         dotted = tuple(entry.module.split(".")) if entry.module else ()
         if entry.level:
             package = module.parts if _is_package(module) else module.parts[:-1]
             cut = len(package) - (entry.level - 1)
-            return self._by_parts.get(package[:cut] + dotted) if cut >= 0 else None
+            found = self._by_parts.get(package[:cut] + dotted) if cut >= 0 else None
+            return found or (External("." * entry.level + entry.module) if dotted else None)
         found = self._absolute(module, dotted)
         return found or External(entry.module)
 
@@ -123,7 +127,7 @@ def _is_package(module: Module) -> bool:
     return PurePath(module.path).name == "__init__.py"
 
 
-def _bind(module: Module, body: Iterable[ast.stmt]) -> None:
+def bind(module: Module, body: Iterable[ast.stmt]) -> None:
     for statement in _flat(body):
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             module.names[statement.name] = statement

@@ -34,8 +34,8 @@ class Scripts:
         self._reach = Reach(program)
         # Files in which code that may make and fill models was not followed to its end.
         self.stopped: list[Module] = []
-        # The file and the name of the function that gives a model back.
-        self.results: dict[Instance, tuple[str, str]] = {}
+        # The file and the name of the function that gives a model back, and its definition.
+        self.results: dict[Instance, tuple[str, str, object]] = {}
 
     def follow(self, modules: Collection[Module]) -> None:
         """Run every file, then call what nothing in the files has called."""
@@ -124,7 +124,8 @@ class Scripts:
         value = self._living(module, name, work)
         for option in options_of(value):
             if isinstance(option, Instance):
-                self.results.setdefault(option, (module.path, name))
+                node = self._program.names(module).get(name)
+                self.results.setdefault(option, (module.path, name, node))
 
     def _make(self, module: Module, name: str, entry: ast.ClassDef) -> None:
         """An object of a plain class whose methods make models, and a call of each such method."""

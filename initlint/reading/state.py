@@ -104,8 +104,12 @@ class State:
         self.walks: list[Walk] = []
         # How many `try` with handlers are around what is read.
         self.trying = 0
+        # Models, each with a module that a framework's hook has initialised for it.
+        self.hooked: set[tuple[Instance, Instance]] = set()
         # Functions of the files that were followed while models were made.
         self.followed: set[ast.AST] = set()
+        # Functions that constructors of modules have called: what these give is a part.
+        self.makers: set[ast.AST] = set()
         self._arm = 0
 
     def call(

@@ -24,6 +24,7 @@ def engine(monkeypatch, project):
             layers=(layer(),),
             parameters=(),
             calls=(),
+            tests=(),
             unanalysed=(Unanalysed("b.py:Net", "why"),),
             broken=tuple(broken),
         )

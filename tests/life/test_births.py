@@ -218,3 +218,28 @@ def test_a_long_chain_of_functions_is_no_recursion(folder):
     chain = "".join(f"def f{i}():\n    return f{i + 1}()\n" for i in range(3000))
     code = chain + "def f3000():\n    return Net()\nhandle = f0\n"
     assert not [gap for gap in report(folder, code).unanalysed if "bug" in gap.reason]
+
+
+MAKER = """
+def block(n):
+    first = nn.Linear(n, 64), nn.ReLU()
+    return nn.Sequential(*first, nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 9))
+"""
+
+
+def test_what_a_function_makes_for_a_constructor_is_judged_there(folder):
+    user = """
+class User(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.part = block(64)
+        for p in self.parameters():
+            if p.dim() > 1:
+                nn.init.xavier_normal_(p, gain=2**0.5)
+
+    def forward(self, x):
+        return self.part(x)
+"""
+    assert "INIT101" in codes(folder, MAKER)
+    models = {layer.model for layer in report(folder, MAKER + user).layers}
+    assert "User" in models and "block" not in models

@@ -32,7 +32,7 @@ NO_PARTS = {
 }
 # Links back to what holds or made a value, and what a class keeps for itself.
 LINKS = {
-    *("Slot.holder", "Slot.home", "Slot.site", "Instance.site", "Instance.owner"),
+    *("Slot.holder", "Slot.home", "Slot.site", "Slot.origin", "Instance.site", "Instance.owner"),
     *(
         "Instance.overrides",
         "Instance.templates",
@@ -42,7 +42,8 @@ LINKS = {
     ),
     *("Function.signature", "Super.owner"),
     *("UserClass.members", "UserClass.order", "UserClass.torch", "UserClass.made"),
-    *("UserClass.functions", "UserClass.outside"),
+    *("UserClass.functions", "UserClass.outside", "UserClass.stranger"),
+    *("Listing.whole", "Instance.questions"),
 }
 INNER = values.Slot(None, "inner", None, UNCLEAR)
 

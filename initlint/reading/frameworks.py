@@ -1,0 +1,130 @@
+"""What transformers does to a model when it is made: its hook `_init_weights`, for every module."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from initlint.reading.files import Source
+from initlint.reading.holders import Bound, Function, Instance, Listing
+from initlint.reading.resolve import Module, bind
+from initlint.reading.submodules import modules_of
+from initlint.reading.values import Value
+from initlint.reading.visits import Visit
+from initlint.records import Site
+
+if TYPE_CHECKING:
+    from initlint.reading.classes import UserClass
+    from initlint.reading.reader import Reader
+
+_BASE = "PreTrainedModel"
+HOOK = "_init_weights"
+# Methods of a model by which its parts are initialised.
+STARTS = ("post_init", "init_weights")
+# The hook of PreTrainedModel itself, which models override or call by super(): that of
+# transformers 4.56 to 4.57 (Apache 2.0), in the words that decide. It stands in for the class's own
+# file, since the rest of that file depends on the configuration and on what is installed.
+_TEXT = b"""
+from torch import nn
+
+def _init_weights(self, module):
+    std = self.config.initializer_range
+    if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d,
+                           nn.ConvTranspose1d, nn.ConvTranspose2d)):
+        module.weight.data.normal_(mean=0.0, std=std)
+        if module.bias is not None:
+            module.bias.data.zero_()
+    elif isinstance(module, nn.Embedding):
+        module.weight.data.normal_(mean=0.0, std=std)
+        if module.padding_idx is not None:
+            module.weight.data[module.padding_idx].zero_()
+    elif isinstance(module, nn.MultiheadAttention):
+        module._reset_parameters()
+    elif (isinstance(module, (nn.GroupNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d))
+          or "LayerNorm" in module.__class__.__name__
+          or "RMSNorm" in module.__class__.__name__):
+        if hasattr(module, "weight") and module.weight is not None:
+            module.weight.data.fill_(1.0)
+        if hasattr(module, "bias") and module.bias is not None:
+            module.bias.data.zero_()
+"""
+
+
+class _Stub(Source):
+    """The text above; what it does is done where the user's code calls it."""
+
+    place: Site | None = None
+
+    def site(self, node: ast.AST) -> Site:
+        """The line of the user's code that has called the hook."""
+        return self.place or super().site(node)
+
+
+@cache
+def _stub() -> Module:
+    source = _Stub("transformers/modeling_utils.py", _TEXT)
+    module = Module(source, ("transformers", "modeling_utils"))
+    bind(module, source.tree.body)
+    return module
+
+
+def is_pretrained(reader: Reader, cls: UserClass | None) -> bool:
+    """Whether a class derives from transformers' PreTrainedModel."""
+    bases = reader.outside_of(cls) if cls is not None else ()
+    return any(base.name.rpartition(".")[2] == _BASE for base in bases)
+
+
+def initialise(reader: Reader, model: Instance, node: ast.AST | None) -> None:
+    """What `post_init()` does: call the hook once for every module, from the innermost outwards.
+
+    A part that is such a model itself has its own hook, and was initialised when it was made.
+    """
+    found = list(_with_models(reader, model))
+    reader.budget.elements(len(found))
+    walk = Listing([module for _, module, _ in found], whole=model)
+    for (path, module, models), _ in zip(found, reader.walked(walk, walk.items), strict=True):
+        # Equal modules are one object here: that one was initialised is known of it in its model.
+        if any((each, module) in reader.hooked for each in models):
+            continue
+        reader.hooked.add((model, module))
+        reader.visits.append(Visit(module, module, path))
+        try:
+            hook = reader.attribute(models[0], HOOK)
+            if isinstance(hook, Bound):
+                reader.call(hook, [module], {}, node)
+            else:
+                default(reader, models[0], module, node)
+        finally:
+            reader.visits.pop()
+
+
+def default(reader: Reader, model: Instance, module: Value, node: ast.AST | None) -> None:
+    """What the hook of PreTrainedModel itself does with a module."""
+    stub = _stub()
+    assert isinstance(stub.source, _Stub)
+    stub.source.place = reader.site(node) if node is not None else None
+    definition = stub.names[HOOK]
+    assert isinstance(definition, ast.FunctionDef)
+    reader.call(Function(definition, stub, None, None), [model, module], {}, node)
+
+
+def _with_models(
+    reader: Reader, model: Instance
+) -> Iterator[tuple[str, Instance, tuple[Instance, ...]]]:
+    """Every module, innermost first, with its name and the models around it, the nearest first."""
+    models: dict[str, tuple[Instance, ...]] = {}
+    found = []
+    for path, module in modules_of(model):
+        above = models[path.rpartition(".")[0]] if path else ()
+        is_model = module is model or is_pretrained(reader, module.cls)
+        models[path] = (module, *above) if is_model else above
+        found.append((path, module, models[path]))
+    return reversed(found)
+
+
+def hooked_classes(reader: Reader, classes: Sequence[UserClass]) -> set[Value]:
+    """The classes of models that the hook was followed for."""
+    models = (cls for cls in classes if is_pretrained(reader, cls))
+    return {cls for cls in models if any((made, made) in reader.hooked for made in cls.made)}
