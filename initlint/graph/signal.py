@@ -12,11 +12,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import add, mul
 from typing import Any
 
 from initlint.graph import signal_rules as rules
 from initlint.graph.ops import Op, Operand
-from initlint.graph.samples import Value
+from initlint.graph.samples import SIZE, Samples, Value, average
 from initlint.graph.signal_weighted import Known, Moments, Sent, looked_up, recurrent, weighted
 
 # Moments are kept between these, so that none overflows.
@@ -398,16 +399,62 @@ def _start(op: Op) -> Any:
 
 
 def _backward(ops: Sequence[Op], forward: _Forward, found: Prediction) -> None:
-    """Add the gradients: E[g²] of a value is the sum of what its consumers send back."""
-    gradients = dict.fromkeys(ops, 0.0)
+    """Add the gradients: E[g²] of a value is the sum of what its consumers send back.
+
+    Through activations and sums it goes sample by sample: in a rectified stream with branches, a
+    unit that one ReLU lets through is let through by the next one more often than another, so that
+    E[f'(x)² g²] is more than E[f'(x)²] E[g²].
+    """
+    gradients = {op: _Gradient() for op in ops}
     for op in reversed(ops):
+        own = gradients[op]
         if op.final:
-            gradients[op] += 1.0
+            own.add(1.0)
         is_unknown = op in found.starts and op.role != "input"
         sending = forward.past.get(op) or zip(op.inputs, forward.backs[op], strict=True)
+        slopes = found.values[op].slopes if op.role == "activation" else None
         for value, back in sending:
-            sent = 1.0 if is_unknown and not op.final else gradients[op] * back
-            gradients[value] = min(gradients[value] + sent, _LARGEST)
+            if is_unknown and not op.final:
+                gradients[value].add(1.0)
+            elif slopes is not None:
+                gradients[value].add_each(list(map(mul, slopes, own.samples())))
+            elif op.role == "merge_add" and back == 1.0 and len(op.inputs) > 1:
+                gradients[value].add_all(own)
+            else:
+                gradients[value].add(own.mean * back)
             if op in found.loose or (is_unknown and not op.final):
                 found.loose.add(value)
-    found.gradients = gradients
+    found.gradients = {op: gradient.mean for op, gradient in gradients.items()}
+
+
+class _Gradient:
+    """E[g²] of one value: the same for all of its samples, and more for some of them."""
+
+    def __init__(self) -> None:
+        self._even = 0.0
+        self._each: Samples | None = None
+
+    def add(self, even: float) -> None:
+        """Add as much for every sample."""
+        self._even = min(self._even + even, _LARGEST)
+
+    def add_each(self, each: Samples) -> None:
+        """Add to every sample its own."""
+        each = [min(part, _LARGEST) for part in each]
+        self._each = each if self._each is None else list(map(add, self._each, each))
+
+    def add_all(self, other: _Gradient) -> None:
+        """Add another one."""
+        self.add(other._even)
+        if other._each is not None:
+            self.add_each(other._each)
+
+    def samples(self) -> Samples:
+        """E[g²] for every sample."""
+        each = self._each or [0.0] * SIZE
+        return [self._even + part for part in each]
+
+    @property
+    def mean(self) -> float:
+        """E[g²]."""
+        return min(self._even + (average(self._each) if self._each else 0.0), _LARGEST)
