@@ -54,6 +54,8 @@ _OF_FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("mean", "sum", "amax", "amin", "max", "min"), ("dim",)),
     **dict.fromkeys(("cat", "concat", "concatenate", "stack", "softmax"), ("dim",)),
     **dict.fromkeys(("dropout", "dropout1d", "dropout2d", "dropout3d"), ("p", "training")),
+    "stochastic_depth": ("p", "mode", "training"),
+    "drop_path": ("p", "training"),
     "interpolate": ("size", "scale_factor", "mode"),
     "flatten": ("start_dim", "end_dim"),
     "group_norm": ("num_groups",),
@@ -93,7 +95,8 @@ def of_call(
     role: str, name: str, args: Sequence[Any], keywords: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What is known of a call's arguments, for an operation of this role."""
-    bare = name.strip("_")
+    # Of a function that is not torch's, the name has its module.
+    bare = name.rpartition(".")[2].strip("_")
     if role in ("scale", "merge_add"):
         return _of_arithmetic(bare, args, keywords)
     if role == "weighted":

@@ -275,10 +275,7 @@ class _Forward:
         return f"{op.name} is not known"
 
     def _norm(self, op: Op, values: list[Value]) -> Sent | str:
-        name = op.name.rstrip("123d")
-        kind = "rms" if op.args.get("written") else _KINDS.get(name, _KINDS.get(op.name, ""))
-        if not kind and op.bare_name == "normalize":
-            kind = "rms"
+        kind = _kind(op)
         if not kind:
             return f"{op.name} is not known"
         gain = self._moments(op.args.get("gain"), 1.0)
@@ -287,7 +284,8 @@ class _Forward:
         value, before = values[0], op.inputs[0]
         given = op.args.get("eps")
         least = given if isinstance(given, float) else rules.EPSILON
-        sent = rules.normalised(value, kind, (gain, shift), bit, least)
+        chance = self._mean_of_batch(before, value) if kind == "batch" else 0.0
+        sent = rules.normalised(value, kind, (gain, shift), bit, least, chance)
         if kind == "batch" and len(value.parts) == len(before.inputs) > 1:
             square = gain[0] ** 2 + gain[1] ** 2
             self.past[op] = tuple(
@@ -296,12 +294,24 @@ class _Forward:
             )
         return sent
 
+    def _mean_of_batch(self, op: Op, value: Value) -> float:
+        """What the square of a mean over few examples has more than that over many."""
+        shape = self.given.shapes.get(op)
+        if not shape or not value.width:
+            return 0.0
+        count = max(1, shape[0])
+        places = max(1.0, math.prod(shape) / value.width / count)
+        own = max(0.0, value.places - value.examples) + max(0.0, value.q - value.places) / places
+        return own / count
+
     def _moments(self, operand: Any, otherwise: float) -> Moments:
         found = self.given.content(operand.parameter) if type(operand) is Operand else None
         return (otherwise, 0.0) if found is None else found
 
     def _dropout(self, op: Op, values: list[Value]) -> Sent | str:
-        is_plain = op.bare_name.lower().startswith(("dropout", "feature_dropout"))
+        # Stochastic depth leaves out whole examples of a branch, and scales the others as dropout.
+        name = op.name.rpartition(".")[2].strip("_").lower()
+        is_plain = name.startswith(("dropout", "feature_dropout", "stochastic_depth", "drop_path"))
         p = op.args.get("p") if is_plain and op.args.get("training") is not False else None
         if is_plain and p is None and op.name.startswith("Dropout"):
             p = 0.5
@@ -313,7 +323,8 @@ class _Forward:
             factor = self.given.content(factor.parameter)
         if isinstance(factor, (float, tuple)):
             return rules.multiplied_by(values[0], factor)
-        return Sent(values[0], (1.0,))
+        # A container of several results is an operation without a name.
+        return Sent(values[0], (1.0,) * (1 if op.name else len(values)))
 
     def _shape(self, op: Op, values: list[Value]) -> Sent | str:
         value, name = values[0], op.bare_name
@@ -394,6 +405,13 @@ class _Forward:
         return sent if sent is not None else f"{op.name or 'an operation'} is not known"
 
 
+def _kind(op: Op) -> str:
+    """What a normalisation computes its statistics over; empty if that is not known."""
+    if op.args.get("written") or op.bare_name == "normalize":
+        return "rms"
+    return _KINDS.get(op.name.rstrip("123d"), _KINDS.get(op.name, ""))
+
+
 def _start(op: Op) -> Any:
     return op.args.get("start_dim", 1 if op.name.startswith("F") else 0)
 
@@ -425,6 +443,22 @@ def _backward(ops: Sequence[Op], forward: _Forward, found: Prediction) -> None:
             if op in found.loose or (is_unknown and not op.final):
                 found.loose.add(value)
     found.gradients = {op: gradient.mean for op, gradient in gradients.items()}
+    for op in ops:
+        if op.role == "norm" and op.inputs[0].weights and _kind(op) in ("batch", "instance"):
+            found.gradients[op.inputs[0]] *= _unevenness(op.inputs[0], forward.given)
+
+
+def _unevenness(op: Op, given: Given) -> float:
+    """E[1/v] E[v] of the variances v of an operation's units, each of which a norm divides by.
+
+    The variance of a unit with n independent inputs is v = s² |w|² with Gaussian w, so that v / s²
+    is distributed as χ² with n degrees of freedom, and E[1/v] = 1 / (s² (n - 2)). Of a depthwise
+    convolution of 3×3 it is 9/7. Before the operation nothing is left of it: w²/v does not depend
+    on |w|.
+    """
+    known = list(given.weights(op))
+    n = known[0].fan_in if known else None
+    return n / (n - 2) if n and n > 4 else 1.0
 
 
 class _Gradient:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from operator import add, mul
 from typing import Any
 
+from initlint.graph.quadrature import gaussian_moments
 from initlint.graph.samples import (
     SIZE,
     Triple,
@@ -82,18 +83,20 @@ _FUNCTIONS: Mapping[str, Callable[..., float]] = {
 
 
 def _elementwise(value: Value, function: Callable[[float], float]) -> Sent:
+    is_gaussian = value.samples is None or value.is_gaussian
     before = value.triple()
     samples = mapped(function, before)
     ahead = [function(x + _STEP) for x in before[0]]
     rises = [(y - x) / _STEP for x, y in zip(samples[0], ahead, strict=True)]
     slopes = [rise * rise for rise in rises]
-    q, mean, places, examples = moments(samples)
+    found = gaussian_moments(function, value) if is_gaussian else moments(samples)
+    q, mean, places, examples = found
     # What two units have in common goes through f in proportion.
     part = (value.units - value.mean**2) / value.variance if value.variance > 0 else 0.0
     units = mean**2 + min(1.0, max(0.0, part)) * max(0.0, q - mean**2)
     result = replace(value, q=q, mean=mean, places=places, examples=examples, units=units)
     result = replace(result, samples=samples, slopes=slopes, parts=(), scores=None, shares=None)
-    result.latent = (value, function) if value.samples is None or value.is_gaussian else None
+    result.latent = (value, function) if is_gaussian else None
     # d log E[f²] / d log E[x²], of which a bounded function has little.
     parts = zip(before[0], samples[0], rises, strict=True)
     elasticity = sum(x * y * rise for x, y, rise in parts) / SIZE / q if q > 0 else 1.0
@@ -371,24 +374,29 @@ def normalised(
     affine: tuple[Moments, Moments],
     bit: int,
     least: float = EPSILON,
+    chance: float = 0.0,
 ) -> Sent:
     """A normalisation in training: what it subtracts is what its elements have in common.
 
     Batch norm subtracts a unit's mean over examples and positions, instance norm that over
     positions, layer and group norm that over units; RMS norm subtracts nothing. All divide by the
     root of what is left. Back, E[g_x²] = E[g_y²] γ² / variance, but for the part of the gradient
-    along 1 and x, which is one in as many as are normalised.
+    along 1 and x, which is one in as many as are normalised. Of few examples, the mean's square is
+    larger by `chance`; the gradient, of which as much is subtracted, does not see that.
     """
     if kind == "none":
         return Sent(value, (1.0,))
     if kind == "batch" and value.parts:
         plain = ((1.0, 0.0), (0.0, 0.0))
-        inner = [(w, normalised(v, kind, plain, bit, least)) for w, v in value.parts]
+        share = chance / value.q if value.q else 0.0
+        inner = [(w, normalised(v, kind, plain, bit, least, share * v.q)) for w, v in value.parts]
         result = side_by_side([sent.value for _, sent in inner], False).value
         result = replace(result, mean=0.0, examples=0.0, units=0.0, width=value.width)
         back = sum(w * sent.backs[0] for w, sent in inner)
         return _with_gain(result, affine, back)
     common = {"batch": value.examples, "instance": value.places, "layer": value.units}.get(kind, 0)
+    whole = max(0.0, value.q - common) + least
+    common += min(chance, 0.9 * whole)
     left = max(0.0, value.q - common) + least
     scale = 1 / math.sqrt(left)
     square = 0.0 if kind == "rms" else value.mean**2
@@ -411,7 +419,7 @@ def normalised(
     if kind != "batch":
         result.profile = None
     result.noise = 0.0
-    return _with_gain(result, affine, 1 / left)
+    return _with_gain(result, affine, 1 / whole)
 
 
 def _with_gain(value: Value, affine: tuple[Moments, Moments], back: float) -> Sent:

@@ -17,7 +17,7 @@ import statistics
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import nn
@@ -100,13 +100,21 @@ def run(made: Made, seed: int) -> Measured:
     for name, layer in model.named_modules():
         if isinstance(layer, WEIGHTED):
             hooks.append(layer.register_forward_hook(noting(name)))
-    result = model(*inputs)
-    result = getattr(result, "logits", getattr(result, "last_hidden_state", result))
-    result = result[0] if isinstance(result, (tuple, list)) else result
-    (result * torch.randn_like(result)).sum().backward()
+    results = [part for part in parts_of(model(*inputs)) if part.requires_grad]
+    sum((part * torch.randn_like(part)).sum() for part in results).backward()
     for hook in hooks:
         hook.remove()
     return {name: (parts[0], parts[1]) for name, parts in found.items()}
+
+
+def parts_of(result: object) -> list[torch.Tensor]:
+    """The tensors in a model's result: a tensor, or several in a tuple or by name."""
+    if isinstance(result, torch.Tensor):
+        return [result]
+    if isinstance(result, Mapping):
+        result = tuple(result.values())
+    parts = result if isinstance(result, (tuple, list)) else ()
+    return [tensor for part in parts for tensor in parts_of(part)]
 
 
 def rms(tensor: torch.Tensor) -> float:
@@ -186,13 +194,29 @@ def of_torchvision() -> Iterator[tuple[str, Callable[[], Made]]]:
     from torchvision import models as library
 
     for name in library.list_models(module=library):
-        side = 299 if "inception" in name else 224
+        is_large = name.startswith(LARGE)
         options = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
 
-        def make(name: str = name, side: int = side, options: dict[str, bool] = options) -> Made:
-            return library.get_model(name, **options), (torch.randn(2, 3, side, side),)
+        def make(
+            name: str = name, is_large: bool = is_large, options: dict[str, bool] = options
+        ) -> Made:
+            model = library.get_model(name, **options)
+            # With norms over the batch, few examples are another model.
+            is_fixed = name.startswith(FIXED) or not any(map(is_batch_norm, model.modules()))
+            side = 299 if name == "inception_v3" else 224 if is_fixed else 96
+            count = 2 if is_fixed and is_large else 4 if is_fixed else 8 if is_large else 16
+            return model, (torch.randn(count, 3, side, side),)
 
         yield name, make
+
+
+# Models that take one size of image only, and models that take long.
+FIXED = ("vit", "maxvit", "swin", "alexnet")
+LARGE = ("vit_h", "vit_l", "regnet_y_128", "regnet_y_32", "regnet_x_32", "convnext_l", "swin_b")
+
+
+def is_batch_norm(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.BatchNorm2d)
 
 
 def of_timm(count: int) -> Iterator[tuple[str, Callable[[], Made]]]:
