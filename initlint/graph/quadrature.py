@@ -1,7 +1,7 @@
 """Moments of a function of a Gaussian value, by quadrature and Hermite polynomials.
 
-512 samples give E[f(x) f(x')] of two nearly independent values to a few percent of E[f(x)²]. What is
-left of that behind a batch norm and a mean over positions would be many times the truth.
+512 samples give E[f(x) f(x')] of two nearly independent values to a few percent of E[f(x)²]. Behind
+a batch norm and a mean over positions, that would be many times the truth.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def gaussian_moments(
     def common(before: float) -> float:
         share = (before - centre**2) / value.variance if value.variance > 0 else 1.0
         share = min(1.0, max(0.0, share))
-        found = sum(square * share**k for k, square in enumerate(squares))
-        return found + max(0.0, q - sum(squares)) * share**_COUNT
+        found = math.fsum(square * share**k for k, square in enumerate(squares))
+        return found + max(0.0, q - math.fsum(squares)) * float(share**_COUNT)
 
     return q, mean, common(value.places), common(value.examples)
 
