@@ -35,8 +35,8 @@ def gaussian_moments(
     centre, spread = value.mean, math.sqrt(value.variance)
     values = [function(centre + spread * t) for t in points]
     squares = [sum(map(mul, row, values)) ** 2 for row in weighted]
-    q = sum(map(mul, weighted[0], map(mul, values, values)))
-    mean = sum(map(mul, weighted[0], values))
+    q: float = sum(map(mul, weighted[0], map(mul, values, values)))
+    mean: float = sum(map(mul, weighted[0], values))
 
     def common(before: float) -> float:
         share = (before - centre**2) / value.variance if value.variance > 0 else 1.0
