@@ -141,6 +141,8 @@ class Graph:
         self.results: dict[object, Any] = {}
         # The parameters and buffers that the operations take in, as the engine knows them.
         self.touched: set[Any] = set()
+        # Those that an operation writes to in place.
+        self.written: set[Any] = set()
 
     def add(self, node: Op) -> Op:
         """Append an operation, and return it."""

@@ -20,7 +20,9 @@ from initlint.reading.values import (
     UNKNOWN,
     External,
     Fresh,
+    Held,
     Named,
+    Slot,
     Sym,
     Tensor,
     Unknown,
@@ -109,6 +111,8 @@ class Builtins(Classes):
             return True if True in answers else (None if None in answers else False)
         if isinstance(value, Instance):
             return self.is_instance(value, wanted)
+        if isinstance(value, (Slot, Held)):
+            return _is_parameter(value, wanted)
         if not isinstance(wanted, (External, UserClass)):
             return None
         name = wanted.name if isinstance(wanted, External) else ""
@@ -120,6 +124,20 @@ class Builtins(Classes):
         """Whether the catalogue knows a function of this name."""
         known = catalog.operation_of_function(name) or catalog.activation_of_function(name)
         return known is not None
+
+
+def _is_parameter(value: Slot | Held, wanted: Value) -> bool | None:
+    """Whether a parameter, or a tensor derived from one, is an instance of a class."""
+    if isinstance(wanted, UserClass):
+        return False if wanted.torch else None
+    if not isinstance(wanted, External):
+        return None
+    last = wanted.name.rpartition(".")[2]
+    if last == "Tensor":
+        return True
+    if last == "Parameter":
+        return isinstance(value, Slot)
+    return False if wanted.name.startswith("torch.nn.") and last[:1].isupper() else None
 
 
 _ITERABLES = ("Iterable", "Sequence", "Collection", "Sized")

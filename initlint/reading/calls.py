@@ -188,6 +188,7 @@ class Calls(Builtins):
             return self.lost(args, kwargs)
         receiver = args[0] if args and function.owner is not None else None
         frame = Frame(function.module, function.closure, receiver, function.owner)
+        self.reached.add(function.node)
         if self.living:
             self.followed.add(function.node)
         if self.constructing is not None:

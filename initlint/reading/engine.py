@@ -42,8 +42,9 @@ from initlint.reading.reader import Reader
 from initlint.reading.resolve import Import, Module, Program
 from initlint.reading.scripts import Scripts
 from initlint.reading.state import Frame, ImpossibleError, flat_tensors
-from initlint.reading.submodules import children
+from initlint.reading.submodules import children, modules_of
 from initlint.reading.torch_modules import type_of
+from initlint.reading.unreached import Unreached
 from initlint.reading.values import Slot, Value
 from initlint.records import Call, Initializer, Layer, Parameter, Site, Test, Unanalysed
 from initlint.torchlib.draws import Draw
@@ -168,6 +169,7 @@ class _Engine:
         self._ahead: dict[Model, Found] = {}
         # Parameters that code has filled after the birth of their model.
         self._late: set[Slot] = set()
+        self._unreached = Unreached(program, self.reader.reached)
         self._within: dict[Instance, list[tuple[Place, Slot, str]]] = {}
         self._overrides: dict[Instance, dict[Slot, Draw]] = {}
 
@@ -433,8 +435,24 @@ class _Engine:
             touched = drawn.touched if drawn is not None else None
             ledger = Ledger(touched, is_whole, overrides)
             parameters = parameters_of(model.name, instance, ledger, _MOST_NAMES)
+            parameters = [p if p.history else self._unproven(instance, p) for p in parameters]
         calls = calls_of(model.name, instance, places)
         return Found(found, parameters, calls, tests_of(model.name, instance, overrides))
+
+    def _unproven(self, root: Instance, parameter: Parameter) -> Parameter:
+        """A parameter that nothing wrote; with an unknown write where other code may have."""
+        site, name = parameter.site, parameter.name.rpartition(".")[2]
+        holders = [m for _, m in modules_of(root) if type_of(m) == parameter.holder]
+        classes = {
+            each.name
+            for module in (root, *holders)
+            if isinstance(module.cls, UserClass)
+            for each in self.reader.order(module.cls)
+            if isinstance(each, UserClass)
+        }
+        if site is None or self._unreached.may_write(site.path, name, classes):
+            return replace(parameter, history=(_UNSEEN,))
+        return parameter
 
     def _follow_ahead(self, models: Sequence[Model], jobs: int) -> None:
         """Follow the data of models in several processes."""

@@ -11,6 +11,7 @@ from initlint.reading.defaults import eps_by_place, is_padded, statistics
 from initlint.reading.holders import CONTAINERS, Instance
 from initlint.reading.initial import Noted
 from initlint.reading.layers import Place, site_of, walk
+from initlint.reading.parts import options_of
 from initlint.reading.sizes import is_size
 from initlint.reading.submodules import modules_of, sampled
 from initlint.reading.torch_modules import NORMS, type_of
@@ -111,10 +112,12 @@ def _held(module: Instance) -> Iterator[tuple[str, Slot, str]]:
     """The parameters and buffers that a module itself holds, with what kind each is."""
     layer = _layer(module)
     for name, value in module.attrs.items():
-        if isinstance(value, Slot):
-            yield name, value, kind_of(layer, name)
-        elif isinstance(value, Kept):
-            yield name, value.slot, "buffer"
+        # Under a condition that nothing decides there may be one, or none.
+        for option in options_of(value):
+            if isinstance(option, Slot):
+                yield name, option, kind_of(layer, name)
+            elif isinstance(option, Kept):
+                yield name, option.slot, "buffer"
     for slot in statistics(module):
         yield slot.name, slot, "buffer"
 

@@ -110,6 +110,8 @@ class State:
         self.followed: set[ast.AST] = set()
         # Functions that constructors of modules have called: what these give is a part.
         self.makers: set[ast.AST] = set()
+        # All functions of the files that were followed.
+        self.reached: set[ast.AST] = set()
         self._arm = 0
 
     def call(

@@ -24,6 +24,7 @@ def parameters_of(built: Built, graphs: Sequence[Graph]) -> tuple[Parameter, ...
     """Every name of every parameter and buffer of a model, in the order of its modules."""
     whole = [graph.touched for graph in graphs if graph.whole]
     touched = set().union(*whole) if whole else None
+    written = {name for graph in graphs for name in graph.written}
     first: dict[int, str] = {}
     # A deep copy, and it alone, has the last draw of what it is a copy of.
     holding: dict[int, str] = {}
@@ -31,6 +32,8 @@ def parameters_of(built: Built, graphs: Sequence[Graph]) -> tuple[Parameter, ...
     for name, module, tensor in _named(built.model):
         tied = first.setdefault(id(tensor), name)
         record = _record(built, name, module, tensor)
+        if name in written:
+            record = replace(record, history=(*record.history, _BY_FORWARD))
         is_used = None if touched is None else name in touched
         clone = _holder(built, tensor, name, holding) if tied == name else name
         told = (tied if tied != name else None, clone if clone != name else None)
@@ -46,6 +49,8 @@ def _holder(built: Built, tensor: torch.Tensor, name: str, holding: dict[int, st
     draw = built.recorder.drawn(tensor) if built.recorder is not None else UNCLEAR
     is_known = isinstance(tensor, nn.Parameter) and draw is not UNWRITTEN and draw is not UNCLEAR
     return holding.setdefault(id(draw), name) if is_known else name
+# Forward itself writes to a buffer: what it holds before may not matter.
+_BY_FORWARD = Draw("", "unknown", by="user", certain=False)
 
 
 def _is_used(parameter: Parameter, used: Collection[str]) -> bool | None:

@@ -24,6 +24,7 @@ from initlint.torchlib.creators import (
 )
 from initlint.torchlib.draws import INITIALIZERS, UNCLEAR, UNWRITTEN, Draw, drawn_by
 from initlint.torchlib.history import after
+from initlint.tracing.legacy import is_sized
 from initlint.tracing.loads import Loads, key_of, replaced
 from initlint.tracing.norms import Norms
 from initlint.tracing.places import (
@@ -164,7 +165,10 @@ class Recorder(TorchFunctionMode):
     def _noting_parameter(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def make(cls: type, *args: Any, **kwargs: Any) -> Any:
             parameter = original(cls, *args, **kwargs)
-            self._parameters[id(parameter)] = (parameter, self._sites.of(user_frame(caller(1))))
+            frame = user_frame(caller(1))
+            site = self._sites.of(frame)
+            self._parameters[id(parameter)] = (parameter, site)
+            self._note_legacy(parameter, frame, site)
             self._held.add(key_of(parameter))
             return parameter
 
@@ -175,9 +179,19 @@ class Recorder(TorchFunctionMode):
             original(module, name, *args, **kwargs)
             frame = caller(1)
             if not frame.f_code.co_filename.startswith(TORCH):
-                self._buffers[id(module), name] = self._sites.of(user_frame(frame))
+                user = user_frame(frame)
+                site = self._sites.of(user)
+                self._buffers[id(module), name] = site
+                self._note_legacy(module._buffers.get(name), user, site)
 
         return register
+
+    def _note_legacy(self, tensor: Any, frame: FrameType | None, site: Site | None) -> None:
+        """`torch.Tensor(2, 3)`, which no mode sees, is memory that nothing wrote."""
+        if frame is None or site is None or not isinstance(tensor, torch.Tensor):
+            return
+        if key_of(tensor) not in self._contents and is_sized(frame, site):
+            self._remember(tensor, UNWRITTEN)
 
     def __torch_function__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -110,6 +110,8 @@ class _Translation:
 
     def _function(self, node: fx.Node) -> Any:
         name = function_name(node)
+        if name.endswith("_") or name == "setitem":
+            self._graph.written.update(_memory_of(node))
         args, keywords = self._given(node.args), self._given(node.kwargs)
         if isinstance(node.target, type):
             # A container made for several results: they leave it as they came.
@@ -128,6 +130,21 @@ class _Translation:
             known = of_call("weighted", name, args, keywords)
             return Op("weighted", inputs, name, args, keywords, args=known, weights=weights)
         return Op("scale", inputs, name, args, keywords) if inputs else FIXED
+
+
+def _memory_of(node: fx.Node) -> Iterator[str]:
+    """The parameter or buffer in whose memory the first argument of an operation may lie."""
+    for _ in range(_MOST_VIEWS):
+        first = node.args[0] if node.args else None
+        if not isinstance(first, fx.Node):
+            return
+        if first.op == "get_attr":
+            yield str(first.target)
+        node = first
+
+
+# A view of a view of a view …
+_MOST_VIEWS = 6
 
 
 def is_known_call(node: fx.Node) -> bool:

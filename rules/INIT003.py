@@ -1,0 +1,120 @@
+"""Tests in initialising code that nothing in the model satisfies."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from initlint.judge import Model, Problems, Test
+
+_TENSORS = ("torch.nn.Parameter", "torch.nn.parameter.Parameter", "torch.Tensor")
+_ALIKE = 0.8
+
+
+def init_matches_nothing(test: Test, model: Model) -> Problems:
+    """A test of an init function or callback of apply that no module or parameter satisfies."""
+    if not test.fills or test.unsure or not test.over:
+        return
+    reason = _wrong_subject(test) or _misses(test)
+    if not reason and not test.elsewhere:
+        reason = _near(test, model) or _whole(test, model)
+    if reason:
+        yield test, f"{test.text} {reason}"
+
+
+def _asked_of(test: Test, what: str) -> str:
+    """How many were asked, and that none satisfied it."""
+    return f"is asked of {test.over} {what if test.over == 1 else what + 's'} and holds for none"
+
+
+def _wrong_subject(test: Test) -> str:
+    """Why a test can never hold, whatever the model: it is asked of the wrong kind of thing."""
+    if test.elsewhere or test.held:
+        return ""
+    if test.kind in ("class", "attribute") and test.subject == "name":
+        return f"{_asked_of(test, 'name')}: the loop goes through names, not through modules"
+    if test.kind in ("class", "attribute") and test.subject == "pair":
+        return f"{_asked_of(test, 'pair')}: named_modules() and its kin yield (name, module)"
+    if test.kind == "class_name" and test.subject == "class":
+        return "compares a class with a text, which are never equal; compare its __name__"
+    if test.kind != "class" or not test.wanted:
+        return ""
+    are_tensors = all(name in _TENSORS for name in test.wanted)
+    if test.subject == "module" and are_tensors:
+        return f"{_asked_of(test, 'module')}: modules() and apply() never yield parameters"
+    are_modules = all(name not in _TENSORS for name in test.wanted)
+    if test.subject == "parameter" and are_modules:
+        return f"{_asked_of(test, 'parameter')}: a parameter is never a module"
+    return ""
+
+
+def _misses(test: Test) -> str:
+    """Why modules that satisfy a test are never asked."""
+    if not test.missed or test.held:
+        return ""
+    inside = ", ".join(test.missed[:3])
+    if test.exact:
+        return f"{_asked_of(test, 'module')}: {inside} is a subclass, which only isinstance accepts"
+    outer = ", ".join(test.asked[:3])
+    return (
+        f"{_asked_of(test, 'module')} ({outer}): {inside} inside them is never asked and keeps "
+        "PyTorch's default; go through modules()"
+    )
+
+
+def _near(test: Test, model: Model) -> str:
+    """What a text or an attribute that nothing has was probably meant to be."""
+    if test.kind == "name":
+        return _near_name(test)
+    if test.kind == "class_name":
+        near = _near_text(test.wanted, test.asked, test.exact)
+        return f"{_asked_of(test, 'module')}, although there is {near}" if near else ""
+    if test.kind != "attribute":
+        return ""
+    holders = dict.fromkeys(test.asked)
+    known = {p.name.rpartition(".")[2] for p in model.parameters if p.holder in holders}
+    near = next(iter(get_close_matches(test.wanted[0], sorted(known), 1, _ALIKE)), "")
+    return f"{_asked_of(test, 'module')}: the attribute is called {near}" if near else ""
+
+
+def _near_name(test: Test) -> str:
+    for text in test.wanted:
+        for name in test.asked:
+            is_end = name.endswith(f".{text}") if test.exact else f".{text}" in f".{name}"
+            if is_end or name.lower() == text.lower():
+                return f"{_asked_of(test, 'name')}: the full name is {name}"
+    return ""
+
+
+def _near_text(wanted: Iterable[str], classes: Iterable[str], exact: bool) -> str:
+    """A class whose name is nearly what is asked for."""
+    for text in wanted:
+        for name in classes:
+            is_part = text.lower() in name.lower()
+            if text and (is_part or (exact and get_close_matches(text, [name], 1, _ALIKE))):
+                return name
+    return ""
+
+
+def _whole(test: Test, model: Model) -> str:
+    """Why a function fills nothing of a model: none of its tests holds for any of its modules."""
+    if test.kind not in ("class", "class_name") or test.subject != "module":
+        return ""
+    group = [t for t in model.tests if t.within == test.within and _path(t) == _path(test)]
+    first = next(t for t in group if t.fills)
+    if first is not test or any(t.held or t.unsure or t.elsewhere for t in group):
+        return ""
+    untouched = {
+        p.holder
+        for p in model.parameters
+        if p.kind == "weight" and p.history and all(d.by == "torch" for d in p.history)
+    }
+    left = [name for name in test.asked if name in untouched]
+    if not left:
+        return ""
+    return (
+        f"{_asked_of(test, 'module')}, nor does any other test of {test.within or 'this code'}: "
+        f"{', '.join(left[:3])} keep PyTorch's default"
+    )
+
+
+def _path(test: Test) -> str:
+    return test.site.path if test.site is not None else ""
