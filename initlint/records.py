@@ -190,8 +190,13 @@ class Call:
     `spelled` is the function's bare name as it is called, `resolved` the initialiser that it is
     (`xavier_uniform_` for the old name `xavier_uniform`). `within` is the function of the user's
     in which the call stands, `targets` are the names of the parameters that it writes to. `effect`
-    is wrote, discarded (it fills a tensor that is no parameter), raises, or nothing (it is not
-    known what it fills); `reason` says why.
+    is wrote, discarded (it fills a tensor that is no parameter), or nothing (it is not known what
+    it fills); `reason` says why.
+
+    Where it is certain that it fills nothing, `effect` is raises (it raises an error when it runs),
+    recomputed (forward computes the parameter anew, as after weight_norm) or lost (its result, or
+    the copy that it fills, is kept by nobody). Such a call may be one of any function: an in-place
+    method, or one that gives a new tensor; `resolved` is then as `spelled`.
     """
 
     model: str

@@ -104,7 +104,9 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
         gaps=found.gaps,
     )
     every: tuple[records.Layer | Parameter | records.Call, ...]
-    every = (*built.layers, *built.parameters, *built.calls)
+    # Of what a call fills that fills no parameter, reading may know more.
+    proven = (call for call in built.calls if call.effect not in ("discarded", "nothing"))
+    every = (*built.layers, *built.parameters, *proven)
     known = {record.site for record in every if record.site}
     known |= {draw.site for p in built.parameters for draw in p.history if draw.site}
     # What reading gave up and tracing has judged, or failed to build, is said once.

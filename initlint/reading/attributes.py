@@ -9,6 +9,7 @@ from dataclasses import replace
 from initlint.reading.budget import ELEMENTS, LONGEST_NAME
 from initlint.reading.calls import Calls
 from initlint.reading.classes import UserClass
+from initlint.reading.effects import Missing, lacks
 from initlint.reading.holders import (
     CONTAINERS,
     Bound,
@@ -26,7 +27,7 @@ from initlint.reading.holders import (
 )
 from initlint.reading.parts import choice, contents_of, is_small, leaves, unsure
 from initlint.reading.resolve import Module
-from initlint.reading.torch_modules import attribute_of, reset_of
+from initlint.reading.torch_modules import attribute_of, reset_of, type_of
 from initlint.reading.values import (
     PLAIN,
     UNKNOWN,
@@ -173,6 +174,8 @@ class Attributes(Calls):
             return named(value, f".{name}")
         if isinstance(value, Function) and name == "__name__":
             return getattr(value.node, "name", UNKNOWN)
+        if value is None and name in ("data", "weight", "bias"):
+            return Missing("None", name)
         # An attribute of a value that may hold weights may hold them, too.
         return value if isinstance(value, Unknown) else UNKNOWN
 
@@ -284,6 +287,8 @@ class Attributes(Calls):
             return Table({k: v for k, v in value.attrs.items() if type(v) is kind}, True)
         if name in _OF_MODULES:
             return Method(value, name)
+        if lacks(value, name) or self.surely_lacks(value, name):
+            return Missing(type_of(value), name)
         if value.cls is None and value.torch not in CONTAINERS:
             return attribute_of(value, name)
         return UNKNOWN

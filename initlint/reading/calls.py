@@ -11,6 +11,7 @@ from initlint.graph.ops import Graph, Op
 from initlint.graph.patterns import name_patterns
 from initlint.reading.builtins import ANSWERS, IDENTITY, NUMBERS, Builtins
 from initlint.reading.classes import UserClass, is_layer
+from initlint.reading.effects import Missing, is_sure, note
 from initlint.reading.handlers import HANDLERS
 from initlint.reading.holders import (
     Bound,
@@ -128,6 +129,9 @@ class Calls(Builtins):
         node: ast.AST | None,
     ) -> Value:
         """The result of calling a value that may be anything."""
+        if isinstance(function, Missing) and is_sure(self):
+            note(self, node, _spelled(node), [], "raises", function.reason())
+            return UNKNOWN
         if self.outside:
             if self._is_trained([*args, *kwargs.values()]):
                 return UNKNOWN
@@ -602,6 +606,11 @@ def _of_module(
         return calls.make(kind, args, kwargs, node)
     if _wraps(name) and isinstance(first, Instance):
         first.reparametrised = is_layer(first)
+        # The old spectral_norm leaves `weight` in the memory of the parameter until the forward.
+        is_lost = name != "torch.nn.utils.spectral_norm" and first.arms == calls.arms
+        named = args[1] if len(args) > 1 else kwargs.get("name", "weight")
+        if is_layer(first) and is_lost and named == "weight":
+            first.recomputed = name.rpartition(".")[2]
         if calls.outside:
             calls.life.rebuild(first)
         return first

@@ -6,9 +6,10 @@ import ast
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from initlint.reading.holders import Function, Instance, Listing, Table, around
+from initlint.reading.holders import CONTAINERS, Function, Instance, Listing, Table, around
 from initlint.reading.life import slots_of, twin
 from initlint.reading.modules import Modules
 from initlint.reading.outside import LOOKING, TRAINING
@@ -99,6 +100,8 @@ class Classes(Modules):
         super().__init__(*args)
         self.classes: dict[ast.ClassDef, UserClass] = {}
         self.enumerations: dict[tuple[UserClass, str], Instance] = {}
+        # The names of all classes that others inherit from, once somebody asks.
+        self._bases: set[str] | None = None
 
     def evaluate(self, node: ast.AST, frame: Frame) -> Value:
         """The value of an expression."""
@@ -319,6 +322,37 @@ class Classes(Modules):
         if found is not None:
             self.call(self.method(*found), [instance], {})
 
+    def surely_lacks(self, instance: Instance, name: str) -> bool:
+        """Whether an object of a class of the files certainly has no attribute of this name."""
+        cls = instance.cls
+        if self.drawing or not isinstance(cls, UserClass) or name.startswith("_"):
+            return False
+        if instance.torch != "Module" and instance.torch not in CONTAINERS:
+            return False
+        order = self.order(cls)
+        bases = [base.name for base in order if isinstance(base, External)]
+        is_read = len(bases) + sum(isinstance(b, UserClass) for b in order) == len(order)
+        if not is_read or not all(base.startswith("torch.nn.") for base in bases):
+            return False
+        if instance is self.constructing and self._has_heirs(cls):
+            # What they add is there when the constructor that they call needs it.
+            return False
+        return not any(isinstance(one, UserClass) and is_open(one.node) for one in order)
+
+    def _has_heirs(self, cls: UserClass) -> bool:
+        """Whether some class of the files may inherit from this one, by its name."""
+        if self._bases is None:
+            self._bases = {
+                name
+                for module in self.program.modules
+                if module.source.hinted
+                for node in module.source.tree.body
+                if isinstance(node, ast.ClassDef)
+                for base in node.bases
+                if (name := getattr(base, "id", "") or getattr(base, "attr", ""))
+            }
+        return cls.name in self._bases
+
     def hold(self, instance: Instance, name: str, value: Value) -> None:
         """Set an attribute; what a class of unknown base holds may be a part of a model."""
         super().hold(instance, name, value)
@@ -383,6 +417,27 @@ class Classes(Modules):
                         return self.call(value, [], {})
                 return UNKNOWN
         return self.evaluate(node, frame)
+
+
+# Functions that give an object attributes under names that the code computes.
+_NAMING = ("add_module", "register_module", "register_buffer", "register_parameter")
+
+
+@lru_cache(maxsize=1024)
+def is_open(node: ast.ClassDef) -> bool:
+    """Whether objects of a class may have attributes that no line of it names."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name) and inner.id in ("setattr", "vars", "exec", "locals"):
+            return True
+        if isinstance(inner, ast.Attribute) and inner.attr == "__dict__":
+            return True
+        if isinstance(inner, ast.FunctionDef) and inner.name in ("__getattr__", "__getattribute__"):
+            return True
+        if isinstance(inner, ast.Call) and getattr(inner.func, "attr", "") in _NAMING:
+            is_named = bool(inner.args) and isinstance(inner.args[0], ast.Constant)
+            if not is_named:
+                return True
+    return False
 
 
 def _last_of_each(order: list[Value]) -> list[Value]:

@@ -234,6 +234,8 @@ class Instance(Kind):
     questions: dict[Any, Any] = field(default_factory=dict)
     templates: dict[Any, Any] = field(default_factory=dict)
     reparametrised: bool = False
+    # What computes its weight anew at every forward, such as weight_norm; empty if nothing does.
+    recomputed: str = ""
     owner: tuple[Any, str] | None = None
     arms: tuple[int, ...] = ()
 
@@ -243,7 +245,7 @@ class Instance(Kind):
     def rebuilt(self, parts: Sequence[Value]) -> Value:
         twin = Instance(self.cls, self.torch, self.site, self.args, self.attrs)
         twin.overrides, twin.reparametrised = dict(self.overrides), self.reparametrised
-        twin.owner, twin.arms = self.owner, self.arms
+        twin.owner, twin.arms, twin.recomputed = self.owner, self.arms, self.recomputed
         twin.refill(parts)
         return twin
 

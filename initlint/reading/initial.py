@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from initlint.reading.effects import Missing, Noted, is_copy, is_sure, note
 from initlint.reading.holders import Instance, Listing, Table
 from initlint.reading.parts import may_hold, options_of, reached
 from initlint.reading.sizes import product
@@ -23,11 +24,14 @@ from initlint.torchlib.draws import (
     calculate_gain,
     shifted,
 )
+from initlint.torchlib.failures import why_it_raises
 
 # Methods in place after which a parameter is still drawn as it was, or nearly so.
 _SHIFTING = ("clamp_", "add_", "sub_")
 # What gives a parameter the values of another tensor: by its method, or as `p.data = tensor`.
 _COPYING = ("copy_", "data")
+# Methods in place that do not change values: gradients need not be switched off for them.
+_KEPT = ("requires_grad_", "detach_", "share_memory_", "retain_grad_")
 _KEEPING = ("requires_grad_", "detach_", *_SHIFTING)
 # Initialisers that may give the values a mean, which adding something else may take away.
 _WITH_MEAN = ("uniform_", "normal_", "trunc_normal_", "constant_", "ones_")
@@ -56,11 +60,33 @@ class Initialising(Tensors):
         given = {key: v for key, v in kwargs.items() if key not in ("tensor", "generator")}
         draw = _drawn(full, values, given, self.site(node), name)
         targets = _targets(tensor, full)
-        for target, is_sure in targets:
-            self.write(target, draw if is_sure else _in_part(draw))
         resolved = full if name in DEPRECATED else name
-        self._note(name, resolved, draw.site, tensor, [target for target, _ in targets])
+        filled = [target for target, _ in targets]
+        slots = [target for target in filled if isinstance(target, Slot)]
+        reason = _failure(name, full, tensor, draw)
+        if reason and is_sure(self):
+            note(self, node, name, slots, "raises", reason)
+            return tensor
+        if self._is_recomputed(slots, node, name):
+            return tensor
+        if node in self.alone and is_copy(_first(node)):
+            note(self, node, name, slots, "lost", "it fills a copy that nothing keeps")
+            return tensor
+        for target, is_whole in targets:
+            self.write(target, draw if is_whole else _in_part(draw))
+        self._note(name, resolved, draw.site, tensor, filled)
         return tensor
+
+    def _is_recomputed(self, slots: Sequence[Slot], node: ast.AST | None, name: str) -> bool:
+        """Whether forward computes these weights anew from others, so that a write is lost."""
+        for slot in slots:
+            if isinstance(slot.holder, Instance) and slot.name == "weight":
+                by = slot.holder.recomputed
+                if by and not (self.drawing or self.still):
+                    why = f"{by} computes weight anew at every forward, from other parameters"
+                    note(self, node, name, [slot], "recomputed", why)
+                    return True
+        return False
 
     def _note(
         self,
@@ -94,6 +120,8 @@ class Initialising(Tensors):
         slot = target.slot if isinstance(target, Held) else target
         site, bare = self.site(node), name.strip("_")
         renamed = {{"from": "a", "to": "b", "value": "val"}.get(k, k): v for k, v in kwargs.items()}
+        if self._fills_nothing(target, name, args, node):
+            return target
         if isinstance(target, Held) and target.reparametrised:
             return target
         if isinstance(target, Held) and target.part and name not in _KEEPING:
@@ -122,6 +150,36 @@ class Initialising(Tensors):
             is_part = name == "index_put_"
             self.write(slot, Draw(UNCLEAR.name, site=site, spelled=name, part=is_part))
         return target
+
+    def _fills_nothing(
+        self, target: Held | Slot | Fresh, name: str, args: Sequence[Value], node: ast.AST | None
+    ) -> bool:
+        """Whether a method in place raises an error, or writes to what is lost; that is noted."""
+        slot = target.slot if isinstance(target, Held) else target
+        slots = [slot] if isinstance(slot, Slot) else []
+        reason = ""
+        if name in ("normal_", "uniform_"):
+            reason = why_it_raises(name, _drawn(name, args, {}, None, name).args, None)
+        if not reason and isinstance(target, Slot) and name not in (*_KEPT, "data"):
+            is_leaf = target.trainable is True and target.arms[: len(self.arms)] == self.arms
+            if is_leaf and not self.graded_off():
+                reason = "a change in place of what is trained needs torch.no_grad(), or .data"
+        if reason and is_sure(self):
+            note(self, node, name, slots, "raises", reason)
+            return False
+        if name not in _KEPT and self._is_recomputed(slots, node, name):
+            return True
+        if node in self.alone and is_copy(_receiver(node)) and isinstance(target, (Held, Fresh)):
+            note(self, node, name, slots, "lost", "it fills a copy that nothing keeps")
+            return True
+        return False
+
+    def graded_off(self) -> bool:
+        """Whether gradients may be switched off here: by a `with`, or by a decorator."""
+        functions = [
+            n for n in self.active if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))
+        ]
+        return self.ungraded > 0 or any(node.decorator_list for node in functions)
 
     def set_trainable(self, slot: Slot | Fresh, value: Value) -> None:
         """Whether a parameter is trained from now on; None where that is not known."""
@@ -185,6 +243,7 @@ class Initialising(Tensors):
 
     def lost(self, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
         """The result of an unknown function."""
+        self.acts += 1
         values = [*args, *kwargs.values()]
         self.release(v for v in values if may_hold(v) or isinstance(v, (Listing, Table)))
         inputs = self.nodes_in(values)
@@ -195,16 +254,30 @@ class Initialising(Tensors):
 _CHARGED = 8
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Noted:
-    """A call of an initialiser as it was read: `tensor` is what it was given."""
+def _first(node: ast.AST | None) -> ast.expr | None:
+    """The expression of the tensor that an initialiser is given."""
+    return node.args[0] if isinstance(node, ast.Call) and node.args else None
 
-    spelled: str
-    resolved: str
-    site: Site | None
-    within: str
-    tensor: Value
-    targets: list[Slot | Fresh]
+
+def _receiver(node: ast.AST | None) -> ast.expr | None:
+    """The expression of the tensor whose method is called."""
+    func = node.func if isinstance(node, ast.Call) else None
+    return func.value if isinstance(func, ast.Attribute) else None
+
+
+def _failure(name: str, full: str, tensor: Value, draw: Draw) -> str:
+    """Why a call of torch.nn.init raises an error; empty if it does not, or nobody knows."""
+    if name != full and name not in DEPRECATED and full in ARGUMENTS:
+        return f"torch.nn.init has no {name}; it is called {full}"
+    if isinstance(tensor, Missing):
+        return tensor.reason()
+    if isinstance(tensor, Instance) and tensor.torch:
+        kind = tensor.cls.name if tensor.cls is not None else tensor.torch
+        return f"it fills a tensor, and gets a module ({kind})"
+    if tensor is None:
+        return "it gets None: there is no such parameter"
+    shape = tensor.shape if isinstance(tensor, (Slot, Held, Fresh)) else None
+    return why_it_raises(full, draw.args, None if shape is None else len(shape))
 
 
 def _in_part(draw: Draw) -> Draw:

@@ -181,6 +181,8 @@ def _sequentially(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | 
 def _parametrised(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     if args and isinstance(args[0], Instance):
         args[0].reparametrised = True
+        if args[1:2] == ["weight"] and args[0].arms == reader.arms:
+            args[0].recomputed = "a parametrization"
         if reader.outside:
             reader.life.rebuild(args[0])
     return args[0] if args else UNKNOWN

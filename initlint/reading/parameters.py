@@ -8,8 +8,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from initlint.reading.defaults import eps_by_place, is_padded, statistics
+from initlint.reading.effects import Noted
 from initlint.reading.holders import CONTAINERS, Instance
-from initlint.reading.initial import Noted
 from initlint.reading.layers import Place, site_of, walk
 from initlint.reading.parts import options_of
 from initlint.reading.sizes import is_size
@@ -202,11 +202,8 @@ def merged(
 
 def _effect(call: Noted) -> tuple[str, str]:
     """What a call does, and why it does no more than that."""
-    tensor: Value = call.tensor
-    by_fans = call.resolved.startswith(("kaiming", "xavier"))
-    shape = tensor.shape if isinstance(tensor, (Slot, Held, Fresh)) else None
-    if by_fans and shape is not None and len(shape) < 2:
-        return "raises", f"{call.resolved} needs two dimensions; the tensor has {len(shape)}"
+    if call.effect:
+        return call.effect, call.reason
     if not call.targets:
         return "nothing", "it is not known what it fills"
     if all(isinstance(t, Fresh) and not t.slots and t.base is None for t in call.targets):

@@ -262,6 +262,8 @@ def _note(reader: Reader, question: _Question, frame: Frame, found: bool | None)
         owner.questions[key] = asked
     if subject == "":
         asked.elsewhere = asked.elsewhere or is_met is not False
+        if is_met is False:
+            reader.denied.append((thing, question.text))
         return
     asked.subject = asked.subject or subject
     asked.over[id(thing) if thing is not None else hash(name)] = (thing, name)

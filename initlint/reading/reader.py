@@ -11,6 +11,8 @@ from initlint.reading import frameworks
 from initlint.reading.budget import STEP, TooMuchError
 from initlint.reading.calls import Code
 from initlint.reading.classes import UserClass
+from initlint.reading.dropped import dropped
+from initlint.reading.effects import is_sure, note
 from initlint.reading.expressions import Expressions
 from initlint.reading.holders import CONTAINERS, Function, Instance, Listing, extend, truth
 from initlint.reading.lists import element_of
@@ -189,12 +191,7 @@ class Reader(Expressions):
             return None
         if isinstance(value, (ast.Yield, ast.YieldFrom)):
             return lambda frame: self._yield(value, frame)
-        code = self.code(value)
-
-        def step(frame: Frame) -> None:
-            code(frame)
-
-        return step
+        return dropped(self, value)
 
     def _yield(self, node: ast.Yield | ast.YieldFrom, frame: Frame) -> None:
         value = self.evaluate(node.value, frame) if node.value is not None else None
@@ -267,7 +264,11 @@ class Reader(Expressions):
         return self.target(node.value) if isinstance(node, ast.Starred) else _nowhere
 
     def _set_attribute(self, owner: Value, target: ast.Attribute, value: Value) -> None:
-        if isinstance(owner, Instance):
+        if target.attr.endswith("_") and isinstance(owner, (Slot, Held)) and is_sure(self):
+            slot = owner.slot if isinstance(owner, Held) else owner
+            why = "an assignment replaces the method; call it instead"
+            note(self, target, target.attr, [slot], "lost", why)
+        elif isinstance(owner, Instance):
             self.hold(owner, target.attr, value)
         elif isinstance(owner, (Slot, Held, Fresh)) and target.attr == "data":
             self.write_in_place(owner, "data", [value], {}, target)
@@ -545,13 +546,20 @@ class Reader(Expressions):
         items = [
             (self.code(item.context_expr), self.target(item.optional_vars)) for item in node.items
         ]
+        switches = any(map(_switches_gradients, node.items))
 
         def step(frame: Frame) -> Flow | None:
+            is_ungraded = switches
             for context, target in items:
                 value = context(frame)
                 is_open = isinstance(value, (Unknown, Tensor, External))
+                is_ungraded = is_ungraded or is_open
                 target(UNKNOWN if is_open else value, frame)
-            return body(frame)
+            self.ungraded += is_ungraded
+            try:
+                return body(frame)
+            finally:
+                self.ungraded -= is_ungraded
 
         return step
 
@@ -586,6 +594,13 @@ class Reader(Expressions):
             return self._either(bodies, frame)
 
         return step
+
+
+def _switches_gradients(item: ast.withitem) -> bool:
+    """Whether a context of torch's may switch gradients off."""
+    called = item.context_expr.func if isinstance(item.context_expr, ast.Call) else None
+    name = getattr(called, "attr", "") or getattr(called, "id", "")
+    return name in ("no_grad", "inference_mode", "set_grad_enabled", "enable_grad")
 
 
 def _place(node: ast.stmt, frame: Frame) -> str:

@@ -84,6 +84,14 @@ class State:
         self.results: dict[object, Value] = {}
         # Initialising calls that are made outside of constructors, on what no module holds.
         self.loose: list[Any] = []
+        # Calls that are a statement of their own, so that nothing keeps their results.
+        self.alone: set[ast.AST | None] = set()
+        # Around what is read, how many `with` may switch gradients off.
+        self.ungraded = 0
+        # How many writes, and calls of unknown functions, there were.
+        self.acts = 0
+        # Questions that a function asked of what it is handed, and that were answered with no.
+        self.denied: list[tuple[Any, str]] = []
         # What loops over modules and parameters, and callbacks, are at, outermost first.
         self.visits: list[Any] = []
         # How many models are followed as data goes through them: what they ask fills nothing.
@@ -253,6 +261,7 @@ class State:
 
     def write(self, slot: Slot | Fresh, draw: Draw) -> None:
         """A parameter is filled; under a condition that its layer does not share, who knows."""
+        self.acts += 1
         if self.still or slot in self.life.frozen:
             return
         before = self.drawn(slot)

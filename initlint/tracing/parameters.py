@@ -17,6 +17,7 @@ from initlint.torchlib.parameters import kind_of
 from initlint.tracing.build import Built
 from initlint.tracing.loads import key_of
 from initlint.tracing.measure import measured
+from initlint.tracing.record import Noted
 from initlint.tracing.unchanged import LAZY
 
 
@@ -126,13 +127,14 @@ def calls_of(built: Built) -> tuple[Call, ...]:
     names: dict[int, str] = {}
     for name, _, tensor in _named(built.model):
         names.setdefault(key_of(tensor), name)
+    computed = _computed(built.model)
     found: dict[object, Call] = {}
     for call in built.recorder.calls():
         target = names.get(key_of(call.tensor))
         key = (call.site, call.spelled)
         before = found[key].targets if key in found else ()
         every = tuple(dict.fromkeys((*before, *([target] if target else []))))
-        effect, reason = ("wrote", "") if every else _WITHOUT
+        effect, reason = _effect(call, every, computed)
         found[key] = Call(
             built.name,
             call.spelled,
@@ -146,4 +148,18 @@ def calls_of(built: Built) -> tuple[Call, ...]:
     return tuple(found.values())
 
 
-_WITHOUT = ("discarded", "it fills a tensor that is no parameter")
+def _computed(model: nn.Module) -> set[int]:
+    """The weights that weight_norm computes anew at every forward, by their ids."""
+    holders = (m for m in model.modules() if "weight_g" in m._parameters)
+    return {id(m.__dict__.get("weight")) for m in holders}
+
+
+def _effect(call: Noted, targets: Collection[str], computed: Collection[int]) -> tuple[str, str]:
+    """What a call does, and why it does no more than that."""
+    if call.failure:
+        return "raises", call.failure
+    if targets:
+        return "wrote", ""
+    if id(call.tensor) in computed:
+        return "recomputed", "weight_norm computes weight anew at every forward"
+    return "discarded", "it fills a tensor that is no parameter"

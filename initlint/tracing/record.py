@@ -23,6 +23,7 @@ from initlint.torchlib.creators import (
     transformed,
 )
 from initlint.torchlib.draws import INITIALIZERS, UNCLEAR, UNWRITTEN, Draw, drawn_by
+from initlint.torchlib.failures import why_it_raises
 from initlint.torchlib.history import after
 from initlint.tracing.legacy import is_sized
 from initlint.tracing.loads import Loads, key_of, replaced
@@ -58,13 +59,17 @@ class _Content:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Noted:
-    """A call of an initialiser in the user's code, and the tensor that it fills."""
+    """A call of an initialiser in the user's code, and the tensor that it fills.
+
+    `failure` is why it raises an error on a device with memory; empty if it does not.
+    """
 
     spelled: str
     resolved: str
     site: Site | None
     within: str
     tensor: torch.Tensor
+    failure: str = ""
 
 
 class Recorder(TorchFunctionMode):
@@ -246,8 +251,9 @@ class Recorder(TorchFunctionMode):
         spelled = called_as(frame, name)
         self._write(tensor, replace(draw, spelled=spelled), frame)
         if not by_torch(frame):
-            user = user_frame(frame)
-            self._calls.append(Noted(spelled, name, self._sites.of(user), within(user), tensor))
+            user, failure = user_frame(frame), _hidden_failure(name, draw.args)
+            noted = Noted(spelled, name, self._sites.of(user), within(user), tensor, failure)
+            self._calls.append(noted)
 
     def _note(
         self,
@@ -360,6 +366,11 @@ class Recorder(TorchFunctionMode):
         storage = tensor.untyped_storage()
         self._loads.written(tensor)
         self._contents[storage._cdata] = _Content(storage, tensor.numel(), draw)
+
+
+def _hidden_failure(name: str, args: Mapping[str, Any]) -> str:
+    """Why an initialiser that does nothing on meta raises an error on any other device."""
+    return why_it_raises(name, args, None) if name in ("uniform_", "trunc_normal_") else ""
 
 
 def _left_in(

@@ -1,0 +1,54 @@
+"""Initialisation whose result nobody keeps, or that went to the wrong one of two layers."""
+
+from initlint.judge import Call, Model, Parameter, Problems
+from initlint.records import Draw
+
+# Two draws so many lines apart at most belong to one list of lines, of which one was mistaken.
+_APART = 3
+
+
+def init_without_effect(record: Call | Parameter, model: Model) -> Problems:
+    """A call that changes nothing, or a layer drawn twice whose twin is never drawn."""
+    if isinstance(record, Call):
+        if record.effect == "lost":
+            yield record, f"{record.spelled} has no effect: {record.reason}"
+        return
+    twice = _drawn_twice(record, model)
+    twin = _twin(record, model) if twice is not None else None
+    if twice is not None and twin is not None:
+        again = next((call for call in model.calls if call.site == twice.site), record)
+        line = f" at line {twice.site.line}" if twice.site is not None else ""
+        yield (
+            again,
+            f"{record.name} is drawn a second time{line}, while {twin.name} keeps PyTorch's "
+            "default: one of the two was meant for it",
+        )
+
+
+def _drawn_twice(parameter: Parameter, model: Model) -> Draw | None:
+    """The second of two draws in neighbouring lines that write to this parameter alone."""
+    if len(parameter.history) < 2 or parameter.tied_to:
+        return None
+    first, second = parameter.history[-2:]
+    if first.site is None or second.site is None or first.site.path != second.site.path:
+        return None
+    is_plain = all(d.by == "user" and d.certain and not d.part for d in (first, second))
+    distance = second.site.line - first.site.line
+    if not is_plain or first.through != second.through or not 0 < distance <= _APART:
+        return None
+    sites = {first.site, second.site}
+    others = (p for p in model.parameters if p.name != parameter.name)
+    return None if any(d.site in sites for p in others for d in p.history) else second
+
+
+def _twin(parameter: Parameter, model: Model) -> Parameter | None:
+    """A parameter of the same name and class beside this one that nobody has drawn."""
+    holder, _, name = parameter.name.rpartition(".")
+    around = holder.rpartition(".")[0]
+    for other in model.parameters:
+        outer, _, last = other.name.rpartition(".")
+        is_beside = outer != holder and outer.rpartition(".")[0] == around and bool(holder)
+        is_alike = last == name and other.holder == parameter.holder and not other.tied_to
+        if is_beside and is_alike and other.history and all(d.by == "torch" for d in other.history):
+            return other
+    return None
