@@ -363,7 +363,7 @@ class Attributes(Calls):
             if type(index) is int and -len(names) <= index < len(names):
                 value.attrs[names[index]] = item
             elif isinstance(index, str):
-                value.attrs[index] = item
+                self.hold(value, index, item)
             else:
                 value.attrs[f"{{{len(names)}}}"] = item
 

@@ -313,10 +313,14 @@ class Classes(Modules):
         claim(instance)
 
     def furnish(
-        self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
+        self,
+        instance: Instance,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None = None,
     ) -> None:
         """Run torch's constructor; then the class's own `reset_parameters`, if it has one."""
-        super().furnish(instance, args, kwargs)
+        super().furnish(instance, args, kwargs, node)
         name = reset_of(instance.torch)
         found = self.member(instance.cls, name) if name and instance.cls is not None else None
         if found is not None:

@@ -257,19 +257,19 @@ class Instance(Kind):
         self.cls = parts[-1]
 
     def truth(self) -> bool | None:
-        return bool(self.members()) if self.torch in ("ModuleList", "Sequential") else True
+        return bool(self.members()) if self.torch in _BY_NUMBER else True
 
     def elements(self) -> list[Value] | None:
         if self.torch not in CONTAINERS:
             return None
         held = self.members()
-        return [*held] if self.torch == "ModuleDict" else [*held.values()]
+        return [*held] if self.torch in _BY_KEY else [*held.values()]
 
     def members(self) -> dict[str, Value]:
         """A container's members by name, without other attributes of a user's container class."""
         if self.cls is None:
             return dict(self.attrs)
-        is_dict = self.torch == "ModuleDict"
+        is_dict = self.torch in _BY_KEY
         return {
             name: value
             for name, value in self.attrs.items()
@@ -277,7 +277,11 @@ class Instance(Kind):
         }
 
 
-CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
+# What holds parameters under names or numbers, and is no layer itself.
+PARAMETER_LISTS = ("ParameterList", "ParameterDict")
+CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", *PARAMETER_LISTS)
+_BY_KEY = ("ModuleDict", "ParameterDict")
+_BY_NUMBER = ("ModuleList", "Sequential", "ParameterList")
 
 
 def _is_part(value: Value) -> bool:

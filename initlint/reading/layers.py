@@ -15,7 +15,7 @@ from initlint.graph.record import harmless, is_state, layer_of
 from initlint.graph.steps import Weight
 from initlint.graph.weights import whole
 from initlint.reading.budget import Budget
-from initlint.reading.holders import Instance
+from initlint.reading.holders import CONTAINERS, Instance
 from initlint.reading.sizes import is_size, nominal, symbol
 from initlint.reading.submodules import children, each_module, modules_of
 from initlint.reading.torch_modules import type_of
@@ -193,7 +193,8 @@ def unknown(model: str, place: Place, slot: Slot, kind: str, draw: Draw) -> Laye
 def site_of(slot: Slot) -> Site | None:
     """The line that makes the layer, or the bare parameter."""
     holder = slot.holder
-    if isinstance(holder, Instance) and holder.torch not in ("Module", "") and holder.site:
+    no_layer = (*CONTAINERS, "Module", "")
+    if isinstance(holder, Instance) and holder.torch not in no_layer and holder.site:
         found: Site | None = holder.site
         return found
     made: Site | None = slot.site or (holder.site if isinstance(holder, Instance) else None)

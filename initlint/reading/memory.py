@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from initlint.reading.budget import Budget
-from initlint.reading.holders import Choice, Function, Instance, Listing, Table
+from initlint.reading.holders import CONTAINERS, Choice, Function, Instance, Listing, Table
 from initlint.reading.parts import options_of
 from initlint.reading.state import Frame
 from initlint.reading.values import PLAIN, Held, Kind, Named, Plain, Slot, Sym, Tensor, Value
@@ -112,7 +112,7 @@ def _may_reach_all(value: Value) -> bool:
 
 
 _SIMPLE = (int, float, str, type(None), Listing, Table, Tensor, Slot, Held, Named, Sym, Plain)
-_ORDERED = ("Sequential", "ModuleList", "ModuleDict")
+_ORDERED = CONTAINERS
 
 
 def _mutable(frame: Frame) -> Iterable[Any]:

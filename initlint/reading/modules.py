@@ -11,7 +11,16 @@ from typing import Any
 from initlint.graph.facts import wanted
 from initlint.graph.meaning import of_module
 from initlint.reading.budget import ELEMENTS
-from initlint.reading.holders import CONTAINERS, Choice, Instance, Listing, Table, elements, listed
+from initlint.reading.holders import (
+    CONTAINERS,
+    PARAMETER_LISTS,
+    Choice,
+    Instance,
+    Listing,
+    Table,
+    elements,
+    listed,
+)
 from initlint.reading.initial import Initialising
 from initlint.reading.operands import value_of
 from initlint.reading.parts import choice
@@ -66,17 +75,32 @@ class Modules(Initialising):
         """A module of one of torch's classes."""
         self.life.changes += 1
         instance = Instance(None, kind, self.site(node), arms=self.arms)
-        self.furnish(instance, args, kwargs)
+        self.furnish(instance, args, kwargs, node)
         if kind == "Sequential" and self.outside:
             self.life.born(instance, None, node, self.frames[-1].module.path)
         return instance
 
+    def _adopt(self, instance: Instance, node: ast.AST | None) -> None:
+        """Make a list of parameters the holder of those in it; tensors become parameters."""
+        if instance.torch not in PARAMETER_LISTS:
+            return
+        for name, value in list(instance.attrs.items()):
+            if isinstance(value, Fresh):
+                self.hold(instance, name, self.parameter(value, node))
+            elif isinstance(value, Slot) and not value.name:
+                value.holder, value.name = instance, name
+
     def furnish(
-        self, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
+        self,
+        instance: Instance,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+        node: ast.AST | None = None,
     ) -> None:
         """Run the constructor of a module's torch base."""
         if instance.torch in CONTAINERS:
             self._contain(instance, args)
+            self._adopt(instance, node)
             return
         if instance.torch in ("TransformerEncoder", "TransformerDecoder"):
             stack_of_copies(instance, args, kwargs, self.constructing)
@@ -102,7 +126,7 @@ class Modules(Initialising):
                 instance.attrs.update({str(key): value for key, value in given.items.items()})
             elif isinstance(given, (Listing, tuple)):
                 items = given if isinstance(given, tuple) else given.items
-                if instance.torch == "ModuleDict":
+                if instance.torch in ("ModuleDict", "ParameterDict"):
                     _pair(instance, items)
                 else:
                     instance.attrs.update({str(i): value for i, value in enumerate(items)})
@@ -190,7 +214,9 @@ class Modules(Initialising):
             self.budget.elements(len(every))
             return Table({path: Held(slot, slot.shape) for path, slot in every[:ELEMENTS]}, True)
         if instance.torch in CONTAINERS:
-            return self._ask_container(instance, name, args)
+            found = self._ask_container(instance, name, args)
+            self._adopt(instance, node)
+            return found
         if name in ("get_submodule", "get_parameter") and args and isinstance(args[0], str):
             value: Value = instance
             for part in args[0].split("."):
@@ -331,7 +357,7 @@ class Modules(Initialising):
         elif isinstance(owner, Instance) and owner.torch in CONTAINERS:
             if isinstance(index, str):
                 owner.attrs.pop(index, None)
-            elif owner.torch != "ModuleDict":
+            elif owner.torch not in ("ModuleDict", "ParameterDict"):
                 self._rearrange(owner, without(list(owner.members().values()), index))
 
     def part(self, instance: Instance, index: Value) -> Value:
@@ -365,7 +391,7 @@ def own_of(instance: Instance) -> Iterator[Slot]:
 def _is_numbered(container: Instance) -> bool:
     """Whether a torch container names its members by numbers from 0."""
     last = next(reversed(container.attrs), None)
-    is_list = container.cls is None and container.torch != "ModuleDict"
+    is_list = container.cls is None and container.torch not in ("ModuleDict", "ParameterDict")
     return is_list and last in (None, str(len(container.attrs) - 1))
 
 

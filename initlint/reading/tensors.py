@@ -11,7 +11,7 @@ from initlint.graph.facts import of_call
 from initlint.graph.meaning import WHOLE_VIEWS, meaning, writes_in_place
 from initlint.graph.ops import Op, Operand, leaves_of, ops_in
 from initlint.graph.weights import Factor, factors_of
-from initlint.reading.holders import Instance, Listing, Table
+from initlint.reading.holders import CONTAINERS, Choice, Instance, Listing, Table
 from initlint.reading.operands import HOLDERS, operand_of, value_of
 from initlint.reading.parts import leaves
 from initlint.reading.sizes import is_size
@@ -81,6 +81,8 @@ class Tensors(State):
                 self.graph.touched.add(value.slot)
             elif kind in HOLDERS:
                 self.touch([*leaves(value, HOLDERS)])
+            elif kind is Choice:
+                self.touch(value.options)
 
     def operands(
         self, args: Sequence[Value], keywords: Mapping[str, Value]
@@ -136,7 +138,7 @@ class Tensors(State):
 def _use(factor: Factor) -> Use:
     slot: Slot = factor.operand.parameter
     kind = "Parameter"
-    if isinstance(slot.holder, Instance) and slot.holder.torch not in ("Module", ""):
+    if isinstance(slot.holder, Instance) and slot.holder.torch not in (*CONTAINERS, "Module", ""):
         kind = slot.holder.cls.name if slot.holder.cls is not None else slot.holder.torch
     fans = (factor.fan_in, factor.fan_out)
     changed = factor.operand.reparametrised
