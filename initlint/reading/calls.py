@@ -129,8 +129,10 @@ class Calls(Builtins):
         node: ast.AST | None,
     ) -> Value:
         """The result of calling a value that may be anything."""
-        if isinstance(function, Missing) and is_sure(self):
-            note(self, node, _spelled(node), [], "raises", function.reason())
+        if isinstance(function, Missing):
+            name = _spelled(node)
+            if name.endswith("_") and is_sure(self):
+                note(self, node, name, [], "raises", function.reason())
             return UNKNOWN
         if self.outside:
             if self._is_trained([*args, *kwargs.values()]):

@@ -34,14 +34,15 @@ class Noted:
     reason: str = ""
 
 
+@dataclass(eq=False, repr=False)
 class Missing(Unknown):
     """An attribute that a module certainly does not have: its class, and the name."""
 
-    __slots__ = ("name", "owner")
+    owner: str
+    name: str
 
-    def __init__(self, owner: str, name: str) -> None:
+    def __post_init__(self) -> None:
         super().__init__()
-        self.owner, self.name = owner, name
 
     def reason(self) -> str:
         """Why its use raises an error."""

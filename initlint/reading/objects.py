@@ -43,6 +43,8 @@ def _hasattr(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None)
         return False
     if name and name == reset_of(owner.torch):
         return True
+    if owner.torch and reader.surely_lacks(owner, name):
+        return False
     no_weights = owner.torch in CONTAINERS or catalog.activation_of_module(owner.torch) is not None
     return False if name == "reset_parameters" and owner.cls is None and no_weights else PLAIN
 

@@ -15,7 +15,7 @@ from initlint.reading.parts import options_of
 from initlint.reading.sizes import is_size
 from initlint.reading.submodules import modules_of, sampled
 from initlint.reading.torch_modules import NORMS, type_of
-from initlint.reading.values import Fresh, Held, Kept, Slot, Value
+from initlint.reading.values import Fresh, Kept, Slot
 from initlint.records import Call, Parameter
 from initlint.torchlib.draws import UNCLEAR, UNWRITTEN, Draw
 from initlint.torchlib.history import after, entries
@@ -180,12 +180,13 @@ def calls_of(model: str, root: Instance, places: Mapping[int, Sequence[Place]]) 
 def merged(
     model: str, noted: Collection[Noted], places: Mapping[int, Sequence[Place]]
 ) -> list[Call]:
-    """One record for all that one line calls, with the names of all that this fills."""
+    """One record for all that one line calls to one effect, with the names of all it fills."""
     found: dict[object, Call] = {}
     for call in noted:
         held = (place for slot in call.targets for place in places.get(id(slot), ()))
         targets = tuple(place.parameter for place in held)
-        key = (call.site, call.spelled)
+        # What one line fills for some modules, and fails to fill for others, gives two records.
+        key = (call.site, call.spelled, call.effect)
         if key in found:
             before = found[key]
             every = tuple(dict.fromkeys((*before.targets, *targets)))

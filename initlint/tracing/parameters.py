@@ -50,6 +50,8 @@ def _holder(built: Built, tensor: torch.Tensor, name: str, holding: dict[int, st
     draw = built.recorder.drawn(tensor) if built.recorder is not None else UNCLEAR
     is_known = isinstance(tensor, nn.Parameter) and draw is not UNWRITTEN and draw is not UNCLEAR
     return holding.setdefault(id(draw), name) if is_known else name
+
+
 # Forward itself writes to a buffer: what it holds before may not matter.
 _BY_FORWARD = Draw("", "unknown", by="user", certain=False)
 
@@ -131,10 +133,11 @@ def calls_of(built: Built) -> tuple[Call, ...]:
     found: dict[object, Call] = {}
     for call in built.recorder.calls():
         target = names.get(key_of(call.tensor))
-        key = (call.site, call.spelled)
+        failed = _failed(call, computed) if target is None or call.failure else ("", "")
+        key = (call.site, call.spelled, failed[0])
         before = found[key].targets if key in found else ()
         every = tuple(dict.fromkeys((*before, *([target] if target else []))))
-        effect, reason = _effect(call, every, computed)
+        effect, reason = failed if failed[0] else ("wrote", "") if every else _WITHOUT
         found[key] = Call(
             built.name,
             call.spelled,
@@ -154,12 +157,13 @@ def _computed(model: nn.Module) -> set[int]:
     return {id(m.__dict__.get("weight")) for m in holders}
 
 
-def _effect(call: Noted, targets: Collection[str], computed: Collection[int]) -> tuple[str, str]:
-    """What a call does, and why it does no more than that."""
+def _failed(call: Noted, computed: Collection[int]) -> tuple[str, str]:
+    """What a call that fills no parameter certainly does instead, and why; empty if unknown."""
     if call.failure:
         return "raises", call.failure
-    if targets:
-        return "wrote", ""
     if id(call.tensor) in computed:
         return "recomputed", "weight_norm computes weight anew at every forward"
-    return "discarded", "it fills a tensor that is no parameter"
+    return "", ""
+
+
+_WITHOUT = ("discarded", "it fills a tensor that is no parameter")

@@ -167,11 +167,19 @@ def test_both_engines_know_what_a_new_tensor_holds(expression, wanted, tmp_path)
     assert found == wanted
 
 
-def test_sizes_are_read_where_no_function_of_torch_is_called(tmp_path):
-    """No mode of torch's sees its old constructor run: tracing says that it does not know."""
-    mine, theirs = both(BARE.format("torch.Tensor(8, 8)"), tmp_path)
+@pytest.mark.parametrize(
+    "made", ["torch.Tensor(8, 8)", "torch.FloatTensor(8, 8)", "torch.Tensor(*(8, 8))"]
+)
+def test_legacy_constructors_of_sizes_write_nothing(tmp_path, made):
+    """No mode of torch's sees them run, but their source at the parameter's line."""
+    mine, theirs = both(BARE.format(made), tmp_path)
     assert mine[0].current is None
-    assert theirs[0].current.name == "unknown"
+    assert theirs[0].current is None
+
+
+def test_legacy_constructors_of_values_write_these(tmp_path):
+    mine, theirs = both(BARE.format("torch.Tensor([[1.0] * 8] * 8)"), tmp_path)
+    assert mine[0].current.name == theirs[0].current.name == "unknown"
 
 
 def test_the_comparison_can_fail(tmp_path):

@@ -37,6 +37,7 @@ LINKS = {
         "Instance.overrides",
         "Instance.templates",
         "Instance.calls",
+        "Instance.questions",
         "Function.module",
         "Function.owner",
     ),
