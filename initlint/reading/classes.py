@@ -18,7 +18,7 @@ from initlint.reading.resolve import Module
 from initlint.reading.state import Frame
 from initlint.reading.submodules import children, is_part
 from initlint.reading.torch_modules import ancestors, reset_of
-from initlint.reading.values import UNKNOWN, External, Kind, Unknown, Value
+from initlint.reading.values import UNKNOWN, External, Kind, Value
 from initlint.torchlib import catalog
 
 # Classes outside torch that are modules, by the last part of their names.
@@ -356,14 +356,6 @@ class Classes(Modules):
                 if (name := getattr(base, "id", "") or getattr(base, "attr", ""))
             }
         return cls.name in self._bases
-
-    def hold(self, instance: Instance, name: str, value: Value) -> None:
-        """Set an attribute; what a class of unknown base holds may be a part of a model."""
-        super().hold(instance, name, value)
-        if self.outside and not instance.torch and instance.cls is not None:
-            order = self.order(instance.cls)
-            if any(isinstance(base, Unknown) for base in order):
-                self.life.hand_over(value)
 
     def _plain_object(
         self, cls: UserClass, args: Sequence[Value], kwargs: Mapping[str, Value]
