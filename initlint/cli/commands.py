@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,16 @@ _MOST_IDLE = 100
 def check(request: Check) -> int:
     """Report, or repair and report what remains."""
     terminal.set_colour(request.color)
+    if request.watch:
+        from initlint.cli.watch import watch
+
+        _collect()
+        watch(request, check_once)
+    return check_once(request)
+
+
+def check_once(request: Check) -> int:
+    """`check` without --watch."""
     asked = requests.asked(request)
     if request.show_files or request.show_settings:
         return _show(asked)
@@ -139,7 +150,8 @@ def _judged(asked: Asked) -> Report:
 
     report: Report = Report()
     if asked.targets.all:
-        report = api.check_all(asked.targets.all, asked.options)
+        with _working(asked):
+            report = api.check_all(asked.targets.all, asked.options)
     return _with_gaps(report, asked)
 
 
@@ -244,7 +256,19 @@ def _fixed(asked: Asked, write: bool) -> Fixed:
     if not asked.targets.all:
         return api.Fixed(api.Report(), (), "", 0, ())
     unsafe = asked.request.unsafe_fixes
-    return api.fix_all(asked.targets.all, asked.options, unsafe=unsafe, write=write)
+    with _working(asked):
+        return api.fix_all(asked.targets.all, asked.options, unsafe=unsafe, write=write)
+
+
+def _working(asked: Asked) -> AbstractContextManager[None]:
+    """Show what takes long: reading files, building models."""
+    targets = asked.targets
+    files, models = phrases.counted(len(targets.files), "file"), len(targets.models)
+    said = [f"reading {files}"] if targets.files else []
+    if asked.request.trace:
+        said = [f"building the models of {files}"]
+    said += [f"building {phrases.counted(models, 'model')}"] if models else []
+    return terminal.working(", ".join(said), quiet=asked.request.quiet)
 
 
 def _with_gaps(report: Report, asked: Asked) -> Report:
@@ -268,8 +292,9 @@ def _print(report: Report, asked: Asked) -> None:
         write(layers.render(report, colour=colour, width=terminal.width()))
     write(_findings(report, asked, colour))
     if request.output_file is not None:
-        data = "".join(pieces).encode("utf-8", "backslashreplace")
-        write_whole(request.output_file, data, "--output-file")
+        _write_file(request.output_file, "".join(pieces), "--output-file")
+    for form, file in request.reports:
+        _write_file(file, _rendered(report, asked, form, colour=False), "--output-format")
     _print_gaps(report, asked)
 
 
@@ -278,7 +303,14 @@ def _findings(report: Report, asked: Asked, colour: bool) -> str:
         from initlint.output import statistics
 
         return statistics.render(report)
-    form = asked.form
+    return _rendered(report, asked, asked.form, colour)
+
+
+def _write_file(file: str, text: str, option: str) -> None:
+    write_whole(file, text.encode("utf-8", "backslashreplace"), option)
+
+
+def _rendered(report: Report, asked: Asked, form: str, colour: bool) -> str:
     root = None if form in FOR_PEOPLE else _root()
     rules = asked.selection.rules.cards.values()
     codes = asked.options.codes or ()

@@ -155,6 +155,19 @@ def _choice(name: str, help: str) -> Callable[[_Command], _Command]:
     return click.option(name, type=click.Choice(CHOICES[name.removeprefix("--")]), help=help)
 
 
+def _formats(
+    ctx: click.Context, param: click.Parameter, given: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Each `FORMAT` or `FORMAT=FILE` as a pair; "" where there is no file. Raises BadParameter."""
+    pairs = []
+    for text in given:
+        form, equals, file = text.partition("=")
+        if equals and not file:
+            raise click.BadParameter(f"{text} names no file", ctx, param)
+        pairs.append((str(click.Choice(FORMATS).convert(form, param, ctx)), file))
+    return tuple(pairs)
+
+
 _SECONDS = click.IntRange(0)
 _of_settings = _options(
     click.option("--config", metavar="FILE", help="Use the settings of this file alone."),
@@ -183,7 +196,13 @@ _of_model = _options(
 @_many("--exclude", metavar="PATTERNS", help="Also leave out files and folders of these names.")
 @_flag("--ignore-noqa", help="Also report findings that a comment silences.")
 @click.option(
-    "--output-format", type=click.Choice(FORMATS), help="How findings are printed.  [default: full]"
+    "--output-format",
+    "formats",
+    callback=_formats,
+    multiple=True,
+    metavar="FORMAT[=FILE]",
+    help=f"How findings are printed: {', '.join(FORMATS)}. With =FILE, also write that file. "
+    "Repeatable.  [default: full]",
 )
 @click.option("--output-file", metavar="FILE", help="Write findings to this file.")
 @click.option(
@@ -206,6 +225,7 @@ _of_model = _options(
 @click.option("--write-baseline", metavar="FILE", help="Write all findings to this file.")
 @_flag("--prune-baseline", help="Remove findings from the baseline that are not there any more.")
 @_flag("--locked", help="Also fail where a parameter starts differently than in init.lock.")
+@_flag("--watch", help="Check again whenever a file changes, until Ctrl-C.")
 @_flag("--exit-zero", help="Exit with 0 even if there are findings.")
 @_flag("--exit-non-zero-on-fix", help="Exit with 1 if --fix changed a file.")
 @_flag("--show-files", help="List the files and models that would be checked.")
@@ -229,9 +249,10 @@ def check(**options: Any) -> int:
     nearest pyproject.toml, or else the working directory.
     """
     from initlint.cli import commands
-    from initlint.cli.request import Check
+    from initlint.cli.request import Check, split_formats
 
-    request = Check(**options)
+    form, reports = split_formats(options.pop("formats"))
+    request = Check(**options, output_format=form, reports=reports)
     if request.config == "":
         raise click.UsageError("--config names no file")
     if request.config and request.isolated:

@@ -33,6 +33,7 @@ class Check(NamedTuple):
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     output_format: str | None = None
+    reports: tuple[tuple[str, str], ...] = ()
     show_layers: bool = False
     statistics: bool = False
     exit_zero: bool = False
@@ -63,12 +64,34 @@ class Check(NamedTuple):
     exit_non_zero_on_fix: bool = False
     output_file: str | None = None
     locked: bool = False
+    watch: bool = False
 
     def preferences(self, settings: Settings) -> Preferences:
         """How initialisers are written: the command line before the settings."""
         return settings.here().preferences(
             style=self.style, distribution=self.distribution, mode=self.mode, bias=self.bias
         )
+
+
+def split_formats(
+    given: Sequence[tuple[str, str]],
+) -> tuple[str | None, tuple[tuple[str, str], ...]]:
+    """The format that is printed, if one is given, and those that go to files.
+
+    `given` are pairs of a format and a file, "" for none. Raises InitlintError for two that would
+    be printed, or written to one file.
+    """
+    printed = [form for form, file in given if not file]
+    files = [file for _, file in given if file]
+    if len(printed) > 1:
+        last = printed[-1]
+        what = f"{' and '.join(printed)} cannot both be printed"
+        raise InitlintError(f"--output-format: {what}; give one a file: {last}=FILE")
+    for file in files:
+        if files.count(file) > 1:
+            raise InitlintError(f"--output-format: two formats go to {file}; name two files")
+    reports = tuple((form, file) for form, file in given if file)
+    return (printed[0] if printed else None), reports
 
 
 class Apply(NamedTuple):
@@ -145,7 +168,7 @@ def asked(request: Check) -> Asked:
         preferences=request.preferences(settings),
         cache=not request.no_cache and STDIN not in written,
         jobs=request.jobs,
-        parameters=form == "json" or request.locked,
+        parameters="json" in (form, *(name for name, _ in request.reports)) or request.locked,
         apart=True,
         timeout=TIMEOUT if request.timeout is None else request.timeout,
     )
@@ -182,6 +205,7 @@ def refuse_idle(request: Check, written: Sequence[str], form: str) -> None:
         ("--statistics", request.statistics and not prints, f"{form} lists the findings"),
         # JSON has all layers.
         ("--show-layers", table and not (prints or form == "json"), f"{form} has no table"),
+        ("--watch", request.watch and STDIN in written, "standard input ends"),
         ("--stdin-filename", request.stdin_filename is not None and STDIN not in written,
          "give the target - (standard input), too"),
     ]  # fmt: skip
@@ -196,7 +220,7 @@ def refuse_idle(request: Check, written: Sequence[str], form: str) -> None:
 def _in_modes(request: Check) -> Iterator[tuple[str, str, str]]:
     """The options that have no effect in a mode that is asked for: mode, what it does, option."""
     prints = {
-        "--output-format": request.output_format is not None,
+        "--output-format": request.output_format is not None or bool(request.reports),
         "--show-layers": request.show_layers,
         "--statistics": request.statistics,
         "--output-file": request.output_file is not None,
@@ -209,7 +233,10 @@ def _in_modes(request: Check) -> Iterator[tuple[str, str, str]]:
     }
     known = {"--baseline": request.baseline is not None, "--prune-baseline": request.prune_baseline}
     lists = {**prints, **writes, **of_baseline, **known, "--add-noqa": request.add_noqa is not None}
+    others = {"--show-files": request.show_files, "--show-settings": request.show_settings}
+    changes = {**writes, **of_baseline, "--add-noqa": request.add_noqa is not None}
     modes = (
+        (request.watch, "--watch", "reports, again and again", {**changes, **others}),
         (request.show_files, "--show-files", "lists files", lists),
         (request.show_settings, "--show-settings", "lists settings", lists),
         (request.diff, "--diff", "prints a patch", {**prints, **of_baseline}),

@@ -6,13 +6,17 @@ import contextlib
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 import click
 
 from initlint.records import InitlintError
 from initlint.safe.shown import STEERING, escape, shown
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _PIPE_WIDTH = 160
 # Elements that take a second to fill.
@@ -66,6 +70,52 @@ def progress(total: int) -> Iterator[Callable[[int], None]]:
         return
     with click.progressbar(length=total, label="Initialising", file=sys.stderr) as bar:
         yield bar.update
+
+
+# Seconds of work after which it is shown.
+_PATIENCE = 2.0
+
+
+class _Timer(Protocol):
+    """What `working` needs of threading.Timer."""
+
+    def start(self) -> None: ...
+    def cancel(self) -> None: ...
+    def join(self) -> None: ...
+
+
+@contextlib.contextmanager
+def working(
+    what: str,
+    quiet: bool = False,
+    timer: Callable[[float, Callable[[], None]], _Timer] = threading.Timer,
+) -> Iterator[None]:
+    """Show on a terminal what is being done and for how long, once it has taken two seconds."""
+    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield
+        return
+    shown: list[Progress] = []
+    waiting = timer(_PATIENCE, lambda: shown.append(_begun(what)))
+    waiting.start()
+    try:
+        yield
+    finally:
+        waiting.cancel()
+        waiting.join()
+        for progress in shown:
+            progress.stop()
+
+
+def _begun(what: str) -> Progress:
+    """A line on stderr that goes away when it is stopped."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    progress = Progress(*columns, console=Console(file=sys.stderr), transient=True)
+    progress.add_task(f"initlint: {what}", total=None)
+    progress.start()
+    return progress
 
 
 # What --color says: auto, always or never.
