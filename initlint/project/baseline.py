@@ -122,7 +122,9 @@ class Baseline(NamedTuple):
     def gone(self, left: Mapping[Entry, int], scope: Scope) -> dict[Entry, int]:
         """The entries among `left` whose findings would have been found in this run."""
         judged = {(self.relative(path), model) for path, model in scope.models}
-        codes = {self.relative(path): scope.codes(path) for path in scope.files}
+        files = {self.relative(path) for path in scope.files}
+        paths = (*scope.files, *(path for path, _ in scope.models))
+        codes = {self.relative(path): scope.codes(path) for path in paths}
         unclear = {self.relative(path) for path in scope.gaps}
         return {
             entry: count
@@ -130,8 +132,10 @@ class Baseline(NamedTuple):
             if entry.path not in unclear
             and (
                 not self._exists(entry)
-                or entry.code in codes.get(entry.path, ())
-                or (entry.path, entry.model) in judged
+                or (
+                    entry.code in codes.get(entry.path, ())
+                    and (entry.path in files or (entry.path, entry.model) in judged)
+                )
             )
         }
 

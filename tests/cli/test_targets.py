@@ -7,6 +7,7 @@ import sys
 import pytest
 from handmade import CLEAN, FOUND, finding, layer
 
+from initlint.judge import load
 from initlint.project import config
 from initlint.project.sourcefiles import Texts
 from initlint.project.targets import is_model
@@ -257,7 +258,6 @@ def test_idle_comment_is_noted(initlint, project, comment):
 @pytest.mark.parametrize(
     ("comment", "entry", "hint"),
     [
-        ("# noqa: INIT999", "INIT999", ""),
         (
             "# initlint: ignore[defualt-before-rectifier]",
             "defualt-before-rectifier",
@@ -270,6 +270,13 @@ def test_entry_that_is_no_rule_is_noted(initlint, project, comment, entry, hint)
     (note,) = noted(initlint, project, comment)
     reason = f"does nothing: there is no such rule{hint}"
     assert note == f"initlint: net.py:8: suppression of {entry} {reason}"
+
+
+def test_a_code_that_is_no_rule_is_noted(initlint, project):
+    (note,) = noted(initlint, project, "# noqa: INIT999")
+    said, _, near = note.partition("; did you mean ")
+    assert said == "initlint: net.py:8: suppression of INIT999 does nothing: there is no such rule"
+    assert not near or near.rstrip("?") in load().cards
 
 
 @pytest.mark.parametrize(
