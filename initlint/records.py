@@ -95,6 +95,10 @@ class Layer:
     - `late`: True if code outside the model's constructor has filled this weight last.
     - `parts`: the number of equal matrices that lie in the weight one below another, as the gates
       of an LSTM, or q, k and v; 1 if it is one matrix.
+    - `stacked`: True if a matrix product takes a tensor of more than two dimensions, of which
+      torch.nn.init counts other fans.
+    - `counted`: in or out, the fan from which a scale was computed by hand; known only where sizes
+      are symbols.
     """
 
     model: str
@@ -121,6 +125,8 @@ class Layer:
     recurrent: str = ""
     late: bool = False
     parts: int = 1
+    stacked: bool = False
+    counted: str = ""
 
 
 @dataclass(frozen=True, slots=True)

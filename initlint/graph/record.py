@@ -31,6 +31,7 @@ def layer_of(
     states: Collection[str] = (),
     reason: str = "",
     names: Mapping[str, str] | None = None,
+    counted: str = "",
 ) -> Layer:
     """The record of a weight that is used at one or more places of a graph.
 
@@ -69,6 +70,8 @@ def layer_of(
         nominal=nominal,
         spread=first.weight.spread,
         recurrent=_recurrent(group, states),
+        stacked=first.weight.stacked,
+        counted=counted,
         parts=max(packed_in(type, parameter.rpartition(".")[2]), *(use.parts for use in group)),
     )
 

@@ -20,6 +20,7 @@ class Weight(NamedTuple):
     - `spread`: the factor by which the stride of a transposed convolution divides fan_in.
     - `recurrent`: state, if the weight is multiplied with its own earlier result; input, if its
       result is added to that of such a weight.
+    - `stacked`: as in `graph.weights.Factor`.
     - `tensor`: identifies a weight that has different names at two places.
     """
 
@@ -35,6 +36,7 @@ class Weight(NamedTuple):
     spread: float = 1
     recurrent: str = ""
     tensor: Any = None
+    stacked: bool = False
 
 
 class Step(Protocol):

@@ -18,7 +18,9 @@ Fans = tuple[Size | None, Size | None]
 class Factor(NamedTuple):
     """One parameter in a product: its fans, and whether something may be added to the result.
 
-    `spread` is the factor by which the stride of a transposed convolution divides fan_in.
+    `spread` is the factor by which the stride of a transposed convolution divides fan_in. `stacked`
+    is True if a matrix product or an einsum takes a tensor of more than two dimensions, of which
+    torch.nn.init counts other fans.
     """
 
     operand: Operand
@@ -26,11 +28,12 @@ class Factor(NamedTuple):
     fan_out: Size | None
     biased: bool
     spread: float = 1
+    stacked: bool = False
 
 
 # The index of the first factor among the arguments of a matrix product.
 _PRODUCTS = {
-    **dict.fromkeys(("matmul", "rmatmul", "imatmul", "mm", "bmm", "grouped_mm"), 0),
+    **dict.fromkeys(("matmul", "rmatmul", "imatmul", "mm", "spmm", "smm", "bmm", "grouped_mm"), 0),
     "addmm": 1,
     "baddbmm": 1,
 }
@@ -53,7 +56,7 @@ def _factors(name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Ite
         for place, value in enumerate(args[_PRODUCTS[name] :][:2]):
             for operand in _operands(value):
                 fans = _product_fans(operand.shape, first=place == 0)
-                yield Factor(operand, *fans, name in _SUMS)
+                yield Factor(operand, *fans, name in _SUMS, stacked=_is_stack(operand))
         return
     position = 2 if name == "bilinear" else 1
     given = keywords.get("weight", args[position] if len(args) > position else None)
@@ -73,6 +76,10 @@ def _operands(value: Any) -> list[Operand]:
 
 def _is_matrix(operand: Operand) -> bool:
     return operand.own_shape is None or len(operand.own_shape) > 1
+
+
+def _is_stack(operand: Operand) -> bool:
+    return operand.own_shape is not None and len(operand.own_shape) > 2
 
 
 def product(sizes: Sequence[Size | None]) -> Size | None:
@@ -189,7 +196,8 @@ def _of_einsum(args: Sequence[Any]) -> Iterator[Factor]:
     for index, (value, term) in enumerate(zip(values, terms, strict=False)):
         others = set("".join(terms[:index] + terms[index + 1 :]))
         for operand in _operands(value):
-            yield Factor(operand, *_term_fans(term, result, others, operand.shape), False)
+            fans = _term_fans(term, result, others, operand.shape)
+            yield Factor(operand, *fans, False, stacked=_is_stack(operand))
 
 
 def _term_fans(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from initlint.judge.wording import origin
-from initlint.recommend import TOLERANCE, times
+from initlint.recommend import TOLERANCE, suits, times
 from initlint.records import Initializer, Layer
 from initlint.torchlib.draws import calculate_gain
 
@@ -15,21 +15,20 @@ _BY_HAND = {
     "normal_": (1.0, math.sqrt(2)),
     "trunc_normal_": (1.0, math.sqrt(2)),
 }
+# 1/√16 and 1/√64 have few digits, but are hardly ever chosen.
+_EXACT_ROOTS = (0.25, 0.125)
 _SAME = 1e-6
+_FAR = 2.0
+# The reason for which a layer's scale does not matter to its activation, but to the layer's result.
+_BEFORE = "its input comes from a normalisation"
 
 
 def described(layer: Layer) -> str:
-    """The layer as messages call it: its name, class and, where they are numbers, its sizes."""
+    """The weight as messages call it: its name, class and, where they are numbers, its sizes."""
     size = "" if layer.nominal else " " + "×".join(map(str, layer.shape))
-    return f"{layer.layer or layer.parameter} ({layer.type}{size})"
-
-
-def counted(layer: Layer) -> tuple[float, float] | None:
-    """fan_in and fan_out as torch.nn.init counts them from the shape; None without two sizes."""
-    if len(layer.shape) < 2:
-        return None
-    window = math.prod(layer.shape[2:])
-    return layer.shape[1] * window, layer.shape[0] * window
+    is_one = layer.parameter == f"{layer.layer}.weight"
+    name = layer.layer if is_one else layer.parameter
+    return f"{name} ({layer.type}{size})"
 
 
 def std_with(current: Initializer, fan_in: float, fan_out: float) -> float | None:
@@ -37,13 +36,15 @@ def std_with(current: Initializer, fan_in: float, fan_out: float) -> float | Non
     args = current.args
     if min(fan_in, fan_out) <= 0:
         return None
-    if current.name.startswith("xavier"):
-        return float(args.get("gain", 1.0)) * math.sqrt(2 / (fan_in + fan_out))
-    if not current.name.startswith("kaiming"):
-        return None
     try:
+        if current.name.startswith("xavier"):
+            return float(args.get("gain", 1.0)) * math.sqrt(2 / (fan_in + fan_out))
+        if current.name == "orthogonal_":
+            return float(args.get("gain", 1.0)) / math.sqrt(max(fan_in, fan_out))
+        if not current.name.startswith("kaiming"):
+            return None
         gain = calculate_gain(args.get("nonlinearity", "leaky_relu"), args.get("a", 0))
-    except ValueError:
+    except (TypeError, ValueError):
         return None
     return gain / math.sqrt(fan_in if args.get("mode", "fan_in") == "fan_in" else fan_out)
 
@@ -53,16 +54,53 @@ def is_off(ratio: float) -> bool:
     return not 1 / TOLERANCE <= ratio <= TOLERANCE
 
 
-def gain_by_hand(current: Initializer, fan: float) -> float | None:
-    """The gain with which a hand-written scale was computed from this fan; None if it was not.
+def miscounted(layer: Layer) -> float | None:
+    """The present std divided by that of the same call with the layer's own fans, if that is off.
 
-    A scale of few digits, such as 0.1, is no such number: it may have been chosen.
+    None as well where the scale cannot matter, where the layer's own fans would not make the call
+    right, and within a factor of 2 where the present std is accepted, too: as one by fan_out is.
     """
-    scale = current.args.get("b" if current.name == "uniform_" else "std")
-    if current.std is None or not isinstance(scale, (int, float)) or round(scale, 3) == scale:
+    current = layer.current
+    if current is None or current.default or not current.std or not layer.fan_in:
+        return None
+    wanted = std_with(current, layer.fan_in, layer.fan_out or 0)
+    if not wanted or not is_off(current.std / wanted) or not matters(layer):
+        return None
+    ratio = current.std / wanted
+    if suits(layer, current.std) and 1 / _FAR <= ratio <= _FAR:
+        return None
+    return ratio if suits(layer, wanted) else None
+
+
+def matters(layer: Layer) -> bool:
+    """Whether the scale of a layer's result matters to anything that comes after it."""
+    return not layer.harmless or layer.harmless == _BEFORE
+
+
+def gain_by_hand(current: Initializer, fan: float) -> float | None:
+    """The gain with which a hand-written scale was computed from this fan; None if it was not."""
+    if current.std is None:
         return None
     present = current.std * math.sqrt(fan)
     return next((g for g in _BY_HAND.get(current.name, ()) if abs(present / g - 1) < _SAME), None)
 
 
-__all__ = ["counted", "described", "gain_by_hand", "is_off", "origin", "std_with", "times"]
+def is_computed(current: Initializer) -> bool:
+    """Whether a scale has so many digits that nobody has chosen it, as 0.1 and 0.02 are chosen."""
+    scale = current.args.get("b" if current.name == "uniform_" else "std")
+    if not isinstance(scale, (int, float)):
+        return False
+    return round(scale, 3) != scale or scale in _EXACT_ROOTS
+
+
+__all__ = [
+    "described",
+    "gain_by_hand",
+    "is_computed",
+    "is_off",
+    "matters",
+    "miscounted",
+    "origin",
+    "std_with",
+    "times",
+]

@@ -185,7 +185,9 @@ def repair(applicability: str, group: list[Problem], donor: Layer | None, places
     A call that someone wrote is corrected in its place if that suits all that it fills.
     """
     layer = layer_in(group[0])
-    if layer.site is None or layer.current is None or layer.recommended is None:
+    if layer.recommended is None:
+        raise NoRepairError("it is not known what the layer needs")
+    if layer.site is None or layer.current is None:
         raise NoRepairError(_OF_LINE)
     if is_installed(layer.site):
         applicability = "display"

@@ -37,6 +37,7 @@ from initlint.reading.values import (
     Fresh,
     Held,
     Slot,
+    Sym,
     Tensor,
     Unknown,
     Value,
@@ -260,6 +261,8 @@ class Expressions(Literals):
             return self.operate(OPERATORS[kind], [value])
         if isinstance(value, (int, float)) and kind in (ast.USub, ast.UAdd):
             return bounded(-value if kind is ast.USub else value)
+        if isinstance(value, Sym) and kind is ast.USub:
+            return computed(ast.Mult, -1, value)
         return UNKNOWN if isinstance(value, Unknown) else PLAIN
 
     def _boolean(self, node: ast.BoolOp) -> Code:

@@ -83,6 +83,7 @@ def _weight(use: Use, number: int) -> Weight:
         use.spread,
         use.recurrent,
         number if use.slot.picked else (use.slot, id(use.owner)),
+        use.stacked,
     )
 
 
@@ -142,6 +143,7 @@ def _record(
         states=states,
         reason=_perhaps_harmless(group),
         names=names,
+        counted=_counted(use),
     )
 
 
@@ -264,6 +266,20 @@ def _is_provable(draw: Draw, use: Use) -> bool:
     return isinstance(std, Sym) and [(n, 2 * p) for n, p in std.powers] == [
         (n, -p) for n, p in _powers(fan_in) or ()
     ]
+
+
+def _counted(use: Use) -> str:
+    """The fan from which a scale was computed by hand, as its root, if sizes are symbols."""
+    name = {"uniform_": "b", "normal_": "std", "trunc_normal_": "std"}.get(use.draw.name)
+    scale = use.draw.args.get(name) if name else None
+    if not isinstance(scale, Sym) or not _is_nominal(use):
+        return ""
+    squared = [(name, -2 * power) for name, power in scale.powers]
+    ends = [_powers(fan) for fan in use.fans]
+    if None in ends or ends[0] == ends[1]:
+        return ""
+    places = zip(("in", "out"), ends, strict=True)
+    return next((place for place, powers in places if list(powers) == squared), "")
 
 
 def _is_written(draw: Draw) -> bool:

@@ -143,7 +143,7 @@ def _use(factor: Factor) -> Use:
     fans = (factor.fan_in, factor.fan_out)
     changed = factor.operand.reparametrised
     use = Use(slot, kind, fans, slot.draw, reparametrised=changed, biased=factor.biased)
-    return replace(use, spread=factor.spread)
+    return replace(use, spread=factor.spread, stacked=factor.stacked)
 
 
 def _created(name: str, args: Sequence[Value], keywords: Mapping[str, Value]) -> Fresh:

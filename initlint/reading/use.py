@@ -12,7 +12,7 @@ class Use:
 
     `slot` is the parameter, `draw` what it holds, `fans` its fan_in and fan_out (numbers, or
     symbols), `following` the fixed answer where the operation itself decides what follows; `biased`
-    holds where a bias may be added to the result. `spread` and `recurrent` as in
+    holds where a bias may be added to the result. `spread`, `recurrent` and `stacked` as in
     `graph.steps.Weight`. `owner` is the module that is called, if one is; `arms`
     are the undecided conditions under which the use comes to be.
     """
@@ -29,6 +29,7 @@ class Use:
     recurrent: str = ""
     owner: Any = None
     arms: tuple[int, ...] = ()
+    stacked: bool = False
 
     def holding(self, draw: Any) -> Use:
         """The same use of a parameter that holds something else."""
@@ -45,4 +46,5 @@ class Use:
             self.recurrent,
             self.owner,
             self.arms,
+            self.stacked,
         )

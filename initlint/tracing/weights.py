@@ -107,6 +107,7 @@ def weights_of_call(
             reparametrised=factor.operand.reparametrised,
             biased=factor.biased,
             spread=factor.spread,
+            stacked=factor.stacked,
         )
         for factor in factors_of(name, args, keywords)
     )

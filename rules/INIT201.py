@@ -1,0 +1,23 @@
+"""Transposed convolutions whose fans are counted the wrong way round."""
+
+from initlint.judge import Layer, Problems
+from initlint.judge.geometry import described, miscounted, origin, times
+from initlint.recommend import suits
+
+
+def transposed_fan(layer: Layer) -> Problems:
+    """A scheme that takes in for out, and leaves out the stride."""
+    current = layer.current
+    if not layer.type.startswith("ConvTranspose") or layer.head or current is None:
+        return
+    if current.args.get("mode") == "fan_out" and suits(layer, current.std or 0.0):
+        # What torch calls fan_out is the fan_in of such a layer, but for its stride.
+        return
+    ratio = miscounted(layer)
+    if ratio is not None:
+        yield (
+            layer,
+            f"{described(layer)} has fan_in {layer.fan_in:g} and fan_out {layer.fan_out:g}, but "
+            f"{origin(current)} counts them as those of a convolution: it gets "
+            f"{times(ratio)} the std",
+        )

@@ -1,0 +1,24 @@
+"""Several matrices in one tensor, of which torch counts the fans as those of a convolution."""
+
+from initlint.judge import Layer, Problems
+from initlint.judge.geometry import described, is_off, matters, origin, std_with, times
+
+
+def stacked_fan(layer: Layer) -> Problems:
+    """A matrix product with a tensor of three dimensions that a scheme fills by its fans."""
+    current = layer.current
+    if not layer.stacked or not layer.fan_in or not layer.fan_out or not matters(layer):
+        return
+    if current is None or current.default or not current.std:
+        return
+    wanted = std_with(current, layer.fan_in, layer.fan_out)
+    if wanted and is_off(current.std / wanted):
+        many = "×".join(map(str, layer.shape))
+        size = "" if layer.nominal else f": it gets {times(current.std / wanted)} the std"
+        fans = "" if layer.nominal else f", fan_in {layer.fan_in:g} and fan_out {layer.fan_out:g}"
+        shape = "such a tensor" if layer.nominal else many
+        yield (
+            layer,
+            f"{described(layer)} is multiplied as matrices{fans}, but {origin(current)} counts "
+            f"{shape} as the kernel of a convolution{size}",
+        )

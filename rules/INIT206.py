@@ -1,0 +1,55 @@
+"""Scales that were computed by hand from the wrong side of a matrix."""
+
+from initlint.judge import Layer, Model, Problems
+from initlint.judge.geometry import (
+    described,
+    gain_by_hand,
+    is_computed,
+    is_off,
+    matters,
+    origin,
+)
+
+
+def mode_of_matmul(layer: Layer, model: Model) -> Problems:
+    """A bound or std of 1/√n where n is what leaves the product, not what enters it."""
+    current = layer.current
+    if not _is_written(layer) or current is None or not matters(layer):
+        return
+    if layer.counted != "out" and not (_is_of_outputs(layer) and _is_proved(layer, model)):
+        return
+    side = 0 if layer.fan_in == layer.shape[0] else 1
+    sizes = "" if layer.nominal else f" ({layer.fan_out:g} in place of {layer.fan_in:g})"
+    yield (
+        layer,
+        f"{described(layer)}: the scale of {origin(current)} is computed from the number of its "
+        f"outputs{sizes}; size({side}) is that of its inputs",
+    )
+
+
+def _is_written(layer: Layer) -> bool:
+    """Whether someone has filled a matrix that is not recurrent."""
+    current = layer.current
+    is_matrix = len(layer.shape) == 2 and not layer.recurrent
+    return is_matrix and current is not None and not current.default
+
+
+def _is_of_outputs(layer: Layer) -> bool:
+    """Whether the scale is a root of fan_out, and not of fan_in."""
+    current = layer.current
+    if current is None or layer.nominal or not layer.fan_in or not layer.fan_out:
+        return False
+    if not is_off((layer.fan_in / layer.fan_out) ** 0.5) or gain_by_hand(current, layer.fan_in):
+        return False
+    gain = gain_by_hand(current, layer.fan_out)
+    # For torch's own layers a std by fan_out may be meant so; a bound of 1/√fan_out is not.
+    return gain is not None and (layer.type == "Parameter" or gain < 1)
+
+
+def _is_proved(layer: Layer, model: Model) -> bool:
+    """Whether this number, or another that the same line draws by, was computed."""
+    current = layer.current
+    if current is None or is_computed(current):
+        return current is not None
+    alike = (x for x in model.layers if x.current is not None and x.current.site == current.site)
+    return any(x.current and is_computed(x.current) and _is_of_outputs(x) for x in alike)
