@@ -99,6 +99,7 @@ class Layer:
       torch.nn.init counts other fans.
     - `counted`: in or out, the fan from which a scale was computed by hand; known only where sizes
       are symbols.
+    - `times`: the other factor, if a weight is computed as a product of two, as `B @ A`.
     """
 
     model: str
@@ -127,6 +128,7 @@ class Layer:
     parts: int = 1
     stacked: bool = False
     counted: str = ""
+    times: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,8 @@ class Use(NamedTuple):
 
     `again` is True if the weight is multiplied with a value computed from its own result. `joins`
     is the parameter of such a weight to whose result this one's result is added. `parts` is the
-    number of equal parts into which its result is cut.
+    number of equal parts into which its result is cut. `times` is the parameter of the other factor
+    of a product of two weights, as of `B @ A`.
     """
 
     weight: Weight
@@ -102,6 +103,7 @@ class Use(NamedTuple):
     again: bool = False
     joins: str = ""
     parts: int = 1
+    times: str = ""
 
 
 def uses(
@@ -392,4 +394,8 @@ def _use(
     if upstream.normalised:
         via = (*following.via, "prenorm")
         following = Following(following.activation, following.args, via)
-    return Use(weight, following, upstream, below, branch, parts=parts)
+    found = Use(weight, following, upstream, below, branch, parts=parts)
+    if len(steps[node].weights) != 2 or steps[node].inputs:
+        return found
+    one, other = steps[node].weights
+    return found._replace(times=(other if weight is one else one).parameter)

@@ -72,8 +72,13 @@ def layer_of(
         recurrent=_recurrent(group, states),
         stacked=first.weight.stacked,
         counted=counted,
+        times=_other_factor(first, names),
         parts=max(packed_in(type, parameter.rpartition(".")[2]), *(use.parts for use in group)),
     )
+
+
+def _other_factor(use: Use, names: Mapping[str, str] | None) -> str | None:
+    return (names or {}).get(use.times, use.times) or None
 
 
 def is_state(group: Sequence[Use]) -> bool:

@@ -15,7 +15,7 @@ _BY_HAND = {
     "normal_": (1.0, math.sqrt(2)),
     "trunc_normal_": (1.0, math.sqrt(2)),
 }
-# 1/√16 and 1/√64 have few digits, but are hardly ever chosen.
+# 1/√16 and 1/√64 have few digits, but as bounds they are hardly ever chosen.
 _EXACT_ROOTS = (0.25, 0.125)
 _SAME = 1e-6
 _FAR = 2.0
@@ -87,10 +87,11 @@ def gain_by_hand(current: Initializer, fan: float) -> float | None:
 
 def is_computed(current: Initializer) -> bool:
     """Whether a scale has so many digits that nobody has chosen it, as 0.1 and 0.02 are chosen."""
-    scale = current.args.get("b" if current.name == "uniform_" else "std")
+    is_bound = current.name == "uniform_"
+    scale = current.args.get("b" if is_bound else "std")
     if not isinstance(scale, (int, float)):
         return False
-    return round(scale, 3) != scale or scale in _EXACT_ROOTS
+    return round(scale, 3) != scale or (is_bound and scale in _EXACT_ROOTS)
 
 
 __all__ = [

@@ -1,0 +1,50 @@
+"""Products of two weights that cannot be trained, or that do not start as zero."""
+
+from initlint.judge import Layer, Model, Problems
+from initlint.judge.geometry import described, origin
+from initlint.judge.zeros import has_zero_bias, is_frozen, number_in
+
+_BETWEEN = {"shape", "dropout", "prenorm"}
+
+
+def dead_product(layer: Layer, model: Model) -> Problems:
+    """Two factors that are both zero, or both drawn in an adapter that starts as zero."""
+    other = _other(layer, model)
+    if other is None or layer.current is None or other.current is None:
+        return
+    values = number_in(layer), number_in(other)
+    if values == (0, 0):
+        is_fixed = is_frozen(layer, model) or is_frozen(other, model)
+        if not is_fixed and (layer.times or has_zero_bias(layer, model)):
+            yield (
+                layer,
+                f"{described(layer)} and {described(other)}, of which one is multiplied with the "
+                "other, are both zero: neither gets a gradient",
+            )
+    elif _is_adapter(layer, other) and _is_drawn(layer) and _is_drawn(other):
+        yield (
+            other,
+            f"{described(other)} is drawn by {origin(other.current)}, and so is "
+            f"{described(layer)}: an adapter starts without effect if one of its factors is zero",
+        )
+
+
+def _other(layer: Layer, model: Model) -> Layer | None:
+    """The second factor of the product that a weight is the first of."""
+    following = layer.following
+    name = layer.times
+    if name is None and following.activation == "linear" and _BETWEEN.issuperset(following.via):
+        name = layer.after
+    found = next((x for x in model.layers if x.parameter == name), None) if name else None
+    # Of a product of two parameters, each is the other's other one.
+    if found is None or (layer.times and model.layers.index(found) < model.layers.index(layer)):
+        return None
+    return found
+
+
+def _is_adapter(layer: Layer, other: Layer) -> bool:
+    return all("lora" in x.parameter.lower() for x in (layer, other))
+
+
+def _is_drawn(layer: Layer) -> bool:
+    return layer.current is not None and bool(layer.current.std)
