@@ -106,12 +106,11 @@ def harmless(group: Sequence[Use]) -> str:
         return _REPARAMETRISED
     if is_state(group):
         return _RECURRENT
-    if all(use.upstream.normalised for use in group):
-        return _PRENORM
     if all(use.downstream.settled or _is_cancelled(use) for use in group):
         return _NORM
     if all("norm" in use.following.via for use in group):
         return _SHIELDED
     if all(use.downstream.gating for use in group):
         return _GATING
-    return ""
+    # The scale of the result may matter all the same.
+    return _PRENORM if all(use.upstream.normalised for use in group) else ""

@@ -181,6 +181,11 @@ class Modules(Initialising):
         if name == "_fill_padding_idx_with_zero" and type(instance.attrs.get("weight")) is Slot:
             row = Held(instance.attrs["weight"], None, part=True)
             return self.write_in_place(row, "zero_", [], {}, node)
+        if name == "requires_grad_":
+            slots = [slot for _, slot in parameters_of(instance)]
+            self.budget.elements(len(slots))
+            for slot in slots:
+                self.set_trainable(slot, args[0] if args else kwargs.get("requires_grad", True))
         if name in _ITSELF or name == "apply":
             if name == "apply" and args:
                 modules = self._within(instance)
