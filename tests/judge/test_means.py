@@ -47,11 +47,15 @@ def test_it_is_reported_with_its_mean(judge, fill, moments):
     found = judge(NET.format(fill=fill))
     current = found.layers["a.weight"].current
     assert (current.mean, current.std) == pytest.approx(moments, abs=1e-9)
-    assert found.codes == {"a.weight": "INIT106"}
     (finding,) = found.findings
+    assert finding.fix.applicability == "unsafe"
+    if moments[1] == 0:
+        # One number in all elements is worse than a scale: its units are copies of one.
+        assert found.codes == {"a.weight": "INIT009"} and f"{moments[0]:g}: its" in finding.message
+        return
+    assert found.codes == {"a.weight": "INIT106"}
     said = re.escape(f"mean {moments[0]:.3g} and std {moments[1]:.3g}, ")
     assert re.search(rf"{said}\d[\d.]*×", finding.message)
-    assert finding.fix.applicability == "unsafe"
 
 
 # Symmetric ones, in whatever way they are written, and those in which a mean is no sum.
