@@ -7,6 +7,7 @@ from initlint.judge.geometry import described, origin
 from initlint.judge.zeros import has_zero_bias, is_frozen, number_in
 
 _NONLINEAR = ("rectifier", "saturating", "smooth")
+_CELLS = ("RNN", "LSTM", "GRU")
 # Activations that pass no gradient at 0, and those that are 0 there.
 _DEAD = ("relu", "relu6", "threshold")
 _ZERO = (*_DEAD, "leaky_relu", "prelu", "rrelu", "tanh", "softsign", "gelu", "silu", "mish", "elu")
@@ -15,7 +16,8 @@ _ZERO = (*_DEAD, "leaky_relu", "prelu", "rrelu", "tanh", "softsign", "gelu", "si
 def symmetric_weights(layer: Layer, model: Model) -> Problems:
     """A weight that is one number, with a nonlinearity and another layer behind it."""
     value = number_in(layer)
-    if value is None or not _is_hidden(layer) or is_frozen(layer, model):
+    is_found = value is not None and (_is_hidden(layer) or _is_cell(layer, model))
+    if value is None or not is_found or is_frozen(layer, model):
         return
     count = _units(layer)
     if count < 2 or layer.current is None:
@@ -36,12 +38,20 @@ def _is_hidden(layer: Layer) -> bool:
     return family(layer) in _NONLINEAR and "residual" not in layer.following.via
 
 
+def _is_cell(layer: Layer, model: Model) -> bool:
+    """Whether it is the first weight of a recurrent layer, and the second is constant, too."""
+    other = layer.parameter.replace("weight_ih", "weight_hh")
+    if layer.type.removesuffix("Cell") not in _CELLS or other == layer.parameter:
+        return False
+    return any(x.parameter == other and number_in(x) is not None for x in model.layers)
+
+
 def _units(layer: Layer) -> int:
     """The number of outputs that see the same inputs: of one group of a convolution."""
     if not layer.fan_out:
         return 0
     window = 1 if layer.stacked else math.prod(layer.shape[2:])
-    return round(layer.fan_out / window)
+    return round(layer.fan_out / window / layer.parts)
 
 
 def _shown(layer: Layer, count: int) -> str:

@@ -3,6 +3,7 @@
 from initlint.judge import Draw, Model, Parameter, Problem, Problems, is_whole, line_of
 
 _SCHEMES = ("xavier", "kaiming", "orthogonal")
+_AROUND_A_MEAN = ("normal", "trunc_normal")
 _CALLED = {"bias": "a bias", "norm": "the gain of a normalisation", "bare": "a learned factor"}
 
 
@@ -39,7 +40,10 @@ def _is_scheme(draw: Draw) -> bool:
 
 
 def _is_around_zero(draw: Draw) -> bool:
-    return draw.std is not None and draw.mean is not None and abs(draw.mean) < draw.std
+    """Whether values are drawn around zero; their std may be a name, such as a config's."""
+    if draw.std is None or draw.mean is None:
+        return draw.spelled.strip("_") in _AROUND_A_MEAN and draw.args.get("mean") == 0
+    return abs(draw.mean) < draw.std
 
 
 def _is_factor(parameter: Parameter) -> bool:

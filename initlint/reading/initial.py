@@ -309,7 +309,8 @@ def _drawn(
     given = {**defaults, **dict(zip(defaults, args, strict=False))}
     given.update({key: value for key, value in kwargs.items() if key in defaults})
     if not all(isinstance(value, (int, float, str, Sym)) for value in given.values()):
-        return Draw("unknown", {}, site=site, spelled=spelled)
+        numbers = {key: value for key, value in given.items() if known_number(value)}
+        return Draw("unknown", numbers, site=site, spelled=spelled)
     return Draw(name, given, site=site, spelled=spelled)
 
 

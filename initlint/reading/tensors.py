@@ -168,6 +168,8 @@ def _shape_of_new(
     if name.endswith("_like"):
         like = args[0] if args else keywords.get("input")
         return like.shape if isinstance(like, (Slot, Held, Fresh)) else None
+    if name == "tensor":
+        return () if args and known_number(args[0]) else None
     places = args[1:] if name.startswith("new_") else args
     if name == "normal" or CREATORS[name] == "full":
         places = [value for value in places if isinstance(value, (tuple, Listing))]

@@ -34,7 +34,7 @@ CREATORS: Mapping[str, str] = {
     for name in _NAMES
     for form in (name, f"{name}_like", f"new_{name}")
     if name[0].islower() or form == name
-} | {"normal": "normal"}
+} | {"normal": "normal", "tensor": "tensor"}
 EMPTY = frozenset(form for form, name in CREATORS.items() if name in _EMPTY)
 # In-place methods of tensors, each with the equivalent initialiser and its arguments.
 METHODS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -54,6 +54,10 @@ def created(
     kind = CREATORS[name]
     if kind in _EMPTY:
         return UNWRITTEN
+    if kind == "tensor":
+        value = args[0] if args else keywords.get("data")
+        is_number = isinstance(value, (int, float))
+        return drawn_by("constant_", {"val": value}, shape) if is_number else UNCLEAR
     if kind == "full":
         # After the sizes, or the tensor that it is to be like.
         value = keywords.get("fill_value", args[-1] if args else None)

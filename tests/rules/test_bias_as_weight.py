@@ -17,6 +17,7 @@ class Net(nn.Module):
         self.norm = nn.LayerNorm(64)
         self.act = nn.PReLU()
         self.scale = nn.Parameter(torch.ones([]) * math.log(1 / 0.07))
+        self.temperature = nn.Parameter(torch.tensor(0.07))
         self.layer_scale = nn.Parameter(torch.full((64,), 1e-5))
         self.token = nn.Parameter(torch.zeros(1, 64))
         self.head = nn.Linear(64, 10)
@@ -24,9 +25,9 @@ class Net(nn.Module):
 
     def forward(self, x):
         x = x + self.layer_scale * self.act(self.norm(self.fc(x + self.token)))
-        return self.head(x) * self.scale.exp()
+        return self.head(x) * self.scale.exp() / self.temperature
 """
-FACTORS = {"norm.weight", "act.weight", "scale", "layer_scale"}
+FACTORS = {"norm.weight", "act.weight", "scale", "temperature", "layer_scale"}
 VIEWS = ("unsqueeze(0)", "view(1, -1)", "data[None]", "reshape(1, -1)", "data.unsqueeze(1)")
 
 
@@ -88,7 +89,8 @@ def test_views_in_a_loop(found):
         ("nn.init.zeros_(self.norm.weight)",),
         # What comes later counts.
         ("for p in self.parameters():", "    nn.init.normal_(p, std=0.02)",
-         "for p in (self.norm.weight, self.act.weight, self.scale, self.layer_scale):",
+         "for p in (self.norm.weight, self.act.weight, self.scale, self.temperature,",
+         "          self.layer_scale):",
          "    nn.init.ones_(p)"),
         ("nn.init.xavier_uniform_(self.fc.bias.unsqueeze(0))", "nn.init.zeros_(self.fc.bias)"),
         # A token is made with zeros, and may be drawn like anything.
@@ -97,3 +99,44 @@ def test_views_in_a_loop(found):
 )  # fmt: skip
 def test_silent(found, fill):
     assert found(*fill) == set()
+
+
+HOOK = """\
+from torch import nn
+from transformers import PreTrainedModel
+
+
+class Base(PreTrainedModel):
+    def _init_weights(self, module):
+        if isinstance(module, {classes}):
+            module.weight.data.normal_(mean=0.0, std=self.config.initializer_range)
+        {other}
+
+
+class Model(Base):
+    def __init__(self, config):
+        super().__init__(config)
+        self.norm = nn.LayerNorm(config.hidden_size)
+        self.fc = nn.Linear(config.hidden_size, config.hidden_size)
+        self.post_init()
+
+    def forward(self, x):
+        return self.fc(self.norm(x))
+"""
+
+
+@pytest.mark.parametrize(
+    ("classes", "other", "wrong"),
+    [
+        ("(nn.Linear, nn.LayerNorm)", "", True),
+        ("(nn.Linear, nn.LayerNorm)", "if hasattr(module, 'bias'): module.bias.data.zero_()", True),
+        ("(nn.Linear, nn.LayerNorm)",
+         "if isinstance(module, nn.LayerNorm): module.weight.data.fill_(1.0)", False),
+        ("nn.Linear", "", False),
+    ],
+)  # fmt: skip
+def test_a_hook_whose_std_is_only_a_name(tmp_path, classes, other, wrong):
+    path = tmp_path / "net.py"
+    path.write_text(HOOK.format(classes=classes, other=other))
+    codes = [f.code for f in api.check(str(path)).findings if f.parameter == "norm.weight"]
+    assert codes == (["INIT205"] if wrong else [])

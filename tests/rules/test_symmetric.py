@@ -143,6 +143,22 @@ def test_constants_that_are_meant(found, layer, fill, forward):
     assert found(NET.format(layer=layer, fill=fill, forward=forward)) == []
 
 
+@pytest.mark.parametrize(
+    ("layer", "fill", "names"),
+    [
+        ("nn.LSTM(64, 64)", "for p in self.first.parameters(): nn.init.constant_(p, 0.1)", 1),
+        ("nn.GRUCell(64, 64)", "for p in self.first.parameters(): nn.init.ones_(p)", 1),
+        ("nn.LSTM(64, 64)", "nn.init.constant_(self.first.weight_ih_l0, 0.1)", 0),
+        ("nn.LSTM(64, 64)", "nn.init.zeros_(self.first.weight_hh_l0)", 0),
+        ("nn.LSTM(64, 64)", "for p in self.first.parameters(): nn.init.zeros_(p)", 0),
+    ],
+)
+def test_recurrent_layers(found, layer, fill, names):
+    use = "self.first(x[0])" if "Cell" in layer else "self.first(x)[0]"
+    forward = f"return self.out({use})"
+    assert len(found(NET.format(layer=layer, fill=fill, forward=forward))) == names
+
+
 SERIES = "self.base(x) + self.lora_up(self.lora_down(x)) * 0.5"
 LINEARS = {"down": "nn.Linear(64, 8, bias=False)", "up": "nn.Linear(8, 64, bias=False)"}
 ZEROS_OF_BOTH = "for m in (self.lora_down, self.lora_up): nn.init.zeros_(m.weight)"
