@@ -23,8 +23,14 @@ _SMALLER = 4
 _LINES = 10
 
 
-def init_overwritten(parameter: Parameter, model: Model) -> Problems:
+def init_overwritten(model: Model) -> Problems:
     """A special initialisation that is lost because a walk over all modules fills the parameter."""
+    for parameter in model.filled:
+        yield from _undone(parameter)
+        yield from _twice(parameter, model)
+
+
+def _undone(parameter: Parameter) -> Problems:
     for special, broad in overwritten(parameter):
         if _is_lost(parameter, special, broad) and not _is_restored(parameter, broad):
             how = f"{broad.through or 'a loop'}, which visits {broad.visited} modules"
@@ -33,7 +39,6 @@ def init_overwritten(parameter: Parameter, model: Model) -> Problems:
                 f"{line_of(broad)} by {how}; nothing of the first is left"
             )
             yield Problem(parameter, message, at=special.site)
-    yield from _twice(parameter, model)
 
 
 def _is_lost(parameter: Parameter, special: Draw, broad: Draw) -> bool:

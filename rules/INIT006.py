@@ -16,7 +16,7 @@ from initlint.judge import (
 def pretrained_overwritten(model: Model) -> Problems:
     """Weights that were loaded from a file, all of which a walk over modules then fills."""
     lost: dict[object, list[tuple[Parameter, Draw, Draw]]] = {}
-    for parameter in model.parameters:
+    for parameter in model.filled:
         for load, later in overwritten(parameter):
             is_lost = load.by == "load" and is_by_visit(later) and not _is_loaded(parameter, later)
             if parameter.kind == "weight" and is_lost:
@@ -44,5 +44,5 @@ def _count(model: Model, site: object) -> int:
     return sum(
         parameter.kind == "weight"
         and any(draw.by == "load" and draw.site == site for draw in parameter.history)
-        for parameter in model.parameters
+        for parameter in model.filled
     )

@@ -1,14 +1,14 @@
 """Truncated normal distributions whose bounds are too wide to cut anything."""
 
-from initlint.judge import Draw, Parameter, Problem, Problems
+from initlint.judge import Draw, Model, Problem, Problems
 
 # A normal variable is this many stds from its mean once in 10^15 times.
 _FAR = 8
 
 
-def truncation_never_fires(parameter: Parameter) -> Problems:
+def truncation_never_fires(model: Model) -> Problems:
     """A trunc_normal_ whose bounds lie many stds away from the mean."""
-    for draw in parameter.history:
+    for parameter, draw in ((p, draw) for p in model.filled for draw in p.history):
         stds = _distance(draw)
         if stds is not None and stds > _FAR:
             low, high, std = (draw.args[name] for name in ("a", "b", "std"))

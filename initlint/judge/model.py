@@ -82,6 +82,8 @@ class Model:
         self.parameters = tuple(parameters)
         self.calls = tuple(calls)
         self.tests = tuple(tests)
+        # Those that others than torch have filled, at least in part.
+        self.filled = tuple(p for p in self.parameters if any(d.by != "torch" for d in p.history))
         self._named: dict[str, Parameter] = {}
         self._by_parameter = {layer.parameter: layer for layer in layers}
         self._logs = {layer.parameter: _log_ratio(layer) for layer in layers}

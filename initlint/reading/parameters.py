@@ -43,8 +43,12 @@ def parameters_of(model: str, root: Instance, ledger: Ledger, most: int) -> list
     known: dict[Slot, Parameter] = {}
     # A deep copy, and it alone, has the last draw of what it is a copy of.
     holding: dict[int, str] = {}
+    # A module with several names is asked once.
+    held: dict[Instance, list[tuple[str, Slot, str]]] = {}
     for name, module, is_again in islice(_named(root), most):
-        for key, slot, kind in _held(module):
+        if module not in held:
+            held[module] = list(_held(module))
+        for key, slot, kind in held[module]:
             full = f"{name}.{key}" if name else key
             if slot not in known:
                 draw = ledger.overrides.get(slot, slot.draw)
