@@ -261,14 +261,9 @@ def _fixed(asked: Asked, write: bool) -> Fixed:
 
 
 def _working(asked: Asked) -> AbstractContextManager[None]:
-    """Show what takes long: reading files, building models."""
-    targets = asked.targets
-    files, models = phrases.counted(len(targets.files), "file"), len(targets.models)
-    said = [f"reading {files}"] if targets.files else []
-    if asked.request.trace:
-        said = [f"building the models of {files}"]
-    said += [f"building {phrases.counted(models, 'model')}"] if models else []
-    return terminal.working(", ".join(said), quiet=asked.request.quiet)
+    """Show on a terminal what takes long."""
+    what = requests.work(asked.targets, asked.request.trace)
+    return terminal.working(what, quiet=asked.request.quiet)
 
 
 def _with_gaps(report: Report, asked: Asked) -> Report:

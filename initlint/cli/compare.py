@@ -102,7 +102,8 @@ def _report(targets: Targets, reading: Reading) -> Report:
         apart=True,
         timeout=TIMEOUT if reading.timeout is None else reading.timeout,
     )
-    report = api.check_all(targets.all, options) if targets.all else Report()
+    with terminal.working(requests.work(targets)):
+        report = api.check_all(targets.all, options) if targets.all else Report()
     for gap in report.unanalysed:
         if gap.failed or gap.target in targets.all:
             raise InitlintError(phrases.gap(gap))

@@ -38,7 +38,8 @@ def profile(request: Profiled) -> int:
         inputs=requests.inputs(request.inputs),
         timeout=request.timeout,
     )
-    found = profiling.profile_target(request.target, options)
+    with terminal.working(f"profiling {request.target}"):
+        found = profiling.profile_target(request.target, options)
     colour = terminal.wants_colour(sys.stdout)
     terminal.out(table.render(found, colour=colour, width=terminal.width()))
     if request.out is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from initlint.output import FORMATS
+from initlint.output import FORMATS, phrases
 from initlint.project import arguments, config
 from initlint.project.baseline import Baselines
 from initlint.project.config import Settings
@@ -173,6 +173,14 @@ def asked(request: Check) -> Asked:
         timeout=TIMEOUT if request.timeout is None else request.timeout,
     )
     return Asked(request, settings, written, targets, selection, options, baselines, form)
+
+
+def work(targets: Targets, trace: bool = False) -> str:
+    """What is going to be done to the targets, in a few words: reading 3 files."""
+    files = phrases.counted(len(targets.files), "file")
+    read = f"building the models of {files}" if trace else f"reading {files}"
+    built = f"building {phrases.counted(len(targets.models), 'model')}"
+    return ", ".join([read] * bool(targets.files) + [built] * bool(targets.models))
 
 
 def inputs(written: Sequence[str]) -> tuple[InputSpec, ...]:

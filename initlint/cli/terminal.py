@@ -94,15 +94,15 @@ def working(
     if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield
         return
-    shown: list[Progress] = []
-    waiting = timer(_PATIENCE, lambda: shown.append(_begun(what)))
+    begun: list[Progress] = []
+    waiting = timer(_PATIENCE, lambda: begun.append(_begun(what)))
     waiting.start()
     try:
         yield
     finally:
         waiting.cancel()
         waiting.join()
-        for progress in shown:
+        for progress in begun:
             progress.stop()
 
 
@@ -112,8 +112,14 @@ def _begun(what: str) -> Progress:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    progress = Progress(*columns, console=Console(file=sys.stderr), transient=True)
-    progress.add_task(f"initlint: {what}", total=None)
+    progress = Progress(
+        *columns,
+        console=Console(file=sys.stderr),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    progress.add_task(shown(f"initlint: {what}"), total=None)
     progress.start()
     return progress
 
