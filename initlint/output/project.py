@@ -11,6 +11,7 @@ from pathlib import Path
 
 from initlint.project.sourcefiles import Texts, texts_of
 from initlint.records import Finding, Report, Site
+from initlint.safe.regular import SETTINGS, read_regular
 
 _LINE = re.compile(r"(\.(?:py|ipynb)):\d+(?::\d+)?")
 # Digits inside names (conv1, features.0) tell layers apart; others change with the neighbours.
@@ -31,7 +32,7 @@ def home() -> str:
     if checkout.is_file():
         import tomllib
 
-        project = tomllib.loads(checkout.read_text(encoding="utf-8"))["project"]
+        project = tomllib.loads(read_regular(checkout, SETTINGS).decode())["project"]
         return str(project["urls"]["Repository"])
     try:
         urls = metadata("initlint").get_all("Project-URL") or []
