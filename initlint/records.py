@@ -239,6 +239,10 @@ class Test:
       asked, and whose weights nobody has filled.
     - `fills`: True if the code that runs where it is satisfied fills tensors.
     - `elsewhere`: True if anything satisfies it, or may, in any model read or outside of a loop.
+
+    Of two more kinds nothing is asked one after another: option, a text against an option, where
+    `wanted` is the text, or the name of a function, and `calls` the initialisers that it stands
+    for in the code; and argument, an argument of a constructor about weights that nothing reads.
     """
 
     # Not a test class of pytest's.
@@ -259,6 +263,7 @@ class Test:
     missed: tuple[str, ...] = ()
     fills: bool = True
     elsewhere: bool = False
+    calls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ def _call(row: Iterable[Any]) -> Call:
 
 def _test(row: Iterable[Any]) -> Test:
     values = _named(Test, row)
-    lists = {name: tuple(values[name]) for name in ("wanted", "asked", "missed")}
+    lists = {name: tuple(values[name]) for name in ("wanted", "asked", "missed", "calls")}
     return Test(**{**values, **lists, "site": _site(values["site"])})
 
 

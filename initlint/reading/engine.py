@@ -36,6 +36,7 @@ from initlint.reading.layers import (
 )
 from initlint.reading.life import Birth, slots_of, told
 from initlint.reading.mentions import given_away
+from initlint.reading.options import unread
 from initlint.reading.parameters import Ledger, calls_of, merged, parameters_of
 from initlint.reading.questions import known_elsewhere, tests_of
 from initlint.reading.reader import Reader
@@ -206,6 +207,9 @@ class _Engine:
         known = {call.site for call in self.calls}
         loose = [call for call in self.reader.loose if call.site not in known]
         self.calls += merged("", loose, {})
+        self.tests += self.reader.options
+        for cls in classes:
+            self.tests += unread(cls.name, cls.node, cls.module)
 
     def _unrecorded(self, cls: UserClass) -> Instance | None:
         """An instance of a class that is not a submodule of any recorded model."""

@@ -18,6 +18,7 @@ from initlint.reading.holders import CONTAINERS, Function, Instance, Listing, ex
 from initlint.reading.lists import element_of
 from initlint.reading.literals import Bind
 from initlint.reading.memory import Memory
+from initlint.reading.options import in_branch, in_function
 from initlint.reading.parts import reached
 from initlint.reading.questions import asking
 from initlint.reading.resolve import Import
@@ -115,6 +116,7 @@ class Reader(Expressions):
                 found = self.code(node.body)
             else:
                 found = self._body(node.body)
+                in_function(self, node)
             self._bodies[node] = found
         return found
 
@@ -371,6 +373,7 @@ class Reader(Expressions):
 
     def _if(self, node: ast.If) -> Step:
         test, body = asking(self, node.test, node.body), self.block(node.body)
+        in_branch(self, node)
         orelse = self.block(node.orelse)
 
         def step(frame: Frame) -> Flow | None:

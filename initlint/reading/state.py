@@ -29,7 +29,7 @@ from initlint.reading.resolve import Module, Program
 from initlint.reading.submodules import modules_of
 from initlint.reading.use import Use
 from initlint.reading.values import PLAIN, UNKNOWN, Fresh, Slot, Tensor, Unknown, Value
-from initlint.records import Site
+from initlint.records import Site, Test
 from initlint.torchlib.draws import UNCLEAR, Draw
 from initlint.torchlib.history import after, perhaps
 
@@ -106,6 +106,8 @@ class State:
         # What was written under undecided conditions: what the parameter holds then, as far as is
         # known, and what it holds where the condition is true.
         self.undecided: list[tuple[Slot, Draw, Draw]] = []
+        # Branches and functions that are named after a scheme.
+        self.options: list[Test] = []
         # Whether there are layers that stand for those of modules which are not read.
         self.has_samples = False
         # The loops and calls of `apply` that go through a module and are running, outermost first.
