@@ -338,14 +338,25 @@ class _Forward:
         back = self._ratio(op)
         before = op.inputs[0]
         if name in ("getitem", "select") and before.bare_name in _HALVES:
-            turn = self._bit()
+            share, turn = self._share(op, before), self._bit()
             moved = replace(value, sources=turn, samples=None) if value.samples is None else value
-            return Sent(replace(moved, parts=()), (self._share(op, before),))
+            if value.width is not None and not self._parts_positions(op, before):
+                moved = replace(moved, width=value.width * share)
+            return Sent(replace(moved, parts=()), (share,))
         if name in ("flatten", "Flatten") and _start(op) == 1:
             return Sent(replace(value, size=(), parts=()), (back,))
         if name in ("view", "reshape", "mean"):
             return Sent(replace(value, size=None, parts=()), (back,))
         return Sent(value, (back,))
+
+    def _parts_positions(self, op: Op, halves: Op) -> bool:
+        """Whether a part of a chunked value has fewer positions than the whole, not fewer units."""
+        ours, theirs = (self.given.shapes.get(x) for x in (op, halves.inputs[0]))
+        if ours is None or theirs is None or len(ours) != len(theirs):
+            return False
+        changed = [k for k, (n, m) in enumerate(zip(ours, theirs, strict=True)) if n != m]
+        is_image = len(theirs) > 3 and theirs[1] == self.found.values[halves].width
+        return bool(changed) and changed[0] != (1 if is_image else len(theirs) - 1)
 
     def _share(self, op: Op, halves: Op) -> float:
         """The share of a chunked value's elements that one of its parts has."""

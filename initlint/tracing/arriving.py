@@ -99,12 +99,16 @@ def _equal(row: torch.Tensor) -> float:
     return float((counts * (counts - 1)).sum()) / (count * (count - 1))
 
 
-def note_fixed_indices(model: nn.Module, ops: Mapping[fx.Node, Op]) -> None:
-    """Note in `args` of every lookup by indices that the model itself has which of them are equal.
+def note_indices(
+    model: nn.Module, ops: Mapping[fx.Node, Op], inputs: Mapping[fx.Node, torch.Tensor]
+) -> None:
+    """Note in `args` of every lookup what share of its indices is equal, if they can be had.
 
-    So it is for BERT's token types, all 0, and for positions, no two of which are.
+    They come from the model's own buffers (BERT's token types, which are all 0; positions, no two
+    of which are equal), or from the inputs of a run.
     """
-    known = _Fixed(model)
+    whole = {node: value for node, value in inputs.items() if not value.is_floating_point()}
+    known = _Fixed(model, whole)
     for node, op in ops.items():
         if not op.weights or not op.name.lower().startswith("embedding"):
             continue
@@ -114,11 +118,11 @@ def note_fixed_indices(model: nn.Module, ops: Mapping[fx.Node, Op]) -> None:
 
 
 class _Fixed:
-    """The values of the nodes that do not depend on the model's inputs."""
+    """The values of the nodes that depend on buffers and on whole numbers alone."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, inputs: Mapping[fx.Node, torch.Tensor]) -> None:
         self._buffers = dict(model.named_buffers())
-        self._known: dict[fx.Node, Any] = {}
+        self._known: dict[fx.Node, Any] = dict(inputs)
 
     def value(self, node: Any) -> Any:
         """The value of a node; None if it depends on an input, or cannot be had."""
@@ -130,6 +134,12 @@ class _Fixed:
                 self._known[node] = self._computed(node)
         return self._known[node]
 
+    def _given(self, argument: Any) -> Any:
+        """An argument with values; the run that was recorded was on meta, which has none."""
+        if isinstance(argument, torch.device) and argument.type == "meta":
+            return torch.device("cpu")
+        return self.value(argument) if isinstance(argument, fx.Node) else argument
+
     def _computed(self, node: fx.Node) -> Any:
         if node.op == "get_attr":
             constant = node.meta.get("constant")
@@ -139,10 +149,8 @@ class _Fixed:
             return None
         if any(self.value(other) is None for other in node.all_input_nodes):
             return None
-        args: Any = fx.node.map_arg(node.args, self.value)
-        kwargs: Any = fx.node.map_arg(node.kwargs, self.value)
-        # The run that was recorded was on meta tensors, which have no values.
-        kwargs = {**kwargs, "device": "cpu"} if "device" in kwargs else kwargs
+        args: Any = fx.node.map_aggregate(node.args, self._given)
+        kwargs: Any = fx.node.map_aggregate(node.kwargs, self._given)
         if node.op == "call_method":
             return getattr(args[0], str(node.target))(*args[1:], **kwargs)
         return node.target(*args, **kwargs)  # type: ignore[operator]

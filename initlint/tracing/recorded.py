@@ -210,9 +210,12 @@ class _Recording(TorchFunctionMode):
 
     def _name(self, tensor: torch.Tensor) -> str:
         """A parameter or buffer by its name in the model, read when it is first used: lazy modules
-        make theirs during the run."""
-        if isinstance(tensor, nn.Parameter) and id(tensor) not in self._names:
-            self._names.update({id(t): name for name, t in self._model.named_parameters()})
+        make theirs during the run, and a run is given copies of the buffers."""
+        if id(tensor) not in self._names:
+            is_parameter = isinstance(tensor, nn.Parameter)
+            model = self._model
+            held = model.named_parameters() if is_parameter else model.named_buffers()
+            self._names.update({id(t): name for name, t in held})
         if id(tensor) in self._names:
             return self._names[id(tensor)]
         self._constants += 1

@@ -17,7 +17,7 @@ from initlint.graph.signal import Given, Prediction, predicted
 from initlint.graph.signal_weighted import Known, Moments
 from initlint.graph.steps import Weight
 from initlint.records import Initializer
-from initlint.tracing.arriving import note_fixed_indices, placed, value_of
+from initlint.tracing.arriving import note_indices, placed, value_of
 from initlint.tracing.capture import capture
 from initlint.tracing.recorded import meta_twin
 from initlint.tracing.steps import operations_of_nodes
@@ -97,7 +97,7 @@ def graphed(
     graph, nodes = operations_of_nodes(captured.graph, captured.model)
     tensors = placed(captured.graph, captured.model, arguments)
     shapes = _shapes(captured.graph, captured.model, tensors) if tensors else {}
-    note_fixed_indices(captured.model, nodes)
+    note_indices(model, nodes, tensors)
     name_patterns(graph)
     known = {nodes[node]: shape for node, shape in shapes.items() if node in nodes}
     arriving = {

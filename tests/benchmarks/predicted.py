@@ -98,7 +98,8 @@ def run(made: Made, seed: int) -> Measured:
 
     model.train()
     for name, layer in model.named_modules():
-        if isinstance(layer, WEIGHTED):
+        # GPT-2 has linear layers of a class of its own.
+        if isinstance(layer, WEIGHTED) or type(layer).__name__ == "Conv1D":
             hooks.append(layer.register_forward_hook(noting(name)))
     results = [part for part in parts_of(model(*inputs)) if part.requires_grad]
     sum((part * torch.randn_like(part)).sum() for part in results).backward()
