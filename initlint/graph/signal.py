@@ -217,6 +217,9 @@ class _Forward:
     def _sum(self, op: Op, values: list[Value]) -> Sent | str:
         if op.bare_name.startswith(("scatter", "index", "lerp", "addcmul")):
             return f"{op.name} adds an unknown number of values"
+        rotated = _rotated(op)
+        if rotated is not None:
+            return Sent(self.found.values[rotated], (0.5, 0.5))
         if len(values) > 1:
             sign = op.args.get("sign", 1.0)
             return rules.added(values, (1.0, *[sign] * (len(values) - 1)))
@@ -393,20 +396,34 @@ class _Forward:
             soft = rules.softened(rules.scored(query, key, None).value, None)
             shares = soft.value.shares if soft is not None else None
             count = float(math.prod(value.size)) if value.size else None
-            if count and op.keywords.get("is_causal") is True:
+            is_causal = op.keywords.get("is_causal") is True
+            if count and is_causal:
                 # A query at place t sees t keys: E[1/t] is about (ln T + 0.58) / T.
                 count = count / (math.log(count) + 0.58)
             sent = rules.attended(shares or (1.0, 1.0), value, count, bit)
-            return Sent(sent.value, (0.0,) * (len(values) - 1) + sent.backs)
+            if len(values) != 3:
+                return Sent(sent.value, sent.backs)
+            scale, shape = op.keywords.get("scale"), self.given.shapes.get(op.inputs[0])
+            # Unless it is given, the scale is 1 over the root of the width.
+            factor = scale**2 * shape[-1] if isinstance(scale, float) and shape else 1.0
+            scored = rules.scoring_backs(query, key, value, is_causal)
+            return Sent(sent.value, (*(factor * back for back in scored), *sent.backs))
         if len(values) != 2:
             return f"{op.name} is not known"
         for place, (first, second) in enumerate((values, values[::-1])):
             if first.shares is not None:
                 sent = rules.attended(first.shares, second, None, bit)
-                backs = (0.0, sent.backs[0]) if place == 0 else (sent.backs[0], 0.0)
+                shape = self.given.shapes.get(op.inputs[1 - place])
+                # The gradient of a weight is the product of g with a value that has its own part.
+                ahead = shape[-1] * max(0.0, second.q - second.places) if shape else 0.0
+                backs = (ahead, sent.backs[0]) if place == 0 else (sent.backs[0], ahead)
                 return Sent(sent.value, backs)
-        shape = self.given.shapes.get(op.inputs[0])
-        return rules.scored(values[0], values[1], float(shape[-1]) if shape else None)
+        shape, ours = (self.given.shapes.get(x) for x in (op.inputs[0], op))
+        sent = rules.scored(values[0], values[1], float(shape[-1]) if shape else None)
+        if ours is None:
+            return sent
+        apart = max(0.0, values[1].q - values[1].places)
+        return Sent(sent.value, (ours[-1] * apart, ours[-2] * values[0].q))
 
     def _unknown(self, op: Op, values: list[Value]) -> Sent | str:
         numbers = op.args.get("numbers", ())
@@ -421,6 +438,38 @@ def _kind(op: Op) -> str:
     if op.args.get("written") or op.bare_name == "normalize":
         return "rms"
     return _KINDS.get(op.name.rstrip("123d"), _KINDS.get(op.name, ""))
+
+
+def _rotated(op: Op) -> Op | None:
+    """The value that a rotary embedding turns: x cos + (-x2, x1) sin, of the same E[x²] as x.
+
+    Cosines and sines are tensors of the model's own. Each factor gets one half of the gradient.
+    """
+    factors = [
+        one for one in op.inputs if one.bare_name in ("mul", "rmul") and len(one.inputs) == 1
+    ]
+    if len(op.inputs) != 2 or len(factors) != 2 or any("factor" in one.args for one in factors):
+        return None
+    for plain, turned in ((0, 1), (1, 0)):
+        whole, joined = factors[plain].inputs[0], factors[turned].inputs[0]
+        if joined.role == "merge_cat" and all(_part_of(part, whole) for part in joined.inputs):
+            return whole
+    return None
+
+
+def _part_of(part: Op, whole: Op) -> bool:
+    """Whether a value is a slice of another, perhaps with the other sign."""
+    for _ in range(_NEAR):
+        if part is whole:
+            return True
+        if part.role not in ("shape", "scale") or not part.inputs:
+            return False
+        part = part.inputs[0]
+    return False
+
+
+# Between a value and its slice with the other sign lie no more operations.
+_NEAR = 5
 
 
 def _start(op: Op) -> Any:

@@ -204,8 +204,11 @@ def of_torchvision() -> Iterator[tuple[str, Callable[[], Made]]]:
             model = library.get_model(name, **options)
             # With norms over the batch, few examples are another model.
             is_fixed = name.startswith(FIXED) or not any(map(is_batch_norm, model.modules()))
-            side = 299 if name == "inception_v3" else 224 if is_fixed else 96
-            count = 2 if is_fixed and is_large else 4 if is_fixed else 8 if is_large else 16
+            # Nor are small images the same where the windows are as large as what is left of them.
+            is_deep = name.startswith("efficientnet")
+            side = 299 if name == "inception_v3" else 224 if is_fixed else 160 if is_deep else 96
+            count = 2 if is_fixed and is_large else 4 if is_fixed else 16
+            count = 8 if is_deep or (is_large and not is_fixed) else count
             return model, (torch.randn(count, 3, side, side),)
 
         yield name, make
