@@ -43,7 +43,8 @@ def _is_cell(layer: Layer, model: Model) -> bool:
     other = layer.parameter.replace("weight_ih", "weight_hh")
     if layer.type.removesuffix("Cell") not in _CELLS or other == layer.parameter:
         return False
-    return any(x.parameter == other and number_in(x) is not None for x in model.layers)
+    found = model.layer(other)
+    return found is not None and number_in(found) is not None
 
 
 def _units(layer: Layer) -> int:
@@ -64,6 +65,6 @@ def _is_dead(layer: Layer, model: Model) -> bool:
         return False
     if layer.following.activation in _DEAD:
         return True
-    after = next((x for x in model.layers if x.parameter == layer.after), None)
+    after = model.layer(layer.after)
     is_zero = after is not None and number_in(after) == 0
     return is_zero and layer.following.activation in _ZERO

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable
 
 from initlint.judge import Layer, Model, Problems
 from initlint.judge.geometry import described, origin
@@ -13,52 +13,35 @@ _SAME = 1e-3
 
 def depth_scale_off_stream(model: Model) -> Problems:
     """A weight inside a block with the same small std as those whose result the block adds."""
-    stacks: dict[str, list[tuple[int, Layer]]] = {}
+    stacks: dict[str, dict[int, list[Layer]]] = {}
     for layer in model.layers:
         place = _BLOCK.match(layer.parameter)
         if place is not None and _std(layer):
-            stacks.setdefault(place[1], []).append((int(place[2]), layer))
-    for members in stacks.values():
-        blocks: dict[int, list[Layer]] = {}
-        for number, layer in members:
-            blocks.setdefault(number, []).append(layer)
+            blocks = stacks.setdefault(place[1], {})
+            blocks.setdefault(int(place[2]), []).append(layer)
+    tables = {_std(layer) for layer in model.layers if layer.type.startswith("Embedding")}
+    for blocks in stacks.values():
+        written = {n: {_std(x) for x in block if _writes(x)} for n, block in blocks.items()}
+        is_even = all(stds == written[min(blocks)] for stds in written.values())
         for number, block in blocks.items() if len(blocks) > 1 else ():
-            depths = _depths(number, blocks)
+            count = len(blocks) if is_even else number + 1
+            bases = tables | {_std(x) for x in block if _writes(x) is False}
             for layer in block:
-                yield from _off_stream(layer, block, model, depths)
+                if _writes(layer) is False and _std(layer) in written[number]:
+                    yield from _off_stream(layer, bases, (2 * count, count))
 
 
-def _depths(number: int, blocks: Mapping[int, Sequence[Layer]]) -> tuple[int, ...]:
-    """The numbers of additions by whose root a std may be divided: of all blocks, or up to one."""
-    written = [{_std(layer) for layer in block if _writes(layer)} for block in blocks.values()]
-    count = len(blocks) if all(stds == written[0] for stds in written) else number + 1
-    return 2 * count, count
-
-
-def _off_stream(
-    layer: Layer, block: Sequence[Layer], model: Model, depths: Sequence[int]
-) -> Problems:
+def _off_stream(layer: Layer, bases: Iterable[float], depths: Iterable[int]) -> Problems:
     """The problem of a weight off the stream whose std is divided by the root of the depth."""
-    std = _std(layer)
-    if _writes(layer) is not False or layer.current is None:
-        return
-    if not any(_writes(other) and math.isclose(_std(other), std) for other in block):
-        return
-    ratios = [(base / std) ** 2 for base in {_std(other) for other in _plain(block, model)}]
+    ratios = [(base / _std(layer)) ** 2 for base in bases]
     alike = (n for n in depths for r in ratios if n > 1 and math.isclose(r, n, rel_tol=_SAME))
     factor = next(alike, None)
-    if factor is not None:
+    if factor is not None and layer.current is not None:
         yield (
             layer,
             f"{described(layer)}: {origin(layer.current)} divides the std by √{factor}, as the "
             f"depth asks of what is added to the residual stream, but {_end(layer)} follows it",
         )
-
-
-def _plain(block: Sequence[Layer], model: Model) -> Iterator[Layer]:
-    """The layers whose std shows what it is without the scale: off the stream, and tables."""
-    yield from (other for other in block if _writes(other) is False)
-    yield from (other for other in model.layers if other.type.startswith("Embedding"))
 
 
 def _std(layer: Layer) -> float:

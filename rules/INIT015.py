@@ -35,11 +35,8 @@ def _other(layer: Layer, model: Model) -> Layer | None:
     name = layer.times
     if name is None and following.activation == "linear" and _BETWEEN.issuperset(following.via):
         name = layer.after
-    found = next((x for x in model.layers if x.parameter == name), None) if name else None
-    # Of a product of two parameters, each is the other's other one.
-    if found is None or (layer.times and model.layers.index(found) < model.layers.index(layer)):
-        return None
-    return found
+    # Of a product of two parameters, each is the other's other one: it is reported once.
+    return None if layer.times and layer.times < layer.parameter else model.layer(name)
 
 
 def _is_adapter(layer: Layer, other: Layer) -> bool:

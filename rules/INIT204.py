@@ -56,9 +56,10 @@ def _is_as_torch_does(layer: Layer, model: Model) -> bool:
     current = layer.current
     if layer.type != "MultiheadAttention" or current is None or current.name == "orthogonal_":
         return False
-    packed = {other.parameter for other in model.layers if other.parts > 1}
-    return not any(
-        call.targets and packed.issuperset(call.targets)
-        for call in model.calls
-        if call.site == current.site
-    )
+    aimed = (call.targets for call in model.calls if call.site == current.site)
+    return not any(names and all(_holds_parts(name, model) for name in names) for names in aimed)
+
+
+def _holds_parts(name: str, model: Model) -> bool:
+    layer = model.layer(name)
+    return layer is not None and layer.parts > 1

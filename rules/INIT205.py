@@ -1,26 +1,42 @@
 """Biases, norms' gains and learned scalars that are drawn as if they were weights."""
 
 from initlint.judge import Draw, Model, Parameter, Problem, Problems, is_whole, line_of
+from initlint.records import Site
 
 _SCHEMES = ("xavier", "kaiming", "orthogonal")
 _AROUND_A_MEAN = ("normal", "trunc_normal")
 _CALLED = {"bias": "a bias", "norm": "the gain of a normalisation", "bare": "a learned factor"}
 
 
-def bias_as_weight(parameter: Parameter, model: Model) -> Problems:
+def bias_as_weight(model: Model) -> Problems:
     """A parameter with one dimension that a scheme for weights, or a draw around zero, fills."""
+    factors = []
+    for parameter in model.parameters:
+        last = _draw_of(parameter)
+        if last is None:
+            continue
+        if _is_scheme(parameter, last):
+            yield _problem(parameter, last, "by its fans, which it does not have")
+        elif _is_factor(parameter) and _is_around_zero(last):
+            factors.append((parameter, last))
+    drawing = _lines_for_matrices(model) if factors else frozenset()
+    for parameter, last in factors:
+        if last.site in drawing:
+            how = f"like a weight, around 0 instead of {_made(parameter):g}"
+            yield _problem(parameter, last, how)
+
+
+def _problem(parameter: Parameter, draw: Draw, how: str) -> Problem:
+    said = f"{parameter.name} is {_CALLED[parameter.kind]}, but {draw.spelled}{line_of(draw)}"
+    return Problem(parameter, f"{said} draws it {how}", at=draw.site)
+
+
+def _draw_of(parameter: Parameter) -> Draw | None:
+    """The user's draw of a bias, a gain or a bare parameter of one dimension that counts last."""
     if not parameter.history or parameter.kind not in _CALLED or parameter.tied_to is not None:
-        return
+        return None
     last = parameter.history[-1]
-    if not last.certain or last.by != "user" or not _is_line(parameter):
-        return
-    said = f"{parameter.name} is {_CALLED[parameter.kind]}, but {last.spelled}{line_of(last)}"
-    if _is_scheme(last) and (parameter.kind != "bare" or len(parameter.shape or ()) < 2):
-        message = f"{said} draws it by its fans, which it does not have"
-        yield Problem(parameter, message, at=last.site)
-    elif _is_around_zero(last) and _is_factor(parameter) and _fills_a_matrix(last, model):
-        message = f"{said} draws it like a weight, around 0 instead of {_made(parameter):g}"
-        yield Problem(parameter, message, at=last.site)
+    return last if last.certain and last.by == "user" and _is_line(parameter) else None
 
 
 def _is_line(parameter: Parameter) -> bool:
@@ -31,11 +47,13 @@ def _is_line(parameter: Parameter) -> bool:
     return shape is not None and None not in shape and sum(size != 1 for size in shape) < 2
 
 
-def _is_scheme(draw: Draw) -> bool:
+def _is_scheme(parameter: Parameter, draw: Draw) -> bool:
     """Whether a scheme for weights was called on a view that has two dimensions.
 
     Called on the parameter itself it raises, which is another fault.
     """
+    if parameter.kind == "bare" and len(parameter.shape or ()) > 1:
+        return False
     return draw.spelled.startswith(_SCHEMES) and (draw.part or draw.std is not None)
 
 
@@ -57,10 +75,11 @@ def _made(parameter: Parameter) -> float:
     return (first.mean or 0.0) if is_whole(first) and first.std == 0 else 0.0
 
 
-def _fills_a_matrix(draw: Draw, model: Model) -> bool:
-    """Whether the same line draws a weight, too."""
-    return any(
-        other.kind == "weight" or (other.kind == "bare" and len(other.shape or ()) > 1)
+def _lines_for_matrices(model: Model) -> frozenset[Site | None]:
+    """The lines that draw a weight."""
+    matrices = (
+        other
         for other in model.parameters
-        if any(write.site == draw.site for write in other.history)
+        if other.kind == "weight" or (other.kind == "bare" and len(other.shape or ()) > 1)
     )
+    return frozenset(draw.site for matrix in matrices for draw in matrix.history)

@@ -96,6 +96,10 @@ class Model:
             self._named.update({parameter.name: parameter for parameter in self.parameters})
         return self._named.get(name)
 
+    def layer(self, parameter: str | None) -> Layer | None:
+        """The layer whose weight has this name."""
+        return self._by_parameter.get(parameter) if parameter is not None else None
+
     def path(self, layer: Layer) -> Path:
         """The path of `layer`."""
         above, up, _ = self._up[layer.parameter]
