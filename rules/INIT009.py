@@ -52,7 +52,7 @@ def _units(layer: Layer) -> int:
     if not layer.fan_out:
         return 0
     window = 1 if layer.stacked else math.prod(layer.shape[2:])
-    return round(layer.fan_out / window / layer.parts)
+    return round(layer.fan_out / (window or 1) / layer.parts)
 
 
 def _shown(layer: Layer, count: int) -> str:

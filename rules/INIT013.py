@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from initlint.judge import Layer, Model, Problems
 from initlint.judge.geometry import described, origin
 
-_BLOCK = re.compile(r"(.*?)(?:^|\.)(\d+)\.")
+_BLOCK = re.compile(r"(.*?)(?:^|\.)(\d{1,9})\.")
 _SAME = 1e-3
 
 
@@ -33,8 +33,8 @@ def depth_scale_off_stream(model: Model) -> Problems:
 
 def _off_stream(layer: Layer, bases: Iterable[float], depths: Iterable[int]) -> Problems:
     """The problem of a weight off the stream whose std is divided by the root of the depth."""
-    ratios = [(base / _std(layer)) ** 2 for base in bases]
-    alike = (n for n in depths for r in ratios if n > 1 and math.isclose(r, n, rel_tol=_SAME))
+    ratios = [base / _std(layer) for base in bases]
+    alike = (n for n in depths for r in ratios if n > 1 and math.isclose(r * r, n, rel_tol=_SAME))
     factor = next(alike, None)
     if factor is not None and layer.current is not None:
         yield (

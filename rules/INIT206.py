@@ -18,13 +18,21 @@ def mode_of_matmul(layer: Layer, model: Model) -> Problems:
         return
     if layer.counted != "out" and not (_is_of_outputs(layer) and _is_proved(layer, model)):
         return
-    side = 0 if layer.fan_in == layer.shape[0] else 1
     sizes = "" if layer.nominal else f" ({layer.fan_out:g} in place of {layer.fan_in:g})"
     yield (
         layer,
         f"{described(layer)}: the scale of {origin(current)} is computed from the number of its "
-        f"outputs{sizes}; size({side}) is that of its inputs",
+        f"outputs{sizes}{_side(layer)}",
     )
+
+
+def _side(layer: Layer) -> str:
+    """Where the number of inputs is; of a bare matrix only its sizes tell that."""
+    if layer.type != "Parameter":
+        return "; size(1) is that of its inputs"
+    if layer.nominal:
+        return ""
+    return f"; size({0 if layer.fan_in == layer.shape[0] else 1}) is that of its inputs"
 
 
 def _is_written(layer: Layer) -> bool:

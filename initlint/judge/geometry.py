@@ -44,7 +44,7 @@ def std_with(current: Initializer, fan_in: float, fan_out: float) -> float | Non
         if not current.name.startswith("kaiming"):
             return None
         gain = calculate_gain(args.get("nonlinearity", "leaky_relu"), args.get("a", 0))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, ArithmeticError):
         return None
     return gain / math.sqrt(fan_in if args.get("mode", "fan_in") == "fan_in" else fan_out)
 

@@ -185,6 +185,10 @@ class Calls(Builtins):
         Equal calls with plain values, and tensors of one graph, are followed once, and the result
         kept, if it is plain or a tensor.
         """
+        if function.module.parts[-2:] == _INITIALISERS:
+            name = getattr(function.node, "name", "")
+            if name in ARGUMENTS:
+                return self.initialise(name, args, kwargs, node)
         # Calls are nested deeply: as few functions as possible lie between one and the next.
         key, results = self._kept(function, args, kwargs)
         if key is not None and key in results:
@@ -559,6 +563,10 @@ def _is_of_a_class(name: str) -> bool:
 
 # Helpers of torch's that write to the parameters they are given.
 _WRITING = ("utils", "nn.utils.vector_to", "nn.utils.prune", "nn.utils.skip_init")
+
+
+# transformers' functions of torch.nn.init's names: they only pass over what was loaded.
+_INITIALISERS = ("transformers", "initialization")
 
 
 _Callee = Callable[[Calls, Sequence[Value], Mapping[str, Value], "ast.AST | None"], Value]

@@ -140,3 +140,34 @@ def test_a_hook_whose_std_is_only_a_name(tmp_path, classes, other, wrong):
     path.write_text(HOOK.format(classes=classes, other=other))
     codes = [f.code for f in api.check(str(path)).findings if f.parameter == "norm.weight"]
     assert codes == (["INIT205"] if wrong else [])
+
+
+GUARDED = """\
+import torch
+
+FUNCTIONS = {"normal_": torch.nn.init.normal_}
+
+
+def normal_(tensor, mean=0.0, std=1.0):
+    if not getattr(tensor, "_is_hf_initialized", False):
+        return FUNCTIONS["normal_"](tensor, mean=mean, std=std)
+    return tensor
+"""
+
+
+def test_the_functions_by_which_transformers_5_fills(tmp_path, monkeypatch):
+    """They are torch's own, but for what was loaded; the line is that of the hook."""
+    home = tmp_path / "transformers"
+    (home / "models").mkdir(parents=True)
+    (home / "__init__.py").write_text("")
+    (home / "initialization.py").write_text(GUARDED)
+    text = HOOK.format(classes="(nn.Linear, nn.LayerNorm)", other="")
+    text = text.replace("module.weight.data.normal_(", "init.normal_(module.weight, ")
+    text = text.replace("from transformers", "from ..modeling_utils")
+    text = text.replace("from torch", "from .. import initialization as init\nfrom torch")
+    (home / "models" / "net.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    files = ["__init__.py", "initialization.py", "models/net.py"]
+    report = api.check_all([f"transformers/{name}" for name in files], api.Options())
+    (finding,) = report.findings
+    assert (finding.code, finding.site.path) == ("INIT205", "transformers/models/net.py")
