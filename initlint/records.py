@@ -173,7 +173,8 @@ class Parameter:
     first name of a tensor that has several, `clone_of` that of the first one that holds the same
     values because both came of one deep copy and nothing has written to either since. `padded` is
     True for an embedding's table with a row of zeros for `padding_idx`. `eps` is a norm's, if it
-    was given by its place and not by name; the text of a size that is only a name.
+    was given by its place and not by name; the text of a size that is only a name. `hook` is
+    covered or missed where a framework's hook (`_init_weights`) initialises the model.
     """
 
     model: str
@@ -189,6 +190,7 @@ class Parameter:
     clone_of: str | None = None
     padded: bool = False
     eps: float | str | None = None
+    hook: str = ""
 
 
 @dataclass(frozen=True, slots=True)

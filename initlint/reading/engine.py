@@ -437,7 +437,8 @@ class _Engine:
         parameters: list[Parameter] = []
         if self._wants_parameters:
             touched = drawn.touched if drawn is not None else None
-            ledger = Ledger(touched, is_whole, overrides)
+            hook = frameworks.coverage(self.reader, instance)
+            ledger = Ledger(touched, is_whole, overrides, hook)
             parameters = parameters_of(model.name, instance, ledger, _MOST_NAMES)
             parameters = [p if p.history else self._unproven(instance, p) for p in parameters]
         calls = calls_of(model.name, instance, places)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from initlint.reading.files import Source
 from initlint.reading.holders import Bound, Function, Instance, Listing
 from initlint.reading.resolve import Module, bind
 from initlint.reading.submodules import modules_of
-from initlint.reading.values import Value
+from initlint.reading.values import Slot, Value
 from initlint.reading.visits import Visit
 from initlint.records import Site
 
@@ -84,6 +84,7 @@ def initialise(reader: Reader, model: Instance, node: ast.AST | None) -> None:
     found = list(_with_models(reader, model))
     reader.budget.elements(len(found))
     walk = Listing([module for _, module, _ in found], whole=model)
+    reader.hooking = model
     for (path, module, models), _ in zip(found, reader.walked(walk, walk.items), strict=True):
         # Equal modules are one object here: that one was initialised is known of it in its model.
         if any((each, module) in reader.hooked for each in models):
@@ -98,6 +99,7 @@ def initialise(reader: Reader, model: Instance, node: ast.AST | None) -> None:
                 default(reader, models[0], module, node)
         finally:
             reader.visits.pop()
+    reader.hooking = None
 
 
 def default(reader: Reader, model: Instance, module: Value, node: ast.AST | None) -> None:
@@ -122,6 +124,22 @@ def _with_models(
         models[path] = (module, *above) if is_model else above
         found.append((path, module, models[path]))
     return reversed(found)
+
+
+def coverage(reader: Reader, root: Instance) -> Callable[[str, Slot], str]:
+    """A function that says of a parameter, and the name of its module, whether a hook fills it.
+
+    It is covered or missed, or empty where no hook was followed for its model.
+    """
+    models = {path: around for path, _, around in _with_models(reader, root)}
+
+    def hook_of(path: str, slot: Slot) -> str:
+        around = [m for m in models.get(path, ()) if (m, m) in reader.hooked]
+        if not around:
+            return ""
+        return "covered" if any((m, slot) in reader.covered for m in around) else "missed"
+
+    return hook_of
 
 
 def hooked_classes(reader: Reader, classes: Sequence[UserClass]) -> set[Value]:

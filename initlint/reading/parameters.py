@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
@@ -26,12 +26,14 @@ class Ledger(NamedTuple):
     """What a model's graph takes in, None where that is not known, and what its parts hold.
 
     `whole` is False where others than this graph may use a parameter; `overrides` are the draws of
-    parameters that the constructor of another module than their own has filled.
+    parameters that the constructor of another module than their own has filled. `hook` gives
+    `Parameter.hook` by the name of a module and a parameter of it.
     """
 
     touched: Collection[Slot] | None
     whole: bool
     overrides: Mapping[Slot, Draw]
+    hook: Callable[[str, Slot], str]
 
 
 def parameters_of(model: str, root: Instance, ledger: Ledger, most: int) -> list[Parameter]:
@@ -159,6 +161,7 @@ def _record(
         clone_of=clone_of,
         padded=kind == "table" and is_padded(module),
         eps=eps_by_place(module) if module.torch.endswith(NORMS) else None,
+        hook=ledger.hook(name.rpartition(".")[0], slot),
     )
 
 

@@ -116,6 +116,9 @@ class State:
         self.trying = 0
         # Models, each with a module that a framework's hook has initialised for it.
         self.hooked: set[tuple[Instance, Instance]] = set()
+        # The model whose hook is running; models, each with what their hooks have written.
+        self.hooking: Instance | None = None
+        self.covered: set[tuple[Instance, Slot | Fresh]] = set()
         # Functions of the files that were followed while models were made.
         self.followed: set[ast.AST] = set()
         # Functions that constructors of modules have called: what these give is a part.
@@ -266,6 +269,8 @@ class State:
         self.acts += 1
         if self.still or slot in self.life.frozen:
             return
+        if self.hooking is not None:
+            self.covered.add((self.hooking, slot))
         before = self.drawn(slot)
         is_news = isinstance(slot, Slot) and (draw.name, before.name) != (UNCLEAR.name,) * 2
         self.life.changes += is_news
