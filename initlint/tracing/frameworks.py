@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import nn
+
+from initlint.records import Parameter
+
+_BASE = "PreTrainedModel"
+_HOOK = "_init_weights"
 
 
 def initialize_passed_over(model: nn.Module) -> None:
@@ -46,6 +52,29 @@ def _untied(model: nn.Module) -> Iterator[None]:
             table[name] = parameter
 
 
+def with_hooks(model: nn.Module, parameters: Sequence[Parameter]) -> list[Parameter]:
+    """The parameters, with what the hook of the model that holds them does with each.
+
+    What a function has filled that the hook may have called is neither covered nor missed. Where
+    the hook has filled nothing, it was not called.
+    """
+    prefixes = [name for name, part in model.named_modules() if _is_pretrained(part)]
+    prefixes = [f"{name}." if name else "" for name in prefixes]
+    found = []
+    for each in parameters:
+        within = {draw.through for draw in each.history}
+        hook = ""
+        if each.name.startswith(tuple(prefixes)):
+            hook = "covered" if _HOOK in within else "" if within - {"", "__init__"} else "missed"
+        found.append(replace(each, hook=hook))
+    if any(each.hook == "covered" for each in found):
+        return found
+    return list(parameters)
+
+
+def _is_pretrained(module: nn.Module) -> bool:
+    return _BASE in {kind.__name__ for kind in type(module).__mro__}
+
+
 def _is_of_transformers(module: nn.Module) -> bool:
-    names = {kind.__name__ for kind in type(module).__mro__}
-    return "PreTrainedModel" in names and hasattr(module, "initialize_weights")
+    return _is_pretrained(module) and hasattr(module, "initialize_weights")

@@ -15,6 +15,7 @@ from initlint.torchlib.draws import UNCLEAR, UNWRITTEN
 from initlint.torchlib.history import entries
 from initlint.torchlib.parameters import kind_of
 from initlint.tracing.build import Built
+from initlint.tracing.frameworks import with_hooks
 from initlint.tracing.loads import key_of
 from initlint.tracing.measure import measured
 from initlint.tracing.record import Noted
@@ -39,6 +40,7 @@ def parameters_of(built: Built, graphs: Sequence[Graph]) -> tuple[Parameter, ...
         clone = _holder(built, tensor, name, holding) if tied == name else name
         told = (tied if tied != name else None, clone if clone != name else None)
         found.append(replace(record, used=is_used, tied_to=told[0], clone_of=told[1]))
+    found = with_hooks(built.model, found)
     if touched is None:
         return tuple(found)
     used = {p.tied_to or p.name for p in found if p.used}
