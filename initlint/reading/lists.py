@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from initlint.reading.holders import Listing, elements, listed
+from initlint.reading.holders import Choice, Listing, elements, listed
+from initlint.reading.parts import choice
 from initlint.reading.values import (
     PLAIN,
     UNKNOWN,
@@ -88,6 +89,10 @@ def element_of(value: Value) -> Value:
         return value.items[-1]
     if isinstance(value, (Slot, Held)):
         return Held(value.slot if isinstance(value, Held) else value, None, part=True)
+    if isinstance(value, Choice):
+        # One list or another, such as two lengths of one stack of layers.
+        every = [item for option in value.options for item in elements(option) or ()]
+        return choice(every) if every else UNKNOWN
     return value if isinstance(value, (Plain, Tensor, Unknown)) else UNKNOWN
 
 

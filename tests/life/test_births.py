@@ -243,3 +243,30 @@ class User(nn.Module):
     assert "INIT101" in codes(folder, MAKER)
     models = {layer.model for layer in report(folder, MAKER + user).layers}
     assert "User" in models and "block" not in models
+
+
+def test_a_loop_over_one_of_two_lists_fills_what_either_holds(folder):
+    code = """
+class Deep(nn.Module):
+    def __init__(self, short=False, n=3):
+        super().__init__()
+        if short:
+            self.layers = nn.ModuleList([nn.Linear(64, 64) for _ in range(n - 1)])
+        else:
+            self.layers = nn.ModuleList([nn.Linear(64, 64) for _ in range(n)])
+        for layer in self.layers:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = F.relu(layer(x))
+        return x
+
+def make(short):
+    return Deep(short)
+"""
+    (folder / "net.py").write_text(HEAD + textwrap.dedent(code))
+    found = api.check_all(["net.py"], api.Options(parameters=True))
+    weights = [p for p in found.parameters if p.model == "make" and p.kind == "weight"]
+    assert {p.history[-1].name for p in weights} == {"kaiming_normal_"} and len(weights) == 5
+    assert "make" not in {finding.model for finding in found.findings}
