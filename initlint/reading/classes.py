@@ -18,7 +18,7 @@ from initlint.reading.resolve import Module
 from initlint.reading.state import Frame
 from initlint.reading.submodules import children, is_part
 from initlint.reading.torch_modules import ancestors, reset_of
-from initlint.reading.values import UNKNOWN, External, Kind, Value
+from initlint.reading.values import UNKNOWN, External, Kind, Slot, Value
 from initlint.torchlib import catalog
 
 # Classes outside torch that are modules, by the last part of their names.
@@ -170,6 +170,8 @@ class Classes(Modules):
     def hold(self, instance: Instance, name: str, value: Value) -> None:
         """Set an attribute; what a base class that is not read can reach, it may fill."""
         super().hold(instance, name, value)
+        if self.hooking is not None and isinstance(value, Slot):
+            self.covered.add((self.hooking, value))
         if not instance.torch and instance.cls is not None and (is_part(value) or may_hold(value)):
             stranger = self.stranger_of(instance.cls)
             if stranger:

@@ -101,9 +101,10 @@ def found(models: Path, folder: str) -> set[Pair]:
     report = api.check_all(known, api.Options(codes=frozenset(CODES), parameters=True))
     holders = {(p.model, p.name): p.holder for p in report.parameters}
     return {
-        Pair(folder, holders.get((f.model, name), ""), name.rpartition(".")[2], f.code)
+        Pair(folder, holders[f.model, name], name.rpartition(".")[2], f.code)
         for f in report.findings
-        for name in (f.parameter, *f.parameters)
+        for name in {f.parameter, *f.parameters}
+        if (f.model, name) in holders
     }
 
 

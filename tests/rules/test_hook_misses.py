@@ -68,6 +68,11 @@ HOOKS = {
         set(),
     ),
     "a loop": ("Scale()", "for p in module.parameters():\n    nn.init.normal_(p)", set()),
+    "a new parameter": (
+        "Scale()",
+        "elif isinstance(module, Scale):\n    module.weight = nn.Parameter(torch.rand(64))",
+        set(),
+    ),
     "never called": ("Scale()", "", None),
 }
 
