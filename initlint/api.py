@@ -184,6 +184,7 @@ def _again(
 def fix(
     target: str | os.PathLike[str],
     *,
+    trace: bool = False,
     args: Mapping[str, Any] | None = None,
     select: str | Iterable[str] | None = None,
     unsafe: bool = False,
@@ -193,9 +194,11 @@ def fix(
     """Fix a path, a target in a file (`path/file.py:attr`), or source text.
 
     The result has the new source, the diff, and the findings that remain. Files change only with
-    `write`. The models are imported and built, as by `check(trace=True)`. `select` limits the rules
-    as for `check`; `preferences` are style, distribution, mode and bias, as in `[tool.initlint]`.
-    Raises InitlintError if the target cannot be built or a file cannot be written.
+    `write`. As by `check`, a path or source text is read, which needs no torch; with `trace` its
+    models are imported and built, too, as `path/file.py:attr` always is, with `args`. `select`
+    limits the rules as for `check`; `preferences` are style, distribution, mode and bias, as in
+    `[tool.initlint]`. Raises InitlintError if the target cannot be built or a file cannot be
+    written.
     """
     rules = load()
     codes = codes_of(select, rules)
@@ -203,8 +206,14 @@ def fix(
     if not isinstance(target, str):
         kind = type(target).__name__
         raise InitlintError(f"fix takes a path, a target in a file or source text, not a {kind}")
-    need_torch("fix, which builds the models,")
-    options = Options(True, by_name(args), (), codes, rules=rules, preferences=_chosen(preferences))
+    if trace:
+        need_torch("fix(trace=True)")
+    elif args and not is_model(target):
+        what = "no model is built: name one (net.py:Net), or give trace=True"
+        raise InitlintError(f"args has no effect here: {what}")
+    options = Options(
+        trace, by_name(args), (), codes, rules=rules, preferences=_chosen(preferences)
+    )
     if "\n" in target:
         return _fix_text(target, options, unsafe)
     targets = [target] if is_model(target) else _files(target)
@@ -219,7 +228,7 @@ def fix(
 
 
 def _fix_text(text: str, options: Options, unsafe: bool) -> Fixed:
-    """The fix of source text, which is written to a temporary file so that it can be imported."""
+    """The fix of source text, which is written to a temporary file so that it can be built."""
     import tempfile
 
     from initlint.fix.files import unified_diff

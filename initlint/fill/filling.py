@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from initlint.pipeline.judged import Options, Report
 from initlint.project.arguments import by_name
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from initlint.fill.apply import Progress
     from initlint.fill.given import Wanted
+
+_Model = TypeVar("_Model", bound="nn.Module")
 
 
 def apply_(
@@ -71,7 +73,7 @@ def apply_(
 
 
 def materialize(
-    build: nn.Module | Callable[..., nn.Module],
+    build: _Model | Callable[..., _Model],
     *inputs: Any,
     device: str | torch.device = "cpu",
     seed: int | None = None,
@@ -83,7 +85,7 @@ def materialize(
     args: Mapping[str, Any] | None = None,
     init: Callable[[nn.Module], object] | None = None,
     shard: Callable[[nn.Module], object] | None = None,
-) -> nn.Module:
+) -> _Model:
     """A model on `device`, built without memory and filled once.
 
     Weights are filled as by `apply_` with this `scope`. Everything else (buffers, normalisations,
@@ -111,11 +113,11 @@ def materialize(
     from initlint.fill.making import materialized
     from initlint.fill.undo import drawing_undone
 
-    build, device = builder_of(build), device_of(device)
+    builder, device = builder_of(build), device_of(device)
     with drawing_undone(seed):
         wanted = wanted_of(seed, only, skip, policy, scope, overrides)
         ways = Ways(device, by_name(args), init, shard)
-        return materialized(build, inputs, ways, wanted)[0]
+        return cast("_Model", materialized(builder, inputs, ways, wanted)[0])
 
 
 def apply_target(

@@ -241,7 +241,7 @@ def test_fix_selects_rules_as_the_command_line_does(select):
 @pytest.mark.parametrize(
     ("select", "words"),
     [
-        (["INIT999"], "select INIT999: there is no such rule or group; did you mean INIT1"),
+        (["INIT999"], r"select INIT999: there is no such rule or group; did you mean INIT\d"),
         ("default-before-rectifer", "did you mean default-before-rectifier"),
         (101, "select=101: write a string or a list of strings"),
         ([101], r"select=\[101\]: write a string or a list of strings"),
@@ -315,6 +315,23 @@ def test_the_source_of_what_does_not_change(net, target):
 def test_the_source_of_a_text_in_another_encoding():
     text = f"# coding: latin-1\n# größe\n{SOURCE}"
     assert initlint.fix(text).source.startswith(text.partition("class")[0])
+
+
+def test_fix_reads_and_runs_nothing(net):
+    """A file that cannot be imported is fixed; trace=True imports it."""
+    net.write_text(f"import no_such_package\n{SOURCE}")
+    assert initlint.fix("net.py").count == 1
+    assert initlint.fix(f"import no_such_package\n{SOURCE}").count == 1
+    traced = initlint.fix("net.py", trace=True)
+    assert any("no_such_package" in gap.reason for gap in traced.report.unanalysed)
+
+
+def test_fix_builds_with_arguments_only_where_it_builds(net):
+    with pytest.raises(InitlintError, match="args has no effect here: no model is built"):
+        initlint.fix("net.py", args={"depth": 3})
+    net.write_text(SOURCE.replace("depth=2", "depth"))
+    assert initlint.fix("net.py:Net", args={"depth": 3}).count == 1
+    assert initlint.fix("net.py", trace=True, args={"depth": 3}).count == 1
 
 
 def test_fix_of_folders(net):
