@@ -206,14 +206,13 @@ def fix(
     if not isinstance(target, str):
         kind = type(target).__name__
         raise InitlintError(f"fix takes a path, a target in a file or source text, not a {kind}")
+    arguments = by_name(args)
     if trace:
         need_torch("fix(trace=True)")
-    elif args and not is_model(target):
+    elif arguments and not is_model(target):
         what = "no model is built: name one (net.py:Net), or give trace=True"
         raise InitlintError(f"args has no effect here: {what}")
-    options = Options(
-        trace, by_name(args), (), codes, rules=rules, preferences=_chosen(preferences)
-    )
+    options = Options(trace, arguments, (), codes, rules=rules, preferences=_chosen(preferences))
     if "\n" in target:
         return _fix_text(target, options, unsafe)
     targets = [target] if is_model(target) else _files(target)
