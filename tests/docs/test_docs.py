@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import initlint
 from initlint.judge import load
 from initlint.output import project
 from initlint.project import config, select
@@ -70,6 +71,12 @@ def test_the_table_of_gains_is_generated(update):
         numbers = f"{activation.gain():.4f} | {activation.recommended_gain():.4g} | {accepted}"
         new += f"| `{activation.name}` | {numbers} | {activation.source} |\n"
     assert written(ROOT / "docs" / "gains.md", "gains", new, update) == new
+
+
+def test_the_notebook_page_shows_the_table_of_a_report(update, monkeypatch):
+    monkeypatch.chdir(ROOT / "docs" / "examples")
+    new = f"{initlint.check('demo.ipynb')._repr_html_()}\n"
+    assert written(ROOT / "docs" / "notebooks.md", "table", new, update) == new
 
 
 def test_the_address_of_the_repository_is_that_of_pyproject():
