@@ -242,9 +242,10 @@ class Test:
     - `fills`: True if the code that runs where it is satisfied fills tensors.
     - `elsewhere`: True if anything satisfies it, or may, in any model read or outside of a loop.
 
-    Of two more kinds nothing is asked one after another: option, a text against an option, where
+    Of more kinds nothing is asked one after another: option, a text against an option, where
     `wanted` is the text, or the name of a function, and `calls` the initialisers that it stands
-    for in the code; and argument, an argument of a constructor about weights that nothing reads.
+    for in the code; argument, an argument of a constructor about weights that nothing reads; and
+    reset, the children that the reset method of a module forgets, where `wanted` are the others.
     """
 
     # Not a test class of pytest's.

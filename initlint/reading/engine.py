@@ -40,6 +40,7 @@ from initlint.reading.options import unread
 from initlint.reading.parameters import Ledger, calls_of, merged, parameters_of
 from initlint.reading.questions import known_elsewhere, tests_of
 from initlint.reading.reader import Reader
+from initlint.reading.resets import forgotten
 from initlint.reading.resolve import Import, Module, Program
 from initlint.reading.scripts import Scripts
 from initlint.reading.state import Frame, ImpossibleError, flat_tensors
@@ -210,6 +211,8 @@ class _Engine:
         self.tests += self.reader.options
         for cls in classes:
             self.tests += unread(cls.name, cls.node, cls.module)
+            for instance in [*cls.made, made.get(cls)][:1]:
+                self.tests += forgotten(cls, instance) if instance is not None else ()
 
     def _unrecorded(self, cls: UserClass) -> Instance | None:
         """An instance of a class that is not a submodule of any recorded model."""
