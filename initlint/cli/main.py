@@ -199,6 +199,7 @@ _of_model = _options(
     "--output-format",
     "formats",
     callback=_formats,
+    shell_complete=lambda ctx, param, begun: [form for form in FORMATS if form.startswith(begun)],
     multiple=True,
     metavar="FORMAT[=FILE]",
     help=f"How findings are printed: {', '.join(FORMATS)}. With =FILE, also write that file. "

@@ -1,6 +1,9 @@
 """`--output-format` several times: one format is printed, the others go to files."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -66,6 +69,14 @@ def test_statistics_are_printed_beside_a_file(initlint):
 def test_what_cannot_be_is_one_line(initlint, options, said):
     code, _, err = initlint(f"check net.py:Net {options}", report=FOUND)
     assert code == 2 and said in err.splitlines()[-1] and not Path("a").exists()
+
+
+def test_the_shell_completes_formats():
+    words = {"COMP_WORDS": "initlint check --output-format s", "COMP_CWORD": "3"}
+    environ = {**os.environ, **words, "_INITLINT_COMPLETE": "bash_complete"}
+    code = "import sys; sys.argv[0] = 'initlint'; from initlint.cli.main import run; run()"
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True)
+    assert done.stdout.split() == ["plain,sarif"], done.stderr
 
 
 def test_a_link_is_refused(initlint):
