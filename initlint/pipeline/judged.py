@@ -113,9 +113,10 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
     said = {*found.signatures, *(gap.target for gap in found.gaps)}
     # Rules may have needed those of files that were not asked for.
     listed = written.parameters if options.parameters else ()
+    found_here = (*_judged(built, options), *_elsewhere(judgement, known))
     report = Report(
         (*built.layers, *_elsewhere(written.layers, known)),
-        (*_judged(built, options), *_elsewhere(judgement, known)),
+        tuple(_with_cells(finding, texts) for finding in found_here),
         (*(gap for gap in written.gaps if not _is_said(gap, said)), *found.gaps),
         parameters=(*built.parameters, *_elsewhere(listed, known)),
         calls=(*built.calls, *_elsewhere(written.calls, known)),
@@ -126,6 +127,12 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
     if options.known is not None:
         report = options.known(report)
     return replace(report, texts=texts.only(_spoken_of(report))), found.signatures
+
+
+def _with_cells(finding: Finding, texts: Texts) -> Finding:
+    """The finding; places in a notebook are named by cell in its message."""
+    message = texts.with_cells(finding.message, finding.site.path if finding.site else "")
+    return finding if message == finding.message else replace(finding, message=message)
 
 
 def _is_said(gap: Unanalysed, said: Collection[str]) -> bool:

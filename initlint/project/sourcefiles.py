@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import linecache
 import os
+import re
 import tokenize
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -103,6 +104,17 @@ class Texts:
             return 0, site
         cell, line = self.notebook(site.path).locate(site.line)
         return cell, replace(site, line=line, end_line=line + site.end_line - site.line)
+
+    def with_cells(self, message: str, path: str) -> str:
+        """A message in which the lines of a notebook are those of its cells."""
+        if not path.endswith(NOTEBOOK) or path not in message:
+            return message
+
+        def in_cell(found: re.Match[str]) -> str:
+            cell, line = self.notebook(path).locate(int(found[1]))
+            return f"{path}:cell {cell}:{line}"
+
+        return re.sub(re.escape(path) + r":(\d+)\b", in_cell, message)
 
     def all(self) -> dict[str, bytes]:
         """All bytes that are here, by path."""

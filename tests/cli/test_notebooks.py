@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from initlint import api
 from initlint.project.notebooks import Broken, parsed
 from initlint.project.sourcefiles import Texts
 from initlint.records import InitlintError, Site
@@ -150,3 +151,25 @@ def test_site_in_its_cell(tmp_path):
     assert texts.lines(path) == ["a = 1", "b = 2", "c = 3", "d = (", " 4)"]
     assert texts.in_cell(Site(path, 4, 5, 5, 4)) == (2, Site(path, 2, 5, 3, 4))
     assert texts.in_cell(Site("net.py", 4, 5, 5, 4)) == (0, Site("net.py", 4, 5, 5, 4))
+
+
+NETWORK = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(256, 256)
+        self.b = nn.Linear(256, 256)
+        self.c = nn.Linear(256, 10)
+
+    def forward(self, x):
+        return self.c(torch.relu(self.b(torch.relu(self.a(x)))))
+"""
+
+
+def test_messages_name_the_cell_of_another_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fills = "net = Net()\nfor p in net.parameters():\n    nn.init.normal_(p, std=1e-3)"
+    cells = source("import torch\nfrom torch import nn", NETWORK, fills)
+    (tmp_path / "n.ipynb").write_bytes(cells)
+    messages = [finding.message for finding in api.check("n.ipynb").findings]
+    assert messages and all("at n.ipynb:cell 3:3 " in message for message in messages)
