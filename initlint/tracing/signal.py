@@ -22,41 +22,8 @@ from initlint.tracing.capture import capture
 from initlint.tracing.recorded import meta_twin
 from initlint.tracing.steps import operations_of_nodes
 
-
-class Row(NamedTuple):
-    """One weight: the predicted root mean squares of its operation's result and of the gradient.
-
-    Of 100 draws of the weights, about 90 lie between `low` and `high`.
-    """
-
-    parameter: str
-    predicted: float
-    low: float
-    high: float
-    predicted_gradient: float
-
-
 # The width that a lazy layer is taken to have; ratios do not depend on it.
 _LAZY = 64
-# The theory's own error, beside that of a finite width.
-_OWN_ERROR = 0.06
-_NINETY = 1.645
-
-
-def rows(model: nn.Module, inputs: Sequence[Any]) -> list[Row]:
-    """The predicted signal of a live model, in the order of the data."""
-    ops, found = prediction(model, type(model).__name__, inputs, measured_content(model))
-    return [row_of(weight.parameter, op, found) for op in ops for weight in op.weights]
-
-
-def row_of(parameter: str, op: Op, found: Prediction) -> Row:
-    """The prediction for one weight."""
-    value = found.values[op]
-    spread = math.exp(_NINETY * math.sqrt(value.noise / 4 + _OWN_ERROR**2))
-    gradient = math.sqrt(found.gradients[op])
-    return Row(parameter, value.rms, value.rms / spread, value.rms * spread, gradient)
-
-
 # By a parameter's name how it is filled.
 Filled = Callable[[str], Initializer | None]
 

@@ -12,17 +12,23 @@ a factor minus 1, and how many measured values lie between `low` and `high`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
+import random
 import statistics
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import nn
 
-from initlint.tracing.signal import Row, rows
+from initlint.graph.ops import Op
+from initlint.graph.signal import predicted
+from initlint.profile.predicted import Named, rows_of
+from initlint.profile.result import Row
+from initlint.tracing.signal import given, graphed, measured_content
 
 WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
 # A model, and the inputs of one run.
@@ -31,23 +37,23 @@ Measured = dict[str, tuple[float, float]]
 
 
 def main() -> None:
-    given = arguments()
+    asked = arguments()
     warnings.filterwarnings("ignore")
     forward: list[float] = []
     backward: list[float] = []
     inside: list[bool] = []
-    for name, make in models(given):
+    for name, make in models(asked):
         started = time.process_time()
         try:
             torch.manual_seed(0)
-            model, inputs = refilled(make(), given.init)
-            predicted = rows(model, inputs)
+            model, inputs = refilled(make(), asked.init)
+            expected = rows(model, inputs)
             spent = time.process_time() - started
-            measured = [run(refilled(make(), given.init), seed) for seed in range(given.seeds)]
+            measured = [run(refilled(make(), asked.init), seed) for seed in range(asked.seeds)]
         except Exception as error:
             print(f"{name:36} {type(error).__name__}: {str(error).splitlines()[0][:80]}")
             continue
-        one, other, hits = compared(predicted, measured, given.worst)
+        one, other, hits = compared(expected, measured, asked.worst)
         forward, backward, inside = forward + one, backward + other, inside + hits
         print(
             f"{name:36} {len(one):4} layers  {line(one)}  {line(other)}  {spent:.2f} s", flush=True
@@ -67,6 +73,19 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--init", default="present", choices=["present", "default", "kaiming"])
     parser.add_argument("--worst", type=int, default=0, help="so many of each model's worst layers")
     return parser.parse_args()
+
+
+def rows(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[Row, ...]:
+    """The prediction for every layer."""
+    name = type(model).__name__
+    graph = graphed(model, name, inputs, (inputs, {}))
+    known = given(measured_content(model), graph.shapes, arriving=graph.arriving)
+    return rows_of(name, graph.ops, predicted(graph.ops, known), named)
+
+
+def named(op: Op) -> Named:
+    weight = op.weights[0]
+    return Named(weight.parameter, weight.parameter.rpartition(".")[0], weight.type)
 
 
 def refilled(made: Made, how: str) -> Made:
@@ -123,21 +142,22 @@ def rms(tensor: torch.Tensor) -> float:
 
 
 def compared(
-    predicted: list[Row], measured: list[Measured], worst: int
+    expected: Sequence[Row], measured: list[Measured], worst: int
 ) -> tuple[list[float], list[float], list[bool]]:
     """The errors forward and backward, and whether the measured value is in the error bars."""
     forward, backward, inside, named = [], [], [], []
-    for row in predicted:
+    for row in expected:
         name = row.parameter.rpartition(".")[0]
         values = [run[name] for run in measured if name in run]
         if not values:
             continue
         result, gradient = (statistics.median(v[k] for v in values) for k in (0, 1))
-        if result > 0 and row.predicted > 0:
+        # Behind an operation that is not known, only ratios are predicted.
+        if result > 0 and row.predicted > 0 and not row.relative_to:
             forward.append(abs(math.log(row.predicted / result)))
             inside += [row.low <= value[0] <= row.high for value in values]
             named.append((forward[-1], name, row.predicted, result))
-        if gradient > 0 and row.predicted_gradient > 0:
+        if gradient > 0 and row.predicted_gradient > 0 and not row.gradient_relative_to:
             backward.append(abs(math.log(row.predicted_gradient / gradient)))
     for error, name, expected, result in sorted(named)[::-1][:worst]:
         print(f"    {name:50} predicted {expected:.4g}, measured {result:.4g} ({error:.2f})")
@@ -224,20 +244,28 @@ def is_batch_norm(layer: nn.Module) -> bool:
 
 
 def of_timm(count: int) -> Iterator[tuple[str, Callable[[], Made]]]:
-    """So many of timm's models, evenly chosen by name."""
+    """So many of timm's models, drawn by chance from those of less than ten million parameters."""
     kernels()
     import timm
 
     names = timm.list_models()
-    for name in names[:: max(1, len(names) // count)][:count]:
+    random.Random(0).shuffle(names)
+    for name in names:
+        with torch.device("meta"), contextlib.suppress(Exception):
+            sizes = [p.numel() for p in timm.create_model(name, num_classes=10).parameters()]
+        if not count or sum(sizes) > _SMALL:
+            continue
+        count -= 1
 
         def make(name: str = name) -> Made:
             model = timm.create_model(name, num_classes=10)
-            if sum(p.numel() for p in model.parameters()) > 1e8:
-                raise ValueError("larger than this benchmark wants")
-            return model, (torch.randn(2, *model.default_cfg.get("input_size", (3, 224, 224))),)
+            examples = 8 if any(map(is_batch_norm, model.modules())) else 2
+            return model, (torch.randn(examples, *model.default_cfg["input_size"]),)
 
         yield name, make
+
+
+_SMALL = 10_000_000
 
 
 def of_transformers() -> Iterator[tuple[str, Callable[[], Made]]]:
