@@ -77,6 +77,25 @@ class Initializer:
 
 
 @dataclass(frozen=True, slots=True)
+class Signal:
+    """The predicted signal in the run of a layer whose scale is off: between two normalisations.
+
+    - `forward`: the factor between the signal that arrives at the layer `end` and the one that
+      would with accepted initialisers; `end` is where it is furthest from 1, "" for the result.
+    - `arriving`: the rms of that signal, that at the start of the run being 1.
+    - `backward`, `start`, `returning`: the same of the gradient that arrives at the layer `start`,
+      against that at the end of the run.
+    """
+
+    end: str = ""
+    forward: float = 1.0
+    arriving: float = 1.0
+    start: str = ""
+    backward: float = 1.0
+    returning: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """One use of a weight by a weighted operation; both engines make the same record.
 
@@ -100,6 +119,7 @@ class Layer:
     - `counted`: in or out, the fan from which a scale was computed by hand; known only where sizes
       are symbols.
     - `times`: the other factor, if a weight is computed as a product of two, as `B @ A`.
+    - `signal`: the predicted signal of its run, if its own scale is off and may matter.
     """
 
     model: str
@@ -129,6 +149,7 @@ class Layer:
     stacked: bool = False
     counted: str = ""
     times: str | None = None
+    signal: Signal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Xavier initialisation before ReLU, LeakyReLU or a similar activation."""
 
-from initlint.judge import Layer, Model, Problems, family, scheme, unsuited
+from initlint.judge import Layer, Problems, family, scheme, unsuited
 
 
-def xavier_before_rectifier(layer: Layer, model: Model) -> Problems:
+def xavier_before_rectifier(layer: Layer) -> Problems:
     """Xavier before a rectifier, which sets half of the signal to zero."""
     if family(layer) == "rectifier" and scheme(layer) == "xavier":
-        yield from unsuited(layer, model)
+        yield from unsuited(layer, "INIT102")

@@ -1,9 +1,9 @@
 """A std, bound, gain or mean written by hand, far from what the following activation needs."""
 
-from initlint.judge import Layer, Model, Problems, family, scheme, unsuited
+from initlint.judge import Layer, Problems, family, scheme, unsuited
 
 
-def explicit_scale_off(layer: Layer, model: Model) -> Problems:
+def explicit_scale_off(layer: Layer) -> Problems:
     """A scale that someone chose, far from every accepted one."""
     if scheme(layer) == "explicit" and family(layer) in ("rectifier", "saturating", "smooth"):
-        yield from unsuited(layer, model)
+        yield from unsuited(layer, "INIT106")

@@ -16,21 +16,13 @@ from initlint.judge.histories import (
     overwritten,
     shown,
 )
-from initlint.judge.model import (
-    Model,
-    Path,
-    Problem,
-    Problems,
-    Record,
-    is_lazy,
-    is_small_head,
-    scheme,
-)
+from initlint.judge.model import Model, Problem, Problems, Record
 from initlint.judge.others import is_installed
 from initlint.judge.rulebook import Rulebook, load
 from initlint.judge.suited import unsuited
 from initlint.judge.wording import consequence
 from initlint.recommend import family, ratio
+from initlint.recommend.question import is_lazy, is_small_head, scheme
 from initlint.records import Call, Draw, Finding, Layer, Parameter, Test
 
 __all__ = [
@@ -39,7 +31,6 @@ __all__ = [
     "Layer",
     "Model",
     "Parameter",
-    "Path",
     "Problem",
     "Problems",
     "Rulebook",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from initlint.judge.model import Problem, is_lazy
+from initlint.judge.model import Problem
 from initlint.judge.others import about, layer_in, names_of
 from initlint.judge.repairs import NoRepairError, Places, repair, shared
+from initlint.recommend.question import is_lazy
 from initlint.records import Call, Finding, Layer, Rule
 
 _SHOWN = 3

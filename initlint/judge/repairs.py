@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from initlint.judge.model import Problem
 from initlint.judge.others import is_installed, layer_in
-from initlint.recommend import accepted, suits
+from initlint.recommend import accepted, only_sees_data, suits
 from initlint.recommend.calls import call
 from initlint.records import Call, Fan, Fix, Initializer, Layer, Site
 from initlint.torchlib import catalog
@@ -218,12 +218,25 @@ def _beside(
     if donor is None or donor.recommended is None or layer.site is None:
         return _by_cases(group, applicability, places)
     made = places.constructed[layer.site]
-    spared = tuple(other.parameter for other in made if not _may_get(other, donor))
+    spared = _spared(made, layer, donor)
     of_type = _type_of(layer, donor, places)
     fix = Fix("insert", layer.site, donor.recommended, applicability, of_type, spared)
     if spared and not _is_run([other for other in made if other.model == layer.model]):
         return _by_cases(group, applicability, places)
     return None if spared and _lengths_differ(made, layer) else fix
+
+
+def _spared(made: Sequence[Layer], layer: Layer, donor: Layer) -> tuple[str, ...]:
+    """The parameters of a line that must keep their values.
+
+    One that sees the data keeps its own where the others are simply named without it: where a
+    list holds nothing else.
+    """
+    harmed = [other for other in made if not _may_get(other, donor)]
+    first = [other for other in made if other not in harmed and only_sees_data(other)]
+    if first and _is_list([other for other in made if other.model == layer.model]):
+        harmed = [other for other in made if other in harmed or other in first]
+    return tuple(other.parameter for other in harmed)
 
 
 def _type_of(layer: Layer, donor: Layer, places: Places) -> str:
@@ -246,6 +259,15 @@ def _is_run(layers: Sequence[Layer]) -> bool:
         return False
     differing = [set(parts) for parts in zip(*names, strict=True) if len(set(parts)) > 1]
     return len(differing) == 1 and all(part.isdigit() for part in differing[0])
+
+
+def _is_list(layers: Sequence[Layer]) -> bool:
+    """Whether the layers themselves are all members of one container, one after the other."""
+    names = [layer.layer.rpartition(".") for layer in layers]
+    if not _is_run(layers) or len({holder for holder, _, _ in names}) > 1:
+        return False
+    numbers = sorted(int(number) for _, _, number in names)
+    return numbers == list(range(len(numbers)))
 
 
 def _lengths_differ(layers: Sequence[Layer], layer: Layer) -> bool:

@@ -1,41 +1,46 @@
-"""Checks a layer's present std against the accepted ones; shared by INIT101 to INIT106."""
+"""Judges a layer by the predicted signal of its run; shared by INIT101 to INIT106."""
 
 from __future__ import annotations
 
-from initlint.judge.model import Model, Path, Problem, Problems, is_lazy, is_small_head, scheme
+import math
+
+from initlint.judge.model import Problem, Problems
 from initlint.judge.wording import consequence
 from initlint.recommend import has_mean, ratio
+from initlint.recommend.question import in_question, scheme
 from initlint.records import Layer
 
-# Beyond this factor a std that someone chose by hand is questioned.
-_CHOSEN = 4.0
+# A run whose signal or gradient is off by no more than this does no harm.
+_MATTERS = 2.0
+# Beyond these factors a std that someone chose by hand is questioned: its own, or its run's.
+_CHOSEN, _FAR = 4.0, 10.0
 
 
-def unsuited(layer: Layer, model: Model) -> Problems:
-    """The problem of a layer with a wrong std for its activation, if the scale matters."""
-    if _is_silent(layer):
+def unsuited(layer: Layer, code: str) -> Problems:
+    """The problem of a layer with a wrong std for its activation, if the signal suffers.
+
+    `code` is that of the rule, which the message names.
+    """
+    # What happens between two normalisations is over at the second one.
+    is_enclosed = layer.origin == "norm" and layer.closed
+    if not in_question(layer) or not is_off(layer, _FAR if is_enclosed else _MATTERS):
         return
-    path = model.path(layer)
-    if path.matters and (scheme(layer) != "explicit" or _is_far(layer, path)):
-        yield Problem(layer, consequence(layer, path))
+    if scheme(layer) != "explicit" or _is_far(layer):
+        yield Problem(layer, consequence(layer, code))
 
 
-def _is_silent(layer: Layer) -> bool:
-    """Whether the scale cannot matter here, is meant so, or ours would do harm."""
-    value = ratio(layer)
-    if value is None or value == 1.0 or value == 0.0 or layer.harmless:
-        return True
-    if is_lazy(layer) and layer.before is None and layer.origin == "input":
-        # As wide as the data: of one or three channels, the default is about right.
-        return True
-    if layer.branch == "last" or (layer.branch and scheme(layer) == "default"):
-        return True
-    return is_small_head(layer)
+def is_off(layer: Layer, factor: float) -> bool:
+    """Whether the signal or the gradient of a layer's run is off by more than this factor."""
+    signal = layer.signal
+    if signal is None:
+        return False
+    furthest = max(abs(math.log(signal.forward)), abs(math.log(signal.backward)))
+    return furthest > math.log(factor)
 
 
-def _is_far(layer: Layer, path: Path) -> bool:
+def _is_far(layer: Layer) -> bool:
     if layer.current is not None and has_mean(layer.current):
         # A scale may be a choice; a mean, which adds up over all inputs, hardly ever is.
         return True
     value = ratio(layer) or 1.0
-    return path.is_far or not 1 / _CHOSEN <= value <= _CHOSEN
+    return is_off(layer, _FAR) or not 1 / _CHOSEN <= value <= _CHOSEN

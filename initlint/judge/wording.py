@@ -1,62 +1,99 @@
-"""How a finding is put into words: the layer, what follows, what fills it, and what that does."""
+"""How a finding is put into words: what fills the layer, what it needs, what the signal does."""
 
 from __future__ import annotations
 
 import math
-import sys
+from pathlib import PurePath
 
-from initlint.judge.model import Path
 from initlint.recommend import has_mean, ratio, times
-from initlint.records import Initializer, Layer
+from initlint.records import Initializer, Layer, Signal
+
+# Longer messages are made shorter by leaving out what other parts of a report show.
+LONGEST = 160
+_LONGEST_NAME = 48
+# From here on the signal shows what is wrong, and the gradient is not needed.
+_CLEAR = math.log(2)
+# A share of the signal at the other end that shows what is wrong.
+_SEEN = 0.7
 
 
-def consequence(layer: Layer, path: Path) -> str:
-    """One sentence on an unsuited std: what fills it, and what that does."""
+def consequence(layer: Layer, code: str) -> str:
+    """One sentence on an unsuited std, and where to read on."""
     current, value = layer.current, ratio(layer)
     if current is None or current.std is None or value is None or layer.recommended is None:
         return ""
-    # Symbolic sizes have no numbers to show.
-    size = "" if layer.nominal else " " + "×".join(map(str, layer.shape))
-    std = "" if layer.nominal else f"std {current.std:.3g}, "
-    if has_mean(current):
-        std = "a mean that is not zero, " if layer.nominal else f"mean {current.mean:.3g} and {std}"
-    reach = f", {times(_exponential(path.log_product))} over the {path.count} layers to {path.end}"
-    name = layer.layer or layer.parameter
-    return (
-        f"{name} ({layer.type}{size}) is followed by {_following(layer)}, "
-        f"but {origin(current)} gives it {std}{times(value)} the std it needs"
-        f"{reach if path.count > 1 else ''}"
-    )
+    name = _shortened(layer.layer or layer.parameter)
+    what = f"{name} {_filled(current, layer)} before {_following(layer)}: "
+    what += f"{times(value)} the std it needs"
+    parts = [_signal(layer.signal), f" (`initlint rule {code}`)"]
+    for kept in (parts, parts[:1], []):
+        message = "".join((what, *kept))
+        if len(message) <= LONGEST:
+            break
+    return message
 
 
-def origin(current: Initializer) -> str:
-    """The source of a weight's values: PyTorch's default, or the user's call and its line."""
-    args = current.args
-    if current.default and current.name.startswith("kaiming"):
-        args = {name: value for name, value in args.items() if name == "a"}
-    shown = ", ".join(f"{name}={_short(value)}" for name, value in args.items())
-    call = f"{current.name}({shown})" if shown else current.name
+def _filled(current: Initializer, layer: Layer) -> str:
+    """What fills a layer: PyTorch's default, or the user's call and its line."""
     if current.default:
-        return f"PyTorch's default {call}"
+        return "keeps PyTorch's default"
+    if has_mean(current):
+        std = "" if layer.nominal else f" {current.mean:.3g} and std {current.std:.3g}"
+        return f"gets the mean{std} from {current.name}{_line(current, layer)}"
     if current.name == "measured":
-        return "measurement"
-    return f"{call} at {current.site.path}:{current.site.line}" if current.site else call
+        return f"has std {current.std:.3g}"
+    return f"is filled by {current.name}{_line(current, layer)}"
 
 
-def _exponential(value: float) -> float:
-    """e to the power of `value`; infinity if that is too large for a float."""
-    return math.exp(value) if value < math.log(sys.float_info.max) else math.inf
+def _line(current: Initializer, layer: Layer) -> str:
+    """Where the user's call is; its file is named if it is not the layer's."""
+    if current.site is None:
+        return ""
+    if layer.site is not None and layer.site.path == current.site.path:
+        return f" in line {current.site.line}"
+    return f" at {PurePath(current.site.path).name}:{current.site.line}"
+
+
+def _signal(signal: Signal | None) -> str:
+    """What the predicted signal, or the gradient if that is further off, comes to."""
+    if signal is None:
+        return ""
+    ahead, back = abs(math.log(signal.forward)), abs(math.log(signal.backward))
+    if ahead >= min(back, _CLEAR):
+        place = _shortened(signal.end) or "the output"
+        return f"; predicted signal at {place}: {_share(signal.forward, signal.arriving, 'input')}"
+    place = _shortened(signal.start) or "the input"
+    share = _share(signal.backward, signal.returning, "output")
+    return f"; predicted gradient at {place}: {share}"
+
+
+def _share(factor: float, absolute: float, end: str) -> str:
+    """A strength against that at the other end, if this shows what is wrong."""
+    shows = factor < 1 and absolute < 0.7 if factor < 1 else absolute > 1.4
+    if not shows:
+        return f"{_number(factor)} of what it should be"
+    return f"{_number(absolute)} of the {end}'s"
+
+
+def _number(value: float) -> str:
+    if value >= 10:
+        return (
+            f"{value:.2g}×"
+            if value < 1e4
+            else f"{value:.0e}×".replace("e+0", "e").replace("e+", "e")
+        )
+    return f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}"
 
 
 def _following(layer: Layer) -> str:
     args = {k: v for k, v in layer.following.args.items() if isinstance(v, (int, float))}
     shown = ", ".join(f"{name}={_short(value)}" for name, value in args.items())
-    via = [word for word in layer.following.via if word in ("pool", "residual")]
-    name = layer.following.activation + (f"({shown})" if shown else "")
-    return name + (f" (via {', '.join(via)})" if via else "")
+    return layer.following.activation + (f"({shown})" if shown else "")
 
 
 def _short(value: object) -> str:
-    if isinstance(value, float):
-        return "√5" if math.isclose(value, math.sqrt(5)) else f"{value:.4g}"
-    return f"{value}"
+    return f"{value:.4g}" if isinstance(value, float) else f"{value}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from initlint.judge import is_lazy, is_small_head, ratio, scheme
-from initlint.recommend import family, is_own_output
+from initlint.recommend import family, is_own_output, only_sees_data
 from initlint.records import Layer
 
 _BRANCH = {"inside": "it is inside a residual branch", "last": "it ends a residual branch"}
@@ -46,11 +46,11 @@ def _suited(layer: Layer) -> str:
     if value is None:
         return "its fan_in is not known"
     if value == 1.0:
-        return "its std suits"
+        return "it sees the data" if only_sees_data(layer) else "its std suits"
     if is_lazy(layer):
         return "it is lazy: as wide as its input"
     if value == 0.0 or is_small_head(layer):
         return "it is small on purpose"
     if scheme(layer) == "explicit":
         return "it was chosen by hand, and not far off"
-    return "the signal of its path is close enough"
+    return "the predicted signal of its run is close enough"

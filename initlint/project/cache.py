@@ -19,6 +19,7 @@ from initlint.records import (
     Initializer,
     Layer,
     Parameter,
+    Signal,
     Site,
     Test,
     Unanalysed,
@@ -109,6 +110,7 @@ def _layer(row: Iterable[Any]) -> Layer:
     values["shape"] = tuple(values["shape"])
     values["following"] = _following(*values["following"])
     values["site"] = _site(values["site"])
+    values["signal"] = Signal(*values["signal"]) if values["signal"] else None
     for name in ("current", "recommended"):
         values[name] = _initializer(*values[name]) if values[name] else None
     return Layer(**values)

@@ -489,7 +489,8 @@ class _Engine:
         if drawn is None or not met:
             return [unknown(model.name, place, slot, kind, draw)]
         own = tuple((use.holding(draw), found) for use, found in met)
-        return records_of(model.name, Drawn(own, drawn.bare), {id(slot): [place]})
+        alone = Drawn(own, drawn.bare, ops=drawn.ops)
+        return records_of(model.name, alone, {id(slot): [place]})
 
     def _followed(
         self, instance: Instance, whole: bool, doors: tuple[str, ...] = ()

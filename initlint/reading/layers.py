@@ -16,11 +16,13 @@ from initlint.graph.steps import Weight
 from initlint.graph.weights import whole
 from initlint.reading.budget import Budget
 from initlint.reading.holders import CONTAINERS, Instance
+from initlint.reading.signal import given
 from initlint.reading.sizes import is_size, nominal, symbol
 from initlint.reading.submodules import children, each_module, modules_of
 from initlint.reading.torch_modules import type_of
 from initlint.reading.use import Use
 from initlint.reading.values import Slot, Sym, Value
+from initlint.recommend.outlook import with_signals
 from initlint.records import Following, Initializer, Layer, Site
 from initlint.torchlib.draws import Draw, drawn_by
 
@@ -38,12 +40,14 @@ class Place(NamedTuple):
 class Drawn(NamedTuple):
     """A graph of one class that was followed: every use of every weight, and the bare branches.
 
-    `touched` are the parameters and buffers that it takes in.
+    `touched` are the parameters and buffers that it takes in. `ops` are its operations, kept only
+    if the scale of one of its weights may matter.
     """
 
     met: tuple[tuple[Use, Met], ...]
     bare: int
     touched: frozenset[Any] = frozenset()
+    ops: tuple[Op, ...] = ()
 
 
 def followed(graph: Graph, whole: bool, budget: Budget) -> Drawn:
@@ -63,7 +67,13 @@ def followed(graph: Graph, whole: bool, budget: Budget) -> Drawn:
     steps = {node: step(node) for node in graph.nodes}
     met, bare = uses(steps, whole=whole, charge=budget.elements)
     every = tuple((own[int(m.weight.parameter)], m) for m in met)
-    return Drawn(every, bare, frozenset(graph.touched))
+    matters = any(m.following.activation not in _UNSCALED and not harmless([m]) for m in met)
+    ops = tuple(graph.nodes) if matters else ()
+    return Drawn(every, bare, frozenset(graph.touched), ops)
+
+
+# What may follow a weight of whatever scale.
+_UNSCALED = ("linear", "output", "unknown", "mixed", "gate", "attention", "softmax")
 
 
 def _weight(use: Use, number: int) -> Weight:
@@ -116,9 +126,10 @@ def records(model: str, drawn: Drawn, places: dict[int, list[Place]]) -> list[La
         names[met.weight.parameter] = place.parameter
     stateful = [group for group in groups.values() if is_state([met for _, met in group])]
     states = {met.weight.parameter for group in stateful for _, met in group}
-    return [
+    found_layers = [
         _record(model, place, group, drawn.bare, names, states) for place, group in groups.items()
     ]
+    return with_signals(found_layers, drawn.ops, given(drawn.ops, names, initializer))
 
 
 def _record(

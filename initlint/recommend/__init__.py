@@ -13,6 +13,8 @@ from initlint.torchlib.catalog import Activation
 
 # A std within this factor of an accepted one is no finding (design, "Compared by effect").
 TOLERANCE = 1.25
+# The gain of PyTorch's default.
+_DEFAULT_GAIN = 1 / math.sqrt(3)
 # A mean below this share of the std is rounding. An identity's is no bias: it moves nothing.
 _LEAST_MEAN = 0.01
 _IDENTITIES = ("eye_", "dirac_")
@@ -59,9 +61,13 @@ def accepted(layer: Layer) -> tuple[tuple[float, float], ...]:
     if is_own_output(layer) or _has_no_gain(layer):
         return ()
     low, high = _gains(layer, activation)
-    fan_out = layer.fan_out or layer.fan_in
-    fans = (layer.fan_in, fan_out, (layer.fan_in + fan_out) / 2)
-    return tuple((low / math.sqrt(fan), high / math.sqrt(fan)) for fan in fans)
+    return tuple((low / math.sqrt(fan), high / math.sqrt(fan)) for fan in _fans(layer).values())
+
+
+def _fans(layer: Layer) -> dict[str, float]:
+    fan_in = layer.fan_in or 1
+    fan_out = layer.fan_out or fan_in
+    return {"fan_in": fan_in, "fan_out": fan_out, "both": (fan_in + fan_out) / 2}
 
 
 def suits(layer: Layer, std: float) -> bool:
@@ -79,16 +85,51 @@ def suits(layer: Layer, std: float) -> bool:
 
 
 def ratio(layer: Layer) -> float | None:
-    """The present std divided by the nearest accepted one; 1 if accepted, None if not known."""
+    """The present std divided by the nearest accepted one; 1 if accepted, None if not known.
+
+    A scheme is judged by the fan that it counts: PyTorch's default by fan_in, Kaiming by that of
+    its mode, Xavier by the mean of both, or by fan_in if it is right for that. A std that someone
+    wrote suits if it is right for any.
+    """
     if layer.current is None or layer.current.std is None or layer.recommended is None:
         return None
     scale = magnitude(layer.current)
-    if suits(layer, scale) or (layer.recurrent == "input" and layer.current.default):
+    if layer.current.default and (layer.recurrent == "input" or sees_data(layer)):
         return 1.0
     activation = catalog.activations()[layer.following.activation]
     low, high = _gains(layer, activation)
-    unit = _unit(activation, layer)
+    fan = _fans(layer).get(_direction(layer.current))
+    if not accepted(layer) or (fan is None and suits(layer, scale)):
+        return 1.0
+    unit = _unit(activation, layer) if fan is None else 1 / math.sqrt(fan)
+    is_close = low * unit / TOLERANCE <= scale <= high * unit * TOLERANCE
+    if fan is not None and layer.current.name.startswith("xavier"):
+        one = 1 / math.sqrt(layer.fan_in or 1)
+        is_close = is_close or low * one / TOLERANCE <= scale <= high * one * TOLERANCE
+    # With few inputs and many outputs, a std may be too large for one fan and too small for the
+    # other; between them a saturating activation is content.
+    if is_close or (family(layer) == "saturating" and suits(layer, scale)):
+        return 1.0
     return scale / min(max(scale, low * unit), high * unit)
+
+
+def only_sees_data(layer: Layer) -> bool:
+    """Whether a layer's scale is accepted because it sees the data, and only for that."""
+    if not sees_data(layer) or ratio(layer) != 1.0 or layer.current is None:
+        return False
+    inner = replace(layer, before="another")
+    return layer.recurrent != "input" and ratio(inner) != 1.0
+
+
+def _direction(current: Initializer) -> str:
+    """The fan that the present initialiser counts; empty for one that counts none."""
+    if has_mean(current):
+        return ""
+    if current.default:
+        return "fan_in"
+    if current.name.startswith("kaiming"):
+        return str(current.args.get("mode", "fan_in"))
+    return "both" if current.name.startswith("xavier") else ""
 
 
 def magnitude(current: Initializer) -> float:
@@ -118,6 +159,11 @@ def family(layer: Layer) -> str:
     return activation.family if activation else ""
 
 
+def sees_data(layer: Layer) -> bool:
+    """Whether a layer sees the model's own input, or a value whose scale is not known either."""
+    return layer.before is None and layer.origin != "norm"
+
+
 def _is_first(layer: Layer) -> bool:
     """The model's first layer sees data, not an activation."""
     return layer.before is None and layer.origin == "input"
@@ -130,6 +176,9 @@ def _has_no_gain(layer: Layer) -> bool:
 def _gains(layer: Layer, activation: Activation) -> tuple[float, float]:
     """The lowest and the highest accepted gain of `layer`."""
     low, high = activation.accepted(layer.following.args, first=_is_first(layer))
+    if sees_data(layer):
+        # It sees data, whose scale nobody knows, and its factor does not compound.
+        low = min(low, _DEFAULT_GAIN)
     return (min(1.0, low), high) if layer.recurrent == "input" else (low, high)
 
 

@@ -15,6 +15,7 @@ from initlint.graph.packing import packed_in
 from initlint.graph.patterns import name_patterns
 from initlint.graph.record import is_state, layer_of
 from initlint.graph.steps import Weight
+from initlint.recommend.outlook import with_signals
 from initlint.records import Following, Initializer, Layer, Parameter, Site
 from initlint.torchlib import catalog
 from initlint.torchlib.draws import drawn_by
@@ -23,6 +24,7 @@ from initlint.tracing.capture import CaptureError, capture
 from initlint.tracing.islands import has_forward, is_unimplemented, islands
 from initlint.tracing.measure import measured
 from initlint.tracing.parameters import parameters_of
+from initlint.tracing.signal import given
 from initlint.tracing.steps import operations
 from initlint.tracing.unchanged import LAZY, unchanged
 from initlint.tracing.weights import weights_of_module
@@ -80,6 +82,8 @@ def layers_of_graphs(built: Built, graphs: Sequence[Graph]) -> tuple[Layer, ...]
     stateful = [group for group in by_parameter.values() if is_state(group)]
     states = {use.weight.parameter for group in stateful for use in group}
     reached = [_layer(name, group, owners, bare, states) for name, group in by_parameter.items()]
+    for graph in graphs:
+        reached = with_signals(reached, graph.nodes, given(owners.filled, {}, owners.canonical))
     return (*reached, *_unreached(owners, set(by_parameter)))
 
 
@@ -96,6 +100,15 @@ class _Owners:
     def canonical(self, parameter: str) -> str:
         """The first of the names under which a shared parameter is known."""
         return self._names.get(id(self._aliases.get(parameter)), parameter)
+
+    def filled(self, parameter: str) -> Initializer | None:
+        """How any parameter got its values: as recorded, else as measured."""
+        tensor = self.tensors.get(self.canonical(parameter))
+        if tensor is None or self.is_lazy(parameter):
+            return None
+        if self.built.recorder is not None:
+            return self.built.recorder.initializer(tensor)
+        return measured(tensor, None)
 
     def owner(self, parameter: str) -> tuple[str, nn.Module]:
         """The innermost weighted module of torch's kinds that holds a parameter, else its holder.

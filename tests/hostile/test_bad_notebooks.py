@@ -14,11 +14,11 @@ from torch import nn
 
 class Net(nn.Module):
     def __init__(self):
-        super().__init__()
+        super().__init__(); self.before = nn.Linear(8, 8)
         self.fc = nn.Linear(8, 8)
 
     def forward(self, x):
-        return torch.relu(self.fc(x))
+        return torch.relu(self.fc(self.before(x)))
 """
 WRONG = [None, True, 0, -1.5, "", "x", [], [[]], [None], {}, {"a": []}, ["x = 1", 3], "\ud800"]
 

@@ -253,11 +253,11 @@ from torch import nn
 
 class Net(nn.Module):
     def __init__(self):
-        super().__init__()
+        super().__init__(); self.before = nn.Linear(8, 8)
         {made}
 
     def forward(self, x):
-        return torch.{activation}({used}(x))
+        return torch.{activation}({used}(self.before(x)))
 """
 
 

@@ -19,14 +19,14 @@ from torch import nn
 
 class Net(nn.Module):
     def __init__(self):
-        super().__init__()
+        super().__init__(); self.before = nn.Linear(8, 8)
         self.fc = nn.Linear(8, 8)
 
     def forward(self, x):
-        return torch.relu(self.fc(x))
+        return torch.relu(self.fc(self.before(x)))
 """
 SILENT = NET.replace("(8, 8)", "(8, 8)  # noqa: INIT101")
-NEW = NET.replace("return torch.relu(self.fc(x))", "return self.fc(x)")
+NEW = NET.replace("return torch.relu(self.fc(self.before(x)))", "return self.fc(self.before(x))")
 
 
 def empty(path):

@@ -31,7 +31,7 @@ FILLS = {
     "nn.init.uniform_(w, 0, 0.02)": (0.01, 0.02 / math.sqrt(12)),
     "nn.init.constant_(w, 0.5)": (0.5, 0.0),
     "nn.init.ones_(w)": (1.0, 0.0),
-    "w.data.uniform_(0.2, 0.4)": (0.3, 0.2 / math.sqrt(12)),
+    "w.data.uniform_(0.4, 0.6)": (0.5, 0.2 / math.sqrt(12)),
     "w.data.fill_(0.5)": (0.5, 0.0),
     "w.data.normal_(0.4, 0.17)": (0.4, 0.17),
     "nn.init.trunc_normal_(w, mean=0.5, std=0.17)": (0.5, 0.17),
@@ -54,8 +54,8 @@ def test_it_is_reported_with_its_mean(judge, fill, moments):
         assert found.codes == {"a.weight": "INIT009"} and f"{moments[0]:g}: its" in finding.message
         return
     assert found.codes == {"a.weight": "INIT106"}
-    said = re.escape(f"mean {moments[0]:.3g} and std {moments[1]:.3g}, ")
-    assert re.search(rf"{said}\d[\d.]*×", finding.message)
+    said = re.escape(f"gets the mean {moments[0]:.3g} and std {moments[1]:.3g} from ")
+    assert re.search(rf"{said}\w+ in line \d+ before relu: \d[\d.]*×", finding.message)
 
 
 # Symmetric ones, in whatever way they are written, and those in which a mean is no sum.

@@ -6,8 +6,10 @@ PLAIN = """
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
+            self.zero, self.mid = nn.Linear(64, 64), nn.Linear(64, 64)
             self.first, self.last = nn.Linear(64, 64), nn.Linear(64, 4)
         def forward(self, x):
+            x = self.mid(self.zero(x))
             return {result}
 """
 OUTPUTS = {
@@ -18,21 +20,22 @@ OUTPUTS = {
     "a policy's action": "2.0 * torch.tanh({logits})",
     "a probability": "torch.sigmoid({logits}).squeeze(-1)",
     "an image": "(torch.tanh({logits}) + 1) / 2",
-    "two results": "(torch.sigmoid({logits}), x)",
+    "two results": "(torch.sigmoid({logits}), torch.sigmoid({logits}).mean())",
 }
 
 
 @pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
 @pytest.mark.parametrize("hidden", ["relu", "tanh", "sigmoid"])
 def test_moving_it_into_the_loss_changes_nothing(judge, output, hidden):
-    logits = f"self.last(torch.{hidden}(self.first(x)))"
+    logits = f"self.last(torch.{hidden}(self.first(torch.{hidden}(x))))"
     bare = judge(PLAIN.format(result=logits))
     found = judge(PLAIN.format(result=output.format(logits=logits)))
     assert found.codes == bare.codes
     assert "last.weight" not in found.codes
     assert found.layers["last.weight"].recommended.name == "xavier_normal_"
-    messages = [finding.message for finding in found.findings]
-    assert messages == [finding.message for finding in bare.findings]
+    # The signal up to there is the same; the activation only flattens the gradient.
+    said, expected = ([f.message.partition(";")[0] for f in r.findings] for r in (found, bare))
+    assert said == expected
 
 
 @pytest.mark.parametrize("fill", ["kaiming_normal_(w)", "normal_(w, std=3.0)", "uniform_(w)"])
@@ -63,9 +66,9 @@ def test_logistic_regression(judge):
 
 @pytest.mark.parametrize("hidden", ["tanh", "sigmoid", "hardsigmoid", "softsign"])
 def test_hidden_layers_are_still_reported(judge, hidden):
-    logits = f"self.last(F.{hidden}(self.first(x)))"
+    logits = f"self.last(F.{hidden}(self.first(F.{hidden}(x))))"
     found = judge(PLAIN.format(result=f"torch.sigmoid({logits})").replace("F.tanh", "torch.tanh"))
-    assert found.codes == {"first.weight": "INIT103"}
+    assert found.codes == {"mid.weight": "INIT103", "first.weight": "INIT103"}
 
 
 def test_a_bounded_value_that_goes_into_another_layer_is_no_output(judge):
@@ -74,10 +77,11 @@ def test_a_bounded_value_that_goes_into_another_layer_is_no_output(judge):
         class Net(nn.Module):
             def __init__(self):
                 super().__init__()
+                self.zero, self.mid = nn.Linear(64, 64), nn.Linear(64, 64)
                 self.first, self.last = nn.Linear(64, 64), nn.Linear(64, 4)
             def forward(self, x):
-                code = torch.tanh(self.first(x))
+                code = torch.tanh(self.first(torch.tanh(self.mid(self.zero(x)))))
                 return code, self.last(code)
         """
     )
-    assert found.codes == {"first.weight": "INIT103"}
+    assert found.codes == {"mid.weight": "INIT103", "first.weight": "INIT103"}

@@ -201,17 +201,19 @@ OTHERS = {
         class Net(nn.Module):
             def __init__(self):
                 super().__init__()
-                self.f, self.out = nn.Linear(32, 32), nn.Linear(32, 10)
+                self.g, self.f, self.out = nn.Linear(32, 32), nn.Linear(32, 32), nn.Linear(32, 10)
             def forward(self, x, y):
-                return self.out(torch.tanh(self.f(x)) - torch.tanh(self.f(y)))
+                x, y = self.g(x), self.g(y)
+                return self.out(torch.relu(self.f(x)) - torch.relu(self.f(y)))
     """,
     "the other way round": """
         class Net(nn.Module):
             def __init__(self):
                 super().__init__()
-                self.f, self.out = nn.Linear(128, 32), nn.Linear(128, 10)
+                self.g, self.f = nn.Linear(128, 128), nn.Linear(128, 32)
+                self.out = nn.Linear(128, 10)
             def forward(self, x):
-                return self.out(torch.tanh(torch.tanh(self.f(x)) @ self.f.weight))
+                return self.out(torch.relu(torch.relu(self.f(self.g(x))) @ self.f.weight))
     """,
     "layers in a loop": """
         class Net(nn.Module):
@@ -256,13 +258,15 @@ def test_layers_at_a_place_that_is_not_known_are_not_taken_for_one(tmp_path):
         "    def __init__(self, count):\n"
         "        super().__init__()\n"
         "        self.f = nn.ModuleList([nn.Linear(64, 64) for _ in range(count)])\n"
-        "        self.out, self.count = nn.Linear(64, 10), count\n"
+        "        self.first, self.out = nn.Linear(64, 64), nn.Linear(64, 10)\n"
+        "        self.count = count\n"
         "    def forward(self, x):\n"
+        "        x = self.first(x)\n"
         "        for place in range(self.count):\n"
-        "            x = torch.tanh(self.f[place](x))\n"
+        "            x = torch.relu(self.f[place](x))\n"
         "        return self.out(x)\n"
     )
-    assert [finding.code for finding in initlint.check(str(path)).findings] == ["INIT103"]
+    assert [finding.code for finding in initlint.check(str(path)).findings] == ["INIT101"]
 
 
 def test_apply_leaves_them_as_they_are():

@@ -14,11 +14,12 @@ NET = """
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
+            self.into = nn.Conv2d({into}, {into}, 1)
             self.up = {layer}
             self.out = nn.Conv2d({out}, 3, 3, padding=1)
             {fill}
         def forward(self, x):
-            return self.out(self.up(x).relu())
+            return self.out(self.up(self.into(x)).relu())
 """
 # The constructor's arguments, and the fan_in that they come to.
 LAYERS = {
@@ -38,7 +39,8 @@ LAYERS = {
 
 
 def net(layer, fill="pass"):
-    return NET.format(layer=f"nn.ConvTranspose2d({layer})", out=layer.split(", ")[1], fill=fill)
+    into, out = layer.split(", ")[:2]
+    return NET.format(layer=f"nn.ConvTranspose2d({layer})", into=into, out=out, fill=fill)
 
 
 @pytest.mark.parametrize(("layer", "fan_in"), LAYERS.items(), ids=LAYERS)
@@ -81,7 +83,9 @@ def test_the_written_call_is_right_for_every_width(judge, tmp_path):
 @pytest.mark.parametrize(
     ("fill", "reported"),
     [
-        ('kaiming_normal_(self.up.weight, mode="fan_out", nonlinearity="relu")', True),
+        # Half of what it needs, in one layer alone.
+        ('kaiming_normal_(self.up.weight, mode="fan_out", nonlinearity="relu")', False),
+        ("xavier_normal_(self.up.weight, gain=0.5)", True),
         ('kaiming_normal_(self.up.weight, nonlinearity="relu")', False),
         ("normal_(self.up.weight, std=math.sqrt(2 / (64 * 4)))", False),
         ("normal_(self.up.weight, std=0.002)", True),
@@ -134,7 +138,9 @@ UNKNOWN = {
 @pytest.mark.parametrize("layer", UNKNOWN.values(), ids=UNKNOWN)
 def test_of_an_unknown_stride_nothing_is_said(tmp_path, layer):
     path = tmp_path / "net.py"
-    source = NET.format(layer=layer, out=48, fill="pass").replace("(self):", "(self, step):", 1)
+    source = NET.format(layer=layer, into=48, out=48, fill="pass").replace(
+        "(self):", "(self, step):", 1
+    )
     path.write_text("from torch import nn\n" + source.replace("\n    ", "\n"))
     report = initlint.check(str(path))
     assert report.findings == ()

@@ -151,8 +151,12 @@ def test_nothing_recommended():
         ({"recommended": None, "fan_in": None}, "its fan_in is not known"),
         ({"current": Initializer("normal_", {}, 0.5)}, "its std suits"),
         ({"current": Initializer("normal_", {}, 0.02), "head": True}, "it is small on purpose"),
-        ({"current": Initializer("normal_", {}, 0.2)}, "it was chosen by hand, and not far off"),
-        ({}, "the signal of its path is close enough"),
+        (
+            {"current": Initializer("normal_", {}, 0.2), "before": "a"},
+            "it was chosen by hand, and not far off",
+        ),
+        ({}, "it sees the data"),
+        ({"before": "another"}, "the predicted signal of its run is close enough"),
     ],
 )
 def test_silence(changes, shown):

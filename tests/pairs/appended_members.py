@@ -9,6 +9,8 @@ class Net(nn.Module):
         self.net.add_module("act1", nn.Tanh())
         self.net.append(nn.Linear(width, width))
         self.net.append(nn.Tanh())
+        self.net.append(nn.Linear(width, width))
+        self.net.append(nn.Tanh())
         self.net.add_module("fc2", nn.Linear(width, 1))
 
     def forward(self, x):

@@ -128,7 +128,7 @@ def test_a_call_that_does_not_name_the_function_is_reported_and_left(call, tmp_p
 
 def test_a_call_that_gets_another_initialiser_needs_no_new_name(tmp_path):
     path = tmp_path / "net.py"
-    source = DEEP.format("nn.init.xavier_uniform(self.body.weight)")
+    source = DEEP.format("nn.init.xavier_uniform(self.body.weight, gain=0.5)")
     options, found = check(path, True, source)
     assert {f.code for f in found} == {"INIT008", "INIT102"}
     fixed = api.fix_all([str(path)], options)

@@ -19,7 +19,7 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.fc = nn.Linear(8, 8)
-        nn.init.uniform_(self.fc.weight, -0.1, 0.1)
+        nn.init.uniform_(self.fc.weight, -0.01, 0.01)
         self.out = nn.Linear(8, 2)
 
     def forward(self, x):

@@ -68,7 +68,7 @@ SILENT = {
 
 @pytest.mark.parametrize("source", SILENT.values(), ids=SILENT)
 def test_silent_where_it_is_not_proved(source):
-    assert codes(written("net.py", NET)) == ["INIT101"] * 2
+    assert codes(written("net.py", NET)) == ["INIT101"]
     assert codes(written("net.py", source)) == []
 
 
@@ -94,9 +94,9 @@ def test_a_script_that_fills_what_its_top_level_holds(lines):
     head = "import torch\nfrom torch import nn\nfrom torch.nn.init import kaiming_normal_\n"
     net = "net = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU())\n"
     fill = "def fill(m):\n    if isinstance(m, nn.Linear):\n        kaiming_normal_(m.weight)\n"
-    assert codes(written("net.py", f"{head}{net}")) == ["INIT101"] * 2
+    assert codes(written("net.py", f"{head}{net}")) == ["INIT101"]
     assert codes(written("net.py", f"{head}{fill if 'fill' in lines else ''}{net}{lines}\n")) == []
-    assert codes("net.py", written("other.py", f"{head}{net}")) == ["INIT101"] * 2
+    assert codes("net.py", written("other.py", f"{head}{net}")) == ["INIT101"]
 
 
 MENTIONED = {
@@ -109,7 +109,7 @@ MENTIONED = {
 
 @pytest.mark.parametrize("mention", MENTIONED.values(), ids=MENTIONED)
 def test_who_is_mentioned_is_not_given_away(mention):
-    assert codes(written("net.py", mention + NET)) == ["INIT101"] * 2
+    assert codes(written("net.py", mention + NET)) == ["INIT101"]
     assert codes(written("net.py", NET), written("other.py", mention + "import torch\n"))
     assert codes(written("net.py", NET + "MODELS = [Net, '#']\n")) == []
 
@@ -138,25 +138,38 @@ def test_parts_that_a_class_looks_up_in_their_module_are_no_models():
                 self.part = getattr(parts, {})(8)
         """
     assert codes("net.py", written("user.py", user.format("kind"))) == []
-    assert codes("net.py", written("user.py", user.format("'Other'"))) == ["INIT101"] * 2
+    assert codes("net.py", written("user.py", user.format("'Other'"))) == ["INIT101"]
     # Torch's own module of a name is not the project's.
     Path("net.py").rename("nn.py")
     user = user.replace("import net as parts", "").replace("parts", "nn")
-    assert codes("nn.py", written("user.py", user.format("kind"))) == ["INIT101"] * 2
+    assert codes("nn.py", written("user.py", user.format("kind"))) == ["INIT101"]
 
 
 def test_what_a_function_builds_is_read_as_it_builds_it():
     source = NET.replace("__init__(self)", "__init__(self, act)").replace("self.a =", "self.act =")
     source = source.replace("nn.Linear(8, 8)\n        self.b", "act()\n        self.b", 1)
-    source = source.replace("self.b(self.a(x).relu()).relu()", "self.act(self.b(x))")
+    source = source.replace(
+        "self.b(self.a(x).relu()).relu()", "self.act(self.b(self.act(self.c(x))))"
+    )
+    source = source.replace("self.c(self.act", "(self.act").replace(
+        "nn.Linear(8, 2)", "nn.Linear(8, 8)"
+    )
+    source = source.replace("self.act(self.c(x))", "self.act(self.d(self.act(self.c(x))))")
+    source = source.replace("self.c =", "self.d = nn.Linear(8, 8)\n        self.c =")
+    source = source.replace("return (", "return self.e(").replace(
+        "self.c =", "self.e = nn.Linear(8, 2)\n        self.c ="
+    )
     assert codes(written("net.py", source)) == []
-    assert codes(written("net.py", source + "def net():\n    return Net(nn.Tanh)\n")) == ["INIT103"]
+    assert (
+        codes(written("net.py", source + "def net():\n    return Net(nn.Tanh)\n"))
+        == ["INIT103"] * 2
+    )
 
 
 def test_models_of_the_top_level():
     text = "from torch import nn\nmodel = nn.Sequential({})\n"
     layers = ", ".join(["nn.Linear(8, 8), nn.ReLU()"] * 3)
-    assert codes(written("net.py", text.format(layers))) == ["INIT101"] * 3
+    assert codes(written("net.py", text.format(layers))) == ["INIT101"] * 2
 
 
 def test_classes_of_several_files():
@@ -164,7 +177,7 @@ def test_classes_of_several_files():
     source = NET.replace("import torch\n", "import torch\nfrom blocks import Act\n")
     source = source.replace("self.c = ", "self.act = Act()\n        self.c = ")
     source = source.replace("self.a(x).relu()", "self.act(self.a(x))")
-    assert codes("blocks.py", written("net.py", source)) == ["INIT101"] * 2
+    assert codes("blocks.py", written("net.py", source)) == ["INIT101"]
 
 
 def test_sizes_that_are_names():
@@ -172,12 +185,12 @@ def test_sizes_that_are_names():
     source = source.replace("nn.Linear(8, 8)", "nn.Linear(dim, dim)")
     found = read([written("net.py", source)])
     assert [layer.nominal for layer in found.layers] == [True, True, False]
-    assert codes("net.py") == ["INIT101"] * 2
-    # Xavier's share the std it needs depends on a proportion that is not known.
+    assert codes("net.py") == ["INIT101"]
+    # Xavier's share of the std it needs depends on a proportion that is not known.
     xavier = source.replace("nn.Linear(dim, dim)", "nn.Linear(dim, out)").replace(
-        "nn.Linear(8, 2)", "nn.Linear(8, 2)\n        nn.init.xavier_normal_(self.a.weight)"
+        "nn.Linear(8, 2)", "nn.Linear(8, 2)\n        nn.init.xavier_normal_(self.b.weight)"
     )
-    assert codes(written("net.py", xavier)) == ["INIT101"]
+    assert codes(written("net.py", xavier)) == []
 
 
 BROKEN = {
@@ -312,7 +325,7 @@ def test_attention_whose_weights_are_drawn_by_a_method_of_the_users():
     assert drawn["attention.in_proj_weight"] == "normal_"
 
 
-def test_a_uniform_default_is_named_with_both_its_bounds():
+def test_a_bilinear_layer_ends_the_prediction():
     written(
         "net.py",
         """
@@ -330,8 +343,8 @@ def test_a_uniform_default_is_named_with_both_its_bounds():
                 return self.c(self.b(x, x).relu())
         """,
     )
-    _, finding = api.check_all(["net.py"], api.Options()).findings
-    assert "PyTorch's default uniform_(a=-0.125, b=0.125) gives it std 0.0722" in finding.message
+    # Its result is no sum of independent products, so that nobody knows what signal follows.
+    assert api.check_all(["net.py"], api.Options()).findings == ()
 
 
 LENGTHS = """\
@@ -341,10 +354,11 @@ from torch import nn
 class Mlp(nn.Module):
     def __init__(self, depth):
         super().__init__()
-        self.depth = depth
+        self.depth, self.before = depth, nn.Linear(16, 16)
         self.layers = nn.ModuleList(nn.Linear(16, 16) for _ in range(depth))
 
     def forward(self, x):
+        x = self.before(x)
         for i, layer in enumerate(self.layers):
             x = layer(x).relu() if i < self.depth - 1 else layer(x)
         return x

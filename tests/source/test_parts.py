@@ -245,8 +245,12 @@ KEPT = [
 
 @pytest.mark.parametrize("lines", KEPT)
 def test_what_an_unknown_function_cannot_reach_is_judged(lines):
-    found = api.check(_source(lines)).findings
-    assert {finding.parameter for finding in found} == {"a.weight", "b.weight"}
+    report = api.check(_source(lines))
+    known = {layer.parameter for layer in report.layers if layer.current.default}
+    assert {"a.weight", "b.weight"} <= known
+    # Where it fills the layer behind b, nobody knows what signal arrives there.
+    expected = set() if lines == "fill(self.c)" else {"b.weight"}
+    assert {finding.parameter for finding in report.findings} == expected
 
 
 COPIES = [
@@ -318,10 +322,11 @@ def test_a_layer_that_may_be_normalised_is_not_reported(lines):
     assert api.check(_forward(lines)).findings == ()
 
 
-def test_a_layer_that_is_used_without_a_normalisation_in_any_case_is_reported():
+def test_a_layer_that_is_used_without_a_normalisation_in_any_case_may_matter():
     lines = "y = self.a(x).relu()\nif flag:\n    y = y + self.n(self.a(x)).relu()\n"
     lines += "return self.c(self.b(y).relu())"
-    assert "a.weight" in [finding.parameter for finding in api.check(_forward(lines)).findings]
+    found = {layer.parameter: layer for layer in api.check(_forward(lines)).layers}
+    assert found["a.weight"].harmless == ""
 
 
 KNOWN = [
@@ -334,4 +339,4 @@ KNOWN = [
 
 @pytest.mark.parametrize("lines", KNOWN)
 def test_a_known_function_is_true(lines):
-    assert len(api.check(_source(lines)).findings) == 2
+    assert len(api.check(_source(lines)).findings) == 1

@@ -6,9 +6,7 @@ class Block(nn.Module):
         super().__init__()
         self.fc = nn.Linear(width, width)
         self.act = act_layer()
-        if isinstance(self.act, nn.ReLU):
-            nn.init.kaiming_normal_(self.fc.weight, mode="fan_in", nonlinearity="relu")
-        elif isinstance(self.act, nn.Tanh):
+        if isinstance(self.act, nn.Tanh):
             nn.init.xavier_normal_(self.fc.weight, gain=nn.init.calculate_gain("tanh"))
         elif isinstance(self.act, nn.GELU):
             nn.init.normal_(self.fc.weight, std=1.534 / self.fc.in_features**0.5)

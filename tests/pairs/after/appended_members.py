@@ -10,6 +10,9 @@ class Net(nn.Module):
         self.net.append(nn.Linear(width, width))
         nn.init.xavier_normal_(self.net[-1].weight, gain=nn.init.calculate_gain("tanh"))
         self.net.append(nn.Tanh())
+        self.net.append(nn.Linear(width, width))
+        nn.init.xavier_normal_(self.net[-1].weight, gain=nn.init.calculate_gain("tanh"))
+        self.net.append(nn.Tanh())
         self.net.add_module("fc2", nn.Linear(width, 1))
 
     def forward(self, x):

@@ -9,5 +9,4 @@ model = torch.nn.Sequential(
     torch.nn.ReLU(),
     torch.nn.Linear(H, D_out),
 )
-torch.nn.init.kaiming_normal_(model[0].weight, mode="fan_in", nonlinearity="relu")
 torch.nn.init.kaiming_normal_(model[2].weight, mode="fan_in", nonlinearity="relu")

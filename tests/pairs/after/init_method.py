@@ -14,7 +14,6 @@ class Net(nn.Module):
         nn.init.zeros_(self.fc3.bias)
         # the output starts small
         nn.init.uniform_(self.fc3.weight, -0.003, 0.003)
-        nn.init.kaiming_normal_(self.fc1.weight, mode="fan_in", nonlinearity="relu")
         nn.init.kaiming_normal_(self.fc2.weight, mode="fan_in", nonlinearity="relu")
 
     def forward(self, x):

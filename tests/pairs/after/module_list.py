@@ -12,7 +12,7 @@ class MLP(nn.Module):
         self.layers = nn.ModuleList(
             nn.Linear(n, k) for n, k in zip([input_dim] + h, h + [output_dim])
         )
-        for layer in self.layers[:-1]:
+        for layer in self.layers[1:-1]:
             nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="relu")
 
     def forward(self, x):

@@ -9,7 +9,6 @@ class Net(nn.Module):
         nn.init.xavier_normal_(layers[0].weight, gain=nn.init.calculate_gain("tanh"))
         self.c = nn.Sequential(*layers)
         if n > 1: self.d = nn.Linear(n, 1)
-        nn.init.xavier_normal_(self.a.weight, gain=nn.init.calculate_gain("tanh"))
         nn.init.xavier_normal_(self.b.weight, gain=nn.init.calculate_gain("tanh"))
 
     def forward(self, x):

@@ -15,8 +15,8 @@ class Autoencoder(nn.Module):
         self.decoder = nn.Sequential(
             nn.Linear(12, 64), nn.ReLU(True), nn.Linear(64, dim), nn.Sigmoid()
         )
-        nn.init.kaiming_normal_(self.encoder[0].weight, mode="fan_in", nonlinearity="relu")
         nn.init.kaiming_normal_(self.encoder[2].weight, mode="fan_in", nonlinearity="relu")
+        nn.init.kaiming_normal_(self.decoder[0].weight, mode="fan_in", nonlinearity="relu")
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.decoder(self.encoder(x))

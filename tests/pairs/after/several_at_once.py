@@ -9,8 +9,8 @@ class Net(nn.Module):
         shared = self.v = nn.Linear(width, width)
         self.out: nn.Linear = nn.Linear(width, 1)
         self.width = shared.in_features
-        for layer in (self.q, self.k, self.v):
-            nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="relu")
+        nn.init.kaiming_normal_(self.k.weight, mode="fan_in", nonlinearity="relu")
+        nn.init.kaiming_normal_(self.v.weight, mode="fan_in", nonlinearity="relu")
 
     def forward(self, x):
         return self.out(torch.relu(self.v(torch.relu(self.k(torch.relu(self.q(x)))))))

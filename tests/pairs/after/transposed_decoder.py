@@ -14,7 +14,6 @@ class Decoder(nn.Module):
             nn.Tanh()
             # 3 x 16 x 16
         )
-        nn.init.kaiming_normal_(self.main[0].weight, mode="fan_in", nonlinearity="relu")
         nn.init.normal_(self.main[2].weight, std=2.828 / self.main[2].weight[:, 0].numel() ** 0.5)
 
     def forward(self, z):

@@ -8,7 +8,6 @@ class Net(nn.Module):
         self.fc1 = nn.Linear(64, 64)
         self.fc2 = nn.Linear(64, 64)
         self.fc3 = nn.Linear(64, 1)
-        nn.init.kaiming_normal_(self.fc1.weight, mode="fan_in", nonlinearity="relu")
         nn.init.kaiming_normal_(self.fc2.weight, mode="fan_in", nonlinearity="relu")
         if checkpoint is not None:
             self.load_state_dict(torch.load(checkpoint))

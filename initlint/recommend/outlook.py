@@ -1,0 +1,179 @@
+"""The predicted signal of a model as it is, against that with accepted initialisers.
+
+A run is what lies between two normalisations, the model's inputs and its results: a factor in it
+reaches all of it. Two predictions are compared at every layer of the run, so that what skips,
+branches, pooling and padding do to the signal counts as it is, and is no layer's fault.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from initlint.graph.ops import Op
+from initlint.graph.signal import Given, Prediction, predicted
+from initlint.graph.signal_weighted import Known
+from initlint.recommend import ratio, recommended
+from initlint.recommend.question import in_question
+from initlint.records import Layer, Signal
+
+_ENDING = ("RNN", "LSTM", "GRU", "Embedding", "embedding")
+
+
+def with_signals(layers: Sequence[Layer], ops: Sequence[Op], given: Given) -> list[Layer]:
+    """The layers of one graph, those in question with the signal of their run.
+
+    `Known.name` is the parameter of the layer. Nothing is predicted if no layer is in question.
+    """
+    judged = {layer.parameter: replace(layer, recommended=recommended(layer)) for layer in layers}
+    factors = {
+        name: 1 / (ratio(layer) or 1.0) for name, layer in judged.items() if in_question(layer)
+    }
+    if not factors:
+        return list(layers)
+    outlook = _Outlook(ops, given, factors, {name: x.layer or name for name, x in judged.items()})
+    signals = outlook.signals()
+    return [
+        replace(layer, signal=signals[layer.parameter]) if layer.parameter in signals else layer
+        for layer in layers
+    ]
+
+
+class _Outlook:
+    """Two predictions of one graph, compared run by run."""
+
+    def __init__(
+        self,
+        ops: Sequence[Op],
+        given: Given,
+        factors: Mapping[str, float],
+        names: Mapping[str, str],
+    ) -> None:
+        self._ops, self._names, self._factors = ops, names, factors
+        self._weights = {op: tuple(given.weights(op)) for op in ops if op.weights}
+        self._present = predicted(ops, replace(given, weights=self._as_they_are))
+        self._accepted = predicted(ops, replace(given, weights=self._as_accepted))
+        self._runs = _runs(ops, self._present)
+
+    def _as_they_are(self, op: Op) -> Sequence[Known]:
+        return self._weights.get(op, ())
+
+    def _as_accepted(self, op: Op) -> Sequence[Known]:
+        return [
+            weight.scaled(self._factors[weight.name])
+            if weight.name in self._factors and weight.std is not None
+            else weight
+            for weight in self._weights.get(op, ())
+        ]
+
+    def signals(self) -> dict[str, Signal]:
+        """By every parameter in question the signal of its run, of several the worst."""
+        ahead: dict[Op, tuple[float, Op, Op]] = {}
+        back: dict[Op, tuple[float, Op, Op]] = {}
+        for op in self._ops:
+            if not (op.weights or op.final):
+                continue
+            for value in op.inputs:
+                start = self._runs[value]
+                found = (self._off(value), op, value)
+                if op.final or not _is_lookup(op):
+                    ahead[start] = _further(ahead.get(start), found)
+                if op.weights and value not in self._present.loose:
+                    back[start] = _further(back.get(start), (self._off_back(value), op, value))
+        found_signals: dict[str, Signal] = {}
+        for op, weights in self._weights.items():
+            if self._sees_a_sum(op):
+                continue
+            start = self._runs[op.inputs[0]] if op.inputs else op
+            for weight in weights:
+                if weight.name in self._factors:
+                    signal = self._signal(start, ahead.get(start), back.get(start))
+                    found_signals[weight.name] = _worse(found_signals.get(weight.name), signal)
+        return found_signals
+
+    def _sees_a_sum(self, op: Op) -> bool:
+        """Whether a layer sees a sum over who knows how many values: its scale is not known."""
+        value = op
+        while value.inputs and (value is op or not value.weights):
+            value = value.inputs[0]
+            if self._present.starts.get(value):
+                return value.role == "pool"
+        return False
+
+    def _off(self, value: Op) -> float:
+        """log of the present rms against the accepted one."""
+        return _log_ratio(self._present.values[value].q, self._accepted.values[value].q)
+
+    def _off_back(self, value: Op) -> float:
+        return _log_ratio(self._present.gradients[value], self._accepted.gradients[value])
+
+    def _signal(
+        self,
+        start: Op,
+        ahead: tuple[float, Op, Op] | None,
+        back: tuple[float, Op, Op] | None,
+    ) -> Signal:
+        found = Signal()
+        if ahead is not None:
+            first = self._present.values[start].rms or 1.0
+            factor, op, value = ahead
+            arriving = self._present.values[value].rms / first
+            found = Signal(self._name(op), math.exp(factor), arriving)
+        if back is not None:
+            factor, op, value = back
+            returning = math.sqrt(self._present.gradients[value])
+            found = replace(
+                found, start=self._name(op), backward=math.exp(factor), returning=returning
+            )
+        return found
+
+    def _name(self, op: Op) -> str:
+        weights = self._weights.get(op, ())
+        return self._names.get(weights[0].name, weights[0].name) if weights else ""
+
+
+def _is_lookup(op: Op) -> bool:
+    return op.name.startswith(("Embedding", "embedding"))
+
+
+def _runs(ops: Iterable[Op], found: Prediction) -> dict[Op, Op]:
+    """By every operation the one at which its run starts; runs that join are one."""
+    starts: dict[Op, Op] = {}
+    order: dict[Op, int] = {}
+
+    def root(op: Op) -> Op:
+        while starts[op] is not op:
+            starts[op] = starts[starts[op]]
+            op = starts[op]
+        return op
+
+    for place, op in enumerate(ops):
+        order[op] = place
+        starts[op] = op
+        is_new = op in found.starts or op.role == "norm" or op.name.startswith(_ENDING)
+        if is_new or not op.inputs:
+            continue
+        # A run that only ends here is not joined by what it gates.
+        roots = sorted({root(value) for value in op.inputs}, key=order.__getitem__)
+        for other in roots[1:]:
+            starts[other] = roots[0]
+        starts[op] = roots[0]
+    return {op: root(op) for op in starts}
+
+
+def _log_ratio(present: float, accepted: float) -> float:
+    if present <= 0 or accepted <= 0:
+        return 0.0
+    return 0.5 * math.log(present / accepted)
+
+
+def _further(one: tuple[float, Op, Op] | None, two: tuple[float, Op, Op]) -> tuple[float, Op, Op]:
+    """The one that is further from right; of two alike, the first."""
+    return two if one is None or abs(two[0]) > abs(one[0]) * (1 + 1e-6) else one
+
+
+def _worse(one: Signal | None, two: Signal) -> Signal:
+    if one is None:
+        return two
+    return max(one, two, key=lambda s: max(abs(math.log(s.forward)), abs(math.log(s.backward))))

@@ -1,0 +1,50 @@
+"""Which layers are in question: their scale is off, and neither meant nor without effect."""
+
+from __future__ import annotations
+
+import re
+
+from initlint.recommend import has_mean, ratio, sees_data
+from initlint.records import Layer
+
+
+def in_question(layer: Layer) -> bool:
+    """Whether the scale of a layer is off and may matter: the predicted signal decides."""
+    value = ratio(layer)
+    if value is None or value in (1.0, 0.0) or layer.harmless:
+        return False
+    if is_lazy(layer) and sees_data(layer):
+        # As wide as the data: of one or three channels, the default is about right.
+        return False
+    if layer.branch == "last" or (layer.branch and scheme(layer) == "default"):
+        return False
+    return not is_small_head(layer)
+
+
+def scheme(layer: Layer) -> str:
+    """default, kaiming, xavier, or explicit for a hand-written scale; empty if unknown.
+
+    A weight whose mean is not zero is explicit: all schemes have the mean zero.
+    """
+    current = layer.current
+    if current is None or current.std is None:
+        return ""
+    if has_mean(current):
+        return "explicit"
+    if current.default:
+        return "default"
+    head = current.name.partition("_")[0]
+    return head if head in ("kaiming", "xavier") else "explicit"
+
+
+def is_small_head(layer: Layer) -> bool:
+    """Whether someone made the weights of the model's last layer small, which does no harm."""
+    return layer.head and scheme(layer) == "explicit" and (ratio(layer) or 1.0) < 1
+
+
+def is_lazy(layer: Layer) -> bool:
+    """Whether torch makes the weight only when the first input comes."""
+    return layer.nominal and bool(_LAZY.fullmatch(layer.type))
+
+
+_LAZY = re.compile(r"Lazy(Linear|Conv(Transpose)?[123]d)")
