@@ -108,12 +108,13 @@ NET = """\
     a: nn.Linear = field(init=False, default_factory=lambda: nn.Linear(64, 64))
     b: nn.Linear = field(init=False, default_factory=lambda: nn.Linear(64, 64))
     c: nn.Linear = field(init=False, default_factory=lambda: nn.Linear(64, 10))
+    first: nn.Linear = field(init=False, default_factory=lambda: nn.Linear(64, 64))
 
     def __post_init__(self):
         self.scale = 3
 
     def forward(self, x):
-        return self.c(F.relu(self.b(F.relu(self.a(x)))))
+        return self.c(F.relu(self.b(F.relu(self.a(self.first(x))))))
 """
 
 

@@ -15,11 +15,12 @@ NET = (
     + """class Net(nn.Module):
     def __init__(self):
         super().__init__()
+        self.before = nn.Linear(64, 8)
         self.a = {first}
         self.b = nn.Linear(8, 8)
 
     def forward(self, x):
-        return torch.relu(self.b(torch.relu(self.a(x))))
+        return torch.relu(self.b(torch.relu(self.a(self.before(x)))))
 """
 )
 PLAIN = "nn.Linear(8, 8)"
@@ -87,7 +88,7 @@ FORMS = {
 @pytest.mark.parametrize(("first", "expected"), FORMS.values(), ids=FORMS)
 def test_where_the_comment_goes(run, first, expected):
     Path("net.py").write_text(NET.format(first=first))
-    found = run("--output-format", "concise", "net.py")[1].count("INIT101")
+    found = run("--output-format", "concise", "net.py")[1].count(": INIT101 ")
     code, _, err = run("--add-noqa", "net.py")
     assert (code, err) == (
         0,

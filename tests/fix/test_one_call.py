@@ -92,7 +92,7 @@ class Block(nn.Module):
     ),
     "corrected": (
         NET.format(
-            made="self.fc = nn.Linear(64, 64); nn.init.xavier_uniform_(self.fc.weight)",
+            made="self.fc = nn.Linear(64, 64); nn.init.xavier_uniform_(self.fc.weight, 0.2)",
             result="F.relu(self.fc(x))",
         ),
         RELU.format("self.fc"),

@@ -17,7 +17,7 @@ NET = """from torch import nn
 
 class Net(nn.Module):
     def __init__(self):
-        super().__init__(); self.before = nn.Linear(8, 8)
+        super().__init__(); self.before = nn.Linear(16, 8)
         self.first = nn.Linear(8, 8)
         self.last = nn.Linear(8, 2)
 

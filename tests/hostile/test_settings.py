@@ -22,7 +22,7 @@ from torch import nn
 
 class Net(nn.Module):
     def __init__(self):
-        super().__init__(); self.before = nn.Linear(8, 8)
+        super().__init__(); self.before = nn.Linear(16, 8)
         self.fc = nn.Linear(8, 8)
 
     def forward(self, x):

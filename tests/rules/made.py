@@ -95,7 +95,7 @@ from torch import nn
 
 class Net(nn.Module):
     def __init__(self):
-        super().__init__(); self.before = nn.Linear(8, 8)
+        super().__init__(); self.before = nn.Linear(16, 8)
         self.first = nn.Linear(8, 200)
         self.last = nn.Linear(200, 2)
 
