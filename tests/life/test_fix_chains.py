@@ -40,16 +40,16 @@ CALL = 'nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="relu"
 def test_a_long_chain_is_a_loop_with_isinstance(tmp_path, monkeypatch):
     added, _ = fixed(tmp_path, monkeypatch, f"net = {chain(*[64] * 10, 4)}\n")
     assert added == [
-        "for layer in net[:-1]:",
+        "for layer in net[1:-1]:",
         "    if isinstance(layer, nn.Linear):",
         f"        {CALL}",
     ]
 
 
-def test_all_layers_of_the_class_need_no_slice(tmp_path, monkeypatch):
+def test_only_the_layer_that_sees_the_data_is_cut_off(tmp_path, monkeypatch):
     text = f"net = {chain(*[64] * 5, end=', nn.ReLU()')}\n"
     added, _ = fixed(tmp_path, monkeypatch, text)
-    assert added[0] == "for layer in net:"
+    assert added[0] == "for layer in net[1:]:"
 
 
 def test_two_chains_get_a_loop_each(tmp_path, monkeypatch):
@@ -58,15 +58,15 @@ def test_two_chains_get_a_loop_each(tmp_path, monkeypatch):
     text += "    def forward(self, x):\n        return self.pi(x), self.v(x)\n"
     added, _ = fixed(tmp_path, monkeypatch, text)
     assert added[0::3] == [
-        "        for layer in self.pi[:-1]:",
-        "        for layer in self.v[:-1]:",
+        "        for layer in self.pi[1:-1]:",
+        "        for layer in self.v[1:-1]:",
     ]
 
 
 def test_members_of_an_unknown_class_keep_the_indices(tmp_path, monkeypatch):
     text = f"act = nn.ReLU()\nnet = {chain(*[64] * 5, 4, act='act')}\n"
     added, _ = fixed(tmp_path, monkeypatch, text)
-    assert added[0] == "for layer in (net[0], net[2], net[4], net[6]):"
+    assert added[0] == "for layer in (net[2], net[4], net[6]):"
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_members_of_an_unknown_class_keep_the_indices(tmp_path, monkeypatch):
 )
 def test_calls_precede_what_uses_the_layers(tmp_path, monkeypatch, later):
     text = "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
-    text += f"        self.q = {chain(*[64] * 4, 4)}\n        {later}\n        self.steps = 0\n\n"
+    text += f"        self.q = {chain(*[64] * 6, 4)}\n        {later}\n        self.steps = 0\n\n"
     text += "    def forward(self, x):\n        return self.q(x)\n"
     added, after = fixed(tmp_path, monkeypatch, text)
     assert added
@@ -87,7 +87,7 @@ def test_calls_precede_what_uses_the_layers(tmp_path, monkeypatch, later):
 
 
 def test_calls_precede_an_optimiser_and_a_copy_in_a_function(tmp_path, monkeypatch):
-    text = f"def make():\n    q = {chain(*[64] * 4, 4)}\n    target = copy.deepcopy(q)\n"
+    text = f"def make():\n    q = {chain(*[64] * 6, 4)}\n    target = copy.deepcopy(q)\n"
     text += "    return q, target, torch.optim.SGD(q.parameters(), lr=0.1)\n"
     _, after = fixed(tmp_path, monkeypatch, text)
     assert after.index(CALL) < after.index("copy.deepcopy(q)")

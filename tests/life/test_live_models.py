@@ -140,7 +140,7 @@ def test_other_files_are_still_judged(tmp_path, monkeypatch, capfd):
     (tmp_path / "other.py").write_text(NET)
     assert main(["check", "--trace", "net.py", "other.py", "--no-cache"]) == 2
     out, err = capfd.readouterr()
-    assert "other.py:10:18: INIT101" in out
+    assert "other.py:11:18: INIT101" in out
     assert "net.py:10: ValueError: no" in err
 
 

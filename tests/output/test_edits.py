@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -23,15 +24,17 @@ from torch import nn
 class Größe(nn.Module):
     def __init__(self):
         super().__init__()
+        self.a = nn.Linear(8, 8)
         self.ä = nn.Linear(8, 8)
         self.b = nn.Linear(8, 8)
         nn.init.xavier_normal_(self.b.weight)
 
     def forward(self, x):
-        return torch.relu(self.b(torch.relu(self.ä(x))))
+        return torch.relu(self.b(torch.relu(self.ä(torch.relu(self.a(x))))))
 """
 NO_IMPORT = NET.replace("from torch import nn\n", "").replace("nn.", "torch.nn.")
-LAST = "import torch.nn as nn\nnet = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8))"
+LAYERS = f"nn.Sequential({'nn.Linear(8, 8), nn.ReLU(), ' * 2}nn.Linear(8, 8))"
+LAST = f"import torch.nn as nn\nnet = {LAYERS}"
 SOURCES = {
     "a class": NET,
     "no import": NO_IMPORT,
@@ -109,8 +112,7 @@ def test_so_many_findings_of_a_report_have_edits(here):
     from initlint.fix import proposals
 
     most = proposals._MOST
-    rows = "".join(f"net{n} = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8))\n"
-                   for n in range(most + 3))  # fmt: skip
+    rows = "".join(f"net{n} = {LAYERS}\n" for n in range(most + 3))
     Path("net.py").write_text(f"from torch import nn\n{rows}")
     report = report_of("net.py")
     maker = proposals.Proposals.of(report, Preferences())
@@ -138,19 +140,19 @@ def test_sarif_has_fixes_and_addresses(here):
     (replacement,) = change["replacements"]
     assert "kaiming_normal_(self.ä.weight" in replacement["insertedContent"]["text"]
     region = replacement["deletedRegion"]
-    assert region == {"startLine": 11, "startColumn": 1, "endLine": 11, "endColumn": 1}
+    assert region == {"startLine": 12, "startColumn": 1, "endLine": 12, "endColumn": 1}
     assert sarif.render(report, rules().values()).count('"fixes"') == 0
 
 
 def test_rdjson_counts_columns_in_bytes(here):
-    text = "from torch import nn\nä = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8))\n"
+    text = f"from torch import nn\nä = {LAYERS}\n"
     Path("net.py").write_text(text, encoding="utf-8")
     content = json.loads(output.render(report_of("net.py"), "rdjson", preferences=Preferences()))
     assert content["source"]["name"] == "initlint"
     (found,) = content["diagnostics"]
     line = text.splitlines()[1]
     start = found["location"]["range"]["start"]
-    assert start == {"line": 2, "column": len(line[: line.index("nn.Linear")].encode()) + 1}
+    assert start == {"line": 2, "column": len(line[: [m.start() for m in re.finditer("nn.Linear", line)][1]].encode()) + 1}
     assert (found["severity"], found["code"]["value"]) == ("WARNING", "INIT101")
     assert "kaiming_normal_" in found["suggestions"][0]["text"]
 
