@@ -98,7 +98,7 @@ def ratio(layer: Layer) -> float | None:
         return 1.0
     activation = catalog.activations()[layer.following.activation]
     low, high = _gains(layer, activation)
-    fan = _fans(layer).get(_direction(layer.current))
+    fan = _fans(layer).get(_direction(layer, layer.current))
     if not accepted(layer) or (fan is None and suits(layer, scale)):
         return 1.0
     unit = _unit(activation, layer) if fan is None else 1 / math.sqrt(fan)
@@ -121,14 +121,21 @@ def only_sees_data(layer: Layer) -> bool:
     return layer.recurrent != "input" and ratio(inner) != 1.0
 
 
-def _direction(current: Initializer) -> str:
-    """The fan that the present initialiser counts; empty for one that counts none."""
+def _direction(layer: Layer, current: Initializer) -> str:
+    """The fan that the present initialiser counts; empty for one that counts none.
+
+    Kaiming's fan_out is fan_in for transposed convolutions and `x @ w`, but for the stride.
+    """
     if has_mean(current):
         return ""
     if current.default:
         return "fan_in"
     if current.name.startswith("kaiming"):
-        return str(current.args.get("mode", "fan_in"))
+        mode = str(current.args.get("mode", "fan_in"))
+        counted = _mode(layer)
+        if counted is None:
+            return mode
+        return "fan_in" if mode == counted else "fan_out"
     return "both" if current.name.startswith("xavier") else ""
 
 

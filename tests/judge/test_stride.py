@@ -97,6 +97,22 @@ def test_other_schemes_are_judged_within_the_usual_tolerance(judge, fill, report
     assert bool(found.codes) == reported
 
 
+def test_halves_of_what_is_needed_multiply(judge):
+    """Kaiming's fan_out forgets the stride: half of the signal is lost in each of two layers."""
+    fill = 'nn.init.kaiming_normal_(self.{}.weight, mode="fan_out", nonlinearity="relu")'
+    lines = [
+        "self.more = nn.ConvTranspose2d(32, 16, 4, 2, 1)",
+        fill.format("up"),
+        fill.format("more"),
+    ]
+    two = net("64, 32, 4, 2, 1", ("\n" + " " * 12).join(lines)).replace("Conv2d(32", "Conv2d(16")
+    two = two.replace(
+        "self.up(self.into(x)).relu()", "self.more(self.up(self.into(x)).relu()).relu()"
+    )
+    found = judge(two, torch.zeros(1, 64, 8, 8))
+    assert found.codes == {"up.weight": "INIT104", "more.weight": "INIT104"}
+
+
 FUNCTIONAL = """
     class Net(nn.Module):
         def __init__(self):

@@ -152,7 +152,10 @@ def test_rdjson_counts_columns_in_bytes(here):
     (found,) = content["diagnostics"]
     line = text.splitlines()[1]
     start = found["location"]["range"]["start"]
-    assert start == {"line": 2, "column": len(line[: [m.start() for m in re.finditer("nn.Linear", line)][1]].encode()) + 1}
+    assert start == {
+        "line": 2,
+        "column": len(line[: [m.start() for m in re.finditer("nn.Linear", line)][1]].encode()) + 1,
+    }
     assert (found["severity"], found["code"]["value"]) == ("WARNING", "INIT101")
     assert "kaiming_normal_" in found["suggestions"][0]["text"]
 

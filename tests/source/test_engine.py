@@ -187,10 +187,16 @@ def test_sizes_that_are_names():
     assert [layer.nominal for layer in found.layers] == [True, True, False]
     assert codes("net.py") == ["INIT101"]
     # Xavier's share of the std it needs depends on a proportion that is not known.
-    xavier = source.replace("nn.Linear(dim, dim)", "nn.Linear(dim, out)").replace(
-        "nn.Linear(8, 2)", "nn.Linear(8, 2)\n        nn.init.xavier_normal_(self.b.weight)"
+    more = "nn.init.xavier_normal_(self.b.weight)\n        self.d = nn.Linear(out, dim)"
+    xavier = (
+        source.replace("nn.Linear(dim, dim)", "nn.Linear(dim, out)")
+        .replace("nn.Linear(8, 2)", f"nn.Linear(8, 2)\n        {more}")
+        .replace("self.c(self.b", "self.c(self.d(self.b")
+        .replace(".relu())\n", ".relu()).relu())\n")
     )
-    assert codes(written("net.py", xavier)) == []
+    written("net.py", xavier)
+    found = api.check_all(["net.py"], api.Options()).findings
+    assert [(finding.code, finding.layer) for finding in found] == [("INIT101", "d")]
 
 
 BROKEN = {

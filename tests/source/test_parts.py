@@ -156,11 +156,13 @@ NET = """
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
-        self.a = nn.Linear(8, 8)
-        self.b = nn.Linear(8, 8)
-        self.c = nn.Linear(8, 2)
+        self.first = nn.Linear(64, 64)
+        self.a = nn.Linear(64, 64)
+        self.b = nn.Linear(64, 64)
+        self.c = nn.Linear(64, 2)
 {}
     def forward(self, x):
+        x = self.first(x)
         return self.c(self.b(self.a(x).relu()).relu())
 """
 
@@ -245,12 +247,8 @@ KEPT = [
 
 @pytest.mark.parametrize("lines", KEPT)
 def test_what_an_unknown_function_cannot_reach_is_judged(lines):
-    report = api.check(_source(lines))
-    known = {layer.parameter for layer in report.layers if layer.current.default}
-    assert {"a.weight", "b.weight"} <= known
-    # Where it fills the layer behind b, nobody knows what signal arrives there.
-    expected = set() if lines == "fill(self.c)" else {"b.weight"}
-    assert {finding.parameter for finding in report.findings} == expected
+    found = api.check(_source(lines)).findings
+    assert {finding.parameter for finding in found} == {"a.weight", "b.weight"}
 
 
 COPIES = [
@@ -313,8 +311,8 @@ WAYS = [
 
 
 def _forward(lines: str) -> str:
-    made = _source("self.n = nn.LayerNorm(8)")
-    return made.replace("(self, x):\n", "(self, x):\n" + textwrap.indent(lines, " " * 8) + "\n")
+    made = _source("self.n = nn.LayerNorm(64)")
+    return made.replace("first(x)\n", "first(x)\n" + textwrap.indent(lines, " " * 8) + "\n")
 
 
 @pytest.mark.parametrize("lines", WAYS)
@@ -322,11 +320,10 @@ def test_a_layer_that_may_be_normalised_is_not_reported(lines):
     assert api.check(_forward(lines)).findings == ()
 
 
-def test_a_layer_that_is_used_without_a_normalisation_in_any_case_may_matter():
+def test_a_layer_that_is_used_without_a_normalisation_in_any_case_is_reported():
     lines = "y = self.a(x).relu()\nif flag:\n    y = y + self.n(self.a(x)).relu()\n"
     lines += "return self.c(self.b(y).relu())"
-    found = {layer.parameter: layer for layer in api.check(_forward(lines)).layers}
-    assert found["a.weight"].harmless == ""
+    assert "a.weight" in [finding.parameter for finding in api.check(_forward(lines)).findings]
 
 
 KNOWN = [
@@ -339,4 +336,4 @@ KNOWN = [
 
 @pytest.mark.parametrize("lines", KNOWN)
 def test_a_known_function_is_true(lines):
-    assert len(api.check(_source(lines)).findings) == 1
+    assert len(api.check(_source(lines)).findings) == 2
