@@ -102,10 +102,15 @@ class _Owners:
         return self._names.get(id(self._aliases.get(parameter)), parameter)
 
     def filled(self, parameter: str) -> Initializer | None:
-        """How any parameter got its values: as recorded, else as measured."""
+        """How any parameter got its values: as recorded, else as measured.
+
+        What does not exist before the first forward will have PyTorch's default, of no known std.
+        """
         tensor = self.tensors.get(self.canonical(parameter))
-        if tensor is None or self.is_lazy(parameter):
+        if tensor is None:
             return None
+        if self.is_lazy(parameter):
+            return Initializer("kaiming_uniform_", default=True)
         if self.built.recorder is not None:
             return self.built.recorder.initializer(tensor)
         return measured(tensor, None)

@@ -105,10 +105,13 @@ def _known(
     path, _, last = weight.parameter.rpartition(".")
     if bias is None and weight.type != "Parameter":
         bias = f"{path}.{last}".lstrip(".").replace(last, last.replace("weight", "bias"))
-    if weight.type.startswith("Lazy") and not weight.fan_in:
+    is_lazy = current is not None and current.default and current.std is None
+    if is_lazy or (weight.type.startswith("Lazy") and not weight.fan_in):
         # As wide as its input, whatever that will be: PyTorch's default has the gain 1/sqrt(3).
-        weight = weight._replace(shape=(_LAZY, _LAZY), fan_in=_LAZY, fan_out=_LAZY)
-        current = Initializer("kaiming_uniform_", {}, 1 / math.sqrt(3 * _LAZY), True)
+        if not weight.fan_in:
+            weight = weight._replace(shape=(_LAZY, _LAZY), fan_in=_LAZY, fan_out=_LAZY)
+        std = 1 / math.sqrt(3 * (weight.fan_in or _LAZY))
+        current = Initializer("kaiming_uniform_", {}, std, True)
     added = content(bias) if bias and weight.biased else None
     return Known(
         weight.parameter,

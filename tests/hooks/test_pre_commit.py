@@ -30,10 +30,10 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.fc1 = nn.Linear(8, 8)
-        self.fc2 = nn.Linear(8, 2)
+        self.fc0, self.fc2 = nn.Linear(8, 8), nn.Linear(8, 2)
 
     def forward(self, x):
-        return self.fc2(self.fc1(x).relu())
+        return self.fc2(self.fc1(self.fc0(x)).relu())
 """
 GOOD = BAD.replace(
     "\n    def forward",
@@ -166,7 +166,7 @@ def test_trace_hook_passes_what_is_right(hook):
     settings = '[tool.initlint]\nmodels = ["net.py:Net"]\n'
     code, output = hook("initlint-trace", {"pyproject.toml": settings, "net.py": GOOD})
     assert code == 0, output
-    assert "No findings in 2 weights of 1 model." in output
+    assert "No findings in 3 weights of 1 model." in output
 
 
 def test_trace_hook_fails_where_a_model_is_not_there(hook):

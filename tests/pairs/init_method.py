@@ -5,6 +5,7 @@ from torch import nn
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
+        self.fc0 = nn.Linear(64, 64)
         self.fc1 = nn.Linear(64, 64)
         self.fc2 = nn.Linear(64, 64)
         self.fc3 = nn.Linear(64, 1)
@@ -16,4 +17,4 @@ class Net(nn.Module):
         nn.init.uniform_(self.fc3.weight, -0.003, 0.003)
 
     def forward(self, x):
-        return self.fc3(torch.relu(self.fc2(torch.relu(self.fc1(x)))))
+        return self.fc3(torch.relu(self.fc2(torch.relu(self.fc1(self.fc0(x))))))

@@ -20,9 +20,10 @@ class Net(nn.Module):
         self.ä, self.𝔸 = nn.Linear(8, 8), 3
         self.b = nn.Linear(8, 8)
         self.out = nn.Linear(8, 8)
+        self.first = nn.Linear(8, 8)
 
     def forward(self, x):
-        return self.out(torch.relu(self.b(torch.relu(self.ä(x)))))
+        return self.out(torch.relu(self.b(torch.relu(self.ä(self.first(x))))))
 """
 WAIT = 20
 

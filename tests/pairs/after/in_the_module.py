@@ -7,6 +7,9 @@ model = torch.nn.Sequential(
     torch.nn.ReLU(),
     torch.nn.Linear(H, H),
     torch.nn.ReLU(),
+    torch.nn.Linear(H, H),
+    torch.nn.ReLU(),
     torch.nn.Linear(H, D_out),
 )
 torch.nn.init.kaiming_normal_(model[2].weight, mode="fan_in", nonlinearity="relu")
+torch.nn.init.kaiming_normal_(model[4].weight, mode="fan_in", nonlinearity="relu")
