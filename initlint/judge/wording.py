@@ -45,6 +45,20 @@ def _filled(current: Initializer, layer: Layer) -> str:
     return f"is filled by {current.name}{_line(current, layer)}"
 
 
+def origin(current: Initializer) -> str:
+    """The source of a weight's values: PyTorch's default, or the user's call and its line."""
+    args = current.args
+    if current.default and current.name.startswith("kaiming"):
+        args = {name: value for name, value in args.items() if name == "a"}
+    shown = ", ".join(f"{name}={_short(value)}" for name, value in args.items())
+    call = f"{current.name}({shown})" if shown else current.name
+    if current.default:
+        return f"PyTorch's default {call}"
+    if current.name == "measured":
+        return "measurement"
+    return f"{call} at {current.site.path}:{current.site.line}" if current.site else call
+
+
 def _line(current: Initializer, layer: Layer) -> str:
     """Where the user's call is; its file is named if it is not the layer's."""
     if current.site is None:
@@ -96,4 +110,6 @@ def _following(layer: Layer) -> str:
 
 
 def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else f"{value}"
+    if isinstance(value, float):
+        return "√5" if math.isclose(value, math.sqrt(5)) else f"{value:.4g}"
+    return f"{value}"
