@@ -15,7 +15,8 @@ from initlint.project import config
 
 NET = """from torch import nn
 
-net = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8))  # noqa: INIT101
+layers = [nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8)]  # noqa: INIT101
+net = nn.Sequential(*layers)
 """
 
 
