@@ -13,6 +13,8 @@ LONGEST = 160
 _LONGEST_NAME = 48
 # From here on the signal shows what is wrong, and the gradient is not needed.
 _CLEAR = math.log(2)
+# A gradient that is so much further off says more: biases keep up a signal that tells nothing apart.
+_MUCH = math.log(10)
 # A share of the signal at the other end that shows what is wrong.
 _SEEN = 0.7
 
@@ -73,7 +75,7 @@ def _signal(signal: Signal | None) -> str:
     if signal is None:
         return ""
     ahead, back = abs(math.log(signal.forward)), abs(math.log(signal.backward))
-    if ahead >= min(back, _CLEAR):
+    if ahead >= min(back, _CLEAR) and back - ahead < _MUCH:
         place = _shortened(signal.end) or "the output"
         return f"; predicted signal at {place}: {_share(signal.forward, signal.arriving, 'input')}"
     place = _shortened(signal.start) or "the input"
