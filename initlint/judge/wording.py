@@ -13,7 +13,7 @@ LONGEST = 160
 _LONGEST_NAME = 48
 # From here on the signal shows what is wrong, and the gradient is not needed.
 _CLEAR = math.log(2)
-# A gradient that is so much further off says more: biases keep up a signal that tells nothing apart.
+# A gradient so much further off says more: biases keep up a signal that tells nothing apart.
 _MUCH = math.log(10)
 # A share of the signal at the other end that shows what is wrong.
 _SEEN = 0.7
