@@ -83,8 +83,7 @@ def test_the_written_call_is_right_for_every_width(judge, tmp_path):
 @pytest.mark.parametrize(
     ("fill", "reported"),
     [
-        # Half of what it needs, in one layer alone.
-        ('kaiming_normal_(self.up.weight, mode="fan_out", nonlinearity="relu")', False),
+        ('kaiming_normal_(self.up.weight, mode="fan_out", nonlinearity="relu")', True),
         ("xavier_normal_(self.up.weight, gain=0.5)", True),
         ('kaiming_normal_(self.up.weight, nonlinearity="relu")', False),
         ("normal_(self.up.weight, std=math.sqrt(2 / (64 * 4)))", False),
@@ -110,7 +109,7 @@ def test_halves_of_what_is_needed_multiply(judge):
         "self.up(self.into(x)).relu()", "self.more(self.up(self.into(x)).relu()).relu()"
     )
     found = judge(two, torch.zeros(1, 64, 8, 8))
-    assert found.codes == {"up.weight": "INIT104", "more.weight": "INIT104"}
+    assert found.codes == {"up.weight": "INIT201", "more.weight": "INIT201"}
 
 
 FUNCTIONAL = """
