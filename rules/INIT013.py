@@ -19,15 +19,16 @@ def depth_scale_off_stream(model: Model) -> Problems:
         if place is not None and _std(layer):
             blocks = stacks.setdefault(place[1], {})
             blocks.setdefault(int(place[2]), []).append(layer)
-    tables = {_std(layer) for layer in model.layers if layer.type.startswith("Embedding")}
     for blocks in stacks.values():
         written = {n: {_std(x) for x in block if _writes(x)} for n, block in blocks.items()}
         is_even = all(stds == written[min(blocks)] for stds in written.values())
         for number, block in blocks.items() if len(blocks) > 1 else ():
             count = len(blocks) if is_even else number + 1
-            bases = tables | {_std(x) for x in block if _writes(x) is False}
-            for layer in block:
-                if _writes(layer) is False and _std(layer) in written[number]:
+            inner = [layer for layer in block if _writes(layer) is False]
+            for layer in inner:
+                if _std(layer) in written[number]:
+                    # A std that is computed from the fans is the same for the same shape.
+                    bases = {_std(x) for x in inner if x.shape == layer.shape}
                     yield from _off_stream(layer, bases, (2 * count, count))
 
 

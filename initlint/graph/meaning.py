@@ -102,14 +102,14 @@ def _without_signal(
     # Keywords of such calls say what kind of tensor is wanted: a dtype, a device.
     is_unsure = role != "query" and UNSURE in leaves_of(tuple(args))
     if operands and role != "query":
-        return _of_parameters(name, role, operands, is_unsure)
+        return _of_parameters(name, role, operands, is_unsure, args)
     if any(type(part) is Op for part in parts):
         return Op("query", (), name, tuple(args), keywords)
     return UNSURE if is_unsure else FIXED
 
 
 def _of_parameters(
-    name: str, role: str, operands: Sequence[Operand], is_unsure: bool
+    name: str, role: str, operands: Sequence[Operand], is_unsure: bool, args: Sequence[Any]
 ) -> Operand | Given:
     """The operand for a value computed from the model's own tensors."""
     first = operands[0]
@@ -121,8 +121,16 @@ def _of_parameters(
     shape = first.shape if name in _SAME else None
     if name in _TURNS and first.shape is not None and len(first.shape) == 2:
         shape = first.shape[::-1]
+    if name == "getitem" and _is_one_matrix(first, args):
+        shape = first.shape[1:] if first.shape is not None else None
     part = first.part or name not in WHOLE_VIEWS
     return replace(first, shape=shape, part=part)
+
+
+def _is_one_matrix(operand: Operand, args: Sequence[Any]) -> bool:
+    """Whether one matrix of a stack is taken by its number."""
+    is_stack = operand.shape is not None and len(operand.shape) > 2
+    return is_stack and len(args) > 1 and type(args[1]) is int
 
 
 def _role(name: str, role: str, args: Sequence[Any], inputs: Sequence[Op]) -> str:

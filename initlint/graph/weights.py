@@ -67,7 +67,8 @@ def _factors(name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Ite
             yield Factor(operand, fan_in, fan_out, bias is not None, share)
         else:
             fans = _functional_fans(name, operand, args, keywords)
-            yield Factor(operand, *fans, bias is not None)
+            is_stack = name == "linear" and _is_stack(operand)
+            yield Factor(operand, *fans, bias is not None, stacked=is_stack)
 
 
 def _operands(value: Any) -> list[Operand]:

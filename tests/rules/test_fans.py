@@ -109,6 +109,8 @@ def test_a_grouped_convolution_before_a_normalisation(found):
         "torch.einsum('eti,eio->eto', x, self.layer)",
         "torch.einsum('ti,eio->eto', x, self.layer)",
         "torch.baddbmm(x, x, self.layer)",
+        "F.linear(x, self.layer[3].t())",
+        "(x @ self.layer[0])",
     ],
 )
 @pytest.mark.parametrize("call", ["kaiming_normal_", "xavier_uniform_", "orthogonal_"])

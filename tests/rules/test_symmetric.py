@@ -232,6 +232,12 @@ def test_the_scale_of_the_depth(found, scaled, std, wrong):
     assert names == {f"{name}.weight" for name in wrong}
 
 
+def test_stds_that_are_computed_from_fans(found):
+    """That their ratio is the root of the depth is chance, as in a stack of convolutions."""
+    source = STACK.format(scaled="(self.o, self.w2, self.w1)", std="0.02", depth=4)
+    assert found(source.replace("std=0.02)", "std=layer.weight.shape[0] ** -0.5)")) == []
+
+
 def test_one_block_has_no_depth(found):
     source = STACK.format(scaled="(self.o, self.w2, self.w3)", std="0.02 / 2 ** 0.5", depth=1)
     assert found(source) == []
