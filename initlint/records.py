@@ -249,8 +249,9 @@ class Test:
 
     - `kind`: class (isinstance, type), class_name (a text against the name of the class), name (a
       text against the name of a parameter or module), attribute (hasattr) or shape.
-    - `subject`: what the question is asked of: module, parameter, or name and pair for loops that
-      yield names, or pairs of a name and a module, where the code expects a module.
+    - `subject`: what the question is asked of: module, parameter; name and pair for loops that
+      yield names, or pairs of a name and a module, where the code expects a module; class for a
+      class that is compared with a text, instance for a module that is compared with a class.
     - `wanted`: the classes, texts or attributes that it asks for, as the code names them.
     - `exact`: True if a text must be equal, or the class itself and no subclass will do.
     - `within`: the function in which it stands.

@@ -7,14 +7,18 @@ from initlint.judge import Model, Problems, Test
 
 _TENSORS = ("torch.nn.Parameter", "torch.nn.parameter.Parameter", "torch.Tensor")
 _ALIKE = 0.8
+# Shorter names have the same letters by chance.
+_SHORTEST = 5
 
 
 def init_matches_nothing(test: Test, model: Model) -> Problems:
     """A test of an init function or callback of apply that no module or parameter satisfies."""
-    if not test.fills or test.unsure or not test.over:
+    # Of an attribute with the letters of another one it is certain that it is misspelt.
+    if not test.fills or not test.over or (test.unsure and test.kind != "attribute"):
         return
     reason = _wrong_subject(test) or _misses(test)
-    if not reason and not test.elsewhere:
+    is_elsewhere = test.elsewhere if test.kind != "attribute" else test.held
+    if not reason and not is_elsewhere:
         reason = _near(test, model) or _whole(test, model)
     if reason:
         yield test, f"{test.text} {reason}"
@@ -27,7 +31,7 @@ def _asked_of(test: Test, what: str) -> str:
 
 def _wrong_subject(test: Test) -> str:
     """Why a test can never hold, whatever the model: it is asked of the wrong kind of thing."""
-    if test.elsewhere or test.held:
+    if test.elsewhere or test.held or test.unsure:
         return ""
     if test.kind in ("class", "attribute") and test.subject == "name":
         return f"{_asked_of(test, 'name')}: the loop goes through names, not through modules"
@@ -35,6 +39,10 @@ def _wrong_subject(test: Test) -> str:
         return f"{_asked_of(test, 'pair')}: named_modules() and its kin yield (name, module)"
     if test.kind == "class_name" and test.subject == "class":
         return "compares a class with a text, which are never equal; compare its __name__"
+    if test.subject == "instance":
+        return "compares a module with a class, which are never equal; write isinstance"
+    if test.kind == "class_name" and any(name.startswith("torch.") for name in test.wanted):
+        return "compares the name of a class with a class, which are never equal"
     if test.kind != "class" or not test.wanted:
         return ""
     are_tensors = all(name in _TENSORS for name in test.wanted)
@@ -71,7 +79,7 @@ def _near(test: Test, model: Model) -> str:
         return ""
     holders = dict.fromkeys(test.asked)
     known = {p.name.rpartition(".")[2] for p in model.parameters if p.holder in holders}
-    near = next(iter(get_close_matches(test.wanted[0], sorted(known), 1, _ALIKE)), "")
+    near = next((name for name in sorted(known) if _is_misspelt(test.wanted[0], name)), "")
     return f"{_asked_of(test, 'module')}: the attribute is called {near}" if near else ""
 
 
@@ -81,7 +89,19 @@ def _near_name(test: Test) -> str:
             is_end = name.endswith(f".{text}") if test.exact else f".{text}" in f".{name}"
             if is_end or name.lower() == text.lower():
                 return f"{_asked_of(test, 'name')}: the full name is {name}"
+    parts = {part for name in test.asked for part in name.split(".")}
+    for text in test.wanted:
+        near = next((part for part in sorted(parts) if _is_misspelt(text.strip("."), part)), "")
+        if near:
+            return f"{_asked_of(test, 'name')}, although there is {near}"
     return ""
+
+
+def _is_misspelt(text: str, name: str) -> bool:
+    """Whether two names have the same letters in another order, or in another case."""
+    if len(text) < _SHORTEST or text == name:
+        return False
+    return text.lower() == name.lower() or sorted(text.lower()) == sorted(name.lower())
 
 
 def _near_text(wanted: Iterable[str], classes: Iterable[str], exact: bool) -> str:

@@ -208,7 +208,9 @@ def _read(
     if not paths:
         return Reading(), ()
     rules, codes = _asked(options)
-    parameters = options.parameters or rules.judge(Parameter, codes)
+    # What a test is to match is found among the parameters.
+    judges = rules.judge(Parameter, codes) or rules.judge(records.Test, codes)
+    parameters = options.parameters or judges
     reader = Reader(options.cache, options.jobs, parameters)
     along = imported(paths, texts)
     every = read(paths, texts, reader, along)

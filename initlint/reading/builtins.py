@@ -115,15 +115,27 @@ class Builtins(Classes):
             return _is_parameter(value, wanted)
         if not isinstance(wanted, (External, UserClass)):
             return None
+        if isinstance(value, _NO_MODULES) and self._is_module_class(wanted):
+            return False
         name = wanted.name if isinstance(wanted, External) else ""
         if isinstance(value, (Tensor, Fresh)):
             return name == "torch.Tensor" if name.startswith(("torch", "builtins")) else None
         return _is_plain(value, name)
 
+    def _is_module_class(self, wanted: External | UserClass) -> bool:
+        """Whether a class is one of modules."""
+        if isinstance(wanted, UserClass):
+            return bool(self.torch_base(wanted))
+        return wanted.name.startswith("torch.nn.") and wanted.name.rpartition(".")[2][:1].isupper()
+
     def is_operation(self, name: str) -> bool:
         """Whether the catalogue knows a function of this name."""
         known = catalog.operation_of_function(name) or catalog.activation_of_function(name)
         return known is not None
+
+
+# Values of Python's own, which are no modules.
+_NO_MODULES = (tuple, Listing, str, int, float, type(None))
 
 
 def _is_parameter(value: Slot | Held, wanted: Value) -> bool | None:

@@ -265,6 +265,8 @@ class _Engine:
         instance = birth.model if birth.is_treated() or birth.origin is None else birth.origin
         if birth.origin is None and instance.cls is None:
             claim(instance)
+        # What code has asked of the model counts, too, where it has filled nothing.
+        instance.questions = {**instance.questions, **birth.model.questions}
         doors = tuple(birth.doors)
         if birth.model in scripts.results:
             path, name, _ = scripts.results[birth.model]

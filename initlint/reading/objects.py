@@ -96,6 +96,8 @@ def _type(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) ->
     value = args[0] if len(args) == 1 else UNKNOWN
     if value is None:
         return External("builtins.NoneType")
+    if type(value) in (tuple, str):
+        return External(f"builtins.{type(value).__name__}")
     if isinstance(value, Instance) and value.cls is not None:
         return value.cls
     if isinstance(value, Instance) and value.torch:

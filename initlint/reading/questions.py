@@ -146,7 +146,8 @@ def _form(node: ast.expr) -> str:
         return "shape"
     if isinstance(operator, (ast.In, ast.NotIn)):
         return "inside" if isinstance(left, ast.Constant) else "equal"
-    return "equal" if isinstance(operator, (ast.Eq, ast.NotEq)) else ""
+    is_equality = isinstance(operator, (ast.Eq, ast.NotEq, ast.Is, ast.IsNot))
+    return "equal" if is_equality else ""
 
 
 def _class_of(node: ast.expr) -> ast.expr | None:
@@ -252,6 +253,10 @@ def _note(reader: Reader, question: _Question, frame: Frame, found: bool | None)
     if told is None:
         return
     kind, subject, thing, name = told
+    if subject == "instance" and not _are_classes(question.wanted(frame)):
+        return
+    if question.form == "type" and subject == "module" and _are_texts(question.wanted(frame)):
+        kind, subject = "class_name", "class"
     owner = reader.constructing or _home(reader, thing)
     if owner is None:
         owner = reader.nowhere
@@ -312,11 +317,14 @@ def _of_text(
     reader: Reader, question: _Question, value: Value
 ) -> tuple[str, str, Value, str] | None:
     if isinstance(value, (UserClass, External)):
-        # A class is compared with a text.
+        # What a helper gives may be a class: it is compared with a text.
         for visit in reversed(reader.visits):
             if isinstance(visit.thing, Instance) and _name_of(value) == type_of(visit.thing):
                 return "class_name", "class", visit.thing, visit.name
         return None
+    if isinstance(value, Instance) and any(visit.thing is value for visit in reader.visits):
+        # A module is compared with a class.
+        return "class", "instance", value, ""
     if not isinstance(value, str) or not value:
         return None
     for visit in reversed(reader.visits):
@@ -350,6 +358,22 @@ def _begun(reader: Reader, question: _Question, kind: str, subject: str, frame: 
 
     site = reader.site(question.node)
     return Asked(question, kind, subject, site, reader.within(), _names(wanted), holds)
+
+
+def _are_classes(wanted: Value) -> bool:
+    """Whether a value is a class of modules, or several."""
+    values = wanted if isinstance(wanted, tuple) else (wanted,)
+    return all(
+        isinstance(v, UserClass) or (isinstance(v, External) and v.name.startswith("torch.nn."))
+        for v in values
+    )
+
+
+def _are_texts(wanted: Value) -> bool:
+    values = wanted.items if isinstance(wanted, Listing) else wanted
+    return all(
+        isinstance(v, str) for v in (values if isinstance(values, (tuple, list)) else (values,))
+    )
 
 
 def _names(wanted: Value) -> tuple[str, ...]:

@@ -1,0 +1,159 @@
+"""INIT003: tests of init functions that nothing in the model satisfies."""
+
+import pytest
+
+from initlint import api
+
+NET = """\
+import torch
+from torch import nn
+
+
+class Linear(nn.Linear):
+    pass
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+        self.out = Linear(8, 8)
+
+    def forward(self, x):
+        return self.out(self.fc(x))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = Linear(8, 8)
+        self.norm = nn.LayerNorm(8)
+        self.blocks = nn.ModuleList([Block(), Block()])
+        self.token = nn.Parameter(torch.zeros(8))
+{body}
+    def forward(self, x):
+        x = self.norm(self.stem(x + self.token))
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+{after}
+"""
+FILL = "nn.init.normal_({}, std=0.3)"
+WEIGHT, SELF = FILL.format("m.weight"), FILL.format("m")
+
+
+def found(tmp_path, body="", after="", codes=("INIT003",)):
+    lines = "".join(f"        {line}\n" for line in body.splitlines())
+    (tmp_path / "net.py").write_text(NET.format(body=lines, after=after))
+    report = api.check_all([str(tmp_path / "net.py")], api.Options(codes=frozenset(codes)))
+    assert not report.unanalysed and report.layers
+    return report.findings
+
+
+def loop(each, test, fill=WEIGHT):
+    """A loop that fills what satisfies a test."""
+    return f"for {each}:\n    if {test}:\n        {fill}"
+
+
+def names(test):
+    """A loop over parameters that fills those of certain names."""
+    return loop("n, p in self.named_parameters()", test, FILL.format("p"))
+
+
+MODULES = "m in self.modules()"
+NEVER = {
+    "only the outer children": loop("m in self.blocks", "isinstance(m, nn.Linear)"),
+    "containers of the loop": loop("m in self._modules.values()", "isinstance(m, nn.Conv2d)"),
+    "names of modules": loop("m in self._modules", "isinstance(m, nn.Linear)"),
+    "pairs": loop("m in self.named_modules()", "isinstance(m, nn.Linear)"),
+    "pairs of children": loop("m in self.named_children()", "type(m) is Linear"),
+    "parameters": loop("m in self.parameters()", "isinstance(m, nn.Linear)"),
+    "parameters among modules": loop(MODULES, "isinstance(m, nn.Parameter)", SELF),
+    "tensors among modules": loop(MODULES, "isinstance(m, torch.Tensor)", SELF),
+    "an exact name": names("n == 'out.weight'"),
+    "one of some names": names("n in ('fc.weight', 'fc.bias')"),
+    "the beginning of a name": names("n.startswith('out.')"),
+    "a misspelt name": names("'weigth' in n"),
+    "an exact class name": loop(MODULES, "m.__class__.__name__ == 'Norm'"),
+    "small letters": loop(MODULES, "type(m).__name__.find('linear') != -1"),
+    "a class against a text": loop(MODULES, "type(m) == 'Linear'"),
+    "a module against a class": loop(MODULES, "m == nn.Linear"),
+    "a misspelt attribute": loop(MODULES, "hasattr(m, 'wieght')"),
+    "no test of the loop": loop(MODULES, "isinstance(m, nn.Conv2d)")
+    + f"\n    elif isinstance(m, nn.BatchNorm2d):\n        {WEIGHT}",
+    "a negated test": loop("m in self.children()", "not isinstance(m, nn.Conv2d)", "continue")
+    + f"\n    {WEIGHT}",
+}
+SOMETHING = {
+    "all modules": loop(MODULES, "isinstance(m, nn.Linear)"),
+    "subclasses": loop(MODULES, "type(m) is Linear"),
+    "the end of a name": names("n.endswith('out.weight')"),
+    "a full name": names("n == 'blocks.0.out.weight'"),
+    "a part of a class name": loop(MODULES, "'Linear' in type(m).__name__"),
+    "layers that others have": loop(MODULES, "isinstance(m, nn.Conv2d)")
+    + f"\n    elif isinstance(m, nn.Linear):\n        {WEIGHT}",
+    "a test that fills nothing": loop(
+        "m in self.children()", "isinstance(m, nn.Conv2d)", "m.padding = 3"
+    ),
+    "a norm that others have": loop(MODULES, "isinstance(m, nn.Linear)")
+    + f"\n    if isinstance(m, (nn.BatchNorm2d, nn.GroupNorm)):\n        {WEIGHT}",
+    "two loops": loop("m in self.blocks.modules()", "isinstance(m, nn.Linear)")
+    + "\n"
+    + loop("m in self.blocks", "isinstance(m, nn.Linear)"),
+    "dimensions": names("p.dim() > 1"),
+}
+
+
+@pytest.mark.parametrize("body", NEVER.values(), ids=NEVER)
+def test_what_nothing_satisfies_is_reported(tmp_path, body):
+    assert [finding.code for finding in found(tmp_path, body)] == ["INIT003"]
+
+
+@pytest.mark.parametrize("body", SOMETHING.values(), ids=SOMETHING)
+def test_what_something_satisfies_is_not(tmp_path, body):
+    assert found(tmp_path, body) == ()
+
+
+CALLBACK = """
+def fill(m):
+    if isinstance(m, {}):
+        nn.init.normal_(m{}, std=0.3)
+"""
+
+
+@pytest.mark.parametrize("made", ["Net().apply(fill)", "net = Net()\nnet.apply(fill)"])
+def test_callbacks_from_outside(tmp_path, made):
+    never = CALLBACK.format("nn.Parameter", "") + made
+    assert [f.code for f in found(tmp_path, after=never)] == ["INIT003"]
+    assert found(tmp_path, after=CALLBACK.format("nn.Linear", ".weight") + made) == ()
+
+
+def test_a_callback_that_is_called_with_a_parameter_elsewhere(tmp_path):
+    body = "fill(self.token)\nself.apply(fill)"
+    after = CALLBACK.format("nn.Parameter", "")
+    assert found(tmp_path, body, after) == ()
+
+
+def test_a_helper_that_gives_the_class_back(tmp_path):
+    after = "def kind(m):\n    return m.__class__\n"
+    body = loop(MODULES, "kind(m) == 'Linear'")
+    assert [f.code for f in found(tmp_path, body, after)] == ["INIT003"]
+    assert found(tmp_path, body, after.replace("__class__", "__class__.__name__")) == ()
+
+
+def test_what_another_model_satisfies(tmp_path):
+    after = """
+class Other(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3)
+        self.apply(fill)
+
+    def forward(self, x):
+        return self.conv(x)
+"""
+    callback = CALLBACK.format("nn.Conv2d", ".weight")
+    assert found(tmp_path, "self.apply(fill)", callback + after) == ()
+    assert found(tmp_path, "self.apply(fill)", callback) != ()
