@@ -18,7 +18,13 @@ from torch.utils import _pytree as pytree
 
 from initlint.torchlib.creators import EMPTY
 from initlint.torchlib.draws import INITIALIZERS
-from initlint.tracing.places import arguments_of, by_torch, caller, initialiser_of
+from initlint.tracing.places import (
+    arguments_of,
+    by_torch,
+    caller,
+    initialiser_of,
+    user_frame,
+)
 from initlint.tracing.unchanged import LAZY
 
 
@@ -39,7 +45,8 @@ class Entry:
 
     `made` are those tensors of its result, by their place among them, that lie in storages of
     their own; `initializer` names the function of torch.nn.init, or the method, that fills.
-    `by_torch` is True for calls by torch's own modules (PyTorch's default).
+    `by_torch` is True for calls by torch's own modules (PyTorch's default). `line` is that of the
+    user's code: a file, and a number.
     """
 
     number: int
@@ -50,6 +57,7 @@ class Entry:
     made: tuple[tuple[int, Ref], ...]
     initializer: str = ""
     by_torch: bool = False
+    line: tuple[str, int] | None = None
 
     @property
     def read(self) -> Iterator[int]:
@@ -227,7 +235,9 @@ class Journal(TorchFunctionMode):
         by_torch: bool = False,
     ) -> None:
         self._count += 1
-        call = (func, args, keywords, tuple(written), made, initializer, by_torch)
+        frame = user_frame(caller(2))
+        line = (frame.f_code.co_filename, frame.f_lineno) if frame is not None else None
+        call = (func, args, keywords, tuple(written), made, initializer, by_torch, line)
         entry = Entry(self._count, *call)
         for storage in dict.fromkeys((*written, *(ref.storage for _, ref in made))):
             self._memories[storage].entries.append(entry)

@@ -11,9 +11,11 @@ from torch.utils import _pytree as pytree
 from initlint.fill.blocks import Source, block_seed
 from initlint.fill.journal import Entry, Journal, Ref, tensors_in
 from initlint.fill.shards import fill_parameters
-from initlint.records import Initializer
+from initlint.records import Initializer, InitlintError
 from initlint.torchlib.creators import METHODS, bound, renamed
 from initlint.torchlib.draws import ARGUMENTS, Draw, drawn_by
+from initlint.tracing.build import described
+from initlint.tracing.places import shown_path
 
 Storages = dict[int, torch.UntypedStorage]
 _EXACT = 1e-6
@@ -74,6 +76,14 @@ class Replay:
         return made[key]
 
     def _run(self, entry: Entry, made: Storages) -> None:
+        try:
+            self._call(entry, made)
+        except Exception as error:
+            # On meta it did nothing, and raised no error.
+            line = f"{shown_path(entry.line[0])}:{entry.line[1]}: " if entry.line else ""
+            raise InitlintError(f"{line}{described(error)}") from error
+
+    def _call(self, entry: Entry, made: Storages) -> None:
         source, target = self._source(entry), entry.target
         if source is not None and target is not None:
             fill_parameters([(self.view(target, self._memory(target.storage, made)), source)])

@@ -46,6 +46,7 @@ from initlint.reading.scripts import Scripts
 from initlint.reading.state import Frame, ImpossibleError, flat_tensors
 from initlint.reading.submodules import children, modules_of
 from initlint.reading.torch_modules import type_of
+from initlint.reading.uncalled import Uncalled
 from initlint.reading.unreached import Unreached
 from initlint.reading.values import Slot, Value
 from initlint.records import Call, Initializer, Layer, Parameter, Site, Test, Unanalysed
@@ -172,6 +173,9 @@ class _Engine:
         # Parameters that code has filled after the birth of their model.
         self._late: set[Slot] = set()
         self._unreached = Unreached(program, self.reader.reached)
+        self._uncalled = Uncalled(self.reader)
+        # The classes of models that the files train, and follow up to there.
+        self._trained: set[Value] = set()
         self._within: dict[Instance, list[tuple[Place, Slot, str]]] = {}
         self._overrides: dict[Instance, dict[Slot, Draw]] = {}
 
@@ -189,6 +193,7 @@ class _Engine:
         self._ambiguous = {name for name, many in Counter(n for n, _ in homes).items() if many > 1}
         born = [(birth, model) for birth, model in born if model.name and self._is_whole(birth)]
         born = [pair for pair in born if not self._is_made_as_part(pair[0], scripts)]
+        self._trained = {b.model.cls for b, _ in born if b.trained and not (b.lost or b.given)}
         self._late = {slot for birth, _ in born for slot in birth.filled()}
         done: set[Value] = set()
         self._follow_ahead([model for _, model in born], jobs)
@@ -447,6 +452,7 @@ class _Engine:
             parameters = parameters_of(model.name, instance, ledger, _MOST_NAMES)
             parameters = [p if p.history else self._unproven(instance, p) for p in parameters]
         calls = calls_of(model.name, instance, places)
+        calls += self._uncalled.of(model.name, instance, instance.cls in self._trained)
         return Found(found, parameters, calls, tests_of(model.name, instance, overrides))
 
     def _unproven(self, root: Instance, parameter: Parameter) -> Parameter:

@@ -67,7 +67,7 @@ class Initialising(Tensors):
         if reason and is_sure(self):
             note(self, node, name, slots, "raises", reason)
             return tensor
-        if self._is_recomputed(slots, node, name):
+        if self._is_recomputed(slots, node, name, _first(node)):
             return tensor
         if node in self.alone and is_copy(_first(node)):
             note(self, node, name, slots, "lost", "it fills a copy that nothing keeps")
@@ -77,9 +77,14 @@ class Initialising(Tensors):
         self._note(name, resolved, draw.site, tensor, filled)
         return tensor
 
-    def _is_recomputed(self, slots: Sequence[Slot], node: ast.AST | None, name: str) -> bool:
+    def _is_recomputed(
+        self, slots: Sequence[Slot], node: ast.AST | None, name: str, written: ast.AST | None
+    ) -> bool:
         """Whether forward computes these weights anew from others, so that a write is lost."""
-        for slot in slots:
+        # parameters() gives what the weight is computed from.
+        parts = ast.walk(written) if written is not None else ()
+        is_named = any(getattr(part, "attr", "") == "weight" for part in parts)
+        for slot in slots if is_named else ():
             if isinstance(slot.holder, Instance) and slot.name == "weight":
                 by = slot.holder.recomputed
                 if by and not (self.drawing or self.still):
@@ -167,7 +172,7 @@ class Initialising(Tensors):
         if reason and is_sure(self):
             note(self, node, name, slots, "raises", reason)
             return False
-        if name not in _KEPT and self._is_recomputed(slots, node, name):
+        if name not in _KEPT and self._is_recomputed(slots, node, name, _changed(node)):
             return True
         if node in self.alone and is_copy(_receiver(node)) and isinstance(target, (Held, Fresh)):
             note(self, node, name, slots, "lost", "it fills a copy that nothing keeps")
@@ -257,6 +262,11 @@ _CHARGED = 8
 def _first(node: ast.AST | None) -> ast.expr | None:
     """The expression of the tensor that an initialiser is given."""
     return node.args[0] if isinstance(node, ast.Call) and node.args else None
+
+
+def _changed(node: ast.AST | None) -> ast.AST | None:
+    """The expression of what a method in place, or an assignment to a part, changes."""
+    return _receiver(node) if isinstance(node, ast.Call) else node
 
 
 def _receiver(node: ast.AST | None) -> ast.expr | None:

@@ -286,6 +286,8 @@ class Reader(Expressions):
             owner, index = owner_of(frame), index_of(frame)
             if isinstance(owner, Tensor):
                 self.target(node.value)(self.assigned(owner, value), frame)
+            elif isinstance(owner, Kept):
+                self.write_in_place(owner.slot, "index_put_", [value], {}, node)
             elif isinstance(owner, (Plain, Fresh)) and isinstance(value, Tensor):
                 self.target(node.value)(self.unclear([value.node]), frame)
             elif isinstance(owner, (Slot, Held, Fresh)):

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import functools
 import inspect
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -122,9 +123,13 @@ def traced(model: nn.Module) -> fx.Graph:
     """The graph by symbolic tracing; optional arguments of forward keep their defaults."""
     before = set(vars(model))
     with unchanged(model):
+        versions = _versions(model)
         graph = _Tracer().trace(model, concrete_args=_defaults(model))
+        written = {name for name, version in _versions(model).items() if versions[name] != version}
         # The tracer keeps the constants of forward as attributes of the model.
         for node in graph.nodes:
+            # What is done to a buffer alone is done, and not in the graph.
+            node.meta["written"] = node.op == "get_attr" and node.target in written
             if (
                 node.op == "get_attr"
                 and str(node.target).startswith("_")
@@ -132,6 +137,12 @@ def traced(model: nn.Module) -> fx.Graph:
             ):
                 node.meta["constant"] = getattr(model, str(node.target), None)
     return written_back(graph, model)
+
+
+def _versions(model: nn.Module) -> defaultdict[str, int]:
+    """How often the content of each buffer was changed."""
+    buffers = ((n, b) for n, b in model.named_buffers() if not b.is_inference())
+    return defaultdict(int, {name: buffer._version for name, buffer in buffers})
 
 
 _Rebuild = Callable[[], nn.Module] | None

@@ -80,6 +80,8 @@ class _Translation:
     def _attribute(self, node: fx.Node) -> Any:
         target = str(node.target)
         self._graph.touched.add(target)
+        if node.meta.get("written"):
+            self._graph.written.add(target)
         if target in self._tensors:
             shape = shape_of(self._tensors[target])
             return Operand(target, shape, shape)
