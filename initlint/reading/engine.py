@@ -452,8 +452,9 @@ class _Engine:
             parameters = parameters_of(model.name, instance, ledger, _MOST_NAMES)
             parameters = [p if p.history else self._unproven(instance, p) for p in parameters]
         calls = calls_of(model.name, instance, places)
-        calls += self._uncalled.of(model.name, instance, instance.cls in self._trained)
-        return Found(found, parameters, calls, tests_of(model.name, instance, overrides))
+        modules = [module for _, module in modules_of(instance)]
+        calls += self._uncalled.of(model.name, modules, instance.cls in self._trained)
+        return Found(found, parameters, calls, tests_of(model.name, modules, overrides))
 
     def _unproven(self, root: Instance, parameter: Parameter) -> Parameter:
         """A parameter that nothing wrote; with an unknown write where other code may have."""

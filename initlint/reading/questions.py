@@ -393,23 +393,23 @@ def _names(wanted: Value) -> tuple[str, ...]:
 # Recording.
 
 
-def tests_of(model: str, root: Instance, draws: Mapping[Slot, Draw]) -> list[Test]:
+def tests_of(model: str, modules: Sequence[Instance], draws: Mapping[Slot, Draw]) -> list[Test]:
     """The tests of a model's constructors, and of the code that has filled it afterwards."""
     found: dict[object, list[Asked]] = {}
-    for _, module in modules_of(root):
+    for module in modules:
         for asked in module.questions.values():
             found.setdefault((asked.site, asked.kind), []).append(asked)
     if not found:
         return []
-    filled = _filled(root, draws)
+    filled = _filled(modules, draws)
     return [_record(model, group, filled) for group in found.values()]
 
 
-def _filled(root: Instance, draws: Mapping[Slot, Draw]) -> set[object]:
+def _filled(modules: Sequence[Instance], draws: Mapping[Slot, Draw]) -> set[object]:
     """The lines that make layers, and names of parameters, of which something fills some."""
     return {
         (module.site, name)
-        for _, module in modules_of(root)
+        for module in modules
         for name, slot in module.attrs.items()
         if isinstance(slot, Slot) and not draws.get(slot, slot.draw).default
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from initlint.reading import frameworks
@@ -11,7 +11,6 @@ from initlint.reading.classes import UserClass
 from initlint.reading.holders import Instance
 from initlint.reading.life import slots_of
 from initlint.reading.questions import fills
-from initlint.reading.submodules import modules_of
 from initlint.reading.values import External
 from initlint.records import Call
 from initlint.torchlib.draws import UNWRITTEN
@@ -37,17 +36,17 @@ class Uncalled:
         # name where something else is asked for it.
         self._users: dict[str, frozenset[str]] = {}
 
-    def of(self, model: str, root: Instance, is_whole: bool) -> list[Call]:
+    def of(self, model: str, modules: Sequence[Instance], is_whole: bool) -> list[Call]:
         """The records of such methods of the classes of a model's modules.
 
         `is_whole` says that all that code does with the model was followed.
         """
         found: dict[ast.AST, Call] = {}
-        for _, module in modules_of(root):
+        for module in modules:
             if isinstance(module.cls, UserClass):
                 for name, owner, node in self._unreached(module.cls):
                     reason = self._reason(module, name, node, is_whole)
-                    if reason and node not in found:
+                    if reason and node not in found and not self._is_used(name, module.cls):
                         site = owner.module.source.site(node)
                         found[node] = Call(
                             model, name, name, site, owner.name, (), "uncalled", reason
@@ -55,7 +54,7 @@ class Uncalled:
         return list(found.values())
 
     def _unreached(self, cls: UserClass) -> Iterator[tuple[str, UserClass, _Function]]:
-        """The initialising methods of a class that were not followed and that nothing names."""
+        """The initialising methods of a class that were not followed."""
         outside = self._reader.outside_of(cls)
         if frameworks.is_pretrained(self._reader, cls) or not all(map(_is_plain, outside)):
             return
@@ -70,7 +69,7 @@ class Uncalled:
             if member is None or not is_function or node in self._reader.reached:
                 continue
             assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-            if not node.decorator_list and fills(node.body) and not self._is_used(name, cls):
+            if not node.decorator_list and fills(node.body):
                 yield name, member[0], node
 
     def _reason(self, module: Instance, name: str, node: _Function, is_whole: bool) -> str:
