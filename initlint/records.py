@@ -195,7 +195,9 @@ class Parameter:
     values because both came of one deep copy and nothing has written to either since. `padded` is
     True for an embedding's table with a row of zeros for `padding_idx`. `eps` is a norm's, if it
     was given by its place and not by name; the text of a size that is only a name. `hook` is
-    covered or missed where a framework's hook (`_init_weights`) initialises the model.
+    covered or missed where a framework's hook (`_init_weights`) initialises the model. `multiplied`
+    says how the forward of a norm of the user's multiplies with a parameter: itself, or one more;
+    empty for all others.
     """
 
     model: str
@@ -212,6 +214,7 @@ class Parameter:
     padded: bool = False
     eps: float | str | None = None
     hook: str = ""
+    multiplied: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
+from initlint.reading.classes import UserClass
 from initlint.reading.defaults import eps_by_place, is_padded, statistics
 from initlint.reading.effects import Noted
 from initlint.reading.holders import CONTAINERS, Instance
@@ -18,6 +20,7 @@ from initlint.reading.torch_modules import NORMS, type_of
 from initlint.reading.values import Fresh, Kept, Slot
 from initlint.records import Call, Parameter
 from initlint.torchlib.draws import UNCLEAR, UNWRITTEN, Draw
+from initlint.torchlib.gains import gain_use, is_norm
 from initlint.torchlib.history import after, entries
 from initlint.torchlib.parameters import kind_of
 
@@ -162,7 +165,18 @@ def _record(
         padded=kind == "table" and is_padded(module),
         eps=eps_by_place(module) if module.torch.endswith(NORMS) else None,
         hook=ledger.hook(name.rpartition(".")[0], slot),
+        multiplied=_multiplied(module, slot.name) if kind == "bare" else "",
     )
+
+
+def _multiplied(module: Instance, name: str) -> str:
+    """How the forward of a norm of the user's multiplies with its gain."""
+    if module.cls is None or not is_norm(module.cls.name):
+        return ""
+    order = [cls for cls in module.cls.order or [module.cls] if isinstance(cls, UserClass)]
+    forward = next((cls.members["forward"] for cls in order if "forward" in cls.members), None)
+    is_method = isinstance(forward, (ast.FunctionDef, ast.AsyncFunctionDef))
+    return gain_use(forward, name) if is_method else ""
 
 
 def _is_used(slot: Slot, module: Instance, kind: str, ledger: Ledger) -> bool | None:

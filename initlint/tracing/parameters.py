@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,6 +17,7 @@ from initlint.graph.ops import Graph
 from initlint.records import Call, Draw, Initializer, Parameter, Site
 from initlint.torchlib import catalog
 from initlint.torchlib.draws import UNCLEAR, UNWRITTEN
+from initlint.torchlib.gains import gain_use, is_norm
 from initlint.torchlib.history import entries
 from initlint.torchlib.parameters import kind_of
 from initlint.tracing.build import Built
@@ -78,6 +84,7 @@ def _record(built: Built, name: str, module: nn.Module, tensor: torch.Tensor) ->
     is_buffer = key in module._buffers
     has_none = isinstance(tensor, LAZY) or tensor.is_nested
     shape = None if has_none else tuple(tensor.shape)
+    own: Any = type(module)
     return Parameter(
         model=built.name,
         name=name,
@@ -89,12 +96,31 @@ def _record(built: Built, name: str, module: nn.Module, tensor: torch.Tensor) ->
         history=_history(built, tensor, shape),
         padded=isinstance(module, nn.Embedding) and module.padding_idx is not None,
         eps=built.recorder.eps(module) if built.recorder is not None else None,
+        multiplied=_multiplied(own, key) if not is_buffer else "",
     )
+
+
+@lru_cache(maxsize=1024)
+def _multiplied(kind: Any, name: str) -> str:
+    """How the forward of a norm of the user's multiplies with its gain."""
+    if not is_norm(kind.__name__) or kind.__module__.startswith("torch."):
+        return ""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(kind.forward)))
+    except (OSError, TypeError, SyntaxError):
+        return ""
+    forward = tree.body[0] if tree.body else None
+    is_method = isinstance(forward, (ast.FunctionDef, ast.AsyncFunctionDef))
+    return gain_use(forward, name) if is_method and _layer_of(kind) == "" else ""
 
 
 def _layer(module: nn.Module) -> str:
     """The class of torch's that a module is, or is derived from."""
-    kinds = [k.__name__ for k in type(module).__mro__ if k.__module__.startswith("torch.nn.")]
+    return _layer_of(type(module))
+
+
+def _layer_of(kind: type[nn.Module]) -> str:
+    kinds = [k.__name__ for k in kind.__mro__ if k.__module__.startswith("torch.nn.")]
     return next((k for k in kinds if catalog.operation_of_module(k) is not None), "")
 
 

@@ -1,0 +1,49 @@
+"""Gains of norms that begin with a number which contradicts how forward uses them."""
+
+from initlint.judge import Model, Parameter, Problem, Problems, constant, is_by_visit, is_whole
+
+
+def norm_gain(model: Model) -> Problems:
+    """A gain of one where forward adds one to it, and of zero where forward multiplies with it."""
+    for parameter in model.parameters:
+        value = _value(parameter)
+        if parameter.multiplied == "one more" and value == 1:
+            last = parameter.history[-1]
+            message = (
+                f"{parameter.name} begins with 1, but {parameter.holder} multiplies with 1 plus "
+                "that: the norm doubles its result; begin with 0"
+            )
+            yield Problem(parameter, message, at=last.site)
+        elif value == 0 and _scales(parameter) and _are_all_zero(parameter, model):
+            last = parameter.history[-1]
+            message = (
+                f"{parameter.name} begins with 0, and {parameter.holder} multiplies with it: "
+                "what comes out of every such norm is zero; begin with 1"
+            )
+            yield Problem(parameter, message, at=last.site)
+
+
+def _value(parameter: Parameter) -> float | None:
+    """The number that a parameter surely begins with."""
+    last = parameter.history[-1] if parameter.history else None
+    return constant(last) if last is not None and is_whole(last) else None
+
+
+def _scales(parameter: Parameter) -> bool:
+    """Whether a gain multiplies, and a walk over all modules has filled it, and nothing else."""
+    if parameter.kind != "norm" and parameter.multiplied != "itself":
+        return False
+    own = [draw for draw in parameter.history if draw.by != "torch"]
+    written = own if parameter.kind == "norm" else own[1:]
+    return len(written) == 1 and is_by_visit(written[0])
+
+
+def _are_all_zero(parameter: Parameter, model: Model) -> bool:
+    """Whether all gains of norms of this class are zero: of some, it may be on purpose."""
+    return all(
+        _value(other) == 0
+        for other in model.parameters
+        if other.holder == parameter.holder
+        and other.kind == parameter.kind
+        and other.multiplied == parameter.multiplied
+    )
