@@ -12,14 +12,16 @@ from initlint.safe.shown import cut, shown
 # Sizes in the picture's own units.
 _WIDTH, _PANEL, _GAP = 960, 250, 44
 _LEFT, _RIGHT, _TOP = 64, 14, 56
-_NAMED, _ROOM = 42, 110
+# Below a panel, for names that are slanted: in any case, and for each letter.
+_NAMED, _ROOM, _SLANT = 42, 26, 4
 _LONGEST = 22
 
 
 def svg(chart: Chart) -> str:
     """The two panels, one above the other, as an SVG element."""
     is_named = 0 < len(chart.names) <= _NAMED
-    below = _ROOM if is_named else 36
+    longest = max(map(len, chart.names), default=0)
+    below = _ROOM + _SLANT * min(longest, _LONGEST) if is_named else 36
     height = _TOP + 2 * _PANEL + _GAP + below
     parts = [
         f'<svg class="picture" viewBox="0 0 {_WIDTH} {height}" role="img" '
