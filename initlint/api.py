@@ -99,10 +99,10 @@ def check(
     if "\n" in target:
         options = replace(options, texts={SOURCE: target.encode("utf-8", "surrogatepass")})
         return check_all([SOURCE], options)
-    return check_all(_files(target), options)
+    return check_all(files_of(target), options)
 
 
-def _files(path: str) -> tuple[str, ...]:
+def files_of(path: str) -> tuple[str, ...]:
     """The Python files and notebooks at a path. Raises InitlintError if it cannot be read."""
     found = discover([path], Settings(Config()))
     if found.gaps:
@@ -215,7 +215,7 @@ def fix(
     options = Options(trace, arguments, (), codes, rules=rules, preferences=_chosen(preferences))
     if "\n" in target:
         return _fix_text(target, options, unsafe)
-    targets = [target] if is_model(target) else _files(target)
+    targets = [target] if is_model(target) else files_of(target)
     fixed = fix_all(targets, options, unsafe=unsafe, write=write)
     if fixed.unwritten:
         raise InitlintError("; ".join(f"{p}: {why}" for p, why in fixed.unwritten.items()))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from initlint import api
 from initlint.profile.result import Profile, Signals
+from initlint.project.sourcefiles import texts_of
 from initlint.project.targets import is_model
 from initlint.records import InitlintError
 from initlint.tracing.alone import alone
@@ -77,7 +78,12 @@ def signals_here(target: str, options: api.Options) -> Signals:
 
 def _read(target: str) -> Profile:
     """The models of files, as far as they can be read."""
-    raise InitlintError(f"{target}: name a model, as {target}:Net")
+    from initlint.profile.files import signals_of
+
+    report = api.check(target)
+    texts = texts_of(report)
+    paths = [api.SOURCE] if "\n" in target else list(api.files_of(target))
+    return Profile(signals_of(paths, texts, report.findings), report)
 
 
 def _traced(target: Any, inputs: Sequence[Any], arguments: Mapping[str, Any]) -> Signals:

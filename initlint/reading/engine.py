@@ -21,9 +21,11 @@ from initlint.reading.files import sources
 from initlint.reading.holders import Instance
 from initlint.reading.layers import (
     Drawn,
+    Followed,
     Place,
     followed,
     has_weights,
+    names_of,
     overrides_of,
     places_of,
     site_of,
@@ -57,7 +59,7 @@ class Read(NamedTuple):
     """The result of reading: layers, parameters, calls of initialisers, tests in code that
     initialises, classes that were not analysed, files that cannot be read.
 
-    `spent` is the cost, in the units of a budget.
+    `spent` is the cost, in the units of a budget. `graphs` are those of the models, on request.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -67,6 +69,7 @@ class Read(NamedTuple):
     unanalysed: tuple[Unanalysed, ...] = ()
     broken: tuple[Unanalysed, ...] = ()
     spent: int = 0
+    graphs: tuple[Followed, ...] = ()
 
 
 def read(
@@ -75,6 +78,7 @@ def read(
     jobs: int = 1,
     parameters: bool = True,
     imported: Collection[str] = (),
+    graphs: bool = False,
 ) -> Read:
     """The layers of all module classes in `paths`; nothing is imported or executed.
 
@@ -85,7 +89,7 @@ def read(
     nothing is recorded for its own sake.
     """
     files, broken = sources([*paths, *imported], texts or {}, frozenset(imported))
-    engine = _Engine(Program(files), parameters)
+    engine = _Engine(Program(files), parameters, graphs)
     engine.run(jobs)
     return Read(
         tuple(engine.layers),
@@ -95,6 +99,7 @@ def read(
         tuple(engine.gaps.values()),
         tuple(broken),
         engine.reader.budget.spent,
+        tuple(engine.graphs),
     )
 
 
@@ -126,6 +131,7 @@ class Found(NamedTuple):
     parameters: list[Parameter]
     calls: list[Call]
     tests: list[Test]
+    graph: Followed | None = None
 
 
 class Model(NamedTuple):
@@ -153,9 +159,11 @@ _RAISES = "raises an error, as far as it can be read"
 class _Engine:
     """Reads all classes of a program, models first, then classes that are only submodules."""
 
-    def __init__(self, program: Program, parameters: bool) -> None:
+    def __init__(self, program: Program, parameters: bool, graphs: bool) -> None:
         self.program = program
         self._wants_parameters = parameters
+        self._wants_graphs = graphs
+        self.graphs: list[Followed] = []
         self.parameters: list[Parameter] = []
         self.calls: list[Call] = []
         self.tests: list[Test] = []
@@ -405,6 +413,8 @@ class _Engine:
             self._give_up(model.path, model.name, str(error))
             return
         self.layers += found
+        if every.graph is not None and found and not (apart or again or doubt):
+            self.graphs.append(every.graph)
         self.parameters += parameters
         self.calls += [] if again else every.calls
         self.tests += [] if again or doubt else every.tests
@@ -430,9 +440,12 @@ class _Engine:
             # What is nested deeper than all names are looked for has at least its first one.
             places.setdefault(id(slot), [place])
         overrides = overrides_of(instance)
-        found = []
+        found, graph = [], None
         if drawn is not None:
-            found = records_of(model.name, _with_overrides(drawn, overrides, places), places)
+            drawn = _with_overrides(drawn, overrides, places)
+            found = records_of(model.name, drawn, places)
+            if self._wants_graphs:
+                graph = Followed(model.name, drawn, names_of(drawn, places), tuple(found))
         reached = {id(use.slot) for use, _ in drawn.met} if drawn is not None else set()
         if any(id(slot) not in reached for _, slot, _ in held) and instance.cls is not None:
             beside = self._tried_on(instance, self._beside, instance, is_whole, model.doors)
@@ -454,7 +467,8 @@ class _Engine:
         calls = calls_of(model.name, instance, places)
         modules = [module for _, module in modules_of(instance)]
         calls += self._uncalled.of(model.name, modules, instance.cls in self._trained)
-        return Found(found, parameters, calls, tests_of(model.name, modules, overrides))
+        tests = tests_of(model.name, modules, overrides)
+        return Found(found, parameters, calls, tests, graph)
 
     def _unproven(self, root: Instance, parameter: Parameter) -> Parameter:
         """A parameter that nothing wrote; with an unknown write where other code may have."""
@@ -530,7 +544,7 @@ class _Engine:
         ends = dict.fromkeys(node for result in results for node in flat_tensors(result))
         graph.add(Op("output" if whole else "unknown", tuple(ends), final=True))
         name_patterns(graph)
-        return followed(graph, whole, self.reader.budget)
+        return followed(graph, whole, self.reader.budget, self._wants_graphs)
 
 
 def _holds_others(module: Instance) -> bool:

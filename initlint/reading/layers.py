@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -50,8 +51,20 @@ class Drawn(NamedTuple):
     ops: tuple[Op, ...] = ()
 
 
-def followed(graph: Graph, whole: bool, budget: Budget) -> Drawn:
-    """The following activation of every weight of a finished graph."""
+class Followed(NamedTuple):
+    """The graph of one model, with the name and the records of all its layers.
+
+    `names` are the places of the weights by their numbers, counted in the order of the data.
+    """
+
+    model: str
+    drawn: Drawn
+    names: Mapping[str, Place]
+    layers: tuple[Layer, ...]
+
+
+def followed(graph: Graph, whole: bool, budget: Budget, keep: bool = False) -> Drawn:
+    """The following activation of every weight of a finished graph; with `keep`, with its graph."""
     graph.close()
     budget.followed(len(graph.nodes))
     own: list[Use] = []
@@ -68,7 +81,7 @@ def followed(graph: Graph, whole: bool, budget: Budget) -> Drawn:
     met, bare = uses(steps, whole=whole, charge=budget.elements)
     every = tuple((own[int(m.weight.parameter)], m) for m in met)
     matters = any(m.following.activation not in _UNSCALED and not harmless([m]) for m in met)
-    ops = tuple(graph.nodes) if matters else ()
+    ops = tuple(graph.nodes) if matters or keep else ()
     return Drawn(every, bare, frozenset(graph.touched), ops)
 
 
@@ -109,27 +122,32 @@ def records(model: str, drawn: Drawn, places: dict[int, list[Place]]) -> list[La
     A module that represents several equal ones counts once for each of their names, in order.
     """
     groups: dict[Place, list[tuple[Use, Met]]] = {}
-    names: dict[str, str] = {}
-    counts: dict[int, int] = {}
-    for use, _ in drawn.met:
-        counts[id(use.slot)] = counts.get(id(use.slot), 0) + 1
-    seen: dict[int, int] = {}
+    named = names_of(drawn, places)
+    names = {number: place.parameter for number, place in named.items()}
     for use, met in drawn.met:
-        found = places.get(id(use.slot)) or [_place_of(use.slot)]
-        turn = seen.get(id(use.slot), 0)
-        seen[id(use.slot)] = turn + 1
-        place = found[turn] if counts[id(use.slot)] == len(found) else found[0]
-        if len(found) > 1 and met.again:
+        if len(places.get(id(use.slot), ())) > 1 and met.again:
             # Nobody knows whether it is the same of those made alike.
             met = met._replace(again=False)
-        groups.setdefault(place, []).append((use, met))
-        names[met.weight.parameter] = place.parameter
+        groups.setdefault(named[met.weight.parameter], []).append((use, met))
     stateful = [group for group in groups.values() if is_state([met for _, met in group])]
     states = {met.weight.parameter for group in stateful for _, met in group}
     found_layers = [
         _record(model, place, group, drawn.bare, names, states) for place, group in groups.items()
     ]
     return with_signals(found_layers, drawn.ops, given(drawn.ops, names, initializer))
+
+
+def names_of(drawn: Drawn, places: Mapping[int, list[Place]]) -> dict[str, Place]:
+    """By the number of every use of a weight where the model keeps it."""
+    counts = Counter(id(use.slot) for use, _ in drawn.met)
+    seen: Counter[int] = Counter()
+    names: dict[str, Place] = {}
+    for use, met in drawn.met:
+        key = id(use.slot)
+        found = places.get(key) or [_place_of(use.slot)]
+        names[met.weight.parameter] = found[seen[key]] if counts[key] == len(found) else found[0]
+        seen[key] += 1
+    return names
 
 
 def _record(
