@@ -61,9 +61,7 @@ def test_all_models_of_a_file(tmp_path):
     assert [row.layer for row in net.rows["present"]] == ["fc1", "fc2", "fc3", "head"]
     assert [row.layer for row in other.rows["present"]] == [f"layers.{n}" for n in range(4)]
     assert all(row.measured is None for row in found.rows)
-    assert (
-        "measured" not in str(found).replace("not measured", "").replace("Not measured", "")[:500]
-    )
+    assert all("  measured" not in line for line in str(found).splitlines())
     assert any("nothing is run" in note for note in net.notes)
     assert any("taken for equal" in note for note in other.notes)
     text = str(found)
@@ -94,7 +92,7 @@ def test_what_is_read_is_what_is_measured(tmp_path):
 
 UNKNOWN = {
     "operation": ("pass", "x = torch.cumsum(x, -1)", "cumsum", "fc3"),
-    "function": ("pass", "x = helper(x)", "helper", "fc3"),
+    "function": ("pass", "x = helper(x)", "an operation is not known", "fc3"),
     "initialiser": ("load(self.fc2)", "pass", "initialisation of fc2.weight", "fc2"),
 }
 
@@ -112,7 +110,8 @@ def test_what_a_birth_fills_counts(tmp_path):
     text = source() + "\nmodel = Net()\nnn.init.zeros_(model.fc3.weight)\n"
     found = profile(tmp_path, text)
     rows = {row.layer: row for row in found.models[0].rows["present"]}
-    assert rows["fc3"].predicted < 0.2 * rows["fc2"].predicted
+    # Its bias is left.
+    assert rows["fc3"].predicted == pytest.approx(1 / math.sqrt(3 * 64), rel=0.01)
 
 
 BAD = {
