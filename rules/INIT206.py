@@ -50,8 +50,11 @@ def _is_of_outputs(layer: Layer) -> bool:
     if not is_off((layer.fan_in / layer.fan_out) ** 0.5) or gain_by_hand(current, layer.fan_in):
         return False
     gain = gain_by_hand(current, layer.fan_out)
-    # For torch's own layers a std by fan_out may be meant so; a bound of 1/√fan_out is not.
-    return gain is not None and (layer.type == "Parameter" or gain < 1)
+    if layer.type == "Parameter":
+        return gain is not None
+    # For torch's own layers a std by fan_out may be meant so. A bound of 1/√fan_out is not, but for
+    # the head of EfficientNet.
+    return gain is not None and gain < 1 and not layer.head
 
 
 def _is_proved(layer: Layer, model: Model) -> bool:

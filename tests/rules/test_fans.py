@@ -190,6 +190,26 @@ def test_torchs_own_linear_layers(found):
     assert found("nn.Linear(300, 77)", (*fill, draw), "self.layer(x).relu()")[0] == []
 
 
+HEAD_BY_OUTPUTS = """\
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(300, 77)
+        bound = 1.0 / math.sqrt(self.layer.weight.size(0))
+        self.layer.weight.data.uniform_(-bound, bound)
+
+    def forward(self, x):
+        return self.layer(x)
+"""
+
+
+def test_the_head_of_efficientnet(tmp_path):
+    """Its bound is computed from the number of classes on purpose."""
+    path = tmp_path / "net.py"
+    path.write_text(HEAD + HEAD_BY_OUTPUTS)
+    assert api.check(str(path)).findings == ()
+
+
 @pytest.mark.parametrize(
     ("side", "wrong"),
     [("self.layer.size(1)", True), ("self.layer.size(0)", False), ("wide", False)],
