@@ -4,7 +4,7 @@ import math
 
 from initlint.judge import Layer, Model, Problems, family
 from initlint.judge.geometry import described, origin
-from initlint.judge.zeros import has_zero_bias, is_frozen, number_in
+from initlint.judge.zeros import has_own_bias, has_zero_bias, is_frozen, number_in
 
 _NONLINEAR = ("rectifier", "saturating", "smooth")
 _CELLS = ("RNN", "LSTM", "GRU")
@@ -17,7 +17,7 @@ def symmetric_weights(layer: Layer, model: Model) -> Problems:
     """A weight that is one number, with a nonlinearity and another layer behind it."""
     value = number_in(layer)
     is_found = value is not None and (_is_hidden(layer) or _is_cell(layer, model))
-    if value is None or not is_found or is_frozen(layer, model):
+    if value is None or not is_found or is_frozen(layer, model) or has_own_bias(layer, model):
         return
     count = _units(layer)
     if count < 2 or layer.current is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from initlint.judge.histories import is_whole
 from initlint.judge.model import Model
-from initlint.records import Layer
+from initlint.records import Layer, Parameter
 
 
 def number_in(layer: Layer) -> float | None:
@@ -21,12 +21,23 @@ def is_frozen(layer: Layer, model: Model) -> bool:
     return found is not None and found.trainable is not True
 
 
+def has_own_bias(layer: Layer, model: Model) -> bool:
+    """Whether somebody has given a layer's bias values of its own, and not one number."""
+    found = _bias_of(layer, model)
+    last = found.history[-1] if found and found.history else None
+    return last is not None and last.by != "torch" and not (is_whole(last) and last.std == 0)
+
+
 def has_zero_bias(layer: Layer, model: Model) -> bool:
     """Whether a layer of torch's has no bias, or surely one of zeros."""
-    home, _, name = layer.parameter.rpartition(".")
-    bias = name.replace("weight", "bias")
-    found = model.parameter(f"{home}.{bias}" if home else bias) if bias != name else None
+    found = _bias_of(layer, model)
     if found is None:
         return bool(model.parameters)
     last = found.history[-1] if found.history else None
     return last is not None and is_whole(last) and last.mean == 0 and last.std == 0
+
+
+def _bias_of(layer: Layer, model: Model) -> Parameter | None:
+    home, _, name = layer.parameter.rpartition(".")
+    bias = name.replace("weight", "bias")
+    return model.parameter(f"{home}.{bias}" if home else bias) if bias != name else None
