@@ -24,7 +24,6 @@ SKIPPED = {
     r"make ": "runs the tests; test_makefile.py checks the targets",
     r"(pytest|ruff|mypy)\b": "runs the tests",
     r"eval ": "is for an interactive shell",
-    r"initlint profile net\.py$": "reading is being written",
     r"initlint check net\.py:make_model$": "transformers is not among the needs of the tests",
 }
 PIECES = re.compile(
