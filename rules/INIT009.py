@@ -23,10 +23,10 @@ def symmetric_weights(layer: Layer, model: Model) -> Problems:
     if count < 2 or layer.current is None:
         return
     said = f"{origin(layer.current)} makes all weights of {described(layer)} {value:g}"
-    if value:
-        yield layer, f"{said}: its {_shown(layer, count)} hidden units start as copies of one"
-    elif _is_dead(layer, model):
+    if value == 0 and _is_dead(layer, model):
         yield layer, f"{said}, before {layer.following.activation}: no gradient reaches it"
+    elif value or _is_followed_by_constant(layer, model):
+        yield layer, f"{said}: its {_shown(layer, count)} hidden units start as copies of one"
 
 
 def _is_hidden(layer: Layer) -> bool:
@@ -68,3 +68,10 @@ def _is_dead(layer: Layer, model: Model) -> bool:
     after = model.layer(layer.after)
     is_zero = after is not None and number_in(after) == 0
     return is_zero and layer.following.activation in _ZERO
+
+
+def _is_followed_by_constant(layer: Layer, model: Model) -> bool:
+    """Whether the gradient of all units is the same, too, as all weights of the next layer are."""
+    after = model.layer(layer.after)
+    is_constant = after is not None and number_in(after) is not None
+    return is_constant and has_zero_bias(layer, model)

@@ -21,7 +21,8 @@ def bias_as_weight(model: Model) -> Problems:
             factors.append((parameter, last))
     drawing = _lines_for_matrices(model) if factors else frozenset()
     for parameter, last in factors:
-        if last.site in drawing:
+        # A gain is never drawn around zero on purpose; another factor may be.
+        if parameter.kind == "norm" or last.site in drawing:
             how = f"like a weight, around 0 instead of {_made(parameter):g}"
             yield _problem(parameter, last, how)
 

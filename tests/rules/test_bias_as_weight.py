@@ -65,6 +65,10 @@ def test_a_loop_over_all_parameters(found, draw):
     assert found("for p in self.parameters():", f"    {draw}") == FACTORS
 
 
+def test_a_gain_around_zero_in_a_line_of_its_own(found):
+    assert found("nn.init.normal_(self.norm.weight.data, 0.0, 0.02)") == {"norm.weight"}
+
+
 def test_views_in_a_loop(found):
     assert found(
         "for name, p in self.named_parameters():",

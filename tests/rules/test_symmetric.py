@@ -105,6 +105,9 @@ ZEROS = "for p in self.first.parameters(): nn.init.zeros_(p)"
         ("nn.Linear(64, 64, bias=False)", ZEROS, PLAIN),
         (LINEAR, "for p in self.parameters(): nn.init.zeros_(p)",
          "return self.out(self.first(x).tanh())"),
+        # The gradient of all units is the same.
+        (LINEAR, "for p in self.parameters(): nn.init.zeros_(p)",
+         "return self.out(self.first(x).sigmoid())"),
     ],
 )  # fmt: skip
 def test_units_that_are_copies_of_one(found, layer, fill, forward):
