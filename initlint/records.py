@@ -85,6 +85,7 @@ class Signal:
     - `arriving`: the rms of that signal, that at the start of the run being 1.
     - `backward`, `start`, `returning`: the same of the gradient that arrives at the layer `start`,
       against that at the end of the run.
+    - `result`: the rms of the model's result, if the layer gives it and it may be large; else 0.
     """
 
     end: str = ""
@@ -93,6 +94,7 @@ class Signal:
     start: str = ""
     backward: float = 1.0
     returning: float = 1.0
+    result: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class Layer:
     - `counted`: in or out, the fan from which a scale was computed by hand; known only where sizes
       are symbols.
     - `times`: the other factor, if a weight is computed as a product of two, as `B @ A`.
-    - `signal`: the predicted signal of its run, if its own scale is off and may matter.
+    - `signal`: the predicted signal of its run, if its scale is off or its result may be loud.
     """
 
     model: str

@@ -20,8 +20,8 @@ from initlint.judge.model import Model, Problem, Problems, Record
 from initlint.judge.others import is_installed
 from initlint.judge.rulebook import Rulebook, load
 from initlint.judge.suited import unsuited
-from initlint.judge.wording import consequence
-from initlint.recommend import family, ratio
+from initlint.judge.wording import consequence, shortened
+from initlint.recommend import family, magnitude, ratio
 from initlint.recommend.question import is_lazy, is_small_head, scheme
 from initlint.records import Call, Draw, Finding, Layer, Parameter, Test
 
@@ -47,9 +47,11 @@ __all__ = [
     "is_whole",
     "line_of",
     "load",
+    "magnitude",
     "overwritten",
     "ratio",
     "scheme",
+    "shortened",
     "shown",
     "unsuited",
 ]

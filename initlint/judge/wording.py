@@ -24,7 +24,7 @@ def consequence(layer: Layer, code: str) -> str:
     current, value = layer.current, ratio(layer)
     if current is None or current.std is None or value is None or layer.recommended is None:
         return ""
-    name = _shortened(layer.layer or layer.parameter)
+    name = shortened(layer.layer or layer.parameter)
     what = f"{name} {_filled(current, layer)} before {_following(layer)}: "
     what += f"{times(value)} the std it needs"
     parts = [_signal(layer.signal), f" (`initlint rule {code}`)"]
@@ -76,9 +76,9 @@ def _signal(signal: Signal | None) -> str:
         return ""
     ahead, back = abs(math.log(signal.forward)), abs(math.log(signal.backward))
     if ahead >= min(back, _CLEAR) and back - ahead < _MUCH:
-        place = _shortened(signal.end) or "the output"
+        place = shortened(signal.end) or "the output"
         return f"; predicted signal at {place}: {_share(signal.forward, signal.arriving, 'input')}"
-    place = _shortened(signal.start) or "the input"
+    place = shortened(signal.start) or "the input"
     share = _share(signal.backward, signal.returning, "output")
     return f"; predicted gradient at {place}: {share}"
 
@@ -101,7 +101,8 @@ def _number(value: float) -> str:
     return f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
 
 
-def _shortened(name: str) -> str:
+def shortened(name: str) -> str:
+    """A name of a layer, its end if it is long."""
     return name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}"
 
 

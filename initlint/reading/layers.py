@@ -23,6 +23,7 @@ from initlint.reading.submodules import children, each_module, modules_of
 from initlint.reading.torch_modules import type_of
 from initlint.reading.use import Use
 from initlint.reading.values import Slot, Sym, Value
+from initlint.recommend.loud import last_layers
 from initlint.recommend.outlook import with_signals
 from initlint.records import Following, Initializer, Layer, Site
 from initlint.torchlib.draws import Draw, drawn_by
@@ -81,7 +82,7 @@ def followed(graph: Graph, whole: bool, budget: Budget, keep: bool = False) -> D
     met, bare = uses(steps, whole=whole, charge=budget.elements)
     every = tuple((own[int(m.weight.parameter)], m) for m in met)
     matters = any(m.following.activation not in _UNSCALED and not harmless([m]) for m in met)
-    ops = tuple(graph.nodes) if matters or keep else ()
+    ops = tuple(graph.nodes) if matters or keep or last_layers(graph.nodes) else ()
     return Drawn(every, bare, frozenset(graph.touched), ops)
 
 

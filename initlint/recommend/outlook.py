@@ -15,6 +15,7 @@ from initlint.graph.ops import Op
 from initlint.graph.signal import Given, Prediction, predicted
 from initlint.graph.signal_weighted import Known
 from initlint.recommend import ratio, recommended
+from initlint.recommend.loud import last_layers, may_be_loud
 from initlint.recommend.question import in_question
 from initlint.records import Layer, Signal
 
@@ -30,10 +31,13 @@ def with_signals(layers: Sequence[Layer], ops: Sequence[Op], given: Given) -> li
     factors = {
         name: 1 / (ratio(layer) or 1.0) for name, layer in judged.items() if in_question(layer)
     }
-    if not factors:
+    heads = [op for op in last_layers(ops) if may_be_loud(op, given)]
+    if not factors and not heads:
         return list(layers)
     outlook = _Outlook(ops, given, factors, {name: x.layer or name for name, x in judged.items()})
     signals = outlook.signals()
+    for name, rms in outlook.results(heads).items():
+        signals[name] = replace(signals.get(name, Signal()), result=rms)
     return [
         replace(layer, signal=signals[layer.parameter]) if layer.parameter in signals else layer
         for layer in layers
@@ -91,6 +95,18 @@ class _Outlook:
                     signal = self._signal(start, ahead.get(start), back.get(start))
                     found_signals[weight.name] = _worse(found_signals.get(weight.name), signal)
         return found_signals
+
+    def results(self, heads: Iterable[Op]) -> dict[str, float]:
+        """By the parameter of each of these layers, the rms of its result.
+
+        Left out are those behind an operation that is not known, to which all would be relative.
+        """
+        found: dict[str, float] = {}
+        for op in heads:
+            if not self._present.starts.get(self._runs[op.inputs[0]]):
+                rms = self._present.values[op].rms
+                found |= {weight.name: rms for weight in self._weights[op]}
+        return found
 
     def _sees_a_sum(self, op: Op) -> bool:
         """Whether a layer sees a sum over who knows how many values: its scale is not known."""

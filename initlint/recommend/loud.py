@@ -1,0 +1,39 @@
+"""The last layers of a model whose results may be loud: far larger than their input."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from initlint.graph.ops import Op
+from initlint.graph.signal import Given
+
+# Looked through on the way from a layer to the model's result.
+_PASSED = ("output", "shape", "dropout", "choice")
+_SOFT = ("softmax", "log_softmax")
+# A layer that makes its result no larger than this times its input gives no loud results.
+_LOUDER = 2.5
+
+
+def last_layers(ops: Sequence[Op]) -> list[Op]:
+    """The weighted operations whose results are the model's results, or the logits of these."""
+    found: dict[Op, None] = {}
+    waiting = [op for op in ops if op.final]
+    seen = set(waiting)
+    while waiting:
+        op = waiting.pop()
+        if op.role == "weighted":
+            found[op] = None
+        elif op.role in _PASSED or op.activation in _SOFT:
+            waiting += [value for value in op.inputs if value not in seen]
+            seen.update(op.inputs)
+    return [op for op in found if op.inputs]
+
+
+def may_be_loud(op: Op, given: Given) -> bool:
+    """Whether a layer's scale alone allows loud results."""
+    return any(
+        weight.std is not None
+        and math.hypot(weight.std, weight.mean) * math.sqrt(weight.fan_in or 1) > _LOUDER
+        for weight in given.weights(op)
+    )

@@ -1,0 +1,61 @@
+"""INIT305: last layers whose results are loud, wherever the scale of their input is known."""
+
+import pytest
+
+NET = """
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = nn.Embedding(100, 64)
+            self.norm, self.body = nn.LayerNorm(64), nn.Linear(64, 64)
+            self.head = nn.Linear(64, 100, bias=False)
+            {fill}
+
+        def forward(self, ids):
+            x = self.norm(self.body(self.embed(ids)))
+            return {result}
+"""
+TIED = "self.head.weight = self.embed.weight"
+DRAWN = "nn.init.normal_(self.head.weight)"
+LOUD = {
+    "a tied head": (TIED, "self.head(x)"),
+    "a normal draw": (DRAWN, "self.head(x)"),
+    "a mean": ("nn.init.uniform_(self.head.weight)", "self.head(x)"),
+    "probabilities": (DRAWN, "self.head(x).softmax(-1)"),
+    "the logarithms of probabilities": (DRAWN, "F.log_softmax(self.head(x), -1)"),
+    "a part of the result": (DRAWN, "self.head(x)[:, -1]"),
+    "one of two results": (DRAWN, "(self.head(x), x)"),
+    "a table used as a matrix": ("pass", "F.linear(x, self.embed.weight)"),
+}
+
+
+@pytest.mark.parametrize(("fill", "result"), LOUD.values(), ids=LOUD)
+def test_it_is_reported(judge, fill, result):
+    found = judge(NET.format(fill=fill, result=result))
+    (finding,) = found.findings
+    assert finding.code == "INIT305" and finding.fix is None
+    assert "gives results of rms" in finding.message and len(finding.message) <= 160
+
+
+QUIET = {
+    "the default": ("pass", "self.head(x)"),
+    "a small table": (f"{TIED}; nn.init.normal_(self.embed.weight, std=0.02)", "self.head(x)"),
+    "a scaled result": (DRAWN, "self.head(x) * 0.01"),
+    "a scaled input": (DRAWN, "self.head(x * 0.01)"),
+    "a table that is looked up": ("pass", "self.head(x) + self.embed(ids)[..., :1]"),
+    "a norm behind it": (DRAWN, "F.layer_norm(self.head(x), (100,))"),
+    "an input of unknown scale": (DRAWN, "self.head(torch.special.erfcx(x))"),
+    "a gate": (DRAWN, "self.head(x).sigmoid() * self.head(x)"),
+}
+
+
+@pytest.mark.parametrize(("fill", "result"), QUIET.values(), ids=QUIET)
+def test_it_is_not_reported(judge, fill, result):
+    assert judge(NET.format(fill=fill, result=result)).findings == ()
+
+
+def test_the_scale_of_embeddings_is_known(judge):
+    """Without a norm, a table of N(0, 1) and two default layers: 64**0.5 / 3 is less than 4."""
+    body = NET.replace("self.norm(self.body(self.embed(ids)))", "self.body(self.embed(ids))")
+    (finding,) = judge(body.format(fill=TIED, result="self.head(x)")).findings
+    assert "results of rms 4.6" in finding.message or "results of rms 4.7" in finding.message
