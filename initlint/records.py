@@ -273,7 +273,8 @@ class Test:
 
     Of more kinds nothing is asked one after another: option, a text against an option, where
     `wanted` is the text, or the name of a function, and `calls` the initialisers that it stands
-    for in the code; argument, an argument of a constructor about weights that nothing reads; and
+    for in the code; config, a std written as a number where the configuration has `wanted`;
+    argument, an argument of a constructor about weights that nothing reads; and
     reset, the children that the reset method of a module forgets, where `wanted` are the others.
     """
 

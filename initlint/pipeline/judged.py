@@ -113,7 +113,7 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
     said = {*found.signatures, *(gap.target for gap in found.gaps)}
     # Rules may have needed those of files that were not asked for.
     listed = written.parameters if options.parameters else ()
-    found_here = (*_judged(built, options), *_elsewhere(judgement, known))
+    found_here = (*_judged(built, options), *_only_read(judgement, known, options))
     report = Report(
         (*built.layers, *_elsewhere(written.layers, known)),
         tuple(_with_cells(finding, texts) for finding in found_here),
@@ -165,6 +165,15 @@ def _of_others(found: Sequence[_Record], models: Collection[str]) -> list[_Recor
 def _elsewhere(found: Sequence[_Record], known: Collection[records.Site]) -> list[_Record]:
     """What was read at lines of which building has not shown more."""
     return [record for record in found if record.site not in known]
+
+
+def _only_read(
+    found: Sequence[Finding], known: Collection[records.Site], options: Options
+) -> list[Finding]:
+    """What was found by reading at other lines, or of tests in the code, which building lacks."""
+    rules, _ = _asked(options)
+    of_tests = {code for code, each in rules.functions.items() if records.Test in each.kinds}
+    return [each for each in found if each.site not in known or each.code in of_tests]
 
 
 def _traced(models: Sequence[Any], options: Options, texts: Texts) -> Traced:

@@ -11,6 +11,7 @@ from initlint.reading import frameworks
 from initlint.reading.budget import STEP, TooMuchError
 from initlint.reading.calls import Code
 from initlint.reading.classes import UserClass
+from initlint.reading.configured import literal_stds
 from initlint.reading.dropped import dropped
 from initlint.reading.effects import is_sure, note
 from initlint.reading.expressions import Expressions
@@ -117,6 +118,7 @@ class Reader(Expressions):
             else:
                 found = self._body(node.body)
                 in_function(self, node)
+                literal_stds(self, node)
             self._bodies[node] = found
         return found
 
