@@ -56,15 +56,26 @@ def _wrong_subject(test: Test) -> str:
 
 def _misses(test: Test) -> str:
     """Why modules that satisfy a test are never asked."""
-    if not test.missed or test.held:
+    # Of a class of which some are asked, others may be left out on purpose.
+    missed = [name for name in test.missed if not test.held or name not in test.asked]
+    if not missed:
         return ""
-    inside = ", ".join(test.missed[:3])
-    if test.exact:
+    inside = ", ".join(missed[:3])
+    if test.exact and not test.held:
         return f"{_asked_of(test, 'module')}: {inside} is a subclass, which only isinstance accepts"
+    if test.held:
+        return "" if test.exact else _misses_some(test, inside)
     outer = ", ".join(test.asked[:3])
     return (
         f"{_asked_of(test, 'module')} ({outer}): {inside} inside them is never asked and keeps "
         "PyTorch's default; go through modules()"
+    )
+
+
+def _misses_some(test: Test, inside: str) -> str:
+    return (
+        f"holds for {test.held} of the {test.over} modules that it is asked of, and never meets "
+        f"{inside} inside the others, which keep PyTorch's default; go through modules()"
     )
 
 

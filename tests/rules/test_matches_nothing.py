@@ -66,6 +66,9 @@ MODULES = "m in self.modules()"
 NEVER = {
     "only the outer children": loop("m in self.blocks", "isinstance(m, nn.Linear)"),
     "containers of the loop": loop("m in self._modules.values()", "isinstance(m, nn.Conv2d)"),
+    "one of two classes": loop("m in self.children()", "isinstance(m, (nn.LayerNorm, nn.Conv2d))")
+    + "\nself.deep = nn.Sequential(nn.Sequential(nn.Conv2d(3, 3, 3)))\n"
+    + loop("m in self.children()", "isinstance(m, (nn.LayerNorm, nn.Conv2d))", WEIGHT),
     "names of modules": loop("m in self._modules", "isinstance(m, nn.Linear)"),
     "pairs": loop("m in self.named_modules()", "isinstance(m, nn.Linear)"),
     "pairs of children": loop("m in self.named_children()", "type(m) is Linear"),

@@ -1,0 +1,61 @@
+"""A model whose constructor or initialiser raises: one line that names it, and exit code 2."""
+
+import pytest
+
+from initlint.cli.main import main
+
+NET = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+        self.w = nn.Parameter(torch.zeros(8, 8))
+        {}
+
+    def forward(self, x):
+        return self.fc(x) @ self.w
+"""
+IN_PLACE = "self.w.normal_()"
+RAISING = {
+    "Kaiming of a bias": "nn.init.kaiming_normal_(self.fc.bias)",
+    "in place": IN_PLACE,
+    "no such function": "nn.init.zeros(self.w)",
+    "no such attribute": "nn.init.zeros_(self.cf.weight)",
+    "a module": "nn.init.xavier_uniform_(self.fc)",
+    "None": "nn.init.zeros_(self.register_parameter('b', None))",
+    "an error of the user's": "raise KeyError('width')",
+    "a number": "nn.init.normal_(self.w, std='0.1')",
+}
+HIDDEN = {
+    "a range": "nn.init.uniform_(self.w, 1.0, 0.02)",
+    "the range of a method": "self.w.data.uniform_(1.0, 0.02)",
+}
+
+
+def run(tmp_path, capsys, line, command):
+    path = tmp_path / "net.py"
+    path.write_text(NET.format(line))
+    code = main([command, f"{path}:Net"])
+    return code, capsys.readouterr()
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("line", RAISING.values(), ids=RAISING)
+def test_a_constructor_that_raises(tmp_path, capsys, line):
+    code, printed = run(tmp_path, capsys, line, "apply" if line == IN_PLACE else "check")
+    assert code == 2
+    assert "net.py:10: " in printed.err and "internal error" not in printed.err
+    assert "Traceback" not in printed.err + printed.out
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("line", HIDDEN.values(), ids=HIDDEN)
+def test_what_meta_hides_ends_when_it_is_drawn(tmp_path, capsys, line):
+    code, printed = run(tmp_path, capsys, line, "apply")
+    assert code == 2
+    assert "net.py:10: RuntimeError: uniform_ expects" in printed.err
+    assert "internal error" not in printed.err
