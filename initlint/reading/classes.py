@@ -340,12 +340,12 @@ class Classes(Modules):
         is_read = len(bases) + sum(isinstance(b, UserClass) for b in order) == len(order)
         if not is_read or not all(base.startswith("torch.nn.") for base in bases):
             return False
-        if instance is self.constructing and self._has_heirs(cls):
+        if instance is self.constructing and self.has_heirs(cls):
             # What they add is there when the constructor that they call needs it.
             return False
         return not any(isinstance(one, UserClass) and is_open(one.node) for one in order)
 
-    def _has_heirs(self, cls: UserClass) -> bool:
+    def has_heirs(self, cls: UserClass) -> bool:
         """Whether some class of the files may inherit from this one, by its name."""
         if self._bases is None:
             self._bases = {

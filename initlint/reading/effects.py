@@ -79,6 +79,14 @@ def note(
 _BARE_ROLES = ("dropout", "pool", "shape", "identity")
 
 
+def is_module(instance: Instance) -> bool:
+    """Whether an object is certainly a module: of a class of the files, or one of torch's known."""
+    if instance.cls is not None or instance.torch in CONTAINERS:
+        return bool(instance.torch)
+    kind = instance.torch
+    return bool(catalog.operation_of_module(kind) or catalog.activation_of_module(kind))
+
+
 def lacks(instance: Instance, name: str) -> bool:
     """Whether a module of torch's has no weight, or no bias, of its own."""
     if instance.cls is not None or name not in ("weight", "bias") or name in instance.attrs:

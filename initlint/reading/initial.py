@@ -6,13 +6,23 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from initlint.reading.effects import Missing, Noted, is_copy, is_sure, note
+from initlint.reading.effects import Missing, Noted, is_copy, is_module, is_sure, note
 from initlint.reading.holders import Instance, Listing, Table
 from initlint.reading.parts import may_hold, options_of, reached
 from initlint.reading.sizes import product
 from initlint.reading.state import is_same
 from initlint.reading.tensors import Tensors, explicit
-from initlint.reading.values import PLAIN, UNKNOWN, Fresh, Held, Slot, Sym, Value, known_number
+from initlint.reading.values import (
+    PLAIN,
+    UNKNOWN,
+    Fresh,
+    Held,
+    Kept,
+    Slot,
+    Sym,
+    Value,
+    known_number,
+)
 from initlint.records import Site
 from initlint.torchlib.draws import (
     ARGUMENTS,
@@ -57,6 +67,7 @@ class Initialising(Tensors):
         full = name if name in ARGUMENTS else name + "_"
         values = list(args)
         tensor = values.pop(0) if values else kwargs.get("tensor")
+        tensor = tensor.slot if isinstance(tensor, Kept) else tensor
         given = {key: v for key, v in kwargs.items() if key not in ("tensor", "generator")}
         draw = _drawn(full, values, given, self.site(node), name)
         targets = _targets(tensor, full)
@@ -281,7 +292,7 @@ def _failure(name: str, full: str, tensor: Value, draw: Draw) -> str:
         return f"torch.nn.init has no {name}; it is called {full}"
     if isinstance(tensor, Missing):
         return tensor.reason()
-    if isinstance(tensor, Instance) and tensor.torch:
+    if isinstance(tensor, Instance) and is_module(tensor):
         kind = tensor.cls.name if tensor.cls is not None else tensor.torch
         return f"it fills a tensor, and gets a module ({kind})"
     if tensor is None:

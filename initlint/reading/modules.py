@@ -290,10 +290,12 @@ class Modules(Initialising):
         if len(given) > 1 and isinstance(given[0], str):
             value = given[1]
             if name == "register_buffer" and value is not None:
-                value = self._buffer(instance, given[0], value, node)
+                value = self.buffer(instance, given[0], value, node)
             self.hold(instance, given[0], value)
 
-    def _buffer(self, instance: Instance, name: str, value: Value, node: ast.AST | None) -> Kept:
+    def buffer(
+        self, instance: Instance | None, name: str, value: Value, node: ast.AST | None
+    ) -> Kept:
         """A tensor that a module keeps under a name and does not train."""
         shape = value.shape if isinstance(value, (Fresh, Slot, Held)) else None
         site = self.site(node)
@@ -309,8 +311,9 @@ class Modules(Initialising):
         """Set an attribute; a bare parameter now has its holder and its name."""
         if self.outside and (is_part(value) or is_part(instance.attrs.get(name))):
             self.life.rebuild(instance)
-        if isinstance(value, Slot) and not value.name:
-            value.holder, value.name = instance, name
+        slot = value.slot if isinstance(value, Kept) else value
+        if isinstance(slot, Slot) and not slot.name:
+            slot.holder, slot.name = instance, name
         instance.attrs[name] = value
 
     def _ask_container(self, instance: Instance, name: str, args: Sequence[Value]) -> Value:

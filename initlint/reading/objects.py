@@ -166,6 +166,11 @@ def _parameter(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | Non
     return reader.parameter(tensor, node, trainable)
 
 
+@handles("torch.nn.Buffer", "torch.nn.parameter.Buffer")
+def _buffer(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    return reader.buffer(reader.constructing, "", args[0] if args else kwargs.get("data"), node)
+
+
 @handles("torch.utils.checkpoint.checkpoint")
 def _checkpoint(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     options = ("use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug")

@@ -11,7 +11,7 @@ from initlint.reading.classes import UserClass
 from initlint.reading.holders import Instance
 from initlint.reading.life import slots_of
 from initlint.reading.questions import fills
-from initlint.reading.values import External
+from initlint.reading.values import External, Slot
 from initlint.records import Call
 from initlint.torchlib.draws import UNWRITTEN
 
@@ -51,7 +51,29 @@ class Uncalled:
                         found[node] = Call(
                             model, name, name, site, owner.name, (), "uncalled", reason
                         )
+        root = modules[0]
+        if isinstance(root.cls, UserClass) and self._lacks_start(root.cls, root, modules):
+            site = root.cls.module.source.site(root.cls.members["__init__"])
+            reason = "transformers' hook never runs, and its layers keep PyTorch's default"
+            name = frameworks.STARTS[0]
+            found[root.cls.node] = Call(
+                model, name, name, site, root.cls.name, (), "uncalled", reason
+            )
         return list(found.values())
+
+    def _lacks_start(self, cls: UserClass, root: Instance, modules: Sequence[Instance]) -> bool:
+        """Whether the constructor of a model of transformers never calls post_init."""
+        reader = self._reader
+        is_model = frameworks.is_pretrained(reader, cls) and "__init__" in cls.members
+        if not is_model or reader.has_heirs(cls) or (root, root) in reader.hooked:
+            return False
+        if not all(_is_known(base) for base in reader.outside_of(cls)):
+            return False
+        hooked = {module for _, module in reader.hooked}
+        return any(
+            module.torch and module not in hooked and module.cls is None and _is_default(module)
+            for module in modules
+        )
 
     def _unreached(self, cls: UserClass) -> Iterator[tuple[str, UserClass, _Function]]:
         """The initialising methods of a class that were not followed."""
@@ -93,6 +115,18 @@ class Uncalled:
             self._users[name] = frozenset(u for m in modules for u in _users(m.source.tree, name))
         lineage = {c.name for c in self._reader.order(cls) if isinstance(c, UserClass)}
         return not self._users[name].isdisjoint({"", *lineage})
+
+
+def _is_known(base: External) -> bool:
+    """Whether a base class outside the files does not call post_init itself."""
+    last = base.name.rpartition(".")[2]
+    return last in ("PreTrainedModel", "GenerationMixin") or base.name.startswith("torch.nn.")
+
+
+def _is_default(module: Instance) -> bool:
+    """Whether a layer has a weight that torch's constructor drew."""
+    weight = module.attrs.get("weight")
+    return isinstance(weight, Slot) and weight.draw.default
 
 
 def _is_plain(base: External) -> bool:

@@ -147,6 +147,20 @@ def test_buffers(tmp_path, use, expected, engine):
     assert found(tmp_path, line, use=use, engine=engine) == expected
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("self.b = nn.Buffer(torch.empty(n))", [("INIT001", "b")]),
+        ("self.b = nn.Buffer(torch.zeros(n))", []),
+        ("self.b = nn.Buffer(torch.empty(n))\nnn.init.ones_(self.b)", []),
+        ("self.register_buffer('b', torch.empty(n))\nnn.init.ones_(self.b)", []),
+        ("self.register_buffer('b', torch.empty(n))\nself.b.fill_(1.0)", []),
+    ],
+)
+def test_buffers_that_the_constructor_fills(tmp_path, line, expected, engine):
+    assert found(tmp_path, line, use="return x * self.b", engine=engine) == expected
+
+
 def test_a_parent_may_fill_it(tmp_path):
     after = """
 
@@ -229,3 +243,49 @@ optimiser.step()
     for line, expected in (("", 1), ("net.init_weights()", 0)):
         after = method + script.format(line)
         assert len(found(tmp_path, use="return x", after=after, codes=("INIT004",))) == expected
+
+
+TRANSFORMERS = """
+
+from transformers import PreTrainedModel
+
+
+class Base(PreTrainedModel):
+    def _init_weights(self, module):
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.02)
+
+
+class Body(Base):
+    def __init__(self, config):
+        super().__init__(config)
+        self.fc = nn.Linear(8, 8)
+        self.post_init()
+
+    def forward(self, x):
+        return self.fc(x)
+
+
+class Head(Base):
+    def __init__(self, config):
+        super().__init__(config)
+        self.body = Body(config)
+        {}
+
+    def forward(self, x):
+        return self.body(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("self.out = nn.Linear(8, 2)", 1),
+        ("self.out = nn.Linear(8, 2)\n        self.post_init()", 0),
+        ("self.out = nn.Linear(8, 2)\n        nn.init.zeros_(self.out.weight)", 0),
+        ("self.width = 8", 0),
+    ],
+)
+def test_a_model_of_transformers_without_post_init(tmp_path, lines, expected):
+    after = TRANSFORMERS.replace("{}", lines)
+    assert len(found(tmp_path, use="return x", after=after, codes=("INIT004",))) == expected
