@@ -496,8 +496,8 @@ def _backward(ops: Sequence[Op], forward: _Forward, found: Prediction) -> None:
                 gradients[value].add(1.0)
             elif slopes is not None:
                 gradients[value].add_each(list(map(mul, slopes, own.samples())))
-            elif op.role == "merge_add" and back == 1.0 and len(op.inputs) > 1:
-                gradients[value].add_all(own)
+            elif _goes_on(op, value, found):
+                gradients[value].add_all(own, back)
             else:
                 gradients[value].add(own.mean * back)
             if op in found.loose or (is_unknown and not op.final):
@@ -521,6 +521,20 @@ def _unevenness(op: Op, given: Given) -> float:
     return n / (n - 2) if n and n > 4 else 1.0
 
 
+# Operations that leave every unit where it was.
+_UNIT_BY_UNIT = ("norm", "scale", "dropout", "shape")
+
+
+def _goes_on(op: Op, value: Op, found: Prediction) -> bool:
+    """Whether each sample of a result comes from the same sample of the value before."""
+    if op.role == "merge_add":
+        return len(op.inputs) > 1
+    result, before = found.values[op].samples, found.values[value].samples
+    if op.role not in _UNIT_BY_UNIT or result is None or before is None:
+        return False
+    return result is before or not found.values[op].is_gaussian
+
+
 class _Gradient:
     """E[g²] of one value: the same for all of its samples, and more for some of them."""
 
@@ -537,11 +551,11 @@ class _Gradient:
         each = [min(part, _LARGEST) for part in each]
         self._each = each if self._each is None else list(map(add, self._each, each))
 
-    def add_all(self, other: _Gradient) -> None:
-        """Add another one."""
-        self.add(other._even)
+    def add_all(self, other: _Gradient, factor: float) -> None:
+        """Add another one, times a factor."""
+        self.add(other._even * factor)
         if other._each is not None:
-            self.add_each(other._each)
+            self.add_each([factor * part for part in other._each])
 
     def samples(self) -> Samples:
         """E[g²] for every sample."""
