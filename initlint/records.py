@@ -81,7 +81,7 @@ class Signal:
     """The predicted signal in the run of a layer whose scale is off: between two normalisations.
 
     - `forward`: the factor between the signal that arrives at the layer `end` and the one that
-      would with accepted initialisers; `end` is where it is furthest from 1, "" for the result.
+      would with recommended initialisers; `end` is where it is furthest from 1, "" for the result.
     - `arriving`: the rms of that signal, that at the start of the run being 1.
     - `backward`, `start`, `returning`: the same of the gradient that arrives at the layer `start`,
       against that at the end of the run.

@@ -113,6 +113,21 @@ def ratio(layer: Layer) -> float | None:
     return scale / min(max(scale, low * unit), high * unit)
 
 
+def remedy(layer: Layer) -> float:
+    """The factor that the std of a layer needs to be as recommended; 1 where it is accepted.
+
+    It is counted by the fan that `ratio` compares by. Of several accepted gains, the recommended
+    one is meant: before tanh, gain 1 is accepted and 5/3 is written.
+    """
+    value = ratio(layer)
+    if value is None or value in (0.0, 1.0):
+        return 1.0
+    activation = catalog.activations()[layer.following.activation]
+    low, high = _gains(layer, activation)
+    wanted = activation.recommended_gain(layer.following.args, first=_is_first(layer))
+    return wanted / (low if value < 1 else high) / value
+
+
 def only_sees_data(layer: Layer) -> bool:
     """Whether a layer's scale is accepted because it sees the data, and only for that."""
     if not sees_data(layer) or ratio(layer) != 1.0 or layer.current is None:

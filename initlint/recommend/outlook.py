@@ -1,4 +1,4 @@
-"""The predicted signal of a model as it is, against that with accepted initialisers.
+"""The predicted signal of a model as it is, against that with recommended initialisers.
 
 A run is what lies between two normalisations, the model's inputs and its results: a factor in it
 reaches all of it. Two predictions are compared at every layer of the run, so that what skips,
@@ -14,7 +14,7 @@ from dataclasses import replace
 from initlint.graph.ops import Op
 from initlint.graph.signal import Given, Prediction, predicted
 from initlint.graph.signal_weighted import Known
-from initlint.recommend import ratio, recommended
+from initlint.recommend import recommended, remedy
 from initlint.recommend.loud import last_layers, may_be_loud
 from initlint.recommend.question import in_question
 from initlint.records import Layer, Signal
@@ -28,9 +28,7 @@ def with_signals(layers: Sequence[Layer], ops: Sequence[Op], given: Given) -> li
     `Known.name` is the parameter of the layer. Nothing is predicted if no layer is in question.
     """
     judged = {layer.parameter: replace(layer, recommended=recommended(layer)) for layer in layers}
-    factors = {
-        name: 1 / (ratio(layer) or 1.0) for name, layer in judged.items() if in_question(layer)
-    }
+    factors = {name: remedy(layer) for name, layer in judged.items() if in_question(layer)}
     heads = [op for op in last_layers(ops) if may_be_loud(op, given)]
     if not factors and not heads:
         return list(layers)
@@ -57,13 +55,13 @@ class _Outlook:
         self._ops, self._names, self._factors = ops, names, factors
         self._weights = {op: tuple(given.weights(op)) for op in ops if op.weights}
         self._present = predicted(ops, replace(given, weights=self._as_they_are))
-        self._accepted = predicted(ops, replace(given, weights=self._as_accepted))
+        self._recommended = predicted(ops, replace(given, weights=self._as_recommended))
         self._runs = _runs(ops, self._present)
 
     def _as_they_are(self, op: Op) -> Sequence[Known]:
         return self._weights.get(op, ())
 
-    def _as_accepted(self, op: Op) -> Sequence[Known]:
+    def _as_recommended(self, op: Op) -> Sequence[Known]:
         return [
             weight.scaled(self._factors[weight.name])
             if weight.name in self._factors and weight.std is not None
@@ -118,11 +116,11 @@ class _Outlook:
         return False
 
     def _off(self, value: Op) -> float:
-        """log of the present rms against the accepted one."""
-        return _log_ratio(self._present.values[value].q, self._accepted.values[value].q)
+        """log of the present rms against the recommended one."""
+        return _log_ratio(self._present.values[value].q, self._recommended.values[value].q)
 
     def _off_back(self, value: Op) -> float:
-        return _log_ratio(self._present.gradients[value], self._accepted.gradients[value])
+        return _log_ratio(self._present.gradients[value], self._recommended.gradients[value])
 
     def _signal(
         self,
@@ -178,10 +176,10 @@ def _runs(ops: Iterable[Op], found: Prediction) -> dict[Op, Op]:
     return {op: root(op) for op in starts}
 
 
-def _log_ratio(present: float, accepted: float) -> float:
-    if present <= 0 or accepted <= 0:
+def _log_ratio(present: float, wanted: float) -> float:
+    if present <= 0 or wanted <= 0:
         return 0.0
-    return 0.5 * math.log(present / accepted)
+    return 0.5 * math.log(present / wanted)
 
 
 def _further(one: tuple[float, Op, Op] | None, two: tuple[float, Op, Op]) -> tuple[float, Op, Op]:
