@@ -4,7 +4,6 @@ import pytest
 
 from initlint import api
 
-
 TANH = """
 from torch import nn
 
