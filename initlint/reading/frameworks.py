@@ -85,6 +85,19 @@ def initialise(reader: Reader, model: Instance, node: ast.AST | None) -> None:
     reader.budget.elements(len(found))
     walk = Listing([module for _, module, _ in found], whole=model)
     reader.hooking = model
+    try:
+        _visit_all(reader, found, walk, model, node)
+    finally:
+        reader.hooking = None
+
+
+def _visit_all(
+    reader: Reader,
+    found: Sequence[tuple[str, Instance, tuple[Instance, ...]]],
+    walk: Listing,
+    model: Instance,
+    node: ast.AST | None,
+) -> None:
     for (path, module, models), _ in zip(found, reader.walked(walk, walk.items), strict=True):
         # Equal modules are one object here: that one was initialised is known of it in its model.
         if any((each, module) in reader.hooked for each in models):
@@ -99,7 +112,6 @@ def initialise(reader: Reader, model: Instance, node: ast.AST | None) -> None:
                 default(reader, models[0], module, node)
         finally:
             reader.visits.pop()
-    reader.hooking = None
 
 
 def default(reader: Reader, model: Instance, module: Value, node: ast.AST | None) -> None:

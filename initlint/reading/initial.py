@@ -191,11 +191,12 @@ class Initialising(Tensors):
         return False
 
     def graded_off(self) -> bool:
-        """Whether gradients may be switched off here: by a `with`, or by a decorator."""
+        """Whether gradients may be switched off here: by a `with`, a decorator, or a framework."""
         functions = [
             n for n in self.active if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))
         ]
-        return self.ungraded > 0 or any(node.decorator_list for node in functions)
+        is_off = self.ungraded > 0 or self.hooking is not None
+        return is_off or any(node.decorator_list for node in functions)
 
     def set_trainable(self, slot: Slot | Fresh, value: Value) -> None:
         """Whether a parameter is trained from now on; None where that is not known."""

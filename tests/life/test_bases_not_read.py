@@ -133,6 +133,13 @@ class Outer(PreTrainedModel):
     assert held["score.weight"] == "zeros_"
 
 
+def test_the_hook_runs_without_gradients(folder):
+    rest = "if hasattr(module, 'words'):\n            module.words.weight.zero_()"
+    found = report(folder, HEAD.format(home="transformers", hook=HOOK.format(rest=rest)))
+    assert "INIT007" not in {finding.code for finding in found.findings}
+    assert last(found)["words.weight"][1] == 0.0
+
+
 def test_a_model_that_calls_no_hook_keeps_what_its_layers_draw(folder):
     text = HEAD.format(home="transformers", hook=HOOK.format(rest=""))
     found = report(folder, text.replace("        self.post_init()\n", ""))
