@@ -54,6 +54,27 @@ def test_it_is_not_reported(judge, fill, result):
     assert judge(NET.format(fill=fill, result=result)).findings == ()
 
 
+def test_layers_before_it_are_taken_for_right(judge):
+    """What other rules report of them is not reported again, and not counted into the advice."""
+    source = """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a, self.b = nn.Linear(64, 64), nn.Linear(64, 64)
+                self.head = nn.Linear(64, 10)
+                nn.init.normal_(self.b.weight, std=5.0)
+                nn.init.normal_(self.head.weight, std={std})
+
+            def forward(self, x):
+                return self.head(self.b(self.a(x).relu()).relu())
+    """
+    assert judge(source.format(std=0.4)).codes == {"b.weight": "INIT106"}
+    found = judge(source.format(std=2.0))
+    assert found.codes == {"b.weight": "INIT106", "head.weight": "INIT305"}
+    (said,) = [f.message for f in found.findings if f.code == "INIT305"]
+    assert float(said.partition("of rms ")[2].partition(":")[0]) < 20
+
+
 def test_the_scale_of_embeddings_is_known(judge):
     """Without a norm, a table of N(0, 1) and two default layers: 64**0.5 / 3 is less than 4."""
     body = NET.replace("self.norm(self.body(self.embed(ids)))", "self.body(self.embed(ids))")
