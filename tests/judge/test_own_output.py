@@ -85,3 +85,23 @@ def test_a_bounded_value_that_goes_into_another_layer_is_no_output(judge):
         """
     )
     assert found.codes == {"mid.weight": "INIT103", "first.weight": "INIT103"}
+
+
+FIELD = """
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c = nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 64)
+            self.density, self.colour = nn.Linear(64, {units}), nn.Linear(64, 3)
+
+        def forward(self, x):
+            x = self.c(self.b(self.a(x).relu()).relu()).relu()
+            return torch.cat([torch.sigmoid(self.colour(x)), F.relu(self.density(x))], -1)
+"""
+
+
+@pytest.mark.parametrize(("units", "reported"), [(1, {"b", "c"}), (64, {"b", "c", "density"})])
+def test_one_unit_before_a_rectifier_is_a_quantity(judge, units, reported):
+    found = judge(FIELD.format(units=units))
+    assert {name.partition(".")[0] for name in found.codes} == reported
+    assert set(found.codes.values()) == {"INIT101"}
