@@ -97,13 +97,13 @@ class _Outlook:
     def results(self, heads: Iterable[Op]) -> dict[str, float]:
         """By the parameter of each of these layers, the rms of its result.
 
-        Other layers have accepted initialisers: if they do not, the rules on them report it. Left
-        out are those behind an operation that is not known, to which all would be relative.
+        Other layers that are off have recommended initialisers: other rules report them. Left out
+        are those behind an operation that is not known, to which all would be relative.
         """
         found: dict[str, float] = {}
         for op in heads:
             if not self._present.starts.get(self._runs[op.inputs[0]]):
-                rms = self._accepted.values[op].rms
+                rms = self._recommended.values[op].rms
                 found |= {weight.name: rms for weight in self._weights[op]}
         return found
 
