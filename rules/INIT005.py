@@ -26,13 +26,15 @@ _LINES = 10
 def init_overwritten(model: Model) -> Problems:
     """A special initialisation that is lost because a walk over all modules fills the parameter."""
     for parameter in model.filled:
-        yield from _undone(parameter)
+        yield from _undone(parameter, model)
         yield from _twice(parameter, model)
 
 
-def _undone(parameter: Parameter) -> Problems:
+def _undone(parameter: Parameter, model: Model) -> Problems:
     for special, broad in overwritten(parameter):
-        if _is_lost(parameter, special, broad) and not _is_restored(parameter, broad):
+        if not _is_lost(parameter, special, broad) or _is_restored(parameter, broad):
+            continue
+        if _is_narrow(special, broad, model):
             how = f"{broad.through or 'a loop'}, which visits {broad.visited} modules"
             message = (
                 f"{parameter.name} is given {shown(special)} here, and then {shown(broad)}"
@@ -42,11 +44,21 @@ def _undone(parameter: Parameter) -> Problems:
 
 
 def _is_lost(parameter: Parameter, special: Draw, broad: Draw) -> bool:
-    """Whether a write names the parameter, and a walk over more modules undoes it."""
+    """Whether a write of special values is undone by a walk over modules."""
     if special.by not in ("user", "copy") or not is_by_visit(broad) or is_same(special, broad):
         return False
-    is_narrow = 2 * special.visited <= broad.visited
-    return is_narrow and _is_special(parameter, special, broad)
+    return _is_special(parameter, special, broad)
+
+
+def _is_narrow(special: Draw, broad: Draw, model: Model) -> bool:
+    """Whether a write names its parameter, or is for much fewer than the other."""
+    if 2 * special.visited <= broad.visited:
+        return True
+    counts = [
+        sum(any(draw.site == each.site for draw in p.history) for p in model.filled)
+        for each in (special, broad)
+    ]
+    return 2 * counts[0] <= counts[1]
 
 
 def _is_special(parameter: Parameter, draw: Draw, broad: Draw) -> bool:
@@ -54,7 +66,7 @@ def _is_special(parameter: Parameter, draw: Draw, broad: Draw) -> bool:
     if draw.part:
         return parameter.kind == "bias" and draw.spelled not in ("zero_", "zeros_")
     if draw.name == "unknown":
-        return draw.spelled in ("copy_", "data")
+        return draw.spelled in ("copy_", "data", "mul_", "div_")
     value = constant(draw)
     if value is not None:
         return value not in _usual(parameter, draw)

@@ -59,6 +59,7 @@ LOST = [
     "nn.init.orthogonal_(self.rnn.weight_hh_l0)",
     "self.inner.bias.data = torch.linspace(-1, 1, 16).log()",
     "self.inner.bias.data[:8] = 1.0",
+    "self.out.weight.data.mul_(0.01)",
 ]
 WALKS = [
     APPLY,
@@ -150,6 +151,38 @@ def test_zero_last_gains_before_the_walk_are_lost(tmp_path):
     )
     (line,) = lines(tmp_path, NET.format(special="pass", walk=walk), "INIT005")
     assert zero in line
+
+
+BY_NAME = (
+    "for name, p in self.named_parameters():\n"
+    "            if name.endswith('out.weight'): nn.init.zeros_(p)"
+)
+
+
+@pytest.mark.parametrize("trace", ENGINES)
+@pytest.mark.parametrize(("after", "count"), [(f"\n        {APPLY}", 1), ("", 0)])
+def test_a_walk_that_looks_for_a_name_is_for_few(after, count, trace, tmp_path):
+    source = NET.format(special="pass", walk=BY_NAME + after)
+    assert len(found(tmp_path, source, "INIT005", trace)) == count
+
+
+def test_the_hook_of_a_base_and_that_of_its_heir_are_for_the_same(tmp_path):
+    source = NET.format(special="pass", walk=APPLY).replace("xavier_uniform_", "eye_")
+    source = source.replace("module, (nn.Linear, nn.GRU)", "module, nn.Linear")
+    heir = """\
+
+
+class Heir(Net):
+    def __init__(self):
+        super().__init__()
+        self.more = nn.Linear(4, 4)
+        self.apply(self.again)
+
+    def again(self, module):
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+"""
+    assert found(tmp_path, source + heir, "INIT005") == ()
 
 
 SLIP = """\
