@@ -57,14 +57,20 @@ class Frame:
 
 @dataclass(slots=True, eq=False)
 class Walk:
-    """A walk over the modules or parameters of `whole`, which has `count` modules.
+    """A walk over the modules or parameters of `whole`.
 
-    `item` is the module or parameter that it has reached.
+    `item` is the module or parameter that it has reached, `known` the number of modules of `whole`
+    once that was asked.
     """
 
     whole: Instance
-    count: int
     item: Value = None
+    known: int = 0
+
+    def count(self) -> int:
+        """The number of modules of `whole`."""
+        self.known = self.known or len(modules_of(self.whole))
+        return self.known
 
 
 class State:
@@ -299,7 +305,7 @@ class State:
         if whole is None:
             yield from items
             return
-        walk = Walk(whole, len(modules_of(whole)))
+        walk = Walk(whole)
         self.walks.append(walk)
         try:
             for item in items:
@@ -314,7 +320,7 @@ class State:
         """How many modules a loop visits to reach a parameter, and whether it is nested."""
         for walk in reversed(self.walks):
             if walk.item is slot or walk.item is slot.holder:
-                most = max(each.count for each in self.walks)
+                most = max(each.count() for each in self.walks)
                 is_inner = any(outer.item is walk.whole for outer in self.walks)
                 is_all = walk.item is slot and slot.holder is not walk.whole
                 return most, is_inner and is_all
