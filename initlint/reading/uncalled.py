@@ -54,7 +54,7 @@ class Uncalled:
         root = modules[0]
         if isinstance(root.cls, UserClass) and self._lacks_start(root.cls, root, modules):
             site = root.cls.module.source.site(root.cls.members["__init__"])
-            reason = "transformers' hook never runs, and its layers keep PyTorch's default"
+            reason = "made by itself, its layers keep PyTorch's default"
             name = frameworks.STARTS[0]
             found[root.cls.node] = Call(
                 model, name, name, site, root.cls.name, (), "uncalled", reason
