@@ -28,9 +28,13 @@ class Uses:
             self._aliases[name] = self._names.setdefault(id(tensor), name)
         self._found: dict[str, list[list[float | None]]] = {}
 
+    def first_name(self, parameter: str) -> str:
+        """The first of the names of a parameter."""
+        return self._aliases.get(parameter, parameter)
+
     def of(self, parameter: str) -> list[list[float | None]]:
         """The uses of a parameter, in the order of the run: result and gradient."""
-        return self._found.get(self._aliases.get(parameter, parameter), [])
+        return self._found.get(self.first_name(parameter), [])
 
     def name(self, tensor: Any) -> str:
         """The name of a parameter; empty for any other value."""
@@ -42,7 +46,7 @@ class Uses:
         if tensor is None or not tensor.is_floating_point():
             return
         noted: list[float | None] = [_rms(tensor), None]
-        self._found.setdefault(self._aliases.get(parameter, parameter), []).append(noted)
+        self._found.setdefault(self.first_name(parameter), []).append(noted)
         if tensor.requires_grad:
             tensor.register_hook(functools.partial(_note_gradient, noted))  # type: ignore[no-untyped-call]
 

@@ -13,8 +13,8 @@ from initlint.safe.shown import shown
 if TYPE_CHECKING:
     from rich.table import Table
 
-# From these widths on, the table has ranges and all that was measured; the third initialisation.
-_WIDEST, _WIDE = 130, 100
+# Between two columns.
+_BETWEEN = 2
 
 
 def render(profile: Profile, *, colour: bool = False, width: int = 160) -> str:
@@ -103,41 +103,55 @@ def shown_gradient(row: Row) -> str:
 
 
 class _Column(NamedTuple):
+    """A column; where the table is too wide, those of the highest rank are left out first."""
+
     heading: str
     way: str
     cell: Callable[[Row], str]
-    from_width: int = 0
+    rank: int = 0
 
 
 def _range(row: Row) -> str:
     return f"{number(row.low)}–{number(row.high)}"
 
 
-def _columns(signals: Signals, width: int) -> list[_Column]:
-    """Those for which there is room and something to show."""
+def _columns(signals: Signals) -> list[_Column]:
+    """Those for which there is something to show."""
     found = [
         _Column("signal\npresent", PRESENT, shown_prediction),
-        _Column("\n90 %", PRESENT, _range, _WIDEST),
-        _Column("\nmeasured", PRESENT, lambda row: number(row.measured)),
+        _Column("\n90 %", PRESENT, _range, 6),
+        _Column("\nmeasured", PRESENT, lambda row: number(row.measured), 1),
         _Column("\nrecommended", RECOMMENDED, shown_prediction),
-        _Column("\nmeasured", RECOMMENDED, lambda row: number(row.measured), _WIDEST),
-        _Column("\ndefault", DEFAULT, shown_prediction, _WIDE),
-        _Column("\nmeasured", DEFAULT, lambda row: number(row.measured), _WIDEST),
+        _Column("\nmeasured", RECOMMENDED, lambda row: number(row.measured), 5),
+        _Column("\ndefault", DEFAULT, shown_prediction, 3),
+        _Column("\nmeasured", DEFAULT, lambda row: number(row.measured), 8),
         _Column("gradient\npresent", PRESENT, shown_gradient),
-        _Column("\nmeasured", PRESENT, lambda row: number(row.measured_gradient), _WIDE),
+        _Column("\nmeasured", PRESENT, lambda row: number(row.measured_gradient), 2),
         _Column("\nrecommended", RECOMMENDED, shown_gradient),
-        _Column("\nmeasured", RECOMMENDED, lambda r: number(r.measured_gradient), _WIDEST),
-        _Column("\ndefault", DEFAULT, shown_gradient, _WIDE),
-        _Column("\nmeasured", DEFAULT, lambda row: number(row.measured_gradient), _WIDEST),
+        _Column("\nmeasured", RECOMMENDED, lambda r: number(r.measured_gradient), 7),
+        _Column("\ndefault", DEFAULT, shown_gradient, 4),
+        _Column("\nmeasured", DEFAULT, lambda row: number(row.measured_gradient), 9),
     ]
     is_measured = any(r.measured is not None for rows in signals.rows.values() for r in rows)
     return [
         column
         for column in found
-        if column.from_width <= width
-        and column.way in signals.rows
-        and (is_measured or not column.heading.endswith("measured"))
+        if column.way in signals.rows and (is_measured or not column.heading.endswith("measured"))
     ]
+
+
+def _fitting(columns: list[_Column], signals: Signals, width: int) -> list[_Column]:
+    """The columns for which there is room."""
+
+    def width_of(column: _Column) -> int:
+        cells = [column.cell(row) for row in signals.rows[column.way]]
+        return max(map(len, [*column.heading.split("\n"), *cells])) + _BETWEEN
+
+    widths = {column: width_of(column) for column in columns}
+    left = list(columns)
+    while sum(widths[column] for column in left) > width and any(c.rank for c in left):
+        left.remove(max(left, key=lambda column: column.rank))
+    return left
 
 
 def _table(signals: Signals, width: int) -> Table:
@@ -154,9 +168,10 @@ def _table(signals: Signals, width: int) -> Table:
     )
     rows = signals.rows.get(PRESENT, ())
     names = [shown(label) for label in labels(rows)]
-    columns = _columns(signals, width)
     longest = max([len("layer"), *map(len, names)])
-    table.add_column("\nlayer", overflow="fold", width=min(longest, max(24, width // 4)))
+    room = min(longest, max(24, width // 4))
+    columns = _fitting(_columns(signals), signals, width - room - _BETWEEN)
+    table.add_column("\nlayer", overflow="fold", width=room)
     for column in columns:
         table.add_column(column.heading, justify="right", no_wrap=True)
     for place, (label, row) in enumerate(zip(names, rows, strict=True)):

@@ -150,8 +150,10 @@ def _beside(rows: Sequence[Row], uses: Uses) -> tuple[Row, ...]:
     turns: dict[str, int] = {}
     found = []
     for row in rows:
-        turn = turns.get(row.parameter, 0)
-        turns[row.parameter] = turn + 1
+        # A weight that two layers share is used by both.
+        first = uses.first_name(row.parameter)
+        turn = turns.get(first, 0)
+        turns[first] = turn + 1
         noted = uses.of(row.parameter)
         result, gradient = noted[turn] if turn < len(noted) else (None, None)
         found.append(replace(row, measured=result, measured_gradient=gradient))

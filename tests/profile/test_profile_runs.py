@@ -300,7 +300,27 @@ def test_the_table_fits_where_it_can(width):
     text = render(found, width=width)
     table = [line for line in text.splitlines() if line[:2].strip().isdecimal()]
     assert len(table) == 3 and all(len(line) <= width for line in table)
+    assert width < 80 or all("…" not in line for line in table)
     assert ("90 %" in text) == (width >= 130)
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table, self.head = nn.Embedding(50, 64), nn.Linear(64, 50, bias=False)
+        self.head.weight = self.table.weight
+
+    def forward(self, tokens):
+        return self.head(self.table(tokens))
+
+
+def test_layers_that_share_a_weight_have_a_row_each():
+    found = initlint.profile(Tied(), torch.arange(48).reshape(6, 8))
+    assert [row.layer for row in found.rows] == ["table", "head"]
+    table, head = found.rows
+    assert close(table.measured, 1.0, 0.1)
+    # The entry that was looked up is itself one of the rows: E[y²] = 64 + 64² / 50.
+    assert close(head.measured, math.sqrt(64 + 64**2 / 50), 0.1)
 
 
 def test_a_model_can_be_profiled_again_after_a_copy():
