@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from initlint.fix.edits import Header, Insertion, Loop, Member, is_instance
+from initlint.fix.edits import Function, Header, Insertion, Loop, Member, is_instance
 from initlint.fix.members import slice_text
 from initlint.fix.parsed import Entry, Parsed, entry_of
 from initlint.fix.spot import Spot, dotted, last_name
@@ -68,8 +68,9 @@ def in_loops(insertion: Insertion) -> Iterator[Entry]:
 
 
 def within(insertion: Insertion, headers: tuple[Header, ...]) -> Insertion:
-    """A layer's call in a loop over it and others."""
+    """A layer's call in a loop over it and others, which stands in the functions around it."""
     owner, variable = insertion.call.owner, insertion.variable
     inner = tuple(header.renamed(owner, variable) for header in insertion.headers)
     call = insertion.call.renamed(owner, variable)
-    return insertion._replace(headers=(*headers, *inner), call=call)
+    outside = sum(isinstance(header, Function) for header in inner)
+    return insertion._replace(headers=(*inner[:outside], *headers, *inner[outside:]), call=call)

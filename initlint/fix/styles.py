@@ -145,7 +145,9 @@ def _in_new_method(spot: Spot, new: Sequence[Insertion]) -> list[Insertion]:
     head = Function(METHOD, self_name, returns=bool(scope.returns))
     moved = [i._replace(anchor=scope, headers=(head, *i.headers)) for i in new]
     call = Invocation(f"{self_name}.{METHOD}()")
-    return [new[0]._replace(headers=(), call=call, order=_LAST, variable=""), *moved]
+    # Of no layer: the calls of several layers' methods are one.
+    called = new[0]._replace(headers=(), call=call, order=_LAST, variable="", member=None)
+    return [called, *moved]
 
 
 NAME, VARIABLE = "init_weights", "module"

@@ -29,6 +29,13 @@ def changed(before, model):
     return {n for n, value in model.named_parameters() if not value.equal(before[n])}
 
 
+def _name(value):
+    """A test's name must be the same in every process."""
+    if isinstance(value, functools.partial):
+        return f"partial-{value.func.__name__}"
+    return getattr(value, "__name__", str(value))
+
+
 @pytest.mark.parametrize(
     ("given", "std"),
     [
@@ -41,7 +48,7 @@ def changed(before, model):
         (("orthogonal_", {"gain": 2.0}), 0.25),
         (("trunc_normal_", {"std": 0.02}), 0.02),
     ],
-    ids=str,
+    ids=_name,
 )
 @pytest.mark.parametrize("way", ["apply_", "materialize"])
 def test_an_override_decides_what_its_pattern_names(way, given, std):

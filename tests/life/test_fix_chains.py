@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from initlint import api
+from initlint.records import Preferences
 
 HEAD = "import copy\n\nimport torch\nfrom torch import nn\nfrom torch.nn.utils import prune\n\n\n"
 
@@ -117,3 +118,23 @@ def test_both_arms_of_a_conditional_expression_share_the_loop(tmp_path, monkeypa
     text += "        return self.out(h)\n"
     added, _ = fixed(tmp_path, monkeypatch, text)
     assert added[-2:] == ["        for layer in self.parts[1:]:", f"            {CALL}"]
+
+
+def test_a_loop_stands_in_the_method_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (
+        f"{HEAD}class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        f"        self.net = {chain(*[64] * 5, 4)}\n\n"
+        "    def forward(self, x):\n        return self.net(x)\n"
+    )
+    (tmp_path / "net.py").write_text(text)
+    options = api.Options(preferences=Preferences(style="method"))
+    api.fix_all(["net.py"], options)
+    after = (tmp_path / "net.py").read_text()
+    assert after.count("self.reset_parameters()") == 1
+    assert (
+        "    def reset_parameters(self):\n"
+        "        for layer in self.net[1:-1]:\n"
+        "            if isinstance(layer, nn.Linear):\n" in after
+    )
+    assert not api.fix_all(["net.py"], options).files
