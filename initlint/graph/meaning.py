@@ -121,16 +121,19 @@ def _of_parameters(
     shape = first.shape if name in _SAME else None
     if name in _TURNS and first.shape is not None and len(first.shape) == 2:
         shape = first.shape[::-1]
-    if name == "getitem" and _is_one_matrix(first, args):
+    if _is_one_matrix(name, first, args):
         shape = first.shape[1:] if first.shape is not None else None
     part = first.part or name not in WHOLE_VIEWS
     return replace(first, shape=shape, part=part)
 
 
-def _is_one_matrix(operand: Operand, args: Sequence[Any]) -> bool:
-    """Whether one matrix of a stack is taken by its number."""
-    is_stack = operand.shape is not None and len(operand.shape) > 2
-    return is_stack and len(args) > 1 and type(args[1]) is int
+def _is_one_matrix(name: str, operand: Operand, args: Sequence[Any]) -> bool:
+    """Whether one matrix of a stack is taken by its number: `w[0]`, or `w.select(0, 0)`."""
+    if operand.shape is None or len(operand.shape) < 3:
+        return False
+    bare = name.strip("_")
+    where = (0, *args[1:]) if bare == "getitem" else tuple(args[1:])
+    return bare in ("getitem", "select") and where[:1] == (0,) and type(where[-1]) is int
 
 
 def _role(name: str, role: str, args: Sequence[Any], inputs: Sequence[Op]) -> str:
