@@ -72,7 +72,8 @@ def layers_and_facts(
     # Reading the weight of a parametrised module computes it, and may write to its buffers.
     with unchanged(whole):
         graphs = graphs_of(built, inputs)
-        layers = layers_of_graphs(built, graphs)
+        held = {name: one.held for name, one in present.items() if one.kind != "unknown"}
+        layers = layers_of_graphs(built, graphs, held)
         products = products_of(whole, graphs)
     layers = with_present(layers, present)
     known = Known(products, Held(model, journal), Scope(wanted.scope, present, layers))

@@ -62,9 +62,12 @@ def origin(current: Initializer) -> str:
 
 
 def _line(current: Initializer, layer: Layer) -> str:
-    """Where the user's call is; its file is named if it is not the layer's."""
+    """Where the user's call is; its file is named if it is not the layer's, or is a notebook."""
     if current.site is None:
         return ""
+    if current.site.path.endswith(".ipynb"):
+        # The line counts from the cell, which the notebook's text tells.
+        return f" at {current.site.path}:{current.site.line}"
     if layer.site is not None and layer.site.path == current.site.path:
         return f" in line {current.site.line}"
     return f" at {PurePath(current.site.path).name}:{current.site.line}"

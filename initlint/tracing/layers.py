@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from torch import nn
@@ -67,21 +68,34 @@ def graphs_of(built: Built, inputs: Sequence[Any] = ()) -> list[Graph]:
     return [*whole, *islands(built.model, built.name, whole)]
 
 
-def layers_of_graphs(built: Built, graphs: Sequence[Graph]) -> tuple[Layer, ...]:
-    """Every weight of a built model, from its graphs."""
+_NOTHING: Mapping[str, Initializer] = MappingProxyType({})
+
+
+def layers_of_graphs(
+    built: Built, graphs: Sequence[Graph], held: Mapping[str, Initializer] = _NOTHING
+) -> tuple[Layer, ...]:
+    """Every weight of a built model, from its graphs.
+
+    `held` says by name what parameters hold, where the model itself does not show it: a twin on the
+    meta device of one whose values lie in shards.
+    """
     found: list[Use] = []
     bare = 0
     for graph in graphs:
         name_patterns(graph)
         used, count = uses({op: op for op in graph.nodes}, whole=graph.whole)
         found, bare = [*found, *used], bare + count
-    owners = _Owners(built)
+    owners = _Owners(built, held)
     by_parameter: dict[str, list[Use]] = {}
     for use in found:
         by_parameter.setdefault(owners.canonical(use.weight.parameter), []).append(use)
     stateful = [group for group in by_parameter.values() if is_state(group)]
     states = {use.weight.parameter for group in stateful for use in group}
     reached = [_layer(name, group, owners, bare, states) for name, group in by_parameter.items()]
+    reached = [
+        replace(layer, current=held[layer.parameter]) if layer.parameter in held else layer
+        for layer in reached
+    ]
     for graph in graphs:
         reached = with_signals(reached, graph.nodes, given(owners.filled, {}, owners.canonical))
     return (*reached, *_unreached(owners, set(by_parameter)))
@@ -90,8 +104,9 @@ def layers_of_graphs(built: Built, graphs: Sequence[Graph]) -> tuple[Layer, ...]
 class _Owners:
     """Facts about each parameter: canonical name, owning module, site, initialiser."""
 
-    def __init__(self, built: Built) -> None:
+    def __init__(self, built: Built, held: Mapping[str, Initializer]) -> None:
         self.built = built
+        self.held = held
         self.modules = dict(built.model.named_modules())
         self.tensors = dict(built.model.named_parameters())
         self._names = {id(tensor): name for name, tensor in self.tensors.items()}
@@ -111,6 +126,8 @@ class _Owners:
             return None
         if self.is_lazy(parameter):
             return Initializer("kaiming_uniform_", default=True)
+        if self.canonical(parameter) in self.held:
+            return self.held[self.canonical(parameter)]
         if self.built.recorder is not None:
             return self.built.recorder.initializer(tensor)
         return measured(tensor, None)

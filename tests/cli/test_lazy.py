@@ -139,7 +139,7 @@ def test_without_torch_the_command_line_says_what_to_install(line):
         "check('docs/examples/lenet.py:LeNet')",
         "check('docs/examples/lenet.py', trace=True)",
         "check(lambda: None)",
-        "fix('x = 1\\n')",
+        "fix('docs/examples/lenet.py', trace=True)",
         "apply_(None)",
         "materialize(lambda: None)",
     ],
