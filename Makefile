@@ -11,10 +11,10 @@ setup:  ## install initlint for development, with the tested version of torch
 	$(PYTHON) -m pip install -c constraints.txt -e '.[torch,dev]'
 
 test:  ## the tests that need no torch, in under half a minute
-	$(PYTHON) -m pytest -q -m 'not torch and not slow and not corpus and not hook'
+	$(PYTHON) -m pytest -q -n 2 -m 'not torch and not slow and not corpus and not hook'
 
 test-torch:  ## all tests, as in CI
-	$(PYTHON) -m pytest -q
+	$(PYTHON) -m pytest -q -n 2
 
 rule:  ## everything about one rule: make rule CODE=INIT101
 	@test -n "$(CODE)" || { echo "name a rule: make rule CODE=INIT101"; exit 2; }

@@ -9,6 +9,7 @@ Two variables of the environment say what has to be there, and a run fails where
 
 import os
 import re
+import signal
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -37,6 +38,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # xdist's workers ignore Ctrl-C, and so would everything that the tests start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("--update-golden") and os.environ.get("CI"):
         raise pytest.UsageError("--update-golden is refused where CI is set: look at the change")
     for name in listed("INITLINT_TEST_EXPECTS"):
