@@ -158,4 +158,5 @@ def test_the_old_name_is_mended_where_the_rest_is_left(tmp_path):
 def test_what_has_no_new_name_is_left_alone(call, trace, tmp_path):
     source = NET.format(imports="", functions="", call=call)
     _, found = check(tmp_path / "net.py", trace, source)
-    assert [f.code for f in found] == []
+    # A head of std 1 is loud, which is another rule's matter.
+    assert {f.code for f in found} <= {"INIT305"}
