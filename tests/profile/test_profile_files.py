@@ -77,6 +77,7 @@ def test_the_three_ways(tmp_path):
     assert default < recommended < present
 
 
+@pytest.mark.torch
 def test_what_is_read_is_what_is_measured(tmp_path):
     pytest.importorskip("torch")
     text = source("nn.init.kaiming_normal_(self.fc2.weight)")
