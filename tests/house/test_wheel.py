@@ -17,11 +17,12 @@ SOURCE = """from torch import nn
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
-        self.fc1 = nn.Linear(8, 8)
-        self.fc2 = nn.Linear(8, 2)
+        self.first = nn.Linear(64, 64)
+        self.fc1 = nn.Linear(64, 64)
+        self.fc2 = nn.Linear(64, 2)
 
     def forward(self, x):
-        return self.fc2(self.fc1(x).relu())
+        return self.fc2(self.fc1(self.first(x).relu()).relu())
 """
 
 
@@ -68,7 +69,7 @@ def test_a_check_runs_from_the_wheel(python, tmp_path):
     command = python.parent / "initlint"
     done = run(str(command), "check", "net.py:Net", cwd=tmp_path)
     assert done.returncode == 1, done.stderr
-    assert "net.py:7:20: INIT101" in done.stdout
+    assert "net.py:8:20: INIT101" in done.stdout
     fixed = run(str(command), "check", "net.py:Net", "--fix", cwd=tmp_path)
     assert fixed.returncode == 0, fixed.stderr
     assert "nn.init.kaiming_normal_(self.fc1.weight" in (tmp_path / "net.py").read_text()
