@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from initlint.output.paint import console_of
 from initlint.output.phrases import ratio
 from initlint.output.silence import silence
 from initlint.recommend import times
@@ -26,19 +26,8 @@ def render(report: Report, *, colour: bool = False, width: int = 160, reasons: b
 
     With `reasons`, it says why the rules are silent about a layer.
     """
-    from rich.console import Console
 
-    # With height given too, rich asks neither the terminal nor the environment for a size.
-    console = Console(
-        file=io.StringIO(),
-        width=width,
-        height=100,
-        force_terminal=colour,
-        no_color=not colour,
-        color_system="standard" if colour else None,
-        highlight=False,
-        legacy_windows=False,
-    )
+    console = console_of(width, colour)
     found = {(f.model, name) for f in report.findings for name in f.parameters or (f.parameter,)}
     with console.capture() as capture:
         for model, layers in _by_model(report).items():

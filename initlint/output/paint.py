@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Paint = Callable[[str, str], str]
 
@@ -25,3 +30,20 @@ def painter(colour: bool) -> Paint:
 def style_of(severity: str) -> str:
     """The style in which a finding of this severity stands out."""
     return _SEVERITIES.get(severity, "bold cyan")
+
+
+def console_of(width: int, colour: bool) -> Console:
+    """A console of rich's that writes nowhere: what is printed to it can be captured."""
+    from rich.console import Console
+
+    # With height given too, rich asks neither the terminal nor the environment for a size.
+    return Console(
+        file=io.StringIO(),
+        width=width,
+        height=100,
+        force_terminal=colour,
+        no_color=not colour,
+        color_system="standard" if colour else None,
+        highlight=False,
+        legacy_windows=False,
+    )

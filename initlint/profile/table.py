@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from initlint.output.paint import console_of
 from initlint.output.phrases import gap
 from initlint.profile.result import DEFAULT, PRESENT, RECOMMENDED, Profile, Row, Signals
 from initlint.safe.shown import shown
@@ -19,19 +19,8 @@ _BETWEEN = 2
 
 def render(profile: Profile, *, colour: bool = False, width: int = 160) -> str:
     """One table for each model, and below it what was not measured and what is not known."""
-    from rich.console import Console
 
-    # With height given too, rich asks neither the terminal nor the environment for a size.
-    console = Console(
-        file=io.StringIO(),
-        width=width,
-        height=100,
-        force_terminal=colour,
-        no_color=not colour,
-        color_system="standard" if colour else None,
-        highlight=False,
-        legacy_windows=False,
-    )
+    console = console_of(width, colour)
     with console.capture() as capture:
         for signals in profile.models:
             console.print(_table(signals, width))

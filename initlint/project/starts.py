@@ -55,7 +55,7 @@ class Write:
             return False
         mine, yours = _family(self.initializer), _family(other.initializer)
         if self.std is None or other.std is None:
-            return (mine, self.std, _plain(self.args)) == (yours, other.std, _plain(other.args))
+            return (mine, self.std, dict(self.args)) == (yours, other.std, dict(other.args))
         return mine == yours and _close(self.std, other.std) and _close(self.mean, other.mean)
 
 
@@ -189,10 +189,6 @@ def _bare(model: str) -> str:
 
 def _family(initializer: str) -> str:
     return _FAMILIES.get(initializer, initializer)
-
-
-def _plain(args: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(args)
 
 
 def _close(one: float | None, other: float | None) -> bool:

@@ -88,14 +88,20 @@ def _taken_out(written: str, folder: Path) -> Path:
     with contextlib.closing(repository):
         inside = os.path.relpath(os.path.realpath("."), os.path.realpath(repository.path))
         prefix = os.path.normpath(Path(inside, wanted))
-        if prefix.startswith(".."):
+        if Path(prefix).is_absolute() or Path(prefix).parts[:1] == (os.pardir,):
             raise InitlintError(f"{written}: the path lies outside the repository")
         try:
             tree = _commit(repository, revision).tree
             _write_tree(repository, tree, prefix, folder)
+        except InitlintError:
+            raise
         except KeyError as error:
             missing = f"there is no revision {cut(revision)} here ({cut(str(error))})"
             raise InitlintError(f"{written}: {missing}") from None
+        except Exception as error:
+            # Whatever dulwich raises for an object that is broken, or is no commit.
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            raise InitlintError(f"{written}: cannot be read from git: {cut(what)}") from None
     root = folder / prefix
     if not root.exists():
         raise InitlintError(f"{written}: {cut(revision)} has no Python file at {prefix}")
@@ -133,7 +139,8 @@ def _write_tree(repository: Repo, tree: ObjectID, prefix: str, folder: Path) -> 
         left, files = left - len(content), files + 1
         if left < 0 or files > _MOST_FILES:
             raise InitlintError("the revision has too many files; name a folder: git:REVISION:PATH")
-        if len(content) <= limit_of(path):
-            target = folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+        if len(content) > limit_of(path):
+            raise InitlintError(f"the revision's {cut(path)} is larger than a source file may be")
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)

@@ -179,6 +179,9 @@ WRONG = {
     "no revision": ("git:nothing", "there is no revision nothing here"),
     "no parent": ("git:HEAD~2", "has no parent"),
     "outside": ("git:HEAD:../other", "the path lies outside the repository"),
+    "absolute": ("git:HEAD:/etc", "the path lies outside the repository"),
+    "no commit": ("git:HEAD:net.py:x", "HEAD has no Python file"),
+    "many steps": ("git:HEAD~" + "9" * 5000, "cannot be read from git"),
     "no file": ("git:HEAD:no.py", "HEAD has no Python file at no.py"),
 }
 
@@ -187,6 +190,20 @@ WRONG = {
 def test_a_wrong_revision_is_one_line(version, said, repository, run):
     code, out, err = run("diff", version, ".")
     assert code == 2 and not out and said in err and err.count("\n") == 1
+
+
+def test_a_broken_object_is_one_line(repository, run):
+    for object_file in (repository / ".git" / "objects").glob("??/*"):
+        object_file.chmod(0o644)
+        object_file.write_bytes(b"no object")
+    code, out, err = run("diff", "git:HEAD~1", ".")
+    assert code == 2 and not out and "git:HEAD~1: " in err and err.count("\n") == 1
+
+
+def test_a_file_that_is_too_large_is_named(repository, run, monkeypatch):
+    monkeypatch.setattr("initlint.project.versions.limit_of", lambda path: 10)
+    code, _, err = run("diff", "git:HEAD~1", ".")
+    assert code == 2 and "net.py is larger than a source file may be" in err
 
 
 def test_nothing_that_the_repository_configures_is_run(repository, run):
