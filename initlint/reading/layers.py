@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -122,20 +123,44 @@ def records(model: str, drawn: Drawn, places: dict[int, list[Place]]) -> list[La
 
     A module that represents several equal ones counts once for each of their names, in order.
     """
-    groups: dict[Place, list[tuple[Use, Met]]] = {}
     named = names_of(drawn, places)
     names = {number: place.parameter for number, place in named.items()}
+    labels = _labels(drawn, named)
+    groups: dict[str, list[tuple[Use, Met]]] = {}
     for use, met in drawn.met:
         if len(places.get(id(use.slot), ())) > 1 and met.again:
             # Nobody knows whether it is the same of those made alike.
             met = met._replace(again=False)
-        groups.setdefault(named[met.weight.parameter], []).append((use, met))
+        groups.setdefault(labels[met.weight.parameter], []).append((use, met))
     stateful = [group for group in groups.values() if is_state([met for _, met in group])]
     states = {met.weight.parameter for group in stateful for _, met in group}
-    found_layers = [
-        _record(model, place, group, drawn.bare, names, states) for place, group in groups.items()
-    ]
-    return with_signals(found_layers, drawn.ops, given(drawn.ops, names, initializer))
+    found: dict[str, Layer] = {}
+    for label, group in groups.items():
+        place = named[group[0][1].weight.parameter]
+        found[label] = _record(model, place, group, drawn.bare, names, states)
+    judged = with_signals(
+        [replace(layer, parameter=label) for label, layer in found.items()],
+        drawn.ops,
+        given(drawn.ops, labels, initializer),
+    )
+    return [replace(layer, parameter=found[layer.parameter].parameter) for layer in judged]
+
+
+def _labels(drawn: Drawn, named: Mapping[str, Place]) -> dict[str, str]:
+    """By the number of every use a name of its weight that no other weight of the graph has.
+
+    Two arms of a constructor may each make a layer of the same name, of which a model has one.
+    """
+    slots: dict[str, list[Slot]] = {}
+    labels: dict[str, str] = {}
+    for use, met in drawn.met:
+        name = named[met.weight.parameter].parameter
+        arms = slots.setdefault(name, [])
+        if use.slot not in arms:
+            arms.append(use.slot)
+        turn = arms.index(use.slot)
+        labels[met.weight.parameter] = f"{name}, {turn}" if turn else name
+    return labels
 
 
 def names_of(drawn: Drawn, places: Mapping[int, list[Place]]) -> dict[str, Place]:
