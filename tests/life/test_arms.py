@@ -1,4 +1,4 @@
-"""Layers of one name in the arms of a constructor: each is listed, judged and corrected by itself."""
+"""Layers of one name in two arms of a constructor: each is listed, judged and corrected."""
 
 from __future__ import annotations
 
