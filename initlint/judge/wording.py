@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import PurePath
 
-from initlint.recommend import has_mean, ratio, times
+from initlint.recommend import TOLERANCE, has_mean, magnitude, ratio, times
 from initlint.records import Initializer, Layer, Signal
 
 # Longer messages are made shorter by leaving out what other parts of a report show.
@@ -26,13 +26,26 @@ def consequence(layer: Layer, code: str) -> str:
         return ""
     name = shortened(layer.layer or layer.parameter)
     what = f"{name} {_filled(current, layer)} before {_following(layer)}: "
-    what += f"{times(value)} the std it needs"
+    what += _against_needed(current, layer.recommended, value)
     parts = [_signal(layer.signal), f" (`initlint rule {code}`)"]
     for kept in (parts, parts[:1], []):
         message = "".join((what, *kept))
         if len(message) <= LONGEST:
             break
     return message
+
+
+def _against_needed(current: Initializer, recommended: Initializer, value: float) -> str:
+    """The present std against the recommended one, as the table of layers has it.
+
+    A scheme may count another fan than the recommended one: where the two stds happen to be close,
+    what is off is the gain, by the fan that the present scheme counts.
+    """
+    std = magnitude(current) / recommended.std if recommended.std else 1.0
+    is_off = not 1 / TOLERANCE <= std <= TOLERANCE
+    if is_off and (std < 1) == (value < 1):
+        return f"{times(std)} the std it needs"
+    return f"{times(value)} the gain it needs"
 
 
 def _filled(current: Initializer, layer: Layer) -> str:
