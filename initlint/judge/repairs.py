@@ -232,11 +232,10 @@ def _spared(made: Sequence[Layer], layer: Layer, donor: Layer) -> tuple[str, ...
     One that sees the data keeps its own where the others are simply named without it: where a
     list holds nothing else.
     """
-    harmed = [other for other in made if not _may_get(other, donor)]
-    first = [other for other in made if other not in harmed and only_sees_data(other)]
-    if first and _is_list([other for other in made if other.model == layer.model]):
-        harmed = [other for other in made if other in harmed or other in first]
-    return tuple(other.parameter for other in harmed)
+    keeps = [not _may_get(other, donor) for other in made]
+    if _is_list([other for other in made if other.model == layer.model]):
+        keeps = [own or only_sees_data(other) for own, other in zip(keeps, made, strict=True)]
+    return tuple(other.parameter for own, other in zip(keeps, made, strict=True) if own)
 
 
 def _type_of(layer: Layer, donor: Layer, places: Places) -> str:

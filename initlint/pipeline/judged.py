@@ -222,19 +222,20 @@ def _read(
     parameters = options.parameters or judges
     reader = Reader(options.cache, options.jobs, parameters)
     along = imported(paths, texts)
-    every = read(paths, texts, reader, along)
-    found = _of(every, along, options)
-    judgement = _judged(found, options, _recommended_all(every, options))
+    every = _recommended_all(read(paths, texts, reader, along), options)
+    found = _of(every, along)
+    judgement = _judged(found, options, every)
     users = neighbours(paths, judgement, found.layers, texts)
     if not users:
         return found, _within_reach(judgement, along)
     others = [*users, *imported([*paths, *users], texts)]
     every = read([*paths, *users], texts, reader, others[len(users) :])
-    wider = _of(every, others, options)
+    every = _recommended_all(every, options)
+    wider = _of(every, others)
     # List the gaps of the requested files, not those of their neighbours.
     own = [gap for gap in wider.gaps if gap.target.rpartition(":")[0] in paths]
     wider = wider._replace(gaps=tuple(dict.fromkeys((*found.gaps, *own))))
-    judgement = _judged(wider, options, _recommended_all(every, options))
+    judgement = _judged(wider, options, every)
     return wider, _within_reach(judgement, others)
 
 
@@ -253,10 +254,10 @@ def _unfixed(finding: Finding) -> Finding:
     return replace(finding, message=f"{finding.message} (no fix: {why})", fix=None)
 
 
-def _of(found: Reading, others: Collection[str], options: Options) -> Reading:
-    """What was read of other files than `others`, with recommendations."""
+def _of(found: Reading, others: Collection[str]) -> Reading:
+    """What was read of other files than `others`."""
     return Reading(
-        _recommended(_within(found.layers, others), options),
+        tuple(_within(found.layers, others)),
         tuple(_within(found.parameters, others)),
         tuple(_within(found.calls, others)),
         tuple(_within(found.tests, others)),

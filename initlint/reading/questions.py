@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from initlint.reading.classes import UserClass
 from initlint.reading.holders import Instance, Listing, truth
 from initlint.reading.parts import options_of
-from initlint.reading.submodules import modules_of
+from initlint.reading.submodules import all_within
 from initlint.reading.torch_modules import type_of
 from initlint.reading.values import PLAIN, External, Held, Slot, Value
 from initlint.records import Site, Test
@@ -451,18 +451,15 @@ def _missed(
     if asked.holds is None or asked.subject != "module":
         return ()
     found: dict[str, None] = {}
-    seen: set[int] = set()
     is_exact = asked.question.exact
-    for thing in things:
-        for _, module in modules_of(thing) if isinstance(thing, Instance) else ():
-            # An exact test passes over subclasses that it is asked of.
-            if id(module) in seen or (id(module) in over and not is_exact):
-                continue
-            seen.add(id(module))
-            slots = [n for n, v in module.attrs.items() if isinstance(v, Slot)]
-            is_bare = slots and all((module.site, name) not in filled for name in slots)
-            if is_bare and asked.holds(module):
-                found[type_of(module)] = None
+    for module in all_within(thing for thing in things if isinstance(thing, Instance)):
+        # An exact test passes over subclasses that it is asked of.
+        if id(module) in over and not is_exact:
+            continue
+        slots = [n for n, v in module.attrs.items() if isinstance(v, Slot)]
+        is_bare = slots and all((module.site, name) not in filled for name in slots)
+        if is_bare and asked.holds(module):
+            found[type_of(module)] = None
     return tuple(found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from initlint.reading.holders import Choice, Instance
 from initlint.reading.values import Sampled, Slot, Value
@@ -39,6 +39,19 @@ def each_module(instance: Instance, prefix: str = "") -> Iterator[tuple[str, Ins
         yield name, module
         above = f"{name}." if name else ""
         waiting += [(above + child, part) for child, part in reversed(children(module))]
+
+
+def all_within(instances: Iterable[Instance]) -> Iterator[Instance]:
+    """Several modules and all that they hold, each once, outermost first."""
+    seen: set[Instance] = set()
+    for instance in instances:
+        waiting = [instance]
+        while waiting:
+            module = waiting.pop()
+            if module not in seen:
+                seen.add(module)
+                yield module
+                waiting += [part for _, part in reversed(children(module))]
 
 
 def sampled(instance: Instance) -> Iterator[tuple[str, Instance]]:

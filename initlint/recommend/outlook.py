@@ -16,7 +16,7 @@ from initlint.graph.signal import Given, Prediction, predicted
 from initlint.graph.signal_weighted import Known
 from initlint.recommend import recommended, remedy
 from initlint.recommend.loud import last_layers, may_be_loud
-from initlint.recommend.question import in_question
+from initlint.recommend.question import in_question, may_be_off
 from initlint.records import Layer, Signal
 
 _ENDING = ("RNN", "LSTM", "GRU", "Embedding", "embedding")
@@ -27,12 +27,12 @@ def with_signals(layers: Sequence[Layer], ops: Sequence[Op], given: Given) -> li
 
     `Known.name` is the parameter of the layer. Nothing is predicted if no layer is in question.
     """
-    judged = {layer.parameter: replace(layer, recommended=recommended(layer)) for layer in layers}
-    factors = {name: remedy(layer) for name, layer in judged.items() if in_question(layer)}
+    weighed = (replace(x, recommended=recommended(x)) for x in layers if may_be_off(x))
+    factors = {layer.parameter: remedy(layer) for layer in weighed if in_question(layer)}
     heads = [op for op in last_layers(ops) if may_be_loud(op, given)]
     if not factors and not heads:
         return list(layers)
-    outlook = _Outlook(ops, given, factors, {name: x.layer or name for name, x in judged.items()})
+    outlook = _Outlook(ops, given, factors, {x.parameter: x.layer or x.parameter for x in layers})
     signals = outlook.signals()
     for name, rms in outlook.results(heads).items():
         signals[name] = replace(signals.get(name, Signal()), result=rms)

@@ -8,10 +8,15 @@ from initlint.recommend import has_mean, ratio, sees_data
 from initlint.records import Layer
 
 
+def may_be_off(layer: Layer) -> bool:
+    """Whether the scale of a layer is known and may matter, whatever is recommended."""
+    return not layer.harmless and layer.current is not None and layer.current.std is not None
+
+
 def in_question(layer: Layer) -> bool:
     """Whether the scale of a layer is off and may matter: the predicted signal decides."""
     value = ratio(layer)
-    if value is None or value in (1.0, 0.0) or layer.harmless:
+    if value is None or value in (1.0, 0.0) or not may_be_off(layer):
         return False
     if is_lazy(layer) and sees_data(layer):
         # As wide as the data: of one or three channels, the default is about right.
