@@ -30,6 +30,7 @@ def apply_(
     policy: str = "following",
     scope: str = "findings",
     overrides: Mapping[str, Any] | None = None,
+    whole: nn.Module | Callable[[], nn.Module] | None = None,
 ) -> Report:
     """Repair the initialisation of `model` in place, on each parameter's own device and dtype.
 
@@ -55,6 +56,11 @@ def apply_(
     `overrides`: shell patterns, each with an initialiser for the parameters that it names: a
     function of torch.nn.init or its name, a pair of name and arguments, a std, or "keep".
 
+    `whole`: the model that `model` is a pipeline stage of, or a class or function without arguments
+    that makes it. Then what follows a layer is looked up in the whole model (`inputs` are its
+    inputs), and the stage gets the same weights that the whole model would. Its parameters must
+    have the names that they have there.
+
     `policy`: following draws as recommended. orthogonal makes the matrices orthogonal, with the
     same std. calibrated then also runs the model once, on `inputs` or else on Gaussian noise, and
     sets the scale and the bias of each layer from the data that reaches it (docs/apply.md).
@@ -69,7 +75,8 @@ def apply_(
     from initlint.fill.undo import drawing_undone
 
     with drawing_undone(seed):
-        return begun(model_of(model), inputs, wanted_of(seed, only, skip, policy, scope, overrides))
+        wanted = wanted_of(seed, only, skip, policy, scope, overrides, whole)
+        return begun(model_of(model), inputs, wanted)
 
 
 def materialize(

@@ -27,6 +27,11 @@ def model_of(given: Any) -> nn.Module:
         )
     if isinstance(given, nn.Module):
         return given
+    if isinstance(getattr(given, "submod", None), nn.Module):
+        raise InitlintError(
+            "apply_ fills a torch.nn.Module: write apply_(stage.submod, whole=...), where whole is "
+            "the model that the stage is a part of"
+        )
     if callable(given):
         name = getattr(given, "__name__", type(given).__name__)
         raise InitlintError(
@@ -88,16 +93,26 @@ class Wanted:
     policy: str
     scope: str
     overrides: Overrides = ()
+    whole: Any = None
 
 
 def wanted_of(
-    seed: object, only: object, skip: object, policy: str, scope: str, overrides: object = None
+    seed: object,
+    only: object,
+    skip: object,
+    policy: str,
+    scope: str,
+    overrides: object = None,
+    whole: object = None,
 ) -> Wanted:
     """The arguments, checked; without a seed, one is drawn."""
     patterns = strings("only", only), strings("skip", skip)
     chosen = choice_of("policy", policy, POLICIES), choice_of("scope", scope, SCOPES)
     others = overrides_of(overrides)
-    return Wanted(agreed_seed() if seed is None else seed_of(seed), *patterns, *chosen, others)
+    if whole is not None and policy == "calibrated":
+        raise InitlintError("calibrated runs the whole model: fill it before it is cut into stages")
+    number = agreed_seed() if seed is None else seed_of(seed)
+    return Wanted(number, *patterns, *chosen, others, whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ from initlint.fill.planning import chosen, layers_and_facts, refuse_unwritten
 from initlint.fill.present import Present, present_in
 from initlint.fill.scope import Scope
 from initlint.fill.shards import parts_of
+from initlint.fill.stages import refuse_strangers, whole_of
 from initlint.fill.twins import traceable
 from initlint.fill.undo import Copies, all_or_nothing, same_random_state
 from initlint.pipeline.judged import Report
@@ -55,7 +57,11 @@ def begun(
     """`apply_` with a given seed: looks at the values, fills what is to be filled."""
 
     with one_line(kind_of(model)):
-        present = present_in(model)
+        whole = None if wanted.whole is None else whole_of(wanted.whole)
+        if whole is not None:
+            refuse_strangers(model, whole)
+        wanted = replace(wanted, whole=whole)
+        present = present_in(model, None, whole.model if whole else None)
     return _applied(model, inputs, wanted, present, progress)
 
 

@@ -21,7 +21,9 @@ from initlint.fill.products import Products, products_of
 from initlint.fill.recipes import with_recipes
 from initlint.fill.scope import Scope, with_present
 from initlint.fill.shards import parts_of
+from initlint.fill.stages import Whole, products_within, within
 from initlint.fill.twins import traceable
+from initlint.graph.ops import Graph
 from initlint.recommend import with_recommendations
 from initlint.recommend.variants import preferred
 from initlint.records import Initializer, Layer, Preferences
@@ -62,11 +64,42 @@ def layers_and_facts(
 ) -> tuple[tuple[Layer, ...], Known]:
     """The layers of a live model, each with the policy's recommendation, and facts for `choose`."""
 
+    if wanted.whole is not None:
+        return _of_stage(model, wanted.whole, inputs, wanted, present)
     if not _is_open(model, wanted, present):
         known = Known(
             Products(frozenset(), {}, {}), Held(model, journal), Scope(wanted.scope, present, ())
         )
         return (), known
+    layers, graphs, products = _captured(model, inputs, present, rebuild)
+    known = Known(products, Held(model, journal), Scope(wanted.scope, present, layers))
+    return _planned(layers, graphs, known, wanted), known
+
+
+def _of_stage(
+    stage: nn.Module,
+    whole: Whole,
+    inputs: Sequence[Any],
+    wanted: Wanted,
+    present: Mapping[str, Present],
+) -> tuple[tuple[Layer, ...], Known]:
+    """The same for a part of a model, whose layers are judged where they stand in the whole."""
+
+    everything = {**whole.present, **present}
+    layers, graphs, products = _captured(whole.model, inputs, everything)
+    held = Held(stage)
+    known = Known(products_within(stage, products), held, Scope(wanted.scope, everything, layers))
+    return within(stage, _planned(layers, graphs, known, wanted)), known
+
+
+def _captured(
+    model: nn.Module,
+    inputs: Sequence[Any],
+    present: Mapping[str, Present],
+    rebuild: Callable[[], nn.Module] | None = None,
+) -> tuple[tuple[Layer, ...], Sequence[Graph], Products]:
+    """The layers of a model with what their weights hold, its graphs, and the products in them."""
+
     whole = traceable(model)
     built = Built(kind_of(model), whole, None, rebuild)
     # Reading the weight of a parametrised module computes it, and may write to its buffers.
@@ -74,11 +107,16 @@ def layers_and_facts(
         graphs = graphs_of(built, inputs)
         held = {name: one.held for name, one in present.items() if one.kind != "unknown"}
         layers = layers_of_graphs(built, graphs, held)
-        products = products_of(whole, graphs)
-    layers = with_present(layers, present)
-    known = Known(products, Held(model, journal), Scope(wanted.scope, present, layers))
+        return with_present(layers, present), graphs, products_of(whole, graphs)
+
+
+def _planned(
+    layers: Sequence[Layer], graphs: Sequence[Graph], known: Known, wanted: Wanted
+) -> tuple[Layer, ...]:
+    """The layers, each with the policy's recommendation."""
+
     alive = tuple(known.alive(layer) for layer in layers)
-    return _recommended(with_recipes(with_recommendations(alive), graphs), wanted.policy), known
+    return _recommended(with_recipes(with_recommendations(alive), graphs), wanted.policy)
 
 
 def _is_open(model: nn.Module, wanted: Wanted, present: Mapping[str, Present]) -> bool:

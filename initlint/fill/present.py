@@ -63,19 +63,22 @@ _UNKNOWN = Present("unknown", Initializer("unknown"))
 _UNWRITTEN = Present("unwritten", Initializer("unknown"))
 
 
-def present_in(model: nn.Module, journal: Journal | None = None) -> Mapping[str, Present]:
+def present_in(
+    model: nn.Module, journal: Journal | None = None, whole: nn.Module | None = None
+) -> Mapping[str, Present]:
     """What every parameter and buffer holds, by its first name.
 
     Parameters on the meta device hold what the `journal` says of them, or nothing. Shards are
-    judged together, so every process that owns a part of a sharded parameter must ask.
+    judged together, so every process that owns a part of a sharded parameter must ask. PyTorch's
+    default is that of the layers of `whole`, if given: a stage may have none of torch's classes.
     """
-    return _Presence(model, journal).all()
+    return _Presence(model, journal, model if whole is None else whole).all()
 
 
 class _Presence:
-    def __init__(self, model: nn.Module, journal: Journal | None) -> None:
+    def __init__(self, model: nn.Module, journal: Journal | None, whole: nn.Module) -> None:
         self._tensors = tensors_of(model)
-        self._bounds = default_bounds(model)
+        self._bounds = default_bounds(whole)
         self._flat = dict(flat_parts(model))
         self._buffers = {plain_name(name) for name, _ in model.named_buffers()}
         self._journal = journal

@@ -1,0 +1,123 @@
+"""Pipeline stages get the weights that the whole model would get."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+import initlint
+from initlint import InitlintError
+
+
+class Block(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.a = nn.Linear(width, width)
+        self.b = nn.Linear(width, width)
+
+    def forward(self, x):
+        return torch.relu(self.b(torch.relu(self.a(x))))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Linear(16, 32)
+        self.layers = nn.ModuleDict({str(index): Block(32) for index in range(6)})
+        self.head = nn.Linear(32, 4)
+
+    def forward(self, x):
+        x = self.stem(x) if self.stem is not None else x
+        for layer in self.layers.values():
+            x = layer(x)
+        return self.head(x) if self.head is not None else x
+
+
+def cut(net):
+    """Torchtitan's way: a copy of the model without the parts that other stages have."""
+    first, last = copy.deepcopy(net), copy.deepcopy(net)
+    first.head, last.stem = None, None
+    for index in range(6):
+        del (last if index < 3 else first).layers[str(index)]
+    return first, last
+
+
+def split(net):
+    """Torch's way: one module a stage, made from the exported graph."""
+    from torch.distributed.pipelining import SplitPoint, pipeline
+
+    spec = {"layers.3": SplitPoint.BEGINNING}
+    pipe = pipeline(net, mb_args=(torch.randn(4, 16),), split_spec=spec)
+    return pipe.get_stage_module(0), pipe.get_stage_module(1)
+
+
+@pytest.fixture
+def net():
+    torch.manual_seed(0)
+    return Net()
+
+
+@pytest.mark.parametrize("scope", ["findings", "recommended", "all"])
+@pytest.mark.parametrize("stages_of", [cut, split])
+@pytest.mark.parametrize("given", ["model", "class"])
+def test_stages_get_the_weights_of_the_whole(net, given, stages_of, scope):
+    stages = stages_of(copy.deepcopy(net))
+    whole = copy.deepcopy(net) if given == "model" else Net
+    initlint.apply_(net, seed=1, scope=scope)
+    wanted, seen = net.state_dict(), set()
+    for stage in stages:
+        report = initlint.apply_(stage, seed=1, scope=scope, whole=whole)
+        assert {one.parameter for one in report.outcomes} == set(stage.state_dict())
+        for name, value in stage.state_dict().items():
+            assert torch.equal(value, wanted[name]), name
+            seen.add(name)
+    assert seen == set(wanted)
+
+
+def test_without_the_whole_its_first_layer_sees_the_data(net):
+    """So `whole` is needed: a stage alone cannot know what is before it."""
+    _, last = cut(net)
+    before = last.layers["3"].a.weight.clone()
+    initlint.apply_(last, seed=1)
+    assert torch.equal(last.layers["3"].a.weight, before)
+    initlint.apply_(last, seed=1, whole=net)
+    assert not torch.equal(last.layers["3"].a.weight, before)
+
+
+def test_the_whole_model_itself_is_left_alone(net):
+    before = copy.deepcopy(net.state_dict())
+    initlint.apply_(cut(net)[0], seed=1, whole=net)
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_a_parameter_that_the_whole_lacks_is_named(net):
+    with pytest.raises(InitlintError, match=r"a\.weight is a parameter of the stage"):
+        initlint.apply_(Block(32), seed=1, whole=net)
+
+
+def test_a_parameter_of_another_shape_is_named(net):
+    stage = cut(net)[1]
+    stage.head = nn.Linear(32, 5)
+    message = r"head\.weight has the shape \(5, 32\) in the stage and \(4, 32\)"
+    with pytest.raises(InitlintError, match=message):
+        initlint.apply_(stage, seed=1, whole=net)
+
+
+@pytest.mark.parametrize("whole", [3, "Net"])
+def test_the_whole_is_a_model_or_makes_one(net, whole):
+    with pytest.raises(InitlintError, match="whole takes a model, a class or a function"):
+        initlint.apply_(net, seed=1, whole=whole)
+
+
+def test_calibration_needs_the_model_in_one_piece(net):
+    with pytest.raises(InitlintError, match="before it is cut into stages"):
+        initlint.apply_(cut(net)[0], whole=net, policy="calibrated")
+
+
+def test_an_object_around_a_stage_is_no_model(net):
+    class Stage:
+        submod = net
+
+    with pytest.raises(InitlintError, match=r"apply_\(stage\.submod, whole=\.\.\.\)"):
+        initlint.apply_(Stage())
