@@ -325,6 +325,9 @@ class Attributes(Calls):
             return _entry(value, index)
         if isinstance(value, Instance):
             return self._item_of_instance(value, index)
+        if type(value) is External and value.name == "sys.modules" and self.frames:
+            # Nearly always by `__name__`: the file itself.
+            return self.frames[-1].module
         if isinstance(value, Choice):
             return choice([self.item(one, index) for one in value.options if one is not None])
         if isinstance(value, Named) and isinstance(index, (int, str)):

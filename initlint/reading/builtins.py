@@ -15,6 +15,7 @@ from initlint.reading.handlers import Args, Handler, Kwargs
 from initlint.reading.holders import Function, Instance, Listing, Partial
 from initlint.reading.outside import is_callable
 from initlint.reading.parts import contents_of, leaves, unsure
+from initlint.reading.resolve import Module
 from initlint.reading.values import (
     PLAIN,
     UNKNOWN,
@@ -68,6 +69,10 @@ ANSWERS = {
 
 class Builtins(Classes):
     """Evaluates calls of functions of Python's, and of those that handlers know."""
+
+    def top_level(self, module: Module, name: str) -> Value:
+        """The value of a name at the top level of a file."""
+        raise NotImplementedError
 
     def handled(self, handler: Handler, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
         """The result of a function that is known by its name."""

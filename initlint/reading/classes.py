@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from initlint.reading import frameworks
 from initlint.reading.holders import CONTAINERS, Function, Instance, Listing, Table, around
 from initlint.reading.life import slots_of, twin
 from initlint.reading.modules import Modules
@@ -279,6 +280,8 @@ class Classes(Modules):
             self.memo[key] = instance
             try:
                 self.build(instance, args, kwargs)
+                if self.constructing is None:
+                    frameworks.set_up(self, instance)
             except BaseException:
                 # A module whose constructor was given up is not usable.
                 del self.memo[key]

@@ -212,9 +212,13 @@ class _Engine:
             done.add(model.instance.cls)
         done.discard(None)
         unsure = self._unsure(scripts.stopped)
+        inherited = {base for cls in done for base in self.reader.order(cls)[1:]}
         for cls in sorted(classes, key=lambda cls: cls in self._apart):
             # A class may be made by a function that gives something else back.
             instance = made[cls] if cls in made else self._unrecorded(cls)
+            if cls in inherited and instance is not None and self._is_recorded(instance):
+                # Its heirs are made, and it is not: they have told how its layers begin.
+                continue
             if instance is not None and cls not in done:
                 model = Model(cls.name, cls.module.path, instance)
                 self._record(model, False, self._doubt(cls, unsure))

@@ -195,6 +195,9 @@ class Expressions(Literals):
                 value = self.top_level(found, name)
                 if not isinstance(value, Unknown):
                     return value
+            elif name in _BUILTINS:
+                # What a package outside exports under such a name does the same.
+                continue
             elif isinstance(found, External) and is_callable(f"{found.name}.{name}"):
                 return external(f"{found.name}.{name}")
         return external(f"builtins.{name}") if name in _BUILTINS else UNKNOWN

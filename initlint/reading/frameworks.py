@@ -1,4 +1,4 @@
-"""What transformers does to a model when it is made: its hook `_init_weights`, for every module."""
+"""What frameworks do to a model: the hook `_init_weights` of transformers, those of a Trainer."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from initlint.reading.files import Source
 from initlint.reading.holders import Bound, Function, Instance, Listing
 from initlint.reading.resolve import Module, bind
+from initlint.reading.state import ImpossibleError
 from initlint.reading.submodules import modules_of
 from initlint.reading.values import Slot, Value
 from initlint.reading.visits import Visit
 from initlint.records import Site
 
 if TYPE_CHECKING:
-    from initlint.reading.classes import UserClass
+    from initlint.reading.classes import Classes, UserClass
     from initlint.reading.reader import Reader
 
 _BASE = "PreTrainedModel"
@@ -136,6 +137,31 @@ def _with_models(
         models[path] = (module, *above) if is_model else above
         found.append((path, module, models[path]))
     return reversed(found)
+
+
+# What Lightning's Trainer calls of a model before it trains it, in this order.
+_TRAINER_HOOKS = (
+    *("configure_sharded_model", "configure_model", "setup"),
+    *("on_fit_start", "on_train_start"),
+)
+
+
+def set_up(reader: Classes, model: Instance) -> None:
+    """What Lightning's Trainer lets a model do to itself before training begins."""
+    bases = reader.outside_of(model.cls)
+    if not any(base.name.rpartition(".")[2] == "LightningModule" for base in bases):
+        return
+    for name in _TRAINER_HOOKS:
+        found = reader.member(model.cls, name)
+        hook = reader.method(*found) if found is not None else None
+        if isinstance(hook, Function):
+            outer, reader.constructing = reader.constructing, model
+            try:
+                reader.call(Bound(hook, model), ["fit"] if name == "setup" else [], {})
+            except ImpossibleError:
+                continue
+            finally:
+                reader.constructing = outer
 
 
 def coverage(reader: Reader, root: Instance) -> Callable[[str, Slot], str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Container, Iterable, Iterator
+from copy import copy as copy_of
 from dataclasses import dataclass, field
 
 from initlint.reading.holders import Instance, Optimiser
@@ -11,7 +12,7 @@ from initlint.reading.parts import is_content, mapped, options_of, reached
 from initlint.reading.submodules import modules_of
 from initlint.reading.values import Fresh, Held, Kept, Sampled, Slot, Value
 from initlint.records import Site
-from initlint.torchlib.draws import Draw
+from initlint.torchlib.draws import UNCLEAR, UNWRITTEN, Draw
 
 # How much a birth tells about how its class begins: nothing where it is loaded to be used, more if
 # somebody fills it, most if it is trained and not loaded.
@@ -196,13 +197,24 @@ def slots_of(model: Instance) -> Iterator[tuple[Instance, Slot]]:
                 yield module, value.slot
 
 
-def twin(origin: Instance, shared: Container[Instance]) -> Instance:
+def twin(origin: Instance, shared: Container[Instance], is_copy: bool = False) -> Instance:
     """A module like `origin`, with parameters of its own, made by the same lines.
+
+    Equal modules draw values of their own; a copy has those of what it is a copy of.
 
     The modules in `shared` are not copied: models that the constructor got as an argument.
     The draws that constructors have written over those of their parts are the twin's own.
     """
     known: dict[int, Value] = {}
+    drawn: dict[int, Draw] = {}
+
+    def draw_of(slot: Slot) -> Draw:
+        draw: Draw = slot.draw
+        if is_copy or draw is UNWRITTEN or draw is UNCLEAR:
+            return draw
+        if id(draw) not in drawn:
+            drawn[id(draw)] = copy_of(draw)
+        return drawn[id(draw)]
 
     def is_copied(value: Value) -> bool:
         if isinstance(value, Instance):
@@ -214,7 +226,7 @@ def twin(origin: Instance, shared: Container[Instance]) -> Instance:
             if part.holder in shared:
                 return part
             holder, home = known.get(id(part.holder), part.holder), known.get(id(part.home))
-            copy = Slot(holder, part.name, part.shape, part.draw, part.arms, home, part.site)
+            copy = Slot(holder, part.name, part.shape, draw_of(part), part.arms, home, part.site)
             copy.picked, copy.trainable = part.picked, part.trainable
             copy.origin = part.origin
             return copy

@@ -273,7 +273,7 @@ class Modules(Initialising):
         self.life.loads += not table
         for name, slot in self._parameters(instance):
             source = table.get(name)
-            if isinstance(source, (Slot, Held)):
+            if isinstance(source, (Slot, Held, Fresh)):
                 self.copy(slot, source, site, "load_state_dict")
             elif self.is_certain(slot) and not self.trying:
                 self.write(slot, loaded)

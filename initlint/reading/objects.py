@@ -9,12 +9,13 @@ from initlint.reading.classes import UserClass
 from initlint.reading.copies import copied, shallow
 from initlint.reading.handlers import Args, Kwargs, handles
 from initlint.reading.holders import CONTAINERS, Bound, Function, Instance, Partial, Table, elements
-from initlint.reading.life import twin
+from initlint.reading.life import slots_of, twin
 from initlint.reading.outside import is_callable
 from initlint.reading.parts import choice, options_of, parts_of, reached
 from initlint.reading.torch_modules import reset_of
 from initlint.reading.values import PLAIN, UNKNOWN, External, Value
 from initlint.torchlib import catalog
+from initlint.torchlib.draws import UNWRITTEN
 
 if TYPE_CHECKING:
     from initlint.reading.builtins import Builtins
@@ -91,6 +92,21 @@ def _locals(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) 
     return Table(dict(reader.frames[-1].names), True) if reader.frames else UNKNOWN
 
 
+@handles("builtins.globals")
+def _globals(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    if not reader.frames:
+        return UNKNOWN
+    module = reader.frames[-1].module
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.Assign, ast.AnnAssign)
+    known = [n for n, entry in reader.program.names(module).items() if isinstance(entry, kinds)]
+    return Table({name: reader.top_level(module, name) for name in known}, True)
+
+
+@handles("types.SimpleNamespace", "argparse.Namespace")
+def _namespace(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    return Instance(None, "", attrs=dict(kwargs))
+
+
 @handles("builtins.type")
 def _type(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     value = args[0] if len(args) == 1 else UNKNOWN
@@ -135,7 +151,7 @@ def _copy(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) ->
         reader.budget.elements(1)
     source = reader.life.of.get(value) if reader.outside and isinstance(value, Instance) else None
     if source is not None and source.model is value:
-        made = twin(value, {})
+        made = twin(value, {}, is_copy=True)
         path = reader.frames[-1].module.path
         reader.life.born(made, None, node, path, copy_of=source)
         return made
@@ -164,6 +180,16 @@ def _parameter(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | Non
     trainable = args[1] if len(args) > 1 else kwargs.get("requires_grad", True)
     tensor = args[0] if args else kwargs.get("data", UNKNOWN)
     return reader.parameter(tensor, node, trainable)
+
+
+@handles("torch.nn.utils.skip_init")
+def _uninitialised(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    given = {name: value for name, value in kwargs.items() if name != "device"}
+    made = reader.call(args[0], args[1:], given, node) if args else UNKNOWN
+    if isinstance(made, Instance):
+        for _, slot in slots_of(made):
+            slot.draw = UNWRITTEN
+    return made
 
 
 @handles("torch.nn.Buffer", "torch.nn.parameter.Buffer")

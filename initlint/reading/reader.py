@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
@@ -15,9 +15,18 @@ from initlint.reading.configured import literal_stds
 from initlint.reading.dropped import dropped
 from initlint.reading.effects import is_sure, note
 from initlint.reading.expressions import Expressions
-from initlint.reading.holders import CONTAINERS, Function, Instance, Listing, extend, truth
+from initlint.reading.holders import (
+    CONTAINERS,
+    Bound,
+    Function,
+    Instance,
+    Listing,
+    extend,
+    truth,
+)
 from initlint.reading.lists import element_of
 from initlint.reading.literals import Bind
+from initlint.reading.match import as_conditions
 from initlint.reading.memory import Memory
 from initlint.reading.options import in_branch, in_function
 from initlint.reading.parts import reached
@@ -67,6 +76,8 @@ class Reader(Expressions):
         self._bodies: dict[ast.AST, Code] = {}
         # By the `id` of a list of statements, which its step keeps alive.
         self._blocks: dict[int, Step] = {}
+        # Where a name of a file's top level is set within a function.
+        self._global: set[ast.Name] = set()
         self._statements: dict[type[ast.AST], Callable[[Any], Step | None]] = {
             ast.Expr: self._expression,
             ast.Assign: self._assign,
@@ -90,6 +101,7 @@ class Reader(Expressions):
             ast.Break: lambda node: lambda frame: Flow.BREAK,
             ast.Continue: lambda node: lambda frame: Flow.CONTINUE,
             ast.Match: self._match,
+            ast.Global: self._declare,
         }
 
     def ask_module(
@@ -182,6 +194,8 @@ class Reader(Expressions):
 
     def _compiled(self, body: list[ast.stmt]) -> Iterator[Step]:
         for statement in body:
+            if isinstance(statement, ast.Global):
+                self._global.update(_set_in(body, statement.names))
             compiler = self._statements.get(type(statement))
             step = compiler(statement) if compiler is not None else None
             if step is not None:
@@ -207,13 +221,14 @@ class Reader(Expressions):
 
     def _assign(self, node: ast.Assign) -> Step:
         code, targets = self.code(node.value), [self.target(target) for target in node.targets]
-        if len(targets) == 1 and isinstance(node.targets[0], ast.Name):
-            name = node.targets[0].id
+        only = node.targets[0] if len(targets) == 1 else None
+        if isinstance(only, ast.Name) and only not in self._global:
+            name = only.id
 
             def bind(frame: Frame) -> None:
                 frame.names[name] = value = code(frame)
                 if type(value) is Instance:
-                    self.life.bound(value, node.targets[0])
+                    self.life.bound(value, only)
 
             return bind
 
@@ -257,7 +272,7 @@ class Reader(Expressions):
     def target(self, node: ast.expr | None) -> Bind:
         """What binds a value to a name, an attribute, an element, or several."""
         if isinstance(node, ast.Name):
-            return _named(node.id)
+            return (_named_outside if node in self._global else _named)(node.id)
         if isinstance(node, ast.Attribute):
             owner_of = self.code(node.value)
             return lambda value, frame: self._set_attribute(owner_of(frame), node, value)
@@ -349,6 +364,16 @@ class Reader(Expressions):
 
         return step
 
+    def _declare(self, node: ast.Global) -> Step:
+        names = tuple(node.names)
+
+        def step(frame: Frame) -> None:
+            if frame.names is not frame.module.values:
+                frame.outer += names
+                frame.names.update({n: self.top_level(frame.module, n) for n in names})
+
+        return step
+
     def _define(self, node: ast.FunctionDef | ast.AsyncFunctionDef, frame: Frame) -> None:
         # What is defined at the top level of a file finds its names there in any case.
         closure = None if frame.names is frame.module.values else frame
@@ -356,9 +381,13 @@ class Reader(Expressions):
 
     def _define_class(self, node: ast.ClassDef, frame: Frame) -> None:
         at_top = frame.names is frame.module.values
-        frame.names[node.name] = (
-            self.class_of(node, frame.module) if at_top else UserClass(node, frame.module, frame)
-        )
+        cls = self.class_of(node, frame.module) if at_top else UserClass(node, frame.module, frame)
+        frame.names[node.name] = cls
+        for decorator in reversed(node.decorator_list):
+            # What it gives back stands for the class; that it enters the class in a table counts.
+            function = self.evaluate(decorator, frame)
+            if isinstance(function, (Function, Bound)):
+                self.call(function, [cls], {}, decorator)
 
     def _import(self, node: ast.Import, frame: Frame) -> None:
         for alias in node.names:
@@ -428,10 +457,12 @@ class Reader(Expressions):
         if going:
             frame.ways_out += any(flow in (Flow.BREAK, Flow.RETURN) for flow, _ in ends)
             memory.merge(frame, going, self.joined)
+            _publish(frame)
             return None
         last = next((flow for flow, _ in ends if flow is not Flow.DEAD), Flow.DEAD)
         states = [state for flow, state in ends if flow is last]
         memory.merge(frame, states, self.joined)
+        _publish(frame)
         return last
 
     def _for(self, node: ast.For | ast.AsyncFor) -> Step:
@@ -558,7 +589,7 @@ class Reader(Expressions):
         def step(frame: Frame) -> Flow | None:
             is_ungraded = switches
             for context, target in items:
-                value = context(frame)
+                value = self._entered(context(frame))
                 is_open = isinstance(value, (Unknown, Tensor, External))
                 is_ungraded = is_ungraded or is_open
                 target(UNKNOWN if is_open else value, frame)
@@ -570,11 +601,23 @@ class Reader(Expressions):
 
         return step
 
+    def _entered(self, context: Value) -> Value:
+        """What `with` binds: what a generator yields first, or what `__enter__` gives."""
+        if isinstance(context, Listing):
+            return context.items[0] if context.items else UNKNOWN
+        if isinstance(context, Instance) and context.cls is not None:
+            found = self.member(context.cls, "__enter__")
+            if found is not None:
+                return self.call(self.method(*found), [context], {})
+        return context
+
     def _try(self, node: ast.Try) -> Step:
         body, last = self.block([*node.body, *node.orelse]), self.block(node.finalbody)
         handlers = [handler.body for handler in node.handlers]
+        goes_on = [body for body in handlers if not any(map(_leaves_loop, body))]
 
         def step(frame: Frame) -> Flow | None:
+            loads = self.life.loads
             self.trying += bool(handlers)
             try:
                 flow = body(frame)
@@ -584,23 +627,17 @@ class Reader(Expressions):
                 self.trying -= bool(handlers)
             if flow is Flow.DEAD and handlers:
                 flow = self._either(handlers, frame)
+            elif flow is None and self.life.loads > loads and goes_on:
+                # Where there is nothing to load yet, a fresh start comes here.
+                one = self.block(goes_on[0])
+                flow = one(frame) if len(goes_on) == 1 else self._either(goes_on, frame)
             end = last(frame)
             return end if end is not None else flow
 
         return step
 
     def _match(self, node: ast.Match) -> Step:
-        subject = self.code(node.subject)
-        bodies: list[list[ast.stmt]] = [*(case.body for case in node.cases), []]
-        parts = [part for case in node.cases for part in ast.walk(case.pattern)]
-        names = [p.name for p in parts if isinstance(p, (ast.MatchAs, ast.MatchStar)) and p.name]
-
-        def step(frame: Frame) -> Flow | None:
-            subject(frame)
-            frame.names.update(dict.fromkeys(names, UNKNOWN))
-            return self._either(bodies, frame)
-
-        return step
+        return self.block(as_conditions(node))
 
 
 def _switches_gradients(item: ast.withitem) -> bool:
@@ -619,6 +656,30 @@ def _named(name: str) -> Bind:
         frame.names[name] = value
 
     return bind
+
+
+def _publish(frame: Frame) -> None:
+    """What a function knows of the names that it sets for others is what these see."""
+    if frame.outer:
+        frame.module.values.update({n: frame.names[n] for n in frame.outer if n in frame.names})
+
+
+def _named_outside(name: str) -> Bind:
+    def bind(value: Value, frame: Frame) -> None:
+        frame.names[name] = frame.module.values[name] = value
+
+    return bind
+
+
+def _set_in(body: Sequence[ast.stmt], names: Collection[str]) -> Iterator[ast.Name]:
+    """Where the statements of a function set these names; functions within it are others."""
+    waiting: list[ast.AST] = list(body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in names:
+            yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            waiting += ast.iter_child_nodes(node)
 
 
 def _nowhere(value: Value, frame: Frame) -> None:

@@ -239,7 +239,10 @@ _WHOLE = "its top level"
 
 def _does_something(statement: ast.stmt) -> bool:
     """Whether a statement at the top level does more than to define or import something."""
-    if isinstance(statement, (*_FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom)):
+    if isinstance(statement, ast.ClassDef):
+        # A decorator may enter the class in a table.
+        return bool(statement.decorator_list)
+    if isinstance(statement, (*_FUNCTIONS, ast.Import, ast.ImportFrom)):
         return False
     is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
     return not is_text

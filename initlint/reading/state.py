@@ -53,6 +53,8 @@ class Frame:
     returns: list[Value] = field(default_factory=list)
     yields: Listing | None = None
     ways_out: int = 0
+    # The names that the function sets at the top level of its file.
+    outer: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, eq=False)

@@ -125,14 +125,25 @@ _GAINS = {
 
 
 def scaled(draw: Draw, factor: float, site: Site | None) -> Draw:
-    """The draw after multiplication with a number: from then on an explicit scale."""
+    """The draw after multiplication with a number: from then on an explicit scale.
+
+    Of sizes that are not known, a scheme with a gain has another gain.
+    """
     if draw.std is None or draw.mean is None:
-        return replace(UNCLEAR, site=site)
+        if draw.name in _WITH_GAIN and not draw.offset:
+            args = {**draw.args, "gain": draw.args["gain"] * factor}
+            return Draw(draw.name, args, None, None, False, site)
+        is_same = factor == 1 and draw.name not in (UNCLEAR.name, UNWRITTEN.name)
+        return replace(draw, site=site, default=False) if is_same else replace(UNCLEAR, site=site)
     mean, std = draw.mean * factor, draw.std * abs(factor)
     if draw.name in ("uniform_", "xavier_normal_", "xavier_uniform_", "orthogonal_", "constant_"):
         args = {k: v * factor for k, v in draw.args.items()}
         return Draw(draw.name, args, mean, std, False, site)
     return Draw("normal_", {"mean": mean, "std": std}, mean, std, False, site)
+
+
+# Initialisers whose std is proportional to their gain.
+_WITH_GAIN = ("xavier_normal_", "xavier_uniform_", "orthogonal_")
 
 
 def shifted(draw: Draw, offset: float, site: Site | None) -> Draw:

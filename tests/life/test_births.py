@@ -270,3 +270,30 @@ def make(short):
     weights = [p for p in found.parameters if p.model == "make" and p.kind == "weight"]
     assert {p.history[-1].name for p in weights} == {"kaiming_normal_"} and len(weights) == 5
     assert "make" not in {finding.model for finding in found.findings}
+
+
+FLOWS = """
+    class Chain(nn.Module):
+        def __init__(self, nets):
+            super().__init__()
+            self.nets = nn.ModuleList(nets)
+
+        def forward(self, x):
+            return sum(net(x) for net in self.nets)
+
+    """
+
+
+@pytest.mark.parametrize(
+    ("nets", "found"),
+    [
+        ("[Net() for _ in range(3)]", set()),
+        ("[Net(), Net()]", set()),
+        ("[copy.deepcopy(Net()) for _ in range(3)]", set()),
+        ("[copy.deepcopy(net) for _ in range(3)]", {"INIT010"}),
+        ("[net, copy.deepcopy(net)]", {"INIT010"}),
+    ],
+)
+def test_models_that_one_line_makes_draw_their_own_values(folder, nets, found):
+    code = textwrap.dedent(FLOWS) + f"net = Net()\nchain = Chain({nets})\n"
+    assert codes(folder, code) & {"INIT010"} == found
