@@ -1,6 +1,6 @@
 """Initialisation whose result nobody keeps, or that went to the wrong one of two layers."""
 
-from initlint.judge import Call, Model, Parameter, Problems
+from initlint.judge import Call, Model, Parameter, Problem, Problems
 from initlint.records import Draw
 
 # Two draws so many lines apart at most belong to one list of lines, of which one was mistaken.
@@ -17,12 +17,21 @@ def init_without_effect(record: Call | Parameter, model: Model) -> Problems:
     twin = _twin(record, model) if twice is not None else None
     if twice is not None and twin is not None:
         again = next((call for call in model.calls if call.site == twice.site), record)
-        line = f" at line {twice.site.line}" if twice.site is not None else ""
-        yield (
-            again,
-            f"{record.name} is drawn a second time{line}, while {twin.name} keeps PyTorch's "
-            "default: one of the two was meant for it",
+        message = (
+            f"{record.name} is drawn a second time{_where(record, twice)}, while {twin.name} keeps "
+            "PyTorch's default: one of the two was meant for it"
         )
+        if twice.site != record.history[-2].site:
+            yield again, message
+        elif record.kind != "bias":
+            yield Problem(record, message, at=twice.site)
+
+
+def _where(parameter: Parameter, twice: Draw) -> str:
+    """Where the second draw is made, for a message: by a helper, or at its own line."""
+    if parameter.history[-2].site == twice.site:
+        return f" by {twice.through}"
+    return f" at line {twice.site.line}" if twice.site is not None else ""
 
 
 def _drawn_twice(parameter: Parameter, model: Model) -> Draw | None:
@@ -33,12 +42,23 @@ def _drawn_twice(parameter: Parameter, model: Model) -> Draw | None:
     if first.site is None or second.site is None or first.site.path != second.site.path:
         return None
     is_plain = all(d.by == "user" and d.certain and not d.part for d in (first, second))
-    distance = second.site.line - first.site.line
-    if not is_plain or first.through != second.through or not 0 < distance <= _APART:
+    if not is_plain or first.through != second.through or not _are_beside(first, second):
         return None
+    others = [p.history for p in model.parameters if p.name != parameter.name]
+    if first.site == second.site:
+        # A helper fills others as well, but each of them once.
+        is_only = all(sum(d.site == second.site for d in history) < 2 for history in others)
+        return second if is_only else None
     sites = {first.site, second.site}
-    others = (p for p in model.parameters if p.name != parameter.name)
-    return None if any(d.site in sites for p in others for d in p.history) else second
+    return None if any(d.site in sites for history in others for d in history) else second
+
+
+def _are_beside(first: Draw, second: Draw) -> bool:
+    """Whether two writes stand in neighbouring lines, or one helper was called twice."""
+    assert first.site is not None and second.site is not None
+    if first.site == second.site:
+        return bool(first.through) and not first.visited and not second.visited
+    return 0 < second.site.line - first.site.line <= _APART
 
 
 def _twin(parameter: Parameter, model: Model) -> Parameter | None:

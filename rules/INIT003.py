@@ -98,14 +98,21 @@ def _near_name(test: Test) -> str:
     for text in test.wanted:
         for name in test.asked:
             is_end = name.endswith(f".{text}") if test.exact else f".{text}" in f".{name}"
-            if is_end or name.lower() == text.lower():
+            is_dotted = text != text.strip(".") and text.strip(".") in name.split(".")
+            if is_end or is_dotted or name.lower() == text.lower():
                 return f"{_asked_of(test, 'name')}: the full name is {name}"
     parts = {part for name in test.asked for part in name.split(".")}
     for text in test.wanted:
-        near = next((part for part in sorted(parts) if _is_misspelt(text.strip("."), part)), "")
+        near = next((part for part in sorted(parts) if _is_meant(text, part, test.exact)), "")
         if near:
             return f"{_asked_of(test, 'name')}, although there is {near}"
     return ""
+
+
+def _is_meant(text: str, part: str, exact: bool) -> bool:
+    """Whether a text that nothing is called was meant for this part of a name."""
+    is_longer = exact and part.startswith((f"{text}_ih_l", f"{text}_hh_l"))
+    return is_longer or _is_misspelt(text.strip("."), part)
 
 
 def _is_misspelt(text: str, name: str) -> bool:
@@ -127,22 +134,28 @@ def _near_text(wanted: Iterable[str], classes: Iterable[str], exact: bool) -> st
 
 def _whole(test: Test, model: Model) -> str:
     """Why a function fills nothing of a model: none of its tests holds for any of its modules."""
-    if test.kind not in ("class", "class_name") or test.subject != "module":
+    is_by_class = test.kind in ("class", "class_name") and test.subject == "module"
+    if not is_by_class and test.kind != "shape":
         return ""
     group = [t for t in model.tests if t.within == test.within and _path(t) == _path(test)]
     first = next(t for t in group if t.fills)
     if first is not test or any(t.held or t.unsure or t.elsewhere for t in group):
         return ""
     untouched = {
-        p.holder
+        p.holder if is_by_class else p.name
         for p in model.parameters
         if p.kind == "weight" and p.history and all(d.by == "torch" for d in p.history)
     }
     left = [name for name in test.asked if name in untouched]
+    if test.kind == "shape" and "" in test.asked:
+        # parameters() gives no names: it went through all of them.
+        weights = [p.name for p in model.parameters if p.kind == "weight"]
+        left = weights if untouched.issuperset(weights) else []
     if not left:
         return ""
+    asked = _asked_of(test, "module" if is_by_class else "parameter")
     return (
-        f"{_asked_of(test, 'module')}, nor does any other test of {test.within or 'this code'}: "
+        f"{asked}, nor does any other test of {test.within or 'this code'}: "
         f"{', '.join(left[:3])} keep PyTorch's default"
     )
 

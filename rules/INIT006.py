@@ -26,11 +26,17 @@ def pretrained_overwritten(model: Model) -> Problems:
             # To draw only some again is a choice: a new head, or the last layers.
             continue
         for parameter, load, later in found:
+            # A load under a condition, such as `if resume:`, is lost whenever it is made.
+            loaded = "its values were loaded" if load.certain else "values that are loaded for it"
             message = (
                 f"{parameter.name} is drawn again by {shown(later)}; "
-                f"its values were loaded{line_of(load)}, and are lost"
+                f"{loaded}{line_of(load)}{_end(load)}"
             )
             yield Problem(parameter, message, at=later.site)
+
+
+def _end(load: Draw) -> str:
+    return ", and are lost" if load.certain else " are lost"
 
 
 def _is_loaded(parameter: Parameter, walk: Draw) -> bool:

@@ -9,6 +9,8 @@ from initlint.judge.geometry import described, origin
 
 _BLOCK = re.compile(r"(.*?)(?:^|\.)(\d{1,9})\.")
 _SAME = 1e-3
+# With fewer blocks two stds differ by such a factor by chance.
+_DEEP = 4
 
 
 def depth_scale_off_stream(model: Model) -> Problems:
@@ -26,10 +28,13 @@ def depth_scale_off_stream(model: Model) -> Problems:
             count = len(blocks) if is_even else number + 1
             inner = [layer for layer in block if _writes(layer) is False]
             for layer in inner:
+                # A std that is computed from the fans is the same for the same shape.
+                bases = {_std(x) for x in inner if x.shape == layer.shape}
                 if _std(layer) in written[number]:
-                    # A std that is computed from the fans is the same for the same shape.
-                    bases = {_std(x) for x in inner if x.shape == layer.shape}
                     yield from _off_stream(layer, bases, (2 * count, count))
+                elif len(written[number] & bases) == 1 and count >= _DEEP:
+                    # What writes into the stream has the std of the others: the two are swapped.
+                    yield from _off_stream(layer, written[number] & bases, (2 * count,))
 
 
 def _off_stream(layer: Layer, bases: Iterable[float], depths: Iterable[int]) -> Problems:

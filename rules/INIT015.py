@@ -40,7 +40,8 @@ def _other(layer: Layer, model: Model) -> Layer | None:
 
 
 def _is_adapter(layer: Layer, other: Layer) -> bool:
-    return all("lora" in x.parameter.lower() for x in (layer, other))
+    """Whether two factors are called after LoRA, or their class is."""
+    return all("lora" in f"{x.model} {x.parameter}".lower() for x in (layer, other))
 
 
 def _is_drawn(layer: Layer) -> bool:

@@ -47,6 +47,7 @@ from initlint.reading.values import (
     named,
 )
 from initlint.torchlib import catalog
+from initlint.torchlib.members import OF_EVERY, OF_SOME
 
 # Keys of dicts that are told apart: layers and parameters are keys by what they are.
 _KEYS = (str, int, tuple, Instance, Slot)
@@ -54,80 +55,6 @@ _METHODS_OF = (Listing, Table, str, tuple)
 _ALIKE = ("data", "grad", "T", "mT", "H", "mH", "real")
 _STATIC = {"staticmethod": "static", "classmethod": "class"}
 _PROPERTIES = ("property", "cached_property", "lazy_property")
-# Attributes that every nn.Module has.
-_OF_MODULES = frozenset(
-    [
-        "add_module",
-        "apply",
-        "buffers",
-        "children",
-        "compile",
-        "cpu",
-        "cuda",
-        "double",
-        "eval",
-        "extra_repr",
-        "float",
-        "forward",
-        "get_buffer",
-        "get_parameter",
-        "get_submodule",
-        "half",
-        "load_state_dict",
-        "modules",
-        "named_buffers",
-        "named_children",
-        "named_modules",
-        "named_parameters",
-        "parameters",
-        "register_buffer",
-        "register_module",
-        "register_forward_hook",
-        "register_forward_pre_hook",
-        "register_parameter",
-        "requires_grad_",
-        "reset_parameters",
-        "share_memory",
-        "state_dict",
-        "to",
-        "train",
-        "type",
-        "zero_grad",
-        "init_weights",
-        "post_init",
-        "append",
-        "extend",
-        "insert",
-        "items",
-        "keys",
-        "values",
-        "update",
-        "get",
-        "pop",
-        "bfloat16",
-        "set_extra_state",
-        "get_extra_state",
-        "ipu",
-        "mtia",
-        "register_backward_hook",
-        "register_full_backward_hook",
-        "register_full_backward_pre_hook",
-        "register_load_state_dict_post_hook",
-        "register_load_state_dict_pre_hook",
-        "register_state_dict_post_hook",
-        "register_state_dict_pre_hook",
-        "set_submodule",
-        "to_empty",
-        "xpu",
-        "_fill_padding_idx_with_zero",
-        "_get_name",
-        "_load_from_state_dict",
-        "_named_members",
-        "_register_load_state_dict_pre_hook",
-        "_register_state_dict_hook",
-        "_save_to_state_dict",
-    ]
-)
 
 
 class Attributes(Calls):
@@ -285,7 +212,7 @@ class Attributes(Calls):
         if name in ("_modules", "_parameters"):
             kind = Slot if name == "_parameters" else Instance
             return Table({k: v for k, v in value.attrs.items() if type(v) is kind}, True)
-        if name in _OF_MODULES:
+        if name in OF_EVERY or name in OF_SOME:
             return Method(value, name)
         if lacks(value, name) or self.surely_lacks(value, name):
             return Missing(type_of(value), name)

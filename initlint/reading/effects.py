@@ -11,6 +11,7 @@ from initlint.reading.holders import CONTAINERS, Bound, Function, Instance, Meth
 from initlint.reading.values import Fresh, Held, Slot, Unknown, Value
 from initlint.records import Site
 from initlint.torchlib import catalog
+from initlint.torchlib.members import OF_EVERY
 
 if TYPE_CHECKING:
     from initlint.reading.initial import Initialising
@@ -87,9 +88,29 @@ def is_module(instance: Instance) -> bool:
     return bool(catalog.operation_of_module(kind) or catalog.activation_of_module(kind))
 
 
+# What layers with parameters have besides their arguments and parameters: names that no user gives.
+_OF_LAYERS = {
+    *("in_features", "out_features", "in1_features", "in2_features", "in_channels"),
+    *("out_channels", "kernel_size", "stride", "padding", "dilation", "transposed", "groups"),
+    *("output_padding", "padding_mode", "num_embeddings", "embedding_dim", "padding_idx"),
+    *("max_norm", "norm_type", "scale_grad_by_freq", "sparse", "normalized_shape", "eps"),
+    *("elementwise_affine", "num_groups", "num_channels", "num_features", "momentum", "affine"),
+    *("track_running_stats", "running_mean", "running_var", "num_batches_tracked", "weight"),
+    *("bias", "parametrizations", "reset_parameters", "reset_running_stats", "from_pretrained"),
+}
+_LAYERS = {
+    *("Linear", "Bilinear", "Embedding", "LayerNorm", "GroupNorm", "RMSNorm"),
+    *(f"{kind}{n}d" for kind in ("Conv", "ConvTranspose", "BatchNorm") for n in (1, 2, 3)),
+}
+
+
 def lacks(instance: Instance, name: str) -> bool:
-    """Whether a module of torch's has no weight, or no bias, of its own."""
-    if instance.cls is not None or name not in ("weight", "bias") or name in instance.attrs:
+    """Whether a module of torch's certainly has no attribute of this name."""
+    if instance.cls is not None or name in instance.attrs or instance.reparametrised:
+        return False
+    if instance.torch in _LAYERS:
+        return name not in _OF_LAYERS and name not in OF_EVERY and not name.startswith("_")
+    if name not in ("weight", "bias"):
         return False
     if instance.torch in CONTAINERS:
         return True

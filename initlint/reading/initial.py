@@ -9,6 +9,7 @@ from dataclasses import replace
 from initlint.reading.effects import Missing, Noted, is_copy, is_module, is_sure, note
 from initlint.reading.holders import Instance, Listing, Table
 from initlint.reading.parts import may_hold, options_of, reached
+from initlint.reading.rebound import is_lost_copy
 from initlint.reading.sizes import product
 from initlint.reading.state import is_same
 from initlint.reading.tensors import Tensors, explicit
@@ -80,7 +81,7 @@ class Initialising(Tensors):
             return tensor
         if self._is_recomputed(slots, node, name, _first(node)):
             return tensor
-        if node in self.alone and is_copy(_first(node)):
+        if node in self.alone and (is_copy(_first(node)) or is_lost_copy(self, _first(node))):
             note(self, node, name, slots, "lost", "it fills a copy that nothing keeps")
             return tensor
         for target, is_whole in targets:
@@ -185,7 +186,9 @@ class Initialising(Tensors):
             return False
         if name not in _KEPT and self._is_recomputed(slots, node, name, _changed(node)):
             return True
-        if node in self.alone and is_copy(_receiver(node)) and isinstance(target, (Held, Fresh)):
+        changed = _receiver(node) if node in self.alone else None
+        is_lost = is_copy(changed) or is_lost_copy(self, changed)
+        if is_lost and isinstance(target, (Held, Fresh)):
             note(self, node, name, slots, "lost", "it fills a copy that nothing keeps")
             return True
         return False
@@ -232,6 +235,7 @@ class Initialising(Tensors):
     def parameter(self, value: Value, node: ast.AST | None, trainable: Value = True) -> Slot:
         """The parameter that nn.Parameter makes from a tensor."""
         shape, draw = None, UNCLEAR
+        value = _agreed(value)
         if isinstance(value, Fresh):
             shape, draw = value.shape, value.draw
         elif isinstance(value, (Slot, Held)):
@@ -269,6 +273,18 @@ class Initialising(Tensors):
 
 # So many values are charged at once.
 _CHARGED = 8
+
+
+def _agreed(value: Value) -> Value:
+    """The first of several new tensors of which nobody knows which one it is, if all are alike."""
+    options = options_of(value)
+    first = options[0] if options else value
+    if len(options) < 2 or not isinstance(first, Fresh):
+        return value
+    if not all(isinstance(other, Fresh) and other.draw == first.draw for other in options):
+        return value
+    has_one_shape = all(isinstance(o, Fresh) and o.shape == first.shape for o in options)
+    return first if has_one_shape else Fresh(None, first.draw)
 
 
 def _first(node: ast.AST | None) -> ast.expr | None:

@@ -228,7 +228,7 @@ def twin(origin: Instance, shared: Container[Instance], is_copy: bool = False) -
             holder, home = known.get(id(part.holder), part.holder), known.get(id(part.home))
             copy = Slot(holder, part.name, part.shape, draw_of(part), part.arms, home, part.site)
             copy.picked, copy.trainable = part.picked, part.trainable
-            copy.origin = part.origin
+            copy.origin, copy.resumed = part.origin, part.resumed
             return copy
         if isinstance(part, Kept):
             return Kept(mapped(part.slot, change, is_copied, known))

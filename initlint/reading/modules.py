@@ -40,6 +40,7 @@ from initlint.reading.values import (
     Fresh,
     Held,
     Kept,
+    Resumed,
     Slot,
     Tensor,
     Value,
@@ -48,6 +49,7 @@ from initlint.reading.values import (
 from initlint.reading.visits import Visit
 from initlint.torchlib import catalog
 from initlint.torchlib.draws import UNCLEAR
+from initlint.torchlib.history import perhaps
 
 # Methods of modules that give the module back and leave its weights as they are.
 _ITSELF = {
@@ -277,6 +279,9 @@ class Modules(Initialising):
                 self.copy(slot, source, site, "load_state_dict")
             elif self.is_certain(slot) and not self.trying:
                 self.write(slot, loaded)
+            else:
+                slot.resumed = Resumed(perhaps(loaded), self.arms, self.constructing)
+                self.resumed.append(slot)
 
     def _register(
         self,

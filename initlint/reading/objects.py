@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 from initlint.reading.classes import UserClass
 from initlint.reading.copies import copied, shallow
+from initlint.reading.effects import lacks
 from initlint.reading.handlers import Args, Kwargs, handles
 from initlint.reading.holders import CONTAINERS, Bound, Function, Instance, Partial, Table, elements
 from initlint.reading.life import slots_of, twin
 from initlint.reading.outside import is_callable
 from initlint.reading.parts import choice, options_of, parts_of, reached
 from initlint.reading.torch_modules import reset_of
-from initlint.reading.values import PLAIN, UNKNOWN, External, Value
+from initlint.reading.values import PLAIN, UNKNOWN, External, Held, Slot, Value
 from initlint.torchlib import catalog
 from initlint.torchlib.draws import UNWRITTEN
+from initlint.torchlib.members import OF_EVERY
 
 if TYPE_CHECKING:
     from initlint.reading.builtins import Builtins
@@ -33,18 +35,26 @@ def _isinstance(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | No
     return PLAIN if answers or answer is None else answer
 
 
+# How the names of attributes begin that layers have, and tensors never.
+_OF_LAYERS = ("weight", "bias", "reset_parameters", "init_", "in_", "out_")
+
+
 @handles("builtins.hasattr")
 def _hasattr(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
-    if len(args) < 2 or not isinstance(args[0], Instance) or not isinstance(args[1], str):
+    if len(args) < 2 or not isinstance(args[1], str):
+        return PLAIN
+    if isinstance(args[0], (Slot, Held)) and args[1].startswith(_OF_LAYERS):
+        return False
+    if not isinstance(args[0], Instance):
         return PLAIN
     owner, name = args[0], args[1]
     if name in owner.attrs or (owner.cls is not None and reader.member(owner.cls, name)):
-        return owner.attrs.get(name) is not None or name in owner.attrs
+        return True
     if name in ("weight", "bias") and owner.torch and owner.cls is None:
         return False
-    if name and name == reset_of(owner.torch):
+    if owner.torch and name and (name in OF_EVERY or name == reset_of(owner.torch)):
         return True
-    if owner.torch and reader.surely_lacks(owner, name):
+    if owner.torch and (lacks(owner, name) or reader.surely_lacks(owner, name)):
         return False
     no_weights = owner.torch in CONTAINERS or catalog.activation_of_module(owner.torch) is not None
     return False if name == "reset_parameters" and owner.cls is None and no_weights else PLAIN

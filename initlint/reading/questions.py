@@ -185,7 +185,7 @@ def _question(
         reader.code(wanted),
         reader.code(node),
         exact,
-        _skips(body) if is_negated is not is_opposite else fills(body),
+        _skips(body) if is_negated is not is_opposite else fills(body) or _decides(reader, body),
         is_opposite,
     )
 
@@ -226,15 +226,32 @@ def fills(body: Sequence[ast.stmt]) -> bool:
     """Whether statements call what fills tensors, by its name, or assign to memory."""
     for node in (node for statement in body for node in ast.walk(statement)):
         if isinstance(node, ast.Call):
-            name = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
-            is_in_place = name.endswith("_") and not name.endswith("__")
-            if is_in_place or any(word in name.lower() for word in _INITIALISING):
+            if _is_filling(node):
                 return True
         elif isinstance(node, (ast.Assign, ast.AugAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if any(isinstance(t, ast.Attribute) and t.attr == "data" for t in targets):
                 return True
     return False
+
+
+def _is_filling(node: ast.Call) -> bool:
+    name = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
+    is_in_place = name.endswith("_") and not name.endswith("__")
+    return is_in_place or any(word in name.lower() for word in _INITIALISING)
+
+
+def _decides(reader: Reader, body: Sequence[ast.stmt]) -> bool:
+    """Whether statements only set numbers, such as a std, that a call below them fills with."""
+    if not all(isinstance(each, (ast.Assign, ast.AugAssign)) for each in body):
+        return False
+    inner = [node for statement in body for node in ast.walk(statement)]
+    names = {n.id for n in inner if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    functions = [n for n in reader.active if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    around = functions[-1] if functions and names else None
+    calls = [n for n in ast.walk(around) if isinstance(n, ast.Call)] if around is not None else []
+    given = [word for call in calls if _is_filling(call) for word in (*call.args, *call.keywords)]
+    return any(getattr(n, "id", "") in names for word in given for n in ast.walk(word))
 
 
 def _skips(body: Sequence[ast.stmt]) -> bool:

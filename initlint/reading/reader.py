@@ -31,6 +31,7 @@ from initlint.reading.memory import Memory
 from initlint.reading.options import in_branch, in_function
 from initlint.reading.parts import reached
 from initlint.reading.questions import asking
+from initlint.reading.rebound import rebinding
 from initlint.reading.resolve import Import
 from initlint.reading.rounds import Round
 from initlint.reading.state import Frame, ImpossibleError
@@ -224,6 +225,9 @@ class Reader(Expressions):
         only = node.targets[0] if len(targets) == 1 else None
         if isinstance(only, ast.Name) and only not in self._global:
             name = only.id
+            noting = rebinding(self, node, code)
+            if noting is not None:
+                return noting
 
             def bind(frame: Frame) -> None:
                 frame.names[name] = value = code(frame)
@@ -433,12 +437,16 @@ class Reader(Expressions):
         fresh: list[tuple[int, int]] = []
         loads = self.life.loads
         for body in bodies:
-            begun, loaded = len(self.undecided), self.life.loads
+            begun, loaded, resumed = len(self.undecided), self.life.loads, len(self.resumed)
             self.arms = self.new_arm()
             try:
                 flow = run(body, memory) if run is not None else self.block(body)(frame)
             except ImpossibleError:
                 flow = Flow.DEAD
+            if flow is not None:
+                # What comes next is not reached from a load that ends in a return.
+                for slot in self.resumed[resumed:]:
+                    slot.resumed = None
             ends.append((flow, memory.taken(frame)))
             memory.restore(frame)
             self.arms = outer

@@ -94,6 +94,8 @@ class State:
         self.loose: list[Any] = []
         # Calls that are a statement of their own, so that nothing keeps their results.
         self.alone: set[ast.AST | None] = set()
+        # Of names that are filled, whether they are copies that nothing else uses.
+        self.lost_copies: dict[ast.AST, bool] = {}
         # Around what is read, how many `with` may switch gradients off.
         self.ungraded = 0
         # How many writes, and calls of unknown functions, there were.
@@ -116,6 +118,8 @@ class State:
         self.undecided: list[tuple[Slot, Draw, Draw]] = []
         # Branches and functions that are named after a scheme.
         self.options: list[Test] = []
+        # Parameters that are loaded under a condition.
+        self.resumed: list[Slot] = []
         # Whether there are layers that stand for those of modules which are not read.
         self.has_samples = False
         # The loops and calls of `apply` that go through a module and are running, outermost first.
@@ -279,7 +283,7 @@ class State:
             return
         if self.hooking is not None:
             self.covered.add((self.hooking, slot))
-        before = self.drawn(slot)
+        before = self._before(slot)
         is_news = isinstance(slot, Slot) and (draw.name, before.name) != (UNCLEAR.name,) * 2
         self.life.changes += is_news
         sure = draw
@@ -300,6 +304,15 @@ class State:
             slot.draw = entry
         else:
             self.constructing.overrides[slot] = entry
+
+    def _before(self, slot: Slot | Fresh) -> Draw:
+        """What a parameter holds now, with a load under a condition that surely comes before."""
+        before = self.drawn(slot)
+        load = slot.resumed if isinstance(slot, Slot) else None
+        if load is None or load.by not in (None, self.constructing, getattr(slot, "home", None)):
+            return before
+        is_lost = load.arms[: len(self.arms)] == self.arms
+        return after(load.draw, before) if is_lost else before
 
     def walked(self, value: Value, items: Sequence[Value]) -> Iterator[Value]:
         """The items that a loop over a value goes through, each noted when it is reached."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from initlint.graph.ops import Op
 from initlint.reading.budget import BITS, CHARACTERS, ELEMENTS, LONGEST_NAME
@@ -193,7 +193,8 @@ class Slot(Kind):
     `arms` are the undecided conditions under which it was made, `home` is the module whose
     constructor made it. `trainable` is None where that is unknown. `picked` is True after an access
     by an unknown index: the next such access may give another layer's parameter. `origin` is the
-    line of the layer of which its own is a deep copy.
+    line of the layer of which its own is a deep copy. `resumed` is a load under a condition, such
+    as `if resume:`, which changes nothing about how a fresh model begins.
     """
 
     holder: Instance | None
@@ -206,6 +207,15 @@ class Slot(Kind):
     picked: bool = False
     trainable: bool | None = True
     origin: Any = None
+    resumed: Resumed | None = None
+
+
+class Resumed(NamedTuple):
+    """A load under undecided conditions, and the module in whose constructor it stands."""
+
+    draw: Draw
+    arms: tuple[int, ...]
+    by: Instance | None
 
 
 @dataclass(slots=True, unsafe_hash=True)

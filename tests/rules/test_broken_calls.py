@@ -3,6 +3,8 @@
 import pytest
 
 from initlint import api
+from initlint.reading import effects
+from initlint.reading.holders import Instance
 
 NET = """\
 import torch
@@ -13,6 +15,18 @@ from torch.nn.utils import parametrizations, spectral_norm, weight_norm
 def init_weights(m):
     if isinstance(m, nn.Linear):
         nn.init.orthogonal_(m.weight)
+
+
+def init_by_attribute(m):
+    if hasattr(m, "weight"):
+        nn.init.orthogonal_(m.weight)
+    if hasattr(m, "bias") and m.bias is not None:
+        nn.init.zeros_(m.bias)
+
+
+def layer_init(layer, gain=1.0):
+    nn.init.orthogonal_(layer.weight, gain)
+    return layer
 
 
 class Part(nn.Module):
@@ -27,6 +41,10 @@ class Part(nn.Module):
 def by_name(m):
     if m.__class__.__name__.find("Part") != -1 or isinstance(m, nn.Linear):
         m.weight.data.normal_(0, 0.1)
+
+
+def of_root(m):
+    nn.init.zeros_(m.fc.weight)
 
 
 class Net(nn.Module):
@@ -85,6 +103,13 @@ LOST = [
     "self.fc.reset_parameters",
     "init_weights(self.w)",
     "init_weights(self.body)",
+    "init_by_attribute(self.w)",
+    "w = self.w\nw = torch.randn(n, n) * 0.01",
+    "for p in self.fc.parameters():\n    p = torch.zeros_like(p)",
+    "for name, p in self.fc.named_parameters():\n    if 'bias' in name:\n        p = p * 0",
+    "copy = self.b.detach().clone()\nnn.init.zeros_(copy)",
+    "copy = self.w.data.clone()\ncopy.normal_()",
+    "layer_init(self.bare, 0.1)\nlayer_init(self.bare)",
     "for layer in [self.fc, self.bare]:\n    layer.weight.data.div(2)",
     "nn.init.orthogonal_(self.bare.weight, 0.1)\nnn.init.orthogonal_(self.bare.weight)",
 ]
@@ -98,6 +123,12 @@ KEPT = [
     "self.w.data = self.w.data.mul(0.1)",
     "self.register_buffer('ones', torch.ones(n))",
     "init_weights(self.fc)",
+    "init_by_attribute(self.fc)",
+    "w = self.w\nw = w * 2\nself.w = nn.Parameter(w)",
+    "for p in self.parameters():\n    p = p.data\n    p.zero_()",
+    "for p in self.parameters():\n    q = torch.zeros_like(p)\n    p.data = q",
+    "copy = self.b.detach().clone()\nnn.init.zeros_(copy)\nself.b = nn.Parameter(copy)",
+    "layer_init(self.bare, 0.1)\nlayer_init(self.fc)",
     "self.body.apply(init_weights)",
     "torch.manual_seed(0)\ntorch.rand(1)",
     "torch.zeros(1).cuda()",
@@ -130,6 +161,8 @@ RAISING = [
     "self.w[0] = 1",
     "self.w *= 0.5",
     "self.part.apply(by_name)",
+    "self.apply(of_root)",
+    "for m in self.modules():\n    nn.init.zeros_(m.in_proj_weight)",
     "for m in self.modules():\n    nn.init.normal_(m.weight)",
 ]
 RUNNING = [
@@ -140,6 +173,10 @@ RUNNING = [
     "if self.bare.bias is not None:\n    self.bare.bias.data.zero_()",
     "with torch.no_grad():\n    self.w.normal_()\n    self.w[0] = 1\n    self.w *= 0.5",
     "self.fixed.normal_()",
+    "for m in self.modules():\n    if hasattr(m, 'fc'):\n        of_root(m)",
+    "for m in self.modules():\n    if hasattr(m, 'modules') and hasattr(m, 'reset_parameters'):\n"
+    "        m.reset_parameters()",
+    "self.fc.kind = nn.Linear(n, n)\nnn.init.zeros_(self.fc.kind.weight)",
     "self.w.requires_grad_(False)",
     "for p in self.parameters():\n    if p.dim() > 1:\n        nn.init.xavier_uniform_(p)",
     "try:\n    nn.init.xavier_uniform_(self.b)\nexcept ValueError:\n    pass",
@@ -205,3 +242,15 @@ def test_what_meta_hides_is_found_in_a_built_model(tmp_path, line, code):
     target = f"{tmp_path / 'net.py'}:Net"
     report = api.check_all([target], api.Options(codes=CODES))
     assert [finding.code for finding in report.findings] == [code]
+
+
+@pytest.mark.torch
+def test_what_torch_has_is_not_called_missing():
+    from torch import nn
+
+    sizes = {"Embedding": (2, 2), "LayerNorm": (2,), "RMSNorm": (2,), "GroupNorm": (1, 2)}
+    for kind in effects._LAYERS:
+        given = (2, 2, 1) if "Conv" in kind or kind == "Bilinear" else sizes.get(kind, (2, 2))
+        layer = getattr(nn, kind)(*given)
+        read = Instance(None, kind)
+        assert [name for name in dir(layer) if effects.lacks(read, name)] == []

@@ -86,6 +86,14 @@ NEVER = {
     "a misspelt attribute": loop(MODULES, "hasattr(m, 'wieght')"),
     "no test of the loop": loop(MODULES, "isinstance(m, nn.Conv2d)")
     + f"\n    elif isinstance(m, nn.BatchNorm2d):\n        {WEIGHT}",
+    "a dot too many": loop("n, m in self.named_modules()", "n.endswith('.stem')"),
+    "a name of a recurrent layer": "self.rnn = nn.LSTM(8, 8)\n"
+    + loop("n, p in self.rnn.named_parameters()", "n == 'bias'", FILL.format("p")),
+    "dimensions": loop("p in self.parameters()", "p.dim() > 3", FILL.format("p")),
+    "dimensions by name": names("p.ndim > 3"),
+    "a std for some": "for n, m in self.named_modules():\n    std = 0.3\n"
+    "    if n.startswith('out'):\n        std = 0.1\n"
+    "    if isinstance(m, nn.Linear):\n        nn.init.normal_(m.weight, std=std)",
     "a negated test": loop("m in self.children()", "not isinstance(m, nn.Conv2d)", "continue")
     + f"\n    {WEIGHT}",
 }
@@ -106,6 +114,10 @@ SOMETHING = {
     + "\n"
     + loop("m in self.blocks", "isinstance(m, nn.Linear)"),
     "dimensions": names("p.dim() > 1"),
+    "dimensions that others have": loop("p in self.parameters()", "p.dim() > 3", FILL.format("p"))
+    + f"\n    elif p.dim() == 2:\n        {FILL.format('p')}",
+    "a number that fills nothing": "for n, m in self.named_modules():\n    depth = 3\n"
+    "    if n.startswith('out'):\n        depth = 1\n    m.depth = depth",
 }
 
 

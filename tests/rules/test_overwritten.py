@@ -226,6 +226,7 @@ def test_a_weight_and_its_bias(first, second, tmp_path):
 
 
 LOADED = """\
+import os
 import torch
 from torch import nn
 
@@ -272,6 +273,13 @@ DRAWN = "nn.init.normal_(m.weight, std=0.02)"
             f"self.load_from(path)\n\n    def load_from(self, path):\n        {LOAD}",
             "self.apply(fill)",
         ),
+        # Under a condition: whenever it is loaded, it is lost.
+        (f"if os.path.exists(path): {LOAD}", "self.apply(fill)"),
+        ("pass", f"if os.path.exists(path): {LOAD}\n        self.apply(fill)"),
+        (
+            f"try:\n            {LOAD}\n        except OSError:\n            pass",
+            "self.apply(fill)",
+        ),
     ],
 )
 def test_loaded_weights_are_drawn_again(load, after, tmp_path):
@@ -286,6 +294,19 @@ def test_loaded_weights_are_drawn_again(load, after, tmp_path):
         (LOAD, "fill(self.head)"),
         ("pass", f"self.apply(fill)\n        {LOAD}"),
         (LOAD, "if torch.rand(1) > 0: self.apply(fill)"),
+        ("pass", f"if os.path.exists(path): {LOAD}\n        else: self.apply(fill)"),
+        (
+            "pass",
+            f"if os.path.exists(path): {LOAD}\n"
+            "        if not os.path.exists(path): self.apply(fill)",
+        ),
+        (
+            "pass",
+            f"self.begin(path)\n\n    def begin(self, path):\n"
+            f"        if os.path.exists(path):\n            {LOAD}\n            return\n"
+            "        self.apply(fill)",
+        ),
+        (f"if os.path.exists(path): {LOAD}", "self.head.apply(fill)"),
         ("pass", f"{LOAD}\n        self.head.apply(fill)"),
         ("pass", f"{LOAD}\n        nn.init.zeros_(self.encoder.conv.weight)"),
         ("pass", f"{LOAD}\n        self.head = nn.Linear(8, 5)\n        fill(self.head)"),

@@ -224,7 +224,8 @@ def test_two_drawn_layers_are_an_adapter_only_by_name(found):
         ("(self.o, self.w2)", "0.02 / (2 * depth) ** 0.5", []),
         ("(self.o, self.w2)", "0.02 / (2 * (place + 1)) ** 0.5", []),
         ("(self.o, self.w2, self.w3)", "0.013", []),
-        ("(self.w3,)", "0.02 / (2 * depth) ** 0.5", []),
+        ("(self.w3,)", "0.02 / (2 * depth) ** 0.5", ["w3"]),
+        ("(self.w3,)", "0.01", []),
         ("()", "0.02", []),
     ],
 )

@@ -47,6 +47,8 @@ UNWRITTEN = {
     "one size": "torch.FloatTensor(n)",
     "empty_like": "torch.empty_like(self.fc.weight)",
     "new_empty": "self.fc.weight.new_empty(n, n)",
+    "one device or another": "torch.cuda.FloatTensor(n, n) if torch.cuda.is_available() else "
+    "torch.FloatTensor(n, n)",
     "of a device": "torch.empty((n, n), dtype=torch.float32)",
 }
 
@@ -289,3 +291,25 @@ class Head(Base):
 def test_a_model_of_transformers_without_post_init(tmp_path, lines, expected):
     after = TRANSFORMERS.replace("{}", lines)
     assert len(found(tmp_path, use="return x", after=after, codes=("INIT004",))) == expected
+
+
+def test_a_loop_that_asks_for_reset_parameters_calls_it(tmp_path):
+    after = """
+
+class Outer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = Net()
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        for m in self.children():
+            if hasattr(m, "reset_parameters"):
+                m.reset_parameters()
+
+    def forward(self, x):
+        return self.inner(x)
+"""
+    fill = "\n\n    def reset_parameters(self):\n        nn.init.ones_(self.w)\n"
+    made = "self.w = nn.Parameter(torch.empty(n, n))"
+    assert found(tmp_path, made, use=USE + fill, after=after, codes=("INIT001", "INIT004")) == []
