@@ -1,8 +1,13 @@
 """Initialisation whose result nobody keeps, or that went to the wrong one of two layers."""
 
+import re
+
 from initlint.judge import Call, Model, Parameter, Problem, Problems
 from initlint.records import Draw
 
+# Recurrent layers whose gates have biases in one parameter, and its name in layer n.
+_GATED = ("LSTM", "GRU")
+_LAYER = re.compile(r"(.*bias_[ih]h)_l(\d{1,3})(?:_reverse)?")
 # Two draws so many lines apart at most belong to one list of lines, of which one was mistaken.
 _APART = 3
 
@@ -13,6 +18,14 @@ def init_without_effect(record: Call | Parameter, model: Model) -> Problems:
         if record.effect == "lost":
             yield record, f"{record.spelled} has no effect: {record.reason}"
         return
+    left = _left_layer(record, model)
+    if left is not None:
+        part = record.history[-1]
+        message = (
+            f"a part of {record.name}, the bias of one gate, is set here, and {left.name} of the "
+            "next layer keeps what it has: the loop or the list of names leaves it out"
+        )
+        yield Problem(record, message, at=part.site)
     twice = _drawn_twice(record, model)
     twin = _twin(record, model) if twice is not None else None
     if twice is not None and twin is not None:
@@ -25,6 +38,26 @@ def init_without_effect(record: Call | Parameter, model: Model) -> Problems:
             yield again, message
         elif record.kind != "bias":
             yield Problem(record, message, at=twice.site)
+
+
+def _left_layer(parameter: Parameter, model: Model) -> Parameter | None:
+    """The bias of another layer of one LSTM, of which no gate is set, if one of this one is."""
+    found = _LAYER.fullmatch(parameter.name) if parameter.holder in _GATED else None
+    if found is None or not _sets_gate(parameter):
+        return None
+    layers: dict[str, list[Parameter]] = {}
+    for other in model.parameters:
+        place = _LAYER.fullmatch(other.name)
+        if place is not None and place[1][:-2] == found[1][:-2]:
+            layers.setdefault(place[2], []).append(other)
+    unset = [biases for biases in layers.values() if not any(map(_sets_gate, biases))]
+    return unset[0][0] if unset else None
+
+
+def _sets_gate(parameter: Parameter) -> bool:
+    """Whether the last thing that somebody did to a bias was to set a part of it."""
+    last = parameter.history[-1] if parameter.history else None
+    return last is not None and last.part and last.by == "user" and last.spelled != "zero_"
 
 
 def _where(parameter: Parameter, twice: Draw) -> str:

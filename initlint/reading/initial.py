@@ -56,10 +56,7 @@ class Initialising(Tensors):
     ) -> Value:
         """A function of torch.nn.init."""
         if name == "calculate_gain":
-            try:
-                return calculate_gain(*args, **kwargs)
-            except (ValueError, TypeError, ArithmeticError):
-                return PLAIN
+            return self._gain(args, kwargs, node)
         if name == "_calculate_fan_in_and_fan_out":
             return _torch_fans(args[0] if args else None)
         if name == "_calculate_correct_fan" and len(args) > 1:
@@ -88,6 +85,19 @@ class Initialising(Tensors):
             self.write(target, draw if is_whole else _in_part(draw))
         self._note(name, resolved, draw.site, tensor, filled)
         return tensor
+
+    def _gain(
+        self, args: Sequence[Value], kwargs: Mapping[str, Value], node: ast.AST | None
+    ) -> Value:
+        """The gain of a nonlinearity; a name without one raises an error."""
+        try:
+            return calculate_gain(*args, **kwargs)
+        except (ValueError, TypeError, ArithmeticError):
+            name = args[0] if args else kwargs.get("nonlinearity")
+            if isinstance(name, str) and self.constructing is not None and is_sure(self):
+                reason = f"torch knows no gain for {name!r}"
+                note(self, node, "calculate_gain", [], "raises", reason)
+            return PLAIN
 
     def _is_recomputed(
         self, slots: Sequence[Slot], node: ast.AST | None, name: str, written: ast.AST | None

@@ -27,7 +27,17 @@ _ALL_AT_ONCE = ("locals", "vars", "save_hyperparameters")
 
 
 def in_branch(reader: Reader, node: ast.If) -> None:
-    """Note an `if` that compares with the name of a scheme, and what it calls then."""
+    """Note an `if` that compares with the name of a scheme, and what it calls then.
+
+    So is every `elif` of it, which is not read where an earlier test is satisfied.
+    """
+    _compared(reader, node)
+    while len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If):
+        node = node.orelse[0]
+        _compared(reader, node)
+
+
+def _compared(reader: Reader, node: ast.If) -> None:
     test = node.test
     if (
         not isinstance(test, ast.Compare)
@@ -59,7 +69,8 @@ def _note(
         site = module.source.site(node)
         within = reader.within()
         test = Test("", text, "option", "option", site, (name,), within=within, calls=calls)
-        reader.options.append(test)
+        if test not in reader.options:
+            reader.options.append(test)
 
 
 def _called(body: Sequence[ast.stmt]) -> tuple[str, ...]:

@@ -473,11 +473,21 @@ def _missed(
         # An exact test passes over subclasses that it is asked of.
         if id(module) in over and not is_exact:
             continue
-        slots = [n for n, v in module.attrs.items() if isinstance(v, Slot)]
-        is_bare = slots and all((module.site, name) not in filled for name in slots)
-        if is_bare and asked.holds(module):
+        if asked.holds(module) and _is_untouched(module, filled):
             found[type_of(module)] = None
     return tuple(found)
+
+
+def _is_untouched(module: Instance, filled: Collection[object]) -> bool:
+    """Whether nothing fills the parameters of a layer, or some within a block of the user's."""
+    own = [name for name, value in module.attrs.items() if isinstance(value, Slot)]
+    if own or module.cls is None:
+        return bool(own) and all((module.site, name) not in filled for name in own)
+    return any(
+        isinstance(value, Slot) and (part.site, name) not in filled
+        for part in all_within([module])
+        for name, value in part.attrs.items()
+    )
 
 
 def known_elsewhere(tests: Sequence[Test]) -> list[Test]:

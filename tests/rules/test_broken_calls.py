@@ -87,7 +87,14 @@ def codes(tmp_path, line, wrap="weight_norm"):
     return [finding.code for finding in report.findings]
 
 
+RNN = "self.rnn = nn.LSTM(n, n, 3)\n"
+BIASES = (
+    RNN + "for name, p in self.rnn.named_parameters():\n    if {}:\n        p.data[n:2 * n] = 1"
+)
 LOST = [
+    RNN + "self.rnn.bias_ih_l0.data[n:2 * n].fill_(1)",
+    BIASES.format("name == 'bias_hh_l0'"),
+    BIASES.format("name == 'bias_hh_l0'") + "\n    elif 'bias' in name:\n        nn.init.zeros_(p)",
     "nn.init.zeros_(self.w.clone())",
     "nn.init.zeros_(self.w.data.clone())",
     "self.w.clone().normal_()",
@@ -114,6 +121,10 @@ LOST = [
     "nn.init.orthogonal_(self.bare.weight, 0.1)\nnn.init.orthogonal_(self.bare.weight)",
 ]
 KEPT = [
+    BIASES.format("'bias_ih' in name"),
+    BIASES.format("name.startswith('bias')"),
+    RNN + "self.rnn.bias_ih_l0.data.fill_(1)",
+    RNN.replace("3", "1") + "self.rnn.bias_ih_l0.data[n:2 * n].fill_(1)",
     "nn.init.zeros_(self.w)",
     "self.w.data[0].zero_()",
     "self.w.data[None].zero_()",
@@ -148,6 +159,7 @@ RAISING = [
     "nn.init.kaiming_normal_(self.w, nonlinearity='gelu')",
     "nn.init.kaiming_normal_(self.w, mode='in')",
     "nn.init.kaiming_uniform_(self.w, 'relu')",
+    "nn.init.xavier_normal_(self.w, gain=nn.init.calculate_gain('gelu'))",
     "nn.init.sparse_(self.part.conv.weight, 0.1)",
     "nn.init.dirac_(self.w)",
     "nn.init.xavier_uniform_(self.fc)",
@@ -179,6 +191,8 @@ RUNNING = [
     "self.fc.kind = nn.Linear(n, n)\nnn.init.zeros_(self.fc.kind.weight)",
     "self.w.requires_grad_(False)",
     "for p in self.parameters():\n    if p.dim() > 1:\n        nn.init.xavier_uniform_(p)",
+    "try:\n    nn.init.xavier_uniform_(self.b, nn.init.calculate_gain('gelu'))\n"
+    "except ValueError:\n    pass",
     "try:\n    nn.init.xavier_uniform_(self.b)\nexcept ValueError:\n    pass",
     "for m in self.modules():\n    if hasattr(m, 'weight'):\n        nn.init.ones_(m.weight)",
     "for m in self.modules():\n    if getattr(m, 'weight', None) is not None:\n"

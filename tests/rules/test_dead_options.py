@@ -140,3 +140,13 @@ class Net(nn.Module):
 )
 def test_a_function_that_is_named_after_a_scheme(name, call, count, tmp_path):
     assert len(found(tmp_path, FUNCTION.format(name=name, call=call), "INIT011")) == count
+
+
+def test_a_branch_that_is_not_taken(tmp_path):
+    body = (
+        "if scheme == 'normal':\n            init.normal_(self.fc.weight)\n"
+        "        elif scheme == 'kaiming':\n            init.xavier_normal_(self.fc.weight)"
+    )
+    source = NET.format(argument="scheme='normal'", body=body)
+    (finding,) = found(tmp_path, source, "INIT011")
+    assert finding.site.line == 11

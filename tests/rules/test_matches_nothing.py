@@ -94,6 +94,9 @@ NEVER = {
     "a std for some": "for n, m in self.named_modules():\n    std = 0.3\n"
     "    if n.startswith('out'):\n        std = 0.1\n"
     "    if isinstance(m, nn.Linear):\n        nn.init.normal_(m.weight, std=std)",
+    "a block inside": loop(
+        "m in self.children()", "isinstance(m, Block)", "nn.init.zeros_(m.out.weight)"
+    ),
     "a negated test": loop("m in self.children()", "not isinstance(m, nn.Conv2d)", "continue")
     + f"\n    {WEIGHT}",
 }
