@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from initlint.project.cache import Reading
+from initlint.project.imports import Imported
 from initlint.project.sourcefiles import NOTEBOOK, Texts
 from initlint.records import InitlintError, Unanalysed
 
@@ -28,15 +29,16 @@ class Reader(NamedTuple):
 
 
 _PLAINLY = Reader()
+_NOTHING = Imported()
 
 
 def read(
-    paths: Sequence[str], texts: Texts, reader: Reader = _PLAINLY, imported: Sequence[str] = ()
+    paths: Sequence[str], texts: Texts, reader: Reader = _PLAINLY, imported: Imported = _NOTHING
 ) -> Reading:
     """Read all files together, since one file may use a class of another.
 
-    `texts` has their bytes, `imported` are files that they import. The gaps are the files, cells
-    and classes that were not analysed.
+    `texts` has their bytes, `imported` are files that they import, and where imports begin. The
+    gaps are the files, cells and classes that were not analysed.
     """
     python: dict[str, bytes] = {}
     gaps: list[Unanalysed] = []
@@ -56,22 +58,25 @@ def read(
             gaps.append(Unanalysed(path, f"{path}: cannot be read: {reason}"))
         except InitlintError as error:
             gaps.append(Unanalysed(path, str(error)))
-    for path in imported:
+    for path in imported.files:
         with contextlib.suppress(OSError):
             python[path] = texts.source(path)
     if reader.cache and sum(map(len, python.values())) > _SMALL:
         from initlint.project.cache import cached
 
-        found = cached(python, reader.parameters, lambda: _fresh(python, reader, imported))
+        asked = (reader.parameters, sorted(imported.starts.items()))
+        found = cached(python, asked, lambda: _fresh(python, reader, imported))
     else:
         found = _fresh(python, reader, imported)
     return found._replace(gaps=(*gaps, *found.gaps))
 
 
-def _fresh(texts: Mapping[str, bytes], reader: Reader, imported: Sequence[str]) -> Reading:
+def _fresh(texts: Mapping[str, bytes], reader: Reader, imported: Imported) -> Reading:
     from initlint import reading
 
-    paths = [path for path in texts if path not in imported]
-    found = reading.read(paths, texts, reader.jobs, reader.parameters, imported)
+    paths = [path for path in texts if path not in imported.files]
+    found = reading.read(
+        paths, texts, reader.jobs, reader.parameters, imported.files, starts=imported.starts
+    )
     gaps = (*found.broken, *found.unanalysed)
     return Reading(found.layers, found.parameters, found.calls, found.tests, gaps)

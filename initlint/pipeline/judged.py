@@ -10,7 +10,7 @@ from initlint import records
 from initlint.judge import Rulebook, findings, load
 from initlint.pipeline.files import Reader, read
 from initlint.project.cache import Reading
-from initlint.project.imports import imported
+from initlint.project.imports import Imports
 from initlint.project.neighbours import neighbours
 from initlint.project.select import Selection
 from initlint.project.sourcefiles import Texts
@@ -221,15 +221,17 @@ def _read(
     judges = rules.judge(Parameter, codes) or rules.judge(records.Test, codes)
     parameters = options.parameters or judges
     reader = Reader(options.cache, options.jobs, parameters)
-    along = imported(paths, texts)
+    imports = Imports(texts)
+    along = imports.of(paths)
     every = _recommended_all(read(paths, texts, reader, along), options)
-    found = _of(every, along)
+    found = _of(every, along.files)
     judgement = _judged(found, options, every)
     users = neighbours(paths, judgement, found.layers, texts)
     if not users:
-        return found, _within_reach(judgement, along)
-    others = [*users, *imported([*paths, *users], texts)]
-    every = read([*paths, *users], texts, reader, others[len(users) :])
+        return found, _within_reach(judgement, along.files)
+    along = imports.of([*paths, *users])
+    others = [*users, *along.files]
+    every = read([*paths, *users], texts, reader, along)
     every = _recommended_all(every, options)
     wider = _of(every, others)
     # List the gaps of the requested files, not those of their neighbours.

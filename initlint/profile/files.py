@@ -11,7 +11,7 @@ from initlint.graph.signal import Given, predicted
 from initlint.graph.signal_weighted import Known
 from initlint.profile.predicted import GAUSSIAN, Named, rows_of
 from initlint.profile.result import DEFAULT, PRESENT, RECOMMENDED, Signals
-from initlint.project.imports import imported
+from initlint.project.imports import Imports
 from initlint.project.sourcefiles import Texts
 from initlint.reading import read
 from initlint.reading.layers import Followed, initializer
@@ -29,9 +29,11 @@ def signals_of(
     paths: Sequence[str], texts: Texts, findings: Sequence[Finding]
 ) -> tuple[Signals, ...]:
     """The signal through every model of the files that is followed; `findings` are theirs."""
-    along = imported(paths, texts)
-    python = {path: texts.python(path) for path in (*paths, *along)}
-    found = read(paths, python, parameters=False, imported=along, graphs=True)
+    along = Imports(texts).of(paths)
+    python = {path: texts.python(path) for path in (*paths, *along.files)}
+    found = read(
+        paths, python, parameters=False, imported=along.files, graphs=True, starts=along.starts
+    )
     return tuple(_signals(graph, findings) for graph in found.graphs if _has_weights(graph))
 
 

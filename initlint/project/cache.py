@@ -37,17 +37,17 @@ class Reading(NamedTuple):
     gaps: tuple[Unanalysed, ...] = ()
 
 
-def cached(files: Mapping[str, bytes], parameters: bool, compute: Callable[[], Reading]) -> Reading:
+def cached(files: Mapping[str, bytes], asked: object, compute: Callable[[], Reading]) -> Reading:
     """The result of `compute`, or the cached one if the files are unchanged.
 
-    `parameters` says whether it has parameters. An entry's name is a hash of that, the paths and
+    `asked` is what else decides about it. An entry's name is a hash of that, the paths and
     contents of all files, the tables in `rules/`, and the version and files of initlint. A folder
     that cannot be made or an entry that cannot be read counts as none.
     """
     with of_project() as folder:
         if folder is None:
             return compute()
-        name = f"{_key(files, parameters)}.json"
+        name = f"{_key(files, asked)}.json"
         kept = folder.read(name)
         if kept is not None:
             with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
@@ -58,8 +58,10 @@ def cached(files: Mapping[str, bytes], parameters: bool, compute: Callable[[], R
         return result
 
 
-def _key(files: Mapping[str, bytes], parameters: bool) -> str:
-    digest = hashlib.blake2b(f"{__version__} {parameters}".encode(), digest_size=16)
+def _key(files: Mapping[str, bytes], asked: object) -> str:
+    digest = hashlib.blake2b(
+        f"{__version__} {asked!r}".encode("utf-8", "surrogatepass"), digest_size=16
+    )
     for content in catalog.tables():
         digest.update(content)
     digest.update(repr(_code()).encode())

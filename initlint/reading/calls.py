@@ -386,6 +386,9 @@ class Calls(Builtins):
             return External(f"{name}()")
         if package in LOOKING:
             return External(f"{name}()")
+        caller = self.frames[-1].module.path if self.frames else ""
+        if self.program.starts.get((caller, package)) == "":
+            self.astray[caller, name] = None
         if self.outside:
             if self._is_trained([*args, *kwargs.values()]):
                 return UNKNOWN

@@ -79,6 +79,7 @@ def read(
     parameters: bool = True,
     imported: Collection[str] = (),
     graphs: bool = False,
+    starts: Mapping[tuple[str, str], str] | None = None,
 ) -> Read:
     """The layers of all module classes in `paths`; nothing is imported or executed.
 
@@ -86,10 +87,11 @@ def read(
     from or call a class of another.
     With `jobs`, as many processes follow the data of models; the answer is the same. `parameters`
     are recorded on request only. Of the files in `imported`, what the others import is read, and
-    nothing is recorded for its own sake.
+    nothing is recorded for its own sake. `starts` has the folders in which absolute imports begin
+    that lead neither beside the importing file nor above it, by that file and the first name.
     """
     files, broken = sources([*paths, *imported], texts or {}, frozenset(imported))
-    engine = _Engine(Program(files), parameters, graphs)
+    engine = _Engine(Program(files, starts or {}), parameters, graphs)
     engine.run(jobs)
     return Read(
         tuple(engine.layers),
@@ -211,7 +213,8 @@ class _Engine:
             )
             done.add(model.instance.cls)
         done.discard(None)
-        unsure = self._unsure(scripts.stopped)
+        unsure = dict.fromkeys(self._unsure(scripts.stopped), _STOPPED)
+        unsure |= self._meant_astray(classes)
         inherited = {base for cls in done for base in self.reader.order(cls)[1:]}
         for cls in sorted(classes, key=lambda cls: cls in self._apart):
             # A class may be made by a function that gives something else back.
@@ -364,11 +367,27 @@ class _Engine:
         gap = Unanalysed(target, f"{path}: {name}: {reason}")
         self.gaps.setdefault(target, gap)
 
-    def _doubt(self, cls: UserClass, unsure: set[Value]) -> str:
+    def _meant_astray(self, classes: Sequence[UserClass]) -> dict[Value, str]:
+        """The classes that an import may mean whose module is not certain; why, for each."""
+        found: dict[Value, str] = {}
+        for path, name in self.reader.astray:
+            whole, _, member = name.rpartition(".")
+            parts = tuple(whole.split("."))
+            place = self.program.import_of(path, parts[0])
+            meant = [
+                c for c in classes if c.name == member and c.module.parts[-len(parts) :] == parts
+            ]
+            what = "means one of several files" if meant else "not found among the files read"
+            reason = f"{whole} is imported at {place} and {what}"
+            self._give_up(path, name, reason)
+            found |= dict.fromkeys(meant, f"{reason}, so other code may fill it")
+        return found
+
+    def _doubt(self, cls: UserClass, unsure: Mapping[Value, str]) -> str:
         """Why code that is not seen may fill a class that nothing makes; empty if it may not."""
         if any(isinstance(c, UserClass) and c.used for c in self.reader.order(cls)):
             return ""
-        return _STOPPED if cls in unsure else _GIVEN if cls in self._apart else ""
+        return unsure.get(cls) or (_GIVEN if cls in self._apart else "")
 
     def _record(self, model: Model, again: bool, doubt: str, given: str = "") -> None:
         """Record a model's layers; for a submodule or a known class, only the new ones.

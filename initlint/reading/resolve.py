@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import NamedTuple
 
 from initlint.reading.files import Source
+from initlint.reading.outside import LOOKING, TRAINING, TRUSTED
 from initlint.reading.values import External
 
 
@@ -43,16 +44,24 @@ class Module:
 class Program:
     """All files read: modules by the last parts of their dotted names."""
 
-    def __init__(self, files: Sequence[Source]) -> None:
+    def __init__(
+        self, files: Sequence[Source], starts: Mapping[tuple[str, str], str] | None = None
+    ) -> None:
+        # The folder in which an import begins, by the importing file and the first name.
+        self.starts = starts or {}
         self.characters = sum(len(source.data) for source in files if source.hinted)
         self.modules: list[Module] = []
         self._by_stem: dict[str, list[Module]] = {}
         self._by_parts: dict[tuple[str, ...], Module] = {}
+        # The folders in which files lie, and those that have stood for a package without a file.
+        self._folders: set[tuple[str, ...]] = set()
+        self._bare: dict[tuple[str, ...], Module] = {}
         for source in files:
             module = Module(source, _dotted(source.path))
             self.modules.append(module)
             self._by_parts[module.parts] = module
             self._by_stem.setdefault(module.parts[-1] if module.parts else "", []).append(module)
+            self._folders.update(module.parts[:depth] for depth in range(1, len(module.parts)))
             if source.hinted:
                 bind(module, source.tree.body)
 
@@ -82,14 +91,25 @@ class Program:
         if entry.level:
             package = module.parts if _is_package(module) else module.parts[:-1]
             cut = len(package) - (entry.level - 1)
-            found = self._by_parts.get(package[:cut] + dotted) if cut >= 0 else None
+            found = self._at(package[:cut] + dotted) if cut >= 0 else None
             return found or (External("." * entry.level + entry.module) if dotted else None)
-        found = self._absolute(module, dotted)
+        found = self._absolute(module, dotted) or self._started(module, dotted)
         return found or External(entry.module)
+
+    def import_of(self, path: str, name: str) -> str:
+        """The place, as file:line, where a file imports a package of this name."""
+        module = next((each for each in self.modules if each.path == path), None)
+        for node in ast.walk(module.source.tree) if module is not None else ():
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module or ""]
+            if isinstance(node, ast.stmt) and any(n.split(".")[0] == name for n in names):
+                return f"{path}:{node.lineno}"
+        return path
 
     def member(self, module: Module, name: str) -> Module | None:
         """The module called `name` in the package `module`."""
-        return self._by_parts.get((*module.parts, name)) if _is_package(module) else None
+        return self._at((*module.parts, name)) if _is_package(module) else None
 
     def _absolute(self, module: Module, dotted: tuple[str, ...]) -> Module | None:
         """The one module whose path ends in `dotted`: beside the importer, or above it."""
@@ -111,6 +131,27 @@ class Program:
         # Of two that could be meant, Python finds the one in the folder that is searched first;
         # which that is cannot be known, but the nearest is what its author sees.
         return max(fitting, key=lambda other: len(other.parts), default=None)
+
+    def _started(self, module: Module, dotted: tuple[str, ...]) -> Module | None:
+        """The module whose path from another folder is `dotted`, or the folder without a file."""
+        if dotted[0] in _LIBRARIES:
+            return None
+        folder = self.starts.get((module.path, dotted[0]))
+        if folder:
+            return self._at((*PurePath(folder).parts, *dotted))
+        above = (module.parts[:cut] + dotted for cut in range(len(module.parts) - 1, -1, -1))
+        return next((self._at(parts) for parts in above if parts in self._folders), None)
+
+    def _at(self, parts: tuple[str, ...]) -> Module | None:
+        """The module at a place; a folder without an `__init__.py` is an empty package."""
+        if parts in self._folders and parts not in self._by_parts and parts not in self._bare:
+            source = Source(str(PurePath(*parts, "__init__.py")), b"", asked=False)
+            self._bare[parts] = Module(source, parts)
+        return self._by_parts.get(parts) or self._bare.get(parts)
+
+
+# Packages that are known by their names, even if some folder is called so.
+_LIBRARIES = {*LOOKING, *TRAINING, *TRUSTED}
 
 
 def _dotted(path: str) -> tuple[str, ...]:

@@ -92,6 +92,8 @@ class State:
         self.results: dict[object, Value] = {}
         # Initialising calls that are made outside of constructors, on what no module holds.
         self.loose: list[Any] = []
+        # Names of the project that code calls and whose module was not found, by file and name.
+        self.astray: dict[tuple[str, str], None] = {}
         # Calls that are a statement of their own, so that nothing keeps their results.
         self.alone: set[ast.AST | None] = set()
         # Of names that are filled, whether they are copies that nothing else uses.
