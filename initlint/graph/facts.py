@@ -58,10 +58,17 @@ _OF_FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "drop_path": ("p", "training"),
     "interpolate": ("size", "scale_factor", "mode"),
     "flatten": ("start_dim", "end_dim"),
-    "group_norm": ("num_groups",),
     **dict.fromkeys(("getitem", "select"), ("index",)),
     "pixel_shuffle": ("upscale_factor",),
     **dict.fromkeys(("chunk", "unsafe_chunk", "tensor_split"), ("chunks",)),
+}
+# The functional norms: their arguments after the first, in order.
+_STATISTICS = ("running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
+_OF_NORMS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("batch_norm", "instance_norm"), _STATISTICS),
+    "layer_norm": ("normalized_shape", "weight", "bias", "eps"),
+    "rms_norm": ("normalized_shape", "weight", "eps"),
+    "group_norm": ("num_groups", "weight", "bias", "eps"),
 }
 # They cut a value into parts of given sizes.
 _SPLITTING = ("split", "unsafe_split", "split_with_sizes")
@@ -101,6 +108,8 @@ def of_call(
         return _of_arithmetic(bare, args, keywords)
     if role == "weighted":
         return _of_weighted(bare, args, keywords)
+    if bare in _OF_NORMS:
+        return _of_norm(bare, args, keywords)
     if role not in _ROLES:
         return {}
     if bare in _SPLITTING and len(args) > 1:
@@ -124,6 +133,16 @@ def plain(value: Any) -> Any:
 
 # No window has more dimensions.
 _MOST = 8
+
+
+def _of_norm(bare: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a functional norm, and its other numbers."""
+    given = {**dict(zip(_OF_NORMS[bare], args[1:], strict=False)), **keywords}
+    found = {name: plain(given[name]) for name in ("num_groups", "eps") if name in given}
+    for kept, name in zip(_PARAMETERS, ("weight", "bias"), strict=True):
+        if type(given.get(name)) is Operand:
+            found[kept] = given[name]
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _of_weighted(bare: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,9 @@ def name_patterns(graph: Graph) -> None:
     users = _users(graph)
     absorbed: set[Op] = set()
     for op in ends:
+        if _is_sine(op):
+            absorbed |= _name_sine(op, users)
+            continue
         origin: Op | None = op.inputs[0] if op.role == "activation" else op
         for _ in range(_FURTHEST):
             origin = back[origin] if origin is not None else None
@@ -72,6 +75,22 @@ def _may_end(op: Op) -> bool:
     return _is_choice(op) or any(
         type(part) is Op and part.role == "query" for part in leaves_of(op.operands)
     )
+
+
+def _is_sine(op: Op) -> bool:
+    """Whether an operation is the sine of a value times a number: sin(30 * x)."""
+    before = op.inputs[0] if len(op.inputs) == 1 else None
+    if op.bare_name != "sin" or before is None or before.role != "scale":
+        return False
+    return len(before.inputs) == 1 and isinstance(before.args.get("factor"), float)
+
+
+def _name_sine(op: Op, users: dict[Op, list[Op]]) -> set[Op]:
+    """Make it the activation; the product goes, unless something else uses it."""
+    (product,) = op.inputs
+    op.role, op.activation, op.inputs = "activation", "sin", product.inputs
+    op.args = {"omega": product.args["factor"]}
+    return {product} if users[product] == [op] else set()
 
 
 def _is_shifted(op: Op) -> bool:

@@ -24,7 +24,7 @@ _CASTS = {
     *("detach", "data", "alias"),
 }
 # Not known by their own rows: of arguments that a curve alone does not tell, or fitted below.
-_NO_CURVE = ("prelu", "rrelu", "linear", "threshold")
+_NO_CURVE = ("prelu", "rrelu", "linear", "threshold", "sin")
 
 
 def recognised(op: Op, origin: Op) -> tuple[str, Mapping[str, Any]] | None:

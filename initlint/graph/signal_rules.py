@@ -45,7 +45,40 @@ def activated(value: Value, activation: str, args: Mapping[str, Any]) -> Sent | 
     row = catalog.activations().get(activation)
     if row is None or not row.formula:
         return None
+    if activation == "sin":
+        return sine(value, float(args.get("omega", 1.0)))
     return _elementwise(value, row.function(args))
+
+
+def sine(value: Value, omega: float) -> Sent:
+    """sin(ωx). Of a Gaussian x with mean m and variance v, in closed form:
+
+        E[y²] = (1 - e^(-2ω²v) cos 2ωm) / 2,  E[y] = e^(-ω²v/2) sin ωm
+        E[y y'] = (e^(-ω²(v - c)) - e^(-ω²(v + c)) cos 2ωm) / 2  with the covariance c
+
+    from sin a sin b = (cos(a - b) - cos(a + b)) / 2 and E[cos z] of a Gaussian z. The slope is
+    ω cos(ωx). Samples that are further apart than a period would be too few.
+    """
+    sent = _elementwise(value, lambda x: math.sin(omega * x))
+    if value.samples is not None and not value.is_gaussian:
+        return sent
+    square, centre = omega**2, value.mean
+    wave = math.cos(2 * omega * centre)
+
+    def common(before: float) -> float:
+        c = min(max(0.0, before - centre**2), value.variance)
+        near, far = square * (value.variance - c), square * (value.variance + c)
+        return (math.exp(-near) - math.exp(-far) * wave) / 2
+
+    result = sent.value
+    result.q = (1 - math.exp(-2 * square * value.variance) * wave) / 2
+    result.mean = math.exp(-square * value.variance / 2) * math.sin(omega * centre)
+    result.places, result.examples = common(value.places), common(value.examples)
+    result.units = result.mean**2
+    slope = square * (1 - result.q)
+    factor = slope / sent.backs[0] if sent.backs[0] else 0.0
+    result.slopes = [factor * part for part in result.slopes or ()]
+    return Sent(result, (slope,))
 
 
 def computed(value: Value, name: str, numbers: Sequence[float]) -> Sent | None:

@@ -45,7 +45,7 @@ def recommended(layer: Layer) -> Initializer | None:
     if layer.recurrent == "input":
         # Its result is added to that of the recurrent weight, which is about as strong.
         return _xavier(layer, activation, 1.0, _xavier_unit(layer))
-    gain = activation.recommended_gain(layer.following.args, first=_is_first(layer))
+    gain = _wanted_gain(layer, activation)
     std = gain * _unit(activation, layer)
     return _SCHEMES[activation.initializer](layer, activation, gain, std)
 
@@ -124,7 +124,7 @@ def remedy(layer: Layer) -> float:
         return 1.0
     activation = catalog.activations()[layer.following.activation]
     low, high = _gains(layer, activation)
-    wanted = activation.recommended_gain(layer.following.args, first=_is_first(layer))
+    wanted = _wanted_gain(layer, activation)
     return wanted / (low if value < 1 else high) / value
 
 
@@ -198,13 +198,19 @@ def _is_first(layer: Layer) -> bool:
     return layer.before is None and layer.origin == "input"
 
 
+def _wanted_gain(layer: Layer, activation: Activation) -> float:
+    """The gain to initialise with."""
+    return activation.recommended_gain(layer.following.args, _is_first(layer), layer.fan_in or 1)
+
+
 def _has_no_gain(layer: Layer) -> bool:
     return layer.recurrent == "state" or layer.harmless.startswith("the weight is reparametrised")
 
 
 def _gains(layer: Layer, activation: Activation) -> tuple[float, float]:
     """The lowest and the highest accepted gain of `layer`."""
-    low, high = activation.accepted(layer.following.args, first=_is_first(layer))
+    is_first = _is_first(layer)
+    low, high = activation.accepted(layer.following.args, is_first, layer.fan_in or 1)
     if sees_data(layer):
         # It sees data, whose scale nobody knows, and its factor does not compound.
         low = min(low, _DEFAULT_GAIN)

@@ -51,6 +51,7 @@ class Activation:
     nonlinearity: str = ""
     accepts: tuple[str, ...] = ()
     first: str = ""
+    first_accepts: tuple[str, ...] = ()
 
     def gain(self, args: Mapping[str, Any] = MappingProxyType({})) -> float:
         """The gain that keeps the second moment; arguments that are not given are PyTorch's."""
@@ -63,17 +64,25 @@ class Activation:
             return self.keeps
 
     def recommended_gain(
-        self, args: Mapping[str, Any] = MappingProxyType({}), first: bool = False
+        self,
+        args: Mapping[str, Any] = MappingProxyType({}),
+        first: bool = False,
+        fan_in: float = 1.0,
     ) -> float:
         """The gain to initialise with; `first` for the model's first layer."""
-        return self._evaluate(self.first if first and self.first else self.recommended, args)
+        text = self.first if first and self.first else self.recommended
+        return self._evaluate(text, args, fan_in)
 
     def accepted(
-        self, args: Mapping[str, Any] = MappingProxyType({}), first: bool = False
+        self,
+        args: Mapping[str, Any] = MappingProxyType({}),
+        first: bool = False,
+        fan_in: float = 1.0,
     ) -> tuple[float, float]:
         """The lowest and the highest accepted gain."""
-        gains = [self._evaluate(text, args) for text in self.accepts or (self.recommended,)]
-        gains.append(self.recommended_gain(args, first))
+        texts = self.first_accepts if first and self.first_accepts else self.accepts
+        gains = [self._evaluate(text, args, fan_in) for text in texts or (self.recommended,)]
+        gains.append(self.recommended_gain(args, first, fan_in))
         return min(gains), max(gains)
 
     def value(self, x: float, args: Mapping[str, Any] = MappingProxyType({})) -> float:
@@ -95,12 +104,13 @@ class Activation:
             for name, default in self.arguments.items()
         }
 
-    def _evaluate(self, text: str, args: Mapping[str, Any]) -> float:
-        values = {**self._values(args), "gain": self.gain(args)}
+    def _evaluate(self, text: str, args: Mapping[str, Any], fan_in: float) -> float:
+        values = {**self._values(args), "gain": self.gain(args), "fan_in": fan_in}
         try:
             return float(eval(_compiled(text), _NAMES, values))
         except ArithmeticError:
-            return float(eval(_compiled(text), _NAMES, {**self.arguments, "gain": self.keeps}))
+            values |= {**self.arguments, "gain": self.keeps}
+            return float(eval(_compiled(text), _NAMES, values))
 
 
 @dataclass(frozen=True, slots=True)

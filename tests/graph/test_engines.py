@@ -22,7 +22,7 @@ class Net(nn.Module):
         super().__init__()
         self.a = nn.Linear(8, 8)
         self.b = nn.Linear(8, 2)
-        self.scale = nn.Parameter(torch.ones(8))
+        self.scale, self.omega = nn.Parameter(torch.ones(8)), 20.0
         self.register_buffer("kept", torch.eye(8))
 
     def forward(self, x):
@@ -69,6 +69,15 @@ FOLLOWING = {
     "((y - y.mean(-1, True)) / (y.std(-1, keepdim=True) + 1e-5)).tanh()": ("tanh", {}),
     "(2 / y).relu()": ("unknown", {}),
     "torch.sin(y)": ("unknown", {}),
+    "torch.sin(30 * y)": ("sin", {"omega": 30.0}),
+    "(30.0 * y).sin()": ("sin", {"omega": 30.0}),
+    "torch.sin(y / 4)": ("sin", {"omega": 0.25}),
+    "torch.sin(self.omega * y)": ("sin", {"omega": 20.0}),
+    "torch.sin(self.scale * y)": ("unknown", {}),
+    "torch.sin(3 * y + self.scale)": ("unknown", {}),
+    "torch.cos(30 * y)": ("unknown", {}),
+    "torch.cat((torch.sin(2 * y), torch.cos(2 * y)), -1)": ("unknown", {}),
+    "y + torch.sin(5 * y)**2 / 5": ("mixed", {"activations": ("sin", "linear")}),
     "torch.exp(y)": ("unknown", {}),
     "(y * y).relu()": ("unknown", {}),
     "(y + self.scale).sigmoid()": ("sigmoid", {}),

@@ -44,6 +44,19 @@ def chain(*before, width=256):
     return Asked(lambda p, a, x: a(p["stack"](x)), stack=stack, asked=linear(width, 256))
 
 
+class Sine(nn.Module):
+    def __init__(self, omega=30.0):
+        super().__init__()
+        self.omega = omega
+
+    def forward(self, x):
+        return torch.sin(self.omega * x)
+
+
+def siren(n=256, bound=(6 / 256) ** 0.5 / 30):
+    return filled(linear(n), nn.init.uniform_, -bound, bound)
+
+
 def images(*before, channels=32):
     last = nn.Conv2d(channels, 256, 1)
     return Asked(lambda p, a, x: a(p["stack"](x)), stack=nn.Sequential(*before), asked=last)
@@ -56,6 +69,8 @@ NETS = {
     "linear": (lambda: chain(linear()), ROW),
     "linear with a mean": (lambda: chain(filled(linear(), nn.init.normal_, 0.02, 0.05)), ROW),
     "relu": (lambda: chain(linear(), nn.ReLU()), ROW),
+    "sines": (lambda: chain(siren(2, 1 / 2), Sine(), siren(), Sine(), siren(), Sine()), (2,)),
+    "slow sines": (lambda: chain(linear(), Sine(2.0), linear(), Sine(2.0)), ROW),
     "relu behind a mean": (
         lambda: chain(filled(linear(), nn.init.uniform_, 0, 0.02), nn.ReLU(), linear(), nn.ReLU()),
         ROW,

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from initlint.graph import signal_rules as rules
 from initlint.graph.quadrature import gaussian_moments
 from initlint.graph.samples import Value
 from initlint.graph.signal import predicted
@@ -33,6 +34,26 @@ def test_quadrature_of_a_value_with_a_mean():
     q, mean, places, _ = gaussian_moments(lambda x: 2 * x + 1, Value(5.0, 1.0, 3.0, 1.0))
     assert (q, mean) == pytest.approx((21 + 4 * 1 - 0, 3.0), abs=1e-6)
     assert places == pytest.approx(4 * 3 + 4 * 1 + 1, abs=1e-6)
+
+
+@pytest.mark.parametrize(("mean", "places"), [(0.0, 0.5), (0.3, 1.0), (0.0, 2.0)])
+@pytest.mark.parametrize("omega", [0.7, 3.0])
+def test_sines_have_the_moments_of_the_quadrature(omega, mean, places):
+    value = Value(2.0, mean, places, mean**2)
+    found = rules.sine(value, omega)
+    known = gaussian_moments(lambda x: math.sin(omega * x), value)
+    result = found.value
+    assert (result.q, result.mean, result.places, result.examples) == pytest.approx(known, abs=2e-3)
+    slope = gaussian_moments(lambda x: omega * math.cos(omega * x), value)[0]
+    assert found.backs[0] == pytest.approx(slope, rel=1e-3)
+    assert math.fsum(result.slopes) / len(result.slopes) == pytest.approx(slope, rel=1e-3)
+
+
+def test_a_sine_of_many_turns_is_any_phase():
+    """Whatever the scale, beyond a few turns: E[sin²] = 1/2, and two positions share nothing."""
+    for scale in (10.0, 1e3, 1e6):
+        value = rules.sine(Value(scale**2, places=0.5 * scale**2), 30.0).value
+        assert (value.q, value.mean, value.places) == pytest.approx((0.5, 0.0, 0.0), abs=1e-9)
 
 
 def test_a_constant_value_stays_one():

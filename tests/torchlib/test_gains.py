@@ -48,6 +48,7 @@ RECOMMENDED = {
     "celu": (1.2452, 1.2452, 2**0.5),
     "softplus": (1.0419, 1.0419, 2**0.5),
     "hardswish": (1.7367, 2**0.5, 1.7367),
+    "sin": (2**0.5, 1, 1.75),
 }
 OTHER_ARGUMENTS = [
     ("leaky_relu", {"negative_slope": 0.2}),
@@ -173,6 +174,19 @@ def test_recommended_gain_is_torchs_where_torch_has_one(name):
 
 def test_torchs_gain_of_selu_is_accepted():
     assert ACTIVATIONS["selu"].accepted()[0] == nn.init.calculate_gain("selu")
+
+
+def test_sine_layers_get_the_scale_of_their_paper():
+    """Sitzmann 2020: U(±1/n) in the first layer, U(±√(6/n)/ω) in all others."""
+    row, args = ACTIVATIONS["sin"], {"omega": 30.0}
+    for n in (1, 2, 3, 64):
+        hidden, first = row.recommended_gain(args), row.recommended_gain(args, True, n)
+        assert hidden / n**0.5 == pytest.approx((6 / n) ** 0.5 / 30 / 3**0.5)
+        assert first / n**0.5 == pytest.approx(1 / n / 3**0.5)
+        low, high = row.accepted(args, True, n)
+        assert low == pytest.approx(first) and high > 1e6
+    assert row.gain() == pytest.approx((2 / (1 - math.exp(-2))) ** 0.5, abs=1e-6)
+    assert row.recommended_gain({"omega": 0.5}, True, 64) == 2
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
