@@ -98,6 +98,31 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """What several layers do to the signal together, as predicted; the first one has the record.
+
+    - `kind`: run (layers between the data or a normalisation and the result), stream (the residual
+      branches of one stream) or tokens (what attention sees).
+    - `layers`: the parameters of the layers that do it.
+    - `forward`: of a run, the factor by which its layers multiply what differs between two
+      examples, or the signal if they enlarge it; of a stream, the signal behind the last branch
+      against that before the first one.
+    - `backward`: the factor by which they multiply the gradient, from the last layer to the first.
+    - `blocks`: the number of residual branches; `bare`: True if none has a normalisation.
+    - `share`: of a stream, the part of E[x²] at its end that the branches have added; of tokens,
+      that of E[x²] which all tokens have in common.
+    """
+
+    kind: str
+    layers: tuple[str, ...]
+    forward: float = 1.0
+    backward: float = 1.0
+    blocks: int = 0
+    bare: bool = False
+    share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """One use of a weight by a weighted operation; both engines make the same record.
 
@@ -122,6 +147,7 @@ class Layer:
       are symbols.
     - `times`: the other factor, if a weight is computed as a product of two, as `B @ A`.
     - `signal`: the predicted signal of its run, if its scale is off or its result may be loud.
+    - `wholes`: what this layer and others do to the signal together, if it is much.
     """
 
     model: str
@@ -152,6 +178,7 @@ class Layer:
     counted: str = ""
     times: str | None = None
     signal: Signal | None = None
+    wholes: tuple[Whole, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

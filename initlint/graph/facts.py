@@ -138,11 +138,12 @@ _MOST = 8
 def _of_norm(bare: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a functional norm, and its other numbers."""
     given = {**dict(zip(_OF_NORMS[bare], args[1:], strict=False)), **keywords}
-    found = {name: plain(given[name]) for name in ("num_groups", "eps") if name in given}
+    numbers = {name: plain(given.get(name)) for name in ("num_groups", "eps")}
+    found: dict[str, Any] = {n: value for n, value in numbers.items() if value is not None}
     for kept, name in zip(_PARAMETERS, ("weight", "bias"), strict=True):
         if type(given.get(name)) is Operand:
             found[kept] = given[name]
-    return {name: value for name, value in found.items() if value is not None}
+    return found
 
 
 def _of_weighted(bare: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> dict[str, Any]:

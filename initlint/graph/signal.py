@@ -395,7 +395,8 @@ class _Forward:
             query, key, value = values if len(values) == 3 else values * 3
             soft = rules.softened(rules.scored(query, key, None).value, None)
             shares = soft.value.shares if soft is not None else None
-            count = float(math.prod(value.size)) if value.size else None
+            queries, keys = self._length(op.inputs[0]), self._length(op.inputs[-1])
+            count = keys or (float(math.prod(value.size)) if value.size else None)
             is_causal = op.keywords.get("is_causal") is True
             if count and is_causal:
                 # A query at place t sees t keys: E[1/t] is about (ln T + 0.58) / T.
@@ -406,24 +407,35 @@ class _Forward:
             scale, shape = op.keywords.get("scale"), self.given.shapes.get(op.inputs[0])
             # Unless it is given, the scale is 1 over the root of the width.
             factor = scale**2 * shape[-1] if isinstance(scale, float) and shape else 1.0
-            scored = rules.scoring_backs(query, key, value, is_causal)
-            return Sent(sent.value, (*(factor * back for back in scored), *sent.backs))
+            ahead, aside = rules.scoring_backs(query, key, value, keys, is_causal)
+            # So many queries send their gradient to each key and its value.
+            each = queries / keys if queries and keys else 1.0
+            return Sent(sent.value, (factor * ahead, factor * aside * each, sent.backs[0] * each))
         if len(values) != 2:
             return f"{op.name} is not known"
         for place, (first, second) in enumerate((values, values[::-1])):
             if first.shares is not None:
-                sent = rules.attended(first.shares, second, None, bit)
                 shape = self.given.shapes.get(op.inputs[1 - place])
+                # Positions come before the width, or behind it: a @ v, or v @ a.
+                axis = -2 if place == 0 else -1
+                keys, queries = self._length(op.inputs[1 - place], axis), self._length(op, axis)
+                sent = rules.attended(first.shares, second, keys, bit)
                 # The gradient of a weight is the product of g with a value that has its own part.
-                ahead = shape[-1] * max(0.0, second.q - second.places) if shape else 0.0
-                backs = (ahead, sent.backs[0]) if place == 0 else (sent.backs[0], ahead)
-                return Sent(sent.value, backs)
+                width = shape[-3 - axis] if shape else 0.0
+                ahead = width * max(0.0, second.q - second.places)
+                back = sent.backs[0] * (queries / keys if queries and keys else 1.0)
+                return Sent(sent.value, (ahead, back) if place == 0 else (back, ahead))
         shape, ours = (self.given.shapes.get(x) for x in (op.inputs[0], op))
         sent = rules.scored(values[0], values[1], float(shape[-1]) if shape else None)
         if ours is None:
             return sent
         apart = max(0.0, values[1].q - values[1].places)
         return Sent(sent.value, (ours[-1] * apart, ours[-2] * values[0].q))
+
+    def _length(self, op: Op, axis: int = -2) -> float | None:
+        """How many positions a value has whose last dimensions are positions and width."""
+        shape = self.given.shapes.get(op)
+        return float(shape[axis]) if shape is not None and len(shape) > 2 else None
 
     def _unknown(self, op: Op, values: list[Value]) -> Sent | str:
         numbers = op.args.get("numbers", ())

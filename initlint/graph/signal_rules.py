@@ -519,7 +519,9 @@ def attended(shares: tuple[float, float], value: Value, count: float | None, bit
     return Sent(result, (own,))
 
 
-def scoring_backs(query: Value, key: Value, value: Value, is_causal: bool) -> tuple[float, float]:
+def scoring_backs(
+    query: Value, key: Value, value: Value, keys: float | None, is_causal: bool
+) -> tuple[float, float]:
     """What attention sends back to queries and keys, with scores divided by the root of the width.
 
     With a_ij close to 1/T, softmax sends back (g_i v_j - mean over j) / T: of the values only what
@@ -528,9 +530,10 @@ def scoring_backs(query: Value, key: Value, value: Value, is_causal: bool) -> tu
         E[g_q²] = E[g²] (E[v²] - E[v v']) (E[k²] - E[k k']) (1 - 1/T) / T
         E[g_k²] = E[g²] (E[v²] - E[v v']) E[q²] (1 - 1/T) / T
 
+    with T queries; with others, their number over T times as much.
     A causal query at place t has t in place of T, so that the mean over t counts.
     """
-    count = math.prod(value.size) if value.size else _TYPICAL
+    count = keys or (math.prod(value.size) if value.size else _TYPICAL)
     share = (1 - 1 / count) / count
     if is_causal:
         share = max(0.0, math.log(count) + 0.58 - math.pi**2 / 6) / count

@@ -20,7 +20,7 @@ from initlint.judge.model import Model, Problem, Problems, Record
 from initlint.judge.others import is_installed
 from initlint.judge.rulebook import Rulebook, load
 from initlint.judge.suited import unsuited
-from initlint.judge.wording import consequence, shortened
+from initlint.judge.wording import consequence, course, growth, shortened
 from initlint.recommend import family, magnitude, ratio
 from initlint.recommend.question import is_lazy, is_small_head, scheme
 from initlint.records import Call, Draw, Finding, Layer, Parameter, Test
@@ -37,8 +37,10 @@ __all__ = [
     "Test",
     "consequence",
     "constant",
+    "course",
     "family",
     "findings",
+    "growth",
     "is_by_visit",
     "is_installed",
     "is_lazy",

@@ -6,7 +6,7 @@ import math
 from pathlib import PurePath
 
 from initlint.recommend import TOLERANCE, has_mean, magnitude, ratio, times
-from initlint.records import Initializer, Layer, Signal
+from initlint.records import Initializer, Layer, Signal, Whole
 
 # Longer messages are made shorter by leaving out what other parts of a report show.
 LONGEST = 160
@@ -46,6 +46,34 @@ def _against_needed(current: Initializer, recommended: Initializer, value: float
     if is_off and (std < 1) == (value < 1):
         return f"{times(std)} the std it needs"
     return f"{times(value)} the gain it needs"
+
+
+def course(layer: Layer, whole: Whole, code: str) -> str:
+    """One sentence on a run of layers that loses the signal or the gradient, or blows it up."""
+    count = len(whole.layers) - 1
+    more = f" and {count} more layers" if count > 1 else " and one more layer" if count else ""
+    ahead, back = abs(math.log(whole.forward)), abs(math.log(whole.backward))
+    met, factor = ("signal", whole.forward) if ahead >= back else ("gradient", whole.backward)
+    what = f"{shortened(layer.layer or layer.parameter)}{more} without activation "
+    what += f"{'multiply' if count else 'multiplies'} the {met} by {_plain(factor)}"
+    return _told(what, "nn.init.xavier_normal_ keeps it", code)
+
+
+def growth(layer: Layer, whole: Whole, code: str) -> str:
+    """One sentence on residual branches that multiply their stream."""
+    name = shortened(layer.layer or layer.parameter)
+    what = f"{name} ends the first of {whole.blocks} residual branches without normalisation, "
+    what += f"which multiply the stream by {_plain(whole.forward)}"
+    return _told(what, "begin with zeros_", code)
+
+
+def _told(what: str, advice: str, code: str) -> str:
+    message = f"{what}; {advice} (`initlint rule {code}`)"
+    return message if len(message) <= LONGEST else f"{what}; {advice}"
+
+
+def _plain(factor: float) -> str:
+    return _number(factor).removesuffix("×") if factor > 1 else f"{factor:.1g}"
 
 
 def _filled(current: Initializer, layer: Layer) -> str:

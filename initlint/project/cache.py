@@ -23,6 +23,7 @@ from initlint.records import (
     Site,
     Test,
     Unanalysed,
+    Whole,
 )
 from initlint.torchlib import catalog
 
@@ -113,9 +114,15 @@ def _layer(row: Iterable[Any]) -> Layer:
     values["following"] = _following(*values["following"])
     values["site"] = _site(values["site"])
     values["signal"] = Signal(*values["signal"]) if values["signal"] else None
+    values["wholes"] = tuple(map(_whole, values["wholes"]))
     for name in ("current", "recommended"):
         values[name] = _initializer(*values[name]) if values[name] else None
     return Layer(**values)
+
+
+def _whole(row: Iterable[Any]) -> Whole:
+    values = _named(Whole, row)
+    return Whole(**{**values, "layers": tuple(values["layers"])})
 
 
 def _parameter(row: Iterable[Any]) -> Parameter:

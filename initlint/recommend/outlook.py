@@ -12,14 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from initlint.graph.ops import Op
-from initlint.graph.signal import Given, Prediction, predicted
+from initlint.graph.signal import Given, predicted
 from initlint.graph.signal_weighted import Known
 from initlint.recommend import recommended, remedy
 from initlint.recommend.loud import last_layers, may_be_loud
 from initlint.recommend.question import in_question, may_be_off
+from initlint.recommend.runs import is_lookup, runs
+from initlint.recommend.wholes import with_wholes
 from initlint.records import Layer, Signal
-
-_ENDING = ("RNN", "LSTM", "GRU", "Embedding", "embedding")
 
 
 def with_signals(layers: Sequence[Layer], ops: Sequence[Op], given: Given) -> list[Layer]:
@@ -31,15 +31,16 @@ def with_signals(layers: Sequence[Layer], ops: Sequence[Op], given: Given) -> li
     factors = {layer.parameter: remedy(layer) for layer in weighed if in_question(layer)}
     heads = [op for op in last_layers(ops) if may_be_loud(op, given)]
     if not factors and not heads:
-        return list(layers)
+        return with_wholes(layers, ops, given, factors)
     outlook = _Outlook(ops, given, factors, {x.parameter: x.layer or x.parameter for x in layers})
     signals = outlook.signals()
     for name, rms in outlook.results(heads).items():
         signals[name] = replace(signals.get(name, Signal()), result=rms)
-    return [
+    found = [
         replace(layer, signal=signals[layer.parameter]) if layer.parameter in signals else layer
         for layer in layers
     ]
+    return with_wholes(found, ops, given, factors)
 
 
 class _Outlook:
@@ -56,7 +57,7 @@ class _Outlook:
         self._weights = {op: tuple(given.weights(op)) for op in ops if op.weights}
         self._present = predicted(ops, replace(given, weights=self._as_they_are))
         self._recommended = predicted(ops, replace(given, weights=self._as_recommended))
-        self._runs = _runs(ops, self._present)
+        self._runs = runs(ops, self._present)
 
     def _as_they_are(self, op: Op) -> Sequence[Known]:
         return self._weights.get(op, ())
@@ -79,7 +80,7 @@ class _Outlook:
             for value in op.inputs:
                 start = self._runs[value]
                 found = (self._off(value), op, value)
-                if op.final or not _is_lookup(op):
+                if op.final or not is_lookup(op):
                     ahead[start] = _further(ahead.get(start), found)
                 if op.weights and value not in self._present.loose:
                     back[start] = _further(back.get(start), (self._off_back(value), op, value))
@@ -146,35 +147,6 @@ class _Outlook:
     def _name(self, op: Op) -> str:
         weights = self._weights.get(op, ())
         return self._names.get(weights[0].name, weights[0].name) if weights else ""
-
-
-def _is_lookup(op: Op) -> bool:
-    return op.name.startswith(("Embedding", "embedding"))
-
-
-def _runs(ops: Iterable[Op], found: Prediction) -> dict[Op, Op]:
-    """By every operation the one at which its run starts; runs that join are one."""
-    starts: dict[Op, Op] = {}
-    order: dict[Op, int] = {}
-
-    def root(op: Op) -> Op:
-        while starts[op] is not op:
-            starts[op] = starts[starts[op]]
-            op = starts[op]
-        return op
-
-    for place, op in enumerate(ops):
-        order[op] = place
-        starts[op] = op
-        is_new = op in found.starts or op.role == "norm" or op.name.startswith(_ENDING)
-        if is_new or not op.inputs:
-            continue
-        # A run that only ends here is not joined by what it gates.
-        roots = sorted({root(value) for value in op.inputs}, key=order.__getitem__)
-        for other in roots[1:]:
-            starts[other] = roots[0]
-        starts[op] = roots[0]
-    return {op: root(op) for op in starts}
 
 
 def _log_ratio(present: float, wanted: float) -> float:

@@ -1,0 +1,141 @@
+"""What layers do together: runs that lose the signal, streams that grow, tokens that merge.
+
+Each is worked out only where the weights alone make it possible, since a prediction takes time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from initlint.graph.ops import Op
+from initlint.graph.signal import Given, Prediction, predicted
+from initlint.graph.signal_weighted import Known
+from initlint.recommend import has_mean, magnitude, recommended, sees_data
+from initlint.recommend.loud import last_layers
+from initlint.recommend.runs import is_lookup, runs
+from initlint.recommend.streams import streams
+from initlint.records import Layer, Whole
+
+# A factor over a run that is worth a prediction, and one that is worth a word.
+_LIKELY, _FAR = 30.0, 100.0
+# With recommended initialisers, the run has to be as near to 1 as this.
+_MENDED = 10.0
+# A layer whose factor is no further from 1 does its part.
+_OFF = 1.25
+
+
+def with_wholes(
+    layers: Sequence[Layer], ops: Sequence[Op], given: Given, unsuited: Collection[str]
+) -> list[Layer]:
+    """The layers of one graph, with what they do to the signal together.
+
+    `unsuited` are the parameters that are in question by themselves.
+    """
+    found: dict[str, list[Whole]] = {}
+    for whole in (*_runs(layers, ops, given, unsuited), *streams(layers, ops, given)):
+        found.setdefault(whole.layers[0], []).append(whole)
+    return [
+        replace(layer, wholes=(*layer.wholes, *found[layer.parameter]))
+        if layer.parameter in found
+        else layer
+        for layer in layers
+    ]
+
+
+def _runs(
+    layers: Sequence[Layer], ops: Sequence[Op], given: Given, unsuited: Collection[str]
+) -> Iterator[Whole]:
+    """The runs in which layers without an activation lose the signal, or blow it up.
+
+    Left out are those with a layer that is in question: rules on single layers report these.
+    """
+    factors = {layer.parameter: found for layer in layers if (found := _factor(layer)) != 1.0}
+    lost = sum(math.log(factor) for factor in factors.values() if factor > 1)
+    gained = -sum(math.log(factor) for factor in factors.values() if factor < 1)
+    if max(lost, gained) < math.log(_LIKELY):
+        return
+    known = {op: tuple(given.weights(op)) for op in ops if op.weights}
+    mended = {op: [_scaled(weight, factors) for weight in known[op]] for op in known}
+    present = predicted(ops, replace(given, weights=lambda op: known.get(op, ())))
+    better = predicted(ops, replace(given, weights=lambda op: mended.get(op, ())))
+    for members in _members(ops, present):
+        names = [weight.name for op in members for weight in known.get(op, ())]
+        changed = tuple(dict.fromkeys(name for name in names if name in factors))
+        if not changed or any(name in unsuited for name in names):
+            continue
+        course = _Course(members, present)
+        if course.is_far(_FAR) and not _Course(members, better).is_far(_MENDED):
+            yield Whole("run", changed, course.forward, course.backward)
+
+
+def _factor(layer: Layer) -> float:
+    """The recommended std against that of a layer that only another linear layer follows.
+
+    1 for any other layer, one that is about right, and one whose scale does not matter.
+    """
+    current = layer.current
+    if layer.following.activation != "linear" or current is None or not current.std:
+        return 1.0
+    if layer.harmless or layer.branch or layer.recurrent or layer.head:
+        return 1.0
+    if sees_data(layer) and not has_mean(current):
+        return 1.0
+    wanted = recommended(layer)
+    if layer.times or layer.nominal or wanted is None or not wanted.std:
+        return 1.0
+    factor = wanted.std / magnitude(current)
+    return factor if max(factor, 1 / factor) > _OFF else 1.0
+
+
+def _scaled(weight: Known, factors: Mapping[str, float]) -> Known:
+    return weight.scaled(factors[weight.name]) if weight.name in factors else weight
+
+
+def _members(ops: Sequence[Op], found: Prediction) -> Iterator[list[Op]]:
+    """The operations of each run that ends in the model's result, in the order of the data."""
+    starts = runs(ops, found)
+    members: dict[Op, list[Op]] = {}
+    for op in ops:
+        members.setdefault(starts[op], []).append(op)
+    for run in members.values():
+        if any(op.final for op in run):
+            yield run
+
+
+class _Course:
+    """The signal along a run up to its last layers, and the gradient back from them."""
+
+    def __init__(self, members: Sequence[Op], found: Prediction) -> None:
+        own = set(members)
+        heads = [op for op in last_layers(members) if op.inputs[0] in own]
+        values = [
+            value
+            for op in members
+            for value in op.inputs
+            if op.weights and value in own and not is_lookup(op)
+        ]
+        start = found.values[members[0]]
+        loud = [found.values[value].q / start.q for value in values] if start.q > 0 else []
+        apart = max(0.0, start.q - start.examples)
+        quiet = [
+            max(0.0, found.values[value].q - found.values[value].examples) / apart
+            for value in values
+            if apart > 0
+        ]
+        self.forward = _furthest(min(quiet, default=1.0), max(loud, default=1.0))
+        last = max((found.gradients[op.inputs[0]] for op in heads), default=0.0)
+        back = [found.gradients[v] / last for v in values if last > 0 and v not in found.loose]
+        self.backward = _furthest(min(back, default=1.0), max(back, default=1.0))
+
+    def is_far(self, factor: float) -> bool:
+        """Whether the signal or the gradient is off by more than a factor."""
+        return max(abs(math.log(self.forward)), abs(math.log(self.backward))) > math.log(factor)
+
+
+def _furthest(low: float, high: float) -> float:
+    """The root of the lowest or of the highest, whichever is further from 1; 1 if one is 0."""
+    if low <= 0:
+        return 1.0
+    return math.sqrt(low if low * high < 1 else high)
