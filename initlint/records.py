@@ -101,16 +101,14 @@ class Signal:
 class Whole:
     """What several layers do to the signal together, as predicted; the first one has the record.
 
-    - `kind`: run (layers between the data or a normalisation and the result), stream (the residual
-      branches of one stream) or tokens (what attention sees).
+    - `kind`: run (layers between the data or a normalisation and the result), or stream (the
+      residual branches of one stream).
     - `layers`: the parameters of the layers that do it.
     - `forward`: of a run, the factor by which its layers multiply what differs between two
       examples, or the signal if they enlarge it; of a stream, the signal behind the last branch
       against that before the first one.
     - `backward`: the factor by which they multiply the gradient, from the last layer to the first.
-    - `blocks`: the number of residual branches; `bare`: True if none has a normalisation.
-    - `share`: of a stream, the part of E[x²] at its end that the branches have added; of tokens,
-      that of E[x²] which all tokens have in common.
+    - `blocks`: the number of residual branches.
     """
 
     kind: str
@@ -118,8 +116,6 @@ class Whole:
     forward: float = 1.0
     backward: float = 1.0
     blocks: int = 0
-    bare: bool = False
-    share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

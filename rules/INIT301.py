@@ -10,5 +10,3 @@ def vanishing_signal(layer: Layer) -> Problems:
     for whole in layer.wholes:
         if whole.kind == "run" and min(whole.forward, whole.backward) < _LEAST:
             yield layer, course(layer, whole, "INIT301")
-        if whole.kind == "stream" and not whole.bare:
-            yield layer, f"FAINT {layer.layer} {whole.blocks} {whole.share:.3g} {layer.current} {layer.shape}"

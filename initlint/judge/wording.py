@@ -138,7 +138,7 @@ def _share(factor: float, absolute: float, end: str) -> str:
 def _number(value: float) -> str:
     if value >= 10:
         return (
-            f"{value:.2g}×"
+            f"{float(f'{value:.2g}'):.0f}×"
             if value < 1e4
             else f"{value:.0e}×".replace("e+0", "e").replace("e+", "e")
         )

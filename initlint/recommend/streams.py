@@ -1,4 +1,4 @@
-"""Residual streams: how much the branches add to one, and whether their tokens stay apart."""
+"""Residual streams without normalisation: how much their branches make them grow."""
 
 from __future__ import annotations
 
@@ -6,52 +6,34 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from initlint.graph.branches import Branch, branches
-from initlint.graph.ops import Op, Operand
+from initlint.graph.ops import Op
 from initlint.graph.signal import Given, Prediction, predicted
 from initlint.recommend import magnitude
-from initlint.recommend.question import scheme
-from initlint.recommend.runs import runs
 from initlint.records import Layer, Whole
 
-# Between two blocks, and between a branch's last layer and the sum.
+# What may lie between two blocks.
 _BETWEEN = ("shape", "dropout", "scale", "choice", "activation")
-_AFTER = ("shape", "dropout", "scale")
 # A growth of E[x²] that is worth a prediction, and one that is worth a word.
 _LIKELY, _GROWN = 100.0, 30.0**2
-# Gains so small that all branches together may add less than this to E[x²].
-_SMALL_GAIN, _LITTLE = 0.35, 0.02
 # A stream has so many branches.
 _FEWEST = 4
 
 
 def streams(layers: Sequence[Layer], ops: Sequence[Op], given: Given) -> Iterator[Whole]:
-    """The streams that grow, without a normalisation, and those to which branches add nothing."""
-    grows, is_faint = _may_grow(layers), _may_be_faint(layers)
-    if not grows and not is_faint:
+    """The streams that grow because no branch of theirs has a normalisation."""
+    if not _may_grow(layers):
         return
     by_name = {layer.parameter: layer for layer in layers}
     found = predicted(ops, given)
-    start = runs(ops, found)
     for chain in _chains(branches({op: op for op in ops})):
-        if len(chain) < _FEWEST or any(_is_unknown(branch, found) for branch in chain):
+        if len(chain) < _FEWEST or not all(_is_judged(branch, found) for branch in chain):
             continue
-        writers = [_writer(branch, given, by_name) for branch in chain]
+        names = (weight.name for one in chain if one.last for weight in given.weights(one.last))
+        writers = [by_name[name] for name in dict.fromkeys(names) if name in by_name]
         first, last = found.values[chain[0].fork].q, found.values[chain[-1].join].q
-        known = tuple(dict.fromkeys(layer.parameter for layer in writers if layer is not None))
-        if None in writers or not known or first <= 0:
-            continue
-        own = [layer for layer in writers if layer is not None]
-        is_bare = not any(branch.normalised for branch in chain)
-        if grows and is_bare and not own[-1].closed and last > _GROWN * first:
-            yield Whole("stream", known, math.sqrt(last / first), blocks=len(chain), bare=True)
-        share = 1 - first / last
-        if (
-            is_faint
-            and _is_fixed(own)
-            and share < _LITTLE
-            and not found.starts.get(start[chain[0].fork])
-        ):
-            yield Whole("stream", known, math.sqrt(last / first), blocks=len(chain), share=share)
+        if writers and not writers[-1].closed and first > 0 and last > _GROWN * first:
+            written = tuple(layer.parameter for layer in writers)
+            yield Whole("stream", written, math.sqrt(last / first), blocks=len(chain))
 
 
 def _may_grow(layers: Sequence[Layer]) -> bool:
@@ -60,55 +42,34 @@ def _may_grow(layers: Sequence[Layer]) -> bool:
     A branch of relu layers with gains g adds the product of g²/2 for each inner layer, times g² of
     the last one, to E[x²].
     """
-    last = [magnitude(x.current) ** 2 * (x.fan_in or 0) for x in _bare(layers, "last") if x.current]
-    inner = [
-        magnitude(x.current) ** 2 * (x.fan_in or 0) for x in _bare(layers, "inside") if x.current
-    ]
+    last, inner = (_squared_gains(layers, place) for place in ("last", "inside"))
     if len(last) < _FEWEST:
         return False
     added = sum(last) / len(last) * math.prod(g / 2 for g in inner) ** (1 / len(last))
     return len(last) * math.log1p(added) > math.log(_LIKELY)
 
 
-def _bare(layers: Sequence[Layer], place: str) -> list[Layer]:
-    return [x for x in layers if x.branch == place and x.current is not None and x.current.std]
-
-
-def _may_be_faint(layers: Sequence[Layer]) -> bool:
-    """Whether enough layers have a std that someone wrote, far too small for their width."""
-    small = [
-        x
-        for x in layers
-        if scheme(x) == "explicit"
-        and x.current is not None
-        and 0 < magnitude(x.current) * math.sqrt(x.fan_in or 0) < _SMALL_GAIN
+def _squared_gains(layers: Sequence[Layer], place: str) -> list[float]:
+    """Those of the layers at one place of their branches that are known and not zero."""
+    return [
+        magnitude(layer.current) ** 2 * (layer.fan_in or 0)
+        for layer in layers
+        if layer.branch == place and layer.current is not None and layer.current.std
     ]
-    return len(small) >= _FEWEST
-
-
-def _is_fixed(writers: Sequence[Layer]) -> bool:
-    """Whether all have the same std, written as a number: not divided by the depth, not zero."""
-    stds = {x.current.std for x in writers if x.current is not None}
-    return (
-        len(stds) == 1
-        and None not in stds
-        and 0.0 not in stds
-        and all(scheme(x) == "explicit" for x in writers)
-    )
 
 
 def _chains(found: Sequence[Branch]) -> list[list[Branch]]:
     """The branches of each stream, in order: one begins where the last one has ended."""
-    chains: dict[Op, list[Branch]] = {}
-    done: list[list[Branch]] = []
+    open_ends: dict[Op, list[Branch]] = {}
+    chains: list[list[Branch]] = []
     for branch in found:
-        chain = chains.pop(_up(branch.fork, chains), None)
+        chain = open_ends.pop(_up(branch.fork, open_ends), None)
         if chain is None:
             chain = []
-            done.append(chain)
+            chains.append(chain)
         chain.append(branch)
-        chains[branch.join] = chain
-    return done
+        open_ends[branch.join] = chain
+    return chains
 
 
 def _up(op: Op, joins: Mapping[Op, object]) -> Op:
@@ -118,19 +79,6 @@ def _up(op: Op, joins: Mapping[Op, object]) -> Op:
     return op
 
 
-def _is_unknown(branch: Branch, found: Prediction) -> bool:
-    return any(found.starts.get(op) for op in branch.nodes)
-
-
-def _writer(branch: Branch, given: Given, by_name: Mapping[str, Layer]) -> Layer | None:
-    """The layer whose result a branch adds; None without one, or with a parameter behind it."""
-    sides: list[Op] = [op for op in branch.join.inputs if op in branch.nodes]
-    end: Op = sides[0] if sides else branch.join
-    while end.role in _AFTER and len(end.inputs) == 1:
-        if type(end.args.get("factor")) is Operand:
-            return None
-        end = end.inputs[0]
-    if end is not branch.last:
-        return None
-    known = [weight for weight in given.weights(end) if weight.std]
-    return by_name.get(known[-1].name) if known else None
+def _is_judged(branch: Branch, found: Prediction) -> bool:
+    """Whether a branch has no normalisation, and all of its operations are predicted."""
+    return not branch.normalised and not any(found.starts.get(op) for op in branch.nodes)

@@ -1,4 +1,4 @@
-"""What layers do together: runs that lose the signal, streams that grow, tokens that merge.
+"""What layers do together: runs that lose the signal or blow it up, streams that grow.
 
 Each is worked out only where the weights alone make it possible, since a prediction takes time.
 """
@@ -14,7 +14,7 @@ from initlint.graph.signal import Given, Prediction, predicted
 from initlint.graph.signal_weighted import Known
 from initlint.recommend import has_mean, magnitude, recommended, sees_data
 from initlint.recommend.loud import last_layers
-from initlint.recommend.runs import is_lookup, runs
+from initlint.recommend.runs import runs
 from initlint.recommend.streams import streams
 from initlint.records import Layer, Whole
 
@@ -65,8 +65,11 @@ def _runs(
         changed = tuple(dict.fromkeys(name for name in names if name in factors))
         if not changed or any(name in unsuited for name in names):
             continue
-        course = _Course(members, present)
-        if course.is_far(_FAR) and not _Course(members, better).is_far(_MENDED):
+        own = [
+            op for op in members if op.inputs and any(w.name in factors for w in known.get(op, ()))
+        ]
+        course = _Course(members, own, present)
+        if course.is_far(_FAR) and not _Course(members, own, better).is_far(_MENDED):
             yield Whole("run", changed, course.forward, course.backward)
 
 
@@ -105,28 +108,19 @@ def _members(ops: Sequence[Op], found: Prediction) -> Iterator[list[Op]]:
 
 
 class _Course:
-    """The signal along a run up to its last layers, and the gradient back from them."""
+    """The signal behind layers of one run, and the gradient that comes back to them."""
 
-    def __init__(self, members: Sequence[Op], found: Prediction) -> None:
-        own = set(members)
-        heads = [op for op in last_layers(members) if op.inputs[0] in own]
-        values = [
-            value
-            for op in members
-            for value in op.inputs
-            if op.weights and value in own and not is_lookup(op)
-        ]
-        start = found.values[members[0]]
-        loud = [found.values[value].q / start.q for value in values] if start.q > 0 else []
+    def __init__(self, members: Sequence[Op], changed: Sequence[Op], found: Prediction) -> None:
+        start = found.values[changed[0].inputs[0]]
+        ends = [found.values[op] for op in changed]
         apart = max(0.0, start.q - start.examples)
-        quiet = [
-            max(0.0, found.values[value].q - found.values[value].examples) / apart
-            for value in values
-            if apart > 0
-        ]
-        self.forward = _furthest(min(quiet, default=1.0), max(loud, default=1.0))
+        low = min(max(0.0, end.q - end.examples) for end in ends) / apart if apart else 1.0
+        high = max(end.q for end in ends) / start.q if start.q else 1.0
+        self.forward = _furthest(low, high)
+        heads = [op for op in last_layers(members) if op.inputs[0] in found.gradients]
         last = max((found.gradients[op.inputs[0]] for op in heads), default=0.0)
-        back = [found.gradients[v] / last for v in values if last > 0 and v not in found.loose]
+        values = [op.inputs[0] for op in changed if op.inputs[0] not in found.loose]
+        back = [found.gradients[value] / last for value in values if last]
         self.backward = _furthest(min(back, default=1.0), max(back, default=1.0))
 
     def is_far(self, factor: float) -> bool:
