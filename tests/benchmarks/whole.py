@@ -10,9 +10,11 @@ it advises.
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import sequences
@@ -69,7 +71,7 @@ def linear(count: int, width: int = 64) -> Make:
 def xavier(model: nn.Module) -> None:
     """Xavier for every layer that only another linear layer follows."""
     layers = [*model]
-    for layer, after in zip(layers, layers[1:], strict=False):
+    for layer, after in itertools.pairwise(layers):
         if isinstance(layer, nn.Linear) and isinstance(after, nn.Linear):
             nn.init.xavier_normal_(layer.weight)
 
@@ -95,14 +97,10 @@ class Block(nn.Module):
         return x + self.b(F.relu(self.a(x)))
 
 
-def residual(count: int, images: bool = False) -> Make:
+def residual(count: int) -> Make:
     def make() -> nn.Module:
-        width = 16 if images else 64
-        layer = (lambda: nn.Conv2d(16, 16, 3, padding=1)) if images else (lambda: nn.Linear(64, 64))
-        first = nn.Conv2d(1, 16, 3, padding=1) if images else nn.Linear(64, 64)
-        last = nn.Linear(width * 64 if images else 64, 10)
-        blocks = (Block(layer) for _ in range(count))
-        return nn.Sequential(first, *blocks, nn.ReLU(), nn.Flatten(), last)
+        blocks = (Block(lambda: nn.Linear(64, 64)) for _ in range(count))
+        return nn.Sequential(nn.Linear(64, 64), *blocks, nn.ReLU(), nn.Linear(64, 10))
 
     return make
 
@@ -133,43 +131,18 @@ def divided(weight: torch.Tensor, count: int) -> None:
         weight /= math.sqrt(count)
 
 
-def writers(model: nn.Module) -> list[nn.Linear]:
-    """The layers of a transformer that write into its stream."""
-    return [*(a.o for a in model.attentions), *(layer.down for layer in model.layers)]
+# --- transformers of width 64 ---------------------------------------------------------------------
 
 
-def loud(scale: bool, gain: float = 1.0) -> Callable[[nn.Module], None]:
-    """Kaiming and Xavier in a pre-norm transformer; with `scale`, 1/sqrt(2 L) on the writers."""
+def encoder(std: float | None) -> Make:
+    """A small vision transformer whose blocks have this std, and whose patches the default."""
 
-    def fill(model: nn.Module) -> None:
-        for module in model.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, std=gain / math.sqrt(module.in_features))
-        for layer in model.layers:
-            nn.init.kaiming_normal_(layer.up.weight)
-        for writer in writers(model) if scale else ():
-            divided(writer.weight, len(writers(model)))
+    def make() -> nn.Module:
+        model = Encoder(std)
+        model.patch.reset_parameters()
+        return model
 
-    return fill
-
-
-def quiet(std: float | None, bias: bool = True) -> Callable[[nn.Module], None]:
-    """One std for all linear layers of a transformer, 0.02 for its tables."""
-
-    def fill(model: nn.Module) -> None:
-        for module in model.modules():
-            if isinstance(module, nn.Linear) and std is not None:
-                nn.init.normal_(module.weight, std=std)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-            if isinstance(module, nn.Embedding):
-                nn.init.normal_(module.weight, std=0.02)
-
-    return fill
-
-
-def decoder(depth: int) -> Make:
-    return sequences.decoder(sequences.Gelu, sequences._norm, depth=depth)
+    return make
 
 
 # --- sines ----------------------------------------------------------------------------------------
@@ -216,7 +189,9 @@ class Drowned(nn.Module):
 
     def __init__(self, table: float, common: float) -> None:
         super().__init__()
-        self.inner = decoder(2)()
+        self.inner = sequences.Decoder(
+            sequences.Gelu, lambda: nn.LayerNorm(sequences.WIDTH), depth=2
+        )
         nn.init.normal_(self.inner.embed.weight, std=table)
         nn.init.normal_(self.inner.place.weight, std=table)
         self.common = nn.Parameter(common * torch.randn(sequences.WIDTH))
@@ -234,65 +209,51 @@ class Drowned(nn.Module):
 
 def rows() -> list[Row]:
     """Every row of the table."""
-    sgd, adam = classified(300, 0.01), classified(300, 1e-3, sgd=False)
-    small, own = sequences.language(200), classified(250, 0.01, ROWS)
-    images, images_adam = (
-        classified(250, 0.01, (1, 8, 8)),
-        classified(250, 1e-3, (1, 8, 8), sgd=False),
-    )
-    own_adam = classified(250, 1e-3, ROWS, sgd=False)
-    found = []
-    for word, score in (("SGD", sgd), ("Adam", adam)):
-        deep, mixed = linear(20), factors(10)
-        told = {"default": deep, "Xavier": filled(deep, xavier)}
-        found.append(Row("INIT301", f"20 linear layers, {word}", score, told))
-        told = {"default": mixed, "Xavier": filled(mixed, xavier)}
-        found.append(Row("INIT301", f"10 products of two, relu, {word}", score, told))
-        told = {f"normal {s}": filled(linear(10), normal(s)) for s in (0.3, 0.5)}
-        told["Xavier"] = filled(linear(10), xavier)
-        found.append(Row("INIT302", f"10 linear layers, {word}", score, told))
-        for count in (2, 5, 10, 20, 40):
+    return [*runs(), *streams(), *widths(), *tokens(), *sines()]
+
+
+def runs() -> Iterator[Row]:
+    for word, rate, sgd in OPTIMISERS:
+        score = classified(300, rate, sgd=sgd)
+        for name, make in (("20 linear layers", linear(20)), ("10 products, relu", factors(10))):
+            yield Row("INIT301", f"{name}, {word}", score, {"default": make, "Xavier": told(make)})
+        ways = {f"normal {s}": filled(linear(10), normal(s)) for s in (0.3, 0.5)}
+        yield Row(
+            "INIT302", f"10 linear layers, {word}", score, {**ways, "Xavier": told(linear(10))}
+        )
+
+
+def told(make: Make) -> Make:
+    return filled(make, xavier)
+
+
+def streams() -> Iterator[Row]:
+    for word, rate, sgd in OPTIMISERS:
+        for count in (2, 5, 7, 10, 20):
             ways = {w.__name__: filled(residual(count), kaiming(w)) for w in (kept, zeros, divided)}
-            ways["default"] = residual(count)
-            found.append(Row("INIT303", f"{count} blocks of relu, {word}", score, ways))
-    for word, score in (("SGD", images), ("Adam", images_adam)):
-        for count in (5, 10):
-            base = residual(count, True)
-            ways = {w.__name__: filled(base, kaiming(w)) for w in (kept, zeros, divided)}
-            found.append(Row("INIT303", f"{count} blocks of convolutions, {word}", score, ways))
-    for depth in (4, 12):
-        told = {
-            "Xavier": filled(decoder(depth), loud(False)),
-            "scaled": filled(decoder(depth), loud(True)),
-        }
-        told |= {
-            "gain 2": filled(decoder(depth), loud(False, 2.0)),
-            "gain 2, scaled": filled(decoder(depth), loud(True, 2.0)),
-        }
-        found.append(Row("INIT303", f"pre-norm decoder of {depth} blocks", small, told))
-    for word, score in (("SGD", own), ("Adam", own_adam)):
-        told = {
-            "0.02": lambda: Encoder(0.02),
-            "scaled": lambda: Encoder(0.02 * math.sqrt(768 / 64)),
-        }
-        told["default"] = lambda: Encoder(None)
-        found.append(Row("INIT301", f"ViT of width 64, {word}", score, told))
-    for depth in (3, 8):
-        told = {
-            "0.02": filled(decoder(depth), quiet(0.02)),
-            "0.08": filled(decoder(depth), quiet(0.08)),
-        }
-        told["default"] = decoder(depth)
-        found.append(Row("INIT301", f"decoder of {depth} blocks, width 48", small, told))
-    told = {
-        f"{t} and {c}": lambda t=t, c=c: Drowned(t, c)
-        for t, c in ((0.02, 1.0), (0.02, 0.02), (1.0, 1.0), (1.0, 0.02))
-    }
-    found.append(Row("INIT306", "tokens and what is common to them", small, told))
-    told = {"small": lambda: Waves("small", "small"), "SIREN": lambda: Waves("own", "small")}
-    told["default"] = lambda: Waves("default", "default")
-    found.append(Row("INIT106", "sines, omega 30", picture, told))
-    return found
+            score = classified(300, rate, sgd=sgd)
+            yield Row("INIT303", f"{count} blocks of relu, {word}", score, ways)
+
+
+def widths() -> Iterator[Row]:
+    for word, rate, sgd in OPTIMISERS:
+        ways = {"0.02": encoder(0.02), "0.07": encoder(0.07), "default": encoder(None)}
+        yield Row("INIT301", f"ViT of width 64, {word}", classified(250, rate, ROWS, sgd), ways)
+
+
+def tokens() -> Iterator[Row]:
+    stds = ((0.02, 1.0), (0.02, 0.02), (1.0, 1.0), (1.0, 0.02))
+    ways = {f"tokens {t}, vector {c}": partial(Drowned, t, c) for t, c in stds}
+    yield Row("INIT306", "a vector added to all tokens", sequences.language(200), ways)
+
+
+def sines() -> Iterator[Row]:
+    kinds = {"small": ("small", "small"), "SIREN": ("own", "small"), "default": ("default",) * 2}
+    ways = {name: partial(Waves, *kind) for name, kind in kinds.items()}
+    yield Row("INIT106", "sines, omega 30", picture, ways)
+
+
+OPTIMISERS = (("SGD", 0.01, True), ("Adam", 1e-3, False))
 
 
 def main() -> None:

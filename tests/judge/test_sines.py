@@ -19,7 +19,7 @@ NET = """
             return self.out(x)
 """
 OWN = "nn.init.uniform_(self.first.weight, -1 / {n}, 1 / {n})"
-SMALL = "nn.init.uniform_(self.first.weight, -math.sqrt(6 / {n}) / {omega}, math.sqrt(6 / {n}) / {omega})"
+SMALL = "b = math.sqrt(6 / {n}) / {omega}; nn.init.uniform_(self.first.weight, -b, b)"
 HIDDEN = "b = math.sqrt(6 / 64) / {omega}; nn.init.uniform_(layer.weight, -b, b)"
 KAIMING = "nn.init.kaiming_normal_(layer.weight)"
 
