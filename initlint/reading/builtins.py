@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 # They register what they know with the handlers.
-from initlint.reading import objects, sequences  # noqa: F401
+from initlint.reading import objects, ours, sequences  # noqa: F401
 from initlint.reading.classes import Classes, UserClass
 from initlint.reading.handlers import Args, Handler, Kwargs
 from initlint.reading.holders import Function, Instance, Listing, Partial

@@ -17,6 +17,9 @@ TRUSTED = ("torch", "torchvision", "timm", "einops", "apex", "transformers")
 LOOKING = {
     *("logging", "loguru", "warnings", "inspect", "pprint", "rich", "tqdm", "time", "gc", "sys"),
     *("torchinfo", "torchsummary", "torchsummaryX", "torchviz", "thop", "fvcore", "ptflops"),
+    *("initlint", "torchlens", "torchview", "torchprofile", "calflops", "torchstat", "onnx"),
+    *("pytorch_model_summary", "captum", "onnxruntime", "netron", "hiddenlayer", "IPython"),
+    *("psutil", "pynvml", "humanize", "tabulate", "termcolor", "codecarbon", "structlog"),
     *("wandb", "tensorboardX", "torchmetrics", "tensorboard", "mlflow", "numpy", "matplotlib"),
     *(
         "gym",
