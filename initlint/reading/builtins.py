@@ -8,14 +8,15 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-# They register what they know with the handlers.
-from initlint.reading import objects, ours, sequences  # noqa: F401
-from initlint.reading.classes import Classes, UserClass
+from initlint.reading.classes import is_instance, torch_base
 from initlint.reading.handlers import Args, Handler, Kwargs
 from initlint.reading.holders import Function, Instance, Listing, Partial
+from initlint.reading.initial import lost
 from initlint.reading.outside import is_callable
 from initlint.reading.parts import contents_of, leaves, unsure
-from initlint.reading.resolve import Module
+from initlint.reading.reader import Reader
+from initlint.reading.tensors import operate
+from initlint.reading.user_class import UserClass
 from initlint.reading.values import (
     PLAIN,
     UNKNOWN,
@@ -67,76 +68,77 @@ ANSWERS = {
 }
 
 
-class Builtins(Classes):
-    """Evaluates calls of functions of Python's, and of those that handlers know."""
+def handled(
+    reader: Reader, handler: Handler, args: Args, kwargs: Kwargs, node: ast.AST | None
+) -> Value:
+    """The result of a function that is known by its name."""
+    _visit(reader, args)
+    result = handler(reader, args, kwargs, node)
+    return unsure((*args, *kwargs.values())) if result is UNKNOWN else result
 
-    def top_level(self, module: Module, name: str) -> Value:
-        """The value of a name at the top level of a file."""
-        raise NotImplementedError
 
-    def handled(self, handler: Handler, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
-        """The result of a function that is known by its name."""
-        self._visit(args)
-        result = handler(self, args, kwargs, node)
-        return unsure((*args, *kwargs.values())) if result is UNKNOWN else result
+def numeric(reader: Reader, name: str, args: Args) -> Value:
+    """The result of a function of numbers."""
+    _visit(reader, args)
+    return _number(name, args)
 
-    def numeric(self, name: str, args: Args) -> Value:
-        """The result of a function of numbers."""
-        self._visit(args)
-        return _number(name, args)
 
-    def _visit(self, args: Args) -> None:
-        """Charge the elements that a function may visit."""
-        count = 0
-        for value in args:
-            if type(value) not in _SINGLE:
-                count += _length(value)
-        if count > 3:
-            self.budget.elements(count // 4)
+def _visit(reader: Reader, args: Args) -> None:
+    """Charge the elements that a function may visit."""
+    count = 0
+    for value in args:
+        if type(value) not in _SINGLE:
+            count += _length(value)
+    if count > 3:
+        reader.budget.elements(count // 4)
 
-    def pure(self, name: str, args: Args, kwargs: Kwargs) -> Value:
-        """The result of a built-in function that does not change its arguments."""
-        if isinstance(getattr(builtins, name, None), type) and name.endswith(("Error", "Warning")):
-            return UNKNOWN
-        if name in ("exec", "eval") and self.frames:
-            # The text may change everything that the calling function can reach.
-            return self.lost(list(self.frames[-1].names.values()), {})
-        if any(isinstance(value, Unknown) for value in args):
-            return unsure(args)
-        if self.nodes_in(args):
-            return self.operate(name, args, kwargs)
-        return PLAIN
 
-    def belongs(self, value: Value, wanted: Value) -> bool | None:
-        """Whether a value is an instance of a class; None if that is not known."""
-        if isinstance(wanted, (tuple, Listing)):
-            kinds = [*leaves(wanted, (tuple, Listing))]
-            self.budget.elements(len(kinds))
-            answers = [self.belongs(value, kind) for kind in kinds]
-            return True if True in answers else (None if None in answers else False)
-        if isinstance(value, Instance):
-            return self.is_instance(value, wanted)
-        if isinstance(value, (Slot, Held)):
-            return _is_parameter(value, wanted)
-        if not isinstance(wanted, (External, UserClass)):
-            return None
-        if isinstance(value, _NO_MODULES) and self._is_module_class(wanted):
-            return False
-        name = wanted.name if isinstance(wanted, External) else ""
-        if isinstance(value, (Tensor, Fresh)):
-            return name == "torch.Tensor" if name.startswith(("torch", "builtins")) else None
-        return _is_plain(value, name)
+def pure(reader: Reader, name: str, args: Args, kwargs: Kwargs) -> Value:
+    """The result of a built-in function that does not change its arguments."""
+    if isinstance(getattr(builtins, name, None), type) and name.endswith(("Error", "Warning")):
+        return UNKNOWN
+    if name in ("exec", "eval") and reader.frames:
+        # The text may change everything that the calling function can reach.
+        return lost(reader, list(reader.frames[-1].names.values()), {})
+    if any(isinstance(value, Unknown) for value in args):
+        return unsure(args)
+    if reader.nodes_in(args):
+        return operate(reader, name, args, kwargs)
+    return PLAIN
 
-    def _is_module_class(self, wanted: External | UserClass) -> bool:
-        """Whether a class is one of modules."""
-        if isinstance(wanted, UserClass):
-            return bool(self.torch_base(wanted))
-        return wanted.name.startswith("torch.nn.") and wanted.name.rpartition(".")[2][:1].isupper()
 
-    def is_operation(self, name: str) -> bool:
-        """Whether the catalogue knows a function of this name."""
-        known = catalog.operation_of_function(name) or catalog.activation_of_function(name)
-        return known is not None
+def belongs(reader: Reader, value: Value, wanted: Value) -> bool | None:
+    """Whether a value is an instance of a class; None if that is not known."""
+    if isinstance(wanted, (tuple, Listing)):
+        kinds = [*leaves(wanted, (tuple, Listing))]
+        reader.budget.elements(len(kinds))
+        answers = [belongs(reader, value, kind) for kind in kinds]
+        return True if True in answers else (None if None in answers else False)
+    if isinstance(value, Instance):
+        return is_instance(reader, value, wanted)
+    if isinstance(value, (Slot, Held)):
+        return _is_parameter(value, wanted)
+    if not isinstance(wanted, (External, UserClass)):
+        return None
+    if isinstance(value, _NO_MODULES) and _is_module_class(reader, wanted):
+        return False
+    name = wanted.name if isinstance(wanted, External) else ""
+    if isinstance(value, (Tensor, Fresh)):
+        return name == "torch.Tensor" if name.startswith(("torch", "builtins")) else None
+    return _is_plain(value, name)
+
+
+def _is_module_class(reader: Reader, wanted: External | UserClass) -> bool:
+    """Whether a class is one of modules."""
+    if isinstance(wanted, UserClass):
+        return bool(torch_base(reader, wanted))
+    return wanted.name.startswith("torch.nn.") and wanted.name.rpartition(".")[2][:1].isupper()
+
+
+def is_operation(name: str) -> bool:
+    """Whether the catalogue knows a function of this name."""
+    known = catalog.operation_of_function(name) or catalog.activation_of_function(name)
+    return known is not None
 
 
 # Values of Python's own, which are no modules.
@@ -215,8 +217,6 @@ def _number(name: str, args: Args) -> Value:
 
 
 _DIGITS = 400
-
-
 # Kinds of values without elements.
 _SINGLE = {int, float, bool, type(None), Tensor, External, Unknown, UserClass}
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from initlint.reading.classes import UserClass
+from initlint.reading.names import top_level
+from initlint.reading.reader import Reader
 from initlint.reading.resolve import Import, Module
+from initlint.reading.user_class import UserClass
 from initlint.records import Test
-
-if TYPE_CHECKING:
-    from initlint.reading.reader import Reader
 
 # The functions that fill a model with the values of its configuration.
 _FUNCTIONS = ("_init_weights", "init_weights", "_init_module", "initialize_weights")
@@ -63,7 +61,7 @@ def _names_of_stds(reader: Reader, module: Module) -> Iterator[str]:
     """The stds that the configurations which a file defines or imports have."""
     for name, entry in list(reader.program.names(module).items()):
         if name.endswith(_CONFIGURATION) and isinstance(entry, (ast.ClassDef, Import)):
-            value = reader.top_level(module, name)
+            value = top_level(reader, module, name)
             if isinstance(value, UserClass):
                 yield from _fields(value.node)
 

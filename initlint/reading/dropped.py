@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from initlint.reading.compiled import code_of
 from initlint.reading.effects import is_sure, is_uncalled, lost_call, note
+from initlint.reading.frames import Frame
 from initlint.reading.holders import Instance
+from initlint.reading.reader import Reader
 from initlint.reading.submodules import parameters_of
 from initlint.reading.torch_modules import type_of
 from initlint.reading.values import Slot, Value
 
-if TYPE_CHECKING:
-    from initlint.reading.reader import Reader
-    from initlint.reading.state import Frame
-
 
 def dropped(reader: Reader, node: ast.expr) -> Callable[[Frame], None]:
     """A compiled statement that is an expression, whose value nothing keeps."""
-    code = reader.code(node)
+    code = code_of(reader, node)
     if isinstance(node, ast.Attribute):
         return _uncalled(reader, node)
     if not isinstance(node, ast.Call):
@@ -57,7 +55,7 @@ def _receivers(reader: Reader, node: ast.Call) -> list[Callable[[Frame], Value]]
     """What gives the value whose method is called, and the first argument, if they are simple."""
     parts = [node.func.value] if isinstance(node.func, ast.Attribute) else []
     parts += node.args[:1]
-    return [reader.code(part) for part in parts if isinstance(part, (ast.Name, ast.Attribute))]
+    return [code_of(reader, part) for part in parts if isinstance(part, (ast.Name, ast.Attribute))]
 
 
 def _name(node: ast.Call) -> str:
@@ -87,7 +85,7 @@ def _note_denied(reader: Reader, node: ast.Call, begun: int) -> None:
 
 def _uncalled(reader: Reader, node: ast.Attribute) -> Callable[[Frame], None]:
     """A method that is named and not called: `self.reset_parameters`."""
-    code = reader.code(node)
+    code = code_of(reader, node)
 
     def step(frame: Frame) -> None:
         value = code(frame)

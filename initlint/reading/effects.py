@@ -5,17 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from initlint.reading.holders import CONTAINERS, Bound, Function, Instance, Method
+from initlint.reading.reader import Reader
 from initlint.reading.values import Fresh, Held, Slot, Unknown, Value
 from initlint.records import Site
 from initlint.torchlib import catalog
 from initlint.torchlib.members import OF_EVERY
-
-if TYPE_CHECKING:
-    from initlint.reading.initial import Initialising
-    from initlint.reading.state import State
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,14 +46,14 @@ class Missing(Unknown):
         return f"{self.owner} has no attribute {self.name}"
 
 
-def is_sure(state: State) -> bool:
+def is_sure(reader: Reader) -> bool:
     """Whether the present code runs whenever the model is made, and an error in it ends that."""
-    base = state.constructing.arms if state.constructing is not None else ()
-    return not (state.drawing or state.trying or state.still) and state.arms == base
+    base = reader.constructing.arms if reader.constructing is not None else ()
+    return not (reader.drawing or reader.trying or reader.still) and reader.arms == base
 
 
 def note(
-    state: Initialising,
+    reader: Reader,
     node: ast.AST | None,
     spelled: str,
     targets: Sequence[Slot],
@@ -67,13 +63,13 @@ def note(
     """Keep a call that fills nothing with the module in whose constructor it stands."""
     holders = [slot.holder for slot in targets if isinstance(slot.holder, Instance)]
     noted = Noted(
-        spelled, spelled, state.site(node), state.within(), None, [*targets], effect, reason
+        spelled, spelled, reader.site(node), reader.within(), None, [*targets], effect, reason
     )
-    owners = [state.constructing] if state.constructing is not None else holders
+    owners = [reader.constructing] if reader.constructing is not None else holders
     for owner in owners:
         owner.calls.append(noted)
     if not owners:
-        state.loose.append(noted)
+        reader.loose.append(noted)
 
 
 # Modules of torch's without parameters of their own; others may have some.
@@ -130,7 +126,7 @@ _CHANGING = {
 _MAKING = {"zeros", "ones", "full", "eye", "zeros_like", "ones_like", "full_like", "randn_like"}
 
 
-def lost_call(state: Initialising, node: ast.Call, value: Value, given: Sequence[Value]) -> str:
+def lost_call(reader: Reader, node: ast.Call, value: Value, given: Sequence[Value]) -> str:
     """Why a call that stands alone as a statement changes nothing; empty if it may.
 
     `value` is its result, `given` are its receiver and its arguments.

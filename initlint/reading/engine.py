@@ -15,10 +15,20 @@ from initlint.graph.ops import Graph, Op
 from initlint.graph.patterns import name_patterns
 from initlint.reading import frameworks
 from initlint.reading.budget import TooMuchError
-from initlint.reading.classes import UserClass, claim, is_filled
+from initlint.reading.classes import (
+    heirs_of,
+    is_filled,
+    order_of,
+    outside_of,
+    stranger_of,
+    torch_base,
+)
+from initlint.reading.construct import claim, construct
 from initlint.reading.entries import entered, entered_by
 from initlint.reading.files import sources
+from initlint.reading.frames import Frame, ImpossibleError
 from initlint.reading.holders import Instance
+from initlint.reading.interpreter import interpreter
 from initlint.reading.layers import (
     Drawn,
     Followed,
@@ -33,11 +43,11 @@ from initlint.reading.layers import (
     weights_held,
     weights_of,
 )
-from initlint.reading.layers import (
-    records as records_of,
-)
+from initlint.reading.layers import records as records_of
 from initlint.reading.life import Birth, slots_of, told
 from initlint.reading.mentions import given_away
+from initlint.reading.names import top_level
+from initlint.reading.operands import flat_tensors
 from initlint.reading.options import unread
 from initlint.reading.parameters import Ledger, calls_of, merged, parameters_of
 from initlint.reading.questions import known_elsewhere, tests_of
@@ -45,11 +55,11 @@ from initlint.reading.reader import Reader
 from initlint.reading.resets import forgotten
 from initlint.reading.resolve import Import, Module, Program
 from initlint.reading.scripts import Scripts
-from initlint.reading.state import Frame, ImpossibleError, flat_tensors
 from initlint.reading.submodules import children, modules_of
 from initlint.reading.torch_modules import type_of
 from initlint.reading.uncalled import Uncalled
 from initlint.reading.unreached import Unreached
+from initlint.reading.user_class import UserClass
 from initlint.reading.values import Slot, Value
 from initlint.records import Call, Initializer, Layer, Parameter, Site, Test, Unanalysed
 from initlint.torchlib.draws import Draw
@@ -169,7 +179,7 @@ class _Engine:
         self.parameters: list[Parameter] = []
         self.calls: list[Call] = []
         self.tests: list[Test] = []
-        self.reader = Reader(program)
+        self.reader = interpreter(program)
         self.layers: list[Layer] = []
         # Classes and functions that were given up, each once.
         self.gaps: dict[str, Unanalysed] = {}
@@ -215,7 +225,7 @@ class _Engine:
         done.discard(None)
         unsure = dict.fromkeys(self._unsure(scripts.stopped), _STOPPED)
         unsure |= self._meant_astray(classes)
-        inherited = {base for cls in done for base in self.reader.order(cls)[1:]}
+        inherited = {base for cls in done for base in order_of(self.reader, cls)[1:]}
         for cls in sorted(classes, key=lambda cls: cls in self._apart):
             # A class may be made by a function that gives something else back.
             instance = made[cls] if cls in made else self._unrecorded(cls)
@@ -262,11 +272,11 @@ class _Engine:
         """Classes that are not, or may not be, models."""
         given = given_away(self.program, {cls.name for cls in classes})
         whole = {b.model.cls for b in born if b.trained or not _is_used(b.model)}
-        filled = {cls.module for cls in classes if is_filled(self.reader.outside_of(cls))}
+        filled = {cls.module for cls in classes if is_filled(outside_of(self.reader, cls))}
         parts = {cls for cls in classes if cls.used or cls.name in given or cls.module in filled}
         # What a framework's hook fills when it is made is known, whoever makes it.
         whole |= frameworks.hooked_classes(self.reader, classes)
-        return self.reader.heirs_of(parts, classes) - whole
+        return heirs_of(self.reader, parts, classes) - whole
 
     def _is_whole(self, birth: Birth) -> bool:
         return birth.model.cls not in self._apart
@@ -302,7 +312,7 @@ class _Engine:
         for module in stopped:
             for name, entry in list(self.program.names(module).items()):
                 if isinstance(entry, (ast.ClassDef, Import)):
-                    value = self._tried(module, name, self.reader.top_level, module, name)
+                    value = self._tried(module, name, top_level, self.reader, module, name)
                     if isinstance(value, UserClass):
                         found.add(value)
         return found
@@ -310,9 +320,9 @@ class _Engine:
     def _classes(self, module: Module) -> Iterator[UserClass]:
         for name, entry in self.program.names(module).items():
             if isinstance(entry, ast.ClassDef):
-                cls = self.reader.top_level(module, name)
+                cls = top_level(self.reader, module, name)
                 if isinstance(cls, UserClass):
-                    kind = self._tried(module, name, self.reader.torch_base, cls)
+                    kind = self._tried(module, name, torch_base, self.reader, cls)
                     if kind:
                         yield cls
                     elif "forward" in cls.members:
@@ -320,14 +330,14 @@ class _Engine:
 
     def _say_stranger(self, module: Module, cls: UserClass) -> None:
         """Say of a class that may be a model why it is not judged as one."""
-        base = self._tried(module, cls.name, self.reader.stranger_of, cls)
+        base = self._tried(module, cls.name, stranger_of, self.reader, cls)
         if base:
             reason = f"its base class {base} is not read, so that it is not known as a model"
             self._give_up(module.path, cls.name, reason)
 
     def _made(self, cls: UserClass) -> Instance | None:
         """An instance of a class, with symbolic values for arguments without a default."""
-        found = self._tried(cls.module, cls.name, self.reader.construct, cls, [], {}, cls.node)
+        found = self._tried(cls.module, cls.name, construct, self.reader, cls, [], {}, cls.node)
         return found if isinstance(found, Instance) else None
 
     def _tried(self, module: Module, name: str, work: Callable[..., Any], *args: Any) -> Any:
@@ -356,7 +366,7 @@ class _Engine:
 
         A factory may need arguments that it was not given, so its errors are not reported.
         """
-        if work == self.reader.construct:
+        if work == construct:
             return f"its constructor {_RAISES}"
         is_lost = work == self._drawing and next(weights_held(args[0]), None) is not None
         return f"its forward {_RAISES}" if is_lost else ""
@@ -385,7 +395,7 @@ class _Engine:
 
     def _doubt(self, cls: UserClass, unsure: Mapping[Value, str]) -> str:
         """Why code that is not seen may fill a class that nothing makes; empty if it may not."""
-        if any(isinstance(c, UserClass) and c.used for c in self.reader.order(cls)):
+        if any(isinstance(c, UserClass) and c.used for c in order_of(self.reader, cls)):
             return ""
         return unsure.get(cls) or (_GIVEN if cls in self._apart else "")
 
@@ -501,7 +511,7 @@ class _Engine:
             each.name
             for module in (root, *holders)
             if isinstance(module.cls, UserClass)
-            for each in self.reader.order(module.cls)
+            for each in order_of(self.reader, module.cls)
             if isinstance(each, UserClass)
         }
         if site is None or self._unreached.may_write(site.path, name, classes):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator
 
-from initlint.reading.classes import UserClass
+from initlint.reading.calling import call
+from initlint.reading.classes import function_in, order_of
+from initlint.reading.frames import ImpossibleError
 from initlint.reading.holders import Bound, Function, Instance
+from initlint.reading.instances import call_instance, forward_of
 from initlint.reading.reader import Reader
-from initlint.reading.state import ImpossibleError
+from initlint.reading.user_class import UserClass
 from initlint.reading.values import PLAIN, Value
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -24,10 +27,10 @@ def entered(reader: Reader, instance: Instance, doors: Collection[str]) -> list[
     Data enters by forward. Where there is none, or it only raises an error, it enters by `doors`,
     the methods that code calls with data.
     """
-    forward = reader.forward_of(instance)
+    forward = forward_of(reader, instance)
     try:
         if forward is not None or instance.torch not in _PASSIVE:
-            return [reader.call_instance(instance, inputs_of(forward, reader), {})]
+            return [call_instance(reader, instance, inputs_of(forward, reader), {})]
     except ImpossibleError:
         found = entered_by(reader, instance, doors)
         if not found:
@@ -45,7 +48,7 @@ def entered_by(reader: Reader, instance: Instance, doors: Collection[str]) -> li
         reader.drawing += 1
         bound = Bound(function, instance)
         try:
-            results.append(reader.call(bound, inputs_of(bound, reader), {}))
+            results.append(call(reader, bound, inputs_of(bound, reader), {}))
         except ImpossibleError:
             continue
         finally:
@@ -58,7 +61,7 @@ def _methods(reader: Reader, instance: Instance, doors: Collection[str]) -> Iter
     """The methods of these names, or the public ones that no other method of the class calls."""
     if instance.cls is None:
         return
-    order = reader.order(instance.cls)
+    order = order_of(reader, instance.cls)
     reader.budget.elements(len(order))
     found: dict[str, tuple[UserClass, ast.FunctionDef | ast.AsyncFunctionDef]] = {}
     for cls in reversed(order):
@@ -75,7 +78,7 @@ def _methods(reader: Reader, instance: Instance, doors: Collection[str]) -> Iter
     for name, (cls, node) in found.items():
         is_asked = name in doors if doors else not name.startswith("_") and name not in called
         if is_asked and name != "forward" and _takes_data(node):
-            yield reader.function(cls, node)
+            yield function_in(cls, node)
 
 
 def _takes_data(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

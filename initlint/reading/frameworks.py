@@ -5,20 +5,21 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
 
+from initlint.reading.attributes import attribute
+from initlint.reading.calling import call
+from initlint.reading.classes import lookup, method_of, outside_of
 from initlint.reading.files import Source
+from initlint.reading.frames import ImpossibleError
 from initlint.reading.holders import Bound, Function, Instance, Listing
+from initlint.reading.reader import Reader
 from initlint.reading.resolve import Module, bind
-from initlint.reading.state import ImpossibleError
 from initlint.reading.submodules import modules_of
+from initlint.reading.user_class import UserClass
 from initlint.reading.values import Slot, Value
 from initlint.reading.visits import Visit
+from initlint.reading.writes import walked
 from initlint.records import Site
-
-if TYPE_CHECKING:
-    from initlint.reading.classes import Classes, UserClass
-    from initlint.reading.reader import Reader
 
 _BASE = "PreTrainedModel"
 HOOK = "_init_weights"
@@ -73,7 +74,7 @@ def _stub() -> Module:
 
 def is_pretrained(reader: Reader, cls: UserClass | None) -> bool:
     """Whether a class derives from transformers' PreTrainedModel."""
-    bases = reader.outside_of(cls) if cls is not None else ()
+    bases = outside_of(reader, cls) if cls is not None else ()
     return any(base.name.rpartition(".")[2] == _BASE for base in bases)
 
 
@@ -99,16 +100,16 @@ def _visit_all(
     model: Instance,
     node: ast.AST | None,
 ) -> None:
-    for (path, module, models), _ in zip(found, reader.walked(walk, walk.items), strict=True):
+    for (path, module, models), _ in zip(found, walked(reader, walk, walk.items), strict=True):
         # Equal modules are one object here: that one was initialised is known of it in its model.
         if any((each, module) in reader.hooked for each in models):
             continue
         reader.hooked.add((model, module))
         reader.visits.append(Visit(module, module, path))
         try:
-            hook = reader.attribute(models[0], HOOK)
+            hook = attribute(reader, models[0], HOOK)
             if isinstance(hook, Bound):
-                reader.call(hook, [module], {}, node)
+                call(reader, hook, [module], {}, node)
             else:
                 default(reader, models[0], module, node)
         finally:
@@ -122,7 +123,7 @@ def default(reader: Reader, model: Instance, module: Value, node: ast.AST | None
     stub.source.place = reader.site(node) if node is not None else None
     definition = stub.names[HOOK]
     assert isinstance(definition, ast.FunctionDef)
-    reader.call(Function(definition, stub, None, None), [model, module], {}, node)
+    call(reader, Function(definition, stub, None, None), [model, module], {}, node)
 
 
 def _with_models(
@@ -146,18 +147,18 @@ _TRAINER_HOOKS = (
 )
 
 
-def set_up(reader: Classes, model: Instance) -> None:
+def set_up(reader: Reader, model: Instance) -> None:
     """What Lightning's Trainer lets a model do to itself before training begins."""
-    bases = reader.outside_of(model.cls)
+    bases = outside_of(reader, model.cls)
     if not any(base.name.rpartition(".")[2] == "LightningModule" for base in bases):
         return
     for name in _TRAINER_HOOKS:
-        found = reader.member(model.cls, name)
-        hook = reader.method(*found) if found is not None else None
+        found = lookup(reader, model.cls, name)
+        hook = method_of(reader, *found) if found is not None else None
         if isinstance(hook, Function):
             outer, reader.constructing = reader.constructing, model
             try:
-                reader.call(Bound(hook, model), ["fit"] if name == "setup" else [], {})
+                call(reader, Bound(hook, model), ["fit"] if name == "setup" else [], {})
             except ImpossibleError:
                 continue
             finally:

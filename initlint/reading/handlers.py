@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from initlint.reading.outside import KNOWN
+from initlint.reading.reader import Reader
 from initlint.reading.values import Value
-
-if TYPE_CHECKING:
-    from initlint.reading.builtins import Builtins
 
 Args = Sequence[Value]
 Kwargs = Mapping[str, Value]
-Handler = Callable[["Builtins", Args, Kwargs, "ast.AST | None"], Value]
+Handler = Callable[[Reader, Args, Kwargs, "ast.AST | None"], Value]
 HANDLERS = KNOWN
 
 

@@ -1,4 +1,4 @@
-"""Present initialisation: calls of torch.nn.init, writes in place, and who visits all modules."""
+"""Initialisation: calls of torch.nn.init and writes in place."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import replace
 from initlint.reading.effects import Missing, Noted, is_copy, is_module, is_sure, note
 from initlint.reading.holders import Instance, Listing, Table
 from initlint.reading.parts import may_hold, options_of, reached
+from initlint.reading.reader import Reader
 from initlint.reading.rebound import is_lost_copy
 from initlint.reading.sizes import product
-from initlint.reading.state import is_same
-from initlint.reading.tensors import Tensors, explicit
+from initlint.reading.tensors import explicit
 from initlint.reading.values import (
     PLAIN,
     UNKNOWN,
@@ -24,6 +24,7 @@ from initlint.reading.values import (
     Value,
     known_number,
 )
+from initlint.reading.writes import is_same, write
 from initlint.records import Site
 from initlint.torchlib.draws import (
     ARGUMENTS,
@@ -48,241 +49,234 @@ _KEEPING = ("requires_grad_", "detach_", *_SHIFTING)
 _WITH_MEAN = ("uniform_", "normal_", "trunc_normal_", "constant_", "ones_")
 
 
-class Initialising(Tensors):
-    """Evaluates code that writes to parameters."""
-
-    def initialise(
-        self, name: str, args: Sequence[Value], kwargs: Mapping[str, Value], node: ast.AST | None
-    ) -> Value:
-        """A function of torch.nn.init."""
-        if name == "calculate_gain":
-            return self._gain(args, kwargs, node)
-        if name == "_calculate_fan_in_and_fan_out":
-            return _torch_fans(args[0] if args else None)
-        if name == "_calculate_correct_fan" and len(args) > 1:
-            fans = _torch_fans(args[0])
-            return fans[0 if args[1] == "fan_in" else 1]
-        full = name if name in ARGUMENTS else name + "_"
-        values = list(args)
-        tensor = values.pop(0) if values else kwargs.get("tensor")
-        tensor = tensor.slot if isinstance(tensor, Kept) else tensor
-        given = {key: v for key, v in kwargs.items() if key not in ("tensor", "generator")}
-        draw = _drawn(full, values, given, self.site(node), name)
-        targets = _targets(tensor, full)
-        resolved = full if name in DEPRECATED else name
-        filled = [target for target, _ in targets]
-        slots = [target for target in filled if isinstance(target, Slot)]
-        reason = _failure(name, full, tensor, draw)
-        if reason and is_sure(self):
-            note(self, node, name, slots, "raises", reason)
-            return tensor
-        if self._is_recomputed(slots, node, name, _first(node)):
-            return tensor
-        if node in self.alone and (is_copy(_first(node)) or is_lost_copy(self, _first(node))):
-            note(self, node, name, slots, "lost", "it fills a copy that nothing keeps")
-            return tensor
-        for target, is_whole in targets:
-            self.write(target, draw if is_whole else _in_part(draw))
-        self._note(name, resolved, draw.site, tensor, filled)
+def initialise(
+    reader: Reader,
+    name: str,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    node: ast.AST | None,
+) -> Value:
+    """A function of torch.nn.init."""
+    if name == "calculate_gain":
+        return _gain(reader, args, kwargs, node)
+    if name == "_calculate_fan_in_and_fan_out":
+        return _torch_fans(args[0] if args else None)
+    if name == "_calculate_correct_fan" and len(args) > 1:
+        fans = _torch_fans(args[0])
+        return fans[0 if args[1] == "fan_in" else 1]
+    full = name if name in ARGUMENTS else name + "_"
+    values = list(args)
+    tensor = values.pop(0) if values else kwargs.get("tensor")
+    tensor = tensor.slot if isinstance(tensor, Kept) else tensor
+    given = {key: v for key, v in kwargs.items() if key not in ("tensor", "generator")}
+    draw = _drawn(full, values, given, reader.site(node), name)
+    targets = _targets(tensor, full)
+    resolved = full if name in DEPRECATED else name
+    filled = [target for target, _ in targets]
+    slots = [target for target in filled if isinstance(target, Slot)]
+    reason = _failure(name, full, tensor, draw)
+    if reason and is_sure(reader):
+        note(reader, node, name, slots, "raises", reason)
         return tensor
+    if _is_recomputed(reader, slots, node, name, _first(node)):
+        return tensor
+    if node in reader.alone and (is_copy(_first(node)) or is_lost_copy(reader, _first(node))):
+        note(reader, node, name, slots, "lost", "it fills a copy that nothing keeps")
+        return tensor
+    for target, is_whole in targets:
+        write(reader, target, draw if is_whole else _in_part(draw))
+    _note(reader, name, resolved, draw.site, tensor, filled)
+    return tensor
 
-    def _gain(
-        self, args: Sequence[Value], kwargs: Mapping[str, Value], node: ast.AST | None
-    ) -> Value:
-        """The gain of a nonlinearity; a name without one raises an error."""
-        try:
-            return calculate_gain(*args, **kwargs)
-        except (ValueError, TypeError, ArithmeticError):
-            name = args[0] if args else kwargs.get("nonlinearity")
-            if isinstance(name, str) and self.constructing is not None and is_sure(self):
-                reason = f"torch knows no gain for {name!r}"
-                note(self, node, "calculate_gain", [], "raises", reason)
-            return PLAIN
 
-    def _is_recomputed(
-        self, slots: Sequence[Slot], node: ast.AST | None, name: str, written: ast.AST | None
-    ) -> bool:
-        """Whether forward computes these weights anew from others, so that a write is lost."""
-        # parameters() gives what the weight is computed from.
-        parts = ast.walk(written) if written is not None else ()
-        is_named = any(getattr(part, "attr", "") == "weight" for part in parts)
-        for slot in slots if is_named else ():
-            if isinstance(slot.holder, Instance) and slot.name == "weight":
-                by = slot.holder.recomputed
-                if by and not (self.drawing or self.still):
-                    why = f"{by} computes weight anew at every forward, from other parameters"
-                    note(self, node, name, [slot], "recomputed", why)
-                    return True
-        return False
+def _gain(
+    reader: Reader, args: Sequence[Value], kwargs: Mapping[str, Value], node: ast.AST | None
+) -> Value:
+    """The gain of a nonlinearity; a name without one raises an error."""
+    try:
+        return calculate_gain(*args, **kwargs)
+    except (ValueError, TypeError, ArithmeticError):
+        name = args[0] if args else kwargs.get("nonlinearity")
+        if isinstance(name, str) and reader.constructing is not None and is_sure(reader):
+            reason = f"torch knows no gain for {name!r}"
+            note(reader, node, "calculate_gain", [], "raises", reason)
+        return PLAIN
 
-    def _note(
-        self,
-        name: str,
-        resolved: str,
-        site: Site | None,
-        tensor: Value,
-        targets: list[Slot | Fresh],
-    ) -> None:
-        """Keep a call of an initialiser with the module whose constructor makes it.
 
-        Outside of constructors, with the module that holds what it fills.
-        """
-        slots = [target for target in targets if isinstance(target, Slot)]
-        holders = [slot.holder for slot in slots if isinstance(slot.holder, Instance)]
-        noted = Noted(name, resolved, site, self.within(), tensor, targets)
-        for owner in [self.constructing] if self.constructing is not None else holders:
-            owner.calls.append(noted)
-        if self.constructing is None and not holders:
-            self.loose.append(noted)
+def _is_recomputed(
+    reader: Reader, slots: Sequence[Slot], node: ast.AST | None, name: str, written: ast.AST | None
+) -> bool:
+    """Whether forward computes these weights anew from others, so that a write is lost."""
+    # parameters() gives what the weight is computed from.
+    parts = ast.walk(written) if written is not None else ()
+    is_named = any(getattr(part, "attr", "") == "weight" for part in parts)
+    for slot in slots if is_named else ():
+        if isinstance(slot.holder, Instance) and slot.name == "weight":
+            by = slot.holder.recomputed
+            if by and not (reader.drawing or reader.still):
+                why = f"{by} computes weight anew at every forward, from other parameters"
+                note(reader, node, name, [slot], "recomputed", why)
+                return True
+    return False
 
-    def write_in_place(
-        self,
-        target: Held | Slot | Fresh,
-        name: str,
-        args: Sequence[Value],
-        kwargs: Mapping[str, Value],
-        node: ast.AST | None,
-    ) -> Value:
-        """An in-place method of a parameter or of a new tensor."""
-        slot = target.slot if isinstance(target, Held) else target
-        site, bare = self.site(node), name.strip("_")
-        renamed = {{"from": "a", "to": "b", "value": "val"}.get(k, k): v for k, v in kwargs.items()}
-        if self._fills_nothing(target, name, args, node):
-            return target
-        if isinstance(target, Held) and target.reparametrised:
-            return target
-        if isinstance(target, Held) and target.part and name not in _KEEPING:
-            self.write(slot, Draw(UNCLEAR.name, site=site, spelled=name, part=True))
-            return target
-        if isinstance(target, Held) and target.shape is None and name not in METHODS:
-            self.write(slot, UNCLEAR.at(site, spelled=name))
-        elif name in METHODS:
-            self.write(slot, _drawn(METHODS[name], list(args), renamed, site, name))
-        elif name in _COPYING:
-            self.copy(slot, args[0] if args else None, site, name)
-        elif bare in ("mul", "div") and args:
-            factor = args[0]
-            if bare == "div" and known_number(factor) and factor:
-                factor = 1 / factor
-            # A layer that represents several equal ones is scaled once for each of them.
-            is_own = isinstance(slot, Fresh) or slot.home is self.constructing
-            draw = explicit(self.drawn(slot), factor, site) if is_own else UNCLEAR
-            self.write(slot, draw.at(site, spelled=name))
-        elif name in ("add_", "sub_") and args and known_number(args[0]):
-            draw = _shifted(self.drawn(slot), name, args, kwargs, site)
-            self.write(slot, draw.at(draw.site, spelled=name))
-        elif name == "requires_grad_":
-            self.set_trainable(slot, args[0] if args else kwargs.get("requires_grad", True))
-        elif name not in _KEEPING or self._is_moved(slot, name):
-            is_part = name == "index_put_"
-            self.write(slot, Draw(UNCLEAR.name, site=site, spelled=name, part=is_part))
+
+def _note(
+    reader: Reader,
+    name: str,
+    resolved: str,
+    site: Site | None,
+    tensor: Value,
+    targets: list[Slot | Fresh],
+) -> None:
+    """Keep a call of an initialiser with the module whose constructor makes it.
+
+    Outside of constructors, with the module that holds what it fills.
+    """
+    slots = [target for target in targets if isinstance(target, Slot)]
+    holders = [slot.holder for slot in slots if isinstance(slot.holder, Instance)]
+    noted = Noted(name, resolved, site, reader.within(), tensor, targets)
+    for owner in [reader.constructing] if reader.constructing is not None else holders:
+        owner.calls.append(noted)
+    if reader.constructing is None and not holders:
+        reader.loose.append(noted)
+
+
+def write_in_place(
+    reader: Reader,
+    target: Held | Slot | Fresh,
+    name: str,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    node: ast.AST | None,
+) -> Value:
+    """An in-place method of a parameter or of a new tensor."""
+    slot = target.slot if isinstance(target, Held) else target
+    site, bare = reader.site(node), name.strip("_")
+    renamed = {{"from": "a", "to": "b", "value": "val"}.get(k, k): v for k, v in kwargs.items()}
+    if _fills_nothing(reader, target, name, args, node):
         return target
+    if isinstance(target, Held) and target.reparametrised:
+        return target
+    if isinstance(target, Held) and target.part and name not in _KEEPING:
+        write(reader, slot, Draw(UNCLEAR.name, site=site, spelled=name, part=True))
+        return target
+    if isinstance(target, Held) and target.shape is None and name not in METHODS:
+        write(reader, slot, UNCLEAR.at(site, spelled=name))
+    elif name in METHODS:
+        write(reader, slot, _drawn(METHODS[name], list(args), renamed, site, name))
+    elif name in _COPYING:
+        copy_into(reader, slot, args[0] if args else None, site, name)
+    elif bare in ("mul", "div") and args:
+        factor = args[0]
+        if bare == "div" and known_number(factor) and factor:
+            factor = 1 / factor
+        # A layer that represents several equal ones is scaled once for each of them.
+        is_own = isinstance(slot, Fresh) or slot.home is reader.constructing
+        draw = explicit(reader.drawn(slot), factor, site) if is_own else UNCLEAR
+        write(reader, slot, draw.at(site, spelled=name))
+    elif name in ("add_", "sub_") and args and known_number(args[0]):
+        draw = _shifted(reader.drawn(slot), name, args, kwargs, site)
+        write(reader, slot, draw.at(draw.site, spelled=name))
+    elif name == "requires_grad_":
+        set_trainable(reader, slot, args[0] if args else kwargs.get("requires_grad", True))
+    elif name not in _KEEPING or _is_moved(reader, slot, name):
+        is_part = name == "index_put_"
+        write(reader, slot, Draw(UNCLEAR.name, site=site, spelled=name, part=is_part))
+    return target
 
-    def _fills_nothing(
-        self, target: Held | Slot | Fresh, name: str, args: Sequence[Value], node: ast.AST | None
-    ) -> bool:
-        """Whether a method in place raises an error, or writes to what is lost; that is noted."""
-        slot = target.slot if isinstance(target, Held) else target
-        slots = [slot] if isinstance(slot, Slot) else []
-        reason = ""
-        if name in ("normal_", "uniform_"):
-            reason = why_it_raises(name, _drawn(name, args, {}, None, name).args, None)
-        if not reason and isinstance(target, Slot) and name not in (*_KEPT, "data"):
-            is_leaf = target.trainable is True and target.arms[: len(self.arms)] == self.arms
-            if is_leaf and not self.graded_off():
-                reason = "a change in place of what is trained needs torch.no_grad(), or .data"
-        if reason and is_sure(self):
-            note(self, node, name, slots, "raises", reason)
-            return False
-        if name not in _KEPT and self._is_recomputed(slots, node, name, _changed(node)):
-            return True
-        changed = _receiver(node) if node in self.alone else None
-        is_lost = is_copy(changed) or is_lost_copy(self, changed)
-        if is_lost and isinstance(target, (Held, Fresh)):
-            note(self, node, name, slots, "lost", "it fills a copy that nothing keeps")
-            return True
+
+def _fills_nothing(
+    reader: Reader,
+    target: Held | Slot | Fresh,
+    name: str,
+    args: Sequence[Value],
+    node: ast.AST | None,
+) -> bool:
+    """Whether a method in place raises an error, or writes to what is lost; that is noted."""
+    slot = target.slot if isinstance(target, Held) else target
+    slots = [slot] if isinstance(slot, Slot) else []
+    reason = ""
+    if name in ("normal_", "uniform_"):
+        reason = why_it_raises(name, _drawn(name, args, {}, None, name).args, None)
+    if not reason and isinstance(target, Slot) and name not in (*_KEPT, "data"):
+        is_leaf = target.trainable is True and target.arms[: len(reader.arms)] == reader.arms
+        if is_leaf and not graded_off(reader):
+            reason = "a change in place of what is trained needs torch.no_grad(), or .data"
+    if reason and is_sure(reader):
+        note(reader, node, name, slots, "raises", reason)
         return False
-
-    def graded_off(self) -> bool:
-        """Whether gradients may be switched off here: by a `with`, a decorator, or a framework."""
-        functions = [
-            n for n in self.active if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))
-        ]
-        is_off = self.ungraded > 0 or self.hooking is not None
-        return is_off or any(node.decorator_list for node in functions)
-
-    def set_trainable(self, slot: Slot | Fresh, value: Value) -> None:
-        """Whether a parameter is trained from now on; None where that is not known."""
-        if isinstance(slot, Slot):
-            is_sure = isinstance(value, bool) and slot.arms[: len(self.arms)] == self.arms
-            slot.trainable = value if is_sure or slot.trainable is value else None
-
-    def _is_moved(self, slot: Slot | Fresh, name: str) -> bool:
-        """Whether an addition or a clamp may change the mean of the values."""
-        if name not in _SHIFTING:
-            return False
-        return isinstance(slot, Fresh) or self.drawn(slot).name in _WITH_MEAN
-
-    def copy(self, slot: Slot | Fresh, source: Value, site: Site | None, spelled: str) -> None:
-        """Give a parameter the values of another tensor.
-
-        What a copy leaves as it was, such as the default of a twin, is no write.
-        """
-        if isinstance(slot, Slot) and isinstance(source, (Slot, Held)):
-            self.life.follow(slot.holder, source)
-        draw = self._copied(source, site)
-        if not (self.outside and is_same(self.drawn(slot), draw)):
-            self.write(slot, replace(draw, spelled=spelled, default=False))
-
-    def _copied(self, value: Value, site: Site | None) -> Draw:
-        if isinstance(value, Fresh):
-            return value.draw.at(site)
-        if isinstance(value, Slot) or (isinstance(value, Held) and not value.reparametrised):
-            slot = value if isinstance(value, Slot) else value.slot
-            return replace(self.drawn(slot), site=site, by="copy")
-        return UNCLEAR.at(site)
-
-    def parameter(self, value: Value, node: ast.AST | None, trainable: Value = True) -> Slot:
-        """The parameter that nn.Parameter makes from a tensor."""
-        shape, draw = None, UNCLEAR
-        value = _agreed(value)
-        if isinstance(value, Fresh):
-            shape, draw = value.shape, value.draw
-        elif isinstance(value, (Slot, Held)):
-            shape = value.shape
-        site = self.site(node)
-        if draw is not UNWRITTEN:
-            draw = draw.at(site, self.within())
-        made = Slot(self.constructing, "", shape, draw, self.arms, self.constructing, site)
-        made.trainable = trainable if isinstance(trainable, bool) else None
-        if isinstance(value, Fresh):
-            value.slots.append(made)
-        return made
-
-    def release(self, values: Iterable[Value], draw: Draw = UNCLEAR) -> None:
-        """Make the content of all parameters that unknown code can reach unclear."""
-        for count, value in enumerate(reached(values)):
-            if count % _CHARGED == 0:
-                self.budget.elements(_CHARGED)
-            kind = type(value)
-            if kind is Slot or kind is Fresh:
-                self.graph.touched.add(value)
-                self.write(value, draw)
-            elif (kind is Listing or kind is Table) and not value.items:
-                # It is there to be filled.
-                value.open = True
-
-    def lost(self, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
-        """The result of an unknown function."""
-        self.acts += 1
-        values = [*args, *kwargs.values()]
-        self.release(v for v in values if may_hold(v) or isinstance(v, (Listing, Table)))
-        inputs = self.nodes_in(values)
-        return self.unclear(inputs) if inputs else UNKNOWN
+    if name not in _KEPT and _is_recomputed(reader, slots, node, name, _changed(node)):
+        return True
+    changed = _receiver(node) if node in reader.alone else None
+    is_lost = is_copy(changed) or is_lost_copy(reader, changed)
+    if is_lost and isinstance(target, (Held, Fresh)):
+        note(reader, node, name, slots, "lost", "it fills a copy that nothing keeps")
+        return True
+    return False
 
 
-# So many values are charged at once.
-_CHARGED = 8
+def graded_off(reader: Reader) -> bool:
+    """Whether gradients may be switched off here: by a `with`, a decorator, or a framework."""
+    functions = [n for n in reader.active if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    is_off = reader.ungraded > 0 or reader.hooking is not None
+    return is_off or any(node.decorator_list for node in functions)
+
+
+def set_trainable(reader: Reader, slot: Slot | Fresh, value: Value) -> None:
+    """Whether a parameter is trained from now on; None where that is not known."""
+    if isinstance(slot, Slot):
+        is_known = isinstance(value, bool) and slot.arms[: len(reader.arms)] == reader.arms
+        slot.trainable = value if is_known or slot.trainable is value else None
+
+
+def _is_moved(reader: Reader, slot: Slot | Fresh, name: str) -> bool:
+    """Whether an addition or a clamp may change the mean of the values."""
+    if name not in _SHIFTING:
+        return False
+    return isinstance(slot, Fresh) or reader.drawn(slot).name in _WITH_MEAN
+
+
+def copy_into(
+    reader: Reader, slot: Slot | Fresh, source: Value, site: Site | None, spelled: str
+) -> None:
+    """Give a parameter the values of another tensor.
+
+    What a copy leaves as it was, such as the default of a twin, is no write.
+    """
+    if isinstance(slot, Slot) and isinstance(source, (Slot, Held)):
+        reader.life.follow(slot.holder, source)
+    draw = _copied(reader, source, site)
+    if not (reader.outside and is_same(reader.drawn(slot), draw)):
+        write(reader, slot, replace(draw, spelled=spelled, default=False))
+
+
+def _copied(reader: Reader, value: Value, site: Site | None) -> Draw:
+    if isinstance(value, Fresh):
+        return value.draw.at(site)
+    if isinstance(value, Slot) or (isinstance(value, Held) and not value.reparametrised):
+        slot = value if isinstance(value, Slot) else value.slot
+        return replace(reader.drawn(slot), site=site, by="copy")
+    return UNCLEAR.at(site)
+
+
+def parameter_of(
+    reader: Reader, value: Value, node: ast.AST | None, trainable: Value = True
+) -> Slot:
+    """The parameter that nn.Parameter makes from a tensor."""
+    shape, draw = None, UNCLEAR
+    value = _agreed(value)
+    if isinstance(value, Fresh):
+        shape, draw = value.shape, value.draw
+    elif isinstance(value, (Slot, Held)):
+        shape = value.shape
+    site = reader.site(node)
+    if draw is not UNWRITTEN:
+        draw = draw.at(site, reader.within())
+    made = Slot(reader.constructing, "", shape, draw, reader.arms, reader.constructing, site)
+    made.trainable = trainable if isinstance(trainable, bool) else None
+    if isinstance(value, Fresh):
+        value.slots.append(made)
+    return made
 
 
 def _agreed(value: Value) -> Value:
@@ -295,6 +289,33 @@ def _agreed(value: Value) -> Value:
         return value
     has_one_shape = all(isinstance(o, Fresh) and o.shape == first.shape for o in options)
     return first if has_one_shape else Fresh(None, first.draw)
+
+
+def release(reader: Reader, values: Iterable[Value], draw: Draw = UNCLEAR) -> None:
+    """Make the content of all parameters that unknown code can reach unclear."""
+    for count, value in enumerate(reached(values)):
+        if count % _CHARGED == 0:
+            reader.budget.elements(_CHARGED)
+        kind = type(value)
+        if kind is Slot or kind is Fresh:
+            reader.graph.touched.add(value)
+            write(reader, value, draw)
+        elif (kind is Listing or kind is Table) and not value.items:
+            # It is there to be filled.
+            value.open = True
+
+
+def lost(reader: Reader, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
+    """The result of an unknown function."""
+    reader.acts += 1
+    values = [*args, *kwargs.values()]
+    release(reader, (v for v in values if may_hold(v) or isinstance(v, (Listing, Table))))
+    inputs = reader.nodes_in(values)
+    return reader.unclear(inputs) if inputs else UNKNOWN
+
+
+# So many values are charged at once.
+_CHARGED = 8
 
 
 def _first(node: ast.AST | None) -> ast.expr | None:

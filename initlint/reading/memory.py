@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from initlint.reading.budget import Budget
+from initlint.reading.frames import Frame
 from initlint.reading.holders import CONTAINERS, Choice, Function, Instance, Listing, Table
 from initlint.reading.parts import options_of
-from initlint.reading.state import Frame
 from initlint.reading.values import PLAIN, Held, Kind, Named, Plain, Slot, Sym, Tensor, Value
 
 _Join = Callable[[Value, Value], Value]

@@ -7,9 +7,8 @@ from typing import Any
 from initlint.graph.ops import FIXED, KEPT, UNSURE, Graph, Op, Operand
 from initlint.reading.budget import Budget
 from initlint.reading.holders import Choice, Instance, Listing, Table
-from initlint.reading.parts import leaves
+from initlint.reading.parts import is_content, leaves, parts_of
 from initlint.reading.sizes import symbol
-from initlint.reading.state import flat_tensors
 from initlint.reading.values import (
     PLAIN,
     UNKNOWN,
@@ -85,3 +84,30 @@ def value_of(meant: Any, graph: Graph) -> Value:
         shape = meant.shape and tuple([UNKNOWN if size is None else size for size in meant.shape])
         return Held(meant.parameter, shape, meant.reparametrised, meant.part)
     return UNKNOWN if meant is UNSURE else PLAIN
+
+
+def flat_tensors(value: Value, budget: Budget | None = None) -> list[Op]:
+    """The nodes of all tensors in a value, in order; each list, tuple, … is gone through once."""
+    kind = type(value)
+    if kind is Tensor:
+        return [value.node]
+    if not _carries(value):
+        return []
+    found: list[Op] = []
+    waiting, seen = [value], set()
+    while waiting:
+        part = waiting.pop()
+        if type(part) is Tensor:
+            found.append(part.node)
+        elif _carries(part) and id(part) not in seen:
+            seen.add(id(part))
+            inner = parts_of(part)
+            if budget is not None:
+                budget.elements(len(inner))
+            waiting += reversed(inner)
+    return found
+
+
+def _carries(value: Value) -> bool:
+    """Whether tensors in a value are its own: those of a module are not."""
+    return is_content(value) or (type(value) is Instance and value.torch == "")

@@ -5,14 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
+from initlint.reading.reader import Reader
 from initlint.reading.resolve import Module
 from initlint.records import Test
 from initlint.torchlib.draws import ARGUMENTS, DEPRECATED
-
-if TYPE_CHECKING:
-    from initlint.reading.reader import Reader
 
 # Names of arguments that say how weights begin, and nothing else.
 _ABOUT_WEIGHTS = re.compile(

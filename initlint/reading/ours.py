@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
+from initlint.reading.calling import call
 from initlint.reading.handlers import Args, Kwargs, handles
 from initlint.reading.holders import Instance, Table
+from initlint.reading.initial import release
+from initlint.reading.reader import Reader
 from initlint.reading.values import UNKNOWN, External, Value
 from initlint.torchlib.draws import UNCLEAR
-
-if TYPE_CHECKING:
-    from initlint.reading.builtins import Builtins
 
 
 def _names(name: str) -> tuple[str, ...]:
@@ -19,14 +18,14 @@ def _names(name: str) -> tuple[str, ...]:
 
 
 @handles(*_names("apply_"))
-def _apply(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+def _apply(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     """Fills what has a finding, or more, as `scope` says."""
     _fill(reader, args[0] if args else kwargs.get("model", UNKNOWN), node)
     return External("initlint.apply_()")
 
 
 @handles(*_names("materialize"))
-def _materialize(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+def _materialize(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     """Makes a model and fills it; what is a model already is only filled."""
     build = args[0] if args else kwargs.get("build", UNKNOWN)
     if isinstance(build, Instance):
@@ -34,13 +33,15 @@ def _materialize(reader: Builtins, args: Args, kwargs: Kwargs, node: ast.AST | N
     else:
         given = kwargs.get("args")
         named = given.items if isinstance(given, Table) else {}
-        model = reader.call(build, [], {k: v for k, v in named.items() if isinstance(k, str)}, node)
+        model = call(
+            reader, build, [], {k: v for k, v in named.items() if isinstance(k, str)}, node
+        )
     if "init" in kwargs:
-        reader.call(kwargs["init"], [model], {}, node)
+        call(reader, kwargs["init"], [model], {}, node)
     _fill(reader, model, node)
     return model
 
 
-def _fill(reader: Builtins, model: Value, node: ast.AST | None) -> None:
+def _fill(reader: Reader, model: Value, node: ast.AST | None) -> None:
     reader.acts += 1
-    reader.release([model], UNCLEAR.at(reader.site(node), spelled="apply_"))
+    release(reader, [model], UNCLEAR.at(reader.site(node), spelled="apply_"))

@@ -8,7 +8,6 @@ from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
-from initlint.reading.classes import UserClass
 from initlint.reading.defaults import eps_by_place, is_padded, statistics
 from initlint.reading.effects import Noted
 from initlint.reading.holders import CONTAINERS, Instance
@@ -17,6 +16,7 @@ from initlint.reading.parts import options_of
 from initlint.reading.sizes import is_size
 from initlint.reading.submodules import modules_of, sampled
 from initlint.reading.torch_modules import NORMS, type_of
+from initlint.reading.user_class import UserClass
 from initlint.reading.values import Fresh, Kept, Slot
 from initlint.records import Call, Parameter
 from initlint.torchlib.draws import UNCLEAR, UNWRITTEN, Draw

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from initlint.reading.containers import rearranged, without
 from initlint.reading.holders import Listing, Table, elements, extend, listed, update
-from initlint.reading.modules import rearranged, without
 from initlint.reading.parts import choice, contents_of, key_of
 from initlint.reading.values import PLAIN, UNKNOWN, Value, bounded
 

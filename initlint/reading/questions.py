@@ -5,21 +5,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
-from initlint.reading.classes import UserClass
+from initlint.reading.builtins import belongs
+from initlint.reading.compiled import code_of
+from initlint.reading.frames import Code, Frame
 from initlint.reading.holders import Instance, Listing, truth
 from initlint.reading.parts import options_of
+from initlint.reading.reader import Reader
 from initlint.reading.submodules import all_within
 from initlint.reading.torch_modules import type_of
+from initlint.reading.user_class import UserClass
 from initlint.reading.values import PLAIN, External, Held, Slot, Value
 from initlint.records import Site, Test
 from initlint.torchlib.draws import Draw
-
-if TYPE_CHECKING:
-    from initlint.reading.calls import Code
-    from initlint.reading.reader import Reader
-    from initlint.reading.state import Frame
 
 # So many names are kept of what a question is asked of.
 _MOST_NAMES = 400
@@ -69,7 +67,7 @@ class _Question:
 
 def asking(reader: Reader, test: ast.expr, body: Sequence[ast.stmt]) -> Code:
     """The compiled condition of an `if`, which notes what it asks of modules and parameters."""
-    plain = reader.code(test)
+    plain = code_of(reader, test)
     if not any(_form(atom) for atom in _atoms(test)):
         return plain
     noting = _noting(reader, test, body, False)
@@ -112,7 +110,7 @@ def _noting(reader: Reader, node: ast.expr, body: Sequence[ast.stmt], is_negated
         return code
     question = _question(reader, node, body, is_negated)
     if question is None:
-        return reader.code(node)
+        return code_of(reader, node)
     made = question
 
     def ask(frame: Frame) -> Value:
@@ -181,9 +179,9 @@ def _question(
         form,
         ast.unparse(node),
         node,
-        reader.code(subject),
-        reader.code(wanted),
-        reader.code(node),
+        code_of(reader, subject),
+        code_of(reader, wanted),
+        code_of(reader, node),
         exact,
         _skips(body) if is_negated is not is_opposite else fills(body) or _decides(reader, body),
         is_opposite,
@@ -371,7 +369,7 @@ def _begun(reader: Reader, question: _Question, kind: str, subject: str, frame: 
     if kind == "class":
 
         def holds(module: Instance) -> bool | None:
-            return reader.belongs(module, wanted)
+            return belongs(reader, module, wanted)
 
     site = reader.site(question.node)
     return Asked(question, kind, subject, site, reader.within(), _names(wanted), holds)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from initlint.reading.effects import is_sure, note
+from initlint.reading.frames import Frame
+from initlint.reading.reader import Reader
 from initlint.reading.values import Held, Slot, Value
 from initlint.torchlib.creators import CREATORS
-
-if TYPE_CHECKING:
-    from initlint.reading.reader import Reader
-    from initlint.reading.state import Frame, State
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 
@@ -55,7 +52,7 @@ def _is_dead(reader: Reader, node: ast.stmt, name: str) -> bool:
     return not any(_is_after(read, node, scope, name) for read in _reads(scope, name))
 
 
-def is_lost_copy(reader: State, node: ast.expr | None) -> bool:
+def is_lost_copy(reader: Reader, node: ast.expr | None) -> bool:
     """Whether an expression is the name of a copy, and nothing else in the function uses it."""
     if not isinstance(node, ast.Name):
         return False
@@ -75,7 +72,7 @@ def _sets(node: ast.Assign, name: str) -> bool:
     return any(isinstance(n, ast.Name) and n.id == name for t in node.targets for n in ast.walk(t))
 
 
-def _scope(reader: State) -> ast.AST:
+def _scope(reader: Reader) -> ast.AST:
     """The function that is running, or the file."""
     functions = [n for n in reader.active if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
     return functions[-1] if functions else reader.frames[-1].module.source.tree

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from initlint.reading.classes import UserClass
 from initlint.reading.holders import Instance
 from initlint.reading.submodules import children, modules_of
 from initlint.reading.torch_modules import reset_of
+from initlint.reading.user_class import UserClass
 from initlint.reading.values import Slot
 from initlint.records import Test
 

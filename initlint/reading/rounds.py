@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from initlint.graph.ops import Graph, Op
 from initlint.graph.recurrence import STATE
+from initlint.reading.frames import Frame
 from initlint.reading.holders import Instance
+from initlint.reading.operands import flat_tensors
 from initlint.reading.parts import options_of
-from initlint.reading.state import Frame, flat_tensors
 from initlint.reading.submodules import modules_of
 from initlint.reading.use import Use
 from initlint.reading.values import Fresh, Slot, Tensor, Value

@@ -8,15 +8,20 @@ from typing import Any
 
 from initlint.graph.ops import Graph
 from initlint.reading.budget import TooMuchError
-from initlint.reading.classes import UserClass
+from initlint.reading.calling import call
+from initlint.reading.classes import function_in, torch_base
+from initlint.reading.compiled import block_of, evaluate
+from initlint.reading.construct import construct
 from initlint.reading.factories import factories
 from initlint.reading.files import words_of
+from initlint.reading.frames import Frame, ImpossibleError
 from initlint.reading.holders import Bound, Function, Instance, Listing, Table
+from initlint.reading.names import top_level
 from initlint.reading.parts import options_of
 from initlint.reading.reach import Reach
 from initlint.reading.reader import Reader
 from initlint.reading.resolve import Import, Module, Program
-from initlint.reading.state import Frame, ImpossibleError
+from initlint.reading.user_class import UserClass
 from initlint.reading.values import BARE, External, Fresh, Named, Plain, Sym, Tensor, Unknown, Value
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -96,7 +101,7 @@ class Scripts:
         frame = Frame(module, names=module.values)
         frame.names["__name__"] = "__main__"
         self._reader.frames[:] = [frame]
-        self._reader.block(body)(frame)
+        block_of(self._reader, body)(frame)
 
     def _call_rest(self, module: Module) -> None:
         """Call functions and make objects of plain classes that nothing has called or made."""
@@ -106,7 +111,7 @@ class Scripts:
             if self._is_left(chosen):
                 self._call(module, name)
             elif isinstance(chosen, ast.Assign) and name not in module.values:
-                self._living(module, name, reader.top_level, module, name)
+                self._living(module, name, top_level, reader, module, name)
         for name, entry in names.items():
             if isinstance(entry, ast.ClassDef):
                 self._make(module, name, entry)
@@ -119,7 +124,7 @@ class Scripts:
 
     def _call(self, module: Module, name: str) -> None:
         def work() -> Value:
-            return self._reader.call(self._reader.top_level(module, name), [], {})
+            return call(self._reader, top_level(self._reader, module, name), [], {})
 
         value = self._living(module, name, work)
         for option in options_of(value):
@@ -132,20 +137,20 @@ class Scripts:
         reader = self._reader
 
         def work() -> None:
-            cls = reader.top_level(module, name)
-            if not isinstance(cls, UserClass) or reader.torch_base(cls):
+            cls = top_level(reader, module, name)
+            if not isinstance(cls, UserClass) or torch_base(reader, cls):
                 return
             methods = [node for node in entry.body if isinstance(node, _FUNCTIONS)]
             making = [node for node in methods if self._tells(module, node)]
             if all(node in reader.followed for node in making):
                 return
-            made = reader.construct(cls, [], {}, entry)
+            made = construct(reader, cls, [], {}, entry)
             # Whether anybody calls these is not known: what they load is no fresh start.
             reader.trying += 1
             try:
                 for node in making:
                     if node not in reader.followed and isinstance(made, Instance):
-                        reader.call(Bound(reader.function(cls, node), made), [], {})
+                        call(reader, Bound(function_in(cls, node), made), [], {})
             finally:
                 reader.trying -= 1
 
@@ -164,9 +169,9 @@ class Scripts:
         parts = [part for statement in node.body for part in ast.walk(statement)]
         tested = {
             id(part)
-            for call in parts
-            if isinstance(call, ast.Call) and getattr(call.func, "id", "") in _TESTS
-            for part in ast.walk(call)
+            for asked in parts
+            if isinstance(asked, ast.Call) and getattr(asked.func, "id", "") in _TESTS
+            for part in ast.walk(asked)
         }
         fills = any(isinstance(part, ast.Attribute) and part.attr in _FILLING for part in parts)
         return any(
@@ -188,10 +193,10 @@ class Scripts:
             if name not in names:
                 continue
             try:
-                value = self._reader.top_level(module, name)
+                value = top_level(self._reader, module, name)
                 if isinstance(value, External):
                     found = b"Sequential" in words or _is_sequential(value)
-                elif isinstance(value, UserClass) and self._reader.torch_base(value):
+                elif isinstance(value, UserClass) and torch_base(self._reader, value):
                     found = is_filling or not (value.made or value.used)
                 else:
                     found = not (type(value) in BARE or isinstance(value, _NO_CLASSES))
@@ -205,9 +210,9 @@ class Scripts:
         """Whether a name means a class of modules, or a table of them, not all known as models."""
         reader = self._reader
         try:
-            value = reader.evaluate(node, Frame(module))
+            value = evaluate(reader, node, Frame(module))
             values = value.parts() if isinstance(value, (Table, Listing)) else [value]
-            classes = [v for v in values if isinstance(v, UserClass) and reader.torch_base(v)]
+            classes = [v for v in values if isinstance(v, UserClass) and torch_base(reader, v)]
         except (ImpossibleError, TooMuchError):
             return False
         if _is_sequential(value):

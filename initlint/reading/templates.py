@@ -7,8 +7,8 @@ from typing import Any
 
 from initlint.graph.ops import Graph, Op
 from initlint.reading.holders import Instance
+from initlint.reading.operands import flat_tensors
 from initlint.reading.parts import contents_of, is_content, key_of, mapped, parts_of, rebuilt
-from initlint.reading.state import flat_tensors
 from initlint.reading.values import Kind, Tensor, Value
 
 

@@ -14,8 +14,8 @@ from initlint.graph.weights import Factor, factors_of
 from initlint.reading.holders import CONTAINERS, Choice, Instance, Listing, Table
 from initlint.reading.operands import HOLDERS, operand_of, value_of
 from initlint.reading.parts import leaves
+from initlint.reading.reader import Reader
 from initlint.reading.sizes import is_size
-from initlint.reading.state import State
 from initlint.reading.use import Use
 from initlint.reading.values import PLAIN, Fresh, Held, Kept, Slot, Tensor, Value, known_number
 from initlint.torchlib import catalog
@@ -46,93 +46,101 @@ OPERATORS: dict[type[ast.AST], str] = {
 }
 
 
-class Tensors(State):
-    """Reads what is done with tensors."""
+def operate(
+    reader: Reader, name: str, args: Sequence[Value], kwargs: Mapping[str, Value] | None = None
+) -> Value:
+    """The result of one of torch's functions, methods or operators, by its bare name."""
+    keywords = kwargs or {}
+    given, named = operands(reader, args, keywords)
+    touch(reader, [*args, *keywords.values()])
+    inputs = ops_in(given, named)
+    if not inputs:
+        made = _made(reader, name, args, keywords)
+        if made is not None:
+            return made
+    operation = catalog.operation_of_function(name)
+    multiplies = operation is not None and operation.role in ("weighted", "matmul")
+    if multiplies and any(type(part) is Operand for part in leaves_of((given, named))):
+        return _multiplied(reader, name, given, named, inputs)
+    result = value_of(meaning(name, given, named), reader.graph)
+    is_written = bool(args) and type(args[0]) is Tensor and type(result) is Tensor
+    if is_written and writes_in_place(name, args, keywords):
+        overwritten(reader, args[0], result)
+    return result
 
-    def operate(
-        self, name: str, args: Sequence[Value], kwargs: Mapping[str, Value] | None = None
-    ) -> Value:
-        """The result of one of torch's functions, methods or operators, by its bare name."""
-        keywords = kwargs or {}
-        given, named = self.operands(args, keywords)
-        self.touch([*args, *keywords.values()])
-        inputs = ops_in(given, named)
-        if not inputs:
-            made = self._made(name, args, keywords)
-            if made is not None:
-                return made
-        operation = catalog.operation_of_function(name)
-        multiplies = operation is not None and operation.role in ("weighted", "matmul")
-        if multiplies and any(type(part) is Operand for part in leaves_of((given, named))):
-            return self._multiplied(name, given, named, inputs)
-        result = value_of(meaning(name, given, named), self.graph)
-        is_written = bool(args) and type(args[0]) is Tensor and type(result) is Tensor
-        if is_written and writes_in_place(name, args, keywords):
-            self.overwritten(args[0], result)
-        return result
 
-    def touch(self, values: Sequence[Value]) -> None:
-        """Note the parameters and buffers that an operation takes in."""
-        for value in values:
-            kind = type(value)
-            if kind is Slot:
-                self.graph.touched.add(value)
-            elif kind is Held or kind is Kept:
-                self.graph.touched.add(value.slot)
-            elif kind in HOLDERS:
-                self.touch([*leaves(value, HOLDERS)])
-            elif kind is Choice:
-                self.touch(value.options)
+def touch(reader: Reader, values: Sequence[Value]) -> None:
+    """Note the parameters and buffers that an operation takes in."""
+    for value in values:
+        kind = type(value)
+        if kind is Slot:
+            reader.graph.touched.add(value)
+        elif kind is Held or kind is Kept:
+            reader.graph.touched.add(value.slot)
+        elif kind in HOLDERS:
+            touch(reader, [*leaves(value, HOLDERS)])
+        elif kind is Choice:
+            touch(reader, value.options)
 
-    def operands(
-        self, args: Sequence[Value], keywords: Mapping[str, Value]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments of a call in the graph's language."""
-        given = tuple([operand_of(value, self.budget) for value in args])
-        return given, {key: operand_of(value, self.budget) for key, value in keywords.items()}
 
-    def overwritten(self, old: Tensor, new: Value) -> None:
-        """Under every name that the running function has for it, a tensor is another one now."""
-        names = self.frames[-1].names if self.frames else {}
-        self.budget.elements(len(names) // 8)
-        names.update({name: new for name, value in names.items() if value is old})
+def operands(
+    reader: Reader, args: Sequence[Value], keywords: Mapping[str, Value]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call in the graph's language."""
+    given = tuple([operand_of(value, reader.budget) for value in args])
+    return given, {key: operand_of(value, reader.budget) for key, value in keywords.items()}
 
-    def _made(
-        self, name: str, args: Sequence[Value], keywords: Mapping[str, Value]
-    ) -> Fresh | None:
-        """A tensor that is new, or came of one by arithmetic; None for anything else."""
-        fresh = next((value for value in args if type(value) is Fresh), None)
-        if name in CREATORS:
-            made = _created(name, args, keywords)
-        elif fresh is not None:
-            made = _changed(fresh, name, args)
-        else:
-            return None
-        made.arms = self.arms
-        return made
 
-    def _multiplied(
-        self, name: str, args: Sequence[Any], keywords: Mapping[str, Any], inputs: tuple[Op, ...]
-    ) -> Value:
-        """A functional form (F.linear, @, einsum, …) one of whose operands is a parameter."""
-        uses = [self.current(_use(factor)) for factor in factors_of(name, args, keywords)]
-        if not uses:
-            return Tensor(self.graph.add(Op("scale", inputs, name))) if inputs else PLAIN
-        known = of_call("weighted", name, args, keywords)
-        node = Op("weighted", inputs, name, args=known, weights=tuple(uses))
-        return Tensor(self.graph.add(node))
+def overwritten(reader: Reader, old: Tensor, new: Value) -> None:
+    """Under every name that the running function has for it, a tensor is another one now."""
+    names = reader.frames[-1].names if reader.frames else {}
+    reader.budget.elements(len(names) // 8)
+    names.update({name: new for name, value in names.items() if value is old})
 
-    def current(self, use: Use) -> Use:
-        """A weight with what it holds now, used under the present conditions."""
-        # What comes after `if flag: return` is a way of its own, too.
-        left = sum(frame.ways_out for frame in self.frames)
-        use.arms = (*self.arms, -left) if left else self.arms
-        draw = self.drawn(use.slot)
-        return use if draw is use.draw else use.holding(draw)
 
-    def assigned(self, target: Value, value: Value) -> Value:
-        """A tensor of which a part was set to a value."""
-        return self.operate("setitem", [target, value])
+def _made(
+    reader: Reader, name: str, args: Sequence[Value], keywords: Mapping[str, Value]
+) -> Fresh | None:
+    """A tensor that is new, or came of one by arithmetic; None for anything else."""
+    fresh = next((value for value in args if type(value) is Fresh), None)
+    if name in CREATORS:
+        made = _created(name, args, keywords)
+    elif fresh is not None:
+        made = _derived(fresh, name, args)
+    else:
+        return None
+    made.arms = reader.arms
+    return made
+
+
+def _multiplied(
+    reader: Reader,
+    name: str,
+    args: Sequence[Any],
+    keywords: Mapping[str, Any],
+    inputs: tuple[Op, ...],
+) -> Value:
+    """A functional form (F.linear, @, einsum, …) one of whose operands is a parameter."""
+    uses = [current(reader, _use(factor)) for factor in factors_of(name, args, keywords)]
+    if not uses:
+        return Tensor(reader.graph.add(Op("scale", inputs, name))) if inputs else PLAIN
+    known = of_call("weighted", name, args, keywords)
+    node = Op("weighted", inputs, name, args=known, weights=tuple(uses))
+    return Tensor(reader.graph.add(node))
+
+
+def current(reader: Reader, use: Use) -> Use:
+    """A weight with what it holds now, used under the present conditions."""
+    # What comes after `if flag: return` is a way of its own, too.
+    left = sum(frame.ways_out for frame in reader.frames)
+    use.arms = (*reader.arms, -left) if left else reader.arms
+    draw = reader.drawn(use.slot)
+    return use if draw is use.draw else use.holding(draw)
+
+
+def assigned(reader: Reader, target: Value, value: Value) -> Value:
+    """A tensor of which a part was set to a value."""
+    return operate(reader, "setitem", [target, value])
 
 
 def _use(factor: Factor) -> Use:
@@ -190,7 +198,7 @@ def _shape_of(sizes: tuple[Value, ...]) -> tuple[Value, ...] | None:
 _DIMENSIONS = 64
 
 
-def _changed(fresh: Fresh, name: str, args: Sequence[Value]) -> Fresh:
+def _derived(fresh: Fresh, name: str, args: Sequence[Value]) -> Fresh:
     """A tensor that came of a new one: a view or a copy, or the result of arithmetic."""
     if name in _COPIES:
         return Fresh(fresh.shape, fresh.draw, None if name == "clone" else fresh)

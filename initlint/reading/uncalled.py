@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from initlint.reading import frameworks
-from initlint.reading.classes import UserClass
+from initlint.reading.classes import has_heirs, lookup, order_of, outside_of
 from initlint.reading.holders import Instance
 from initlint.reading.life import slots_of
 from initlint.reading.questions import fills
+from initlint.reading.reader import Reader
+from initlint.reading.user_class import UserClass
 from initlint.reading.values import External, Slot
 from initlint.records import Call
 from initlint.torchlib.draws import UNWRITTEN
-
-if TYPE_CHECKING:
-    from initlint.reading.reader import Reader
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _NAMES = {
@@ -65,9 +63,9 @@ class Uncalled:
         """Whether the constructor of a model of transformers never calls post_init."""
         reader = self._reader
         is_model = frameworks.is_pretrained(reader, cls) and "__init__" in cls.members
-        if not is_model or reader.has_heirs(cls) or (root, root) in reader.hooked:
+        if not is_model or has_heirs(reader, cls) or (root, root) in reader.hooked:
             return False
-        if not all(_is_known(base) for base in reader.outside_of(cls)):
+        if not all(_is_known(base) for base in outside_of(reader, cls)):
             return False
         hooked = {module for _, module in reader.hooked}
         return any(
@@ -77,15 +75,15 @@ class Uncalled:
 
     def _unreached(self, cls: UserClass) -> Iterator[tuple[str, UserClass, _Function]]:
         """The initialising methods of a class that were not followed."""
-        outside = self._reader.outside_of(cls)
+        outside = outside_of(self._reader, cls)
         if frameworks.is_pretrained(self._reader, cls) or not all(map(_is_plain, outside)):
             return
         for name in {
-            n for c in self._reader.order(cls) if isinstance(c, UserClass) for n in c.members
+            n for c in order_of(self._reader, cls) if isinstance(c, UserClass) for n in c.members
         }:
             if name.strip("_").lower() not in _NAMES:
                 continue
-            member = self._reader.member(cls, name)
+            member = lookup(self._reader, cls, name)
             node = member[1] if member is not None else None
             is_function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
             if member is None or not is_function or node in self._reader.reached:
@@ -113,7 +111,7 @@ class Uncalled:
             word = name.encode()
             modules = [m for m in self._reader.program.modules if word in m.source.words]
             self._users[name] = frozenset(u for m in modules for u in _users(m.source.tree, name))
-        lineage = {c.name for c in self._reader.order(cls) if isinstance(c, UserClass)}
+        lineage = {c.name for c in order_of(self._reader, cls) if isinstance(c, UserClass)}
         return not self._users[name].isdisjoint({"", *lineage})
 
 

@@ -8,10 +8,11 @@ import textwrap
 import pytest
 
 from initlint import api
-from initlint.reading import classes, holders, read, values
+from initlint.reading import holders, read, values
 from initlint.reading.copies import copied
+from initlint.reading.frames import Frame
 from initlint.reading.parts import count_parts, key_of, parts_of, reached, rebuilt
-from initlint.reading.state import Frame
+from initlint.reading.user_class import UserClass
 from initlint.torchlib.draws import UNCLEAR
 
 # Types of fields in which no value lies.
@@ -44,7 +45,7 @@ LINKS = {
     *("Function.signature", "Super.owner"),
     *("UserClass.members", "UserClass.order", "UserClass.torch", "UserClass.made"),
     *("UserClass.functions", "UserClass.outside", "UserClass.stranger"),
-    *("Listing.whole", "Instance.questions"),
+    *("Listing.whole", "Instance.questions", "Slot.resumed"),
 }
 INNER = values.Slot(None, "inner", None, UNCLEAR)
 
@@ -106,17 +107,17 @@ def test_all_kinds_but_four_are_dataclasses_whose_fields_are_looked_at():
 
 @pytest.mark.parametrize(("kind", "field"), FIELDS, ids=_name)
 def test_a_kind_yields_every_value_that_it_holds(kind, field):
-    text = "class C:\n def f(self): return x" if kind is classes.UserClass else "lambda: x"
+    text = "class C:\n def f(self): return x" if kind is UserClass else "lambda: x"
     node = ast.parse(text).body[0]
-    value = _made(kind, field, node if kind is classes.UserClass else node.value)
+    value = _made(kind, field, node if kind is UserClass else node.value)
     assert INNER in parts_of(value)
     assert INNER in list(reached([value]))
 
 
 @pytest.mark.parametrize(("kind", "field"), FIELDS, ids=_name)
 def test_a_kind_is_rebuilt_with_other_parts(kind, field):
-    node = ast.parse("class C: pass" if kind is classes.UserClass else "lambda: x").body[0]
-    value = _made(kind, field, node if kind is classes.UserClass else node.value)
+    node = ast.parse("class C: pass" if kind is UserClass else "lambda: x").body[0]
+    value = _made(kind, field, node if kind is UserClass else node.value)
     parts = [copy.copy(part) if part is INNER else part for part in parts_of(value)]
     twin = rebuilt(value, parts)
     if field.name == "closure":

@@ -1,0 +1,16 @@
+"""The interpreter: a reader together with what evaluates each kind of expression and value."""
+
+from __future__ import annotations
+
+# They register what functions known by name do.
+from initlint.reading import objects, ours, sequences  # noqa: F401
+from initlint.reading.calls import CALLERS
+from initlint.reading.expressions import EXPRESSIONS
+from initlint.reading.reader import Reader
+from initlint.reading.resolve import Program
+from initlint.reading.statements import STATEMENTS
+
+
+def interpreter(program: Program) -> Reader:
+    """A reader of a program, at the beginning."""
+    return Reader(program, EXPRESSIONS, STATEMENTS, CALLERS)
