@@ -133,7 +133,11 @@ def _with_models(
     models: dict[str, tuple[Instance, ...]] = {}
     found = []
     for path, module in modules_of(model):
-        above = models[path.rpartition(".")[0]] if path else ()
+        holder = path.rpartition(".")[0]
+        while holder not in models and path:
+            # A key of a ModuleDict with a dot, for which torch raises an error.
+            holder = holder.rpartition(".")[0]
+        above = models[holder] if path else ()
         is_model = module is model or is_pretrained(reader, module.cls)
         models[path] = (module, *above) if is_model else above
         found.append((path, module, models[path]))

@@ -139,3 +139,30 @@ def test_a_file_name_with_a_line_break_is_named_once(capsys):
     assert code == 2
     assert err.startswith("initlint: error: a\\n::error::x.py:1: SyntaxError")
     assert err.count("error::x.py") == 1
+
+
+DOTTED = {
+    "a key": 'self.d = nn.ModuleDict({"a.b": nn.Linear(8, 8)})',
+    "keys and dots alone": 'self.d = nn.ModuleDict({".": nn.Linear(8, 8), "..": nn.ReLU()})',
+    "a key in a key": 'self.d = nn.ModuleDict({"a.b": nn.ModuleDict({"c.d": nn.ReLU()})})',
+    "add_module": 'self.add_module("a.b.c", nn.Linear(8, 8))',
+    "setattr": 'setattr(self, ".a", nn.Sequential(nn.Linear(8, 8)))',
+    "an attribute of the same name": (
+        'self.a = nn.Linear(8, 8)\n        self.add_module("a.b", nn.Linear(8, 8))'
+    ),
+}
+
+
+@pytest.mark.parametrize("base", ["nn.Module", "PreTrainedModel"])
+@pytest.mark.parametrize("statement", DOTTED.values(), ids=DOTTED)
+def test_names_of_modules_with_dots_are_no_error(statement, base, capsys):
+    """torch refuses such a name; nothing is told of its model that could be wrong."""
+    Path("net.py").write_text(
+        f"{HEAD}from transformers import PreTrainedModel\n\n"
+        f"class Net({base}):\n    def __init__(self, config):\n        super().__init__(config)\n"
+        f"        {statement}\n        self.post_init()\n"
+        "    def _init_weights(self, module):\n        pass\n"
+        "    def forward(self, x):\n        return torch.relu(x)\n"
+    )
+    code, _, err = checked(capsys, "net.py")
+    assert code in (0, 1) and "internal error" not in err and "bug in initlint" not in err
