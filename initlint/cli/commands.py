@@ -69,7 +69,7 @@ def _verdict(asked: Asked) -> int:
     if request.locked:
         from initlint.cli import compare
 
-        changed |= bool(compare.against_lock(asked, report).changes)
+        changed |= bool(compare.against_lock(asked, report, _scope(asked, report)).changes)
     if asked.failures(report) or (fixed and fixed.unwritten):
         return FAILED
     return FOUND if (report.findings or changed) and not request.exit_zero else CLEAN
@@ -186,7 +186,8 @@ def _add_noqa(asked: Asked, reason: str) -> int:
 
 
 def _scope(asked: Asked, report: Report) -> Scope:
-    return Scope.of(report, asked.targets.files, asked.selection.codes)
+    folders = asked.whole_folders()
+    return Scope.of(report, asked.targets.files, asked.selection.codes, folders)
 
 
 def _say_gone(asked: Asked, report: Report) -> None:

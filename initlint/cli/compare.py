@@ -13,9 +13,10 @@ from initlint.cli.request import FOR_PEOPLE, TIMEOUT, Asked
 from initlint.cli.terminal import CLEAN, FOUND
 from initlint.output import changes, phrases
 from initlint.project import arguments, config, lock
+from initlint.project.baseline import Scope
 from initlint.project.starts import Compared, Starts, compared, starts
 from initlint.project.targets import Targets, gather
-from initlint.project.versions import version
+from initlint.project.versions import version, with_paths
 from initlint.records import InitlintError, Report
 
 
@@ -32,7 +33,7 @@ class Reading(NamedTuple):
 
 def diff(old: str, new: str, form: str, reading: Reading) -> int:
     """Print which parameters start differently in two versions; like diff, 1 where some do."""
-    sides = [_version(written, reading) for written in (old, new)]
+    sides = [_version(written, reading) for written in with_paths(old, new)]
     found = compared(*sides)
     terminal.out(changes.render(found, form))
     terminal.err(changes.summary(found))
@@ -56,13 +57,14 @@ def locked(written: Sequence[str], file: str | None, reading: Reading) -> int:
     return CLEAN
 
 
-def against_lock(asked: Asked, report: Report) -> Compared:
+def against_lock(asked: Asked, report: Report, scope: Scope) -> Compared:
     """What has changed since the lock file was written, printed."""
     folder = asked.settings.here().folder
     every = lock.read(folder / lock.NAME)
     now = starts(report.parameters, str(folder))
     models = {place.model for place in now} if asked.targets.models else ()
-    found = compared(lock.within(every, folder, asked.targets.files, models), now)
+    kept = lock.within(every, folder, asked.targets.files, models, scope.covers(folder))
+    found = compared(kept, now)
     if asked.form in FOR_PEOPLE:
         terminal.out(changes.render(found))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from initlint.output import FORMATS, phrases
@@ -123,6 +124,17 @@ class Asked(NamedTuple):
     baselines: Baselines | None
     form: str
 
+    def whole_folders(self) -> list[Path] | None:
+        """The folders that are checked with all that is in them; None if that is the whole project.
+
+        That is so if no target is named and the settings tell what is checked.
+        """
+        if self.request.exclude:
+            return []
+        if not self.request.targets and self.settings.here().targets():
+            return None
+        return [config.absolute(name) for name in self.written if Path(name).is_dir()]
+
     def failures(self, report: Report) -> list[Unanalysed]:
         """The gaps of targets named by the user, and errors; all gaps if nothing was analysed.
 
@@ -153,6 +165,9 @@ def asked(request: Check) -> Asked:
     targets = gather(written, settings, STDIN if name is None else name)
     # A new baseline has all findings.
     baselines = None if request.write_baseline else Baselines(settings, request.baseline)
+    if request.prune_baseline and baselines and not baselines.are_used(targets.files):
+        remedy = 'give --baseline FILE, or write baseline = "FILE" in [tool.initlint]'
+        raise InitlintError(f"--prune-baseline has no effect here: {remedy}")
     rules = load(request.rules)
     selection = Selection(request.select, request.ignore, settings, rules, request.extend_select)
     options = api.Options(
@@ -206,6 +221,7 @@ def refuse_idle(request: Check, written: Sequence[str], form: str) -> None:
         ("--style", request.style and not fixes, "give --fix or --diff, too"),
         ("--bias", request.bias and not fixes, "give --fix or --diff, too"),
         ("--exit-non-zero-on-fix", request.exit_non_zero_on_fix and not request.fix, "give --fix"),
+        ("--fix", request.fix and request.diff, "--diff only shows what it would write"),
         ("--locked", request.locked and request.fix, "--fix changes how parameters start"),
         ("--arg", request.args and not builds, never),
         ("--input", request.inputs and not builds, never),

@@ -126,16 +126,17 @@ class Baseline(NamedTuple):
         paths = (*scope.files, *(path for path, _ in scope.models))
         codes = {self.relative(path): scope.codes(path) for path in paths}
         unclear = {self.relative(path) for path in scope.gaps}
+        # A file that is gone may have another name now, in a part that this run has not read.
+        is_whole = scope.covers(self.file.parent)
         return {
             entry: count
             for entry, count in left.items()
             if entry.path not in unclear
             and (
-                not self._exists(entry)
-                or (
-                    entry.code in codes.get(entry.path, ())
-                    and (entry.path in files or (entry.path, entry.model) in judged)
-                )
+                (entry.path in files or (entry.path, entry.model) in judged)
+                and entry.code in codes.get(entry.path, ())
+                if self._exists(entry)
+                else is_whole and entry.code in scope.codes(str(self.file.parent / entry.path))
             )
         }
 
@@ -151,23 +152,35 @@ class Matched(NamedTuple):
 class Scope(NamedTuple):
     """What a run judged: files, with the codes of the rules that ran, and models by their file.
 
-    `gaps` are files of which something was not analysed.
+    `gaps` are files of which something was not analysed. `folders` are those that were read as a
+    whole; None if all that the settings name was.
     """
 
     files: Collection[str]
     codes: Callable[[str], Collection[str]]
     models: Collection[tuple[str, str]]
     gaps: Collection[str]
+    folders: Collection[Path] | None = ()
+
+    def covers(self, folder: Path) -> bool:
+        """Whether every file that is checked below a folder was read in this run."""
+        return self.folders is None or any(folder.is_relative_to(each) for each in self.folders)
 
     @classmethod
     def of(
-        cls, report: Report, files: Collection[str], codes: Callable[[str], Collection[str]]
+        cls,
+        report: Report,
+        files: Collection[str],
+        codes: Callable[[str], Collection[str]],
+        folders: Collection[Path] | None = (),
     ) -> Scope:
         """The scope of a run that gave `report`."""
         models = {(x.site.path, _bare(x.model)) for x in report.layers if x.site}
         targets = {gap.target for gap in report.unanalysed}
         named = {part for target in targets for part in (target, target.rpartition(":")[0])}
-        return cls(files, codes, models, named - {""})
+        # A file that could not be read may hold what is missing elsewhere.
+        covered = () if any(file in targets for file in files) else folders
+        return cls(files, codes, models, named - {""}, covered)
 
 
 class Baselines:
@@ -179,6 +192,10 @@ class Baselines:
         self._read: dict[Path, Baseline] = {}
         if self._named is not None:
             self._at(self._named, follow=True)
+
+    def are_used(self, files: Iterable[str]) -> bool:
+        """Whether there is a baseline for any of these files, or for what is in no file."""
+        return any(self._for(path) is not None for path in (None, *files))
 
     def known(self, report: _Report) -> _Report:
         """The report with only new findings; the others are in its `known`."""

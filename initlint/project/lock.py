@@ -49,16 +49,25 @@ def read(file: Path) -> Starts:
         raise InitlintError(f"{what}; `initlint lock` writes a new one") from None
 
 
-def within(every: Starts, root: Path, files: Collection[str], models: Collection[str]) -> Starts:
+def within(
+    every: Starts,
+    root: Path,
+    files: Collection[str],
+    models: Collection[str],
+    is_whole: bool,
+) -> Starts:
     """The part of a lock file that a run over `files` and `models` can tell about.
 
-    That is all of these files, those that do not exist any more, and the named models.
+    That is all of these files and the named models. If the run `is_whole`, also the files that do
+    not exist any more; else they may have another name in a part that was not read.
     """
     read = {os.path.relpath(file, root).replace(os.sep, "/") for file in files}
     return {
         place: kept
         for place, kept in every.items()
-        if place.path in read or place.model in models or not os.path.lexists(root / place.path)
+        if place.path in read
+        or place.model in models
+        or (is_whole and not os.path.lexists(root / place.path))
     }
 
 

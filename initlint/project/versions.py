@@ -27,6 +27,8 @@ _GIT = "git:"
 # `HEAD~2^` is the parent of HEAD's grandparent.
 _REVISION = re.compile(r"(?P<name>.*?)(?P<steps>(?:\^|~\d*)*)")
 _STEPS = re.compile(r"\^|~\d*")
+# Files that lie where a project begins.
+_MARKS = ("pyproject.toml", "setup.py", "setup.cfg")
 # No project has more of its own; a tree of git's may name one file any number of times.
 _MOST_FILES = 100_000
 _MOST_BYTES = 1_000_000_000
@@ -38,6 +40,21 @@ class Version(NamedTuple):
     written: str
     root: str
     targets: Targets
+
+
+def with_paths(old: str, new: str) -> tuple[str, str]:
+    """Both versions; a git revision without a path gets that of the other one.
+
+    `git:HEAD src` compares src with what it was.
+    """
+
+    def beside(one: str, other: str) -> str:
+        is_bare = one.startswith(_GIT) and ":" not in one.removeprefix(_GIT)
+        is_path = not is_model(other) and not other.startswith(_GIT) and os.path.lexists(other)
+        path = os.path.relpath(other) if is_bare and is_path else os.curdir
+        return one if path == os.curdir else f"{one}:{path}"
+
+    return beside(old, new), beside(new, old)
 
 
 @contextlib.contextmanager
@@ -64,9 +81,23 @@ def _package(name: str) -> Path:
     found = PathFinder.find_spec(name, sys.path) if name.isidentifier() else None
     if found is None or found.origin is None:
         kinds = "a file, a folder, an installed package, module:attr, or git:REVISION[:PATH]"
+        if _is_revision(name):
+            kinds = f"a git revision as git:{name}"
         raise InitlintError(f"{cut(name)}: there is no such version; name {kinds}")
     origin = Path(found.origin)
     return origin.parent if found.submodule_search_locations else origin
+
+
+def _is_revision(name: str) -> bool:
+    """Whether the repository around the working directory has a revision of this name."""
+    try:
+        from dulwich.repo import Repo
+
+        with contextlib.closing(Repo.discover(".")) as repository:
+            return bool(_commit(repository, name.partition(":")[0]))
+    except Exception:
+        # No dulwich, no repository, or no such revision.
+        return False
 
 
 def _taken_out(written: str, folder: Path) -> Path:
@@ -96,7 +127,10 @@ def _taken_out(written: str, folder: Path) -> Path:
         except InitlintError:
             raise
         except KeyError as error:
-            missing = f"there is no revision {cut(revision)} here ({cut(str(error))})"
+            why = error.args[0] if error.args and isinstance(error.args[0], str) else ""
+            missing = f"there is no revision {cut(revision)} here" + (
+                f": {cut(why)}" if why else ""
+            )
             raise InitlintError(f"{written}: {missing}") from None
         except Exception as error:
             # Whatever dulwich raises for an object that is broken, or is no commit.
@@ -124,23 +158,39 @@ def _commit(repository: Repo, revision: str) -> Commit:
 
 
 def _write_tree(repository: Repo, tree: ObjectID, prefix: str, folder: Path) -> None:
-    """Write a tree's regular Python files and notebooks below a path into a folder."""
+    """Write a tree's regular Python files and notebooks into a folder, and where projects begin.
+
+    Of the files below `prefix` all must be there. The others are there to be imported, or to fill
+    the models: one that is too large is left out.
+    """
     left, files = _MOST_BYTES, 0
+    (folder / ".git").mkdir()
     for entry in repository.object_store.iter_tree_contents(tree):
         path = entry.path.decode("utf-8", "surrogateescape")
-        below = prefix == "." or path == prefix or path.startswith(f"{prefix}/")
-        if not below or not path.endswith(SUFFIXES) or entry.mode & 0o170000 != 0o100000:
+        is_mark = path.rpartition("/")[2] in _MARKS
+        if not (is_mark or path.endswith(SUFFIXES)) or entry.mode & 0o170000 != 0o100000:
             continue
+        is_asked = prefix == "." or path == prefix or path.startswith(f"{prefix}/")
         if {"", ".", "..", ".git"} & set(path.split("/")) or "\0" in path or "\\" in path:
             raise InitlintError(
                 f"the revision has a file of a name that none may have: {cut(path)}"
             )
-        content = repository.object_store[entry.sha].as_raw_string()
-        left, files = left - len(content), files + 1
-        if left < 0 or files > _MOST_FILES:
-            raise InitlintError("the revision has too many files; name a folder: git:REVISION:PATH")
-        if len(content) > limit_of(path):
-            raise InitlintError(f"the revision's {cut(path)} is larger than a source file may be")
         target = folder / path
+        if is_mark:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # Without the settings in it: those of today count for both versions.
+            target.with_name("setup.cfg").touch()
+        if not path.endswith(SUFFIXES):
+            continue
+        content = repository.object_store[entry.sha].as_raw_string()
+        is_large = len(content) > limit_of(path)
+        is_spent = len(content) > left or files >= _MOST_FILES
+        if not is_asked and (is_large or is_spent):
+            continue
+        if is_spent:
+            raise InitlintError("the revision has too many files; name a folder: git:REVISION:PATH")
+        if is_large:
+            raise InitlintError(f"the revision's {cut(path)} is larger than a source file may be")
+        left, files = left - len(content), files + 1
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)

@@ -161,7 +161,8 @@ def test_gone_is_only_what_the_run_could_have_found(adopted, run):
     Path("net.py").write_text("def broken(:\n")
     assert "no longer found" not in run("net.py")[2]
     Path("net.py").unlink()
-    assert "2 findings of the baseline no longer found" in run("other.py")[2]
+    assert "no longer found" not in run("other.py")[2]
+    assert "2 findings of the baseline no longer found" in run()[2]
 
 
 def test_findings_of_a_file_that_is_gone_are_gone(adopted, run):
@@ -279,3 +280,71 @@ def test_a_baseline_outside_of_the_settings_folder_is_refused(here, run):
 def test_options_that_have_no_effect_beside(here, capfd, words, option):
     assert cli.main(["check", *words.split()]) == 2
     assert f"{option} has no effect here" in capfd.readouterr().err
+
+
+RENAMED = [["agents"], ["agents/a.py"], [".", "--exclude", "zoo"], ["agents", "zoo/same.py"]]
+
+
+@pytest.fixture
+def renamed(here, capfd):
+    """A project of two folders with a baseline, where a file got another name afterwards."""
+    Path("pyproject.toml").write_text(SETTINGS)
+    for name in ("agents/a.py", "agents/b.py", "zoo/cnn.py", "zoo/same.py"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(NET.replace("Net", Path(name).stem.title()))
+    assert cli.main(["check", "--write-baseline", "known.json"]) == 0
+    capfd.readouterr()
+    Path("zoo/cnn.py").rename("zoo/convs.py")
+    Path("agents/b.py").rename("zoo/moved.py")
+
+
+@pytest.mark.parametrize("targets", RENAMED, ids=" ".join)
+def test_a_part_of_the_project_removes_nothing_of_files_that_it_did_not_read(renamed, run, targets):
+    before = Path("known.json").read_text(encoding="utf-8")
+    assert "no longer found" not in run(*targets)[2]
+    assert "Removed" not in run(*targets, "--prune-baseline")[2]
+    assert Path("known.json").read_text(encoding="utf-8") == before
+    assert run()[:2] == (0, "")
+
+
+def test_a_folder_inside_the_project_is_a_part_of_it(renamed, run, monkeypatch, here):
+    monkeypatch.chdir(here / "agents")
+    assert "no longer found" not in run()[2]
+
+
+def test_a_rule_that_did_not_run_finds_nothing_in_a_file_with_another_name(renamed, run):
+    assert "no longer found" not in run("--select", "INIT2")[2]
+
+
+def test_a_file_that_cannot_be_read_may_hold_what_is_gone(renamed, run):
+    Path("zoo/convs.py").write_text("def (:\n")
+    assert "no longer found" not in run()[2]
+
+
+@pytest.mark.parametrize("targets", [[], ["."], ["zoo", "."]], ids=["none", "dot", "both"])
+def test_the_whole_project_tells_what_is_gone(renamed, run, targets):
+    Path("zoo/convs.py").unlink()
+    assert "2 findings of the baseline no longer found" in run(*targets)[2]
+    assert "Removed 2 findings" in run(*targets, "--prune-baseline")[2]
+    assert run()[:2] == (0, "")
+
+
+def test_the_settings_tell_what_the_whole_project_is(renamed, run):
+    Path("pyproject.toml").write_text(SETTINGS + 'paths = ["zoo", "agents"]\n')
+    Path("zoo/convs.py").unlink()
+    assert "2 findings of the baseline no longer found" in run()[2]
+
+
+def test_a_new_baseline_of_a_part_keeps_what_has_another_name(renamed, run):
+    assert run("agents", "--write-baseline", "known.json")[0] in (0, 2)
+    assert run()[:2] == (0, "")
+
+
+def test_the_lock_of_a_part_misses_nothing_that_has_another_name(renamed, run, capfd):
+    Path("zoo/convs.py").rename("zoo/cnn.py")
+    assert cli.main(["lock"]) == 0
+    Path("zoo/cnn.py").rename("zoo/convs.py")
+    assert run("agents", "--locked")[0] == 0
+    Path("zoo/convs.py").unlink()
+    assert run("agents", "--locked")[0] == 0
+    assert run("--locked")[0] == 1

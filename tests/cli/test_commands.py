@@ -38,7 +38,6 @@ def test_check_asks_for_selected_codes(initlint, fake):
         ("--fix", False, True),
         ("--fix --unsafe-fixes", True, True),
         ("--diff", False, False),
-        ("--fix --diff", False, False),
         ("--diff --unsafe-fixes", True, False),
     ],
 )

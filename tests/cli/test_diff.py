@@ -285,3 +285,71 @@ def test_a_mode_that_compares_nothing_is_refused(mode, here, run):
 def test_no_lock_file_is_one_line(here, run):
     code, _, err = run("check", "--locked", "old.py")
     assert code == 2 and "init.lock: cannot be read" in err
+
+
+FILLED = """from zoo.net import Net
+from torch import nn
+
+net = Net()
+for p in net.parameters():
+    if p.dim() == 2:
+        nn.init.kaiming_normal_(p, nonlinearity="relu")
+"""
+
+
+@pytest.fixture
+def project(here):
+    """A repository with a package in src/, a script that fills its model, and tests; all clean."""
+    net = "from torch import nn\n\n" + NET[NET.index("class") :]
+    other = net.replace("Net", "Other")
+    files = {"pyproject.toml": "", "src/zoo/__init__.py": "", "src/zoo/net.py": net}
+    files |= {"scripts/run.py": FILLED, "tests/test_net.py": other, "src/zoo/more.py": other}
+    for name, text in files.items():
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text(text)
+    who = ("-c", "user.name=me", "-c", "user.email=me@here")
+    for command in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "one"]):
+        subprocess.run(["git", *command], cwd=here, check=True, capture_output=True)
+    return here
+
+
+SAME = [
+    ("git:HEAD", "src"),
+    ("git:HEAD", "src/"),
+    ("git:HEAD", "./src/zoo/net.py"),
+    ("src", "git:HEAD"),
+    ("git:HEAD", "."),
+    ("git:HEAD:src", "src"),
+    ("git:HEAD:src", "git:HEAD:src"),
+]
+
+
+@pytest.mark.parametrize("sides", SAME, ids=" ".join)
+def test_nothing_differs_in_a_clean_tree(project, run, sides):
+    code, out, err = run("diff", *sides)
+    assert (code, out) == (0, ""), err
+    assert "0 removed" in err or "removed" not in err
+
+
+def test_a_revision_without_a_path_is_that_of_the_other_side_in_a_subfolder(
+    project, run, monkeypatch
+):
+    monkeypatch.chdir(project / "src")
+    assert run("diff", "git:HEAD", "zoo")[0] == 0
+    net = project / "src/zoo/net.py"
+    net.write_text(net.read_text().replace("64, 10", "64, 11"))
+    code, out, _ = run("diff", "git:HEAD", "zoo")
+    assert code == 1 and "tests" not in out and "more.py" not in out
+
+
+@pytest.mark.parametrize("name", ["HEAD~0", "HEAD", "v1"])
+def test_a_revision_without_git_is_told_how_to_write_it(project, run, name):
+    subprocess.run(["git", "tag", "v1"], cwd=project, check=True)
+    code, _, err = run("diff", name, "src")
+    assert code == 2 and err.count("\n") == 1
+    assert f"git:{name}" in err
+
+
+def test_a_revision_that_is_missing_is_named_once(project, run):
+    _, _, err = run("diff", "git:nope", "src")
+    assert err == "initlint: error: git:nope:src: there is no revision nope here\n"

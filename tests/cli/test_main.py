@@ -54,7 +54,6 @@ EXITS = [
     ("check net.py:Net --diff", {"diff": DIFF, "files": FILES}, 1),
     ("check net.py:Net --diff", {"report": FOUND}, 0),
     ("check net.py:Net --diff --exit-zero", {"diff": DIFF, "files": FILES}, 0),
-    ("check net.py:Net --diff --fix", {"diff": DIFF, "files": FILES}, 1),
     ("check net.py:Net --diff", {"report": Report(unanalysed=(FAILED_TARGET,))}, 2),
     # Other commands
     ("apply net.py:Net", {"report": CLEAN}, 0),
@@ -132,6 +131,11 @@ ONE_LINE = [
     ("check net.py:Net --input 1,x", "--input 1,x: 'x' is not a size"),
     ("check x --statistics --output-format sarif", "--statistics has no effect here: sarif lists"),
     ("check x --unsafe-fixes", "--unsafe-fixes has no effect here: give --fix or --diff, too"),
+    ("check x --fix --diff", "--fix has no effect here: --diff only shows what it would write"),
+    (
+        "check x --prune-baseline --isolated",
+        "--prune-baseline has no effect here: give --baseline FILE, or write baseline =",
+    ),
     ("check x --style apply", "--style has no effect here: give --fix or --diff, too"),
     ("check x --bias zeros", "--bias has no effect here: give --fix or --diff, too"),
     ("check x --arg n=1", "--arg has no effect here: no model is built: name one"),

@@ -38,7 +38,7 @@ def checked(code):
 
 LOOKS = {
     "check": "import initlint\ninitlint.check(Tanh20())",
-    "check-of-a-variable": "import initlint\nm = Tanh20()\nr = initlint.check(m)\nprint(r.findings)",
+    "check-of-a-variable": "import initlint\nm = Tanh20()\nr = initlint.check(m)\nprint(r)",
     "check-imported": "from initlint import check\nassert not check(Tanh20()).findings",
     "check-in-a-test": "from initlint import check\ndef test_net():\n    assert check(Tanh20())",
     "profile": "import initlint\nm = Tanh20()\nprint(initlint.profile(m).table())",
@@ -60,7 +60,7 @@ FILLS = {
     "apply-keyword": "import initlint\nm = Tanh20()\ninitlint.apply_(model=m)",
     "apply-in-main": "import initlint\ndef main():\n    m = Tanh20()\n    initlint.apply_(m)",
     "materialize": "import initlint\nm = initlint.materialize(Tanh20)",
-    "materialize-with-arguments": "import initlint\nm = initlint.materialize(Tanh20, args={'n': 8})",
+    "materialize-arguments": "import initlint as il\nm = il.materialize(Tanh20, args={'n': 8})",
     "materialize-lambda": "import initlint\nm = initlint.materialize(lambda: Tanh20(32))",
     "materialize-meta": (
         "import initlint, torch\nwith torch.device('meta'):\n    m = Tanh20()\n"
