@@ -101,14 +101,17 @@ class Signal:
 class Whole:
     """What several layers do to the signal together, as predicted; the first one has the record.
 
-    - `kind`: run (layers between the data or a normalisation and the result), or stream (the
-      residual branches of one stream).
+    - `kind`: run (layers between the data or a normalisation and the result), stream (the
+      residual branches of one stream, which enlarge it), faint (branches that add nothing to
+      theirs) or tokens (what attention sees).
     - `layers`: the parameters of the layers that do it.
     - `forward`: of a run, the factor by which its layers multiply what differs between two
       examples, or the signal if they enlarge it; of a stream, the signal behind the last branch
       against that before the first one.
     - `backward`: the factor by which they multiply the gradient, from the last layer to the first.
     - `blocks`: the number of residual branches.
+    - `share`: the part of E[x²] that faint branches have added to it, or that all tokens have in
+      common.
     """
 
     kind: str
@@ -116,6 +119,7 @@ class Whole:
     forward: float = 1.0
     backward: float = 1.0
     blocks: int = 0
+    share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,15 @@ def growth(layer: Layer, whole: Whole, code: str) -> str:
     return _told(what, "begin with zeros_", code)
 
 
+def faintness(layer: Layer, whole: Whole, code: str) -> str:
+    """One sentence on residual branches that add nothing to their stream."""
+    std = layer.current.std if layer.current is not None and layer.current.std is not None else 0.0
+    what = f"{shortened(layer.layer or layer.parameter)} and {len(whole.layers) - 1} more layers "
+    what += f"have std {std:.2g}: their branches add {100 * whole.share:.1g} % to the stream"
+    # As 0.02 at a width of 768, for which it was chosen.
+    return _told(what, f"std {0.02 * math.sqrt(768 / (layer.shape[0] or 1)):.2g} adds more", code)
+
+
 def _told(what: str, advice: str, code: str) -> str:
     message = f"{what}; {advice} (`initlint rule {code}`)"
     return message if len(message) <= LONGEST else f"{what}; {advice}"

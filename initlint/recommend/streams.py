@@ -1,39 +1,59 @@
-"""Residual streams without normalisation: how much their branches make them grow."""
+"""Residual streams: branches that multiply theirs, and branches that add nothing to it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from initlint.graph.branches import Branch, branches
-from initlint.graph.ops import Op
-from initlint.graph.signal import Given, Prediction, predicted
+from initlint.graph.ops import Op, Operand
+from initlint.graph.signal import Given, predicted
 from initlint.recommend import magnitude
+from initlint.recommend.question import scheme
+from initlint.recommend.runs import runs
 from initlint.records import Layer, Whole
 
 # What may lie between two blocks.
 _BETWEEN = ("shape", "dropout", "scale", "choice", "activation")
+# What may lie between the last layer of a branch and the sum.
+_AFTER = ("shape", "dropout", "scale")
 # A growth of E[x²] that is worth a prediction, and one that is worth a word.
 _LIKELY, _GROWN = 100.0, 30.0**2
 # A stream has so many branches.
 _FEWEST = 4
+# A gain so small that a branch may add nothing, and the part of E[x²] that is next to nothing.
+_SMALL_GAIN, _LITTLE = 0.35, 0.05
+# The same std for all, also where it was measured.
+_ALIKE = 1.2
 
 
 def streams(layers: Sequence[Layer], ops: Sequence[Op], given: Given) -> Iterator[Whole]:
-    """The streams that grow because no branch of theirs has a normalisation."""
-    if not _may_grow(layers):
+    """Streams without normalisation that grow, and those to which all branches add nothing."""
+    may_grow, may_be_faint = _may_grow(layers), _may_be_faint(layers)
+    if not may_grow and not may_be_faint:
         return
     by_name = {layer.parameter: layer for layer in layers}
     found = predicted(ops, given)
+    start = runs(ops, found)
     for chain in _chains(branches({op: op for op in ops})):
-        if len(chain) < _FEWEST or not all(_is_judged(branch, found) for branch in chain):
+        if len(chain) < _FEWEST or any(map(found.starts.get, _inner(chain))):
             continue
-        names = (weight.name for one in chain if one.last for weight in given.weights(one.last))
-        writers = [by_name[name] for name in dict.fromkeys(names) if name in by_name]
+        writers = [by_name.get(name) for name in _writers(chain, given)]
+        known = [layer for layer in writers if layer is not None]
         first, last = found.values[chain[0].fork].q, found.values[chain[-1].join].q
-        if writers and not writers[-1].closed and first > 0 and last > _GROWN * first:
-            written = tuple(layer.parameter for layer in writers)
-            yield Whole("stream", written, math.sqrt(last / first), blocks=len(chain))
+        if not known or first <= 0:
+            continue
+        stream = Whole("stream", tuple(dict.fromkeys(layer.parameter for layer in known)))
+        stream = replace(stream, forward=math.sqrt(last / first), blocks=len(chain))
+        is_bare = not any(branch.normalised for branch in chain)
+        if may_grow and is_bare and not known[-1].closed and last > _GROWN * first:
+            yield stream
+        is_fixed = len(writers) == len(known) == len(chain) and _is_fixed(known)
+        if may_be_faint and is_fixed and not found.starts.get(start[chain[0].fork]):
+            share = 1 - first / last
+            if share < _LITTLE:
+                yield replace(stream, kind="faint", share=share)
 
 
 def _may_grow(layers: Sequence[Layer]) -> bool:
@@ -47,6 +67,25 @@ def _may_grow(layers: Sequence[Layer]) -> bool:
         return False
     added = sum(last) / len(last) * math.prod(g / 2 for g in inner) ** (1 / len(last))
     return len(last) * math.log1p(added) > math.log(_LIKELY)
+
+
+def _may_be_faint(layers: Sequence[Layer]) -> bool:
+    """Whether enough layers of normalised input have a std far too small for their width."""
+    small = [
+        layer
+        for layer in layers
+        if (current := layer.current) is not None
+        and scheme(layer) == "explicit"
+        and 0 < magnitude(current) * math.sqrt(layer.fan_in or 0) < _SMALL_GAIN
+    ]
+    return len(small) >= _FEWEST
+
+
+def _is_fixed(writers: Sequence[Layer]) -> bool:
+    """Whether all have about the same std, which is no torch scheme's: not divided, not zero."""
+    stds = [x.current.std for x in writers if x.current is not None and x.current.std is not None]
+    is_written = all(scheme(layer) == "explicit" for layer in writers)
+    return is_written and len(stds) == len(writers) and 0 < max(stds) <= _ALIKE * min(stds)
 
 
 def _squared_gains(layers: Sequence[Layer], place: str) -> list[float]:
@@ -79,6 +118,20 @@ def _up(op: Op, joins: Mapping[Op, object]) -> Op:
     return op
 
 
-def _is_judged(branch: Branch, found: Prediction) -> bool:
-    """Whether a branch has no normalisation, and all of its operations are predicted."""
-    return not branch.normalised and not any(found.starts.get(op) for op in branch.nodes)
+def _inner(chain: Sequence[Branch]) -> Iterator[Op]:
+    """The operations of all branches."""
+    for branch in chain:
+        yield from branch.nodes
+
+
+def _writers(chain: Sequence[Branch], given: Given) -> Iterator[str]:
+    """The parameters of the layers whose results are added, without a learned scale behind them."""
+    for branch in chain:
+        ends: list[Op] = [op for op in branch.join.inputs if op in branch.nodes]
+        end: Op = ends[0] if ends else branch.join
+        while end.role in _AFTER and len(end.inputs) == 1:
+            if type(end.args.get("factor")) is Operand:
+                break
+            end = end.inputs[0]
+        if end is branch.last:
+            yield given.weights(end)[-1].name

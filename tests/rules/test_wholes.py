@@ -165,3 +165,75 @@ def test_a_stream_that_grows_is_reported_once(tmp_path, trace, count, fill, step
 def test_a_stream_that_stays_is_not_reported(tmp_path, trace, count, fill, step, end):
     source = STREAM.format(count=count, fill=fill, step=step, end=end)
     assert found(tmp_path, source, trace) == []
+
+
+BRANCHES = (
+    HEAD
+    + """class Block(nn.Module):
+    def __init__(self, width={width}):
+        super().__init__()
+        self.norm, self.last = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.a, self.b = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.scale = nn.Parameter(torch.full((width,), 1e-5))
+        for layer in (self.a, self.b):
+            nn.init.trunc_normal_(layer.weight, std={std})
+        {fill}
+
+    def forward(self, x):
+        return {step}
+
+
+class Net(nn.Module):
+    def __init__(self, width={width}):
+        super().__init__()
+        self.first, self.out = {first}, nn.Linear(width, 10)
+        self.blocks = nn.ModuleList([Block() for _ in range({count})])
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x):
+        x = self.first(x)
+        for block in self.blocks:
+            x = block(x)
+        return self.out(self.norm(x))
+"""
+)
+PRENORM = "x + self.b(F.gelu(self.a(self.norm(x))))"
+USUAL = {"width": 64, "std": 0.02, "fill": "pass", "step": PRENORM, "count": 6}
+USUAL |= {"first": "nn.Linear(64, width)"}
+FAINT = {
+    "0.02 at 64": {},
+    "more blocks": {"count": 8},
+    "a smaller std": {"std": 0.005, "width": 256},
+    "dropout": {"step": "x + F.dropout(self.b(F.gelu(self.a(self.norm(x)))), 0.1)"},
+    "a large embedding": {"first": "nn.Embedding(100, width)"},
+}
+STRONG = {
+    "a larger std": {"std": 0.07},
+    "PyTorch's default": {"fill": "self.a.reset_parameters(); self.b.reset_parameters()"},
+    "0.02 at 768": {"width": 768},
+    "an embedding of 0.02": {
+        "first": "nn.Embedding(100, width); nn.init.normal_(self.first.weight, std=0.02)"
+    },
+    "zeros at the end": {"fill": "nn.init.zeros_(self.b.weight)"},
+    "a learned scale": {"step": "x + self.scale * self.b(F.gelu(self.a(self.norm(x))))"},
+    "a norm behind the branch": {"step": "x + self.last(self.b(F.gelu(self.a(self.norm(x)))))"},
+    "a norm behind the sum": {"step": "self.last(x + self.b(F.gelu(self.a(self.norm(x)))))"},
+    "two blocks": {"count": 2},
+    "an operation that is not known": {
+        "step": "x + self.b(torch.special.erfcx(self.a(self.norm(x))))"
+    },
+}
+
+
+@both
+@pytest.mark.parametrize("other", FAINT.values(), ids=FAINT)
+def test_branches_that_add_nothing_are_reported_once(tmp_path, trace, other):
+    (finding,) = found(tmp_path, BRANCHES.format(**USUAL | other), trace)
+    assert (finding.code, finding.layer, finding.fix) == ("INIT301", "blocks.0.b", None)
+    assert "their branches add " in finding.message and len(finding.message) <= 160
+
+
+@both
+@pytest.mark.parametrize("other", STRONG.values(), ids=STRONG)
+def test_branches_that_add_enough_are_not_reported(tmp_path, trace, other):
+    assert found(tmp_path, BRANCHES.format(**USUAL | other), trace) == []
