@@ -226,7 +226,8 @@ class Parameter:
     was given by its place and not by name; the text of a size that is only a name. `hook` is
     covered or missed where a framework's hook (`_init_weights`) initialises the model. `multiplied`
     says how the forward of a norm of the user's multiplies with a parameter: itself, or one more;
-    empty for all others.
+    empty for all others. `unwritten` is the number of elements that no write to a part of it has
+    reached, where nothing filled it as a whole.
     """
 
     model: str
@@ -244,6 +245,7 @@ class Parameter:
     eps: float | str | None = None
     hook: str = ""
     multiplied: str = ""
+    unwritten: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from initlint.judge import Parameter, Problems
 
 def uninitialised_parameter(parameter: Parameter) -> Problems:
     """Memory from torch.empty or a size constructor that holds whatever was there before."""
-    if parameter.history or parameter.tied_to or parameter.used is False:
+    if parameter.tied_to or parameter.used is False:
+        return
+    if parameter.history and (not parameter.unwritten or _is_unsure(parameter)):
         return
     if parameter.kind == "buffer" and not parameter.used:
         return
@@ -13,8 +15,24 @@ def uninitialised_parameter(parameter: Parameter) -> Problems:
         return
     size = "×".join("?" if size is None else str(size) for size in parameter.shape or ())
     what = "buffer" if parameter.kind == "buffer" else "parameter"
+    described = f"{parameter.name} ({what} of {parameter.holder}{', ' * bool(size)}{size})"
+    if parameter.unwritten:
+        count = (
+            f"{parameter.unwritten} of its elements" if parameter.unwritten > 1 else "one element"
+        )
+        yield (
+            parameter,
+            f"{described} is filled in parts, and nothing writes {count}: there it starts with "
+            "whatever was in memory; fill all of it first",
+        )
+        return
     yield (
         parameter,
-        f"{parameter.name} ({what} of {parameter.holder}{', ' * bool(size)}{size}) is memory that "
+        f"{described} is memory that "
         "nothing writes: it starts with whatever was there; fill it by an initialiser of nn.init",
     )
+
+
+def _is_unsure(parameter: Parameter) -> bool:
+    """Whether something else than the writes that were followed may have filled it."""
+    return any(not draw.part or not draw.certain for draw in parameter.history)

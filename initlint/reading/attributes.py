@@ -44,6 +44,7 @@ from initlint.reading.values import (
     External,
     Fresh,
     Held,
+    Kept,
     Named,
     Plain,
     Slot,
@@ -94,6 +95,8 @@ def attribute(reader: Reader, value: Value, name: str) -> Value:
 
 
 def _of_others(reader: Reader, value: Value, name: str) -> Value:
+    if isinstance(value, Kept) and name == "data":
+        return value
     if isinstance(value, Plain):
         return Method(value, name)
     if isinstance(value, Optimiser):

@@ -23,6 +23,7 @@ from initlint.reading.values import (
     External,
     Fresh,
     Held,
+    Kept,
     Named,
     Slot,
     Sym,
@@ -123,7 +124,7 @@ def belongs(reader: Reader, value: Value, wanted: Value) -> bool | None:
     if isinstance(value, _NO_MODULES) and _is_module_class(reader, wanted):
         return False
     name = wanted.name if isinstance(wanted, External) else ""
-    if isinstance(value, (Tensor, Fresh)):
+    if isinstance(value, (Tensor, Fresh, Kept)):
         return name == "torch.Tensor" if name.startswith(("torch", "builtins")) else None
     return _is_plain(value, name)
 

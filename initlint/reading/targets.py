@@ -42,6 +42,8 @@ def _set_attribute(reader: Reader, owner: Value, target: ast.Attribute, value: V
         note(reader, target, target.attr, [slot], "lost", why)
     elif isinstance(owner, Instance):
         hold(reader, owner, target.attr, value)
+    elif isinstance(owner, Kept) and target.attr == "data":
+        write_in_place(reader, owner.slot, "data", [value], {}, target)
     elif isinstance(owner, (Slot, Held, Fresh)) and target.attr == "data":
         write_in_place(reader, owner, "data", [value], {}, target)
     elif isinstance(owner, Slot) and target.attr == "requires_grad":

@@ -26,7 +26,20 @@ _DRAWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "eye": ("eye_", {}),
 }
 # Creators of uninitialised memory; `Tensor` and similar ones only if they are called with sizes.
-_EMPTY = ("empty", "empty_strided", "empty_permuted", "Tensor", "FloatTensor", "DoubleTensor")
+_LEGACY = (
+    "",
+    "Float",
+    "Double",
+    "Half",
+    "BFloat16",
+    "Long",
+    "Int",
+    "Short",
+    "Byte",
+    "Char",
+    "Bool",
+)
+_EMPTY = ("empty", "empty_strided", "empty_permuted", *(f"{kind}Tensor" for kind in _LEGACY))
 _NAMES = (*_DRAWS, *_EMPTY, "full")
 # By every name the creator that it is a form of: zeros_like and new_zeros are zeros.
 CREATORS: Mapping[str, str] = {

@@ -94,6 +94,10 @@ def _is_size(node: ast.expr, frame: FrameType) -> bool:
     """Whether an argument is a number or a torch.Size, as far as names and attributes tell."""
     if isinstance(node, ast.Constant):
         return isinstance(node.value, int)
+    if isinstance(node, ast.Call):
+        return (getattr(node.func, "attr", "") or getattr(node.func, "id", "")) in ("Size", "size")
+    if isinstance(node, ast.Attribute) and node.attr == "shape":
+        return True
     if isinstance(node, ast.BinOp):
         return _is_size(node.left, frame) and _is_size(node.right, frame)
     if isinstance(node, ast.Name):

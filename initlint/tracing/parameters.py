@@ -97,6 +97,7 @@ def _record(built: Built, name: str, module: nn.Module, tensor: torch.Tensor) ->
         padded=isinstance(module, nn.Embedding) and module.padding_idx is not None,
         eps=built.recorder.eps(module) if built.recorder is not None else None,
         multiplied=_multiplied(own, key) if not is_buffer else "",
+        unwritten=built.recorder.missing(tensor) if built.recorder is not None else 0,
     )
 
 

@@ -28,6 +28,7 @@ from initlint.torchlib.history import after
 from initlint.tracing.legacy import is_sized
 from initlint.tracing.loads import Loads, key_of, replaced
 from initlint.tracing.norms import Norms
+from initlint.tracing.partly import Partly
 from initlint.tracing.places import (
     INIT,
     TORCH,
@@ -45,7 +46,18 @@ from initlint.tracing.visits import Visits
 _TABLES = (nn.Embedding, nn.EmbeddingBag)
 
 _OPTIMISERS = TORCH + "optim/"
-_HARMLESS = {"requires_grad_", "detach_", "share_memory_", "retain_grad", "rename_", "set_"}
+_HARMLESS = {
+    *("requires_grad_", "detach_", "share_memory_", "retain_grad", "rename_", "set_"),
+    *("resize_", "resize_as_", "unsqueeze_", "squeeze_", "t_", "transpose_", "swapaxes_"),
+}
+# What hands memory to code that no mode sees.
+_ESCAPING = {"numpy", "__array__", "__dlpack__"}
+# Operations whose result is as little known as the memory that they read.
+_READING = {
+    *("add", "sub", "mul", "div", "truediv", "radd", "rsub", "rmul", "neg", "abs", "pow", "sqrt"),
+    *("exp", "log", "clamp", "clamp_min", "clamp_max", "round", "floor", "sigmoid", "tanh"),
+    *("stack", "cat", "concat", "repeat", "tile", "flip", "roll"),
+}
 
 
 @dataclass(slots=True)
@@ -93,6 +105,7 @@ class Recorder(TorchFunctionMode):
         self._loads = Loads()
         self._visits = Visits()
         self._norms = Norms()
+        self._partly = Partly()
         self._sites = Sites()
         self._initialising: FrameType | None = None
         self._patches = contextlib.ExitStack()
@@ -141,6 +154,13 @@ class Recorder(TorchFunctionMode):
         """The last draw of a tensor, which knows those before it."""
         content = self._contents.get(key_of(tensor))
         return content.draw if content else UNCLEAR
+
+    def missing(self, tensor: torch.Tensor) -> int:
+        """How many elements of a tensor nothing has written, where some were."""
+        draw: Draw | None = self.drawn(tensor)
+        while draw is not None and draw.part:
+            draw = draw.before
+        return self._partly.missing(tensor) if draw is None or not draw.name else 0
 
     def calls(self) -> tuple[Noted, ...]:
         """The calls of initialisers in the user's code, in their order."""
@@ -195,7 +215,10 @@ class Recorder(TorchFunctionMode):
         """`torch.Tensor(2, 3)`, which no mode sees, is memory that nothing wrote."""
         if frame is None or site is None or not isinstance(tensor, torch.Tensor):
             return
-        if key_of(tensor) not in self._contents and is_sized(frame, site):
+        content = self._contents.get(key_of(tensor))
+        # A method such as float() has copied from memory that no mode has seen.
+        is_unseen = content is None or (content.draw.name == UNCLEAR.name and not content.draw.by)
+        if is_unseen and is_sized(frame, site):
             self._remember(tensor, UNWRITTEN)
 
     def __torch_function__(
@@ -223,11 +246,34 @@ class Recorder(TorchFunctionMode):
         result = func(*args, **keywords)
         if isinstance(result, torch.Tensor) or name in ("__set__", "__setitem__"):
             self._note(name, args, keywords, result, source, frame)
+        self._note_others(name, args, keywords, frame)
         return result
 
+    def _note_others(
+        self, name: str, args: tuple[Any, ...], keywords: Mapping[str, Any], frame: FrameType
+    ) -> None:
+        """Writes to something else than the first argument, and writes that nobody will see."""
+        written = keywords.get("out")
+        if isinstance(written, torch.Tensor):
+            inputs = {key: value for key, value in keywords.items() if key != "out"}
+            draw = _left_in(name, args, inputs, tuple(written.shape), UNCLEAR)
+            self._write(written, replace(draw, spelled=name), frame)
+        first = args[0] if args else None
+        every = first if isinstance(first, (tuple, list)) and name.endswith("_") else ()
+        escaping = [first] if name in _ESCAPING else []
+        for tensor in (*every, *escaping):
+            if isinstance(tensor, torch.Tensor) and not self.drawn(tensor).name:
+                self._write(tensor, replace(UNCLEAR, spelled=name), frame)
+
     def _source(self, args: tuple[Any, ...]) -> Draw:
-        """The draw in the first tensor among the arguments, before the call."""
-        first = next((a for a in args if isinstance(a, torch.Tensor)), None)
+        """The draw in the first tensor among the arguments, before the call.
+
+        Of several in a list, it is memory that nothing wrote only if all of them are.
+        """
+        first = next((a for a in args if isinstance(a, (torch.Tensor, tuple, list))), None)
+        if isinstance(first, (tuple, list)):
+            draws = [self.drawn(t) if isinstance(t, torch.Tensor) else UNCLEAR for t in first]
+            return UNWRITTEN if draws and not any(draw.name for draw in draws) else UNCLEAR
         return UNCLEAR if first is None else self.drawn(first)
 
     def _note_initializing(self, frame: FrameType) -> None:
@@ -270,7 +316,7 @@ class Recorder(TorchFunctionMode):
         if name in _HARMLESS:
             return
         if name == "__setitem__":
-            self._write_part(args[0], "index_put_", frame)
+            self._write_part(args[0], "index_put_", frame, args[1])
         elif args and result is args[0]:
             self._note_in_place(name, args, keywords, source, frame)
         elif key_of(result) not in self._contents:
@@ -289,7 +335,9 @@ class Recorder(TorchFunctionMode):
         """`p.data = tensor`: the parameter has other memory now, and its history goes on there."""
         tensor = args[0]
         content = self._contents.get(key_of(tensor)) if isinstance(tensor, torch.Tensor) else None
-        if content is not None and content.draw is not source:
+        if content is not None and not content.draw.name:
+            self._held.add(key_of(tensor))
+        elif content is not None and content.draw is not source:
             draw = replace(content.draw, spelled="data", before=None, count=1)
             content.draw = after(draw, source, draw.through)
             self._held.add(key_of(tensor))
@@ -315,7 +363,7 @@ class Recorder(TorchFunctionMode):
         elif name == "copy_" and isinstance(operand, torch.Tensor):
             self._write(tensor, self._copied(operand), frame)
             self._loads.copied(operand, tensor)
-        elif name not in KEEPING:
+        elif name not in KEEPING and (source.name or name.rstrip("_") not in _READING):
             draw = transformed(name, source, operand, site)
             self._write(tensor, replace(draw, spelled=name), frame)
 
@@ -340,13 +388,19 @@ class Recorder(TorchFunctionMode):
             entry.visited, entry.nested = self._visits.reached(tensor)
         self._remember(tensor, entry)
 
-    def _write_part(self, tensor: torch.Tensor, spelled: str, frame: FrameType) -> None:
+    def _write_part(
+        self, tensor: torch.Tensor, spelled: str, frame: FrameType, index: Any = ...
+    ) -> None:
         """Note a write to part of a tensor: its content as a whole is now unclear.
 
         A write to the padding row of an embedding changes nothing about the others.
         """
         content = self._contents.get(key_of(tensor))
-        if content is None or content.draw.name == UNCLEAR.name or key_of(tensor) in self._trained:
+        if content is None or key_of(tensor) in self._trained:
+            return
+        if not content.draw.name or content.draw.part:
+            self._partly.write(tensor, index)
+        if content.draw.name == UNCLEAR.name:
             return
         user, draw = user_frame(frame), UNCLEAR
         if 10 * tensor.numel() < content.elements and self._is_of_embedding(tensor):
@@ -386,5 +440,10 @@ def _left_in(
         return replace(draw, spelled=name) if draw.name else draw
     if name in KEEPING:
         return source
+    if name == "new":
+        is_size = all(isinstance(a, (int, torch.Size)) for a in args[1:])
+        return UNWRITTEN if is_size else UNCLEAR
+    if not source.name and name.strip("_") in _READING:
+        return UNWRITTEN
     operand = next((a for a in args if not isinstance(a, torch.Tensor)), None)
     return replace(transformed(name, source, operand, None), spelled=source.spelled)

@@ -9,6 +9,11 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+
+def ones(value):
+    if isinstance(value, torch.Tensor):
+        value.data.fill_(1.0)
 """
 NET = """
 
@@ -85,7 +90,7 @@ WRITTEN = {
     "no elements": "self.w = nn.Parameter(torch.empty(0, n))",
     "copy_": "self.w = nn.Parameter(torch.empty(n, n))\nself.w.data.copy_(torch.eye(n))",
     ".data": "self.w = nn.Parameter(torch.empty(n, n))\nself.w.data = torch.eye(n)",
-    "a part": "self.w = nn.Parameter(torch.empty(n, n))\nself.w.data[:2] = 1",
+    "parts": "self.w = nn.Parameter(torch.empty(n, n))\nself.w.data[:2] = 1\nself.w.data[2:] = 0",
     "before": "w = torch.empty(n, n)\nnn.init.ones_(w)\nself.w = nn.Parameter(w)",
     "all parameters": "self.w = nn.Parameter(torch.empty(n, n))\n"
     "for p in self.parameters():\n    p.data.uniform_(-1, 1)",
@@ -157,6 +162,11 @@ def test_buffers(tmp_path, use, expected, engine):
         ("self.b = nn.Buffer(torch.empty(n))\nnn.init.ones_(self.b)", []),
         ("self.register_buffer('b', torch.empty(n))\nnn.init.ones_(self.b)", []),
         ("self.register_buffer('b', torch.empty(n))\nself.b.fill_(1.0)", []),
+        ("self.register_buffer('b', torch.empty(n))\nself.b.data.fill_(1.0)", []),
+        ("self.register_buffer('b', torch.empty(n))\nself.b.data = torch.ones(n)", []),
+        ("self.register_buffer('b', torch.empty(n))\nones(self.b)", []),
+        ("self.register_buffer('b', torch.empty(n), persistent=False)", [("INIT001", "b")]),
+        ("b = torch.empty(n)\nself.register_buffer('b', b)\nones(self.b)", []),
     ],
 )
 def test_buffers_that_the_constructor_fills(tmp_path, line, expected, engine):
