@@ -22,7 +22,7 @@ from initlint.project.baseline import Scope
 from initlint.project.sourcefiles import texts_of
 from initlint.records import Report
 from initlint.safe.shown import shown
-from initlint.safe.written import write_whole
+from initlint.safe.written import refuse_place, write_whole
 
 if TYPE_CHECKING:
     from initlint.api import Fixed
@@ -45,6 +45,7 @@ def check(request: Check) -> int:
 def check_once(request: Check) -> int:
     """`check` without --watch."""
     asked = requests.asked(request)
+    _refuse_places(request)
     if request.show_files or request.show_settings:
         return _show(asked)
     if not asked.targets.all and not asked.targets.gaps:
@@ -56,6 +57,15 @@ def check_once(request: Check) -> int:
     if request.add_noqa is not None:
         return _add_noqa(asked, request.add_noqa)
     return _diff(asked) if request.diff else _verdict(asked)
+
+
+def _refuse_places(request: Check) -> None:
+    """Raise InitlintError for a file that cannot be written, before the work is done."""
+    files = [("--output-file", request.output_file), ("--write-baseline", request.write_baseline)]
+    files += [("--output-format", file) for _, file in request.reports]
+    for option, file in files:
+        if file is not None:
+            refuse_place(file, option)
 
 
 def _verdict(asked: Asked) -> int:

@@ -18,6 +18,7 @@ from initlint.project.starts import Compared, Starts, compared, starts
 from initlint.project.targets import Targets, gather
 from initlint.project.versions import version, with_paths
 from initlint.records import InitlintError, Report
+from initlint.safe.written import refuse_place
 
 
 class Reading(NamedTuple):
@@ -45,6 +46,7 @@ def locked(written: Sequence[str], file: str | None, reading: Reading) -> int:
     settings = config.settings(reading.config, reading.isolated)
     targets = gather(tuple(written) or settings.here().targets() or (".",), settings)
     place = Path(file) if file else settings.here().folder / lock.NAME
+    refuse_place(os.path.relpath(place), "--file")
     report = _report(targets, reading)
     for gap in report.unanalysed:
         terminal.err(f"initlint: not analysed: {phrases.gap(gap)}")

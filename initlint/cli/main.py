@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from initlint.cli import terminal
+from initlint.extras import missing
 from initlint.output import FORMATS
 from initlint.output.card import FORMATS as CARDS
 from initlint.records import CHOICES, POLICIES, SCOPES, InitlintError
@@ -380,7 +381,7 @@ def profile(**options: Any) -> int:
 
     TARGET is package.module:attr or path/net.py:attr, which is built and run; or a file or a
     folder, whose models are read, so that nothing is run or measured. Each is shown as it is, with
-    the recommended initialisers, and with PyTorch's.
+    the findings mended as --fix does (recommended), and with PyTorch's default.
     """
     from initlint.cli import profiled
 
@@ -410,14 +411,13 @@ def rule(
 def server() -> int:
     """Run the language server on standard input and output, for an editor to start.
 
-    It reads the open files, and runs nothing of them. Needs pygls: pip install 'initlint[lsp]'.
+    It reads the open files, and runs nothing of them. Needs pygls: pip install pygls.
     """
     try:
         from initlint.server.main import run as serve
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in ("pygls", "lsprotocol"):
             raise
-        what = "server needs pygls, which is not installed"
-        raise InitlintError(f"{what}; pip install 'initlint[lsp]'") from None
+        raise missing("server", "pygls") from None
     serve()
     return terminal.CLEAN

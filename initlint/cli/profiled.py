@@ -29,7 +29,7 @@ def profile(request: Profiled) -> int:
     from initlint.profile import profiling, table, written
 
     if request.out is not None:
-        written.refuse_kind(request.out)
+        written.refuse(request.out)
     _refuse_idle(request)
     # A model's garbage is large.
     gc.enable()

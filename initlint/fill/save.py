@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from initlint.extras import missing
 from initlint.records import InitlintError
 from initlint.safe import written
 
@@ -38,7 +39,7 @@ def save_weights(model: nn.Module, path: str) -> None:
         from safetensors import SafetensorError
         from safetensors.torch import save_model
     except ImportError:
-        raise InitlintError("--out needs safetensors; pip install 'initlint[torch]'") from None
+        raise missing("--out", "safetensors") from None
     try:
         save_model(model, path)
     except (SafetensorError, OSError, RuntimeError, ValueError) as error:

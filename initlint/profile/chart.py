@@ -93,13 +93,18 @@ def chart(signals: Signals) -> Chart:
 def _is_present(way: str, signals: Signals) -> bool:
     """Whether a way of initialising is the present one, up to chance."""
 
-    def is_close(one: float, other: float) -> bool:
-        return one == other or (min(one, other) > 0 and max(one, other) / min(one, other) < _CLOSE)
+    def is_close(one: float, other: float, chance: float) -> bool:
+        factor = max(one, other) / min(one, other) if min(one, other) > 0 else math.inf
+        return one == other or factor < max(_CLOSE, chance)
 
+    present = signals.rows[PRESENT]
+    # How far two draws may lie from each other; the gradient has no range of its own.
+    spreads = [row.high / row.predicted for row in present if row.predicted > 0]
+    most = max(spreads, default=_CLOSE)
     return all(
-        is_close(one.predicted, other.predicted)
-        and is_close(one.predicted_gradient, other.predicted_gradient)
-        for one, other in zip(signals.rows[PRESENT], signals.rows[way], strict=True)
+        is_close(one.predicted, other.predicted, one.high / one.predicted if one.predicted else 0)
+        and is_close(one.predicted_gradient, other.predicted_gradient, most)
+        for one, other in zip(present, signals.rows[way], strict=True)
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from initlint.graph.ops import Op
 from initlint.graph.signal import Given, predicted
 from initlint.graph.signal_weighted import Known
-from initlint.profile.predicted import GAUSSIAN, Named, rows_of
+from initlint.profile.predicted import Named, assumed_of, rows_of
 from initlint.profile.result import DEFAULT, PRESENT, RECOMMENDED, Signals
 from initlint.project.imports import Imports
 from initlint.project.sourcefiles import Texts
@@ -62,19 +62,18 @@ def _signals(graph: Followed, findings: Sequence[Finding]) -> Signals:
         way: rows_of(graph.model, ops, predicted(ops, known), named) for way, known in ways.items()
     }
     notes = (READ, _NOMINAL) if any(layer.nominal for layer in layers.values()) else (READ,)
-    return Signals(graph.model, rows, GAUSSIAN, notes)
+    return Signals(graph.model, rows, assumed_of(ops), notes)
 
 
 def _recommended(present: Given, layers: Mapping[str, Layer], reported: set[str]) -> Given:
-    """The weights as `apply_` leaves them: what has a finding or PyTorch's default is replaced."""
+    """The weights as --fix and `apply_` leave them: those with a finding get what they need."""
 
     def filled(weight: Known) -> Known:
         layer = layers.get(weight.name)
         wanted = layer.recommended if layer is not None else None
         if layer is None or wanted is None or wanted.std is None:
             return weight
-        is_open = layer.current is None or layer.current.default or layer.parameter in reported
-        if not is_open:
+        if layer.parameter not in reported:
             return weight
         return weight._replace(mean=0.0, std=wanted.std, bias=(0.0, 0.0), initializer=wanted.name)
 

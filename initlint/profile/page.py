@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
@@ -64,7 +64,8 @@ main { max-width: 1120px; margin: 0 auto; padding: 1.6rem 1rem 3rem; }
 _LEGEND = (
     "Root mean square of each layer's result before its activation, and of the loss' gradient "
     "there if that at the model's result is 1. Predicted: the typical value over draws of the "
-    "weights; 90 % of them lie in the range. Measured: one run in training mode, one draw."
+    "weights; 90 % of them lie in the range. Measured: one run in training mode, one draw. "
+    "Recommended: with the findings mended, as --fix and apply_ leave it."
 )
 
 
@@ -80,8 +81,10 @@ def _model(signals: Signals, is_sortable: bool) -> Iterator[str]:
     yield f"<section>\n<h2>{_text(signals.model)}</h2>\n"
     yield from (f"<p>{_text(line)}</p>\n" for line in remarks(signals))
     if signals.rows.get(PRESENT):
-        yield f'<div class="scroll">{svg(chart(signals))}</div>\n'
-        yield f'<div class="scroll">{"".join(_table(signals, is_sortable))}</div>\n'
+        yield f'<div class="scroll" tabindex="0">{svg(chart(signals))}</div>\n'
+        for groups in _columns(signals):
+            table = "".join(_table(signals, groups, is_sortable))
+            yield f'<div class="scroll" tabindex="0">{table}</div>\n'
     yield "</section>\n"
 
 
@@ -101,16 +104,21 @@ class _Column(NamedTuple):
     text: Callable[[Row], str]
 
 
-def _columns(signals: Signals) -> dict[str, list[_Column]]:
-    """The columns by their group; what was not measured has none."""
+def _columns(signals: Signals) -> Iterator[dict[str, list[_Column]]]:
+    """The columns of each table by their group; what was not measured has none.
+
+    Signal and gradient are two tables, since one would be wider than most screens.
+    """
     is_measured = any(r.measured is not None for rows in signals.rows.values() for r in rows)
     ways = [way for way in WAYS if way in signals.rows]
-    ahead = {f"signal, {way}": _ahead(way) for way in ways}
-    found = {**ahead, **{f"gradient, {way}": _back(way) for way in ways}}
-    return {
-        group: [column for column in columns if is_measured or column.heading != "measured"]
-        for group, columns in found.items()
-    }
+    for found in (
+        {f"signal, {way}": _ahead(way) for way in ways},
+        {f"gradient, {way}": _back(way) for way in ways},
+    ):
+        yield {
+            group: [column for column in columns if is_measured or column.heading != "measured"]
+            for group, columns in found.items()
+        }
 
 
 def _ahead(way: str) -> list[_Column]:
@@ -129,8 +137,9 @@ def _back(way: str) -> list[_Column]:
     ]
 
 
-def _table(signals: Signals, is_sortable: bool) -> Iterator[str]:
-    groups = _columns(signals)
+def _table(
+    signals: Signals, groups: Mapping[str, Sequence[_Column]], is_sortable: bool
+) -> Iterator[str]:
     yield '<table class="sortable">\n<thead>\n' if is_sortable else "<table>\n<thead>\n"
     yield '<tr><th class="layer"></th><th></th>'
     for group, columns in groups.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from initlint.extras import missing
 from initlint.profile.chart import Chart, Panel, Point, chart, drawn_order
 from initlint.profile.result import DEFAULT, PRESENT, RECOMMENDED, Signals
 from initlint.records import InitlintError
@@ -18,13 +19,19 @@ _MARKERS = {PRESENT: "o", RECOMMENDED: "s", DEFAULT: "^"}
 _NAMED, _LONGEST = 42, 22
 
 
+def need_matplotlib() -> None:
+    """Raise InitlintError where matplotlib is not installed."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise missing("a picture", "matplotlib") from error
+
+
 def drawn(models: Sequence[Signals]) -> Figure:
     """Two panels for each model, one below the other."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        what = "a picture needs matplotlib, which is not installed"
-        raise InitlintError(f"{what}; pip install 'initlint[plot]'") from error
+    need_matplotlib()
+    from matplotlib.figure import Figure
+
     charts = [chart(signals) for signals in models]
     if not charts:
         raise InitlintError("there is no model to draw a picture of")

@@ -10,15 +10,20 @@ from initlint.graph.ops import Op
 from initlint.graph.signal import Prediction
 from initlint.profile.result import Row
 
-GAUSSIAN = (
-    "the prediction assumes inputs with mean 0 and variance 1; integers: uniform over the table"
-)
+_GAUSSIAN = "the prediction assumes inputs with mean 0 and variance 1"
+_INDICES = "; that indices are uniform over the rows of the embedding"
 # The theory's own error, beside that of a finite width.
 _OWN_ERROR = 0.06
 _NINETY = 1.645
 # Behind these, a value has the scale that they give it, whatever came in.
 _NO_SCALES = ("FrozenBatchNorm", "LocalResponseNorm", "local_response_norm", "CrossMapLRN")
 _TABLES = ("Embedding", "embedding")
+
+
+def assumed_of(ops: Sequence[Op]) -> str:
+    """What is assumed of a model's inputs, if none are given."""
+    has_tables = any(op.weights and op.name.startswith(_TABLES) for op in ops)
+    return _GAUSSIAN + (_INDICES if has_tables else "")
 
 
 class Named(NamedTuple):

@@ -29,7 +29,7 @@ def profile(
     """The signal through a model, predicted and measured, for three initialisations.
 
     For every layer the root mean square of its result, before its activation, and of the loss'
-    gradient there: with the weights as they are, with those that `apply_` recommends, and with
+    gradient there: with the weights as they are, with the findings mended as by `apply_`, and with
     PyTorch's default. Runs are of copies: the model, its buffers, its training mode and all random
     states stay as they are.
 

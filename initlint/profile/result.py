@@ -62,8 +62,8 @@ class Signals:
 class Profile:
     """The signal through one model or several; `str()` is a table for the terminal.
 
-    `rows` are those of the models as they are, `recommended` those with the initialisers that
-    `apply_(model, scope="recommended")` gives them, `default` those with PyTorch's. `report` has
+    `rows` are those of the models as they are, `recommended` those with the findings
+    mended, as `--fix` and `apply_(model)` leave them, `default` those with PyTorch's. `report` has
     the findings, and what was not analysed.
     """
 
@@ -77,7 +77,7 @@ class Profile:
 
     @property
     def recommended(self) -> tuple[Row, ...]:
-        """The same layers with the recommended initialisers."""
+        """The same layers with the findings mended, as `--fix` and `apply_(model)` leave them."""
         return self._of(RECOMMENDED)
 
     @property

@@ -18,7 +18,7 @@ from initlint.fill.undo import same_random_state
 from initlint.graph.ops import Op
 from initlint.graph.signal import predicted
 from initlint.profile.measure import Uses, measured
-from initlint.profile.predicted import GAUSSIAN, Named, rows_of
+from initlint.profile.predicted import Named, assumed_of, rows_of
 from initlint.profile.result import DEFAULT, PRESENT, RECOMMENDED, Row, Signals
 from initlint.records import InitlintError
 from initlint.tracing.build import described, where
@@ -66,9 +66,24 @@ def _signals(model: nn.Module, name: str, inputs: Sequence[Any], probes: Probes)
         known = given(measured_content(filled), graph.shapes, arriving=graph.arriving)
         found = predicted(graph.ops, known)
         rows[way] = rows_of(name, graph.ops, found, _names(filled))
+        if way == PRESENT and not inputs:
+            notes[f"the inputs are noise, in a shape that was guessed: {_shapes(probes)}"] = None
         with _noted(name, notes):
             rows[way] = _beside(rows[way], measured(filled, probes))
-    return Signals(name, rows, _GIVEN if is_given else GAUSSIAN, tuple(notes))
+    return Signals(name, rows, _GIVEN if is_given else assumed_of(graph.ops), tuple(notes))
+
+
+def _shapes(probes: Probes) -> str:
+    """The shapes of the inputs of a run: 2×3×224×224."""
+    named = [*(("", value) for value in probes.args), *probes.kwargs.items()]
+    found = []
+    for name, value in named:
+        for leaf in pytree.tree_leaves(value):
+            if isinstance(leaf, torch.Tensor):
+                kind = "" if leaf.is_floating_point() else f"{str(leaf.dtype)[6:]} "
+                size = "×".join(map(str, leaf.shape)) or "a scalar"
+                found.append(f"{name}{'=' if name else ''}{kind}{size}")
+    return ", ".join(found) or "no tensor"
 
 
 @contextlib.contextmanager
@@ -107,7 +122,8 @@ def _as_it_is(model: nn.Module, inputs: Sequence[Any]) -> None:
 
 
 def _as_recommended(model: nn.Module, inputs: Sequence[Any]) -> None:
-    apply_(model, *inputs, seed=_SEED, scope="recommended")
+    """Mend the findings, as --fix does."""
+    apply_(model, *inputs, seed=_SEED)
 
 
 def _as_default(model: nn.Module, inputs: Sequence[Any]) -> None:

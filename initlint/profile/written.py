@@ -11,20 +11,26 @@ from typing import Any
 from initlint.output.lines import as_json
 from initlint.profile.result import Profile
 from initlint.records import InitlintError
-from initlint.safe.written import write_whole
+from initlint.safe.written import refuse_place, write_whole
 
 _KINDS = (".html", ".png", ".svg", ".json")
 
 
-def refuse_kind(out: str) -> None:
-    """Raise InitlintError for a file whose name ends in none of the known ways."""
-    if PurePath(out).suffix.lower() not in _KINDS:
+def refuse(out: str) -> None:
+    """Raise InitlintError for a file that cannot be written, or whose name ends in no known way."""
+    suffix = PurePath(out).suffix.lower()
+    if suffix not in _KINDS:
         raise InitlintError(f"--out {out}: name a file that ends in {', '.join(_KINDS)}")
+    refuse_place(out, "--out")
+    if suffix in (".png", ".svg"):
+        from initlint.profile.picture import need_matplotlib
+
+        need_matplotlib()
 
 
 def write(profile: Profile, out: str) -> None:
     """Write the profile as a page, a picture or JSON, by how the name ends."""
-    refuse_kind(out)
+    refuse(out)
     render = _RENDERERS[PurePath(out).suffix.lower()]
     write_whole(out, render(profile), "--out")
 

@@ -12,6 +12,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from initlint.extras import missing
 from initlint.project.config import Settings
 from initlint.project.discover import SUFFIXES
 from initlint.project.targets import Targets, gather, is_model
@@ -109,8 +110,7 @@ def _taken_out(written: str, folder: Path) -> Path:
         from dulwich.errors import NotGitRepository
         from dulwich.repo import Repo
     except ImportError:
-        needs = "needs dulwich, which is not installed; pip install 'initlint[git]'"
-        raise InitlintError(f"{written} {needs}") from None
+        raise missing(written, "dulwich") from None
     revision, _, wanted = written.removeprefix(_GIT).partition(":")
     try:
         repository = Repo.discover(".")
@@ -128,10 +128,8 @@ def _taken_out(written: str, folder: Path) -> Path:
             raise
         except KeyError as error:
             why = error.args[0] if error.args and isinstance(error.args[0], str) else ""
-            missing = f"there is no revision {cut(revision)} here" + (
-                f": {cut(why)}" if why else ""
-            )
-            raise InitlintError(f"{written}: {missing}") from None
+            what = f"there is no revision {cut(revision)} here" + (f": {cut(why)}" if why else "")
+            raise InitlintError(f"{written}: {what}") from None
         except Exception as error:
             # Whatever dulwich raises for an object that is broken, or is no commit.
             what = " ".join(f"{type(error).__name__}: {error}".split())

@@ -42,6 +42,15 @@ def replacing(out: str, option: str) -> Iterator[str]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def refuse_place(out: str, option: str) -> None:
+    """Raise InitlintError where a file of this name cannot be written, before there is one."""
+    target = Path(out)
+    with _one_line(out, option):
+        _refuse_kind(target, option)
+        if not os.access(target.parent, os.W_OK):
+            raise InitlintError(f"{option} {target}: {target.parent} cannot be written to")
+
+
 def _refuse_kind(target: Path, option: str) -> None:
     if "\0" in str(target):
         raise InitlintError(f"{option}: the name has a null character; cannot be written")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from initlint.extras import missing
 from initlint.records import InitlintError
-
-_MISSING = "which is not installed; pip install 'initlint[torch]'"
 
 
 def need_installed(what: str) -> None:
@@ -16,7 +15,7 @@ def need_installed(what: str) -> None:
     except ImportError:
         found = None
     if found is None:
-        raise InitlintError(f"{what} needs torch, {_MISSING}")
+        raise missing(what, "torch")
 
 
 def need_torch(what: str) -> None:
@@ -24,7 +23,6 @@ def need_torch(what: str) -> None:
     try:
         import torch  # noqa: F401
     except ImportError as error:
-        why = f"which cannot be imported: {error}"
         if isinstance(error, ModuleNotFoundError) and error.name == "torch":
-            why = _MISSING
-        raise InitlintError(f"{what} needs torch, {why}") from error
+            raise missing(what, "torch") from error
+        raise InitlintError(f"{what} needs torch, which cannot be imported: {error}") from error

@@ -139,5 +139,5 @@ def test_the_server_says_what_to_install(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "pygls.lsp.server", None)
     code, out, err = run("server")
     assert (code, out) == (2, "")
-    said = "server needs pygls, which is not installed; pip install 'initlint[lsp]'"
+    said = "server needs pygls, which is not installed; pip install pygls"
     assert err == f"initlint: error: {said}\n"

@@ -77,6 +77,30 @@ def test_the_three_ways(tmp_path):
     assert default < recommended < present
 
 
+def test_recommended_is_what_fix_leaves(tmp_path):
+    """The first layer and the last have no finding, so they stay as they are."""
+    found = profile(tmp_path, source("pass"))
+    assert found.recommended[0].predicted == found.rows[0].predicted
+    mended = tmp_path / "mended.py"
+    mended.write_text((tmp_path / "net.py").read_text())
+    assert initlint.fix(mended, write=True).count > 0
+    fixed = initlint.profile(mended).models[0].rows["present"]
+    for row, other in zip(found.recommended, fixed, strict=False):
+        # apply_ zeroes the biases, too.
+        assert row.predicted == pytest.approx(other.predicted, rel=0.03)
+
+
+def test_indices_are_spoken_of_only_where_there_is_a_table(tmp_path):
+    assert "indices" not in str(profile(tmp_path, source("pass")))
+    text = (
+        "from torch import nn\n\nclass Words(nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.emb = nn.Embedding(100, 16)\n"
+        "        self.fc = nn.Linear(16, 4)\n\n    def forward(self, ids):\n"
+        "        return self.fc(self.emb(ids))\n"
+    )
+    assert "uniform over the rows of the embedding" in str(profile(tmp_path, text))
+
+
 @pytest.mark.torch
 def test_what_is_read_is_what_is_measured(tmp_path):
     pytest.importorskip("torch")

@@ -88,10 +88,18 @@ def test_the_page_is_well_formed_and_loads_nothing():
 
 
 def test_the_table_has_a_cell_for_every_column():
-    text = page(profile())
-    for row in re.findall(r"<tr><td.*?</tr>", text, re.S):
-        heads = re.search(r"<tr><th[^>]*data-column.*?</tr>|</tr>\n<tr><th.*?</tr>", text, re.S)[0]
-        assert row.count("<td") == heads.count("<th")
+    tables = re.findall(r"<table.*?</table>", page(profile()), re.S)
+    assert len(tables) == 2
+    for text in tables:
+        heads = re.search(r"</tr>\n<tr><th.*?</tr>", text, re.S)[0]
+        for row in re.findall(r"<tr><td.*?</tr>", text, re.S):
+            assert row.count("<td") == heads.count("<th")
+
+
+def test_signal_and_gradient_are_two_tables_so_that_both_fit_a_screen():
+    first, second = re.findall(r"<table.*?</table>", page(profile()), re.S)
+    assert "signal, present" in first and "gradient" not in first
+    assert "gradient, present" in second and "signal" not in second
 
 
 @pytest.mark.parametrize("where", ["model", "layer", "note", "gap", "reason"])
@@ -181,7 +189,7 @@ def test_without_matplotlib_one_line_says_what_to_install(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(InitlintError, match=r"pip install 'initlint\[plot\]'") as error:
+    with pytest.raises(InitlintError, match=r"pip install matplotlib") as error:
         profile().plot()
     assert "\n" not in str(error.value)
 
@@ -205,7 +213,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), 
 PRESSED = """<script>
 const button = document.querySelector("th[data-column='2'] button");
 button.click();
-document.title = [...document.querySelectorAll("td.layer")].map((c) => c.textContent).join();
+document.title = [...button.closest("table").querySelectorAll("td.layer")].map((c) => c.textContent).join();
 </script></body>"""
 
 
