@@ -213,7 +213,8 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), 
 PRESSED = """<script>
 const button = document.querySelector("th[data-column='2'] button");
 button.click();
-document.title = [...button.closest("table").querySelectorAll("td.layer")].map((c) => c.textContent).join();
+const cells = [...button.closest("table").querySelectorAll("td.layer")];
+document.title = cells.map((c) => c.textContent).join();
 </script></body>"""
 
 
