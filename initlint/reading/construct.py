@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 
-from initlint.reading import frameworks
 from initlint.reading.calling import call
 from initlint.reading.classes import lookup, method_of, order_of, torch_base
 from initlint.reading.compiled import evaluate
 from initlint.reading.frames import Frame
 from initlint.reading.holders import Instance
 from initlint.reading.initial import lost
+from initlint.reading.known import frameworks
 from initlint.reading.life import slots_of, twin
 from initlint.reading.modules import furnish
 from initlint.reading.parts import key_of

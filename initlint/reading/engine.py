@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from initlint import records
 from initlint.graph.ops import Graph, Op
 from initlint.graph.patterns import name_patterns
-from initlint.reading import frameworks
 from initlint.reading.budget import TooMuchError
 from initlint.reading.classes import (
     heirs_of,
@@ -29,6 +28,7 @@ from initlint.reading.files import sources
 from initlint.reading.frames import Frame, ImpossibleError
 from initlint.reading.holders import Instance
 from initlint.reading.interpreter import interpreter
+from initlint.reading.known import frameworks
 from initlint.reading.layers import (
     Drawn,
     Followed,

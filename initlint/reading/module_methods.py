@@ -6,7 +6,6 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from initlint.reading import frameworks
 from initlint.reading.attributes import attribute
 from initlint.reading.budget import ELEMENTS
 from initlint.reading.calling import call
@@ -15,6 +14,7 @@ from initlint.reading.containers import ask_container
 from initlint.reading.holders import CONTAINERS, Instance, Listing, Table, listed
 from initlint.reading.initial import copy_into, release, set_trainable, write_in_place
 from initlint.reading.instances import call_instance
+from initlint.reading.known import frameworks
 from initlint.reading.modules import adopt, buffer_of, furnish, run_torch
 from initlint.reading.reader import Reader
 from initlint.reading.submodules import children, modules_of, named_slots, parameters_of, sampled

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from initlint.reading import frameworks
 from initlint.reading.classes import has_heirs, lookup, order_of, outside_of
 from initlint.reading.holders import Instance
+from initlint.reading.known import frameworks
 from initlint.reading.life import slots_of
 from initlint.reading.questions import fills
 from initlint.reading.reader import Reader

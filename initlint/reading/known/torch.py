@@ -1,0 +1,63 @@
+"""Functions of torch's that make parameters, or call what they are given."""
+
+from __future__ import annotations
+
+import ast
+
+from initlint.reading.calling import call
+from initlint.reading.handlers import Args, Kwargs, handles
+from initlint.reading.holders import Instance, elements
+from initlint.reading.initial import parameter_of
+from initlint.reading.life import slots_of
+from initlint.reading.modules import buffer_of
+from initlint.reading.reader import Reader
+from initlint.reading.values import UNKNOWN, Value
+from initlint.torchlib.draws import UNWRITTEN
+
+
+@handles("torch.nn.Parameter", "torch.nn.parameter.Parameter")
+def _parameter(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    trainable = args[1] if len(args) > 1 else kwargs.get("requires_grad", True)
+    tensor = args[0] if args else kwargs.get("data", UNKNOWN)
+    return parameter_of(reader, tensor, node, trainable)
+
+
+@handles("torch.nn.utils.skip_init")
+def _uninitialised(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    given = {name: value for name, value in kwargs.items() if name != "device"}
+    made = call(reader, args[0], args[1:], given, node) if args else UNKNOWN
+    if isinstance(made, Instance):
+        for _, slot in slots_of(made):
+            slot.draw = UNWRITTEN
+    return made
+
+
+@handles("torch.nn.Buffer", "torch.nn.parameter.Buffer")
+def _buffer(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    return buffer_of(reader, reader.constructing, "", args[0] if args else kwargs.get("data"), node)
+
+
+@handles("torch.utils.checkpoint.checkpoint")
+def _checkpoint(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    options = ("use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug")
+    given = {name: value for name, value in kwargs.items() if name not in options}
+    return call(reader, args[0], args[1:], given, node) if args else UNKNOWN
+
+
+@handles("torch.utils.checkpoint.checkpoint_sequential")
+def _sequentially(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    value = args[2] if len(args) > 2 else UNKNOWN
+    for part in (elements(args[0]) if args else None) or [UNKNOWN]:
+        value = call(reader, part, [value], {}, node)
+    return value
+
+
+@handles("torch.nn.utils.parametrize.register_parametrization")
+def _parametrised(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    if args and isinstance(args[0], Instance):
+        args[0].reparametrised = True
+        if args[1:2] == ["weight"] and args[0].arms == reader.arms:
+            args[0].recomputed = "a parametrization"
+        if reader.outside:
+            reader.life.rebuild(args[0])
+    return args[0] if args else UNKNOWN
