@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from initlint.judge import is_lazy, is_small_head, ratio, scheme
 from initlint.recommend import family, is_own_output, only_sees_data
+from initlint.recommend.question import is_small_share
 from initlint.records import Layer
 
 _BRANCH = {"inside": "it is inside a residual branch", "last": "it ends a residual branch"}
@@ -47,6 +48,8 @@ def _suited(layer: Layer) -> str:
         return "its fan_in is not known"
     if value == 1.0:
         return "it sees the data" if only_sees_data(layer) else "its std suits"
+    if is_small_share(layer):
+        return "it adds its share to a stream"
     if is_lazy(layer):
         return "it is lazy: as wide as its input"
     if value == 0.0 or is_small_head(layer):

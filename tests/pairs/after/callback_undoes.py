@@ -4,7 +4,7 @@ from torch import nn
 
 def weights_init(m):
     if isinstance(m, nn.Linear):
-        nn.init.kaiming_normal_(m.weight, mode="fan_in", nonlinearity="relu")
+        nn.init.xavier_uniform_(m.weight)
         nn.init.zeros_(m.bias)
 
 
@@ -23,6 +23,8 @@ class Net(nn.Module):
         self.blocks = nn.ModuleList([Block(64) for _ in range(4)])
         self.head = nn.Linear(64, 1)
         self.apply(weights_init)
+        for layer in (self.blocks[1].fc, self.blocks[2].fc, self.blocks[3].fc):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="relu")
 
     def forward(self, x):
         for block in self.blocks:
