@@ -223,18 +223,7 @@ class _Forward:
         if len(values) > 1:
             sign = op.args.get("sign", 1.0)
             return rules.added(values, (1.0, *[sign] * (len(values) - 1)))
-        offset = op.args.get("offset")
-        if isinstance(offset, float):
-            return rules.shifted_by(values[0], offset, 0)
-        if type(offset) is Operand:
-            moments = self.given.content(offset.parameter)
-            rank = len([n for n in offset.own_shape or () if n != 1])
-            return (
-                Sent(values[0], (1.0,))
-                if moments is None
-                else rules.shifted_by(values[0], moments, rank)
-            )
-        return Sent(values[0], (1.0,))
+        return self._scale(op, values)
 
     def _concatenation(self, op: Op, values: list[Value]) -> Sent | str:
         if op.bare_name in ("setitem", "scatter", "index_copy", "masked_scatter"):
@@ -326,6 +315,19 @@ class _Forward:
             factor = self.given.content(factor.parameter)
         if isinstance(factor, (float, tuple)):
             return rules.multiplied_by(values[0], factor)
+        offset, rank = op.args.get("offset"), 0
+        if type(offset) is Operand:
+            rank = len([n for n in offset.own_shape or () if n != 1])
+            offset = self.given.content(offset.parameter)
+        if isinstance(offset, (float, tuple)):
+            sign = op.args.get("sign", 1.0)
+            if sign < 0 and isinstance(offset, tuple):
+                offset = (-offset[0], offset[1])
+            moved = rules.shifted_by(values[0], offset, rank)
+            if op.bare_name.startswith("rsub"):
+                # 1 - x is -(x - 1).
+                return rules.multiplied_by(moved.value, -1.0)
+            return moved
         # A container of several results is an operation without a name.
         return Sent(values[0], (1.0,) * (1 if op.name else len(values)))
 

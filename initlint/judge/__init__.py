@@ -20,7 +20,7 @@ from initlint.judge.model import Model, Problem, Problems, Record
 from initlint.judge.others import is_installed
 from initlint.judge.rulebook import Rulebook, load
 from initlint.judge.suited import unsuited
-from initlint.judge.wording import consequence, course, faintness, growth, shortened
+from initlint.judge.wording import consequence, course, drowned, faintness, growth, shortened
 from initlint.recommend import family, magnitude, ratio
 from initlint.recommend.question import is_lazy, is_small_head, scheme
 from initlint.records import Call, Draw, Finding, Layer, Parameter, Test
@@ -38,6 +38,7 @@ __all__ = [
     "consequence",
     "constant",
     "course",
+    "drowned",
     "faintness",
     "family",
     "findings",

@@ -76,6 +76,13 @@ def faintness(layer: Layer, whole: Whole, code: str) -> str:
     return _told(what, f"std {0.02 * math.sqrt(768 / (layer.shape[0] or 1)):.2g} adds more", code)
 
 
+def drowned(layer: Layer, whole: Whole, code: str) -> str:
+    """One sentence on tokens that attention can hardly tell apart."""
+    what = f"{shortened(layer.layer or layer.parameter)} is {whole.forward:.0f} times smaller than "
+    what += f"what is added to all tokens: attention sees {100 * whole.share:.4g} % in common"
+    return _told(what, "add less", code)
+
+
 def _told(what: str, advice: str, code: str) -> str:
     message = f"{what}; {advice} (`initlint rule {code}`)"
     return message if len(message) <= LONGEST else f"{what}; {advice}"

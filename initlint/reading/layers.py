@@ -307,7 +307,8 @@ def _is_provable(draw: Draw, use: Use) -> bool:
     """
     fan_in, fan_out = use.fans
     if fan_in is None:
-        return False
+        # A table has no fans, and a std that someone wrote is what it is.
+        return use.type.startswith("Embedding") and isinstance(draw.args.get("std"), (int, float))
     if draw.offset and _is_nominal(use):
         return False
     if not _is_nominal(use) or (_powers(fan_in) == _powers(fan_out) and not _is_written(draw)):

@@ -16,6 +16,7 @@ from initlint.recommend import has_mean, magnitude, recommended, sees_data
 from initlint.recommend.loud import last_layers
 from initlint.recommend.runs import runs
 from initlint.recommend.streams import streams
+from initlint.recommend.tokens import tokens
 from initlint.records import Layer, Whole
 
 # A factor over a run that is worth a prediction, and one that is worth a word.
@@ -34,7 +35,8 @@ def with_wholes(
     `unsuited` are the parameters that are in question by themselves.
     """
     found: dict[str, list[Whole]] = {}
-    for whole in (*_runs(layers, ops, given, unsuited), *streams(layers, ops, given)):
+    lost = _runs(layers, ops, given, unsuited)
+    for whole in (*lost, *streams(layers, ops, given), *tokens(layers, ops, given)):
         found.setdefault(whole.layers[0], []).append(whole)
     return [
         replace(layer, wholes=(*layer.wholes, *found[layer.parameter]))

@@ -53,6 +53,24 @@ class Sine(nn.Module):
         return torch.sin(self.omega * x)
 
 
+class Moved(nn.Module):
+    def __init__(self, how):
+        super().__init__()
+        self.how = how
+
+    def forward(self, x):
+        return self.how(x)
+
+
+class Shifted(nn.Module):
+    def __init__(self, scale):
+        super().__init__()
+        self.shift = nn.Parameter(scale * torch.randn(256))
+
+    def forward(self, x):
+        return x - self.shift
+
+
 def siren(n=256, bound=(6 / 256) ** 0.5 / 30):
     return filled(linear(n), nn.init.uniform_, -bound, bound)
 
@@ -70,6 +88,12 @@ NETS = {
     "linear with a mean": (lambda: chain(filled(linear(), nn.init.normal_, 0.02, 0.05)), ROW),
     "relu": (lambda: chain(linear(), nn.ReLU()), ROW),
     "sines": (lambda: chain(siren(2, 1 / 2), Sine(), siren(), Sine(), siren(), Sine()), (2,)),
+    "a number added": (lambda: chain(linear(), nn.ReLU(), Moved(lambda x: x + 1.5)), ROW),
+    "a number before": (
+        lambda: chain(linear(), nn.Sigmoid(), Moved(lambda x: 1 - x), linear(), nn.ReLU()),
+        ROW,
+    ),
+    "a parameter added": (lambda: chain(linear(), Shifted(0.3), linear(), nn.ReLU()), ROW),
     "slow sines": (lambda: chain(linear(), Sine(2.0), linear(), Sine(2.0)), ROW),
     "relu behind a mean": (
         lambda: chain(filled(linear(), nn.init.uniform_, 0, 0.02), nn.ReLU(), linear(), nn.ReLU()),
