@@ -173,6 +173,9 @@ def _shape_of_new(
     name: str, args: Sequence[Value], keywords: Mapping[str, Value]
 ) -> tuple[Value, ...] | None:
     """The shape of a tensor that a creator makes; None where it is not told by sizes alone."""
+    if "*" in keywords:
+        # Sizes that lie in a list of unknown length: torch.empty(n, *shape).
+        return None
     if name.endswith("_like"):
         like = args[0] if args else keywords.get("input")
         return like.shape if isinstance(like, (Slot, Held, Fresh)) else None

@@ -178,6 +178,8 @@ RAISING = [
     "for m in self.modules():\n    nn.init.normal_(m.weight)",
 ]
 RUNNING = [
+    "sizes = scheme.sizes\nself.t = nn.Parameter(torch.Tensor(n, *sizes))\n"
+    "nn.init.xavier_uniform_(self.t)",
     "nn.init.xavier_uniform_(self.b[None])",
     "nn.init.xavier_uniform_(self.b.view(1, -1))",
     "nn.init.uniform_(self.w, 0.02, 1.0)",

@@ -158,3 +158,8 @@ def test_a_norm_of_the_users_own_passes_its_eps_on(tmp_path):
     for eps, count in (("eps", 0), ("width", 1), ("True", 1)):
         text = source.format(norm="Own(width)", eps=eps)
         assert bool(found(tmp_path, text, "INIT020")) == bool(count)
+
+
+def test_a_table_of_ones_is_one_of_factors(tmp_path):
+    source = TEXT.format(restore="pass", arguments=GIVEN, call="nn.init.ones_(self.table.weight)")
+    assert found(tmp_path, source, "INIT019") == ()
