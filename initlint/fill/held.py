@@ -53,7 +53,7 @@ class Held:
         if self._journal is None:
             return None
         ref, cpu = self._journal.ref(tensor), torch.device("cpu")
-        if not self._journal.is_written(ref.storage):
+        if not self._journal.is_filled(ref):
             return None
         replay = Replay(self._journal, cpu, 0, {}, {})
         source = replay.source(ref.storage) if self._journal.covers(ref) else None

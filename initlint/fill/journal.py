@@ -138,6 +138,27 @@ class Journal(TorchFunctionMode):
             for entry in self._memories[storage].entries
         )
 
+    def is_filled(self, ref: Ref) -> bool:
+        """Whether calls write all elements of a tensor, as far as that can be told."""
+        return self.is_written(ref.storage) and not self._is_partly_written(ref)
+
+    def _is_partly_written(self, ref: Ref) -> bool:
+        """Whether calls fill parts of new memory that leave elements of a tensor out."""
+        entries = self._memories[ref.storage].entries
+        if not entries or getattr(entries[0].function, "__name__", "") not in EMPTY:
+            return False
+        mask = torch.zeros(self.bytes_of(ref.storage) // ref.dtype.itemsize, dtype=torch.bool)
+        for entry in entries[1:]:
+            target = entry.target
+            if ref.storage not in entry.written:
+                continue
+            is_index = getattr(entry.function, "__name__", "") == "__setitem__"
+            index = entry.args[1] if is_index else ...
+            if target is None or target.storage != ref.storage or _has_ref(index):
+                return False
+            torch.as_strided(mask, target.size, target.stride, target.offset)[index] = True
+        return not bool(torch.as_strided(mask, ref.size, ref.stride, ref.offset).all())
+
     def before_last(self, entry: Entry, storage: int) -> int:
         """How many calls that concern a storage come after one."""
         return sum(other.number > entry.number for other in self._memories[storage].entries)
@@ -245,6 +266,10 @@ class Journal(TorchFunctionMode):
     def _lowered(self, value: Any) -> Any:
         """Arguments with a `Ref` for every tensor on the meta device."""
         return pytree.tree_map(lambda v: self.ref(v) if _is_tensor(v) and v.is_meta else v, value)
+
+
+def _has_ref(index: Any) -> bool:
+    return any(isinstance(value, Ref) for value in pytree.tree_leaves(index))
 
 
 def tensors_in(value: Any) -> list[torch.Tensor]:

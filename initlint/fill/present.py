@@ -134,7 +134,7 @@ class _Presence:
         if self._journal is None:
             return _UNWRITTEN
         ref = self._journal.ref(tensor)
-        if not self._journal.is_written(ref.storage):
+        if not self._journal.is_filled(ref):
             return _UNWRITTEN
         default = self._journal.is_default(ref.storage)
         replay = Replay(self._journal, torch.device("cpu"), 0, {}, {})

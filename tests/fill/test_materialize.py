@@ -208,3 +208,31 @@ def test_a_device_that_is_not_here_is_refused(device):
 def test_what_builds_no_model_is_refused():
     with pytest.raises(InitlintError, match=r"materialize takes a class, .* not a NoneType"):
         initlint.materialize(None, scope="all")
+
+
+PARTS = {
+    "one row": (lambda data: data[0].zero_(), False),
+    "rows by an index": (lambda data: data.__setitem__([0, 1], 1.0), False),
+    "the diagonal": (lambda data: data.diagonal().fill_(1.0), False),
+    "both halves": (lambda data: (data[:2].zero_(), data[2:].fill_(1.0)), True),
+    "every row": (lambda data: [nn.init.normal_(row) for row in data], True),
+    "another view": (lambda data: data.view(-1).copy_(torch.arange(16.0)), True),
+}
+
+
+@pytest.mark.parametrize(("write", "is_whole"), PARTS.values(), ids=PARTS)
+def test_memory_that_is_written_in_parts(write, is_whole):
+    class Part(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = nn.Parameter(torch.empty(4, 4))
+            write(self.table.data)
+
+        def forward(self, x):
+            return x + self.table.sum()
+
+    if is_whole:
+        assert initlint.materialize(Part).table.isfinite().all()
+    else:
+        with pytest.raises(InitlintError, match=r"cannot be filled \(table\)"):
+            initlint.materialize(Part)
