@@ -1,65 +1,23 @@
-"""Questions that code asks of modules and parameters, and how many of them satisfied each."""
+"""Questions that code asks of modules and parameters: compiled, and noted when they are asked."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
 
+from initlint.reading.asked import Asked, Question
 from initlint.reading.builtins import belongs
 from initlint.reading.compiled import code_of
 from initlint.reading.frames import Code, Frame
 from initlint.reading.holders import Instance, Listing, truth
 from initlint.reading.parts import options_of
 from initlint.reading.reader import Reader
-from initlint.reading.submodules import all_within
 from initlint.reading.torch_modules import type_of
 from initlint.reading.user_class import UserClass
 from initlint.reading.values import PLAIN, External, Held, Slot, Value
-from initlint.records import Site, Test
-from initlint.torchlib.draws import Draw
 
-# So many names are kept of what a question is asked of.
-_MOST_NAMES = 400
 _DIMENSIONS = ("dim", "ndim", "ndimension")
 _PREFIXES = ("startswith", "endswith")
-
-
-@dataclass(slots=True, eq=False)
-class Asked:
-    """One question at one place, with all of which it was asked while one model was made.
-
-    `over` has those by their ids; `holds` tells of another module whether it would satisfy it.
-    """
-
-    question: _Question
-    kind: str
-    subject: str
-    site: Site | None
-    within: str
-    wanted: tuple[str, ...]
-    holds: Callable[[Instance], bool | None] | None
-    over: dict[int, tuple[Value, str]] = field(default_factory=dict)
-    held: set[int] = field(default_factory=set)
-    unsure: set[int] = field(default_factory=set)
-    # It was satisfied by something that is not visited one after another.
-    elsewhere: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class _Question:
-    """One question as it is written, compiled: of what it is asked, and what it asks for."""
-
-    form: str
-    text: str
-    node: ast.expr
-    subject: Code
-    wanted: Code
-    answer: Code
-    exact: bool
-    fills: bool
-    # Whether it is satisfied where the answer is no: `type(m) != nn.Linear`.
-    opposite: bool
 
 
 # Compiling.
@@ -169,13 +127,13 @@ def _measured(node: ast.expr) -> ast.expr | None:
 
 def _question(
     reader: Reader, node: ast.expr, body: Sequence[ast.stmt], is_negated: bool
-) -> _Question | None:
+) -> Question | None:
     form = _form(node)
     if not form:
         return None
     subject, wanted, exact = _sides(node, form)
     is_opposite = isinstance(node, ast.Compare) and _is_opposite(node, form)
-    return _Question(
+    return Question(
         form,
         ast.unparse(node),
         node,
@@ -257,10 +215,7 @@ def _skips(body: Sequence[ast.stmt]) -> bool:
     return len(body) == 1 and isinstance(body[0], (ast.Continue, ast.Return, ast.Pass))
 
 
-# Noting.
-
-
-def _note(reader: Reader, question: _Question, frame: Frame, found: bool | None) -> None:
+def _note(reader: Reader, question: Question, frame: Frame, found: bool | None) -> None:
     """Note how a question was answered, if it is asked of a module or a parameter."""
     value = question.subject(frame)
     is_met = not found if question.opposite and found is not None else found
@@ -294,7 +249,7 @@ def _note(reader: Reader, question: _Question, frame: Frame, found: bool | None)
         asked.held.add(place)
 
 
-def _told(reader: Reader, question: _Question, value: Value) -> tuple[str, str, Value, str] | None:
+def _told(reader: Reader, question: Question, value: Value) -> tuple[str, str, Value, str] | None:
     """Kind and subject of a question, the module or parameter that it is asked of, and its name.
 
     The subject is empty where nothing is gone through one after another.
@@ -305,7 +260,7 @@ def _told(reader: Reader, question: _Question, value: Value) -> tuple[str, str, 
 
 
 def _of_thing(
-    reader: Reader, question: _Question, value: Value
+    reader: Reader, question: Question, value: Value
 ) -> tuple[str, str, Value, str] | None:
     kind = "class" if question.form == "type" else question.form
     held = value.slot if isinstance(value, Held) else value
@@ -329,7 +284,7 @@ def _subject_of(thing: Value) -> str:
 
 
 def _of_text(
-    reader: Reader, question: _Question, value: Value
+    reader: Reader, question: Question, value: Value
 ) -> tuple[str, str, Value, str] | None:
     if isinstance(value, (UserClass, External)):
         # What a helper gives may be a class: it is compared with a text.
@@ -362,7 +317,7 @@ def _home(reader: Reader, thing: Value) -> Instance | None:
     return birth.model if birth is not None else None
 
 
-def _begun(reader: Reader, question: _Question, kind: str, subject: str, frame: Frame) -> Asked:
+def _begun(reader: Reader, question: Question, kind: str, subject: str, frame: Frame) -> Asked:
     """The notes on a question that has not been asked yet."""
     wanted = question.wanted(frame)
     holds: Callable[[Instance], bool | None] | None = None
@@ -403,92 +358,3 @@ def _names(wanted: Value) -> tuple[str, ...]:
         elif isinstance(value, (tuple, Listing)):
             found += _names(value)
     return tuple(found)
-
-
-# Recording.
-
-
-def tests_of(model: str, modules: Sequence[Instance], draws: Mapping[Slot, Draw]) -> list[Test]:
-    """The tests of a model's constructors, and of the code that has filled it afterwards."""
-    found: dict[object, list[Asked]] = {}
-    for module in modules:
-        for asked in module.questions.values():
-            found.setdefault((asked.site, asked.kind), []).append(asked)
-    if not found:
-        return []
-    filled = _filled(modules, draws)
-    return [_record(model, group, filled) for group in found.values()]
-
-
-def _filled(modules: Sequence[Instance], draws: Mapping[Slot, Draw]) -> set[object]:
-    """The lines that make layers, and names of parameters, of which something fills some."""
-    return {
-        (module.site, name)
-        for module in modules
-        for name, slot in module.attrs.items()
-        if isinstance(slot, Slot) and not draws.get(slot, slot.draw).default
-    }
-
-
-def _record(model: str, group: Sequence[Asked], filled: Collection[object]) -> Test:
-    first = group[0]
-    over = {key: value for asked in group for key, value in asked.over.items()}
-    things = [thing for thing, _ in over.values()]
-    names = dict.fromkeys(_shown(thing, name, first.kind) for thing, name in over.values())
-    return Test(
-        model=model,
-        text=first.question.text,
-        kind=first.kind,
-        subject=next((asked.subject for asked in group if asked.subject), ""),
-        site=first.site,
-        wanted=first.wanted,
-        exact=first.question.exact,
-        within=first.within,
-        over=len(over),
-        held=len({key for asked in group for key in asked.held}),
-        unsure=len({key for asked in group for key in asked.unsure}),
-        asked=tuple(names)[:_MOST_NAMES],
-        missed=_missed(first, things, over, filled),
-        fills=first.question.fills,
-        elsewhere=any(asked.elsewhere for asked in group),
-    )
-
-
-def _shown(thing: Value, name: str, kind: str) -> str:
-    is_by_class = kind in ("class", "class_name", "attribute") and isinstance(thing, Instance)
-    return type_of(thing) if is_by_class else name
-
-
-def _missed(
-    asked: Asked, things: Sequence[Value], over: Collection[int], filled: Collection[object]
-) -> tuple[str, ...]:
-    """The classes of unfilled modules within those asked that satisfy it and are not asked."""
-    if asked.holds is None or asked.subject != "module":
-        return ()
-    found: dict[str, None] = {}
-    is_exact = asked.question.exact
-    for module in all_within(thing for thing in things if isinstance(thing, Instance)):
-        # An exact test passes over subclasses that it is asked of.
-        if id(module) in over and not is_exact:
-            continue
-        if asked.holds(module) and _is_untouched(module, filled):
-            found[type_of(module)] = None
-    return tuple(found)
-
-
-def _is_untouched(module: Instance, filled: Collection[object]) -> bool:
-    """Whether nothing fills the parameters of a layer, or some within a block of the user's."""
-    own = [name for name, value in module.attrs.items() if isinstance(value, Slot)]
-    if own or module.cls is None:
-        return bool(own) and all((module.site, name) not in filled for name in own)
-    return any(
-        isinstance(value, Slot) and (part.site, name) not in filled
-        for part in all_within([module])
-        for name, value in part.attrs.items()
-    )
-
-
-def known_elsewhere(tests: Sequence[Test]) -> list[Test]:
-    """Tests that know of each other: one that was satisfied in any model is, in every one."""
-    held = {(t.site, t.text) for t in tests if t.held or t.unsure or t.elsewhere}
-    return [replace(t, elsewhere=(t.site, t.text) in held) for t in tests]
