@@ -91,6 +91,9 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command. Raises UsageError if there is none of that name."""
         name = args[0]
+        if name == "fix":
+            meant = f"did you mean `initlint check --fix {' '.join(args[1:]) or '[TARGET]'}`?"
+            raise click.UsageError(f"there is no command fix; {meant}", ctx)
         if name not in self.commands and _is_target(name):
             meant = f"did you mean `initlint check {name}`?"
             raise click.UsageError(f"there is no command {name}; {meant}", ctx)

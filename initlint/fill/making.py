@@ -159,7 +159,9 @@ def _skeleton(build: Any, ways: Ways) -> Skeleton | None:
 
     live = isinstance(build, nn.Module)
     if live and not any(part.is_meta for part in (*build.parameters(), *build.buffers())):
-        raise InitlintError("no parameter is on the meta device: use apply_, which overwrites")
+        raise InitlintError(
+            "no parameter is on the meta device, so there is nothing to fill: use apply_"
+        )
     skeleton = (
         Skeleton(traceable(build), built=build) if live else constructed(build, ways.arguments)
     )

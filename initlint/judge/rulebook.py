@@ -19,6 +19,7 @@ from initlint.judge.functions import Function
 from initlint.judge.installed import Source, installed
 from initlint.judge.model import Model
 from initlint.records import InitlintError, Rule
+from initlint.safe.shown import cut
 from initlint.torchlib import catalog
 
 _CODE = re.compile(r"[A-Z]{2,}[0-9]{3}")
@@ -40,11 +41,14 @@ class Rulebook:
         found = named.get(code_or_name.upper(), named.get(code_or_name.lower()))
         if found is not None:
             return found
-        from difflib import get_close_matches
+        group = [code for code in self.cards if code.startswith(code_or_name.upper() or "?")]
+        if group:
+            what = f"{code_or_name} is a group of rules"
+            raise InitlintError(f"{what}: name one of them, {' or '.join(group)}")
+        from initlint.judge.unknown import advice
 
-        near = get_close_matches(code_or_name, named, n=1, cutoff=0.0)
-        hint = f"; the nearest is {near[0]}" if near else ""
-        raise InitlintError(f"there is no rule '{code_or_name}'{hint}")
+        hint = advice(code_or_name, self.cards)
+        raise InitlintError(f"there is no rule '{cut(code_or_name)}'; {hint}")
 
     def judge(self, kind: type, codes: Collection[str]) -> bool:
         """Whether any of the rules named by `codes` judges records of this kind, or models."""

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from initlint.output.filled import summary as summary_of_filling
 from initlint.output.phrases import call, fixability, place, summary
 from initlint.project.sourcefiles import texts_of
 from initlint.records import Report
 from initlint.safe.shown import shown
 
 _HEADS = ("place", "rule", "model", "parameter", "finding", "write")
+_OF_OUTCOMES = ("parameter", "before", "filled with", "why")
 _MOST = 200
 
 
 def render(report: Report) -> str:
-    """A table of the findings, the gaps in a list, and the summary."""
+    """A table of the findings, or of what was filled; the gaps in a list, and the summary."""
+    if report.outcomes:
+        return _filled(report)
     texts = texts_of(report)
     rows = [
         (
@@ -29,7 +33,7 @@ def render(report: Report) -> str:
         for finding in report.findings[:_MOST]
     ]
     more = len(report.findings) - len(rows)
-    parts = [_table(rows)] if rows else []
+    parts = [_table(_HEADS, rows)] if rows else []
     parts += [f"<p>and {more} more findings</p>"] if more else []
     if report.unanalysed:
         gaps = "".join(
@@ -41,8 +45,18 @@ def render(report: Report) -> str:
     return "".join(parts)
 
 
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
-    head = "".join(f"<th>{name}</th>" for name in _HEADS)
+def _filled(report: Report) -> str:
+    """A table of the parameters that were filled, and how many were kept."""
+    filled = [one for one in report.outcomes if one.status == "filled"]
+    rows = [(one.parameter, one.before, one.after, one.reason) for one in filled[:_MOST]]
+    more = len(filled) - len(rows)
+    parts = [_table(_OF_OUTCOMES, rows)] if rows else []
+    parts += [f"<p>and {more} more</p>"] if more else []
+    return "".join([*parts, f"<p>{_text(summary_of_filling(report))}</p>"])
+
+
+def _table(heads: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
+    head = "".join(f"<th>{name}</th>" for name in heads)
     body = "".join(
         "<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )

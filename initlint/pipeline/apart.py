@@ -250,6 +250,7 @@ def answer() -> None:
     for hook in ("excepthook", "unraisablehook"):
         setattr(sys, hook, lambda *_: None)
     threading.excepthook = lambda *_: None
+    _speak_of_options()
     if isinstance(request, Filling):
         _fill(request, results)
     else:
@@ -262,6 +263,13 @@ def _end_with(pipe: int) -> None:
     """End this process when the one that asked has ended, and its end of the pipe is closed."""
     os.read(pipe, 1)
     os._exit(1)
+
+
+def _speak_of_options() -> None:
+    """Name the options of the command line, which alone asks another process."""
+    from initlint.project.arguments import GIVEN_BY_OPTIONS
+
+    GIVEN_BY_OPTIONS.set(True)
 
 
 def _trace(request: Tracing, results: BinaryIO) -> None:

@@ -31,10 +31,11 @@ class Report(records.Report):
         return render_whole(self)
 
     def __repr__(self) -> str:
-        """One line: what was judged, and what was found."""
-        from initlint.output.phrases import summary
+        """One line: what was judged, and what was found; of a filled model, what was filled."""
+        from initlint.output import filled, phrases
 
-        return f"<Report: {summary(self).removesuffix('.')}>"
+        said = filled.summary(self) if self.outcomes else phrases.summary(self)
+        return f"<Report: {said.removesuffix('.')}>"
 
     def _repr_html_(self) -> str:
         from initlint.output import table

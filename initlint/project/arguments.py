@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from initlint.records import InitlintError
 from initlint.safe.shown import cut
 
+# Whether the command line asks for models, and not a program.
+GIVEN_BY_OPTIONS = ContextVar("GIVEN_BY_OPTIONS", default=False)
 _PYTHON = {"true": "True", "false": "False", "none": "None", "null": "None"}
 
 
 def parse(written: Iterable[str]) -> dict[str, Any]:
     """The arguments by name; a later one replaces an earlier one of the same name."""
     return dict(_argument(text) for text in written)
+
+
+def how_to_give(names: Sequence[str]) -> str:
+    """How arguments that are missing are given: on the command line, or in Python."""
+    if GIVEN_BY_OPTIONS.get():
+        return "give " + " ".join(f"--arg {name}=VALUE" for name in names)
+    return "give args={" + ", ".join(f"{name!r}: ..." for name in names) + "}"
 
 
 def by_name(args: object) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,9 +11,6 @@ from initlint.project.config import Config, Settings
 from initlint.records import Finding, InitlintError, Rule
 from initlint.safe.shown import cut
 from initlint.safe.strings import strings
-
-# F401, E501, PLR0913, TOR101, RUF100.
-_OF_OTHERS = re.compile(r"[A-Z]{1,5}[0-9]{1,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +127,10 @@ def _normalised(option: str, entry: str, rules: Mapping[str, Rule]) -> str:
         return entry.upper()
     if entry.lower() in names:
         return entry.lower()
-    import difflib
+    from initlint.judge.unknown import advice
 
-    close = [
-        *difflib.get_close_matches(cut(entry).lower(), sorted(names), n=1),
-        *difflib.get_close_matches(cut(entry).upper(), sorted({*rules, *groups}), n=1),
-    ]
     problem = f"{option} {cut(entry)}: there is no such rule or group"
-    if not close and _OF_OTHERS.fullmatch(entry):
-        own = ", ".join(sorted({code[: _letters(code)] for code in rules}))
-        what = f"{entry} is a rule of another linter; initlint's begin with {own}"
-        raise InitlintError(f"{problem}: {what}")
-    raise InitlintError(f"{problem}; did you mean {[*close, 'ALL'][0]}?")
+    raise InitlintError(f"{problem}; {advice(entry, rules, groups)}")
 
 
 def _letters(code: str) -> int:

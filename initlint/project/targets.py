@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -71,6 +72,60 @@ def _standard_input(name: str) -> bytes:
     except OSError as error:
         reason = error.strerror or str(error)
         raise InitlintError(f"standard input cannot be read: {reason}") from error
+
+
+def of_model(target: str) -> tuple[str, str]:
+    """The file or module of a model, and its name there: net.py and Net of net.py:Net.
+
+    Raises InitlintError for any other form, with what to write instead.
+    """
+    if not is_model(target):
+        raise InitlintError(f"{cut(target) or 'an empty target'}: {_to_name(target)}")
+    place, _, name = target.rpartition(":")
+    folder, slash, last = target.rpartition("/")
+    parts = [part for part in last.split(":") if part]
+    meant = f"{folder}{slash}{':'.join(parts[:2])}"
+    if not place or not parts:
+        raise InitlintError(f"{cut(target)}: no file or module before the colon; {_FORMS}")
+    if last.count(":") > 1:
+        raise InitlintError(f"{cut(target)}: it has more than one colon; write {cut(meant)}")
+    if not name:
+        raise InitlintError(f"{cut(target)}: no name after the colon; {_to_name(place)}")
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise InitlintError(f"{cut(target)}: {cut(name)} is not a name; {_FORMS}")
+    return place, name
+
+
+_FORMS = "name a model, as path/net.py:Net or package.module:Net"
+
+
+def _to_name(path: str) -> str:
+    """How to name a model of a file, with the classes that it has."""
+    found = models_in(path) if path.endswith(".py") else []
+    if not found:
+        return f"name a model in it, as {cut(path)}:Net" if path.endswith(".py") else _FORMS
+    more = f"; it also has {', '.join(found[1:_MOST])}" if found[1:] else ""
+    return f"name a model in it, as {cut(path)}:{found[0]}{more}"
+
+
+# So many classes are named.
+_MOST = 4
+
+
+def models_in(path: str) -> list[str]:
+    """The classes of a file that define forward or are named modules by their bases; not run."""
+    try:
+        tree = ast.parse(regular.read_regular(path, regular.SOURCE))
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+        return []
+    return [node.name for node in tree.body if isinstance(node, ast.ClassDef) and _is_net(node)]
+
+
+def _is_net(node: ast.ClassDef) -> bool:
+    """Whether a class has a forward, or a base that is called like a module."""
+    bases = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+    has_forward = any(isinstance(s, ast.FunctionDef) and s.name == "forward" for s in node.body)
+    return has_forward or not bases.isdisjoint(("Module", "LightningModule"))
 
 
 def is_model(target: str) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import symtable
+import tokenize
 import warnings
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
@@ -85,7 +87,7 @@ class Source:
                 warnings.simplefilter("ignore")
                 self._tree = ast.parse(self.data, self.path)
         except Exception as error:
-            return _broken(self.path, error)
+            return _broken(self.path, self.data, error)
         if _LONG.search(self.data):
             _forget_large(self._tree)
         return None
@@ -192,11 +194,46 @@ def _bytes(path: str, texts: Mapping[str, str | bytes]) -> bytes:
     return data
 
 
-def _broken(path: str, error: Exception) -> Unanalysed:
-    """One line on a file that cannot be parsed: where, and why."""
-    if isinstance(error, SyntaxError):
-        place = f"{path}:{error.lineno}" if error.lineno else path
-        return Unanalysed(path, f"{place}: SyntaxError: {error.msg}")
-    if isinstance(error, (RecursionError, MemoryError)):
-        return Unanalysed(path, f"{path}: nested too deeply to be read")
-    return Unanalysed(path, f"{path}: cannot be parsed: {error}")
+def _broken(path: str, data: bytes, error: Exception) -> Unanalysed:
+    """One line on a file that cannot be parsed: where, why, and what to do about it."""
+    if b"\0" in data:
+        reason = f"{_place(path, data, data.index(0))}: a null byte: it is no Python; {_LEFT_OUT}"
+    elif (byte := _undecodable(data)) is not None:
+        wrong = f"byte 0x{data[byte]:02x} is not UTF-8"
+        remedy = "save the file as UTF-8, or declare its encoding in its first line"
+        reason = f"{_place(path, data, byte)}: {wrong}: {remedy} (# coding: latin-1)"
+    elif isinstance(error, SyntaxError):
+        line = f":{error.lineno}" if error.lineno else ""
+        column = f":{error.offset}" if error.lineno and error.offset else ""
+        reason = f"{path}{line}{column}: SyntaxError: {error.msg} ({_CORRECT})"
+    elif isinstance(error, (RecursionError, MemoryError)):
+        reason = f"{path}: nested too deeply to be read"
+    else:
+        reason = f"{path}: cannot be parsed: {error}; {_LEFT_OUT}"
+    return Unanalysed(path, reason)
+
+
+_LEFT_OUT = "leave it out with exclude"
+_CORRECT = f"correct it, or {_LEFT_OUT}"
+
+
+def _place(path: str, data: bytes, at: int) -> str:
+    """Line and column of a byte."""
+    before = data[:at]
+    line = before[before.rfind(b"\n") + 1 :].removeprefix(b"\xef\xbb\xbf")
+    return f"{path}:{before.count(10) + 1}:{len(line.decode('utf-8', 'replace')) + 1}"
+
+
+def _undecodable(data: bytes) -> int | None:
+    """The first byte that is not what a file without a declared encoding has; None if all are."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except SyntaxError:
+        encoding = "utf-8"
+    if encoding not in ("utf-8", "utf-8-sig"):
+        return None
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return None

@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from initlint.project.arguments import how_to_give
+from initlint.project.targets import of_model
 from initlint.records import InitlintError, Unanalysed
 from initlint.tracing.foreign import (
     ForeignError,
@@ -54,6 +56,10 @@ class BuildError(InitlintError):
     """A target could not be imported, found or constructed."""
 
 
+class MissingModuleError(BuildError):
+    """There is no module of the name of a target."""
+
+
 class LacksArgumentError(BuildError):
     """A target takes arguments that were not given."""
 
@@ -67,7 +73,11 @@ def build(
     functions are called with `arguments` on `device`; without one on the meta device, and again
     on the CPU where they need values. Raises BuildError with one line: where, what, and what to do.
     """
-    module, recorder = load(target.rpartition(":")[0])
+    place, _ = of_model(target)
+    try:
+        module, recorder = load(place)
+    except MissingModuleError as error:
+        raise BuildError(f"{target}: {error}") from error
     attribute = _attribute(module, target)
     if isinstance(attribute, nn.Module):
         model = attribute if device is None else attribute.to(device)
@@ -152,6 +162,11 @@ def load(path_or_module: str) -> tuple[types.ModuleType, Recorder]:
         except BuildError:
             raise
         except Exception as error:
+            cause = error.cause if isinstance(error, ForeignError) else error
+            name = cause.name if isinstance(cause, ModuleNotFoundError) else None
+            if name and f"{path_or_module}.".startswith(f"{name}."):
+                advice = "for a file write its path, as path/net.py:Net"
+                raise MissingModuleError(f"there is no module {name} here; {advice}") from error
             place = where(error, path_or_module)
             raise BuildError(f"{place}: cannot be imported: {described(error)}") from error
 
@@ -269,9 +284,18 @@ def _accepted_arguments(
         and p.name not in arguments
     ]
     if missing:
-        options = " ".join(f"--arg {m}=VALUE" for m in missing)
-        raise LacksArgumentError(f"{name}: needs {', '.join(missing)}; give {options}")
+        owner = _owner_of(factory, name)
+        if owner and missing[0] == "self":
+            raise BuildError(f"{name}: is a method; name the class, as {owner}")
+        raise LacksArgumentError(f"{name}: needs {', '.join(missing)}; {how_to_give(missing)}")
     return arguments
+
+
+def _owner_of(factory: Callable[..., Any], name: str) -> str:
+    """The target that names the class of a method; empty for what is none."""
+    place, colon, member = name.rpartition(":")
+    owner = member.rpartition(".")[0]
+    return f"{place}{colon}{owner}" if owner and inspect.isfunction(factory) else ""
 
 
 def _is_model_class(candidate: Any, module: types.ModuleType) -> bool:
@@ -289,10 +313,20 @@ def _attribute(module: types.ModuleType, target: str) -> Any:
     for part in target.rpartition(":")[2].split("."):
         if not asked(functools.partial(hasattr, found, part), False):
             close = difflib.get_close_matches(part, dir(found), n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
+            hint = f"; did you mean {close[0]}?" if close else _models_of(module)
             raise BuildError(f"{target}: there is no {part} in {module.__name__}{hint}")
         found = asked(functools.partial(getattr, found, part), None)
     return found
+
+
+def _models_of(module: types.ModuleType) -> str:
+    """The first classes of models in a module, to name one of them; empty if there are none."""
+    found = [name for name, value in vars(module).items() if _is_model_class(value, module)]
+    return f"; it has {', '.join(found[:_MOST_NAMED])}" if found else ""
+
+
+# So many classes of a module are named.
+_MOST_NAMED = 4
 
 
 def _loaded_file(path: Path) -> types.ModuleType:

@@ -112,15 +112,15 @@ def test_trace_takes_whole_models_and_lists_what_lacks_arguments(net):
     report = initlint.check("net.py", trace=True)
     assert {layer.model for layer in report.layers} == {"net.py:Net", "Sized"}
     [gap] = report.unanalysed
-    assert gap.target == "net.py:Sized" and "--arg width=VALUE" in gap.reason
+    assert gap.target == "net.py:Sized" and "give args={'width': ...}" in gap.reason
 
 
 REFUSED = {
     "net.py:Nett": "did you mean Net",
     "net.py:number": "a int is neither",
-    "net.py:Sized": "--arg width=VALUE",
+    "net.py:Sized": "needs width; give args={'width': ...}",
     "missing.py:Net": "no such file",
-    "no.such.module:Net": "No module named",
+    "no.such.module:Net": "there is no module no here; for a file write its path",
 }
 
 

@@ -120,9 +120,9 @@ ONE_LINE = [
     ("check --config pkg", "pkg: a folder; --config names a TOML file with [tool.in"),
     (
         "check x --select F401",
-        "--select F401: there is no such rule or group: F401 is a rule of a",
+        "--select F401: there is no such rule or group; F401 is a rule of a",
     ),
-    ("check x --ignore E501,INIT1", "--ignore E501: there is no such rule or group: E501 is"),
+    ("check x --ignore E501,INIT1", "--ignore E501: there is no such rule or group; E501 is"),
     ("check --config pyproject.toml --isolated", "--config and --isolated exclude each other"),
     ("chekc", "No such command 'chekc'"),
     ("check x --fixx", "No such option"),

@@ -62,9 +62,7 @@ def test_rules_of_other_linters_are_told_apart(code):
         ("--select", "INIT9", "INIT4"),
         ("--ignore", "INTI101", "INIT101"),
         ("--ignore", "default-before-rectifer", "default-before-rectifier"),
-        ("--select", "xavier", "ALL"),
         ("--select", "INIT1x", "INIT1"),
-        ("--select", "I", "ALL"),
     ],
 )
 def test_unknown_selectors(option, written, near):

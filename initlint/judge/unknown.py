@@ -1,0 +1,51 @@
+"""What to say of a name that is no rule: the nearest one, its group, or whose rule it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+
+from initlint.records import Rule
+from initlint.safe.shown import cut
+
+# What codes of ruff, flake8's plugins, pylint and TorchFix begin with.
+_OF_OTHERS = frozenset(
+    (
+        *("A", "AIR", "ANN", "ARG", "ASYNC", "B", "BLE", "C", "COM", "CPY", "D"),
+        *("DJ", "DOC", "DTZ", "E", "EM", "ERA", "EXE", "F", "FA", "FAST", "FBT"),
+        *("FIX", "FLY", "FURB", "G", "I", "ICN", "INP", "INT", "ISC", "LOG", "N"),
+        *("NPY", "PD", "PERF", "PGH", "PIE", "PL", "PLC", "PLE", "PLR", "PLW", "PT"),
+        *("PTH", "PYI", "Q", "R", "RET", "RSE", "RUF", "S", "SIM", "SLF", "SLOT"),
+        *("T", "TC", "TCH", "TD", "TID", "TOR", "TRY", "UP", "W", "WPS", "YTT"),
+    )
+)
+_CODE = re.compile(r"([A-Z]+)([0-9]*)")
+_LISTS = "`initlint rule --list` lists all rules"
+
+
+def advice(entry: str, rules: Mapping[str, Rule], more: Collection[str] = ()) -> str:
+    """What may have been meant by `entry`, which is none of `rules`, nor one of `more`."""
+    names = {rule.name for rule in rules.values()}
+    wanted = cut(entry)
+    code = _CODE.fullmatch(entry.upper())
+    letters = code[1] if code else ""
+    own = {found[1] for found in map(_CODE.match, rules) if found}
+    if code and letters not in own and letters in _OF_OTHERS and len(code[2]) <= _MOST_DIGITS:
+        what = (
+            f"{wanted} is a rule of another linter" if code[2] else f"{wanted} is another linter's"
+        )
+        return f"{what}; initlint's begin with {', '.join(sorted(own))}"
+    near = [
+        *get_close_matches(wanted.lower(), sorted(names), n=1),
+        *get_close_matches(wanted.upper(), sorted({*rules, *more}), n=1),
+    ]
+    if near:
+        return f"did you mean {near[0]}?"
+    if code and len(code[2]) == _DIGITS:
+        return f"rules of your own need --rules FOLDER; {_LISTS}"
+    return _LISTS
+
+
+# Of a rule of initlint's or of a team's, and of any other linter's.
+_DIGITS, _MOST_DIGITS = 3, 4
