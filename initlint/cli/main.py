@@ -5,19 +5,29 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import click
 
 from initlint.cli import terminal
+from initlint.cli.options import (
+    choice,
+    flag,
+    formats,
+    many,
+    of_each_model,
+    of_model,
+    of_processes,
+    of_reading,
+    of_rules,
+    of_settings,
+    timeout,
+)
 from initlint.extras import missing
 from initlint.output import FORMATS
 from initlint.output.card import FORMATS as CARDS
-from initlint.records import CHOICES, POLICIES, SCOPES, InitlintError
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+from initlint.records import POLICIES, SCOPES, InitlintError
 
 
 def run(argv: list[str] | None = None) -> NoReturn:
@@ -136,73 +146,25 @@ def group(context: click.Context, version: bool) -> int:
     return terminal.CLEAN
 
 
-def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
-    """Several options as one decorator, listed by --help in the order given."""
-
-    def add(command: _Command) -> _Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
-
-
-def _flag(*names: str, help: str) -> Callable[[_Command], _Command]:
-    return click.option(*names, is_flag=True, help=help)
-
-
-def _many(*names: str, metavar: str, help: str) -> Callable[[_Command], _Command]:
-    return click.option(*names, multiple=True, metavar=metavar, help=f"{help} Repeatable.")
-
-
-def _choice(name: str, help: str) -> Callable[[_Command], _Command]:
-    return click.option(name, type=click.Choice(CHOICES[name.removeprefix("--")]), help=help)
-
-
-def _formats(
-    ctx: click.Context, param: click.Parameter, given: tuple[str, ...]
-) -> tuple[tuple[str, str], ...]:
-    """Each `FORMAT` or `FORMAT=FILE` as a pair; "" where there is no file. Raises BadParameter."""
-    pairs = []
-    for text in given:
-        form, equals, file = text.partition("=")
-        if equals and not file:
-            raise click.BadParameter(f"{text} names no file", ctx, param)
-        pairs.append((str(click.Choice(FORMATS).convert(form, param, ctx)), file))
-    return tuple(pairs)
-
-
-_SECONDS = click.IntRange(0)
-_of_settings = _options(
-    click.option("--config", metavar="FILE", help="Use the settings of this file alone."),
-    _flag("--isolated", help="Read no settings file."),
-)
-_of_rules = _many("--rules", metavar="FOLDER", help="Also use the rules in this folder.")
-_of_model = _options(
-    _many("--arg", "args", metavar="NAME=VALUE", help="Constructor argument."),
-    _many("--input", "inputs", metavar="SPEC", help="Example input: 1,3,32,32 or ids=int64[2,16]."),
-)
-
-
 @group.command(cls=_Unambiguous, short_help="Judge how each weight is initialised.")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@_flag("--trace", help="Import the files, and judge every model class in them.")
-@_flag("--fix", help="Write the safe fixes into the files.")
-@_flag("--diff", help="Show what --fix would change; write nothing.")
-@_flag("--unsafe-fixes", help="Also apply fixes that override deliberate choices.")
-@_choice("--style", help="Where --fix writes: in __init__, reset_parameters, or a callback.")
-@_choice("--distribution", help="What weights are drawn from.")
-@_choice("--mode", help="The fan that a std is computed from.")
-@_choice("--bias", help="Whether --fix zeroes the biases of the layers it initialises.")
-@_many("--select", metavar="CODES", help="Only these rules: codes, prefixes (INIT1), names, ALL.")
-@_many("--ignore", metavar="CODES", help="Leave out these rules.")
-@_many("--extend-select", metavar="CODES", help="Also these rules.")
-@_many("--exclude", metavar="PATTERNS", help="Also leave out files and folders of these names.")
-@_flag("--ignore-noqa", help="Also report findings that a comment silences.")
+@flag("--trace", help="Import the files, and judge every model class in them.")
+@flag("--fix", help="Write the safe fixes into the files.")
+@flag("--diff", help="Show what --fix would change; write nothing.")
+@flag("--unsafe-fixes", help="Also apply fixes that override deliberate choices.")
+@choice("--style", help="Where --fix writes: in __init__, reset_parameters, or a callback.")
+@choice("--distribution", help="What weights are drawn from.")
+@choice("--mode", help="The fan that a std is computed from.")
+@choice("--bias", help="Whether --fix zeroes the biases of the layers it initialises.")
+@many("--select", metavar="CODES", help="Only these rules: codes, prefixes (INIT1), names, ALL.")
+@many("--ignore", metavar="CODES", help="Leave out these rules.")
+@many("--extend-select", metavar="CODES", help="Also these rules.")
+@many("--exclude", metavar="PATTERNS", help="Also leave out files and folders of these names.")
+@flag("--ignore-noqa", help="Also report findings that a comment silences.")
 @click.option(
     "--output-format",
     "formats",
-    callback=_formats,
+    callback=formats,
     shell_complete=lambda ctx, param, begun: [form for form in FORMATS if form.startswith(begun)],
     multiple=True,
     metavar="FORMAT[=FILE]",
@@ -216,11 +178,11 @@ _of_model = _options(
     default="auto",
     help="Whether to use colours.  [default: auto]",
 )
-@_of_rules
-@_flag("--show-layers", help="First print a table of all layers; JSON always has them.")
-@_flag("--statistics", help="Count the findings of each rule instead of listing them.")
-@click.option("-j", "--jobs", type=click.IntRange(1), default=1, help="Processes that read files.")
-@_flag("--no-cache", help="Read all files anew; keep nothing for the next run.")
+@of_rules
+@flag("--show-layers", help="First print a table of all layers; JSON always has them.")
+@flag("--statistics", help="Count the findings of each rule instead of listing them.")
+@of_processes
+@flag("--no-cache", help="Read all files anew; keep nothing for the next run.")
 @click.option(
     "--add-noqa",
     metavar="[=REASON]",
@@ -228,23 +190,18 @@ _of_model = _options(
 )
 @click.option("--baseline", metavar="FILE", help="Be silent about the findings in this file.")
 @click.option("--write-baseline", metavar="FILE", help="Write all findings to this file.")
-@_flag("--prune-baseline", help="Remove findings from the baseline that are not there any more.")
-@_flag("--locked", help="Also fail where a parameter starts differently than in init.lock.")
-@_flag("--watch", help="Check again whenever a file changes, until Ctrl-C.")
-@_flag("--exit-zero", help="Exit with 0 even if there are findings.")
-@_flag("--exit-non-zero-on-fix", help="Exit with 1 if --fix changed a file.")
-@_flag("--show-files", help="List the files and models that would be checked.")
-@_flag("--show-settings", help="List the settings, and which rules they leave on.")
-@_of_model
-@click.option(
-    "--timeout",
-    type=_SECONDS,
-    metavar="SECONDS",
-    help="How long the code of one model may run; 0 for any time.  [default: 300]",
-)
+@flag("--prune-baseline", help="Remove findings from the baseline that are not there any more.")
+@flag("--locked", help="Also fail where a parameter starts differently than in init.lock.")
+@flag("--watch", help="Check again whenever a file changes, until Ctrl-C.")
+@flag("--exit-zero", help="Exit with 0 even if there are findings.")
+@flag("--exit-non-zero-on-fix", help="Exit with 1 if --fix changed a file.")
+@flag("--show-files", help="List the files and models that would be checked.")
+@flag("--show-settings", help="List the settings, and which rules they leave on.")
+@of_model
+@of_each_model
 @click.option("--stdin-filename", metavar="PATH", help="The name of standard input (TARGET -).")
-@_of_settings
-@_flag("-q", "--quiet", help="Print findings and errors only.")
+@of_settings
+@flag("-q", "--quiet", help="Print findings and errors only.")
 def check(**options: Any) -> int:
     """Judge how each weight is initialised by the activation that follows it.
 
@@ -269,8 +226,8 @@ def check(**options: Any) -> int:
 @click.argument("target")
 @click.option("--device", default="cpu", show_default=True, help="Where the model is built.")
 @click.option("--seed", type=int, help="The same seed gives the same weights.")
-@_many("--only", metavar="PATTERN", help="Only parameters or modules of this name (* and ?).")
-@_many("--skip", metavar="PATTERN", help="Leave out parameters or modules of this name.")
+@many("--only", metavar="PATTERN", help="Only parameters or modules of this name (* and ?).")
+@many("--skip", metavar="PATTERN", help="Leave out parameters or modules of this name.")
 @click.option(
     "--policy",
     type=click.Choice(POLICIES),
@@ -285,16 +242,10 @@ def check(**options: Any) -> int:
     show_default=True,
     help="Fill what is uninitialised or has a finding; also PyTorch's defaults; or every layer.",
 )
-@_flag("--force", help="Also overwrite weights that the constructor loaded from a file.")
+@flag("--force", help="Also overwrite weights that the constructor loaded from a file.")
 @click.option("--out", metavar="FILE.safetensors", help="Write the state dict to this file.")
-@_of_model
-@click.option(
-    "--timeout",
-    type=_SECONDS,
-    default=0,
-    metavar="SECONDS",
-    help="How long building and filling the model may take.  [default: any time]",
-)
+@of_model
+@timeout("How long building and filling the model may take.  [default: any time]", default=0)
 def apply(**options: Any) -> int:
     """Build a model, initialise its weights as recommended, and write the state dict.
 
@@ -308,21 +259,6 @@ def apply(**options: Any) -> int:
     return commands.apply(Apply(**options))
 
 
-_of_reading = _options(
-    _of_model,
-    click.option(
-        "--timeout",
-        type=_SECONDS,
-        metavar="SECONDS",
-        help="How long the code of one model may run; 0 for any time.  [default: 300]",
-    ),
-    click.option(
-        "-j", "--jobs", type=click.IntRange(1), default=1, help="Processes that read files."
-    ),
-    _of_settings,
-)
-
-
 @group.command(cls=_Unambiguous, short_help="Compare how parameters start in two versions.")
 @click.argument("old")
 @click.argument("new")
@@ -333,7 +269,7 @@ _of_reading = _options(
     default="text",
     show_default=True,
 )
-@_of_reading
+@of_reading
 def diff(old: str, new: str, form: str, **options: Any) -> int:
     """Print which parameters start with another shape or from another distribution.
 
@@ -354,7 +290,7 @@ def diff(old: str, new: str, form: str, **options: Any) -> int:
 @group.command(cls=_Unambiguous, short_help="Write init.lock: how every parameter starts.")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @click.option("--file", metavar="FILE", help="The file to write.  [default: init.lock]")
-@_of_reading
+@of_reading
 def lock(targets: tuple[str, ...], file: str | None, **options: Any) -> int:
     """Write how every parameter starts into init.lock, to be committed beside the code.
 
@@ -371,14 +307,8 @@ def lock(targets: tuple[str, ...], file: str | None, **options: Any) -> int:
 @click.option(
     "--out", metavar="FILE", help="Also write a page (.html), a picture (.png, .svg) or .json."
 )
-@_of_model
-@click.option(
-    "--timeout",
-    type=_SECONDS,
-    default=0,
-    metavar="SECONDS",
-    help="How long building and running the model may take.  [default: any time]",
-)
+@of_model
+@timeout("How long building and running the model may take.  [default: any time]", default=0)
 def profile(**options: Any) -> int:
     """Show the signal and its gradient at every layer: predicted, and measured in a run.
 
@@ -393,10 +323,10 @@ def profile(**options: Any) -> int:
 
 @group.command(cls=_Unambiguous, short_help="Explain a rule.")
 @click.argument("rule", required=False, metavar="[CODE|NAME]")
-@_flag("--all", "every", help="Print all cards.")
-@_flag("--list", "in_short", help="List all rules, one a line.")
+@flag("--all", "every", help="Print all cards.")
+@flag("--list", "in_short", help="List all rules, one a line.")
 @click.option("--output-format", type=click.Choice(CARDS), default="text", show_default=True)
-@_of_rules
+@of_rules
 def rule(
     rule: str | None, every: bool, in_short: bool, output_format: str, rules: tuple[str, ...]
 ) -> int:
