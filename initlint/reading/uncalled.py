@@ -67,10 +67,28 @@ class Uncalled:
             return False
         if not all(_is_known(base) for base in outside_of(reader, cls)):
             return False
+        if self._is_named_in_another(cls):
+            # That model is initialised with all its parts.
+            return False
         hooked = {module for _, module in reader.hooked}
         return any(
             module.torch and module not in hooked and module.cls is None and _is_default(module)
             for module in modules
+        )
+
+    def _is_named_in_another(self, cls: UserClass) -> bool:
+        """Whether a method of another class names this one, so that it may make it for a part."""
+        word = cls.name.encode()
+        return any(
+            isinstance(inner, ast.Name) and inner.id == cls.name
+            for module in self._reader.program.modules
+            if word in module.source.words
+            for other in module.source.tree.body
+            if isinstance(other, ast.ClassDef) and other is not cls.node
+            for method in other.body
+            if isinstance(method, ast.FunctionDef)
+            for statement in method.body
+            for inner in ast.walk(statement)
         )
 
     def _unreached(self, cls: UserClass) -> Iterator[tuple[str, UserClass, _Function]]:

@@ -303,6 +303,24 @@ def test_a_model_of_transformers_without_post_init(tmp_path, lines, expected):
     assert len(found(tmp_path, use="return x", after=after, codes=("INIT004",))) == expected
 
 
+def test_a_model_that_another_one_makes_by_its_configuration(tmp_path):
+    after = (
+        TRANSFORMERS.replace("{}", "self.out = nn.Linear(8, 2)")
+        + """
+
+class Whole(Base):
+    def __init__(self, config):
+        super().__init__(config)
+        self.head = Head._from_config(config.head)
+        self.post_init()
+
+    def forward(self, x):
+        return self.head(x)
+"""
+    )
+    assert found(tmp_path, use="return x", after=after, codes=("INIT004",)) == []
+
+
 def test_a_loop_that_asks_for_reset_parameters_calls_it(tmp_path):
     after = """
 
