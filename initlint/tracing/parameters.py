@@ -163,6 +163,8 @@ def calls_of(built: Built) -> tuple[Call, ...]:
     for call in built.recorder.calls():
         target = names.get(key_of(call.tensor))
         failed = _failed(call, computed) if target is None or call.failure else ("", "")
+        if target is None and not failed[0] and built.recorder.is_computed(call.tensor):
+            failed = "recomputed", "a parametrization computes the weight anew at every use"
         key = (call.site, call.spelled, failed[0])
         before = found[key].targets if key in found else ()
         every = tuple(dict.fromkeys((*before, *([target] if target else []))))

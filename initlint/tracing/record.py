@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import ParametrizationList
 from torch.overrides import TorchFunctionMode
 
 from initlint.records import Initializer, Site
@@ -105,6 +106,8 @@ class Recorder(TorchFunctionMode):
         self._loads = Loads()
         self._visits = Visits()
         self._norms = Norms()
+        # What parametrizations have computed.
+        self._computed: dict[int, torch.Tensor] = {}
         self._partly = Partly()
         self._sites = Sites()
         self._initialising: FrameType | None = None
@@ -115,6 +118,8 @@ class Recorder(TorchFunctionMode):
         self._patches.enter_context(replaced(nn.Module, "__setstate__", self._noting_copy))
         self._patches.enter_context(replaced(nn.Parameter, "__new__", self._noting_parameter))
         self._patches.enter_context(replaced(nn.Module, "register_buffer", self._noting_buffer))
+        every = replaced(ParametrizationList, "forward", self._noting_computed)
+        self._patches.enter_context(every)
         self._patches.enter_context(self._loads.watching())
         self._patches.enter_context(self._visits.watching())
         self._patches.enter_context(self._norms.watching())
@@ -210,6 +215,19 @@ class Recorder(TorchFunctionMode):
                 self._note_legacy(module._buffers.get(name), user, site)
 
         return register
+
+    def _noting_computed(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def compute(parametrization: nn.Module) -> Any:
+            result = original(parametrization)
+            if isinstance(result, torch.Tensor) and key_of(result) not in self._held:
+                self._computed[key_of(result)] = result
+            return result
+
+        return compute
+
+    def is_computed(self, tensor: torch.Tensor) -> bool:
+        """Whether a parametrization has computed a tensor from parameters, for one use of it."""
+        return key_of(tensor) in self._computed
 
     def _note_legacy(self, tensor: Any, frame: FrameType | None, site: Site | None) -> None:
         """`torch.Tensor(2, 3)`, which no mode sees, is memory that nothing wrote."""

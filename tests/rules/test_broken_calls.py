@@ -251,6 +251,8 @@ def test_what_stays_of_a_wrapped_layer(tmp_path, line):
         ("nn.init.uniform_(self.w, 1.0, 0.02)", "INIT007"),
         ("nn.init.trunc_normal_(self.w, a=2.0, b=-2.0)", "INIT007"),
         ("nn.init.normal_(self.wrapped.weight)", "INIT018"),
+        ("nn.init.normal_(self.new.weight)", "INIT018"),
+        ("nn.init.orthogonal_(self.new.weight.data)", "INIT018"),
     ],
 )
 def test_what_meta_hides_is_found_in_a_built_model(tmp_path, line, code):
