@@ -346,8 +346,8 @@ def _print_gaps(report: Report, asked: Asked) -> None:
         failed(phrases.gap(gap))
     if others and asked.request.quiet:
         terminal.err(f"initlint: {len(others)} not analysed (run without -q for the reasons)")
-    for gap in others:
-        _say(asked.request, f"initlint: not analysed: {phrases.gap(gap)}")
+    for line in phrases.gaps(others):
+        _say(asked.request, f"initlint: not analysed: {line}")
 
 
 def _count(verb: str, fixed: Fixed) -> str:

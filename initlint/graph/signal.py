@@ -58,13 +58,15 @@ class Prediction:
 class Given:
     """What an engine knows: the weights of an operation, the moments of a parameter, shapes.
 
-    `arriving` are the values of the model's inputs; those not in it have mean 0 and variance 1.
+    `arriving` are the values of the model's inputs; those not in it have mean 0 and variance 1. If
+    they are raw, a number that the model multiplies them with is a part of their scale.
     """
 
     weights: Callable[[Op], Sequence[Known]]
     content: Callable[[Any], Moments | None] = lambda parameter: None
     shapes: Mapping[Op, tuple[int, ...]] = field(default_factory=dict)
     arriving: Mapping[Op, Value] = field(default_factory=dict)
+    is_raw: bool = False
 
 
 def predicted(ops: Sequence[Op], given: Given) -> Prediction:
@@ -311,6 +313,9 @@ class _Forward:
 
     def _scale(self, op: Op, values: list[Value]) -> Sent | str:
         factor = op.args.get("factor")
+        if self.given.is_raw and op.inputs[0].role == "input" and not isinstance(factor, Operand):
+            # `x / 255` brings the data to their scale, whatever it was.
+            return Sent(values[0], (1.0,))
         if type(factor) is Operand:
             factor = self.given.content(factor.parameter)
         if isinstance(factor, (float, tuple)):

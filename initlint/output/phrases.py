@@ -81,6 +81,27 @@ def gap(unanalysed: Unanalysed) -> str:
     return f"{target}: {reason}"
 
 
+def gaps(found: Sequence[Unanalysed]) -> list[str]:
+    """A line for every part that was not analysed; many with one reason share a line."""
+    reasons: dict[str, list[Unanalysed]] = {}
+    for one in found:
+        path, _, name = one.target.rpartition(":")
+        reasons.setdefault(one.reason.removeprefix(f"{path}: {name}: "), []).append(one)
+    lines: list[str] = []
+    for reason, alike in reasons.items():
+        if len(alike) <= _MOST_ALIKE:
+            lines += map(gap, alike)
+            continue
+        names = [shown(one.target) for one in alike[:_MOST_ALIKE]]
+        more = len(alike) - len(names)
+        lines.append(f"{len(alike)} parts, each: {reason} ({', '.join(names)} and {more} more)")
+    return lines
+
+
+# More parts than these that have one reason share a line.
+_MOST_ALIKE = 3
+
+
 def no_files(written: Sequence[str], left_out: Sequence[LeftOut]) -> str:
     """That there are no Python files in the targets, and which were left out, and why."""
     said = f"no Python files in {', '.join(map(shown, written))}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from initlint.output.excerpt import BAR, excerpt, gutter
 from initlint.output.lines import Line, Styled, joined
 from initlint.output.paint import style_of
-from initlint.output.phrases import call, fixability, gap, headline, summary
+from initlint.output.phrases import call, fixability, gaps, headline, summary
 from initlint.project.sourcefiles import Texts, texts_of
 from initlint.records import Finding, Report
 from initlint.safe.shown import access
@@ -31,8 +31,8 @@ def render_whole(report: Report) -> str:
         from initlint.output import filled
 
         return filled.render(report).rstrip()
-    gaps = joined(f"not analysed: {gap(unanalysed)}" for unanalysed in report.unanalysed)
-    return render(report) + gaps + summary(report)
+    left_out = joined(f"not analysed: {line}" for line in gaps(report.unanalysed))
+    return render(report) + left_out + summary(report)
 
 
 def _lines(finding: Finding, texts: Texts) -> Iterator[Line]:

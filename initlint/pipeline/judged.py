@@ -236,8 +236,9 @@ def _read(
     every = _recommended_all(every, options)
     wider = _of(every, others)
     # List the gaps of the requested files, not those of their neighbours.
+    # What a file alone did not show may be known now.
     own = [gap for gap in wider.gaps if gap.target.rpartition(":")[0] in paths]
-    wider = wider._replace(gaps=tuple(dict.fromkeys((*found.gaps, *own))))
+    wider = wider._replace(gaps=tuple(own))
     judgement = _judged(wider, options, every)
     return wider, _within_reach(judgement, others)
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from initlint.project.config import Config, Settings
 from initlint.project.discover import discover
-from initlint.project.sourcefiles import Texts, real
+from initlint.project.sourcefiles import NOTEBOOK, Texts, real
 from initlint.reading.files import WORDS
 from initlint.reading.mentions import LOOKED_UP
 from initlint.records import Finding, Layer
-from initlint.safe.regular import SOURCE, read_regular
+from initlint.safe.regular import limit_of, read_regular
 
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 # A project with more files than this is not searched: a hook must answer in a second.
@@ -28,9 +28,11 @@ def neighbours(
     """Files in the projects of `paths`, other than `paths`, that may decide about their models.
 
     Such a file names a model with `findings`, or looks up a computed name in its module: a class is
-    a model only if no other class uses it. Or it names any model, and may fill it. They matter
-    because a hook gets only the changed files. A project is the tree below the nearest folder with
-    a pyproject.toml, a setup file or a repository; without one, the file's own folder.
+    a model only if no other class uses it. Or it names any model, and may fill it; or makes it, as
+    far as few files do. So do those that name what such a file makes of a model (an agent), and so
+    on. They matter because a hook gets only the changed files. A project is the tree below the
+    nearest folder with a pyproject.toml, a setup file or a repository; without one, the file's own
+    folder.
     """
     known = {_place(path) for path in paths}
     found: dict[Path, str] = {}
@@ -43,12 +45,53 @@ def neighbours(
             others = ((other, _place(other)) for other in _project(path))
             projects[place.parent] = [other for other, its in others if its not in known]
         home = _imports(place)
-        names = [model.encode() for model in accused.get(path, ())]
-        treated = [model.encode() for model in every.get(path, ())]
+        names = _with_makers(path, accused.get(path, ()))
+        treated = _with_makers(path, every.get(path, ()))
+        users = [other for other in projects[place.parent] if _uses(other, treated, home)]
         for other in projects[place.parent]:
-            if (names and _uses(other, names, home)) or _fills(other, treated, home):
+            is_told = len(users) <= _FEW_USERS and other in users
+            if is_told or (names and _uses(other, names, home)) or _fills(other, treated, home):
                 found[_place(other)] = other
+        makers = [other for other in found.values() if other in users][:_FEW_USERS]
+        for other in _further(makers, treated, projects[place.parent]):
+            found[_place(other)] = other
     return sorted(found.values())[:_READ]
+
+
+def _with_makers(path: str, models: Collection[str]) -> list[bytes]:
+    """The names of models, and of what makes them in their own file."""
+    names = [model.encode() for model in models]
+    return list(dict.fromkeys([*names, *_made_of(_bytes(path), names)])) if names else []
+
+
+def _further(makers: Sequence[str], names: Sequence[bytes], files: Sequence[str]) -> Iterator[str]:
+    """The files that use what some others make of the models of these names, and so on."""
+    waiting = [(maker, names, 0) for maker in makers]
+    seen = set(makers)
+    while waiting:
+        maker, made, hops = waiting.pop()
+        agents = _made_of(_bytes(maker), made)
+        home = _imports(_place(maker))
+        users = [f for f in files if agents and f not in seen and _uses(f, agents, home)]
+        if len(users) > _FEW_USERS or hops >= _MOST_HOPS:
+            continue
+        seen.update(users)
+        yield from users
+        waiting += [(user, agents, hops + 1) for user in users]
+
+
+def _made_of(text: bytes, names: Sequence[bytes]) -> list[bytes]:
+    """The classes and functions at the top level of a file whose text has one of these names."""
+    starts = list(_AT_TOP.finditer(text))
+    ends = [*(match.start() for match in starts[1:]), len(text)]
+    blocks = zip(starts, ends, strict=False)
+    return [m[1] for m, end in blocks if _names_one(text[m.end() : end], names)]
+
+
+_AT_TOP = re.compile(rb"^(?:class|(?:async )?def)[ \t]+(\w+)", re.MULTILINE)
+# What more files use is a library's; of such a model its own file tells enough.
+_FEW_USERS = 12
+_MOST_HOPS = 3
 
 
 # Code that may fill a model. Whether it does is found out by reading the file.
@@ -108,29 +151,36 @@ def _home(
 
 def _bytes(path: str) -> bytes:
     try:
-        return read_regular(path, SOURCE)
+        return read_regular(path, limit_of(path))
     except OSError:
         return b""
 
 
 def _imports(place: Path) -> re.Pattern[bytes]:
-    """An import from a file, from its package by name, or from the package that one is in."""
+    """An import from a file, from its package by name, or from the package that one is in.
+
+    In a notebook, a line of code is a text.
+    """
     words = b"|".join(re.escape(os.fsencode(w)) for w in (place.stem, place.parent.name) if w)
     line = (
-        rb"^[ \t]*(?:from|import)\b[^\n]*\b(?:" + words + rb")\b|^[ \t]*from[ \t]+\.+[ \t]+import\b"
+        rb"^[ \t]*\"?(?:from|import)\b[^\n]*\b(?:" + words + rb")\b"
+        rb"|^[ \t]*\"?from[ \t]+\.+[ \t]+import\b"
     )
     return re.compile(line, re.MULTILINE)
 
 
 def _project(path: str) -> list[str]:
-    """All Python files of a file's project, with relative or absolute paths like the file's own."""
+    """All Python files and notebooks of a file's project.
+
+    Their paths are relative or absolute like the file's own.
+    """
     place = _place(path)
     root = root_of(place.parent)
     if root is not None:
         found = discover([str(root)], Settings(Config())).files
     else:
-        found = tuple(map(str, place.parent.glob("*.py")))
-    files = [file for file in found if file.endswith(".py")]
+        found = tuple(map(str, (*place.parent.glob("*.py"), *place.parent.glob("*.ipynb"))))
+    files = [file for file in found if file.endswith((".py", NOTEBOOK))]
     if len(files) > _MOST:
         return []
     return files if Path(path).is_absolute() else [os.path.relpath(file) for file in files]

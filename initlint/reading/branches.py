@@ -79,6 +79,7 @@ def _met(
     going = [state for flow, state in ends if flow is None]
     if going:
         frame.ways_out += any(flow in (Flow.BREAK, Flow.RETURN) for flow, _ in ends)
+        frame.returned += any(flow is Flow.RETURN for flow, _ in ends)
         memory.merge(frame, going, partial(joined, reader))
         publish(frame)
         return None
@@ -94,9 +95,10 @@ def try_step(reader: Reader, node: ast.Try) -> Step:
     body, last = block_of(reader, [*node.body, *node.orelse]), block_of(reader, node.finalbody)
     handlers = [handler.body for handler in node.handlers]
     goes_on = [body for body in handlers if not any(map(leaves_loop, body))]
+    returns = any(isinstance(body[-1], ast.Return) for body in handlers)
 
     def step(frame: Frame) -> Flow | None:
-        loads = reader.life.loads
+        loads, resumed = reader.life.loads, len(reader.resumed)
         reader.trying += bool(handlers)
         try:
             flow = body(frame)
@@ -107,13 +109,29 @@ def try_step(reader: Reader, node: ast.Try) -> Step:
         if flow is Flow.DEAD and handlers:
             flow = either(reader, handlers, frame)
         elif flow is None and reader.life.loads > loads and goes_on:
-            # Where there is nothing to load yet, a fresh start comes here.
-            one = block_of(reader, goes_on[0])
-            flow = one(frame) if len(goes_on) == 1 else either(reader, goes_on, frame)
+            flow = _started_afresh(reader, goes_on, resumed, frame)
+        frame.returned += returns
         end = last(frame)
         return end if end is not None else flow
 
     return step
+
+
+def _started_afresh(
+    reader: Reader, handlers: list[list[ast.stmt]], resumed: int, frame: Frame
+) -> Flow | None:
+    """Go on where there is nothing to load yet: into one of the handlers of a `try`.
+
+    What the `try` has loaded, from number `resumed` on, is not there.
+    """
+    loaded = [(slot, slot.resumed) for slot in reader.resumed[resumed:]]
+    for slot, _ in loaded:
+        slot.resumed = None
+    only = block_of(reader, handlers[0]) if len(handlers) == 1 else None
+    flow = only(frame) if only is not None else either(reader, handlers, frame)
+    for slot, load in loaded:
+        slot.resumed = load
+    return flow
 
 
 def match_step(reader: Reader, node: ast.Match) -> Step:

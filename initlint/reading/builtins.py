@@ -51,6 +51,7 @@ NUMBERS: dict[str, Callable[..., Any]] = {
     "math.log": math.log,
     "math.log2": math.log2,
     "math.exp": math.exp,
+    "math.erf": math.erf,
     "math.prod": math.prod,
     "numpy.ceil": math.ceil,
     "numpy.floor": math.floor,

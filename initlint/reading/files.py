@@ -70,6 +70,26 @@ class Source:
                     found.update(range(statement.lineno, (statement.end_lineno or 0) + 1))
         return frozenset(found)
 
+    @cached_property
+    def annotated(self) -> frozenset[tuple[int, int]]:
+        """Where annotations name something: the lines, and the columns in bytes."""
+        found: set[tuple[int, int]] = set()
+        waiting: list[ast.stmt] = [*self.tree.body]
+        while waiting:
+            statement = waiting.pop()
+            notes: list[ast.expr | None] = []
+            if isinstance(statement, ast.AnnAssign):
+                notes = [statement.annotation]
+            elif isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                spec = statement.args
+                places = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs, spec.vararg, spec.kwarg]
+                notes = [statement.returns, *(arg.annotation for arg in places if arg is not None)]
+            for note in notes:
+                names = ast.walk(note) if note is not None else ()
+                found |= {(n.lineno, n.col_offset) for n in names if isinstance(n, ast.Name)}
+            waiting += getattr(statement, "body", ())
+        return frozenset(found)
+
     @property
     def tree(self) -> ast.Module:
         """The syntax tree; an empty one where the file cannot be parsed."""

@@ -30,6 +30,8 @@ class Frame:
     returns: list[Value] = field(default_factory=list)
     yields: Listing | None = None
     ways_out: int = 0
+    # Undecided conditions, and errors, under which the function was left: a fresh start may be one.
+    returned: int = 0
     # The names that the function sets at the top level of its file.
     outer: tuple[str, ...] = ()
 

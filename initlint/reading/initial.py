@@ -34,6 +34,8 @@ from initlint.torchlib.draws import (
     UNWRITTEN,
     Draw,
     calculate_gain,
+    drawn_by,
+    inverse_error_function,
     shifted,
 )
 from initlint.torchlib.failures import why_it_raises
@@ -172,17 +174,47 @@ def write_in_place(
             factor = 1 / factor
         # A layer that represents several equal ones is scaled once for each of them.
         is_own = isinstance(slot, Fresh) or slot.home is reader.constructing
-        draw = explicit(reader.drawn(slot), factor, site) if is_own else UNCLEAR
+        draw = explicit(_moments_of(reader, slot), factor, site) if is_own else UNCLEAR
+        write(reader, slot, draw.at(site, spelled=name))
+    elif name == "erfinv_":
+        draw = inverse_error_function(_moments_of(reader, slot), site)
         write(reader, slot, draw.at(site, spelled=name))
     elif name in ("add_", "sub_") and args and known_number(args[0]):
         draw = _shifted(reader.drawn(slot), name, args, kwargs, site)
         write(reader, slot, draw.at(draw.site, spelled=name))
     elif name == "requires_grad_":
         set_trainable(reader, slot, args[0] if args else kwargs.get("requires_grad", True))
+    elif name == "clamp_" and _cuts_little(_moments_of(reader, slot), args, kwargs):
+        return target
     elif name not in _KEEPING or _is_moved(reader, slot, name):
         is_part = name == "index_put_"
         write(reader, slot, Draw(UNCLEAR.name, site=site, spelled=name, part=is_part))
     return target
+
+
+def _moments_of(reader: Reader, slot: Slot | Fresh) -> Draw:
+    """What a parameter holds now, with mean and std as far as its sizes tell them."""
+    draw = reader.drawn(slot)
+    if draw.std is not None or not draw.name or draw.offset:
+        return draw
+    sizes = [round(size) if type(size) in (int, float) else 0 for size in slot.shape or ()]
+    found = drawn_by(draw.name, draw.args, tuple(sizes) if all(sizes) else None)
+    return draw if found.std is None else replace(draw, mean=found.mean, std=found.std)
+
+
+def _cuts_little(draw: Draw, args: Sequence[Value], kwargs: Mapping[str, Value]) -> bool:
+    """Whether a clamp leaves nearly all values as they are: its ends are two std away."""
+    given = {**dict(zip(_ENDS, args, strict=False)), **kwargs}
+    ends = [given[end] for end in _ENDS if known_number(given.get(end))]
+    if len(ends) < len(_ENDS) or not draw.std:
+        return False
+    mean, reach = (draw.mean or 0.0) + draw.offset, _TWO * draw.std
+    return bool(ends[0] <= mean - reach and ends[1] >= mean + reach)
+
+
+_ENDS = ("min", "max")
+# Nearly two: a normal distribution that was cut at two std has a smaller std.
+_TWO = 1.9
 
 
 def _fills_nothing(

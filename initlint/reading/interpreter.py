@@ -6,7 +6,7 @@ from initlint.reading.calls import CALLERS
 from initlint.reading.expressions import EXPRESSIONS
 
 # They register what functions known by name do.
-from initlint.reading.known import ours, python, torch  # noqa: F401
+from initlint.reading.known import ours, python, timm, torch  # noqa: F401
 from initlint.reading.reader import Reader
 from initlint.reading.resolve import Program
 from initlint.reading.statements import STATEMENTS

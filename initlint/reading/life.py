@@ -269,7 +269,8 @@ def told(life: Life) -> list[Birth]:
     """The births that tell how their classes are used, first those that tell most.
 
     Of the births of a class those count of which most is known: a model that is trained tells more
-    than one that a file makes to try its class out. A deep copy that nothing fills afterwards is
+    than one that a file makes to try its class out; where none is, each begins in its own way, one
+    that is filled and one that is not. A deep copy that nothing fills afterwards is
     what it is a copy of, and a target network is what it follows.
     """
     held = {id(part) for birth in life.births for part in _held_for_sure(birth.model)}
@@ -285,4 +286,9 @@ def told(life: Life) -> list[Birth]:
     most: dict[Value, int] = {}
     for birth in found:
         most[birth.model.cls] = max(most.get(birth.model.cls, 0), birth.rank())
-    return [b for b in found if b.model.cls is None or b.rank() == most[b.model.cls]]
+    return [b for b in found if b.model.cls is None or _tells(b.rank(), most[b.model.cls])]
+
+
+def _tells(rank: int, most: int) -> bool:
+    """Whether a birth counts beside those that tell most."""
+    return rank == most or (rank, most) == (SEEN, TREATED)

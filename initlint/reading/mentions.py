@@ -13,7 +13,9 @@ from initlint.reading.resolve import Import, Module, Program
 # A class used as a value, as an argument or in a table; and a class that is called.
 _GIVEN = re.compile(rb"(?<=[(\[{,=:\s])([A-Za-z_]\w*)(?=\s*(?:[,)\]}\n]|if\b|else\b))")
 _CALLED = re.compile(rb"(?<![\w.])([A-Za-z_]\w*)(?=\()")
-_ASKED = re.compile(rb"isinstance|issubclass|super\(|__all__|^\s*(?:from|import|class|def)\b")
+_ASKED = re.compile(
+    rb"isinstance|issubclass|\bcast\(|super\(|__all__|^\s*(?:from|import|class|def)\b"
+)
 # Where a line's comment begins.
 _COMMENT = re.compile(rb"(?:[^#\"']|\"[^\"]*\"|'[^']*')*#")
 
@@ -72,14 +74,20 @@ class Text:
         self._idle: dict[int, int] = {}
 
     def does(self, place: int) -> bool:
-        """Whether the place is code, in a line that does not only test a type or define a name."""
+        """Whether the place is code, in a line that does not only test a type or define a name.
+
+        Annotations do nothing.
+        """
         if not self._starts:
             self._starts = [0, *(match.end() for match in _NEWLINE.finditer(self.data))]
         line = bisect_right(self._starts, place) - 1
         start = self._starts[line]
         if line not in self._idle:
             self._idle[line] = self._idle_from(start)
-        return place - start < self._idle[line] and self._first + line not in self._source.prose
+        number = self._first + line
+        if place - start >= self._idle[line] or number in self._source.prose:
+            return False
+        return (number, place - start) not in self._source.annotated
 
     def _idle_from(self, start: int) -> int:
         """Where the comment of the line that begins here does; 0 if the whole line does nothing."""

@@ -174,11 +174,12 @@ def _load(reader: Reader, instance: Instance, content: Value, node: ast.AST | No
     loaded = replace(UNCLEAR, by="load", site=site, spelled="load_state_dict")
     table = content.items if isinstance(content, Table) else {}
     reader.life.loads += not table
+    is_sure = not (reader.trying or any(frame.returned for frame in reader.frames))
     for name, slot in _parameters_within(reader, instance):
         source = table.get(name)
         if isinstance(source, (Slot, Held, Fresh)):
             copy_into(reader, slot, source, site, "load_state_dict")
-        elif reader.is_certain(slot) and not reader.trying:
+        elif reader.is_certain(slot) and is_sure:
             write(reader, slot, loaded)
         else:
             slot.resumed = Resumed(perhaps(loaded), reader.arms, reader.constructing)

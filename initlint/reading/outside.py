@@ -16,6 +16,8 @@ TRUSTED = ("torch", "torchvision", "timm", "einops", "apex", "transformers")
 # Packages whose functions look at what they are given, and leave weights as they are.
 LOOKING = {
     *("logging", "loguru", "warnings", "inspect", "pprint", "rich", "tqdm", "time", "gc", "sys"),
+    # What one process has drawn goes to all of them.
+    "mpi4py",
     *("torchinfo", "torchsummary", "torchsummaryX", "torchviz", "thop", "fvcore", "ptflops"),
     *("initlint", "torchlens", "torchview", "torchprofile", "calflops", "torchstat", "onnx"),
     *("pytorch_model_summary", "captum", "onnxruntime", "netron", "hiddenlayer", "IPython"),

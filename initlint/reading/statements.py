@@ -47,6 +47,9 @@ def _yield(reader: Reader, node: ast.Yield | ast.YieldFrom, frame: Frame) -> Non
 
 
 def _assign(reader: Reader, node: ast.Assign) -> Step:
+    scaling = _as_scaling(node)
+    if scaling is not None:
+        return _augment(reader, scaling)
     code, targets = (
         code_of(reader, node.value),
         [target_of(reader, target) for target in node.targets],
@@ -80,6 +83,23 @@ def _annotate(reader: Reader, node: ast.AnnAssign) -> Step | None:
         return None
     code, target = code_of(reader, node.value), target_of(reader, node.target)
     return lambda frame: target(code(frame), frame)
+
+
+def _as_scaling(node: ast.Assign) -> ast.AugAssign | None:
+    """`w.data = w.data * 0.1` as `w.data *= 0.1`, which does the same."""
+    target, value = node.targets[0], node.value
+    if not isinstance(target, ast.Attribute) or target.attr != "data" or len(node.targets) > 1:
+        return None
+    if not isinstance(value, ast.BinOp) or not isinstance(value.op, (ast.Mult, ast.Div)):
+        return None
+    own = ast.unparse(target)
+    if ast.unparse(value.left) == own:
+        factor = value.right
+    elif isinstance(value.op, ast.Mult) and ast.unparse(value.right) == own:
+        factor = value.left
+    else:
+        return None
+    return ast.copy_location(ast.AugAssign(target, value.op, factor), node)
 
 
 def _augment(reader: Reader, node: ast.AugAssign) -> Step:

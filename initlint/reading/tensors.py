@@ -15,9 +15,9 @@ from initlint.reading.holders import CONTAINERS, Choice, Instance, Listing, Tabl
 from initlint.reading.operands import HOLDERS, operand_of, value_of
 from initlint.reading.parts import leaves
 from initlint.reading.reader import Reader
-from initlint.reading.sizes import is_size
+from initlint.reading.sizes import computed, is_size
 from initlint.reading.use import Use
-from initlint.reading.values import PLAIN, Fresh, Held, Kept, Slot, Tensor, Value, known_number
+from initlint.reading.values import PLAIN, Fresh, Held, Kept, Slot, Sym, Tensor, Value, known_number
 from initlint.torchlib import catalog
 from initlint.torchlib.creators import CREATORS, EMPTY, created, transformed
 from initlint.torchlib.draws import UNCLEAR, Draw
@@ -208,6 +208,11 @@ def _derived(fresh: Fresh, name: str, args: Sequence[Value]) -> Fresh:
     if name in WHOLE_VIEWS:
         return Fresh(None, fresh.draw if fresh.draw.std is not None else UNCLEAR, fresh)
     number = next((value for value in args if known_number(value)), None)
+    factor = next((value for value in args if type(value) is Sym), None)
+    if number is None and factor is not None and name in ("mul", "rmul", "multiply", "truediv"):
+        factor = factor if name != "truediv" else computed(ast.Div, 1.0, factor)
+        draw = explicit(fresh.draw, factor, None)
+        return Fresh(fresh.shape, draw) if draw.name == "normal_" else Fresh(None, UNCLEAR, fresh)
     draw = replace(transformed(name, fresh.draw, number, None), spelled=fresh.draw.spelled)
     if draw.std is None:
         return Fresh(None, UNCLEAR, fresh)
@@ -218,5 +223,8 @@ _COPIES = {"to", "clone", "contiguous", "type_as", "float", "half", "bfloat16", 
 
 
 def explicit(draw: Draw, factor: Value, site: Any) -> Draw:
-    """A draw after multiplication in place with a number that may not be known."""
+    """A draw after multiplication with a number that may be a symbol, or not known."""
+    if type(factor) is Sym and draw.std and not draw.mean and not draw.offset:
+        std = computed(ast.Mult, factor, draw.std)
+        return Draw("normal_", {"mean": 0.0, "std": std}, None, None, False, site)
     return transformed("mul", draw, factor if known_number(factor) else None, site)

@@ -54,6 +54,7 @@ class _Outlook:
         names: Mapping[str, str],
     ) -> None:
         self._ops, self._names, self._factors = ops, names, factors
+        given = replace(given, is_raw=True)
         self._weights = {op: tuple(given.weights(op)) for op in ops if op.weights}
         self._present = predicted(ops, replace(given, weights=self._as_they_are))
         self._recommended = predicted(ops, replace(given, weights=self._as_recommended))
@@ -75,7 +76,8 @@ class _Outlook:
         ahead: dict[Op, tuple[float, Op, Op]] = {}
         back: dict[Op, tuple[float, Op, Op]] = {}
         for op in self._ops:
-            if not (op.weights or op.final):
+            # A layer whose weight is computed reads what arrives like any other.
+            if not (op.weights or op.final or op.role == "weighted"):
                 continue
             for value in op.inputs:
                 start = self._runs[value]
@@ -146,7 +148,9 @@ class _Outlook:
 
     def _name(self, op: Op) -> str:
         weights = self._weights.get(op, ())
-        return self._names.get(weights[0].name, weights[0].name) if weights else ""
+        if not weights:
+            return op.name if op.role == "weighted" else ""
+        return self._names.get(weights[0].name, weights[0].name)
 
 
 def _log_ratio(present: float, wanted: float) -> float:

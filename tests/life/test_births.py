@@ -297,3 +297,13 @@ FLOWS = """
 def test_models_that_one_line_makes_draw_their_own_values(folder, nets, found):
     code = textwrap.dedent(FLOWS) + f"net = Net()\nchain = Chain({nets})\n"
     assert codes(folder, code) & {"INIT010"} == found
+
+
+def test_a_model_that_is_filled_and_one_that_is_not_are_both_judged(folder):
+    code = "plain = Net()\nnet = Net()\nnet.apply(tiny)\n"
+    assert codes(folder, code) == TINY | DEFAULT
+    live = api.check_all(["net.py"], api.Options(trace=True))
+    assert {finding.code for finding in live.findings} == TINY | DEFAULT
+    # What is trained tells more than what is only tried.
+    code += "torch.optim.SGD(net.parameters(), 0.1)\n"
+    assert codes(folder, code) == TINY

@@ -148,6 +148,12 @@ FILLED = {
         with Session() as session:
             session.net.apply(tiny)
         """,
+    "a question of a class": """
+        net = Net()
+        for m in net.modules():
+            if issubclass(type(m), nn.Linear) and not issubclass(m.__class__, (Net, nn.Conv2d)):
+                nn.init.normal_(m.weight, 0.0, 1e-4)
+        """,
     "a namespace": """
         from types import SimpleNamespace
         parts = SimpleNamespace(net=Net(), lr=0.1)
@@ -298,3 +304,77 @@ def test_a_base_is_judged_as_its_heirs_are_made(folder):
     # If somebody makes the base, too, it begins in its own way.
     both = textwrap.dedent(code) + "torch.optim.SGD(Net().parameters(), 0.1)\n"
     assert found(folder, both) == TINY | DEFAULT
+
+
+FRESH = {
+    "after an early return": """
+        import os
+        def resume(net, path):
+            if not os.path.exists(path):
+                return
+            net.load_state_dict(torch.load(path))
+        def main(path):
+            net = Net()
+            resume(net, path)
+            torch.optim.SGD(net.parameters(), 0.1)
+        """,
+    "after an error that returns": """
+        class Trainer:
+            def __init__(self, path):
+                self.net = Net()
+                self.load(path)
+                self.optimizer = torch.optim.SGD(self.net.parameters(), 0.1)
+            def load(self, path):
+                try:
+                    held = torch.load(path)
+                except FileNotFoundError:
+                    print("from scratch")
+                    return
+                self.net.load_state_dict(held["net"])
+        Trainer("net.pt")
+        """,
+}
+
+
+@pytest.mark.parametrize("code", FRESH.values(), ids=FRESH.keys())
+def test_a_load_that_a_fresh_start_does_not_reach_counts_for_nothing(folder, code):
+    assert found(folder, code) == DEFAULT
+
+
+def test_a_load_on_every_way_is_one(folder):
+    code = """
+        def load(net, path):
+            try:
+                held = torch.load(path)
+            except FileNotFoundError:
+                held = torch.load(path + ".old")
+            net.load_state_dict(held)
+        net = Net()
+        load(net, "net.pt")
+        torch.optim.SGD(net.parameters(), 0.1)
+        """
+    assert not found(folder, code)
+
+
+NOTES = {
+    "an argument": "def run(\n    net: Net,\n    count: int = 3,\n):\n    return net(count)",
+    "an optional one": "def run(\n    net: Optional[Net] = None,\n    *nets: Net,\n):\n    pass",
+    "a result": "def run() -> (\n    Net\n):\n    return None",
+    "a field": "@dataclass\nclass Parts:\n    net: Net\n    rate: float = 0.1",
+    "a variable": "net: Net",
+    "a union": "class Holder:\n    net: Net | None\n    other: dict[str,\n        Net,\n    ]",
+    "a cast": "def run(x):\n    return cast(Net, x)",
+}
+
+
+@pytest.mark.parametrize("note", NOTES.values(), ids=NOTES.keys())
+def test_a_class_that_annotations_name_is_not_passed_on(folder, note):
+    imports = "from dataclasses import dataclass\nfrom typing import Optional, cast\n"
+    assert found(folder, note + "\n", imports + HEAD) == DEFAULT
+
+
+def test_a_class_in_a_table_that_nothing_takes_it_from_is_not_judged(folder):
+    (folder / "net.py").write_text(HEAD + 'TABLE = {\n    "net": Net,\n}\n')
+    report = api.check_all(["net.py"], api.Options())
+    assert not report.findings
+    assert ["passed on as a value" in gap.reason for gap in report.unanalysed] == [True]

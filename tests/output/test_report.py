@@ -6,6 +6,7 @@ import pytest
 from handmade import CLEAN, FOUND, finding, full_report
 
 from initlint.api import Report
+from initlint.output import phrases
 from initlint.records import Unanalysed
 
 
@@ -56,3 +57,14 @@ def test_names_are_text():
     shown = Cells(Report((), (found,), (gap,))._repr_html_())
     assert not {"script", "b", "i", "img"} & shown.tags
     assert any("<script>" in cell for cell in shown.cells)
+
+
+def test_parts_that_were_not_analysed_for_one_reason_share_a_line():
+
+    alike = [Unanalysed(f"net.py:N{i}", f"net.py: N{i}: nobody makes it") for i in range(5)]
+    other = Unanalysed("net.py:Other", "net.py: Other: gave up after 3 steps")
+    assert phrases.gaps([*alike, other]) == [
+        "5 parts, each: nobody makes it (net.py:N0, net.py:N1, net.py:N2 and 2 more)",
+        "net.py: Other: gave up after 3 steps",
+    ]
+    assert phrases.gaps(alike[:2]) == ["net.py: N0: nobody makes it", "net.py: N1: nobody makes it"]

@@ -1,5 +1,6 @@
 """A file read alone is judged as it is used in its project."""
 
+import json
 import subprocess
 import sys
 
@@ -140,3 +141,71 @@ class Wrapper(nn.Module):
     user = USER.replace("from .blocks import Mlp", "from outer.wrap import Wrapper as Mlp")
     (project.parent / "user.py").write_text(user)
     assert not api.check_all(both, api.Options()).findings
+
+
+NET = """import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(n, 64), nn.Linear(64, 64), nn.Linear(64, 2)
+
+    def forward(self, x):
+        return self.c(torch.relu(self.b(torch.relu(self.a(x)))))
+"""
+AGENT = """from .blocks import Net
+
+
+class Agent:
+    def __init__(self, n):
+        self.net = Net(n)
+
+    def load(self, path):
+        self.net.load_state_dict(torch.load(path))
+"""
+PLAY = "from package.agent import Agent\n\nagent = Agent(8)\n"
+
+
+@pytest.mark.parametrize("kind", ["apart", "in the model's file"])
+@pytest.mark.parametrize("load", [False, True], ids=["fresh", "loaded"])
+def test_what_a_script_does_to_an_agent_counts_for_its_model(project, kind, load):
+    agent = "import torch\n" + AGENT
+    (project / "blocks.py").write_text(NET)
+    if kind == "apart":
+        (project / "agent.py").write_text(agent)
+        (project / "vit.py").write_text(PLAY + 'agent.load("net.pt")\n' * load)
+    else:
+        text = NET + agent.replace("from .blocks import Net\n", "")
+        (project / "blocks.py").write_text(text)
+        script = PLAY.replace("package.agent", "package.blocks")
+        (project / "vit.py").write_text(script + 'agent.load("net.pt")\n' * load)
+    alone = [(f.code, f.layer) for f in initlint.check("package/blocks.py").findings]
+    assert alone == ([] if load else [("INIT101", "b")])
+    whole = [f for f in initlint.check("package").findings if f.site.path.endswith("blocks.py")]
+    assert [(f.code, f.layer) for f in whole] == alone
+
+
+def test_a_notebook_tells_how_a_model_is_made(project):
+    (project / "blocks.py").write_text(NET)
+    (project / "agent.py").write_text(AGENT)
+    (project / "vit.py").unlink()
+    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    cells = [{**cell, "id": "a", "source": PLAY.splitlines(keepends=True)}]
+    book = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (project.parent / "play.ipynb").write_text(json.dumps(book, indent=1))
+    layers = initlint.check("package/blocks.py").layers
+    assert [list(layer.shape) for layer in layers if layer.layer == "a"] == [[64, 8]]
+
+
+def test_what_is_known_in_the_project_is_no_gap_alone(project):
+    (project / "blocks.py").write_text(
+        "from package import Base\n" + NET.replace("nn.Module", "Base")
+    )
+    (project / "__init__.py").write_text("from .base import *\nfrom .blocks import *\n")
+    (project / "base.py").write_text("from torch import nn\n\n\nclass Base(nn.Module):\n    pass\n")
+    (project / "vit.py").write_text("from package import Net\n\nnet = Net(8)\n")
+    report = initlint.check("package/blocks.py")
+    assert [f.layer for f in report.findings] == ["b"]
+    assert not report.unanalysed

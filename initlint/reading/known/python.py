@@ -8,7 +8,7 @@ import re
 from initlint.reading.attributes import attribute
 from initlint.reading.builtins import belongs
 from initlint.reading.calling import call
-from initlint.reading.classes import hold, lookup, surely_lacks
+from initlint.reading.classes import hold, lookup, surely_lacks, torch_base
 from initlint.reading.copies import copied, shallow
 from initlint.reading.effects import lacks
 from initlint.reading.handlers import Args, Kwargs, handles
@@ -28,7 +28,7 @@ from initlint.reading.holders import (
 from initlint.reading.life import twin
 from initlint.reading.lists import chained, counted, numbered, ranged, zipped
 from initlint.reading.names import top_level
-from initlint.reading.outside import is_callable
+from initlint.reading.outside import is_callable, trusted_kind
 from initlint.reading.parts import choice, options_of, parts_of, reached
 from initlint.reading.reader import Reader
 from initlint.reading.sizes import computed, square_root
@@ -227,7 +227,23 @@ def _split(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> 
 _PROCESSES = ("multiprocessing.Process", "torch.multiprocessing.Process")
 
 
-@handles("builtins.isinstance", "builtins.issubclass")
+@handles("builtins.issubclass")
+def _issubclass(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    if len(args) < 2:
+        return PLAIN
+    # As of an object of that class.
+    objects = [_object_of(reader, option) for option in options_of(args[0])]
+    return _isinstance(reader, [choice(objects), *args[1:]], kwargs, node)
+
+
+def _object_of(reader: Reader, cls: Value) -> Value:
+    if isinstance(cls, UserClass):
+        return Instance(cls, torch_base(reader, cls))
+    kind = trusted_kind(cls.name) if isinstance(cls, External) else ""
+    return Instance(None, kind) if kind else UNKNOWN
+
+
+@handles("builtins.isinstance")
 def _isinstance(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     if len(args) < 2:
         return PLAIN
@@ -308,9 +324,10 @@ def _globals(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -
     if not reader.frames:
         return UNKNOWN
     module = reader.frames[-1].module
-    kinds = (ast.ClassDef, ast.FunctionDef, ast.Assign, ast.AnnAssign)
+    # What an assignment makes is there once it was followed.
+    kinds = (ast.ClassDef, ast.FunctionDef)
     known = [n for n, entry in reader.program.names(module).items() if isinstance(entry, kinds)]
-    return Table({name: top_level(reader, module, name) for name in known}, True)
+    return Table({**module.values, **{n: top_level(reader, module, n) for n in known}}, True)
 
 
 @handles("types.SimpleNamespace", "argparse.Namespace")
