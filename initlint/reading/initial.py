@@ -168,6 +168,8 @@ def write_in_place(
         write(reader, slot, _drawn(METHODS[name], list(args), renamed, site, name))
     elif name in _COPYING:
         copy_into(reader, slot, args[0] if args else None, site, name)
+        if reader.outside and isinstance(slot, Slot) and isinstance(node, ast.Call):
+            _follow_mixed(reader, slot, node)
     elif bare in ("mul", "div") and args:
         factor = args[0]
         if bare == "div" and known_number(factor) and factor:
@@ -280,6 +282,14 @@ def copy_into(
     draw = _copied(reader, source, site)
     if not (reader.outside and is_same(reader.drawn(slot), draw)):
         write(reader, slot, replace(draw, spelled=spelled, default=False))
+
+
+def _follow_mixed(reader: Reader, slot: Slot, node: ast.Call) -> None:
+    """Note that `target.copy_(target * (1 - tau) + source * tau)` follows another model."""
+    names = {n.id for arg in node.args for n in ast.walk(arg) if isinstance(n, ast.Name)}
+    for value in [reader.frames[-1].names.get(name) for name in sorted(names)]:
+        if isinstance(value, Slot) and value is not slot:
+            reader.life.follow(slot.holder, value)
 
 
 def _copied(reader: Reader, value: Value, site: Site | None) -> Draw:

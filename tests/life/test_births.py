@@ -307,3 +307,44 @@ def test_a_model_that_is_filled_and_one_that_is_not_are_both_judged(folder):
     # What is trained tells more than what is only tried.
     code += "torch.optim.SGD(net.parameters(), 0.1)\n"
     assert codes(folder, code) == TINY
+
+
+@pytest.mark.parametrize(
+    "mixed",
+    [
+        "t.data.copy_(t.data * (1.0 - tau) + s.data * tau)",
+        "t.data.copy_(s.data * tau + t.data * (1.0 - tau))",
+        "t.data.copy_(tau * s + (1 - tau) * t)",
+    ],
+)
+def test_a_target_that_is_mixed_with_another_model_follows_it(folder, mixed):
+    code = f"""
+        def soft(source, target, tau=0.01):
+            for t, s in zip(target.parameters(), source.parameters()):
+                {mixed}
+        net, target = Net(), Net()
+        soft(net, target, tau=1.0)
+        optimizer = torch.optim.Adam(net.parameters())
+        """
+    found = report(folder, code)
+    assert {finding.code for finding in found.findings} == DEFAULT
+    assert all(layer.current.name == "kaiming_uniform_" for layer in found.layers)
+
+
+@pytest.mark.parametrize("call", ["parts, 1, x", "functions=parts, segments=1, input=x"])
+def test_a_sequence_under_checkpoints_is_followed(folder, call):
+    code = f"""
+        from torch.utils.checkpoint import checkpoint_sequential
+        class Stack(nn.Module):
+            def __init__(self):
+                super().__init__()
+                first, last = nn.Linear(64, 64), nn.Linear(64, 64)
+                self.stack = nn.Sequential(first, nn.ReLU(), last, nn.ReLU())
+            def forward(self, x):
+                parts = [m for name, m in self.stack._modules.items()]
+                return checkpoint_sequential({call})
+        stack = Stack()
+        """
+    layers = [x for x in report(folder, code).layers if x.model == "Stack"]
+    assert [x.following.activation for x in layers] == ["relu", "relu"]
+    assert all(layer.current.default for layer in layers)

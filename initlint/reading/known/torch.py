@@ -46,8 +46,9 @@ def _checkpoint(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None
 
 @handles("torch.utils.checkpoint.checkpoint_sequential")
 def _sequentially(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
-    value = args[2] if len(args) > 2 else UNKNOWN
-    for part in (elements(args[0]) if args else None) or [UNKNOWN]:
+    value = kwargs.get("input", args[2] if len(args) > 2 else UNKNOWN)
+    functions = kwargs.get("functions", args[0] if args else UNKNOWN)
+    for part in elements(functions) or [UNKNOWN]:
         value = call(reader, part, [value], {}, node)
     return value
 
