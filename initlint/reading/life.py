@@ -286,9 +286,15 @@ def told(life: Life) -> list[Birth]:
     most: dict[Value, int] = {}
     for birth in found:
         most[birth.model.cls] = max(most.get(birth.model.cls, 0), birth.rank())
-    return [b for b in found if b.model.cls is None or _tells(b.rank(), most[b.model.cls])]
+    treated = {birth.node for birth in found if birth.rank() == TREATED}
+    return [b for b in found if _tells(b, most[b.model.cls], treated)]
 
 
-def _tells(rank: int, most: int) -> bool:
-    """Whether a birth counts beside those that tell most."""
-    return rank == most or (rank, most) == (SEEN, TREATED)
+def _tells(birth: Birth, most: int, treated: Container[ast.AST | None]) -> bool:
+    """Whether a birth counts beside those of its class that tell `most`.
+
+    An expression may be evaluated twice: it makes one model, and that one is `treated`.
+    """
+    if birth.model.cls is None or birth.rank() == most:
+        return True
+    return (birth.rank(), most) == (SEEN, TREATED) and birth.node not in treated

@@ -307,6 +307,7 @@ def test_a_model_that_is_filled_and_one_that_is_not_are_both_judged(folder):
     # What is trained tells more than what is only tried.
     code += "torch.optim.SGD(net.parameters(), 0.1)\n"
     assert codes(folder, code) == TINY
+    assert codes(folder, "if (net := Net()) is not None:\n    net.apply(tiny)\n") == TINY
 
 
 @pytest.mark.parametrize(
