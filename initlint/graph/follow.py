@@ -24,6 +24,8 @@ _THROUGH = {
     "scale": "",
 }
 _STOPS = {"output": "output", "gate": "gate", "attention": "attention", "weighted": "linear"}
+# Functions of torch's that are no activations, but an answer: a scale's logarithm.
+_EXPONENTIALS = {"exp": "exp"}
 _PREFERENCE = {"norm": 0, "unknown": 1, "input": 2}
 # Activations, and the roles of operations on one value, whose result grows as their input does.
 _HOMOGENEOUS = ("relu", "leaky_relu", "prelu", "rrelu")
@@ -347,7 +349,7 @@ def _met_signal(step: Step, below: Downstream, node: Node, value: Upstream) -> D
     if step.role in _THROUGH:
         through = _through(_THROUGH[step.role], below.following)
         return below if through is below.following else below._replace(following=through)
-    answer = Following(_STOPS.get(step.role, "unknown"))
+    answer = Following(_STOPS.get(step.role) or _EXPONENTIALS.get(step.name.strip("_"), "unknown"))
     return below._replace(
         following=answer, settled=False, normed=below.normed and step.role == "gate"
     )

@@ -49,7 +49,7 @@ def streams(layers: Sequence[Layer], ops: Sequence[Op], given: Given) -> Iterato
         is_bare = not any(branch.normalised for branch in chain)
         if may_grow and is_bare and not known[-1].closed and last > _GROWN * first:
             yield stream
-        is_fixed = len(writers) == len(known) == len(chain) and _is_fixed(known)
+        is_fixed = len(writers) == len(known) == len(chain) and _is_fixed(known, layers)
         if may_be_faint and is_fixed and not found.starts.get(start[chain[0].fork]):
             share = 1 - first / last
             if share < _LITTLE:
@@ -81,11 +81,16 @@ def _may_be_faint(layers: Sequence[Layer]) -> bool:
     return len(small) >= _FEWEST
 
 
-def _is_fixed(writers: Sequence[Layer]) -> bool:
-    """Whether all have about the same std, which is no torch scheme's: not divided, not zero."""
-    stds = [x.current.std for x in writers if x.current is not None and x.current.std is not None]
-    is_written = all(scheme(layer) == "explicit" for layer in writers)
-    return is_written and len(stds) == len(writers) and 0 < max(stds) <= _ALIKE * min(stds)
+def _is_fixed(writers: Sequence[Layer], layers: Sequence[Layer]) -> bool:
+    """Whether someone wrote one std for the writers and for what comes before them.
+
+    One that is smaller for the writers was divided by the depth, on purpose.
+    """
+    inner = [layer for layer in layers if layer.origin == "norm" and not layer.head]
+    every = {layer.parameter: layer for layer in (*writers, *inner)}.values()
+    stds = [x.current.std for x in every if x.current is not None and x.current.std is not None]
+    is_written = all(scheme(layer) == "explicit" for layer in every)
+    return is_written and len(stds) == len(every) and 0 < max(stds) <= _ALIKE * min(stds)
 
 
 def _squared_gains(layers: Sequence[Layer], place: str) -> list[float]:

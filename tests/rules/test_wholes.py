@@ -214,6 +214,7 @@ STRONG = {
     "an embedding of 0.02": {
         "first": "nn.Embedding(100, width); nn.init.normal_(self.first.weight, std=0.02)"
     },
+    "divided by the depth": {"fill": "nn.init.normal_(self.b.weight, std=0.02 / 12**0.5)"},
     "zeros at the end": {"fill": "nn.init.zeros_(self.b.weight)"},
     "a learned scale": {"step": "x + self.scale * self.b(F.gelu(self.a(self.norm(x))))"},
     "a norm behind the branch": {"step": "x + self.last(self.b(F.gelu(self.a(self.norm(x)))))"},
