@@ -71,6 +71,16 @@ class Shifted(nn.Module):
         return x - self.shift
 
 
+class Scaled(nn.Module):
+    def __init__(self, gain):
+        super().__init__()
+        self.gain = nn.Parameter(torch.full((256,), gain))
+        self.shift = nn.Parameter(torch.full((256,), 0.5))
+
+    def forward(self, x):
+        return F.layer_norm(x, (256,), self.gain, self.shift)
+
+
 def siren(n=256, bound=(6 / 256) ** 0.5 / 30):
     return filled(linear(n), nn.init.uniform_, -bound, bound)
 
@@ -91,6 +101,10 @@ NETS = {
     "a number added": (lambda: chain(linear(), nn.ReLU(), Moved(lambda x: x + 1.5)), ROW),
     "a number before": (
         lambda: chain(linear(), nn.Sigmoid(), Moved(lambda x: 1 - x), linear(), nn.ReLU()),
+        ROW,
+    ),
+    "a functional norm with a gain": (
+        lambda: chain(linear(), Scaled(0.3), linear(), nn.Tanh()),
         ROW,
     ),
     "a parameter added": (lambda: chain(linear(), Shifted(0.3), linear(), nn.ReLU()), ROW),

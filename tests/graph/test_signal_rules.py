@@ -274,3 +274,22 @@ def test_few_examples_in_a_batch_norm():
     constant = torch.randn(2, 8, 1, 1).expand(2, 8, 6, 6) + 0.3 * torch.randn(2, 8, 6, 6)
     ratios = compared(make, constant, draws=12, given_values=True)
     assert ratios["last"][0] == pytest.approx(1, abs=0.2)
+
+
+@pytest.mark.parametrize("queries", [1, 4, 12])
+@pytest.mark.parametrize("is_written", [False, True], ids=["fused", "written out"])
+def test_few_queries_send_little_to_each_value(queries, is_written):
+    """As of a class token: each of 24 values gets the gradient of so many queries, not of 24."""
+
+    def way(p, x):
+        q, k, v = p["q"](x[:, :queries]), p["k"](x), p["v"](x)
+        if is_written:
+            return p["last"]((q @ k.transpose(1, 2) / 8).softmax(-1) @ v)
+        return p["last"](F.scaled_dot_product_attention(q, k, v))
+
+    def make():
+        return Net(way, **{name: nn.Linear(64, 64, bias=False) for name in ("q", "k", "v", "last")})
+
+    ratios = compared(make, torch.randn(32, 24, 64))
+    assert ratios["v"][1] == pytest.approx(1, rel=0.25)
+    assert ratios["last"][0] == pytest.approx(1, rel=0.1)
