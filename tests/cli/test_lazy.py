@@ -101,7 +101,7 @@ class Blocker:
             raise ModuleNotFoundError("No module named 'torch'", name="torch")
 sys.meta_path.insert(0, Blocker())
 """
-NEEDS = "needs torch, which is not installed; pip install torch --index-url https://"
+NEEDS = "needs torch, which is not installed; pip install torch --index-url https://download.pytorch.org/whl/cpu"
 
 
 def without_torch(code, folder=ROOT):
