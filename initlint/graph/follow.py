@@ -45,7 +45,7 @@ _FACTORS = (
 )
 
 
-_UNKNOWN = Following("unknown")
+_UNKNOWN, _LINEAR = Following("unknown"), Following("linear")
 
 
 class Upstream(NamedTuple):
@@ -327,7 +327,7 @@ def _met_signal(step: Step, below: Downstream, node: Node, value: Upstream) -> D
     if step.role == "weighted":
         after = step.weights[0].parameter if step.weights else None
         return Downstream(
-            Following("linear"),
+            _LINEAR,
             below.layers + 1,
             after,
             weighted=True,

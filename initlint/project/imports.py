@@ -37,6 +37,8 @@ class Imports:
         self._texts = texts
         self._declared = cache(roots.declared)
         self._held = cache(roots.held)
+        # Many files of a folder import the same module.
+        self._file_of = cache(_file_of)
         self._starts: dict[tuple[str, str], str] = {}
 
     def of(self, paths: Sequence[str]) -> Imported:
@@ -69,7 +71,7 @@ class Imports:
                 continue
             else:
                 places = list(_up_to(folder, root))
-            inside = (_file_of(place, dotted, root) for place in places)
+            inside = (self._file_of(place, dotted, root) for place in places)
             candidate = next(filter(None, inside), None)
             if candidate is None and not level and dotted[0] not in roots.LIBRARIES:
                 candidate = self._elsewhere(path, dotted, root, is_module)

@@ -328,7 +328,8 @@ class _Engine:
             held = [each for each in held if site_of(each[1]) not in self._sites]
         else:
             held = self._recorder.held(instance)
-        every = self._ahead.pop(model, None) or self._recorder.found(model, held)
+        every = self._ahead.pop(model, None)
+        every = every or self._recorder.found(model, held, self._are_news if again else bool)
         found, parameters = every.layers, every.parameters
         if apart:
             found = [layer for layer in found if layer.site not in self._sites]
@@ -361,6 +362,10 @@ class _Engine:
         self._sites |= {layer.site for layer in found}
         self._sites |= {slot.origin for _, slot in slots_of(instance) if slot.origin is not None}
         self._kinds |= {_kind_of(layer) for layer in found}
+
+    def _are_news(self, layers: Sequence[Layer]) -> bool:
+        """Whether some layers are of a kind that is not recorded yet."""
+        return any(_kind_of(layer) not in self._kinds for layer in layers)
 
     def _follow_ahead(self, models: Sequence[Model], jobs: int) -> None:
         """Follow the data of models in several processes."""

@@ -109,17 +109,21 @@ def _is_recomputed(
     reader: Reader, slots: Sequence[Slot], node: ast.AST | None, name: str, written: ast.AST | None
 ) -> bool:
     """Whether forward computes these weights anew from others, so that a write is lost."""
-    # parameters() gives what the weight is computed from.
-    parts = ast.walk(written) if written is not None else ()
-    is_named = any(getattr(part, "attr", "") == "weight" for part in parts)
-    for slot in slots if is_named else ():
-        if isinstance(slot.holder, Instance) and slot.name == "weight":
-            by = slot.holder.recomputed
-            if by and not (reader.drawing or reader.still):
-                why = f"{by} computes weight anew at every forward, from other parameters"
-                note(reader, node, name, [slot], "recomputed", why)
-                return True
+    if reader.drawing or reader.still or written is None:
+        return False
+    for slot in slots:
+        by = slot.holder.recomputed if isinstance(slot.holder, Instance) else ""
+        # parameters() gives what the weight is computed from.
+        if by and slot.name == "weight" and _names_weight(written):
+            why = f"{by} computes weight anew at every forward, from other parameters"
+            note(reader, node, name, [slot], "recomputed", why)
+            return True
     return False
+
+
+def _names_weight(node: ast.AST) -> bool:
+    """Whether an expression names an attribute `weight`."""
+    return any(getattr(part, "attr", "") == "weight" for part in ast.walk(node))
 
 
 def _note(

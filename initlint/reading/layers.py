@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from initlint.reading.budget import Budget
 from initlint.reading.holders import CONTAINERS, Instance
 from initlint.reading.signal import given
 from initlint.reading.sizes import is_size, nominal, symbol
-from initlint.reading.submodules import children, each_module, modules_of
+from initlint.reading.submodules import children, each_module
 from initlint.reading.torch_modules import type_of
 from initlint.reading.use import Use
 from initlint.reading.values import Slot, Sym, Value
@@ -118,10 +118,16 @@ def _whole(size: Value) -> int | None:
     return max(1, round(nominal(size)))
 
 
-def records(model: str, drawn: Drawn, places: dict[int, list[Place]]) -> list[Layer]:
+def records(
+    model: str,
+    drawn: Drawn,
+    places: dict[int, list[Place]],
+    are_news: Callable[[Sequence[Layer]], bool] = bool,
+) -> list[Layer]:
     """A record for every weight of a model that its graph reaches, in the order of the data.
 
-    A module that represents several equal ones counts once for each of their names, in order.
+    A module that represents several equal ones counts once for each of their names, in order. The
+    signal is predicted where `are_news` says that some of the layers are recorded.
     """
     named = names_of(drawn, places)
     names = {number: place.parameter for number, place in named.items()}
@@ -138,12 +144,16 @@ def records(model: str, drawn: Drawn, places: dict[int, list[Place]]) -> list[La
     for label, group in groups.items():
         place = named[group[0][1].weight.parameter]
         found[label] = _record(model, place, group, drawn.bare, names, states)
-    judged = with_signals(
-        [replace(layer, parameter=label) for label, layer in found.items()],
-        drawn.ops,
-        given(drawn.ops, labels, initializer),
-    )
-    return [replace(layer, parameter=found[layer.parameter].parameter) for layer in judged]
+    if not are_news([*found.values()]):
+        return [*found.values()]
+    labelled = [_called(layer, label) for label, layer in found.items()]
+    judged = with_signals(labelled, drawn.ops, given(drawn.ops, labels, initializer))
+    return [_called(layer, found[layer.parameter].parameter) for layer in judged]
+
+
+def _called(layer: Layer, parameter: str) -> Layer:
+    """The layer, with this name for its parameter, which nearly always is its own."""
+    return layer if layer.parameter == parameter else replace(layer, parameter=parameter)
 
 
 def _labels(drawn: Drawn, named: Mapping[str, Place]) -> dict[str, str]:
@@ -219,10 +229,10 @@ def _perhaps_harmless(group: Sequence[tuple[Use, Met]]) -> str:
     return next((reason for way in ways.values() if (reason := harmless(way))), "")
 
 
-def overrides_of(model: Instance) -> dict[Slot, Draw]:
-    """The draws of the constructors of a model and of its submodules, outermost first."""
+def overrides_of(modules: Sequence[Instance]) -> dict[Slot, Draw]:
+    """The draws of the constructors of a model and of its submodules, the outermost ones count."""
     found: dict[Slot, Draw] = {}
-    for _, module in reversed(modules_of(model)):
+    for module in reversed(modules):
         found.update(module.overrides)
     return found
 

@@ -14,7 +14,7 @@ from initlint.reading.holders import CONTAINERS, Instance
 from initlint.reading.layers import Place, site_of, walk
 from initlint.reading.parts import options_of
 from initlint.reading.sizes import is_size
-from initlint.reading.submodules import modules_of, sampled
+from initlint.reading.submodules import sampled
 from initlint.reading.torch_modules import NORMS, type_of
 from initlint.reading.user_class import UserClass
 from initlint.reading.values import Fresh, Kept, Slot
@@ -189,12 +189,14 @@ def _is_used(slot: Slot, module: Instance, kind: str, ledger: Ledger) -> bool | 
     return False if ledger.whole and kind != "buffer" else None
 
 
-def calls_of(model: str, root: Instance, places: Mapping[int, Sequence[Place]]) -> list[Call]:
-    """The initialising calls that making a module runs, one for each line that makes some.
+def calls_of(
+    model: str, modules: Sequence[Instance], places: Mapping[int, Sequence[Place]]
+) -> list[Call]:
+    """The initialising calls that making a model runs, one for each line that makes some.
 
-    `places` are the names of the module's parameters.
+    `modules` are the model and all its parts, `places` the names of its parameters.
     """
-    noted = [call for _, module in modules_of(root) for call in module.calls]
+    noted = [call for module in modules for call in module.calls]
     return merged(model, noted, places)
 
 

@@ -95,8 +95,17 @@ class Recorder:
             self._within[instance] = list(weights_held(instance))
         return self._within[instance]
 
-    def found(self, model: Model, held: Sequence[tuple[Place, Slot, str]]) -> Found:
-        """All records of a model; its name has the path if it is ambiguous."""
+    def found(
+        self,
+        model: Model,
+        held: Sequence[tuple[Place, Slot, str]],
+        are_news: Callable[[Sequence[Layer]], bool] = bool,
+    ) -> Found:
+        """All records of a model; its name has the path if it is ambiguous.
+
+        `are_news` says whether layers are to be recorded; of a model that has no such layers,
+        nothing is.
+        """
         instance = model.instance
         if model.name in self._about.ambiguous:
             model = model._replace(name=f"{model.path}:{model.name}")
@@ -106,11 +115,12 @@ class Recorder:
         for place, slot, _ in held:
             # What is nested deeper than all names are looked for has at least its first one.
             places.setdefault(id(slot), [place])
-        overrides = overrides_of(instance)
+        modules = [module for _, module in modules_of(instance)]
+        overrides = overrides_of(modules)
         found, graph = [], None
         if drawn is not None:
             drawn = _with_overrides(drawn, overrides, places)
-            found = records_of(model.name, drawn, places)
+            found = records_of(model.name, drawn, places, are_news)
             if self._wants_graphs:
                 graph = Followed(model.name, drawn, names_of(drawn, places), tuple(found))
         reached = {id(use.slot) for use, _ in drawn.met} if drawn is not None else set()
@@ -126,6 +136,8 @@ class Recorder:
             if id(slot) not in reached:
                 reached.add(id(slot))
                 found += self._elsewhere(model, place, slot, kind)
+        if found and not are_news(found):
+            return Found([], [], [], [])
         parameters: list[Parameter] = []
         if self._wants_parameters:
             touched = drawn.touched if drawn is not None else None
@@ -133,8 +145,7 @@ class Recorder:
             ledger = Ledger(touched, is_whole, overrides, hook)
             parameters = parameters_of(model.name, instance, ledger, _MOST_NAMES)
             parameters = [p if p.history else self._unproven(instance, p) for p in parameters]
-        calls = calls_of(model.name, instance, places)
-        modules = [module for _, module in modules_of(instance)]
+        calls = calls_of(model.name, modules, places)
         calls += self._uncalled.of(model.name, modules, instance.cls in self._about.trained)
         tests = tests_of(model.name, modules, overrides)
         return Found(found, parameters, calls, tests, graph)
@@ -160,7 +171,8 @@ class Recorder:
         owner = holder.owner[0] if holder is not None and holder.owner else None
         drawn = self._followed(owner, whole=False) if owner is not None else None
         if model.instance not in self._overrides:
-            self._overrides[model.instance] = overrides_of(model.instance)
+            modules = [module for _, module in modules_of(model.instance)]
+            self._overrides[model.instance] = overrides_of(modules)
         draw = self._overrides[model.instance].get(slot, slot.draw)
         met = [pair for pair in drawn.met if pair[0].slot is slot] if drawn is not None else []
         if drawn is None or not met:

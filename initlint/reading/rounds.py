@@ -152,15 +152,13 @@ def _is_state(value: Value) -> bool:
 
 def _set_and_read(body: Sequence[ast.stmt]) -> set[str]:
     """The names that statements both set and read."""
-    found = [n for statement in body for n in ast.walk(statement) if isinstance(n, ast.Name)]
-    augmented = {
-        n.target.id
-        for statement in body
-        for n in ast.walk(statement)
-        if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)
-    }
-    read = {n.id for n in found if isinstance(n.ctx, ast.Load)}
-    return {n.id for n in found if isinstance(n.ctx, ast.Store)} & (read | augmented)
+    read, set_ = set[str](), set[str]()
+    for node in (node for statement in body for node in ast.walk(statement)):
+        if isinstance(node, ast.Name):
+            (read if isinstance(node.ctx, ast.Load) else set_).add(node.id)
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            read.add(node.target.id)
+    return set_ & read
 
 
 def _slots(value: Value) -> Iterable[Slot]:

@@ -40,9 +40,12 @@ class Uncalled:
         `is_whole` says that all that code does with the model was followed.
         """
         found: dict[ast.AST, Call] = {}
+        methods: dict[UserClass, list[tuple[str, UserClass, _Function]]] = {}
         for module in modules:
             if isinstance(module.cls, UserClass):
-                for name, owner, node in self._unreached(module.cls):
+                if module.cls not in methods:
+                    methods[module.cls] = list(self._unreached(module.cls))
+                for name, owner, node in methods[module.cls]:
                     reason = self._reason(module, name, node, is_whole)
                     if reason and node not in found and not self._is_used(name, module.cls):
                         site = owner.module.source.site(node)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-from initlint.recommend import has_mean, ratio, sees_data
+from initlint.recommend import accepted, has_mean, ratio, sees_data
 from initlint.records import Layer
 
 
 def may_be_off(layer: Layer) -> bool:
     """Whether the scale of a layer is known and may matter, whatever is recommended."""
-    return not layer.harmless and layer.current is not None and layer.current.std is not None
+    is_known = layer.current is not None and layer.current.std is not None
+    return is_known and not layer.harmless and bool(accepted(layer))
 
 
 def in_question(layer: Layer) -> bool:

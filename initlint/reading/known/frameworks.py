@@ -174,6 +174,8 @@ def coverage(reader: Reader, root: Instance) -> Callable[[str, Slot], str]:
 
     It is covered or missed, or empty where no hook was followed for its model.
     """
+    if not reader.hooked:
+        return lambda path, slot: ""
     models = {path: around for path, _, around in _with_models(reader, root)}
 
     def hook_of(path: str, slot: Slot) -> str:
