@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from operator import add, mul
-from typing import Any
+from typing import Any, NamedTuple
 
 from initlint.graph.quadrature import gaussian_moments
 from initlint.graph.samples import (
@@ -28,6 +29,7 @@ from initlint.graph.samples import (
 from initlint.graph.signal_weighted import Moments, Sent, each
 from initlint.torchlib import catalog
 
+_Moments = tuple[float, float, float, float]
 _STEP = 1e-4
 # Beyond so many positions, a mean over them is taken for Gaussian.
 _MANY = 16
@@ -115,30 +117,77 @@ _FUNCTIONS: Mapping[str, Callable[..., float]] = {
 }
 
 
-def _elementwise(value: Value, function: Callable[[float], float]) -> Sent:
-    is_gaussian = value.samples is None or value.is_gaussian
-    before = value.triple()
+class _Response(NamedTuple):
+    """A function of a value: the samples before and behind it, and what follows from them.
+
+    `slopes` are the squared derivatives, `found` the moments of the result, `elasticity` is
+    d log E[f²] / d log E[x²], of which a bounded function has little, `fourth` E[f⁴] / E[f²]².
+    """
+
+    before: Triple
+    samples: Triple
+    slopes: list[float]
+    found: _Moments
+    elasticity: float
+    fourth: float
+
+
+def _response(
+    function: Callable[[float], float], before: Triple, moments_of: Callable[[Triple], _Moments]
+) -> _Response:
     samples = mapped(function, before)
     ahead = [function(x + _STEP) for x in before[0]]
     rises = [(y - x) / _STEP for x, y in zip(samples[0], ahead, strict=True)]
-    slopes = [rise * rise for rise in rises]
-    found = gaussian_moments(function, value) if is_gaussian else moments(samples)
-    q, mean, places, examples = found
+    found = moments_of(samples)
+    q = found[0]
+    parts = zip(before[0], samples[0], rises, strict=True)
+    elasticity = sum(x * y * rise for x, y, rise in parts) / SIZE / q if q > 0 else 1.0
+    fourth = sum((x * x / q) ** 2 for x in samples[0]) / SIZE if q > 0 else 1.0
+    return _Response(before, samples, [rise * rise for rise in rises], found, elasticity, fourth)
+
+
+@lru_cache(maxsize=64)
+def _of_gaussian(
+    function: Callable[[float], float],
+    turn: int,
+    q: float,
+    mean: float,
+    places: float,
+    examples: float,
+) -> _Response:
+    """The response of a Gaussian value, which many layers and both predictions have alike.
+
+    `turn` is the bit length of its sources, which decides the order of its samples.
+    """
+    value = Value(q, mean, places, examples, sources=1 << turn >> 1)
+    return _response(function, value.triple(), lambda samples: gaussian_moments(function, value))
+
+
+def _elementwise(value: Value, function: Callable[[float], float]) -> Sent:
+    is_gaussian = value.samples is None or value.is_gaussian
+    if value.samples is None:
+        turn = value.sources.bit_length()
+        of = _of_gaussian(function, turn, value.q, value.mean, value.places, value.examples)
+        value.samples, value.is_gaussian = of.before, True
+    elif is_gaussian:
+        of = _response(function, value.samples, lambda samples: gaussian_moments(function, value))
+    else:
+        of = _response(function, value.samples, moments)
+    q, mean, places, examples = of.found
     # What two units have in common goes through f in proportion.
     part = (value.units - value.mean**2) / value.variance if value.variance > 0 else 0.0
     units = mean**2 + min(1.0, max(0.0, part)) * max(0.0, q - mean**2)
     result = replace(value, q=q, mean=mean, places=places, examples=examples, units=units)
-    result = replace(result, samples=samples, slopes=slopes, parts=(), scores=None, shares=None)
+    result = replace(
+        result, samples=of.samples, slopes=of.slopes, parts=(), scores=None, shares=None
+    )
     result.latent = (value, function) if is_gaussian else None
-    # d log E[f²] / d log E[x²], of which a bounded function has little.
-    parts = zip(before[0], samples[0], rises, strict=True)
-    elasticity = sum(x * y * rise for x, y, rise in parts) / SIZE / q if q > 0 else 1.0
     share = min(1.0, value.examples / value.q) if value.q > 0 else 0.0
-    fourth = sum((x * x / q) ** 2 for x in samples[0]) / SIZE if q > 0 else 1.0
-    result.noise = value.noise * min(1.0, elasticity**2)
+    result.noise = value.noise * min(1.0, of.elasticity**2)
     # What f adds to the relative variance of a unit's y²: 3 for ReLU, whose units are off or on.
-    result.noise += max(0.0, fourth - 1 - 2 * elasticity**2) * share**2 / (value.width or 64)
-    return Sent(result, (sum(slopes) / SIZE,))
+    steep = of.fourth - 1 - 2 * of.elasticity**2
+    result.noise += max(0.0, steep) * share**2 / (value.width or 64)
+    return Sent(result, (sum(of.slopes) / SIZE,))
 
 
 def gated_half(value: Value, bit: int) -> Sent:

@@ -12,11 +12,11 @@ from initlint.reading.frames import Frame
 from initlint.reading.holders import Instance
 from initlint.reading.initial import lost
 from initlint.reading.known import frameworks
-from initlint.reading.life import slots_of, twin
+from initlint.reading.life import twin
 from initlint.reading.modules import furnish
 from initlint.reading.parts import key_of
 from initlint.reading.reader import Reader
-from initlint.reading.submodules import children
+from initlint.reading.submodules import children, modules_of
 from initlint.reading.user_class import UserClass
 from initlint.reading.values import UNKNOWN, External, Value
 from initlint.torchlib import catalog
@@ -64,7 +64,9 @@ def construct(
 
 def _born(reader: Reader, origin: Instance, node: ast.AST | None) -> Instance:
     """A model that code outside of modules makes, which has parameters of its own."""
-    reader.budget.elements(sum(1 for _ in slots_of(origin)))
+    for _, module in modules_of(origin):
+        # Its twin has copies of all of these.
+        reader.budget.elements(len(module.attrs) + len(module.calls) + len(module.questions))
     made = twin(origin, reader.life.of)
     reader.life.born(made, origin, node, reader.frames[-1].module.path)
     return made

@@ -230,7 +230,8 @@ class _Engine:
         if birth.origin is None and instance.cls is None:
             claim(instance)
         # What code has asked of the model counts, too, where it has filled nothing.
-        instance.questions = {**instance.questions, **birth.model.questions}
+        if birth.model is not instance:
+            instance.questions.update(birth.model.questions)
         doors = tuple(birth.doors)
         if birth.model in scripts.results:
             path, name, _ = scripts.results[birth.model]

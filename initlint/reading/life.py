@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from copy import copy as copy_of
 from dataclasses import dataclass, field
 
+from initlint.reading.budget import Budget
 from initlint.reading.holders import Instance, Optimiser
 from initlint.reading.parts import is_content, mapped, options_of, reached
 from initlint.reading.submodules import modules_of
@@ -69,10 +70,16 @@ class Birth:
 
 
 class Life:
-    """All births so far, and the parameters whose training has begun."""
+    """All births so far, and the parameters whose training has begun.
 
-    def __init__(self) -> None:
+    Walks over what functions and optimisers are handed, and over models, are charged to the budget.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self.births: list[Birth] = []
+        # The births of the models that hold a parameter.
+        self._holding: dict[Slot, list[Birth]] = {}
         # The birth of every module that lies in a model.
         self.of: dict[Instance, Birth] = {}
         # The models that the present program uses.
@@ -100,6 +107,8 @@ class Life:
         slots = {slot: slot.draw for _, slot in slots_of(made)}
         birth = Birth(made, origin, node, path, slots, copy_of)
         self.births.append(birth)
+        for slot in slots:
+            self._holding.setdefault(slot, []).append(birth)
         self.changes += 1
         for _, module in modules_of(made):
             self.of.setdefault(module, birth)
@@ -136,9 +145,8 @@ class Life:
 
     def train(self, values: Iterable[Value]) -> None:
         """Note that the models whose parameters lie in these values are trained from now on."""
-        for value in reached(values):
-            if isinstance(value, Instance) and value in self.of:
-                self._freeze(self.of[value])
+        for birth in self._births_in(values):
+            self._freeze(birth)
 
     def train_used(self) -> None:
         """Note that all models which have got data in this run are trained from now on."""
@@ -147,11 +155,22 @@ class Life:
 
     def give(self, values: Iterable[Value], function: str, site: Site | None) -> None:
         """Note that a function which is not read gets the models that lie in these values."""
-        for value in reached(values):
-            birth = self.of.get(value) if isinstance(value, Instance) else None
-            if birth is not None and not birth.given and self.frozen.isdisjoint(birth.begun):
+        for birth in self._births_in(values):
+            if birth.given:
+                continue
+            self._budget.elements(len(birth.begun))
+            if self.frozen.isdisjoint(birth.begun):
                 place = f" at {site.path}:{site.line}" if site is not None else ""
                 birth.given = f"{function} gets it{place}, is not read, and may fill it"
+
+    def _births_in(self, values: Iterable[Value]) -> list[Birth]:
+        """The births of all models that lie in these values, or that they lie in."""
+        found: dict[Birth, None] = {}
+        for value in reached(values):
+            self._budget.elements(1)
+            if isinstance(value, Instance) and value in self.of:
+                found[self.of[value]] = None
+        return list(found)
 
     def copied(self, value: Value) -> None:
         """Note that a constructor makes deep copies of a model for its own."""
@@ -165,11 +184,15 @@ class Life:
 
     def optimise(self, values: Iterable[Value]) -> None:
         """Note that an optimiser has got the parameters that lie in these values."""
-        slots = {value for value in reached(values) if isinstance(value, Slot)}
-        for birth in self.births:
-            if not slots.isdisjoint(birth.begun):
+        for value in reached(values):
+            self._budget.elements(1)
+            for birth in self._births_of(value) if isinstance(value, Slot) else ():
                 birth.trained = True
                 self._used.add(birth)
+
+    def _births_of(self, slot: Slot) -> Sequence[Birth]:
+        """The births of the models that hold a parameter."""
+        return self._holding.get(slot, ())
 
     def is_frozen(self, birth: Birth) -> bool:
         """Whether nothing that comes now can be a part of a model's initialisation."""
@@ -184,7 +207,9 @@ class Life:
 
     def _freeze(self, birth: Birth) -> None:
         birth.trained = True
-        self.frozen.update(slot for _, slot in slots_of(birth.model))
+        for _, slot in slots_of(birth.model):
+            self._budget.elements(1)
+            self.frozen.add(slot)
 
 
 def slots_of(model: Instance) -> Iterator[tuple[Instance, Slot]]:

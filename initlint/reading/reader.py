@@ -104,7 +104,7 @@ class Reader:
         self.drawing = 0
         # Keeps what is asked of modules that lie in no model.
         self.nowhere = Instance(None, "")
-        self.life = Life()
+        self.life = Life(self.budget)
         # Whether scripts and functions are followed that make models, and not the data of a model.
         self.living = False
         # Whether nothing that is written counts, because a method of unknown use is followed.
