@@ -28,12 +28,14 @@ class Following:
 
     `activation` is the lower-case torch.nn.functional name, or one of linear, output, gate,
     attention, mixed, unknown. `via` names the operations on the way that do not decide: norm, pool,
-    residual, shape, dropout; prenorm means that the layer's input is normalised.
+    residual, shape, dropout; prenorm means that the layer's input is normalised. `by` names the
+    function whose result is not known, if that makes the activation unknown.
     """
 
     activation: str
     args: Mapping[str, Any] = field(default_factory=dict)
     via: tuple[str, ...] = ()
+    by: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

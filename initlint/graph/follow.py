@@ -165,7 +165,7 @@ def combined(answers: Iterable[Following]) -> Following:
     if not all("norm" in a.via for a in distinct):
         via = tuple(word for word in via if word != "norm")
     if "unknown" in names:
-        return Following("unknown", via=via)
+        return Following("unknown", via=via, by=next(filter(None, (a.by for a in distinct)), ""))
     if len({(a.activation, repr(a.args)) for a in distinct}) == 1:
         return replace(distinct[0], via=via)
     return Following("mixed", {"activations": tuple(names)}, via)
@@ -349,7 +349,9 @@ def _met_signal(step: Step, below: Downstream, node: Node, value: Upstream) -> D
     if step.role in _THROUGH:
         through = _through(_THROUGH[step.role], below.following)
         return below if through is below.following else below._replace(following=through)
-    answer = Following(_STOPS.get(step.role) or _EXPONENTIALS.get(step.name.strip("_"), "unknown"))
+    kind = _STOPS.get(step.role) or _EXPONENTIALS.get(step.name.strip("_"), "unknown")
+    is_unknown = step.role == kind == "unknown"
+    answer = Following(kind, by=step.args.get("by", step.name) if is_unknown else "")
     return below._replace(
         following=answer, settled=False, normed=below.normed and step.role == "gate"
     )
@@ -364,7 +366,7 @@ def _only_shares(step: Step, node: Node, value: Upstream) -> bool:
 def _through(word: str, answer: Following) -> Following:
     if not word or word in answer.via:
         return answer
-    return Following(answer.activation, answer.args, (word, *answer.via))
+    return replace(answer, via=(word, *answer.via))
 
 
 def _memberships(bare: list[Branch]) -> dict[Node, str]:
@@ -394,8 +396,7 @@ def _use(
         follows = {"activations": weight.follows} if weight.follows else {}
         following = Following(weight.following, follows)
     if upstream.normalised:
-        via = (*following.via, "prenorm")
-        following = Following(following.activation, following.args, via)
+        following = replace(following, via=(*following.via, "prenorm"))
     found = Use(weight, following, upstream, below, branch, parts=parts)
     if len(steps[node].weights) != 2 or steps[node].inputs:
         return found

@@ -29,7 +29,8 @@ def _unjudged(layer: Layer) -> str:
     if layer.branch:
         return _BRANCH.get(layer.branch, "")
     if activation == "unknown":
-        return "what follows it is not known"
+        by = layer.following.by
+        return f"what follows it is not known: {by}()" if by else "what follows it is not known"
     if activation == "mixed":
         return "different activations follow"
     if family(layer) == "unscaled":

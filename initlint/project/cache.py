@@ -153,10 +153,10 @@ def _site(row: Sequence[Any] | None) -> Site | None:
     return Site(*row) if row else None
 
 
-def _following(activation: str, args: dict[str, Any], via: list[str]) -> Following:
+def _following(activation: str, args: dict[str, Any], via: list[str], by: str) -> Following:
     if "activations" in args:
         args["activations"] = tuple(args["activations"])
-    return Following(activation, args, tuple(via))
+    return Following(activation, args, tuple(via), by)
 
 
 def _initializer(*values: Any) -> Initializer:

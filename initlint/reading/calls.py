@@ -69,15 +69,17 @@ def call_other(
     if reader.outside:
         if is_trained(reader, [*args, *kwargs.values()]):
             return UNKNOWN
-        reader.life.give([*args, *kwargs.values()], _spelled(node), reader.site(node))
-    return lost(reader, [function, *args] if type(function) is Unknown else args, kwargs)
+        reader.life.give(
+            [*args, *kwargs.values()], _spelled(node) or "a function", reader.site(node)
+        )
+    given = [function, *args] if type(function) is Unknown else args
+    return lost(reader, given, kwargs, _spelled(node))
 
 
 def _spelled(node: ast.AST | None) -> str:
-    """The function that is called, as the code writes it."""
+    """The name of the function that is called; empty for one without a name."""
     function = getattr(node, "func", None)
-    name = getattr(function, "attr", "") or getattr(function, "id", "")
-    return name or "a function"
+    return getattr(function, "attr", "") or getattr(function, "id", "")
 
 
 def _call_any(
@@ -132,7 +134,7 @@ def follow(
         return _again(results[key])
     most = _RECURSION if Instance in map(type, args) else 1
     if is_too_deep(reader) or reader.active.count(function.node) > most:
-        return lost(reader, args, kwargs)
+        return lost(reader, args, kwargs, getattr(function.node, "name", ""))
     receiver = args[0] if args and function.owner is not None else None
     frame = Frame(function.module, function.closure, receiver, function.owner)
     reader.reached.add(function.node)

@@ -145,7 +145,7 @@ def torch_or_lost(
         if is_trained(reader, [*args, *kwargs.values()]):
             return UNKNOWN
         reader.life.give([*args, *kwargs.values()], name, reader.site(node))
-    return lost(reader, args, kwargs)
+    return lost(reader, args, kwargs, name.lstrip("."))
 
 
 def is_trained(reader: Reader, values: Sequence[Value]) -> bool:

@@ -351,13 +351,15 @@ def release(reader: Reader, values: Iterable[Value], draw: Draw = UNCLEAR) -> No
             value.open = True
 
 
-def lost(reader: Reader, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
-    """The result of an unknown function."""
+def lost(
+    reader: Reader, args: Sequence[Value], kwargs: Mapping[str, Value], name: str = ""
+) -> Value:
+    """The result of an unknown function, of this name."""
     reader.acts += 1
     values = [*args, *kwargs.values()]
     release(reader, (v for v in values if may_hold(v) or isinstance(v, (Listing, Table))))
     inputs = reader.nodes_in(values)
-    return reader.unclear(inputs) if inputs else UNKNOWN
+    return reader.unclear(inputs, name) if inputs else UNKNOWN
 
 
 # So many values are charged at once.

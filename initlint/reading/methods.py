@@ -48,7 +48,7 @@ def call_method(
             return receiver
         if receiver is PLAIN or reader.nodes_in([*args, *kwargs.values()]):
             return operate(reader, name, [receiver, *args], kwargs)
-        return lost(reader, args, kwargs)
+        return lost(reader, args, kwargs, name)
     return result
 
 

@@ -186,6 +186,7 @@ class Reader:
         """The result of a new operation."""
         return Tensor(self.graph.add(Op(role, tuple(inputs), name)))
 
-    def unclear(self, inputs: Sequence[Op] = ()) -> Tensor:
-        """The result of an operation of which nothing is known."""
-        return self.node("unknown", inputs)
+    def unclear(self, inputs: Sequence[Op] = (), by: str = "") -> Tensor:
+        """The result of an operation of which nothing is known: `by` is the user's name for it."""
+        # It is no name of torch's: what recognises a mul, or a sin, must not see it as one.
+        return Tensor(self.graph.add(Op("unknown", tuple(inputs), args={"by": by} if by else {})))

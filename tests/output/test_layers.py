@@ -140,6 +140,7 @@ def test_nothing_recommended():
         ({"recurrent": "state"}, "it is recurrent: an activation's gain is not the rule"),
         ({"recurrent": "input"}, "it feeds a recurrence"),
         ({"following": Following("unknown")}, "what follows it is not known"),
+        ({"following": Following("unknown", by="act")}, "what follows it is not known: act()"),
         ({"following": Following("mixed")}, "different activations follow"),
         ({"following": Following("output")}, "no activation follows that asks for a gain"),
         (
