@@ -56,12 +56,6 @@ HOOK = """def _init_weights(self, module):
 HOMES = ["transformers", "...modeling_utils", "transformers.modeling_utils"]
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def report(folder, text, **options):
     (folder / "net.py").write_text(text)
     return api.check_all(["net.py"], api.Options(parameters=True, **options))

@@ -32,12 +32,6 @@ TINY = {"INIT106"}
 DEFAULT = {"INIT101"}
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def report(folder, code, name="net.py"):
     (folder / name).write_text(HEAD + textwrap.dedent(code))
     return api.check_all([name], api.Options())

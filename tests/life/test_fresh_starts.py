@@ -210,12 +210,6 @@ for m in net.modules():
 }
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def initialisers(folder, code):
     """The initialisers of the models that are used."""
     (folder / "net.py").write_text(HEAD + code)

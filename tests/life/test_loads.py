@@ -51,12 +51,6 @@ LOADED = {
 }
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def codes(folder, code):
     (folder / "net.py").write_text(HEAD + code)
     return {finding.code for finding in api.check_all(["net.py"], api.Options()).findings}

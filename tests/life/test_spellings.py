@@ -32,12 +32,6 @@ TINY = {("INIT106", "a"), ("INIT106", "b")}
 DEFAULT = {("INIT101", "b")}
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def found(folder, code, head=HEAD):
     (folder / "net.py").write_text(head + textwrap.dedent(code))
     report = api.check_all(["net.py"], api.Options())

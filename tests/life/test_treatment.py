@@ -64,12 +64,6 @@ LOOPS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def found(folder, code):
     (folder / "net.py").write_text(HEAD + code.replace("FILL(", "fill_("))
     return {(f.code, f.parameter) for f in api.check_all(["net.py"], api.Options()).findings}

@@ -45,12 +45,6 @@ MADE = "from zoo.mlp import make_mlp\nnet = make_mlp([8, 64, 64, 10])\n"
 FROM = "from zoo.net import Net"
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def written(files):
     for name, text in files.items():
         path = Path(name)
