@@ -142,7 +142,8 @@ def test_what_is_there_already_is_kept(policy):
     initlint.materialize(model, seed=1, policy=policy, scope="all")
     assert model[0].weight.equal(loaded["weight"]) and model[0].bias.equal(loaded["bias"])
     assert model[2].weight.std() > 0
-    with pytest.raises(InitlintError, match="no parameter is on the meta device, so there is nothing to fill: use apply_"):
+    why = "no parameter is on the meta device, so there is nothing to fill: use apply_"
+    with pytest.raises(InitlintError, match=why):
         initlint.materialize(model, seed=1, scope="all")
 
 
