@@ -390,6 +390,8 @@ class Fix:
 class Finding:
     """A rule's report on a layer, or on all layers made by one source line (`parameters`).
 
+    `help` says what to write where no initialiser is recommended.
+
     Its repr is short: the code, the message and where it is.
     """
 
@@ -407,6 +409,7 @@ class Finding:
     fix: Fix | None = field(default=None, repr=False)
     confidence: str = field(default="high", repr=False)
     parameters: tuple[str, ...] = field(default=(), repr=False)
+    help: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Parameters and buffers whose memory nothing has written."""
 
-from initlint.judge import Parameter, Problems
+from initlint.judge import Parameter, Problem, Problems
+from initlint.safe.shown import access
 
 
 def uninitialised_parameter(parameter: Parameter) -> Problems:
@@ -20,17 +21,30 @@ def uninitialised_parameter(parameter: Parameter) -> Problems:
         count = (
             f"{parameter.unwritten} of its elements" if parameter.unwritten > 1 else "one element"
         )
-        yield (
+        yield Problem(
             parameter,
             f"{described} is filled in parts, and nothing writes {count}: there it starts with "
             "whatever was in memory; fill all of it first",
+            help=_call(parameter),
         )
         return
-    yield (
+    yield Problem(
         parameter,
         f"{described} is memory that "
         "nothing writes: it starts with whatever was there; fill it by an initialiser of nn.init",
+        help=_call(parameter),
     )
+
+
+def _call(parameter: Parameter) -> str:
+    """A call that fills it: zeros for a bias or a buffer, ones for a gain, a draw for a matrix."""
+    target = access("self", parameter.name)
+    sizes = parameter.shape or ()
+    if parameter.kind == "buffer" or parameter.name.endswith("bias"):
+        return f"nn.init.zeros_({target})"
+    if len(sizes) > 1:
+        return f"nn.init.xavier_normal_({target}), or what the activation behind it needs"
+    return f"nn.init.zeros_({target}) for a bias, nn.init.ones_({target}) for a gain"
 
 
 def _is_unsure(parameter: Parameter) -> bool:

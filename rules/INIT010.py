@@ -4,6 +4,7 @@ import re
 
 from initlint.judge import Model, Parameter, Problem, Problems
 
+_HELP = "make each layer by a call of its own, or call reset_parameters() of the copies"
 _NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
 
 
@@ -23,7 +24,7 @@ def identical_clones(model: Model) -> Problems:
         every = f"{start}*{end}"
         message = f"{every} begin with the same values: deep copies of one layer, not drawn again"
         for parameter in copied:
-            yield Problem(parameter, message)
+            yield Problem(parameter, message, help=_HELP)
 
 
 def _is_random(parameter: Parameter) -> bool:

@@ -2,8 +2,9 @@
 
 import math
 
-from initlint.judge import Layer, Model, Problems
+from initlint.judge import Layer, Model, Problem, Problems
 from initlint.judge.geometry import described, is_off, origin, std_with, times
+from initlint.safe.shown import access
 
 
 def packed_projection(layer: Layer, model: Model) -> Problems:
@@ -19,10 +20,12 @@ def packed_projection(layer: Layer, model: Model) -> Problems:
     if ratio is None or not is_off(ratio) or _is_as_torch_does(layer, model):
         return
     each = "none of them is orthogonal, and each" if current.name == "orthogonal_" else "each"
-    yield (
+    loop = f"for part in {access('self', layer.parameter)}.chunk({layer.parts})"
+    yield Problem(
         layer,
         f"{described(layer)} holds {layer.parts} matrices, but {origin(current)} draws them as "
         f"one: {each} gets {times(ratio)} the std that it has when it is drawn by itself",
+        help=f"{loop}: nn.init.{current.name}(part)",
     )
 
 

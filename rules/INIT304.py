@@ -2,7 +2,7 @@
 
 import math
 
-from initlint.judge import Layer, Model, Problems, magnitude, shortened
+from initlint.judge import Layer, Model, Problems, called, magnitude
 
 # The largest slope of each function.
 _SLOPES = {"sigmoid": 1 / 4, "hardsigmoid": 1 / 6}
@@ -23,7 +23,7 @@ def saturating_hidden_layers(model: Model) -> Problems:
         if share < _LEAST:
             yield (
                 layer,
-                f"{shortened(layer.layer or layer.parameter)} is the first of {len(row)} hidden "
+                f"{called(layer)} is the first of {len(row)} hidden "
                 f"sigmoid layers in a row: they let at most {share:.1g} of the gradient through; "
                 "use tanh or relu (`initlint rule INIT304`)",
             )

@@ -22,7 +22,6 @@ _SINGLE = re.compile(
 )
 _REPARAMETRISED = {"parametrizations", "weight_g", "weight_v", "weight_orig"}
 _FEW = 4
-_REFUSED = "other layers made by this line need another initialiser"
 
 
 class Tail(NamedTuple):
@@ -293,39 +292,49 @@ def narrowed(
         return [target]
     loops = [i for i, step in enumerate(target.steps) if isinstance(step, Each)]
     each = target.steps[loops[0]] if len(loops) == 1 else None
+    refused = _sparing(spared)
     if not isinstance(each, Each) or each.run is None or _is_handed(target):
-        raise RefusedError(_REFUSED)
+        raise RefusedError(refused)
     own = 0 if last_name(call.func) in PARAMETER else 1
     # The parts of the name that come after the loop's, the parameter's own among them.
     later = own + len(target.pattern) - 1 - target.pattern.index(None)
-    chosen = sorted({_member(name, later) for name in names})
-    others = sorted({_member(name, later) for name in spared})
-    steps = _without(each.run, chosen, others)
+    chosen = sorted({_member(name, later, refused) for name in names})
+    others = sorted({_member(name, later, refused) for name in spared})
+    steps = _without(each.run, chosen, others, refused)
     if steps is None:
         return [_with(target, loops[0], Item(str(index), str(index))) for index in chosen[:_FEW]]
     return [_with(target, loops[0], steps)]
 
 
-def _without(run: tuple[int, int, int], chosen: list[int], others: list[int]) -> Each | None:
+def _sparing(spared: Sequence[str]) -> str:
+    """Why no call can be written where the line also makes the `spared`."""
+    shown = ", ".join(spared[:_FEW]) + (", …" if len(spared) > _FEW else "")
+    stay = "stay as they are" if len(spared) > 1 else "stays as it is"
+    return f"the line also makes {shown}, which {stay}: fill the others in a loop of their own"
+
+
+def _without(
+    run: tuple[int, int, int], chosen: list[int], others: list[int], refused: str
+) -> Each | None:
     """The loop over `chosen` alone; None if they are not adjacent."""
     before, after, step = run
     members = sorted({*chosen, *others})
     if members != list(range(before, before + step * len(members), step)):
-        raise RefusedError(_REFUSED)
+        raise RefusedError(refused)
     front = members.index(chosen[0])
     back = len(members) - 1 - members.index(chosen[-1])
     if front + back == len(others):
         return Each.of_run(before + step * front, after + step * back, step)
     if len(chosen) > _FEW:
-        raise RefusedError(_REFUSED)
+        raise RefusedError(refused)
     return None
 
 
-def _member(name: str, later: int) -> int:
+def _member(name: str, later: int, refused: str) -> int:
     parts = name.split(".")
     index = parts[-1 - later] if later < len(parts) else ""
     if not index.isdigit():
-        raise RefusedError(_REFUSED)
+        raise RefusedError(refused)
     return int(index)
 
 

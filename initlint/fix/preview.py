@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -17,7 +18,7 @@ from initlint.fix.spot import as_made_in_method
 from initlint.fix.text import RefusedError
 from initlint.recommend import calls
 from initlint.records import Finding, Fix, Initializer
-from initlint.safe.shown import access, literal
+from initlint.safe.shown import access, literal, reach
 
 
 def call(source: bytes, finding: Finding, initializer: Initializer) -> str:
@@ -48,12 +49,49 @@ def _renamed(parsed: Parsed, fix: Fix) -> str:
 
 
 def _by_model(source: bytes, finding: Finding, initializer: Initializer) -> str:
-    """The call by the model's names: from its instance, if a method makes the layer."""
+    """The call by the model's names: from its instance, if a method makes the layer.
+
+    For several members of one container it is a loop over them.
+    """
     base = "self"
     with suppress(RefusedError, RecursionError):
         spot = _parsed(source).spot(finding.site) if finding.site else None
-        base = spot.self_name or "model" if spot else base
-    return calls.call(initializer, access(base, finding.parameter))
+        base = spot.self_name or _variable(_parsed(source), finding.model) if spot else base
+    members = _members(finding.parameters)
+    if members is None:
+        return calls.call(initializer, access(base, finding.parameter))
+    before, numbers, after = members
+    # A base that is no name of the model's parts ends in the loop's index.
+    holder = reach(base, before)
+    listed = ", ".join(map(str, numbers))
+    return f"for i in ({listed}): {calls.call(initializer, reach(f'{holder}[i]', after))}"
+
+
+def _variable(parsed: Parsed, model: str) -> str:
+    """The model's name if the file binds a variable of it, else `model`."""
+    stored = (n.id for n in ast.walk(parsed.tree) if isinstance(n, ast.Name) and _stores(n))
+    name = model.rpartition(":")[2]
+    return name if name in stored else "model"
+
+
+def _stores(name: ast.Name) -> bool:
+    return isinstance(name.ctx, ast.Store)
+
+
+def _members(names: Sequence[str]) -> tuple[list[str], list[int], list[str]] | None:
+    """Names that differ in one number: the parts before it, the numbers, the parts after it."""
+    parts = [name.split(".") for name in names]
+    if not 2 <= len(parts) <= _MOST_LISTED or len({len(each) for each in parts}) > 1:
+        return None
+    differing = [k for k, column in enumerate(zip(*parts, strict=True)) if len(set(column)) > 1]
+    if len(differing) != 1 or not all(each[differing[0]].isdecimal() for each in parts):
+        return None
+    place = differing[0]
+    return parts[0][:place], [int(each[place]) for each in parts], parts[0][place + 1 :]
+
+
+# A loop over more members is not shown.
+_MOST_LISTED = 8
 
 
 _parsed = lru_cache(maxsize=8)(parse)

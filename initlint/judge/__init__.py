@@ -20,7 +20,15 @@ from initlint.judge.model import Model, Problem, Problems, Record
 from initlint.judge.others import is_installed
 from initlint.judge.rulebook import Rulebook, load
 from initlint.judge.suited import unsuited
-from initlint.judge.wording import consequence, course, drowned, faintness, growth, shortened
+from initlint.judge.wording import (
+    called,
+    consequence,
+    course,
+    drowned,
+    faintness,
+    growth,
+    shortened,
+)
 from initlint.recommend import family, magnitude, ratio
 from initlint.recommend.question import is_lazy, is_small_head, scheme
 from initlint.records import Call, Draw, Finding, Layer, Parameter, Test
@@ -35,6 +43,7 @@ __all__ = [
     "Problems",
     "Rulebook",
     "Test",
+    "called",
     "consequence",
     "constant",
     "course",

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from initlint.judge.model import Problem
 from initlint.judge.others import about, layer_in, names_of
 from initlint.judge.repairs import NoRepairError, Places, repair, shared
+from initlint.judge.wording import called
+from initlint.recommend import magnitude
+from initlint.recommend.calls import call
 from initlint.recommend.question import is_lazy
 from initlint.records import Call, Finding, Layer, Rule
 
 _SHOWN = 3
+# Two stds of a live model are told as one if they differ by less than this share of a factor of 2.
+_STEPS = 3
 _TOO_EARLY = "the weight of a lazy layer does not exist before the first forward"
 
 
@@ -25,13 +31,25 @@ def merged(
     others: dict[tuple[object, ...], list[Problem]] = {}
     for problem in problems:
         record = problem.record
-        alone = (record.model, *names_of(record)) if problem.site is None else ()
+        alone = (record.model, *_alike(problem)) if problem.site is None else ()
         kind = groups if isinstance(record, Layer) else others
         kind.setdefault((problem.code, problem.site, *alone), []).append(problem)
     places = Places(layers, calls)
     found = [_finding(cards[group[0].code], group, places) for group in groups.values()]
     found += [about(cards[group[0].code], group) for group in others.values()]
     return tuple(sorted(found, key=_order))
+
+
+def _alike(problem: Problem) -> tuple[object, ...]:
+    """What problems without a source line have in common that are told as one: of a live model."""
+    record = problem.record
+    if not isinstance(record, Layer) or record.current is None or record.recommended is None:
+        return names_of(record)
+    following, current = record.following, record.current
+    share = math.log2(magnitude(current) / (record.recommended.std or math.inf) or 1)
+    scale = round(_STEPS * share)
+    wanted = call(record.recommended, "weight")
+    return (record.type, following.activation, current.name, current.default, scale, wanted)
 
 
 def _finding(card: Rule, group: list[Problem], places: Places) -> Finding:
@@ -60,17 +78,20 @@ def _finding(card: Rule, group: list[Problem], places: Places) -> Finding:
         recommended=(donor or layer).recommended if card.fix else None,
         fix=fix,
         confidence=card.confidence,
+        help=first.help,
         parameters=tuple(dict.fromkeys(layer_in(problem).parameter for problem in group)),
     )
 
 
 def _others(group: list[Problem]) -> str:
     """The rest of the layers that the same line makes."""
-    names = list(dict.fromkeys(layer_in(problem).layer for problem in group))[1:]
+    layers = [layer_in(problem) for problem in group]
+    names = list(dict.fromkeys(called(layer) for layer in layers))[1:]
     if not names:
         return ""
     more = ", …" if len(names) > _SHOWN else ""
-    return f" ({len(names)} more of this line: {', '.join(names[:_SHOWN])}{more})"
+    what = "of this line" if layers[0].site else "like it"
+    return f" ({len(names)} more {what}: {', '.join(names[:_SHOWN])}{more})"
 
 
 def _order(finding: Finding) -> tuple[object, ...]:

@@ -13,7 +13,8 @@ class Problem(NamedTuple):
 
     `record` is what the function was given: a layer, a parameter, a call or a test. `instead` is
     the name of the initialiser that is to be called in place of a call's present one. `at` is the
-    line at fault of a parameter, where that is not the one that makes it.
+    line at fault of a parameter, where that is not the one that makes it. `help` says what to
+    write, where no initialiser is recommended.
     """
 
     record: Record
@@ -21,6 +22,7 @@ class Problem(NamedTuple):
     code: str = ""
     instead: str = ""
     at: Site | None = None
+    help: str = ""
 
     @property
     def site(self) -> Site | None:

@@ -27,6 +27,7 @@ def about(card: Rule, group: Sequence[Problem]) -> Finding:
         recommended=None,
         fix=_fix(card.fix, first) if len({problem.instead for problem in group}) == 1 else None,
         confidence=card.confidence,
+        help=first.help,
         # One call may be wrong where the next one, of the same parameter, is not.
         parameters=() if isinstance(first.record, Call) else names,
     )

@@ -6,7 +6,8 @@ import math
 from pathlib import PurePath
 
 from initlint.recommend import TOLERANCE, has_mean, magnitude, ratio, times
-from initlint.records import Initializer, Layer, Signal, Whole
+from initlint.records import Initializer, Layer, Whole
+from initlint.safe.shown import access, is_attribute
 
 # Longer messages are made shorter by leaving out what other parts of a report show.
 LONGEST = 160
@@ -24,10 +25,10 @@ def consequence(layer: Layer, code: str) -> str:
     current, value = layer.current, ratio(layer)
     if current is None or current.std is None or value is None or layer.recommended is None:
         return ""
-    name = shortened(layer.layer or layer.parameter)
+    name = called(layer)
     what = f"{name} {_filled(current, layer)} before {_following(layer)}: "
     what += _against_needed(current, layer.recommended, value)
-    parts = [_signal(layer.signal), f" (`initlint rule {code}`)"]
+    parts = [_signal(layer), f" (`initlint rule {code}`)"]
     for kept in (parts, parts[:1], []):
         message = "".join((what, *kept))
         if len(message) <= LONGEST:
@@ -54,14 +55,14 @@ def course(layer: Layer, whole: Whole, code: str) -> str:
     more = f" and {count} more layers" if count > 1 else " and one more layer" if count else ""
     ahead, back = abs(math.log(whole.forward)), abs(math.log(whole.backward))
     met, factor = ("signal", whole.forward) if ahead >= back else ("gradient", whole.backward)
-    what = f"{shortened(layer.layer or layer.parameter)}{more} without activation "
+    what = f"{called(layer)}{more} without activation "
     what += f"{'multiply' if count else 'multiplies'} the {met} by {_plain(factor)}"
     return _told(what, "nn.init.xavier_normal_ keeps it", code)
 
 
 def growth(layer: Layer, whole: Whole, code: str) -> str:
     """One sentence on residual branches that multiply their stream."""
-    name = shortened(layer.layer or layer.parameter)
+    name = called(layer)
     what = f"{name} ends the first of {whole.blocks} residual branches without normalisation, "
     what += f"which multiply the stream by {_plain(whole.forward)}"
     return _told(what, "begin with zeros_", code)
@@ -70,7 +71,7 @@ def growth(layer: Layer, whole: Whole, code: str) -> str:
 def faintness(layer: Layer, whole: Whole, code: str) -> str:
     """One sentence on residual branches that add nothing to their stream."""
     std = layer.current.std if layer.current is not None and layer.current.std is not None else 0.0
-    what = f"{shortened(layer.layer or layer.parameter)} and {len(whole.layers) - 1} more layers "
+    what = f"{called(layer)} and {len(whole.layers) - 1} more layers "
     what += f"have std {std:.2g}: their branches add {100 * whole.share:.1g} % to the stream"
     # As 0.02 at a width of 768, for which it was chosen.
     return _told(what, f"std {0.02 * math.sqrt(768 / (layer.shape[0] or 1)):.2g} adds more", code)
@@ -78,7 +79,7 @@ def faintness(layer: Layer, whole: Whole, code: str) -> str:
 
 def drowned(layer: Layer, whole: Whole, code: str) -> str:
     """One sentence on tokens that attention can hardly tell apart."""
-    what = f"{shortened(layer.layer or layer.parameter)} is {whole.forward:.0f} times smaller than "
+    what = f"{called(layer)} is {whole.forward:.0f} times smaller than "
     what += f"what is added to all tokens: attention sees {100 * whole.share:.4g} % in common"
     return _told(what, "add less", code)
 
@@ -130,15 +131,16 @@ def _line(current: Initializer, layer: Layer) -> str:
     return f" at {PurePath(current.site.path).name}:{current.site.line}"
 
 
-def _signal(signal: Signal | None) -> str:
+def _signal(layer: Layer) -> str:
     """What the predicted signal, or the gradient if that is further off, comes to."""
+    signal = layer.signal
     if signal is None:
         return ""
     ahead, back = abs(math.log(signal.forward)), abs(math.log(signal.backward))
     if ahead >= min(back, _CLEAR) and back - ahead < _MUCH:
-        place = shortened(signal.end) or "the output"
+        place = called(layer, signal.end) if signal.end else "the output"
         return f"; predicted signal at {place}: {_share(signal.forward, signal.arriving, 'input')}"
-    place = shortened(signal.start) or "the input"
+    place = called(layer, signal.start) if signal.start else "the input"
     share = _share(signal.backward, signal.returning, "output")
     return f"; predicted gradient at {place}: {share}"
 
@@ -159,6 +161,24 @@ def _number(value: float) -> str:
             else f"{value:.0e}×".replace("e+0", "e").replace("e+", "e")
         )
     return f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+
+
+def called(layer: Layer, name: str = "") -> str:
+    """A layer as its user writes it: conv1, or actor[2] in a bare Sequential.
+
+    `name` is that of another layer of the model.
+    """
+    return shortened(
+        within(layer.model if layer.site else "", name or layer.layer or layer.parameter)
+    )
+
+
+def within(model: str, name: str) -> str:
+    """A name in a model; one that begins with a number is that of a member of the model itself."""
+    if not name.partition(".")[0].isdigit():
+        return name
+    holder = model.rpartition(":")[2].rpartition(".")[2]
+    return access(holder if is_attribute(holder) else "model", name)
 
 
 def shortened(name: str) -> str:

@@ -49,7 +49,7 @@ def call(finding: Finding, texts: Texts) -> str:
     """
     initializer = finding.fix.initializer if finding.fix else finding.recommended
     if initializer is None:
-        return ""
+        return finding.help
     if finding.site is None:
         return calls.call(initializer, access("model", finding.parameter))
     from initlint.fix import preview

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from initlint.judge.wording import within
 from initlint.output.excerpt import BAR, excerpt, gutter
 from initlint.output.lines import Line, Styled, joined
 from initlint.output.paint import style_of
@@ -50,12 +51,23 @@ def _lines(finding: Finding, texts: Texts) -> Iterator[Line]:
         yield gutter(site), " ", Styled("=", "blue"), f" {note}"
 
 
+def _spelled(model: str, parameter: str) -> str:
+    """A parameter as its user writes it, within the model: conv1.weight, actor[2].weight."""
+    name = within(model, parameter)
+    return access("", parameter) if name == parameter else name
+
+
 def _notes(finding: Finding, texts: Texts) -> Iterator[str]:
     if finding.parameters[1:]:
-        others = [access("", parameter) for parameter in finding.parameters[1 : _SHOWN + 1]]
+        model = finding.model if finding.site else ""
+        others = [_spelled(model, name) for name in finding.parameters[1 : _SHOWN + 1]]
         more = len(finding.parameters) - 1 - len(others)
         yield f"also: {', '.join(others)}{f' and {more} more' if more else ''}"
     written = call(finding, texts)
     if written:
         way = fixability(finding)
         yield f"help: {written}{f' ({way})' if way else ''}"
+    hint = f"initlint rule {finding.code}"
+    if hint not in finding.message:
+        # A long message has no room for it.
+        yield f"help: `{hint}`" if not written else f"more: `{hint}`"

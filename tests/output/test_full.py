@@ -95,10 +95,12 @@ def test_without_a_fix_the_recommendation_helps(project):
     assert "fixable" not in shown
 
 
-def test_without_either_there_is_no_help(project):
+def test_without_either_the_help_is_that_of_the_rule(project):
     shown = text.render(Report(findings=(finding(fix=None, recommended=None),)))
-    assert "help" not in shown
-    assert shown.endswith("^^^^^^^^^^^^^^^^^^\n\n")
+    assert shown.count("help") == 1
+    assert shown.endswith("  = help: `initlint rule INIT101`\n\n")
+    shown = text.render(Report(findings=(finding(fix=None, recommended=None, help="write x"),)))
+    assert shown.endswith("  = help: write x\n  = more: `initlint rule INIT101`\n\n")
 
 
 def test_many_layers_of_one_line_are_counted(project):

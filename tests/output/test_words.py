@@ -1,0 +1,164 @@
+"""Messages name layers as the user wrote them, tell equal findings once, and say what to write."""
+
+import textwrap
+
+import pytest
+
+import initlint
+from initlint.cli import main as cli
+
+SEQUENCES = """\
+from torch import nn
+
+actor = nn.Sequential(
+    nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(),
+    nn.Linear(64, 2))
+critic = nn.Sequential(
+    nn.Linear(8, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(),
+    nn.Linear(64, 1))
+"""
+LOOP = """\
+from torch import nn
+
+def make_mlp(sizes, act=nn.ReLU):
+    layers = []
+    for i in range(len(sizes) - 1):
+        layers.append(nn.Linear(sizes[i], sizes[i + 1]))
+        if i < len(sizes) - 2:
+            layers.append(act())
+    return nn.Sequential(*layers)
+
+net = make_mlp([64, 128, 128, 128, 128, 10])
+"""
+
+
+def checked(tmp_path, code):
+    (tmp_path / "net.py").write_text(textwrap.dedent(code))
+    return initlint.check(tmp_path / "net.py")
+
+
+def test_a_member_of_a_bare_sequential_is_named_with_its_model(tmp_path):
+    messages = [finding.message for finding in checked(tmp_path, SEQUENCES).findings]
+    assert {message.split()[0] for message in messages} == {
+        "actor[2]",
+        "actor[4]",
+        "critic[2]",
+        "critic[4]",
+    }
+    assert all("predicted signal at actor[6]" in m for m in messages if m.startswith("actor"))
+
+
+def test_members_of_a_class_keep_their_names(tmp_path):
+    code = """
+        from torch import nn
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.body = nn.Sequential(
+                    nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64),
+                    nn.ReLU())
+
+            def forward(self, x):
+                return self.body(x)
+    """
+    found = checked(tmp_path, code).findings
+    assert {finding.message.split()[0] for finding in found} == {"body.2", "body.4"}
+
+
+def test_a_line_that_makes_the_output_too_says_so_and_what_to_write(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    [finding] = checked(tmp_path, LOOP).findings
+    assert "the line also makes 8.weight, which stays as it is" in finding.message
+    assert "need another initialiser" not in finding.message
+    cli.main(["check", "net.py"])
+    call = "for i in (2, 4, 6): nn.init.kaiming_normal_(net[i].weight, "
+    assert call in capsys.readouterr().out
+
+
+HELPS = {
+    "INIT001": (
+        """
+        import torch
+        from torch import nn
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.weight = nn.Parameter(torch.empty(8, 8))
+
+            def forward(self, x):
+                return torch.relu(x @ self.weight)
+        """,
+        "help: nn.init.xavier_normal_(self.weight)",
+    ),
+    "INIT010": (
+        """
+        import copy
+        from torch import nn
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                layer = nn.Linear(8, 8)
+                self.layers = nn.ModuleList([copy.deepcopy(layer) for _ in range(6)])
+
+            def forward(self, x):
+                for layer in self.layers:
+                    x = x + layer(x)
+                return x
+        """,
+        "help: make each layer by a call of its own, or call reset_parameters() of the copies",
+    ),
+    "INIT204": (
+        """
+        from torch import nn
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.lstm = nn.LSTM(64, 64)
+                nn.init.orthogonal_(self.lstm.weight_hh_l0)
+
+            def forward(self, x):
+                return self.lstm(x)[0]
+        """,
+        "help: for part in self.lstm.weight_hh_l0.chunk(4): nn.init.orthogonal_(part)",
+    ),
+}
+
+
+@pytest.mark.parametrize("code,text_and_help", HELPS.items(), ids=HELPS)
+def test_a_finding_without_a_recommendation_says_what_to_write(tmp_path, code, text_and_help):
+    text, expected = text_and_help
+    report = checked(tmp_path, text)
+    assert code in {finding.code for finding in report.findings}
+    assert expected in str(report)
+
+
+@pytest.mark.torch
+def test_equal_findings_of_a_live_model_are_told_once():
+    import torch
+    from torch import nn
+
+    class Tanh20(nn.Module):
+        def __init__(self):
+            super().__init__()
+            layers = [m for _ in range(20) for m in (nn.Linear(64, 64), nn.Tanh())]
+            self.hidden = nn.Sequential(*layers)
+            self.head = nn.Linear(64, 10)
+
+        def forward(self, x):
+            return self.head(self.hidden(x))
+
+    torch.manual_seed(0)
+    model = Tanh20()
+    findings = initlint.check(model).findings
+    assert len(findings) == 1
+    assert "(18 more like it: hidden.4, hidden.6, hidden.8, …)" in findings[0].message
+    assert len(findings[0].parameters) == 19
+    with torch.no_grad():
+        model.hidden[10].weight.mul_(20)
+    found = initlint.check(model).findings
+    assert sum(len(finding.parameters) for finding in found) >= 19
+    assert len(found) > 1
