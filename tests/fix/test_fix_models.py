@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -87,7 +88,7 @@ def check(drawn: Drawn, wanted: Preferences, folder: Path) -> None:
     report, outcome, new = repaired(source, judge, wanted)
     refused = Counter(reason for _, reason in outcome.refused)
     event("refused" if refused else "all fixed")
-    assert set(refused) <= KNOWN, refused
+    assert {reason for reason in refused if not SPARED.match(reason)} <= KNOWN, refused
     check_text(source, new)
     old_values, old_shape = values_of(source, drawn.shape)
     new_values, new_shape = values_of(new, drawn.shape)
@@ -108,6 +109,10 @@ KNOWN = {
     "another finding wants another call for the same weight",
     "a later call would undo it",
 }
+
+SPARED = re.compile(
+    r"the line also makes .*, which stays? as (?:it is|they are): fill the others in"
+)
 
 
 def check_text(old: bytes, new: bytes) -> None:
