@@ -9,6 +9,8 @@ from initlint.records import Layer
 
 _BRANCH = {"inside": "it is inside a residual branch", "last": "it ends a residual branch"}
 
+_UNKNOWN_BEFORE = "what comes before it is not known"
+
 
 def silence(layer: Layer) -> str:
     """The reason, from the layer's own record; "" where it alone gives none."""
@@ -48,7 +50,10 @@ def _suited(layer: Layer) -> str:
     if value is None:
         return "its fan_in is not known"
     if value == 1.0:
-        return "it sees the data" if only_sees_data(layer) else "its std suits"
+        if not only_sees_data(layer):
+            return "its std suits"
+        # Behind a GRU, or an operation that is not known, it may see anything.
+        return "it sees the data" if layer.origin == "input" else _UNKNOWN_BEFORE
     if is_small_share(layer):
         return "it adds its share to a stream"
     if is_lazy(layer):

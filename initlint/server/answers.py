@@ -65,7 +65,10 @@ def _fix(
         return
     is_safe = finding.fix.applicability == "safe"
     call = shown(message(finding, judgement.texts)).rpartition("; write ")[2]
-    title = f"initlint: write {call}" + ("" if is_safe else " (unsafe: overrides a choice)")
+    others = len(finding.parameters) - 1
+    title = f"initlint: write {call}"
+    title += f" and for {others} more of this line" if others > 0 else ""
+    title += "" if is_safe else " (unsafe: overrides a choice)"
     changes = [
         types.TextEdit(
             types.Range(position(*edit.start, judgement), position(*edit.end, judgement)), edit.text
@@ -111,7 +114,8 @@ def hover(judgement: Judgement, line: int, column: int) -> types.Hover | None:
     ]
     more = len(layers) - len(lines)
     lines += [f"and {more} more of this line"] if more else []
-    lines += [f"{f.code}: {shown(message(f, judgement.texts))}" for f in about]
+    # The diagnostic says the rest.
+    lines += [f"{f.code}: {f.name}" for f in about]
     text = types.MarkupContent(types.MarkupKind.PlainText, "\n".join(lines))
     site = layers[0].site
     return types.Hover(text, range_of(site, judgement) if site else None)

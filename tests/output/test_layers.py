@@ -156,7 +156,8 @@ def test_nothing_recommended():
             {"current": Initializer("normal_", {}, 0.2), "before": "a"},
             "it was chosen by hand, and not far off",
         ),
-        ({}, "it sees the data"),
+        ({"origin": "input"}, "it sees the data"),
+        ({"origin": "unknown"}, "what comes before it is not known"),
         ({"before": "another"}, "the predicted signal of its run is close enough"),
     ],
 )

@@ -6,6 +6,7 @@ import pytest
 
 import initlint
 from initlint.cli import main as cli
+from initlint.output.silence import silence
 
 SEQUENCES = """\
 from torch import nn
@@ -134,6 +135,42 @@ def test_a_finding_without_a_recommendation_says_what_to_write(tmp_path, code, t
     report = checked(tmp_path, text)
     assert code in {finding.code for finding in report.findings}
     assert expected in str(report)
+
+
+BEHIND = """
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn = nn.GRU(64, 64)
+            self.enc = nn.TransformerEncoder(nn.TransformerEncoderLayer(64, 4), 2)
+            self.a = nn.Linear(64, 64)
+            self.b = nn.Linear(64, 64)
+            self.first = nn.Linear(8, 64)
+
+        def forward(self, x):
+            return {}
+"""
+
+
+@pytest.mark.parametrize(
+    "result,name",
+    [
+        ("self.b(self.a(self.rnn(x)[0]).relu())", "a.weight"),
+        ("self.b(self.a(self.enc(x)).relu())", "a.weight"),
+        ("self.b(self.a(unknown(x)).relu())", "a.weight"),
+    ],
+)
+def test_what_is_behind_an_unknown_operation_need_not_see_the_data(tmp_path, result, name):
+    layers = {x.parameter: x for x in checked(tmp_path, BEHIND.format(result)).layers}
+    assert silence(layers[name]) == "what comes before it is not known"
+
+
+def test_the_first_layer_sees_the_data(tmp_path):
+    report = checked(tmp_path, BEHIND.format("self.a(self.first(x).relu())"))
+    layers = {x.parameter: x for x in report.layers}
+    assert silence(layers["first.weight"]) == "it sees the data"
 
 
 @pytest.mark.torch

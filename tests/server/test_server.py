@@ -167,6 +167,33 @@ def test_fixes(tmp_path):
     session(steps, tmp_path)
 
 
+RUN = """import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Linear(64, 64)
+        self.hidden = nn.ModuleList([nn.Linear(64, 64) for _ in range(5)])
+
+    def forward(self, x):
+        x = torch.relu(self.stem(x))
+        for layer in self.hidden:
+            x = torch.relu(layer(x))
+        return x
+"""
+
+
+def test_a_fix_of_several_layers_says_how_many(tmp_path):
+    async def steps(editor, answer):
+        uri, _ = await editor.open(tmp_path / "net.py", RUN)
+        titles = [action.title for action in await editor.actions(uri, 8)]
+        assert any(title.endswith(" and for 4 more of this line") for title in titles)
+
+    session(steps, tmp_path)
+
+
 def test_hover(tmp_path):
     async def steps(editor, answer):
         uri, _ = await editor.open(tmp_path / "net.py", NET)
@@ -174,7 +201,7 @@ def test_hover(tmp_path):
         assert said.startswith(
             "Net: b (Linear): relu follows; std 0.204, 0.41× that of kaiming_normal_\n"
         )
-        assert "INIT101: " in said
+        assert said.endswith("\nINIT101: default-before-rectifier")
         said = (await editor.hover(uri, 9, 25)).contents.value
         assert "no rule reports it, because no activation follows" in said
         assert await editor.hover(uri, 0, 3) is None
