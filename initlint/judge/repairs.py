@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
 from initlint.judge.model import Problem
+from initlint.judge.one_call import has_wish, may_get, recipe, suited_by, takes
 from initlint.judge.others import is_installed, layer_in
-from initlint.recommend import TOLERANCE, accepted, only_sees_data, suits
-from initlint.recommend.calls import call
-from initlint.records import Call, Fan, Fix, Initializer, Layer, Site
+from initlint.recommend import only_sees_data
+from initlint.records import Call, Fix, Initializer, Layer, Site
 from initlint.torchlib import catalog
 
-_BY_FAN = {"normal_", "trunc_normal_", "uniform_"}
 _OF_LINE = "other layers made by this line need another initialiser"
-# Where any scale is right, a new one is within this factor of ours, or nearer than the present.
-_FREE = 2.0
 
 
 class NoRepairError(Exception):
@@ -58,7 +54,7 @@ class Places:
         if isinstance(found, Layer):
             return found
         unknown = f"what the layers filled at {_line(site)} need is not known"
-        raise NoRepairError(found.get(_recipe(layer.recommended), found.get("", unknown)))
+        raise NoRepairError(found.get(recipe(layer.recommended), found.get("", unknown)))
 
     def _donor(self, site: Site, quiet: bool) -> Layer | dict[str, str]:
         """The layer, or why there is none, by the call that was tried ("" for any).
@@ -72,15 +68,15 @@ class Places:
             return {
                 "": f"{_line(site)} also fills {name}, which is not known to be a layer's weight"
             }
-        wishes = Counter(_recipe(layer.recommended) for layer in written if _has_wish(layer))
+        wishes = Counter(recipe(layer.recommended) for layer in written if has_wish(layer))
         reasons: dict[str, str] = {}
-        for recipe, _ in wishes.most_common():
-            donor = next(x for x in written if _has_wish(x) and _recipe(x.recommended) == recipe)
-            objecting = next((x for x in written if not _suited_by(x, donor, quiet)), None)
+        for wish, _ in wishes.most_common():
+            donor = next(x for x in written if has_wish(x) and recipe(x.recommended) == wish)
+            objecting = next((x for x in written if not suited_by(x, donor, quiet)), None)
             if objecting is None:
                 return donor
             name = f"{objecting.layer or objecting.parameter} of {objecting.model}"
-            reasons[recipe] = f"{_line(site)} also fills {name}, which needs another call"
+            reasons[wish] = f"{_line(site)} also fills {name}, which needs another call"
         return reasons
 
 
@@ -101,98 +97,21 @@ class _Wishes:
         if layer.recommended is None:
             self._calls.add(None)
         elif not layer.harmless:
-            self._calls.add(_recipe(layer.recommended))
+            self._calls.add(recipe(layer.recommended))
 
     def agree_with(self, donor: Layer) -> bool:
         """Whether all of them need exactly the donor's call."""
-        return donor.recommended is not None and self._calls <= {_recipe(donor.recommended)}
+        return donor.recommended is not None and self._calls <= {recipe(donor.recommended)}
 
 
 def shared(layers: list[Layer]) -> Layer | None:
     """A layer whose recommended initialiser is right for all of `layers`; None if there is none."""
-    counts = Counter(_recipe(layer.recommended) for layer in layers)
-    for recipe, _ in counts.most_common():
-        donor = next(layer for layer in layers if _recipe(layer.recommended) == recipe)
-        if donor.recommended and all(_takes(layer, donor) for layer in layers):
+    counts = Counter(recipe(layer.recommended) for layer in layers)
+    for wish, _ in counts.most_common():
+        donor = next(layer for layer in layers if recipe(layer.recommended) == wish)
+        if donor.recommended and all(takes(layer, donor) for layer in layers):
             return donor
     return None
-
-
-def _recipe(found: Initializer | None) -> str:
-    """The call, which layers with other fans may share: scales are counted from the weight."""
-    return call(found, "weight") if found else ""
-
-
-def _takes(layer: Layer, donor: Layer) -> bool:
-    """Whether the initialiser recommended for `donor` is right for `layer`, too."""
-    own, other = layer.recommended, donor.recommended
-    if own is None or other is None or own.name != other.name:
-        return False
-    if _recipe(own) == _recipe(other):
-        return True
-    # Such a draw is written as a factor over a fan of the tensor's own: the factor carries over.
-    std = (other.std or 0.0) * math.sqrt(_counted(donor, other) / _counted(layer, other))
-    return own.name in _BY_FAN and bool(accepted(layer)) and suits(layer, std)
-
-
-def _counted(layer: Layer, found: Initializer) -> float:
-    """The fan that the std of a draw is computed from; 1 if the std is a number."""
-    scales = [value.of for value in found.args.values() if isinstance(value, Fan)]
-    return _fan(layer, scales[0]) if scales else 1
-
-
-def _fan(layer: Layer, of: str) -> float:
-    """A fan of the weight (in, out, or both for their mean) as torch.nn.init counts it."""
-    window = math.prod(layer.shape[2:])
-    into, out = layer.shape[1] * window, layer.shape[0] * window
-    return max(1, {"in": into, "out": out, "both": (into + out) / 2}[of])
-
-
-def _has_wish(layer: Layer) -> bool:
-    """Whether it matters how a layer is filled, and it is known how."""
-    return layer.recommended is not None and not layer.harmless and bool(accepted(layer))
-
-
-def _suited_by(layer: Layer, donor: Layer, quiet: bool) -> bool:
-    """Whether a layer may be filled by the call that `donor` needs, in place of its present one."""
-    own = layer.recommended
-    if own is None or (quiet and _becomes_loud(layer, donor)):
-        return False
-    if _may_get(layer, donor):
-        return True
-    std = _given(layer, donor)
-    if not std or not own.std:
-        return False
-    if accepted(layer):
-        return suits(layer, std)
-    present = layer.current.std if layer.current is not None else None
-    best = max(math.log(_FREE), abs(math.log(present / own.std)) if present else 0.0)
-    return abs(math.log(std / own.std)) <= best
-
-
-def _becomes_loud(layer: Layer, donor: Layer) -> bool:
-    """Whether a call makes a layer larger that is neither too small now nor harmless.
-
-    These are the layer that sees the data and the head. Measured: the first and the last layers
-    of an autoencoder and of a generator, made larger by a call that was corrected for the hidden
-    ones (R² of 95 becomes 86, 86 becomes 81, in five seeds each).
-    """
-    present = layer.current.std if layer.current is not None else None
-    is_free = not accepted(layer) or only_sees_data(layer)
-    std = _given(layer, donor)
-    return bool(is_free and not layer.harmless and present and std and std > TOLERANCE * present)
-
-
-def _given(layer: Layer, donor: Layer) -> float | None:
-    """The std of a layer's weight if it is filled by the donor's call; None if not known."""
-    found = donor.recommended
-    if found is None or found.std is None or len(layer.shape) < 2 or len(donor.shape) < 2:
-        return None
-    kind = found.name.partition("_")[0]
-    if kind not in ("kaiming", "xavier"):
-        return found.std * math.sqrt(_counted(donor, found) / _counted(layer, found))
-    of = "both" if kind == "xavier" else str(found.args.get("mode", "fan_in"))[4:]
-    return found.std * math.sqrt(_fan(donor, of) / _fan(layer, of))
 
 
 def repair(applicability: str, group: list[Problem], donor: Layer | None, places: Places) -> Fix:
@@ -250,7 +169,7 @@ def _spared(made: Sequence[Layer], layer: Layer, donor: Layer) -> tuple[str, ...
     One that sees the data keeps its own where the others are simply named without it: where a
     list holds nothing else.
     """
-    keeps = [not _may_get(other, donor) for other in made]
+    keeps = [not may_get(other, donor) for other in made]
     if _is_list([other for other in made if other.model == layer.model]):
         keeps = [own or only_sees_data(other) for own, other in zip(keeps, made, strict=True)]
     return tuple(other.parameter for own, other in zip(keeps, made, strict=True) if own)
@@ -314,7 +233,7 @@ def _by_cases(group: list[Problem], applicability: str, places: Places) -> Fix |
         alike = [x for x in made if x.following.activation == donor.following.activation]
         if not classes or donor.recommended is None:
             return None
-        if not all(_may_get(x, donor) for x in alike):
+        if not all(may_get(x, donor) for x in alike):
             return None
         cases.setdefault(classes, donor.recommended)
     if layer.site is None or len({x.following.activation for x in made}) < 2:
@@ -322,7 +241,3 @@ def _by_cases(group: list[Problem], applicability: str, places: Places) -> Fix |
     first = next(iter(cases.values()))
     unsafe = "unsafe" if applicability == "safe" else applicability
     return Fix("insert", layer.site, first, unsafe, cases=tuple(cases.items()))
-
-
-def _may_get(layer: Layer, donor: Layer) -> bool:
-    return _takes(layer, donor) or bool(layer.harmless and layer.recommended)

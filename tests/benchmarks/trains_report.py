@@ -166,6 +166,7 @@ def first_layers(rows: list[Row]) -> str:
     ]
     groups = {"all": some, "others reported": [r for r in some if r.is_reported]}
     groups["silent"] = [r for r in some if not r.is_reported]
+    groups["ten layers or more"] = [r for r in some if r.found["depth"] >= 10]
     for scale in sorted({row.found["scale"] for row in some}):
         groups[f"inputs {scale}"] = [r for r in some if r.found["scale"] == scale]
     for name, chosen in groups.items():
@@ -219,16 +220,28 @@ def main() -> None:
     given = parser.parse_args()
     rows = read(given.file)
     parts = {
-        "Verdict and training": summary(rows),
+        "Verdict": summary(rows),
         "Rescue": rescued(rows),
         "Harm": harmed(rows),
-        "The layer that sees the data": first_layers(rows),
+        "First layer": first_layers(rows),
         "Silent, and not within 2 points of the best": wrong(rows, reported=False),
         "Reported, and within 2 points of the best": wrong(rows, reported=True),
     }
     print("\n\n".join(f"### {name}\n\n{text}" for name, text in parts.items()))
     if given.write is not None:
         picture(rows, given.write / "pictures" / "trains.svg")
+        _insert(given.write / "trains.md", parts)
+
+
+def _insert(page: Path, parts: dict[str, str]) -> None:
+    """Write each part between its marks in a page."""
+    text = page.read_text()
+    for name, table in parts.items():
+        mark = name.split(",")[0].lower()
+        head, rest = text.split(f"<!-- {mark} -->\n")
+        tail = rest.split(f"<!-- /{mark} -->")[1]
+        text = f"{head}<!-- {mark} -->\n{table}\n<!-- /{mark} -->{tail}"
+    page.write_text(text)
 
 
 if __name__ == "__main__":

@@ -87,6 +87,74 @@ def test_a_call_that_makes_the_head_smaller_is_corrected_in_its_place():
     assert list(_ratios(fixed.source).values()) == pytest.approx([1] * 8, rel=0.05)
 
 
+MIXED = """
+import torch
+from torch import nn
+
+
+class Decoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.enter = nn.Conv2d(32, 32, 1)
+        self.conv = nn.Conv2d(32, 32, 3, padding=1)
+        self.up = nn.ModuleList(nn.ConvTranspose2d(32, 32, 4, 2, 1) for _ in range(3))
+        self.out = nn.Conv2d(32, 3, 3, padding=1)
+        for m in self.modules():
+            if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)):
+                nn.init.{call}
+
+    def forward(self, x):
+        x = torch.relu(self.conv(torch.relu(self.enter(x))))
+        for up in self.up:
+            x = torch.relu(up(x))
+        return self.out(x)
+"""
+
+
+@pytest.mark.parametrize("call", ["kaiming_normal_(m.weight)", "kaiming_uniform_(m.weight, a=1)"])
+def test_transposed_convolutions_get_the_std_of_their_stride(call):
+    fixed = initlint.fix(MIXED.format(call=call), unsafe=True)
+    scope: dict[str, object] = {}
+    exec(fixed.source, scope)
+    torch.manual_seed(0)
+    net = scope["Decoder"]()
+    for up in net.up:
+        assert up.weight.std().item() == pytest.approx(math.sqrt(2 / (32 * 4)), rel=0.03)
+    assert not fixed.findings
+
+
+NORMED = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(64, 64)
+        self.second = nn.Linear(64, 64)
+        self.third = nn.Linear(64, 64)
+        self.norm = nn.LayerNorm(64)
+        self.head = nn.Linear(64, 64)
+        for m in self.modules():
+            if isinstance(m, nn.Linear):
+                nn.init.kaiming_uniform_(m.weight, a=5)
+
+    def forward(self, x):
+        x = torch.relu(self.second(torch.relu(self.first(x))))
+        return self.head(torch.relu(self.norm(self.third(x))))
+"""
+
+
+def test_a_head_behind_a_normalisation_does_not_become_louder():
+    scope: dict[str, object] = {}
+    fixed = initlint.fix(NORMED, unsafe=True)
+    assert fixed.count
+    exec(fixed.source, scope)
+    torch.manual_seed(0)
+    assert scope["Net"]().head.weight.std().item() == pytest.approx(0.277 / 8, rel=0.05)
+
+
 STREAM = """
 import torch
 from torch import nn
@@ -125,7 +193,7 @@ KINDS = (
 @pytest.mark.parametrize("init", ["pass", "nn.init.orthogonal_(self.b.weight, 0.1)"])
 def test_a_branch_that_adds_little_to_a_stream_is_left_alone(activation, kind, init):
     source = STREAM.format(**kind, activation=activation, init=init)
-    assert not initlint.check(source).findings
+    assert not initlint.check(source, select="INIT1").findings
 
 
 def test_a_branch_that_drowns_its_stream_is_reported():
