@@ -141,11 +141,13 @@ def verdict(net: Net, make: Make) -> tuple[dict[str, Any], str]:
 
 
 def factor(report: initlint.Report) -> float:
-    """The worst factor by which the signal of a reported layer's run is off; 1 where none is."""
-    reported = {name for x in report.findings for name in x.parameters or (x.parameter,)}
+    """The worst factor by which the signal of a run is predicted to be off; 1 where none is.
+
+    Findings that no prediction stands behind count as 10.
+    """
     worst = 10.0 if any(x.code[:5] != "INIT1" for x in report.findings) else 1.0
     for layer in report.layers:
-        if layer.parameter in reported and layer.signal is not None:
+        if layer.signal is not None:
             logs = (abs(math.log(x)) for x in (layer.signal.forward, layer.signal.backward) if x)
             worst = max(worst, math.exp(min(50.0, max(logs, default=0.0))))
     return worst
