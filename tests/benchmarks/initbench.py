@@ -1,20 +1,26 @@
-"""Real faults of a released package: are they found in the old version, and not in the new one?
+"""Real faults of released packages: are they found in the old version, and not in the new one?
 
 transformers 4.52.4 against 4.57.1: between them the hooks `_init_weights` of 65 classes (folders a
 to m) changed. Both hooks of each were read; of the 65, 27 repaired faults, which are the pairs
 below: parameters that a hook left out, and values that contradict how forward uses them. The other
 changes only say the same in other words.
 
-The wheels are downloaded when this runs; nothing of them is kept.
+A few faults of other packages come from their issue trackers (`OTHERS`).
+
+The wheels are downloaded when this runs; nothing of them is kept. With `--beside COMMAND` another
+linter gets the old files, too: `--beside "torchfix --select=ALL"`.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
+import shlex
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -73,6 +79,32 @@ FAULTS = {
 CODES = ("INIT014", "INIT021", "INIT205")
 
 
+class Release(NamedTuple):
+    """A fault of another package: the file and the line's code that have it, and two versions."""
+
+    package: str
+    old: str
+    new: str
+    file: str
+    code: str
+    what: str
+    python: str
+
+
+OTHERS = (
+    # pytorch/vision issue 2326, mended in 0.7: the loop over children() saw two ModuleLists.
+    Release(
+        "torchvision",
+        "0.6.1",
+        "0.12.0",
+        "torchvision/ops/feature_pyramid_network.py",
+        "INIT003",
+        "all convolutions of FeaturePyramidNetwork",
+        "3.8",
+    ),
+)
+
+
 def pairs() -> Iterator[Pair]:
     """All faults, each with the rule that is to find it."""
     for folder, text in FAULTS.items():
@@ -94,6 +126,46 @@ def unpacked(version: str, folder: Path) -> Path:
     return folder / "transformers" / "models"
 
 
+def fetched(package: str, version: str, python: str, folder: Path) -> Path:
+    """One version of a package, as it was built for an older Python."""
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder)]
+    old = ["--only-binary", ":all:", "--python-version", python]
+    subprocess.run([*pip, *old, f"{package}=={version}"], check=True)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def others(scratch: Path) -> None:
+    """Print of every fault of another package whether it is found in the old and in the new one."""
+    for fault in OTHERS:
+        counts = []
+        for version, python in ((fault.old, fault.python), (fault.new, "3.10")):
+            name = f"{fault.package}-{version}"
+            file = fetched(fault.package, version, python, scratch / name) / fault.file
+            report = api.check_all([str(file)], api.Options(codes=frozenset({fault.code})))
+            counts.append(len(report.findings))
+        print(
+            f"{fault.package} {fault.old}: {fault.what}: {fault.code} {counts[0]} findings,", end=""
+        )
+        print(f" {counts[1]} in {fault.new}")
+
+
+def beside(command: str, models: Path) -> None:
+    """Print what another linter says of the old files, by its code."""
+    files = [
+        str(file)
+        for folder in FAULTS
+        for file in sorted((models / folder).glob("modeling_*.py"))
+        if not file.name.startswith(("modeling_tf", "modeling_flax"))
+    ]
+    run = subprocess.run([*shlex.split(command), *files], capture_output=True, text=True)
+    codes = Counter(re.findall(r"\b[A-Z]{1,6}\d{3,4}\b", run.stdout + run.stderr))
+    about = {code: n for code, n in codes.items() if code.startswith(("TOR", "INIT"))}
+    print(f"{command}: {codes.total()} messages; of rules about torch: {about or 'none'}")
+
+
 def found(models: Path, folder: str) -> set[Pair]:
     """What the rules report of one folder's models; `modular_*.py` are templates, and never run."""
     files = sorted(map(str, (models / folder).glob("modeling_*.py")))
@@ -111,7 +183,9 @@ def found(models: Path, folder: str) -> set[Pair]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folders", nargs="*", help="unpacked packages: old new")
-    given = parser.parse_args().folders
+    parser.add_argument("--beside", nargs="*", default=[], help="commands of other linters")
+    arguments = parser.parse_args()
+    given = arguments.folders
     with tempfile.TemporaryDirectory() as scratch:
         old, new = (
             [Path(folder) / "transformers" / "models" for folder in given]
@@ -135,6 +209,9 @@ def main() -> None:
         total = len(list(pairs()))
         print(f"found {hits} of {total} in {OLD} ({hits / total:.0%}), {left} of them in {NEW}")
         print(f"{other} more are reported in {NEW}, in the same folders")
+        others(Path(scratch))
+        for command in arguments.beside:
+            beside(command, old)
 
 
 if __name__ == "__main__":
