@@ -200,9 +200,9 @@ def test_sizes_that_are_names():
 
 
 BROKEN = {
-    "syntax": (b"class Net(:\n", "net.py:1: SyntaxError"),
-    "indentation": (b"if x:\npass\n", "net.py:2: SyntaxError"),
-    "no encoding": (b"import torch\nx = '\xff'\n", "net.py:2: SyntaxError"),
+    "syntax": (b"class Net(:\n", "net.py:1:11: SyntaxError"),
+    "indentation": (b"if x:\npass\n", "net.py:2:1: SyntaxError"),
+    "no encoding": (b"import torch\nx = '\xff'\n", "net.py:2:6: byte 0xff is not UTF-8"),
     "a null byte": (b"import torch\nx = 1\0\n", "net.py"),
     "too deep": (b"import torch\nx = " + b"(" * 5000 + b")" * 5000, "net.py"),
     "deep but of no interest": (b"x = " + b"-" * 100_000 + b"1", "net.py"),
