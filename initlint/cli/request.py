@@ -12,6 +12,7 @@ from initlint.project.baseline import Baselines
 from initlint.project.config import Settings
 from initlint.project.targets import STDIN, Targets, gather, is_model
 from initlint.records import InitlintError, Preferences, Report, Unanalysed
+from initlint.safe.regular import is_folder
 
 if TYPE_CHECKING:
     from initlint.api import Options
@@ -133,7 +134,7 @@ class Asked(NamedTuple):
             return []
         if not self.request.targets and self.settings.here().targets():
             return None
-        return [config.absolute(name) for name in self.written if Path(name).is_dir()]
+        return [config.absolute(name) for name in self.written if is_folder(name)]
 
     def failures(self, report: Report) -> list[Unanalysed]:
         """The gaps of targets named by the user, and errors; all gaps if nothing was analysed.

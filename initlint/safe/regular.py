@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from pathlib import Path
 from typing import BinaryIO
 
 # Beyond these a file is data, not what its name says.
@@ -58,6 +59,14 @@ def read_bounded(file: BinaryIO, limit: int) -> bytes:
         if len(found) > limit:
             raise _too_large(limit)
     return bytes(found)
+
+
+def is_folder(path: str) -> bool:
+    """Whether a path is a folder; False for one that the system refuses to look up (too long)."""
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def limit_of(path: str) -> int:

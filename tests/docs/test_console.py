@@ -20,6 +20,7 @@ SKIPPED = {
     r"(uv )?pip install ": "needs an index, and would change the environment of the tests",
     r"cd docs/examples$": "each page runs in a copy of the examples",
     r"python train\.py$": "trains for ten seconds; curves.py runs it",
+    r"python tests/benchmarks/": "runs for minutes; tests/benchmarks has its own tests",
     r"python -m venv |\. \.venv": "makes an environment",
     r"make ": "runs the tests; test_makefile.py checks the targets",
     r"(pytest|ruff|mypy)\b": "runs the tests",

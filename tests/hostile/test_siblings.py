@@ -137,7 +137,7 @@ def test_a_file_name_with_a_line_break_is_named_once(capsys):
     Path("a\n::error::x.py").write_text("class \n")
     code, _, err = checked(capsys, ".")
     assert code == 2
-    assert err.startswith("initlint: error: a\\n::error::x.py:1: SyntaxError")
+    assert err.startswith("initlint: error: a\\n::error::x.py:1:7: SyntaxError")
     assert err.count("error::x.py") == 1
 
 
