@@ -26,8 +26,8 @@ def close(one, other, share):
 
 
 def test_predicted_is_what_is_measured():
-    found = initlint.profile(mlp())
-    assert [row.parameter for row in found.rows] == [f"{n}.weight" for n in (0, 2, 4, 6, 8)]
+    found = initlint.profile(mlp(depth=6))
+    assert [row.parameter for row in found.rows] == [f"{n}.weight" for n in range(0, 14, 2)]
     for rows in (found.rows, found.recommended, found.default):
         for row in rows:
             assert row.low < row.predicted < row.high

@@ -148,4 +148,4 @@ def test_an_unknown_rule_is_answered_with_the_nearest(tmp_path):
     write(tmp_path)
     with pytest.raises(InitlintError) as caught:
         load([str(tmp_path)]).rule("wide-layr")
-    assert str(caught.value) == "there is no rule 'wide-layr'; the nearest is wide-layer"
+    assert str(caught.value) == "there is no rule 'wide-layr'; did you mean wide-layer?"
