@@ -26,14 +26,24 @@ def close(one, other, share):
 
 
 def test_predicted_is_what_is_measured():
-    found = initlint.profile(mlp(depth=6))
-    assert [row.parameter for row in found.rows] == [f"{n}.weight" for n in range(0, 14, 2)]
+    found = initlint.profile(mlp())
+    assert [row.parameter for row in found.rows] == [f"{n}.weight" for n in (0, 2, 4, 6, 8)]
     for rows in (found.rows, found.recommended, found.default):
         for row in rows:
             assert row.low < row.predicted < row.high
             assert close(row.predicted, row.measured, 0.3)
             assert close(row.predicted_gradient, row.measured_gradient, 0.3)
-    assert found.recommended[-1].predicted > 5 * found.default[-1].predicted
+
+
+def test_recommended_is_what_apply_leaves():
+    """The first layer sees the data, the last has no activation: three of five are filled."""
+    model = mlp()
+    found = initlint.profile(model)
+    initlint.apply_(model, seed=0)
+    filled = initlint.profile(model)
+    assert found.recommended[-1].predicted > 3 * found.default[-1].predicted
+    for recommended, row in zip(found.recommended, filled.rows, strict=True):
+        assert close(recommended.predicted, row.predicted, 0.1)
 
 
 def test_the_present_weights_count():
