@@ -71,22 +71,25 @@ def _may_grow(layers: Sequence[Layer]) -> bool:
 
 def _may_be_faint(layers: Sequence[Layer]) -> bool:
     """Whether enough layers of normalised input have a std far too small for their width."""
-    small = [
-        layer
-        for layer in layers
-        if (current := layer.current) is not None
-        and scheme(layer) == "explicit"
-        and 0 < magnitude(current) * math.sqrt(layer.fan_in or 0) < _SMALL_GAIN
-    ]
+    small = [layer for layer in layers if scheme(layer) == "explicit" and _is_small(layer)]
     return len(small) >= _FEWEST
+
+
+def _is_small(layer: Layer) -> bool:
+    """Whether the gain of a layer is far below 1, and not 0."""
+    gain = magnitude(layer.current) * math.sqrt(layer.fan_in or 0) if layer.current else 0.0
+    return 0 < gain < _SMALL_GAIN
 
 
 def _is_fixed(writers: Sequence[Layer], layers: Sequence[Layer]) -> bool:
     """Whether someone wrote one std for the writers and for what comes before them.
 
-    One that is smaller for the writers was divided by the depth, on purpose.
+    One that is smaller for the writers was divided by the depth, on purpose. Where the model has
+    wider stages, too (Swin), the std is meant for these.
     """
     inner = [layer for layer in layers if layer.origin == "norm" and not layer.head]
+    if not all(map(_is_small, inner)):
+        return False
     every = {layer.parameter: layer for layer in (*writers, *inner)}.values()
     stds = [x.current.std for x in every if x.current is not None and x.current.std is not None]
     is_written = all(scheme(layer) == "explicit" for layer in every)
