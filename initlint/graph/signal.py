@@ -2,9 +2,9 @@
 
 Mean-field theory (Poole 2016, Schoenholz 2017): in a wide network with independent random weights,
 the result of a layer is Gaussian, so a few moments describe it. `samples.Value` has these moments,
-`signal_weighted` and `signal_rules` have a rule for each kind of operation. An operation that no
-rule knows ends the prediction, with a reason; what follows is relative to its result, which counts
-as 1. Linear in the size of the graph.
+`signal_weighted`, `signal_pointwise`, `signal_joins`, `signal_pools` and `signal_norms` have a rule
+for each kind of operation. An operation that no rule knows ends the prediction, with a reason; what
+follows is relative to its result, which counts as 1. Linear in the size of the graph.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from dataclasses import dataclass, field, replace
 from operator import add, mul
 from typing import Any
 
-from initlint.graph import signal_rules as rules
+from initlint.graph import signal_joins as joins
+from initlint.graph import signal_norms as norms
+from initlint.graph import signal_pointwise as pointwise
+from initlint.graph import signal_pools as pools
 from initlint.graph.ops import Op, Operand
 from initlint.graph.samples import SIZE, Samples, Value, average
 from initlint.graph.signal_weighted import Known, Moments, Sent, looked_up, recurrent, weighted
@@ -197,9 +200,9 @@ class _Forward:
         if any(one is None for one in sent) or len(known) not in (2, 4):
             return f"the sizes of {known[0].name} are not known"
         query, key, value = (one.value for one in sent if one is not None)
-        soft = rules.softened(rules.scored(query, key, None).value, None)
+        soft = norms.softened(norms.scored(query, key, None).value, None)
         shares = soft.value.shares if soft is not None else None
-        mixed = rules.attended(shares or (1.0, 1.0), value, None, self._bit())
+        mixed = norms.attended(shares or (1.0, 1.0), value, None, self._bit())
         out = weighted(mixed.value, known[-1], {}, "Linear", self._bit())
         if out is None:
             return f"the sizes of {known[-1].name} are not known"
@@ -210,10 +213,10 @@ class _Forward:
     def _activation(self, op: Op, values: list[Value]) -> Sent | str:
         value, name = values[0], op.activation
         if name == "glu":
-            return rules.gated_half(value, self._bit())
+            return joins.gated_half(value, self._bit())
         if name in ("softmax", "softmin"):
-            return rules.softened(value, None) or name
-        sent = rules.activated(value, name, op.args)
+            return norms.softened(value, None) or name
+        sent = pointwise.activated(value, name, op.args)
         return sent if sent is not None else f"{name} is not known"
 
     def _sum(self, op: Op, values: list[Value]) -> Sent | str:
@@ -224,7 +227,7 @@ class _Forward:
             return Sent(self.found.values[rotated], (0.5, 0.5))
         if len(values) > 1:
             sign = op.args.get("sign", 1.0)
-            return rules.added(values, (1.0, *[sign] * (len(values) - 1)))
+            return joins.added(values, (1.0, *[sign] * (len(values) - 1)))
         return self._scale(op, values)
 
     def _concatenation(self, op: Op, values: list[Value]) -> Sent | str:
@@ -232,7 +235,7 @@ class _Forward:
             return Sent(values[0], (1.0,) * len(values))
         if len(values) == 1:
             return Sent(values[0], (1.0,))
-        return rules.side_by_side(values, self._joins_positions(op, values))
+        return joins.side_by_side(values, self._joins_positions(op, values))
 
     def _joins_positions(self, op: Op, values: list[Value]) -> bool:
         if op.bare_name not in _POSITIONS:
@@ -254,13 +257,13 @@ class _Forward:
         value, name = values[0], op.name.lower()
         bare = op.bare_name.lower()
         if "pool" in name and "un" not in name:
-            count, size = rules.windows(op.args, value)
+            count, size = pools.windows(op.args, value)
             if "max" in name:
-                return rules.largest(value, count, size)
-            return rules.averaged(value, count, size, self._bit())
+                return pools.largest(value, count, size)
+            return pools.averaged(value, count, size, self._bit())
         if bare == "mean":
             count = float(math.prod(value.size)) if value.size else None
-            return rules.averaged(value, count, (), self._bit())
+            return pools.averaged(value, count, (), self._bit())
         if op.bare_name in _MIXING:
             # A product with a matrix of the data (`adjacency @ x`) is taken for a mean.
             return Sent(replace(value, samples=None, parts=()), (1.0,) * len(values))
@@ -277,9 +280,9 @@ class _Forward:
         bit = self._bit()
         value, before = values[0], op.inputs[0]
         given = op.args.get("eps")
-        least = given if isinstance(given, float) else rules.EPSILON
+        least = given if isinstance(given, float) else norms.EPSILON
         chance = self._mean_of_batch(before, value) if kind == "batch" else 0.0
-        sent = rules.normalised(value, kind, (gain, shift), bit, least, chance)
+        sent = norms.normalised(value, kind, (gain, shift), bit, least, chance)
         if kind == "batch" and len(value.parts) == len(before.inputs) > 1:
             square = gain[0] ** 2 + gain[1] ** 2
             self.past[op] = tuple(
@@ -309,7 +312,7 @@ class _Forward:
         p = op.args.get("p") if is_plain and op.args.get("training") is not False else None
         if is_plain and p is None and op.name.startswith("Dropout"):
             p = 0.5
-        return rules.dropped(values[0], float(p) if isinstance(p, (int, float)) else 0.0)
+        return norms.dropped(values[0], float(p) if isinstance(p, (int, float)) else 0.0)
 
     def _scale(self, op: Op, values: list[Value]) -> Sent | str:
         factor = op.args.get("factor")
@@ -319,7 +322,7 @@ class _Forward:
         if type(factor) is Operand:
             factor = self.given.content(factor.parameter)
         if isinstance(factor, (float, tuple)):
-            return rules.multiplied_by(values[0], factor)
+            return joins.multiplied_by(values[0], factor)
         offset, rank = op.args.get("offset"), 0
         if type(offset) is Operand:
             rank = len([n for n in offset.own_shape or () if n != 1])
@@ -328,10 +331,10 @@ class _Forward:
             sign = op.args.get("sign", 1.0)
             if sign < 0 and isinstance(offset, tuple):
                 offset = (-offset[0], offset[1])
-            moved = rules.shifted_by(values[0], offset, rank)
+            moved = joins.shifted_by(values[0], offset, rank)
             if op.bare_name.startswith("rsub"):
                 # 1 - x is -(x - 1).
-                return rules.multiplied_by(moved.value, -1.0)
+                return joins.multiplied_by(moved.value, -1.0)
             return moved
         # A container of several results is an operation without a name.
         return Sent(values[0], (1.0,) * (1 if op.name else len(values)))
@@ -344,7 +347,7 @@ class _Forward:
             mode = op.args.get("mode", op.name.lower())
             is_linear = isinstance(mode, str) and any(word in mode for word in _LINEAR)
             scale = op.args.get("scale_factor")
-            return rules.spread_out(value, self._zoom(op, value, scale), is_linear)
+            return norms.spread_out(value, self._zoom(op, value, scale), is_linear)
         back = self._ratio(op)
         before = op.inputs[0]
         if name in ("getitem", "select") and before.bare_name in _HALVES:
@@ -387,7 +390,7 @@ class _Forward:
     def _gate(self, op: Op, values: list[Value]) -> Sent | str:
         if "div" in op.bare_name or op.bare_name.startswith("grid"):
             return f"{op.name} of two computed values is not known"
-        sent = rules.multiplied(values)
+        sent = joins.multiplied(values)
         counts = [math.prod(value.size) if value.size is not None else 0 for value in values]
         most = max(counts)
         backs = tuple(
@@ -400,7 +403,7 @@ class _Forward:
         bit = self._bit()
         if "attention" in op.name and len(values) in (1, 3):
             query, key, value = values if len(values) == 3 else values * 3
-            soft = rules.softened(rules.scored(query, key, None).value, None)
+            soft = norms.softened(norms.scored(query, key, None).value, None)
             shares = soft.value.shares if soft is not None else None
             queries, keys = self._length(op.inputs[0]), self._length(op.inputs[-1])
             count = keys or (float(math.prod(value.size)) if value.size else None)
@@ -408,13 +411,13 @@ class _Forward:
             if count and is_causal:
                 # A query at place t sees t keys: E[1/t] is about (ln T + 0.58) / T.
                 count = count / (math.log(count) + 0.58)
-            sent = rules.attended(shares or (1.0, 1.0), value, count, bit)
+            sent = norms.attended(shares or (1.0, 1.0), value, count, bit)
             if len(values) != 3:
                 return Sent(sent.value, sent.backs)
             scale, shape = op.keywords.get("scale"), self.given.shapes.get(op.inputs[0])
             # Unless it is given, the scale is 1 over the root of the width.
             factor = scale**2 * shape[-1] if isinstance(scale, float) and shape else 1.0
-            ahead, aside = rules.scoring_backs(query, key, value, keys, is_causal)
+            ahead, aside = norms.scoring_backs(query, key, value, keys, is_causal)
             # So many queries send their gradient to each key and its value.
             each = queries / keys if queries and keys else 1.0
             return Sent(sent.value, (factor * ahead, factor * aside * each, sent.backs[0] * each))
@@ -426,14 +429,14 @@ class _Forward:
                 # Positions come before the width, or behind it: a @ v, or v @ a.
                 axis = -2 if place == 0 else -1
                 keys, queries = self._length(op.inputs[1 - place], axis), self._length(op, axis)
-                sent = rules.attended(first.shares, second, keys, bit)
+                sent = norms.attended(first.shares, second, keys, bit)
                 # The gradient of a weight is the product of g with a value that has its own part.
                 width = shape[-3 - axis] if shape else 0.0
                 ahead = width * max(0.0, second.q - second.places)
                 back = sent.backs[0] * (queries / keys if queries and keys else 1.0)
                 return Sent(sent.value, (ahead, back) if place == 0 else (back, ahead))
         shape, ours = (self.given.shapes.get(x) for x in (op.inputs[0], op))
-        sent = rules.scored(values[0], values[1], float(shape[-1]) if shape else None)
+        sent = norms.scored(values[0], values[1], float(shape[-1]) if shape else None)
         if ours is None:
             return sent
         apart = max(0.0, values[1].q - values[1].places)
@@ -448,7 +451,7 @@ class _Forward:
         numbers = op.args.get("numbers", ())
         if op.final:
             return Sent(values[0], (1.0,) * len(values))
-        sent = rules.computed(values[0], op.bare_name, numbers) if len(values) == 1 else None
+        sent = pointwise.computed(values[0], op.bare_name, numbers) if len(values) == 1 else None
         return sent if sent is not None else f"{op.name or 'an operation'} is not known"
 
 

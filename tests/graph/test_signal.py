@@ -244,7 +244,7 @@ NETS = {
         (40, 64),
     ),
 }
-# Their gradients come in a way that the theory leaves out: see signal_rules.
+# Their gradients come in a way that the theory leaves out: see signal_norms.
 ONE_WAY = {"attention", "attention written out", "lstm", "glu"}
 
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from initlint.graph import signal_rules as rules
+from initlint.graph import signal_pointwise as pointwise
 from initlint.graph.quadrature import gaussian_moments
 from initlint.graph.samples import Value
 from initlint.graph.signal import predicted
@@ -40,7 +40,7 @@ def test_quadrature_of_a_value_with_a_mean():
 @pytest.mark.parametrize("omega", [0.7, 3.0])
 def test_sines_have_the_moments_of_the_quadrature(omega, mean, places):
     value = Value(2.0, mean, places, mean**2)
-    found = rules.sine(value, omega)
+    found = pointwise.sine(value, omega)
     known = gaussian_moments(lambda x: math.sin(omega * x), value)
     result = found.value
     assert (result.q, result.mean, result.places, result.examples) == pytest.approx(known, abs=2e-3)
@@ -52,7 +52,7 @@ def test_sines_have_the_moments_of_the_quadrature(omega, mean, places):
 def test_a_sine_of_many_turns_is_any_phase():
     """Whatever the scale, beyond a few turns: E[sin²] = 1/2, and two positions share nothing."""
     for scale in (10.0, 1e3, 1e6):
-        value = rules.sine(Value(scale**2, places=0.5 * scale**2), 30.0).value
+        value = pointwise.sine(Value(scale**2, places=0.5 * scale**2), 30.0).value
         assert (value.q, value.mean, value.places) == pytest.approx((0.5, 0.0, 0.0), abs=1e-9)
 
 

@@ -1,0 +1,179 @@
+"""The predicted signal through functions of single values: activations, exp, powers, sines.
+
+Each rule gives the value behind an operation, and the factor by which it multiplies the second
+moment of the gradient on the way back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from initlint.graph.quadrature import gaussian_moments
+from initlint.graph.samples import (
+    SIZE,
+    Triple,
+    Value,
+    mapped,
+    moments,
+)
+from initlint.graph.signal_weighted import Sent
+from initlint.torchlib import catalog
+
+_Moments = tuple[float, float, float, float]
+# Slopes are differences over this step.
+_STEP = 1e-4
+
+
+def activated(value: Value, activation: str, args: Mapping[str, Any]) -> Sent | None:
+    """An activation, by its formula in `rules/activations.toml`, at every sample.
+
+    Back, E[g_x²] = E[f'(x)²] E[g_y²] (Schoenholz 2017, eq. 7). None without a formula.
+    """
+    row = catalog.activations().get(activation)
+    if row is None or not row.formula:
+        return None
+    if activation == "sin":
+        return sine(value, float(args.get("omega", 1.0)))
+    return _elementwise(value, row.function(args))
+
+
+def sine(value: Value, omega: float) -> Sent:
+    """sin(ωx). Of a Gaussian x with mean m and variance v, in closed form:
+
+        E[y²] = (1 - e^(-2ω²v) cos 2ωm) / 2,  E[y] = e^(-ω²v/2) sin ωm
+        E[y y'] = (e^(-ω²(v - c)) - e^(-ω²(v + c)) cos 2ωm) / 2  with the covariance c
+
+    from sin a sin b = (cos(a - b) - cos(a + b)) / 2 and E[cos z] of a Gaussian z. The slope is
+    ω cos(ωx). Samples that are further apart than a period would be too few.
+    """
+    sent = _elementwise(value, lambda x: math.sin(omega * x))
+    if value.samples is not None and not value.is_gaussian:
+        return sent
+    square, centre = omega**2, value.mean
+    wave = math.cos(2 * omega * centre)
+
+    def common(before: float) -> float:
+        c = min(max(0.0, before - centre**2), value.variance)
+        near, far = square * (value.variance - c), square * (value.variance + c)
+        return (math.exp(-near) - math.exp(-far) * wave) / 2
+
+    result = sent.value
+    result.q = (1 - math.exp(-2 * square * value.variance) * wave) / 2
+    result.mean = math.exp(-square * value.variance / 2) * math.sin(omega * centre)
+    result.places, result.examples = common(value.places), common(value.examples)
+    result.units = result.mean**2
+    slope = square * (1 - result.q)
+    factor = slope / sent.backs[0] if sent.backs[0] else 0.0
+    result.slopes = [factor * part for part in result.slopes or ()]
+    return Sent(result, (slope,))
+
+
+def computed(value: Value, name: str, numbers: Sequence[float]) -> Sent | None:
+    """A function of torch's that is no activation, at every sample; None if it is not known."""
+    function = _FUNCTIONS.get(name)
+    if function is None or (name in ("pow", "ipow") and len(numbers) != 1):
+        return None
+    try:
+        return _elementwise(value, lambda x: function(x, *numbers))
+    except (ArithmeticError, ValueError, TypeError):
+        return None
+
+
+def _positive(x: float) -> float:
+    return max(abs(x), 1e-12)
+
+
+def _clamp(x: float, low: float = -math.inf, high: float = math.inf) -> float:
+    return min(max(x, low), high)
+
+
+_FUNCTIONS: Mapping[str, Callable[..., float]] = {
+    "exp": lambda x: math.exp(min(x, 30.0)),
+    "sin": math.sin,
+    "cos": math.cos,
+    "square": lambda x: x * x,
+    "pow": lambda x, power: _positive(x) ** power if power % 1 else x**power,
+    "abs": abs,
+    "sqrt": lambda x: math.sqrt(_positive(x)),
+    "erf": math.erf,
+    "atan": math.atan,
+    "clamp": _clamp,
+    "clip": _clamp,
+}
+
+
+class _Response(NamedTuple):
+    """A function of a value: the samples before and behind it, and what follows from them.
+
+    `slopes` are the squared derivatives, `found` the moments of the result, `elasticity` is
+    d log E[f²] / d log E[x²], of which a bounded function has little, `fourth` E[f⁴] / E[f²]².
+    """
+
+    before: Triple
+    samples: Triple
+    slopes: list[float]
+    found: _Moments
+    elasticity: float
+    fourth: float
+
+
+def _response(
+    function: Callable[[float], float], before: Triple, moments_of: Callable[[Triple], _Moments]
+) -> _Response:
+    samples = mapped(function, before)
+    ahead = [function(x + _STEP) for x in before[0]]
+    rises = [(y - x) / _STEP for x, y in zip(samples[0], ahead, strict=True)]
+    found = moments_of(samples)
+    q = found[0]
+    parts = zip(before[0], samples[0], rises, strict=True)
+    elasticity = sum(x * y * rise for x, y, rise in parts) / SIZE / q if q > 0 else 1.0
+    fourth = sum((x * x / q) ** 2 for x in samples[0]) / SIZE if q > 0 else 1.0
+    return _Response(before, samples, [rise * rise for rise in rises], found, elasticity, fourth)
+
+
+@lru_cache(maxsize=64)
+def _of_gaussian(
+    function: Callable[[float], float],
+    turn: int,
+    q: float,
+    mean: float,
+    places: float,
+    examples: float,
+) -> _Response:
+    """The response of a Gaussian value, which many layers and both predictions have alike.
+
+    `turn` is the bit length of its sources, which decides the order of its samples.
+    """
+    value = Value(q, mean, places, examples, sources=1 << turn >> 1)
+    return _response(function, value.triple(), lambda samples: gaussian_moments(function, value))
+
+
+def _elementwise(value: Value, function: Callable[[float], float]) -> Sent:
+    is_gaussian = value.samples is None or value.is_gaussian
+    if value.samples is None:
+        turn = value.sources.bit_length()
+        of = _of_gaussian(function, turn, value.q, value.mean, value.places, value.examples)
+        value.samples, value.is_gaussian = of.before, True
+    elif is_gaussian:
+        of = _response(function, value.samples, lambda samples: gaussian_moments(function, value))
+    else:
+        of = _response(function, value.samples, moments)
+    q, mean, places, examples = of.found
+    # What two units have in common goes through f in proportion.
+    part = (value.units - value.mean**2) / value.variance if value.variance > 0 else 0.0
+    units = mean**2 + min(1.0, max(0.0, part)) * max(0.0, q - mean**2)
+    result = replace(value, q=q, mean=mean, places=places, examples=examples, units=units)
+    result = replace(
+        result, samples=of.samples, slopes=of.slopes, parts=(), scores=None, shares=None
+    )
+    result.latent = (value, function) if is_gaussian else None
+    share = min(1.0, value.examples / value.q) if value.q > 0 else 0.0
+    result.noise = value.noise * min(1.0, of.elasticity**2)
+    # What f adds to the relative variance of a unit's y²: 3 for ReLU, whose units are off or on.
+    steep = of.fourth - 1 - 2 * of.elasticity**2
+    result.noise += max(0.0, steep) * share**2 / (value.width or 64)
+    return Sent(result, (sum(of.slopes) / SIZE,))
