@@ -12,6 +12,7 @@ from typing import NamedTuple
 from initlint.project import roots
 from initlint.project.neighbours import root_of
 from initlint.project.sourcefiles import Texts, real
+from initlint.safe.regular import is_file
 
 # More files than these are not read along.
 _MOST = 300
@@ -111,7 +112,7 @@ class Imports:
 
 
 def _is_package(place: Path) -> bool:
-    return (place / "__init__.py").is_file()
+    return is_file(place / "__init__.py")
 
 
 _FROM = re.compile(
@@ -156,6 +157,6 @@ def _file_of(place: Path, dotted: tuple[str, ...], root: Path) -> str | None:
     """The file of a module below a folder; None for one that is not there, or lies elsewhere."""
     whole = os.path.normpath(place.joinpath(*dotted))
     for name in (f"{whole}.py", f"{whole}/__init__.py"):
-        if Path(name).is_file() and Path(real(name)).is_relative_to(root):
+        if is_file(name) and Path(real(name)).is_relative_to(root):
             return name
     return None

@@ -12,7 +12,7 @@ from typing import Any
 
 from initlint.project.discover import EXCLUDED
 from initlint.reading.outside import LOOKING, TRAINING, TRUSTED
-from initlint.safe.regular import SOURCE, read_regular
+from initlint.safe.regular import SOURCE, is_folder, read_regular
 
 # Names that are libraries, even if some folder of the project is called so.
 LIBRARIES = {*sys.stdlib_module_names, *LOOKING, *TRAINING, *TRUSTED}
@@ -52,7 +52,7 @@ def declared(root: Path) -> list[Path]:
     return [
         folder
         for folder in dict.fromkeys(found)
-        if folder.is_dir() and folder.resolve().is_relative_to(root)
+        if is_folder(folder) and folder.resolve().is_relative_to(root)
     ]
 
 
@@ -115,10 +115,10 @@ def held(root: Path) -> dict[str, list[Path]]:
             return {}
         inner = list(_entries(folder))
         is_package = any(name == "__init__.py" for name, _ in inner)
-        for name, is_folder in inner:
-            if is_folder:
+        for name, is_inner in inner:
+            if is_inner:
                 waiting.append(folder / name)
-            if not is_package and (is_folder or name.endswith(".py")):
+            if not is_package and (is_inner or name.endswith(".py")):
                 found.setdefault(name.removesuffix(".py"), []).append(folder)
     return found
 

@@ -61,10 +61,18 @@ def read_bounded(file: BinaryIO, limit: int) -> bytes:
     return bytes(found)
 
 
-def is_folder(path: str) -> bool:
+def is_folder(path: str | Path) -> bool:
     """Whether a path is a folder; False for one that the system refuses to look up (too long)."""
     try:
         return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether a path is a regular file; False for one that the system refuses to look up."""
+    try:
+        return Path(path).is_file()
     except (OSError, ValueError):
         return False
 

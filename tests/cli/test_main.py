@@ -303,7 +303,7 @@ def test_fix_counts_on_stderr(initlint):
 
 def test_fix_reports_what_remains(initlint):
     _, out, err = initlint("check net.py:Net --fix", report=FOUND)
-    assert out.count("INIT106") == 1
+    assert out.count(": INIT106 ") == 1
     assert err.startswith("Fixed nothing.\nFound 3 findings")
 
 

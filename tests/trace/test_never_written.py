@@ -4,6 +4,9 @@ import pytest
 
 from initlint import api
 
+# The nets are source text, so nothing here imports torch.
+pytestmark = pytest.mark.torch
+
 NET = """\
 import copy
 import numpy
