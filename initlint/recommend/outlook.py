@@ -17,9 +17,12 @@ from initlint.graph.signal_weighted import Known
 from initlint.recommend import recommended, remedy
 from initlint.recommend.loud import last_layers, may_be_loud
 from initlint.recommend.question import in_question, may_be_off
-from initlint.recommend.runs import is_lookup, runs
+from initlint.recommend.runs import is_lookup, on_paths, read, runs
 from initlint.recommend.wholes import with_wholes
 from initlint.records import Layer, Signal
+
+# How far the signal is off (log of a ratio), at which layer, and at which of its inputs.
+_Found = tuple[float, Op, Op]
 
 
 def with_signals(layers: Sequence[Layer], ops: Sequence[Op], given: Given) -> list[Layer]:
@@ -72,28 +75,32 @@ class _Outlook:
         ]
 
     def signals(self) -> dict[str, Signal]:
-        """By every parameter in question the signal of its run, of several the worst."""
-        ahead: dict[Op, tuple[float, Op, Op]] = {}
-        back: dict[Op, tuple[float, Op, Op]] = {}
+        """By every parameter in question the signal on the paths through it, of several the worst.
+
+        Networks that read the same data are in one run, but do not see each other.
+        """
+        ahead: dict[tuple[Op, Op], _Found] = {}
+        back: dict[tuple[Op, Op], _Found] = {}
         for op in self._ops:
             # A layer whose weight is computed reads what arrives like any other.
             if not (op.weights or op.final or op.role == "weighted"):
                 continue
             for value in op.inputs:
-                start = self._runs[value]
-                found = (self._off(value), op, value)
+                if self._runs[value] is not read(op, self._runs):
+                    continue
                 if op.final or not is_lookup(op):
-                    ahead[start] = _further(ahead.get(start), found)
+                    ahead[op, value] = (self._off(value), op, value)
                 if op.weights and value not in self._present.loose:
-                    back[start] = _further(back.get(start), (self._off_back(value), op, value))
+                    back[op, value] = (self._off_back(value), op, value)
+        ahead_of = on_paths(self._ops, self._runs, ahead, _further)
+        back_of = on_paths(self._ops, self._runs, back, _further)
         found_signals: dict[str, Signal] = {}
         for op, weights in self._weights.items():
             if self._sees_a_sum(op):
                 continue
-            start = self._runs[op.inputs[0]] if op.inputs else op
             for weight in weights:
                 if weight.name in self._factors:
-                    signal = self._signal(start, ahead.get(start), back.get(start))
+                    signal = self._signal(read(op, self._runs), ahead_of.get(op), back_of.get(op))
                     found_signals[weight.name] = _worse(found_signals.get(weight.name), signal)
         return found_signals
 
@@ -129,8 +136,8 @@ class _Outlook:
     def _signal(
         self,
         start: Op,
-        ahead: tuple[float, Op, Op] | None,
-        back: tuple[float, Op, Op] | None,
+        ahead: _Found | None,
+        back: _Found | None,
     ) -> Signal:
         found = Signal()
         if ahead is not None:
@@ -159,9 +166,9 @@ def _log_ratio(present: float, wanted: float) -> float:
     return 0.5 * math.log(present / wanted)
 
 
-def _further(one: tuple[float, Op, Op] | None, two: tuple[float, Op, Op]) -> tuple[float, Op, Op]:
+def _further(one: _Found, two: _Found) -> _Found:
     """The one that is further from right; of two alike, the first."""
-    return two if one is None or abs(two[0]) > abs(one[0]) * (1 + 1e-6) else one
+    return two if abs(two[0]) > abs(one[0]) * (1 + 1e-6) else one
 
 
 def _worse(one: Signal | None, two: Signal) -> Signal:

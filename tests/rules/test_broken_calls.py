@@ -271,4 +271,7 @@ def test_what_torch_has_is_not_called_missing():
         given = (2, 2, 1) if "Conv" in kind or kind == "Bilinear" else sizes.get(kind, (2, 2))
         layer = getattr(nn, kind)(*given)
         read = Instance(None, kind)
-        assert [name for name in dir(layer) if effects.lacks(read, name)] == []
+        # Another library may have put methods of its own into torch's classes (transformers does).
+        homes = {name: getattr(getattr(layer, name), "__module__", None) for name in dir(layer)}
+        names = [name for name, home in homes.items() if not str(home).startswith("transformers")]
+        assert [name for name in names if effects.lacks(read, name)] == []
