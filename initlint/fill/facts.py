@@ -129,6 +129,9 @@ def facts_of(
     """
     if not local.numel():
         return Facts()
+    if local.dtype.is_floating_point and local.element_size() == 1:
+        # Torch compares no numbers of eight bits.
+        local = local.detach().float()
     low, high = (float(v) for v in torch.aminmax(local.detach()))
     if math.isnan(low) or math.isnan(high):
         return Facts(local.numel(), -math.inf, math.inf, broken=1)

@@ -216,7 +216,7 @@ def _refuse(refs: Mapping[str, Ref], skeleton: Skeleton, given: Mapping[int, Any
     empty = [
         name
         for name, ref in refs.items()
-        if ref.storage not in given and not skeleton.journal.is_filled(ref)
+        if ref.storage not in given and 0 not in ref.size and not skeleton.journal.is_filled(ref)
     ]
     if empty:
         shown = ", ".join(empty[:5]) + (", …" if len(empty) > 5 else "")

@@ -65,7 +65,7 @@ _READING = {
 class _Content:
     """A storage and its draw; holding the storage keeps its identity from being given away."""
 
-    storage: torch.UntypedStorage
+    storage: torch.UntypedStorage | torch.Tensor
     elements: int
     draw: Draw
 
@@ -435,9 +435,10 @@ class Recorder(TorchFunctionMode):
         return any(w is not None and key_of(w) == key_of(tensor) for w in weights)
 
     def _remember(self, tensor: torch.Tensor, draw: Draw) -> None:
-        storage = tensor.untyped_storage()
         self._loads.written(tensor)
-        self._contents[storage._cdata] = _Content(storage, tensor.numel(), draw)
+        # A sparse tensor has no storage: it is known by itself.
+        held = tensor.untyped_storage() if tensor.layout is torch.strided else tensor
+        self._contents[key_of(tensor)] = _Content(held, tensor.numel(), draw)
 
 
 def _hidden_failure(name: str, args: Mapping[str, Any]) -> str:

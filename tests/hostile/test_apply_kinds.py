@@ -124,3 +124,34 @@ def test_a_wrapper_of_one_tensor_of_the_same_kind_is_filled():
     assert not initlint.apply_(model, seed=0, scope="all").unanalysed
     initlint.apply_(alone, seed=0, scope="all")
     assert torch.equal(inner, alone.b.weight)
+
+
+BESIDE = {
+    "eight bits": lambda: torch.zeros(3, dtype=torch.float8_e4m3fn),
+    "sparse": lambda: torch.eye(3).to_sparse(),
+    "compressed": lambda: torch.eye(3).to_sparse_csr(),
+    "complex": lambda: torch.polar(torch.ones(3), torch.ones(3)),
+    "nothing": lambda: torch.empty(0),
+}
+
+
+@pytest.mark.parametrize("kind", BESIDE)
+def test_a_buffer_of_any_kind_is_materialized(kind):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(8, 8), nn.Linear(8, 8)
+            self.register_buffer("beside", BESIDE[kind]())
+
+        def forward(self, x):
+            return torch.relu(self.b(torch.relu(self.a(x))))
+
+    model = initlint.materialize(Net, seed=0)
+    wanted = BESIDE[kind]()
+    assert model.beside.dtype == wanted.dtype and model.beside.layout == wanted.layout
+    assert torch.equal(dense(model.beside), dense(wanted))
+    assert initlint.check(Net).findings[0].layer == "b"
+
+
+def dense(tensor):
+    return tensor.float() if tensor.element_size() == 1 else tensor.to_dense()
