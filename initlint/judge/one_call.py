@@ -106,4 +106,5 @@ def _given(layer: Layer, donor: Layer) -> float | None:
 
 
 def may_get(layer: Layer, donor: Layer) -> bool:
+    """Whether the call that `donor` needs is right for a layer, or its scale does not matter."""
     return takes(layer, donor) or bool(layer.harmless and layer.recommended)

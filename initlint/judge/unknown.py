@@ -21,6 +21,8 @@ _OF_OTHERS = frozenset(
     )
 )
 _CODE = re.compile(r"([A-Z]+)([0-9]*)")
+# Digits of a code of initlint's or of a team's, and of any other linter's.
+_DIGITS, _MOST_DIGITS = 3, 4
 _LISTS = "`initlint rule --list` lists all rules"
 
 
@@ -45,7 +47,3 @@ def advice(entry: str, rules: Mapping[str, Rule], more: Collection[str] = ()) ->
     if code and len(code[2]) == _DIGITS:
         return f"rules of your own need --rules FOLDER; {_LISTS}"
     return _LISTS
-
-
-# Of a rule of initlint's or of a team's, and of any other linter's.
-_DIGITS, _MOST_DIGITS = 3, 4
