@@ -14,9 +14,9 @@ from initlint.profile.result import DEFAULT, PRESENT, RECOMMENDED, Signals
 from initlint.project.imports import Imports
 from initlint.project.sourcefiles import Texts
 from initlint.reading import read
-from initlint.reading.layers import Followed, initializer
-from initlint.reading.signal import given
-from initlint.reading.use import Use
+from initlint.reading.models.layers import Followed, initializer
+from initlint.reading.models.signal import given
+from initlint.reading.objects.use import Use
 from initlint.recommend import with_recommendations
 from initlint.records import Finding, Initializer, Layer
 from initlint.torchlib.draws import Draw

@@ -10,8 +10,8 @@ from pathlib import Path
 from initlint.project.config import Config, Settings
 from initlint.project.discover import discover
 from initlint.project.sourcefiles import NOTEBOOK, Texts, real
-from initlint.reading.files import WORDS
-from initlint.reading.mentions import LOOKED_UP
+from initlint.reading.models.mentions import LOOKED_UP
+from initlint.reading.sources.files import WORDS
 from initlint.records import Finding, Layer
 from initlint.safe.regular import limit_of, read_regular
 

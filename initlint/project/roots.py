@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from initlint.project.discover import EXCLUDED
-from initlint.reading.outside import LOOKING, TRAINING, TRUSTED
+from initlint.reading.sources.outside import LOOKING, TRAINING, TRUSTED
 from initlint.safe.regular import SOURCE, is_folder, read_regular
 
 # Names that are libraries, even if some folder of the project is called so.

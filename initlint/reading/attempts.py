@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from initlint.reading.abstract.frames import Frame, ImpossibleError
 from initlint.reading.budget import TooMuchError
-from initlint.reading.frames import Frame, ImpossibleError
 from initlint.reading.reader import Reader
-from initlint.reading.resolve import Module
+from initlint.reading.sources.resolve import Module
 from initlint.records import Unanalysed
 
 # How a gap is worded where the code that is read raises an error.

@@ -10,10 +10,31 @@ from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
-from initlint.reading.asked import known_elsewhere
+from initlint.reading.abstract.holders import Instance
+from initlint.reading.abstract.submodules import children
+from initlint.reading.abstract.user_class import UserClass
+from initlint.reading.abstract.values import Slot, Value
 from initlint.reading.attempts import RAISES, Attempts
 from initlint.reading.budget import TooMuchError
-from initlint.reading.classes import (
+from initlint.reading.evaluate.interpreter import interpreter
+from initlint.reading.evaluate.names import top_level
+from initlint.reading.fills.asked import known_elsewhere
+from initlint.reading.fills.options import unread
+from initlint.reading.fills.resets import forgotten
+from initlint.reading.known import frameworks
+from initlint.reading.models.layers import (
+    Followed,
+    has_weights,
+    site_of,
+    weights_held,
+    weights_of,
+)
+from initlint.reading.models.life import Birth, slots_of, told
+from initlint.reading.models.mentions import given_away
+from initlint.reading.models.parameters import merged
+from initlint.reading.models.recording import UNSEEN, About, Found, Model, Recorder
+from initlint.reading.models.scripts import Scripts
+from initlint.reading.objects.classes import (
     heirs_of,
     is_filled,
     order_of,
@@ -21,30 +42,9 @@ from initlint.reading.classes import (
     stranger_of,
     torch_base,
 )
-from initlint.reading.construct import claim, construct
-from initlint.reading.files import sources
-from initlint.reading.holders import Instance
-from initlint.reading.interpreter import interpreter
-from initlint.reading.known import frameworks
-from initlint.reading.layers import (
-    Followed,
-    has_weights,
-    site_of,
-    weights_held,
-    weights_of,
-)
-from initlint.reading.life import Birth, slots_of, told
-from initlint.reading.mentions import given_away
-from initlint.reading.names import top_level
-from initlint.reading.options import unread
-from initlint.reading.parameters import merged
-from initlint.reading.recording import UNSEEN, About, Found, Model, Recorder
-from initlint.reading.resets import forgotten
-from initlint.reading.resolve import Import, Module, Program
-from initlint.reading.scripts import Scripts
-from initlint.reading.submodules import children
-from initlint.reading.user_class import UserClass
-from initlint.reading.values import Slot, Value
+from initlint.reading.objects.construct import claim, construct
+from initlint.reading.sources.files import sources
+from initlint.reading.sources.resolve import Import, Module, Program
 from initlint.records import Call, Initializer, Layer, Parameter, Site, Test, Unanalysed
 
 

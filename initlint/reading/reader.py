@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from initlint.graph.ops import Graph, Op
+from initlint.reading.abstract.frames import Code, Frame, Step
+from initlint.reading.abstract.holders import Instance
+from initlint.reading.abstract.operands import flat_tensors
+from initlint.reading.abstract.parts import contents_of, count_parts
+from initlint.reading.abstract.submodules import modules_of
+from initlint.reading.abstract.user_class import UserClass
+from initlint.reading.abstract.values import Fresh, Slot, Tensor, Value
 from initlint.reading.budget import PARTS, Budget, TooMuchError
-from initlint.reading.frames import Code, Frame, Step
-from initlint.reading.holders import Instance
-from initlint.reading.life import Life
-from initlint.reading.operands import flat_tensors
-from initlint.reading.parts import contents_of, count_parts
-from initlint.reading.resolve import Program
-from initlint.reading.submodules import modules_of
-from initlint.reading.user_class import UserClass
-from initlint.reading.values import Fresh, Slot, Tensor, Value
+from initlint.reading.models.life import Life
+from initlint.reading.sources.resolve import Program
 from initlint.records import Site, Test
 from initlint.torchlib.draws import Draw
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from initlint.reading import classes as classes_of_files
-from initlint.reading import layers as layers_of_models
-from initlint.reading import read, submodules
+from initlint.reading import read
+from initlint.reading.abstract import submodules
 from initlint.reading.budget import SHARE, STEP
+from initlint.reading.models import layers as layers_of_models
+from initlint.reading.objects import classes as classes_of_files
 
 HEAD = "import copy, itertools, math, re\nimport torch\nfrom torch import nn\n\n"
 

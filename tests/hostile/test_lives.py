@@ -54,7 +54,7 @@ def test_charged(line, least):
 
 def test_an_optimiser_looks_at_its_own_models_alone(monkeypatch):
     looked = []
-    from initlint.reading import life
+    from initlint.reading.models import life
 
     asked = life.Life._births_of
     monkeypatch.setattr(

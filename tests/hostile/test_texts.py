@@ -10,7 +10,7 @@ import pytest
 from initlint import api
 from initlint.cli import main as cli
 from initlint.project.sourcefiles import Texts, texts_of
-from initlint.reading import files as source_files
+from initlint.reading.sources import files as source_files
 
 NET = """\
 import torch

@@ -48,7 +48,7 @@ def test_no_file_imports_itself_through_others():
 
 def test_rooms_import_downwards():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    table = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", text, re.MULTILINE)
+    table = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", text.partition("## The life")[0], re.MULTILINE)
     rooms = {room(name) for name in FILES} - {"", "__main__", "_version"}
     assert set(table) == rooms
     upwards = {
@@ -59,6 +59,15 @@ def test_rooms_import_downwards():
         if room(found) in rooms and table.index(room(found)) < table.index(room(name))
     }
     assert upwards == set()
+
+
+def test_the_rooms_of_reading_are_those_that_the_page_describes():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| `(\w+)/` \|", text.partition("## Inside `reading/`")[2], re.MULTILINE)
+    inner = {
+        path.name for path in (PACKAGE / "reading").iterdir() if (path / "__init__.py").exists()
+    }
+    assert set(table) == inner
 
 
 # The version is written when the package is built.

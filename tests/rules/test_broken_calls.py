@@ -3,8 +3,8 @@
 import pytest
 
 from initlint import api
-from initlint.reading import effects
-from initlint.reading.holders import Instance
+from initlint.reading.abstract.holders import Instance
+from initlint.reading.fills import effects
 
 NET = """\
 import torch

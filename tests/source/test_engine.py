@@ -7,7 +7,7 @@ import pytest
 
 from initlint import api
 from initlint.reading import read
-from initlint.reading.handlers import HANDLERS
+from initlint.reading.evaluate.handlers import HANDLERS
 
 NET = """\
 import torch

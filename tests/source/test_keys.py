@@ -2,9 +2,9 @@
 
 import pytest
 
-from initlint.reading.holders import Instance, Method, Partial
-from initlint.reading.parts import key_of
-from initlint.reading.values import Fresh, Held, Slot
+from initlint.reading.abstract.holders import Instance, Method, Partial
+from initlint.reading.abstract.parts import key_of
+from initlint.reading.abstract.values import Fresh, Held, Slot
 from initlint.torchlib.draws import UNCLEAR
 
 

@@ -8,11 +8,12 @@ import textwrap
 import pytest
 
 from initlint import api
-from initlint.reading import holders, read, values
-from initlint.reading.copies import copied
-from initlint.reading.frames import Frame
-from initlint.reading.parts import count_parts, key_of, parts_of, reached, rebuilt
-from initlint.reading.user_class import UserClass
+from initlint.reading import read
+from initlint.reading.abstract import holders, values
+from initlint.reading.abstract.copies import copied
+from initlint.reading.abstract.frames import Frame
+from initlint.reading.abstract.parts import count_parts, key_of, parts_of, reached, rebuilt
+from initlint.reading.abstract.user_class import UserClass
 from initlint.torchlib.draws import UNCLEAR
 
 # Types of fields in which no value lies.

@@ -6,19 +6,19 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
-from initlint.reading.attributes import attribute
-from initlint.reading.calling import call
-from initlint.reading.classes import lookup, method_of, outside_of
-from initlint.reading.files import Source
-from initlint.reading.frames import ImpossibleError
-from initlint.reading.holders import Bound, Function, Instance, Listing
+from initlint.reading.abstract.frames import ImpossibleError
+from initlint.reading.abstract.holders import Bound, Function, Instance, Listing
+from initlint.reading.abstract.submodules import modules_of
+from initlint.reading.abstract.user_class import UserClass
+from initlint.reading.abstract.values import Slot, Value
+from initlint.reading.evaluate.attributes import attribute
+from initlint.reading.evaluate.calling import call
+from initlint.reading.evaluate.visits import Visit
+from initlint.reading.fills.writes import walked
+from initlint.reading.objects.classes import lookup, method_of, outside_of
 from initlint.reading.reader import Reader
-from initlint.reading.resolve import Module, bind
-from initlint.reading.submodules import modules_of
-from initlint.reading.user_class import UserClass
-from initlint.reading.values import Slot, Value
-from initlint.reading.visits import Visit
-from initlint.reading.writes import walked
+from initlint.reading.sources.files import Source
+from initlint.reading.sources.resolve import Module, bind
 from initlint.records import Site
 
 _BASE = "PreTrainedModel"

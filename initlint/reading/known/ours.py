@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 
-from initlint.reading.calling import call
-from initlint.reading.handlers import Args, Kwargs, handles
-from initlint.reading.holders import Instance, Table
-from initlint.reading.initial import release
+from initlint.reading.abstract.holders import Instance, Table
+from initlint.reading.abstract.values import UNKNOWN, External, Value
+from initlint.reading.evaluate.calling import call
+from initlint.reading.evaluate.handlers import Args, Kwargs, handles
+from initlint.reading.fills.initial import release
 from initlint.reading.reader import Reader
-from initlint.reading.values import UNKNOWN, External, Value
 from initlint.torchlib.draws import UNCLEAR
 
 

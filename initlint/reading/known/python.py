@@ -5,14 +5,8 @@ from __future__ import annotations
 import ast
 import re
 
-from initlint.reading.attributes import attribute
-from initlint.reading.builtins import belongs
-from initlint.reading.calling import call
-from initlint.reading.classes import hold, lookup, surely_lacks, torch_base
-from initlint.reading.copies import copied, shallow
-from initlint.reading.effects import lacks
-from initlint.reading.handlers import Args, Kwargs, handles
-from initlint.reading.holders import (
+from initlint.reading.abstract.copies import copied, shallow
+from initlint.reading.abstract.holders import (
     CONTAINERS,
     Bound,
     Function,
@@ -25,17 +19,11 @@ from initlint.reading.holders import (
     truth,
     update,
 )
-from initlint.reading.life import twin
-from initlint.reading.lists import chained, counted, numbered, ranged, zipped
-from initlint.reading.names import top_level
-from initlint.reading.outside import is_callable, trusted_kind
-from initlint.reading.parts import choice, options_of, parts_of, reached
-from initlint.reading.reader import Reader
-from initlint.reading.sizes import computed, square_root
-from initlint.reading.tensors import operate
-from initlint.reading.torch_modules import reset_of
-from initlint.reading.user_class import UserClass
-from initlint.reading.values import (
+from initlint.reading.abstract.lists import chained, counted, numbered, ranged, zipped
+from initlint.reading.abstract.parts import choice, options_of, parts_of, reached
+from initlint.reading.abstract.sizes import computed, square_root
+from initlint.reading.abstract.user_class import UserClass
+from initlint.reading.abstract.values import (
     PLAIN,
     UNKNOWN,
     External,
@@ -48,6 +36,18 @@ from initlint.reading.values import (
     bounded,
     known_number,
 )
+from initlint.reading.evaluate.attributes import attribute
+from initlint.reading.evaluate.builtins import belongs
+from initlint.reading.evaluate.calling import call
+from initlint.reading.evaluate.handlers import Args, Kwargs, handles
+from initlint.reading.evaluate.names import top_level
+from initlint.reading.evaluate.tensors import operate
+from initlint.reading.fills.effects import lacks
+from initlint.reading.models.life import twin
+from initlint.reading.objects.classes import hold, lookup, surely_lacks, torch_base
+from initlint.reading.objects.torch_modules import reset_of
+from initlint.reading.reader import Reader
+from initlint.reading.sources.outside import is_callable, trusted_kind
 from initlint.torchlib import catalog
 from initlint.torchlib.members import OF_EVERY
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from initlint.reading.handlers import Args, Kwargs, handles
+from initlint.reading.abstract.values import UNKNOWN, Sym, Value
+from initlint.reading.evaluate.handlers import Args, Kwargs, handles
 from initlint.reading.reader import Reader
-from initlint.reading.values import UNKNOWN, Sym, Value
 
 # What makes a kernel size for both directions of one number.
 _PAIRS = tuple(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 
-from initlint.reading.calling import call
-from initlint.reading.handlers import Args, Kwargs, handles
-from initlint.reading.holders import Instance, elements
-from initlint.reading.initial import parameter_of
-from initlint.reading.life import slots_of
-from initlint.reading.modules import buffer_of
+from initlint.reading.abstract.holders import Instance, elements
+from initlint.reading.abstract.values import UNKNOWN, Value
+from initlint.reading.evaluate.calling import call
+from initlint.reading.evaluate.handlers import Args, Kwargs, handles
+from initlint.reading.fills.initial import parameter_of
+from initlint.reading.models.life import slots_of
+from initlint.reading.objects.modules import buffer_of
 from initlint.reading.reader import Reader
-from initlint.reading.values import UNKNOWN, Value
 from initlint.torchlib.draws import UNWRITTEN
 
 

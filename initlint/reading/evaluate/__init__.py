@@ -1,0 +1,1 @@
+"""Evaluates expressions, statements and calls on abstract values."""

@@ -1,0 +1,144 @@
+"""Conditions: an undecided one is gone both ways, which are joined afterwards."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from initlint.reading.abstract.frames import Flow, Frame, ImpossibleError, Step
+from initlint.reading.abstract.holders import truth
+from initlint.reading.abstract.joins import joined
+from initlint.reading.abstract.memory import Memory
+from initlint.reading.evaluate.compiled import block_of
+from initlint.reading.evaluate.match import as_conditions
+from initlint.reading.evaluate.targets import publish
+from initlint.reading.fills.options import in_branch
+from initlint.reading.fills.questions import asking
+from initlint.reading.fills.writes import settle
+from initlint.reading.reader import Reader
+
+
+def if_step(reader: Reader, node: ast.If) -> Step:
+    """The way that the test decides; both ways where it is undecided."""
+    test, body = asking(reader, node.test, node.body), block_of(reader, node.body)
+    in_branch(reader, node)
+    orelse = block_of(reader, node.orelse)
+
+    def step(frame: Frame) -> Flow | None:
+        answer = truth(test(frame))
+        if answer is None:
+            return either(reader, [node.body, node.orelse], frame)
+        return body(frame) if answer else orelse(frame)
+
+    return step
+
+
+def either(
+    reader: Reader,
+    bodies: Sequence[list[ast.stmt]],
+    frame: Frame,
+    run: Callable[[list[ast.stmt], Memory], Flow | None] | None = None,
+) -> Flow | None:
+    """Go every way from the same beginning, then on from what those that arrive agree on.
+
+    `run` reads a way, where that is not only one statement after the other.
+    """
+    memory = Memory(frame, bodies, reader.budget)
+    outer = reader.arms
+    ends: list[tuple[Flow | None, Any]] = []
+    fresh: list[tuple[int, int]] = []
+    loads = reader.life.loads
+    for body in bodies:
+        begun, loaded, resumed = len(reader.undecided), reader.life.loads, len(reader.resumed)
+        reader.arms = reader.new_arm()
+        try:
+            flow = run(body, memory) if run is not None else block_of(reader, body)(frame)
+        except ImpossibleError:
+            flow = Flow.DEAD
+        if flow is not None:
+            # What comes next is not reached from a load that ends in a return.
+            for slot in reader.resumed[resumed:]:
+                slot.resumed = None
+        ends.append((flow, memory.taken(frame)))
+        memory.restore(frame)
+        reader.arms = outer
+        if reader.life.loads == loaded:
+            fresh.append((begun, len(reader.undecided)))
+    if reader.life.loads > loads:
+        # The other ways are those that a fresh start takes.
+        for begun, ended in fresh:
+            settle(reader, begun, ended)
+    return _met(reader, ends, memory, frame)
+
+
+def _met(
+    reader: Reader, ends: list[tuple[Flow | None, Any]], memory: Memory, frame: Frame
+) -> Flow | None:
+    going = [state for flow, state in ends if flow is None]
+    if going:
+        frame.ways_out += any(flow in (Flow.BREAK, Flow.RETURN) for flow, _ in ends)
+        frame.returned += any(flow is Flow.RETURN for flow, _ in ends)
+        memory.merge(frame, going, partial(joined, reader))
+        publish(frame)
+        return None
+    last = next((flow for flow, _ in ends if flow is not Flow.DEAD), Flow.DEAD)
+    states = [state for flow, state in ends if flow is last]
+    memory.merge(frame, states, partial(joined, reader))
+    publish(frame)
+    return last
+
+
+def try_step(reader: Reader, node: ast.Try) -> Step:
+    """A body, and its handlers where it raises an error."""
+    body, last = block_of(reader, [*node.body, *node.orelse]), block_of(reader, node.finalbody)
+    handlers = [handler.body for handler in node.handlers]
+    goes_on = [body for body in handlers if not any(map(leaves_loop, body))]
+    returns = any(isinstance(body[-1], ast.Return) for body in handlers)
+
+    def step(frame: Frame) -> Flow | None:
+        loads, resumed = reader.life.loads, len(reader.resumed)
+        reader.trying += bool(handlers)
+        try:
+            flow = body(frame)
+        except ImpossibleError:
+            flow = Flow.DEAD
+        finally:
+            reader.trying -= bool(handlers)
+        if flow is Flow.DEAD and handlers:
+            flow = either(reader, handlers, frame)
+        elif flow is None and reader.life.loads > loads and goes_on:
+            flow = _started_afresh(reader, goes_on, resumed, frame)
+        frame.returned += returns
+        end = last(frame)
+        return end if end is not None else flow
+
+    return step
+
+
+def _started_afresh(
+    reader: Reader, handlers: list[list[ast.stmt]], resumed: int, frame: Frame
+) -> Flow | None:
+    """Go on where there is nothing to load yet: into one of the handlers of a `try`.
+
+    What the `try` has loaded, from number `resumed` on, is not there.
+    """
+    loaded = [(slot, slot.resumed) for slot in reader.resumed[resumed:]]
+    for slot, _ in loaded:
+        slot.resumed = None
+    only = block_of(reader, handlers[0]) if len(handlers) == 1 else None
+    flow = only(frame) if only is not None else either(reader, handlers, frame)
+    for slot, load in loaded:
+        slot.resumed = load
+    return flow
+
+
+def match_step(reader: Reader, node: ast.Match) -> Step:
+    """The conditions that the cases of a `match` stand for."""
+    return block_of(reader, as_conditions(node))
+
+
+def leaves_loop(statement: ast.stmt) -> bool:
+    """Whether a statement may end a loop that it stands in."""
+    return any(isinstance(n, (ast.Break, ast.Return, ast.Raise)) for n in ast.walk(statement))

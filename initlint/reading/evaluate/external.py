@@ -1,0 +1,183 @@
+"""Calls of functions that the files do not define, by their dotted name."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+
+from initlint.reading.abstract.holders import Instance, Optimiser
+from initlint.reading.abstract.values import PLAIN, UNKNOWN, External, Value
+from initlint.reading.evaluate.builtins import (
+    ANSWERS,
+    IDENTITY,
+    NUMBERS,
+    handled,
+    is_operation,
+    numeric,
+    pure,
+)
+from initlint.reading.evaluate.handlers import HANDLERS
+from initlint.reading.evaluate.tensors import operate
+from initlint.reading.fills.initial import initialise, lost
+from initlint.reading.objects.construct import is_layer
+from initlint.reading.objects.module_methods import ask_module
+from initlint.reading.objects.modules import make_module
+from initlint.reading.objects.samples import may_be_trained, trained
+from initlint.reading.reader import Reader
+from initlint.reading.sources.outside import LOOKING, TRAINING, TRUSTED, trusted_kind
+from initlint.torchlib.draws import ARGUMENTS
+
+_Callee = Callable[[Reader, Sequence[Value], Mapping[str, Value], "ast.AST | None"], Value]
+
+
+# Helpers of torch's that write to the parameters they are given.
+_WRITING = ("utils", "nn.utils.vector_to", "nn.utils.prune", "nn.utils.skip_init")
+
+
+def call_external(
+    reader: Reader,
+    name: str,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    node: ast.AST | None,
+) -> Value:
+    """The result of a function that the files read do not define."""
+    return _callee(name)(reader, args, kwargs, node)
+
+
+@lru_cache(maxsize=4096)
+def _callee(name: str) -> _Callee:
+    """What a call of this dotted name outside the files does; the name decides nearly all of it."""
+    package, bare = name.partition(".")[0], name.rpartition(".")[2]
+    handler, kind = HANDLERS.get(name), trusted_kind(name)
+    if handler is not None:
+        return lambda reader, args, kwargs, node: handled(reader, handler, args, kwargs, node)
+    if name in ANSWERS:
+        return lambda reader, args, kwargs, node: ANSWERS[name]
+    if name in IDENTITY:
+        return lambda reader, args, kwargs, node: args[0] if args else UNKNOWN
+    if name in NUMBERS:
+        return lambda reader, args, kwargs, node: numeric(reader, name, args)
+    if name.startswith("builtins."):
+        return lambda reader, args, kwargs, node: pure(reader, name[9:], args, kwargs)
+    if name.startswith("torch.nn.init.") or (package in TRUSTED and bare in ARGUMENTS):
+        return lambda reader, args, kwargs, node: initialise(reader, bare, args, kwargs, node)
+    if kind and not (_is_of_a_class(name) or kind.endswith("DataParallel")):
+        return lambda reader, args, kwargs, node: make_module(reader, kind, args, kwargs, node)
+    if _is_of_a_class(name) or _wraps(name) or kind:
+        return partial(_of_module, name=name, kind=kind)
+    if may_be_trained(name):
+        return lambda reader, args, kwargs, node: trained_or_lost(reader, name, args, kwargs, node)
+    return lambda reader, args, kwargs, node: torch_or_lost(reader, name, args, kwargs, node)
+
+
+def _of_module(
+    reader: Reader,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    node: ast.AST | None,
+    name: str,
+    kind: str,
+) -> Value:
+    """The result of a method of a class, such as nn.Module.apply(self, f), or of a wrapper."""
+    first = args[0] if args else None
+    if kind.endswith("DataParallel") and reader.outside and args:
+        return first
+    if _is_of_a_class(name) and isinstance(first, Instance) and first.torch:
+        return ask_module(reader, first, name.rpartition(".")[2], args[1:], kwargs, node)
+    if kind:
+        return make_module(reader, kind, args, kwargs, node)
+    if _wraps(name) and isinstance(first, Instance):
+        first.reparametrised = is_layer(first)
+        # The old spectral_norm leaves `weight` in the memory of the parameter until the forward.
+        is_lost = name != "torch.nn.utils.spectral_norm" and first.arms == reader.arms
+        named = args[1] if len(args) > 1 else kwargs.get("name", "weight")
+        if is_layer(first) and is_lost and named == "weight":
+            first.recomputed = name.rpartition(".")[2]
+        if reader.outside:
+            reader.life.rebuild(first)
+        return first
+    return torch_or_lost(reader, name, args, kwargs, node)
+
+
+def _is_of_a_class(name: str) -> bool:
+    """Whether a dotted name names a method of a class, such as torch.nn.Module.apply."""
+    owner, _, method = name.rpartition(".")
+    return method == "__init__" or (
+        owner.startswith("torch.nn.") and owner.rpartition(".")[2][:1].isupper()
+    )
+
+
+def _wraps(name: str) -> bool:
+    return name.rpartition(".")[2] in ("weight_norm", "spectral_norm") and "torch" in name
+
+
+def torch_or_lost(
+    reader: Reader,
+    name: str,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    node: ast.AST | None,
+) -> Value:
+    """The result of a function of torch's, or of one of which nothing is known."""
+    package, _, rest = name.partition(".")
+    bare = name.rpartition(".")[2]
+    if rest.startswith("autograd.") and reader.outside:
+        reader.life.train_used()
+    if package == "torch" and not rest.startswith(_WRITING):
+        if rest.startswith("optim"):
+            return _optimised(reader, args, kwargs)
+        return operate(reader, bare, args, kwargs)
+    if package in TRUSTED and is_operation(bare) and reader.nodes_in(args):
+        return operate(reader, bare, args, kwargs)
+    if package in ("math", "operator"):
+        return operate(reader, bare, args, kwargs) if reader.nodes_in(args) else PLAIN
+    if package in TRAINING and reader.outside:
+        reader.life.train([*args, *kwargs.values()])
+        return External(f"{name}()")
+    if package in LOOKING:
+        return External(f"{name}()")
+    caller = reader.frames[-1].module.path if reader.frames else ""
+    if reader.program.starts.get((caller, package)) == "":
+        reader.astray[caller, name] = None
+    if reader.outside:
+        if is_trained(reader, [*args, *kwargs.values()]):
+            return UNKNOWN
+        reader.life.give([*args, *kwargs.values()], name, reader.site(node))
+    return lost(reader, args, kwargs, name.lstrip("."))
+
+
+def is_trained(reader: Reader, values: Sequence[Value]) -> bool:
+    """Whether a function trains a model: it gets the model and an optimiser for it."""
+    has_both = any(type(v) is Optimiser for v in values) and any(map(_is_module, values))
+    if has_both:
+        reader.life.train(values)
+    return has_both
+
+
+def _is_module(value: Value) -> bool:
+    """Whether a value is a module."""
+    return isinstance(value, Instance) and bool(value.torch)
+
+
+def _optimised(reader: Reader, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
+    """An optimiser, which trains what it is given from its first step on."""
+    given = (*args, *kwargs.values())
+    reader.life.optimise(given)
+    return Optimiser(given)
+
+
+def trained_or_lost(
+    reader: Reader,
+    name: str,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    node: ast.AST | None,
+) -> Value:
+    """A model of another package's with trained weights, or what is not known."""
+    made = trained(name, args, kwargs, reader.site(node), reader.constructing)
+    if made is UNKNOWN:
+        return torch_or_lost(reader, name, args, kwargs, node)
+    reader.has_samples = True
+    return made

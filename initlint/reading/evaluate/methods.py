@@ -1,0 +1,73 @@
+"""Methods that the language or torch provides: of tensors, parameters, lists, texts."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+
+from initlint.reading.abstract.holders import Instance, Optimiser
+from initlint.reading.abstract.values import PLAIN, Compared, Fresh, Held, Kept, Slot, Tensor, Value
+from initlint.reading.evaluate.plain import asked, costs
+from initlint.reading.evaluate.subscripts import item_of
+from initlint.reading.evaluate.tensors import operate
+from initlint.reading.fills.initial import lost, write_in_place
+from initlint.reading.objects.module_methods import ask_module
+from initlint.reading.reader import Reader
+
+
+def call_method(
+    reader: Reader,
+    receiver: Value,
+    name: str,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    node: ast.AST | None,
+) -> Value:
+    """A method that the language or torch provides."""
+    if type(receiver) is Tensor:
+        return operate(reader, name, [receiver, *args], kwargs)
+    if isinstance(receiver, Fresh):
+        if name.endswith("_") and not name.endswith("__"):
+            return write_in_place(reader, receiver, name, args, kwargs, node)
+        return operate(reader, name, [receiver, *args], kwargs)
+    if isinstance(receiver, (Slot, Held)):
+        return _ask_parameter(reader, receiver, name, args, kwargs, node)
+    if isinstance(receiver, Instance):
+        return ask_module(reader, receiver, name, args, kwargs, node)
+    if isinstance(receiver, Kept) and name.endswith("_") and not name.endswith("__"):
+        write_in_place(reader, receiver.slot, name, args, kwargs, node)
+        return receiver
+    if isinstance(receiver, Optimiser):
+        if name == "step" and reader.outside:
+            reader.life.train_used()
+        return PLAIN
+    reader.budget.elements(costs(receiver, name, args) // 4)
+    result = asked(receiver, name, args, kwargs)
+    if result is NotImplemented:
+        if isinstance(receiver, Compared):
+            return receiver
+        if receiver is PLAIN or reader.nodes_in([*args, *kwargs.values()]):
+            return operate(reader, name, [receiver, *args], kwargs)
+        return lost(reader, args, kwargs, name)
+    return result
+
+
+def _ask_parameter(
+    reader: Reader,
+    receiver: Slot | Held,
+    name: str,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    node: ast.AST | None,
+) -> Value:
+    if name.endswith("_") and not name.endswith("__"):
+        return write_in_place(reader, receiver, name, args, kwargs, node)
+    shape = receiver.shape
+    if name in ("size", "dim", "numel", "ndimension", "nelement") and shape is not None:
+        if name == "size":
+            return item_of(reader, shape, args[0]) if args else shape
+        return len(shape) if name.startswith(("dim", "ndim")) else PLAIN
+    if name == "detach":
+        # It has the same memory: what is written to it is written to the parameter.
+        return receiver if isinstance(receiver, Held) else Held(receiver, shape)
+    return operate(reader, name, [receiver, *args], kwargs)

@@ -1,0 +1,134 @@
+"""Targets of assignments: names, attributes, elements, and several at once."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+
+from initlint.reading.abstract.frames import Frame
+from initlint.reading.abstract.holders import Instance, Listing
+from initlint.reading.abstract.lists import element_of
+from initlint.reading.abstract.values import UNKNOWN, Fresh, Held, Kept, Plain, Slot, Tensor, Value
+from initlint.reading.evaluate.compiled import code_of
+from initlint.reading.evaluate.subscripts import gone_through, put
+from initlint.reading.evaluate.tensors import assigned, operate
+from initlint.reading.fills.effects import is_sure, note
+from initlint.reading.fills.initial import set_trainable, write_in_place
+from initlint.reading.objects.classes import hold
+from initlint.reading.reader import Reader
+
+# A compiled target of an assignment.
+Bind = Callable[[Value, Frame], None]
+
+
+def target_of(reader: Reader, node: ast.expr | None) -> Bind:
+    """What binds a value to a name, an attribute, an element, or several."""
+    if isinstance(node, ast.Name):
+        return (_named_outside if node in reader.globals else _named)(node.id)
+    if isinstance(node, ast.Attribute):
+        owner_of = code_of(reader, node.value)
+        return lambda value, frame: _set_attribute(reader, owner_of(frame), node, value)
+    if isinstance(node, ast.Subscript):
+        return _item_target(reader, node)
+    if isinstance(node, (ast.Tuple, ast.List)):
+        return _several(reader, node.elts)
+    return target_of(reader, node.value) if isinstance(node, ast.Starred) else _nowhere
+
+
+def _set_attribute(reader: Reader, owner: Value, target: ast.Attribute, value: Value) -> None:
+    if target.attr.endswith("_") and isinstance(owner, (Slot, Held)) and is_sure(reader):
+        slot = owner.slot if isinstance(owner, Held) else owner
+        why = "an assignment replaces the method; call it instead"
+        note(reader, target, target.attr, [slot], "lost", why)
+    elif isinstance(owner, Instance):
+        hold(reader, owner, target.attr, value)
+    elif isinstance(owner, Kept) and target.attr == "data":
+        write_in_place(reader, owner.slot, "data", [value], {}, target)
+    elif isinstance(owner, (Slot, Held, Fresh)) and target.attr == "data":
+        write_in_place(reader, owner, "data", [value], {}, target)
+    elif isinstance(owner, Slot) and target.attr == "requires_grad":
+        set_trainable(reader, owner, value)
+    elif reader.outside:
+        reader.life.hand_over(value)
+
+
+def _item_target(reader: Reader, node: ast.Subscript) -> Bind:
+    owner_of, index_of = code_of(reader, node.value), code_of(reader, node.slice)
+
+    def bind(value: Value, frame: Frame) -> None:
+        owner, index = owner_of(frame), index_of(frame)
+        if isinstance(owner, Tensor):
+            target_of(reader, node.value)(assigned(reader, owner, value), frame)
+        elif isinstance(owner, Kept):
+            write_in_place(reader, owner.slot, "index_put_", [value], {}, node)
+        elif isinstance(owner, (Plain, Fresh)) and isinstance(value, Tensor):
+            target_of(reader, node.value)(reader.unclear([value.node]), frame)
+        elif isinstance(owner, (Slot, Held, Fresh)):
+            write_in_place(reader, owner, "index_put_", [value], {}, node)
+        else:
+            put(reader, owner, index, value)
+
+    return bind
+
+
+def _several(reader: Reader, nodes: Sequence[ast.expr]) -> Bind:
+    """Binds the elements of a value, one to each target."""
+    targets = [target_of(reader, node) for node in nodes]
+    stars = [place for place, node in enumerate(nodes) if isinstance(node, ast.Starred)]
+    exact_end = stars[0] if stars else len(targets)
+
+    def bind(value: Value, frame: Frame) -> None:
+        found = gone_through(reader, value)
+        exact = found is not None and not (isinstance(value, Listing) and value.open)
+        if found is not None and exact and len(found) == len(targets) and not stars:
+            for target, item in zip(targets, found, strict=True):
+                target(item, frame)
+            return
+        for place, target in enumerate(targets[:exact_end]):
+            target(_part_of(reader, value, found, place), frame)
+        if stars:
+            rest = _rest(value, found if exact else None, exact_end, len(targets))
+            for target, item in zip(targets[exact_end:], rest, strict=False):
+                target(item, frame)
+
+    return bind
+
+
+def _part_of(reader: Reader, value: Value, found: list[Value] | None, place: int) -> Value:
+    if isinstance(value, Tensor):
+        return operate(reader, "getitem", [value, place])
+    if found:
+        return found[min(place, len(found) - 1)]
+    return element_of(value) if isinstance(value, (Plain, Slot, Held)) else UNKNOWN
+
+
+def _named(name: str) -> Bind:
+    def bind(value: Value, frame: Frame) -> None:
+        frame.names[name] = value
+
+    return bind
+
+
+def _named_outside(name: str) -> Bind:
+    def bind(value: Value, frame: Frame) -> None:
+        frame.names[name] = frame.module.values[name] = value
+
+    return bind
+
+
+def _nowhere(value: Value, frame: Frame) -> None:
+    """Nothing is bound."""
+
+
+def _rest(value: Value, found: list[Value] | None, start: int, count: int) -> list[Value]:
+    """What a target with a star, and those after it, are bound to: from `start` of `count` on."""
+    if found is None:
+        return [element_of(value)] * (count - start)
+    end = len(found) - (count - start - 1)
+    return [Listing(found[start:end]), *found[end:]]
+
+
+def publish(frame: Frame) -> None:
+    """What a function knows of the names that it sets for others is what these see."""
+    if frame.outer:
+        frame.module.values.update({n: frame.names[n] for n in frame.outer if n in frame.names})

@@ -1,0 +1,1 @@
+"""What code does to parameters: initialisers, writes, tests in callbacks, lost results."""

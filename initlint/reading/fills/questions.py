@@ -1,0 +1,360 @@
+"""Questions that code asks of modules and parameters: compiled, and noted when they are asked."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Sequence
+
+from initlint.reading.abstract.frames import Code, Frame
+from initlint.reading.abstract.holders import Instance, Listing, truth
+from initlint.reading.abstract.parts import options_of
+from initlint.reading.abstract.user_class import UserClass
+from initlint.reading.abstract.values import PLAIN, External, Held, Slot, Value
+from initlint.reading.evaluate.builtins import belongs
+from initlint.reading.evaluate.compiled import code_of
+from initlint.reading.fills.asked import Asked, Question
+from initlint.reading.objects.torch_modules import type_of
+from initlint.reading.reader import Reader
+
+_DIMENSIONS = ("dim", "ndim", "ndimension")
+_PREFIXES = ("startswith", "endswith")
+
+
+# Compiling.
+
+
+def asking(reader: Reader, test: ast.expr, body: Sequence[ast.stmt]) -> Code:
+    """The compiled condition of an `if`, which notes what it asks of modules and parameters."""
+    plain = code_of(reader, test)
+    if not any(_form(atom) for atom in _atoms(test)):
+        return plain
+    noting = _noting(reader, test, body, False)
+
+    def code(frame: Frame) -> Value:
+        return plain(frame) if reader.drawing else noting(frame)
+
+    return code
+
+
+def _atoms(node: ast.expr) -> Iterator[ast.expr]:
+    """The conditions that `and`, `or` and `not` join."""
+    if isinstance(node, ast.BoolOp):
+        for part in node.values:
+            yield from _atoms(part)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        yield from _atoms(node.operand)
+    else:
+        yield node
+
+
+def _noting(reader: Reader, node: ast.expr, body: Sequence[ast.stmt], is_negated: bool) -> Code:
+    """What evaluates a condition part by part, as Python does, and notes each question."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        inner = _noting(reader, node.operand, body, not is_negated)
+        return lambda frame: _negated(truth(inner(frame)))
+    if isinstance(node, ast.BoolOp):
+        parts = [_noting(reader, part, body, is_negated) for part in node.values]
+        is_or = isinstance(node.op, ast.Or)
+
+        def code(frame: Frame) -> Value:
+            result: Value = not is_or
+            for part in parts:
+                found = truth(part(frame))
+                if found is is_or:
+                    return found
+                result = PLAIN if found is None else result
+            return result
+
+        return code
+    question = _question(reader, node, body, is_negated)
+    if question is None:
+        return code_of(reader, node)
+    made = question
+
+    def ask(frame: Frame) -> Value:
+        answer = made.answer(frame)
+        _note(reader, made, frame, truth(answer))
+        return answer
+
+    return ask
+
+
+def _negated(found: bool | None) -> Value:
+    return PLAIN if found is None else not found
+
+
+def _form(node: ast.expr) -> str:
+    """The form of a question, as it is written; empty for anything else."""
+    if isinstance(node, ast.Call):
+        name = getattr(node.func, "id", "")
+        if name in ("isinstance", "hasattr") and len(node.args) == 2:
+            return "class" if name == "isinstance" else "attribute"
+        is_text = isinstance(node.func, ast.Attribute) and node.func.attr in _PREFIXES
+        return "part" if is_text and node.args else ""
+    if not isinstance(node, ast.Compare) or len(node.ops) != 1:
+        return ""
+    left, operator = node.left, node.ops[0]
+    if _class_of(left) is not None:
+        return "type"
+    if isinstance(left, ast.Call) and getattr(left.func, "attr", "") == "find" and left.args:
+        return "find"
+    if _measured(left) is not None:
+        return "shape"
+    if isinstance(operator, (ast.In, ast.NotIn)):
+        return "inside" if isinstance(left, ast.Constant) else "equal"
+    is_equality = isinstance(operator, (ast.Eq, ast.NotEq, ast.Is, ast.IsNot))
+    return "equal" if is_equality else ""
+
+
+def _class_of(node: ast.expr) -> ast.expr | None:
+    """x of `type(x)` and `x.__class__`."""
+    if isinstance(node, ast.Attribute) and node.attr == "__class__":
+        return node.value
+    is_type = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "type"
+    return node.args[0] if is_type and len(node.args) == 1 else None  # type: ignore[attr-defined]
+
+
+def _measured(node: ast.expr) -> ast.expr | None:
+    """x of `x.dim()`, `x.ndim`, `len(x.shape)` and `len(x.size())`."""
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "len" and node.args:
+        inner = node.args[0].func if isinstance(node.args[0], ast.Call) else node.args[0]
+        is_shape = isinstance(inner, ast.Attribute) and inner.attr in ("shape", "size")
+        return inner.value if is_shape else None  # type: ignore[attr-defined]
+    inner = node.func if isinstance(node, ast.Call) else node
+    is_count = isinstance(inner, ast.Attribute) and inner.attr in _DIMENSIONS
+    return inner.value if is_count else None  # type: ignore[attr-defined]
+
+
+def _question(
+    reader: Reader, node: ast.expr, body: Sequence[ast.stmt], is_negated: bool
+) -> Question | None:
+    form = _form(node)
+    if not form:
+        return None
+    subject, wanted, exact = _sides(node, form)
+    is_opposite = isinstance(node, ast.Compare) and _is_opposite(node, form)
+    return Question(
+        form,
+        ast.unparse(node),
+        node,
+        code_of(reader, subject),
+        code_of(reader, wanted),
+        code_of(reader, node),
+        exact,
+        _skips(body) if is_negated is not is_opposite else fills(body) or _decides(reader, body),
+        is_opposite,
+    )
+
+
+def _is_opposite(node: ast.Compare, form: str) -> bool:
+    if form == "find":
+        # It gives -1 for a text that is not there.
+        return isinstance(node.ops[0], (ast.Eq, ast.Lt))
+    return isinstance(node.ops[0], (ast.NotEq, ast.NotIn, ast.IsNot))
+
+
+def _sides(node: ast.expr, form: str) -> tuple[ast.expr, ast.expr, bool]:
+    """Of what a question is asked, what it asks for, and whether that must be equal."""
+    if isinstance(node, ast.Call):
+        if form == "part":
+            assert isinstance(node.func, ast.Attribute)
+            return node.func.value, node.args[0], False
+        return node.args[0], node.args[1], False
+    assert isinstance(node, ast.Compare)
+    left, right = node.left, node.comparators[0]
+    if form == "type":
+        return _class_of(left) or left, right, True
+    if form == "shape":
+        return _measured(left) or left, right, False
+    if form == "find":
+        assert isinstance(left, ast.Call) and isinstance(left.func, ast.Attribute)
+        return left.func.value, left.args[0], False
+    if form == "inside":
+        return right, left, False
+    is_turned = isinstance(left, ast.Constant)
+    return (right, left, True) if is_turned else (left, right, True)
+
+
+_INITIALISING = ("init", "reset", "fill", "normal", "uniform", "kaiming", "xavier", "orthogonal")
+
+
+def fills(body: Sequence[ast.stmt]) -> bool:
+    """Whether statements call what fills tensors, by its name, or assign to memory."""
+    for node in (node for statement in body for node in ast.walk(statement)):
+        if isinstance(node, ast.Call):
+            if _is_filling(node):
+                return True
+        elif isinstance(node, (ast.Assign, ast.AugAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(t, ast.Attribute) and t.attr == "data" for t in targets):
+                return True
+    return False
+
+
+def _is_filling(node: ast.Call) -> bool:
+    name = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
+    is_in_place = name.endswith("_") and not name.endswith("__")
+    return is_in_place or any(word in name.lower() for word in _INITIALISING)
+
+
+def _decides(reader: Reader, body: Sequence[ast.stmt]) -> bool:
+    """Whether statements only set numbers, such as a std, that a call below them fills with."""
+    if not all(isinstance(each, (ast.Assign, ast.AugAssign)) for each in body):
+        return False
+    inner = [node for statement in body for node in ast.walk(statement)]
+    names = {n.id for n in inner if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    functions = [n for n in reader.active if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    around = functions[-1] if functions and names else None
+    calls = [n for n in ast.walk(around) if isinstance(n, ast.Call)] if around is not None else []
+    given = [word for call in calls if _is_filling(call) for word in (*call.args, *call.keywords)]
+    return any(getattr(n, "id", "") in names for word in given for n in ast.walk(word))
+
+
+def _skips(body: Sequence[ast.stmt]) -> bool:
+    """Whether statements only end this round: what is negated then guards all that follows."""
+    return len(body) == 1 and isinstance(body[0], (ast.Continue, ast.Return, ast.Pass))
+
+
+def _note(reader: Reader, question: Question, frame: Frame, found: bool | None) -> None:
+    """Note how a question was answered, if it is asked of a module or a parameter."""
+    value = question.subject(frame)
+    is_met = not found if question.opposite and found is not None else found
+    told = _told(reader, question, value)
+    if told is None:
+        return
+    kind, subject, thing, name = told
+    if subject == "instance" and not _are_classes(question.wanted(frame)):
+        return
+    if question.form == "type" and subject == "module" and _are_texts(question.wanted(frame)):
+        kind, subject = "class_name", "class"
+    owner = reader.constructing or _home(reader, thing)
+    if owner is None:
+        owner = reader.nowhere
+    key = (question.node, kind)
+    asked = owner.questions.get(key)
+    if asked is None:
+        asked = _begun(reader, question, kind, subject, frame)
+        owner.questions[key] = asked
+    if subject == "":
+        asked.elsewhere = asked.elsewhere or is_met is not False
+        if is_met is False:
+            reader.denied.append((thing, question.text))
+        return
+    asked.subject = asked.subject or subject
+    asked.over[id(thing) if thing is not None else hash(name)] = (thing, name)
+    place = id(thing) if thing is not None else hash(name)
+    if is_met is None:
+        asked.unsure.add(place)
+    elif is_met:
+        asked.held.add(place)
+
+
+def _told(reader: Reader, question: Question, value: Value) -> tuple[str, str, Value, str] | None:
+    """Kind and subject of a question, the module or parameter that it is asked of, and its name.
+
+    The subject is empty where nothing is gone through one after another.
+    """
+    if question.form in ("class", "attribute", "type", "shape"):
+        return _of_thing(reader, question, value)
+    return _of_text(reader, question, value)
+
+
+def _of_thing(
+    reader: Reader, question: Question, value: Value
+) -> tuple[str, str, Value, str] | None:
+    kind = "class" if question.form == "type" else question.form
+    held = value.slot if isinstance(value, Held) else value
+    for visit in reversed(reader.visits):
+        thing = visit.thing.slot if isinstance(visit.thing, Held) else visit.thing
+        if held is thing and held is not None:
+            return kind, _subject_of(held), held, visit.name
+        if isinstance(value, str) and visit.item is value and kind != "shape":
+            return kind, "name", None, value
+        if isinstance(value, tuple) and visit.item is value and kind != "shape":
+            return kind, "pair", thing, visit.name
+        is_own = kind == "shape" and isinstance(thing, Instance) and isinstance(held, Slot)
+        if is_own and held.holder is thing:
+            return kind, "parameter", held, f"{visit.name}.{held.name}"
+    is_thing = isinstance(held, Slot) or (isinstance(held, Instance) and held.torch)
+    return (kind, "", held, "") if is_thing else None
+
+
+def _subject_of(thing: Value) -> str:
+    return "parameter" if isinstance(thing, Slot) else "module"
+
+
+def _of_text(
+    reader: Reader, question: Question, value: Value
+) -> tuple[str, str, Value, str] | None:
+    if isinstance(value, (UserClass, External)):
+        # What a helper gives may be a class: it is compared with a text.
+        for visit in reversed(reader.visits):
+            if isinstance(visit.thing, Instance) and _name_of(value) == type_of(visit.thing):
+                return "class_name", "class", visit.thing, visit.name
+        return None
+    if isinstance(value, Instance) and any(visit.thing is value for visit in reader.visits):
+        # A module is compared with a class.
+        return "class", "instance", value, ""
+    if not isinstance(value, str) or not value:
+        return None
+    for visit in reversed(reader.visits):
+        thing = visit.thing.slot if isinstance(visit.thing, Held) else visit.thing
+        if isinstance(thing, Instance) and value.lower() == type_of(thing).lower():
+            return "class_name", "module", thing, visit.name
+        if value == visit.name:
+            return "name", _subject_of(thing) if thing is not None else "parameter", thing, value
+    return None
+
+
+def _name_of(value: UserClass | External) -> str:
+    return value.name.rpartition(".")[2]
+
+
+def _home(reader: Reader, thing: Value) -> Instance | None:
+    """The model within which something lies that code outside of constructors looks at."""
+    module = thing.holder if isinstance(thing, Slot) else thing
+    birth = reader.life.of.get(module) if isinstance(module, Instance) else None
+    return birth.model if birth is not None else None
+
+
+def _begun(reader: Reader, question: Question, kind: str, subject: str, frame: Frame) -> Asked:
+    """The notes on a question that has not been asked yet."""
+    wanted = question.wanted(frame)
+    holds: Callable[[Instance], bool | None] | None = None
+    if kind == "class":
+
+        def holds(module: Instance) -> bool | None:
+            return belongs(reader, module, wanted)
+
+    site = reader.site(question.node)
+    return Asked(question, kind, subject, site, reader.within(), _names(wanted), holds)
+
+
+def _are_classes(wanted: Value) -> bool:
+    """Whether a value is a class of modules, or several."""
+    values = wanted if isinstance(wanted, tuple) else (wanted,)
+    return all(
+        isinstance(v, UserClass) or (isinstance(v, External) and v.name.startswith("torch.nn."))
+        for v in values
+    )
+
+
+def _are_texts(wanted: Value) -> bool:
+    values = wanted.items if isinstance(wanted, Listing) else wanted
+    return all(
+        isinstance(v, str) for v in (values if isinstance(values, (tuple, list)) else (values,))
+    )
+
+
+def _names(wanted: Value) -> tuple[str, ...]:
+    """The names of classes, or the texts, that a question asks for."""
+    values = wanted.items if isinstance(wanted, Listing) else wanted
+    found: list[str] = []
+    for value in values if isinstance(values, (tuple, list)) else options_of(values):
+        if isinstance(value, (UserClass, External)):
+            found.append(value.name)
+        elif isinstance(value, str):
+            found.append(value)
+        elif isinstance(value, (tuple, Listing)):
+            found += _names(value)
+    return tuple(found)

@@ -1,0 +1,100 @@
+"""Writes to parameters: what one holds afterwards, under which conditions, and in which loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from initlint.reading.abstract.holders import Instance, Listing
+from initlint.reading.abstract.values import Fresh, Slot, Value
+from initlint.reading.objects.use import Use
+from initlint.reading.reader import Reader, Walk
+from initlint.torchlib.draws import UNCLEAR, Draw
+from initlint.torchlib.history import after, perhaps
+
+
+def write(reader: Reader, slot: Slot | Fresh, draw: Draw) -> None:
+    """A parameter is filled; under a condition that its layer does not share, who knows."""
+    reader.acts += 1
+    if reader.still or slot in reader.life.frozen:
+        return
+    if reader.hooking is not None:
+        reader.covered.add((reader.hooking, slot))
+    before = _before(reader, slot)
+    is_news = isinstance(slot, Slot) and (draw.name, before.name) != (UNCLEAR.name,) * 2
+    reader.life.changes += is_news
+    sure = draw
+    if not reader.is_certain(slot) and not is_same(before, draw):
+        draw = perhaps(draw)
+    entry = after(draw, before, reader.within())
+    if reader.walks and isinstance(slot, Slot):
+        entry.visited, entry.nested = _reached(reader, slot)
+    if draw is not sure and reader.outside and isinstance(slot, Slot):
+        reader.undecided.append((slot, entry, after(sure, before, reader.within())))
+    if isinstance(slot, Fresh):
+        slot.draw = entry
+        for parameter in slot.slots:
+            write(reader, parameter, draw)
+        if slot.base is not None:
+            write(reader, slot.base, UNCLEAR.at(draw.site))
+    elif reader.constructing is None or slot.home is reader.constructing:
+        slot.draw = entry
+    else:
+        reader.constructing.overrides[slot] = entry
+
+
+def _before(reader: Reader, slot: Slot | Fresh) -> Draw:
+    """What a parameter holds now, with a load under a condition that surely comes before."""
+    before = reader.drawn(slot)
+    load = slot.resumed if isinstance(slot, Slot) else None
+    if load is None or load.by not in (None, reader.constructing, getattr(slot, "home", None)):
+        return before
+    is_lost = load.arms[: len(reader.arms)] == reader.arms
+    return after(load.draw, before) if is_lost else before
+
+
+def walked(reader: Reader, value: Value, items: Sequence[Value]) -> Iterator[Value]:
+    """The items that a loop over a value goes through, each noted when it is reached."""
+    whole = value.whole if type(value) is Listing else None
+    if whole is None:
+        yield from items
+        return
+    walk = Walk(whole)
+    reader.walks.append(walk)
+    try:
+        for item in items:
+            walk.item = item
+            while isinstance(walk.item, tuple) and walk.item:
+                walk.item = walk.item[-1]
+            yield item
+    finally:
+        reader.walks.remove(walk)
+
+
+def _reached(reader: Reader, slot: Slot) -> tuple[int, bool]:
+    """How many modules a loop visits to reach a parameter, and whether it is nested."""
+    for walk in reversed(reader.walks):
+        if walk.item is slot or walk.item is slot.holder:
+            most = max(each.count() for each in reader.walks)
+            is_inner = any(outer.item is walk.whole for outer in reader.walks)
+            is_all = walk.item is slot and slot.holder is not walk.whole
+            return most, is_inner and is_all
+    return 0, False
+
+
+def settle(reader: Reader, begun: int, ended: int) -> None:
+    """What was written here under a condition holds for every model that begins afresh."""
+    for slot, entry, sure in reader.undecided[begun:ended]:
+        if slot.draw is entry and reader.is_certain(slot):
+            slot.draw = sure
+
+
+def redrawn(use: Use, owner: Instance) -> Use:
+    """A weight as `owner`, in whose constructor it may have been filled, leaves it."""
+    draw = owner.overrides.get(use.slot)
+    return use if draw is None else use.holding(draw)
+
+
+def is_same(one: Draw, other: Draw) -> bool:
+    """Whether two draws have the same distribution."""
+    is_alike = one.name == other.name != "unknown" and one.args == other.args
+    return bool(is_alike and (one.mean, one.offset) == (other.mean, other.offset))

@@ -1,0 +1,1 @@
+"""Models: who makes and fills them, and what is recorded of each."""

@@ -1,0 +1,245 @@
+"""What is recorded of one model: its layers, parameters, calls of initialisers, and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from initlint import records
+from initlint.graph.ops import Graph, Op
+from initlint.graph.patterns import name_patterns
+from initlint.reading.abstract.holders import Instance
+from initlint.reading.abstract.operands import flat_tensors
+from initlint.reading.abstract.submodules import modules_of
+from initlint.reading.abstract.user_class import UserClass
+from initlint.reading.abstract.values import Slot, Value
+from initlint.reading.attempts import RAISES, Attempts
+from initlint.reading.fills.asked import tests_of
+from initlint.reading.fills.uncalled import Uncalled
+from initlint.reading.fills.unreached import Unreached
+from initlint.reading.known import frameworks
+from initlint.reading.models.layers import (
+    Drawn,
+    Followed,
+    Place,
+    followed,
+    names_of,
+    overrides_of,
+    places_of,
+    unknown,
+    weights_held,
+)
+from initlint.reading.models.layers import records as records_of
+from initlint.reading.models.parameters import Ledger, calls_of, parameters_of
+from initlint.reading.objects.classes import order_of
+from initlint.reading.objects.entries import entered, entered_by
+from initlint.reading.objects.torch_modules import type_of
+from initlint.reading.reader import Reader
+from initlint.records import Call, Layer, Parameter, Test
+from initlint.torchlib.draws import Draw
+
+# Code that is not read may have filled a parameter once more.
+UNSEEN = records.Draw("", "unknown", certain=False)
+# A stack of blocks may be deep, but parameters that nobody will read need not be recorded.
+_MOST_NAMES = 20_000
+
+
+class Model(NamedTuple):
+    """A module, with the name of the class, function or variable that it comes from.
+
+    `path` is the file that defines this name, `doors` are the methods by which data enters.
+    """
+
+    name: str
+    path: str
+    instance: Instance
+    doors: tuple[str, ...] = ()
+
+
+class Found(NamedTuple):
+    """What is recorded of one model."""
+
+    layers: list[Layer]
+    parameters: list[Parameter]
+    calls: list[Call]
+    tests: list[Test]
+    graph: Followed | None = None
+
+
+class About(NamedTuple):
+    """What is known of all classes: which are parts, have ambiguous names, are trained."""
+
+    parts: set[Value]
+    ambiguous: set[str]
+    trained: set[Value]
+
+
+class Recorder:
+    """Follows the data of models, and makes the records of each."""
+
+    def __init__(
+        self, reader: Reader, attempts: Attempts, about: About, parameters: bool, graphs: bool
+    ) -> None:
+        self._reader, self._attempts, self._about = reader, attempts, about
+        self._wants_parameters, self._wants_graphs = parameters, graphs
+        self._drawn: dict[tuple[Instance, bool], Drawn | None] = {}
+        self._unreached = Unreached(reader.program, reader.reached)
+        self._uncalled = Uncalled(reader)
+        self._within: dict[Instance, list[tuple[Place, Slot, str]]] = {}
+        self._overrides: dict[Instance, dict[Slot, Draw]] = {}
+
+    def held(self, instance: Instance) -> list[tuple[Place, Slot, str]]:
+        """Every weight of a layer within a module; gone through once."""
+        if instance not in self._within:
+            self._within[instance] = list(weights_held(instance))
+        return self._within[instance]
+
+    def found(
+        self,
+        model: Model,
+        held: Sequence[tuple[Place, Slot, str]],
+        are_news: Callable[[Sequence[Layer]], bool] = bool,
+    ) -> Found:
+        """All records of a model; its name has the path if it is ambiguous.
+
+        `are_news` says whether layers are to be recorded; of a model that has no such layers,
+        nothing is.
+        """
+        instance = model.instance
+        if model.name in self._about.ambiguous:
+            model = model._replace(name=f"{model.path}:{model.name}")
+        is_whole = instance.cls not in self._about.parts
+        drawn = self._followed(instance, is_whole, model.doors)
+        places = places_of(instance)
+        for place, slot, _ in held:
+            # What is nested deeper than all names are looked for has at least its first one.
+            places.setdefault(id(slot), [place])
+        modules = [module for _, module in modules_of(instance)]
+        overrides = overrides_of(modules)
+        found, graph = [], None
+        if drawn is not None:
+            drawn = _with_overrides(drawn, overrides, places)
+            found = records_of(model.name, drawn, places, are_news)
+            if self._wants_graphs:
+                graph = Followed(model.name, drawn, names_of(drawn, places), tuple(found))
+        reached = {id(use.slot) for use, _ in drawn.met} if drawn is not None else set()
+        if any(id(slot) not in reached for _, slot, _ in held) and instance.cls is not None:
+            beside = self._tried_on(
+                instance, self._beside, instance, is_whole, model.doors, raises=str
+            )
+            met = beside.met if beside is not None else ()
+            met = tuple((use, other) for use, other in met if id(use.slot) not in reached)
+            reached |= {id(use.slot) for use, _ in met}
+            found += records_of(model.name, Drawn(met, 0), places)
+        for place, slot, kind in held:
+            if id(slot) not in reached:
+                reached.add(id(slot))
+                found += self._elsewhere(model, place, slot, kind)
+        if found and not are_news(found):
+            return Found([], [], [], [])
+        parameters: list[Parameter] = []
+        if self._wants_parameters:
+            touched = drawn.touched if drawn is not None else None
+            hook = frameworks.coverage(self._reader, instance)
+            ledger = Ledger(touched, is_whole, overrides, hook)
+            parameters = parameters_of(model.name, instance, ledger, _MOST_NAMES)
+            parameters = [p if p.history else self._unproven(instance, p) for p in parameters]
+        calls = calls_of(model.name, modules, places)
+        calls += self._uncalled.of(model.name, modules, instance.cls in self._about.trained)
+        tests = tests_of(model.name, modules, overrides)
+        return Found(found, parameters, calls, tests, graph)
+
+    def _unproven(self, root: Instance, parameter: Parameter) -> Parameter:
+        """A parameter that nothing wrote; with an unknown write where other code may have."""
+        site, name = parameter.site, parameter.name.rpartition(".")[2]
+        holders = [m for _, m in modules_of(root) if type_of(m) == parameter.holder]
+        classes = {
+            each.name
+            for module in (root, *holders)
+            if isinstance(module.cls, UserClass)
+            for each in order_of(self._reader, module.cls)
+            if isinstance(each, UserClass)
+        }
+        if site is None or self._unreached.may_write(site.path, name, classes):
+            return replace(parameter, history=(UNSEEN,))
+        return parameter
+
+    def _elsewhere(self, model: Model, place: Place, slot: Slot, kind: str) -> list[Layer]:
+        """The record of a weight that the model's graph does not reach, from its owner's graph."""
+        holder = slot.holder
+        owner = holder.owner[0] if holder is not None and holder.owner else None
+        drawn = self._followed(owner, whole=False) if owner is not None else None
+        if model.instance not in self._overrides:
+            modules = [module for _, module in modules_of(model.instance)]
+            self._overrides[model.instance] = overrides_of(modules)
+        draw = self._overrides[model.instance].get(slot, slot.draw)
+        met = [pair for pair in drawn.met if pair[0].slot is slot] if drawn is not None else []
+        if drawn is None or not met:
+            return [unknown(model.name, place, slot, kind, draw)]
+        own = tuple((use.holding(draw), found) for use, found in met)
+        alone = Drawn(own, drawn.bare, ops=drawn.ops)
+        return records_of(model.name, alone, {id(slot): [place]})
+
+    def _followed(
+        self, instance: Instance, whole: bool, doors: tuple[str, ...] = ()
+    ) -> Drawn | None:
+        key = (instance, whole)
+        if key not in self._drawn:
+            self._drawn[key] = self._tried_on(
+                instance, self._drawing, instance, whole, doors, raises=lambda: _raises(instance)
+            )
+        return self._drawn[key]
+
+    def _tried_on(
+        self, instance: Instance, work: Callable[..., Any], *args: Any, raises: Callable[[], str]
+    ) -> Any:
+        module = (
+            instance.cls.module if instance.cls is not None else self._reader.program.modules[0]
+        )
+        return self._attempts.run(module, type_of(instance), work, *args, raises=raises)
+
+    def _drawing(self, instance: Instance, whole: bool, doors: tuple[str, ...]) -> Drawn | None:
+        """Call a module with data, and follow the resulting graph."""
+        self._reader.graph = Graph(self._reader.budget)
+        results = entered(self._reader, instance, doors)
+        return None if results is None else self._closed(results, whole)
+
+    def _beside(self, instance: Instance, whole: bool, doors: tuple[str, ...]) -> Drawn:
+        """Call the methods of a module other than its forward with data."""
+        self._reader.graph = Graph(self._reader.budget)
+        return self._closed(entered_by(self._reader, instance, doors), whole)
+
+    def _closed(self, results: list[Value], whole: bool) -> Drawn:
+        """The present graph, followed, of which these are the results."""
+        graph = self._reader.graph
+        ends = dict.fromkeys(node for result in results for node in flat_tensors(result))
+        graph.add(Op("output" if whole else "unknown", tuple(ends), final=True))
+        name_patterns(graph)
+        return followed(graph, whole, self._reader.budget, self._wants_graphs)
+
+
+def _raises(instance: Instance) -> str:
+    """The gap of a forward that raises an error; a module without weights has none."""
+    return f"its forward {RAISES}" if next(weights_held(instance), None) is not None else ""
+
+
+def _with_overrides(
+    drawn: Drawn, overrides: Mapping[Slot, Draw], places: Mapping[int, Sequence[Place]]
+) -> Drawn:
+    """What a graph uses, with the draws of constructors that its forward has passed over.
+
+    `self.detr.head(x)` calls the head without its holder, whose constructor has filled it. A
+    parameter that lies in several places is left alone: another holder may have filled it.
+    """
+    if not overrides:
+        return drawn
+    met = tuple(
+        (use.holding(overrides[use.slot]), found)
+        if use.draw is use.slot.draw
+        and use.slot in overrides
+        and len(places.get(id(use.slot), ())) == 1
+        else (use, found)
+        for use, found in drawn.met
+    )
+    return drawn._replace(met=met)

@@ -1,0 +1,187 @@
+"""Objects of the classes of the files: their constructors, and those of dataclasses."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+
+from initlint.reading.abstract.frames import Frame
+from initlint.reading.abstract.holders import Instance
+from initlint.reading.abstract.parts import key_of
+from initlint.reading.abstract.submodules import children, modules_of
+from initlint.reading.abstract.user_class import UserClass
+from initlint.reading.abstract.values import UNKNOWN, External, Value
+from initlint.reading.evaluate.calling import call
+from initlint.reading.evaluate.compiled import evaluate
+from initlint.reading.fills.initial import lost
+from initlint.reading.known import frameworks
+from initlint.reading.models.life import twin
+from initlint.reading.objects.classes import lookup, method_of, order_of, torch_base
+from initlint.reading.objects.modules import furnish
+from initlint.reading.reader import Reader
+from initlint.torchlib import catalog
+
+# How often the constructor of a class may be running.
+_DEEPEST = 3
+
+
+def construct(
+    reader: Reader,
+    cls: UserClass,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    node: ast.AST | None,
+) -> Value:
+    """A new object of a class; equal modules made by the same line are one object."""
+    kind = torch_base(reader, cls)
+    if not kind:
+        return _plain_object(reader, cls, args, kwargs)
+    if reader.constructing is not None:
+        cls.used = cls.used or reader.constructing.cls is not cls
+    if reader.active.count(cls) >= _DEEPEST:
+        return UNKNOWN
+    key = (
+        cls,
+        node,
+        reader.arms,
+        tuple(map(key_of, args)),
+        tuple((name, key_of(value)) for name, value in kwargs.items()),
+    )
+    instance = reader.memo.get(key)
+    if instance is None:
+        instance = Instance(cls, kind, reader.site(node), arms=reader.arms)
+        reader.memo[key] = instance
+        try:
+            _build(reader, instance, args, kwargs)
+            if reader.constructing is None:
+                frameworks.set_up(reader, instance)
+        except BaseException:
+            # A module whose constructor was given up is not usable.
+            del reader.memo[key]
+            raise
+    return _born(reader, instance, node) if reader.outside else instance
+
+
+def _born(reader: Reader, origin: Instance, node: ast.AST | None) -> Instance:
+    """A model that code outside of modules makes, which has parameters of its own."""
+    for _, module in modules_of(origin):
+        # Its twin has copies of all of these.
+        reader.budget.elements(len(module.attrs) + len(module.calls) + len(module.questions))
+    made = twin(origin, reader.life.of)
+    reader.life.born(made, origin, node, reader.frames[-1].module.path)
+    return made
+
+
+def _build(
+    reader: Reader, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> None:
+    """Run the constructor of a module."""
+    cls: UserClass = instance.cls
+    outer, reader.constructing = reader.constructing, instance
+    reader.active.append(cls)
+    try:
+        found = lookup(reader, cls, "__init__")
+        method = None if found is None else method_of(reader, *found)
+        if method is not None:
+            call(reader, method, [instance, *args], kwargs)
+        elif _is_dataclass(cls):
+            _fill_fields(reader, instance, args, kwargs)
+        else:
+            furnish(reader, instance, args, kwargs)
+    finally:
+        reader.active.pop()
+        reader.constructing = outer
+    cls.made.append(instance)
+    claim(instance)
+
+
+def _plain_object(
+    reader: Reader, cls: UserClass, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value:
+    bases = [v for v in order_of(reader, cls)[1:] if not isinstance(v, UserClass)]
+    names = [v.name.rpartition(".")[2] for v in bases if isinstance(v, External)]
+    if any("Enum" in name or name in ("dict", "list", "Function") for name in names):
+        return lost(reader, args, kwargs)
+    instance = Instance(cls, "")
+    if reader.active.count(cls) >= _DEEPEST:
+        return UNKNOWN
+    reader.active.append(cls)
+    found = lookup(reader, cls, "__init__")
+    if found is not None:
+        call(reader, method_of(reader, *found), [instance, *args], kwargs)
+    elif _is_dataclass(cls) or "NamedTuple" in names:
+        _fill_fields(reader, instance, args, kwargs)
+    reader.active.pop()
+    return instance
+
+
+def _fill_fields(
+    reader: Reader, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> None:
+    """Run the constructor of a dataclass."""
+    names: dict[str, tuple[UserClass, ast.AST | None]] = {}
+    for base in reversed(order_of(reader, instance.cls)):
+        if isinstance(base, UserClass):
+            for statement in base.node.body:
+                if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                    names[statement.target.id] = (base, statement.value)
+    given = {**dict(zip(names, args, strict=False)), **kwargs}
+    for name, (base, default) in names.items():
+        if name in given:
+            instance.attrs[name] = given[name]
+        elif default is not None:
+            frame = Frame(base.module, base.closure)
+            instance.attrs[name] = _field_default(reader, default, frame)
+        else:
+            instance.attrs[name] = UNKNOWN
+    after = lookup(reader, instance.cls, "__post_init__")
+    if after is not None:
+        call(reader, method_of(reader, *after), [instance], {})
+
+
+def _field_default(reader: Reader, node: ast.AST, frame: Frame) -> Value:
+    if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
+        name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+        if name == "field":
+            for keyword in node.keywords:
+                value = evaluate(reader, keyword.value, frame)
+                if keyword.arg == "default":
+                    return value
+                if keyword.arg == "default_factory":
+                    return call(reader, value, [], {})
+            return UNKNOWN
+    return evaluate(reader, node, frame)
+
+
+def _is_dataclass(cls: UserClass) -> bool:
+    for decorator in cls.node.decorator_list:
+        node = decorator.func if isinstance(decorator, ast.Call) else decorator
+        name = node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
+        if name == "dataclass":
+            return True
+    return False
+
+
+def is_layer(instance: Instance) -> bool:
+    """Whether a module is a weighted layer of torch's, or derived from one."""
+    operation = catalog.operation_of_module(instance.torch)
+    return operation is not None and operation.role == "weighted"
+
+
+def claim(instance: Instance) -> None:
+    """Every layer that a module holds, not through another class, is its own from now on."""
+    waiting = [("", instance)]
+    seen: set[int] = set()
+    while waiting:
+        prefix, holder = waiting.pop()
+        for name, part in children(holder):
+            path = f"{prefix}.{name}" if prefix else name
+            if id(part) in seen or part.owner is not None:
+                continue
+            seen.add(id(part))
+            if is_layer(part):
+                part.owner = (instance, path)
+                for child, inner in children(part):
+                    inner.owner = (instance, f"{path}.{child}")
+            elif part.cls is None:
+                waiting.append((path, part))

@@ -1,0 +1,1 @@
+"""The files read: parsed, and what their names and imports mean."""
