@@ -10,7 +10,8 @@ from initlint.reading.abstract.values import PLAIN, Compared, Fresh, Held, Kept,
 from initlint.reading.evaluate.plain import asked, costs
 from initlint.reading.evaluate.subscripts import item_of
 from initlint.reading.evaluate.tensors import operate
-from initlint.reading.fills.initial import lost, write_in_place
+from initlint.reading.fills.in_place import write_in_place
+from initlint.reading.fills.initial import lost
 from initlint.reading.objects.module_methods import ask_module
 from initlint.reading.reader import Reader
 

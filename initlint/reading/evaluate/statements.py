@@ -17,7 +17,7 @@ from initlint.reading.evaluate.names import member_of, top_level
 from initlint.reading.evaluate.subscripts import gone_through
 from initlint.reading.evaluate.targets import target_of
 from initlint.reading.fills.dropped import dropped
-from initlint.reading.fills.initial import write_in_place
+from initlint.reading.fills.in_place import write_in_place
 from initlint.reading.fills.rebound import rebinding
 from initlint.reading.objects.classes import class_of, lookup, method_of
 from initlint.reading.objects.containers import remove_item

@@ -13,7 +13,7 @@ from initlint.reading.evaluate.compiled import code_of
 from initlint.reading.evaluate.subscripts import gone_through, put
 from initlint.reading.evaluate.tensors import assigned, operate
 from initlint.reading.fills.effects import is_sure, note
-from initlint.reading.fills.initial import set_trainable, write_in_place
+from initlint.reading.fills.in_place import set_trainable, write_in_place
 from initlint.reading.objects.classes import hold
 from initlint.reading.reader import Reader
 

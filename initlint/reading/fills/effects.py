@@ -158,3 +158,24 @@ def is_copy(node: ast.expr | None) -> bool:
 def is_uncalled(value: Value) -> bool:
     """Whether a value is a method, or a function, that somebody has forgotten to call."""
     return isinstance(value, (Bound, Method)) or type(value) is Function
+
+
+def is_recomputed(
+    reader: Reader, slots: Sequence[Slot], node: ast.AST | None, name: str, written: ast.AST | None
+) -> bool:
+    """Whether forward computes these weights anew from others, so that a write is lost."""
+    if reader.drawing or reader.still or written is None:
+        return False
+    for slot in slots:
+        by = slot.holder.recomputed if isinstance(slot.holder, Instance) else ""
+        # parameters() gives what the weight is computed from.
+        if by and slot.name == "weight" and _names_weight(written):
+            why = f"{by} computes weight anew at every forward, from other parameters"
+            note(reader, node, name, [slot], "recomputed", why)
+            return True
+    return False
+
+
+def _names_weight(node: ast.AST) -> bool:
+    """Whether an expression names an attribute `weight`."""
+    return any(getattr(part, "attr", "") == "weight" for part in ast.walk(node))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from initlint.reading.abstract.holders import Instance, Listing
-from initlint.reading.abstract.values import Fresh, Slot, Value
+from initlint.reading.abstract.values import Fresh, Slot, Sym, Value, known_number
 from initlint.reading.objects.use import Use
 from initlint.reading.reader import Reader, Walk
-from initlint.torchlib.draws import UNCLEAR, Draw
+from initlint.records import Site
+from initlint.torchlib.draws import ARGUMENTS, UNCLEAR, Draw
 from initlint.torchlib.history import after, perhaps
 
 
@@ -98,3 +99,22 @@ def is_same(one: Draw, other: Draw) -> bool:
     """Whether two draws have the same distribution."""
     is_alike = one.name == other.name != "unknown" and one.args == other.args
     return bool(is_alike and (one.mean, one.offset) == (other.mean, other.offset))
+
+
+def drawn_with(
+    name: str,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    site: Site | None,
+    spelled: str,
+) -> Draw:
+    """A draw whose std is worked out in the end, when the parameter's shape is settled."""
+    defaults = ARGUMENTS.get(name)
+    if defaults is None:
+        return UNCLEAR.at(site, spelled=spelled)
+    given = {**defaults, **dict(zip(defaults, args, strict=False))}
+    given.update({key: value for key, value in kwargs.items() if key in defaults})
+    if not all(isinstance(value, (int, float, str, Sym)) for value in given.values()):
+        numbers = {key: value for key, value in given.items() if known_number(value)}
+        return Draw("unknown", numbers, site=site, spelled=spelled)
+    return Draw(name, given, site=site, spelled=spelled)

@@ -19,7 +19,8 @@ from initlint.reading.budget import ELEMENTS
 from initlint.reading.evaluate.attributes import attribute
 from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.visits import Visit
-from initlint.reading.fills.initial import copy_into, release, set_trainable, write_in_place
+from initlint.reading.fills.in_place import copy_into, set_trainable, write_in_place
+from initlint.reading.fills.initial import release
 from initlint.reading.fills.writes import walked, write
 from initlint.reading.known import frameworks
 from initlint.reading.objects.classes import hold
