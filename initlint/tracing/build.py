@@ -81,7 +81,7 @@ def build(
     attribute = _attribute(module, target)
     if isinstance(attribute, nn.Module):
         model = attribute if device is None else attribute.to(device)
-        return Built(target, model, recorder if recorder.knows(attribute) else None)
+        return Built(target, model, recorder if recorder.made.knows(attribute) else None)
     if not callable(attribute):
         kind = type(attribute).__name__
         raise BuildError(f"{target}: a {kind} is neither a model, a class nor a function")
@@ -242,7 +242,7 @@ def _built_on(
         kind = type(model).__name__
         raise BuildError(f"{name}: returned a {kind}, not a torch.nn.Module")
     rebuild = functools.partial(_rebuilt, factory, arguments) if device == "meta" else None
-    known = recorder if recorder.knows(model) else None
+    known = recorder if recorder.made.knows(model) else None
     return Built(name, model, known, rebuild, functools.partial(factory, **arguments))
 
 

@@ -151,8 +151,10 @@ class _Owners:
             return None
         module = self.owner(parameter)[1]
         if _is_weighted(module):
-            return recorder.module_site(module)
-        return recorder.parameter_site(self.tensors[parameter]) or recorder.module_site(module)
+            return recorder.made.module_site(module)
+        return recorder.made.parameter_site(self.tensors[parameter]) or recorder.made.module_site(
+            module
+        )
 
     def is_lazy(self, parameter: str) -> bool:
         """Whether a parameter has no shape before the first forward."""

@@ -33,7 +33,7 @@ def live_models(module: types.ModuleType, recorder: Recorder) -> dict[str, nn.Mo
     found: dict[int, tuple[str, nn.Module]] = {}
     for name, value in list(vars(module).items()):
         for model in _models_in(value, _DEPTH):
-            if recorder.knows(model) and asked(partial(_has_weights, model), False):
+            if recorder.made.knows(model) and asked(partial(_has_weights, model), False):
                 found.setdefault(id(model), (name, model))
     parts = {id(part) for _, model in found.values() for part in parts_of(model)}
     named: dict[str, nn.Module] = {}

@@ -133,10 +133,10 @@ def _site(
     if recorder is None:
         return None
     if is_buffer:
-        return recorder.buffer_site(module, key)
+        return recorder.made.buffer_site(module, key)
     if _layer(module):
-        return recorder.module_site(module)
-    return recorder.parameter_site(tensor) or recorder.module_site(module)
+        return recorder.made.module_site(module)
+    return recorder.made.parameter_site(tensor) or recorder.made.module_site(module)
 
 
 def _history(built: Built, tensor: torch.Tensor, shape: tuple[int, ...] | None) -> tuple[Draw, ...]:

@@ -28,6 +28,7 @@ from initlint.torchlib.failures import why_it_raises
 from initlint.torchlib.history import after
 from initlint.tracing.legacy import is_sized
 from initlint.tracing.loads import Loads, key_of, replaced
+from initlint.tracing.made import Made
 from initlint.tracing.norms import Norms
 from initlint.tracing.partly import Partly
 from initlint.tracing.places import (
@@ -43,8 +44,6 @@ from initlint.tracing.places import (
     within,
 )
 from initlint.tracing.visits import Visits
-
-_TABLES = (nn.Embedding, nn.EmbeddingBag)
 
 _OPTIMISERS = TORCH + "optim/"
 _HARMLESS = {
@@ -94,10 +93,6 @@ class Recorder(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self._contents: dict[int, _Content] = {}
-        self._modules: dict[int, tuple[nn.Module, Site | None]] = {}
-        self._parameters: dict[int, tuple[nn.Parameter, Site | None]] = {}
-        # Where buffers were registered, by their modules and names.
-        self._buffers: dict[tuple[int, str], Site | None] = {}
         # The memory of parameters: what is copied from there is a copy.
         self._held: set[int] = set()
         # The memory of parameters that an optimiser has changed: what comes later is training.
@@ -110,14 +105,12 @@ class Recorder(TorchFunctionMode):
         self._computed: dict[int, torch.Tensor] = {}
         self._partly = Partly()
         self._sites = Sites()
+        self.made = Made(self._sites, self._note_parameter, self._note_legacy)
         self._initialising: FrameType | None = None
         self._patches = contextlib.ExitStack()
 
     def __enter__(self) -> Recorder:
-        self._patches.enter_context(replaced(nn.Module, "__init__", self._noting_module))
-        self._patches.enter_context(replaced(nn.Module, "__setstate__", self._noting_copy))
-        self._patches.enter_context(replaced(nn.Parameter, "__new__", self._noting_parameter))
-        self._patches.enter_context(replaced(nn.Module, "register_buffer", self._noting_buffer))
+        self._patches.enter_context(self.made.watching())
         every = replaced(ParametrizationList, "forward", self._noting_computed)
         self._patches.enter_context(every)
         self._patches.enter_context(self._loads.watching())
@@ -131,25 +124,9 @@ class Recorder(TorchFunctionMode):
         self._patches.close()
         self._initialising = None
 
-    def module_site(self, module: nn.Module) -> Site | None:
-        """The constructor call that made `module`, if it was made while recording."""
-        return self._modules.get(id(module), (module, None))[1]
-
-    def parameter_site(self, parameter: torch.Tensor) -> Site | None:
-        """The call that made a bare `parameter`, if it was made while recording."""
-        return self._parameters.get(id(parameter), (parameter, None))[1]
-
-    def buffer_site(self, module: nn.Module, name: str) -> Site | None:
-        """The call that registered a buffer of the user's; what makes the layer for torch's own."""
-        return self._buffers.get((id(module), name)) or self.module_site(module)
-
     def eps(self, module: nn.Module) -> float | None:
         """The eps of a norm that was given by its place."""
         return self._norms.eps(module)
-
-    def knows(self, module: nn.Module) -> bool:
-        """Whether `module` was made while recording."""
-        return id(module) in self._modules
 
     def initializer(self, parameter: torch.Tensor) -> Initializer | None:
         """The initialiser that filled `parameter` last; None for memory that no call wrote."""
@@ -175,47 +152,6 @@ class Recorder(TorchFunctionMode):
         """The names of the parameters of `model` whose values were loaded from a file."""
         return tuple(n for n, p in model.named_parameters() if self._loads.holds(p))
 
-    def _noting_module(self, original: Callable[..., None]) -> Callable[..., None]:
-        def construct(module: nn.Module, *args: Any, **kwargs: Any) -> None:
-            if id(module) not in self._modules:
-                frame = user_frame(caller(1), building=module)
-                self._modules[id(module)] = (module, self._sites.of(frame))
-            original(module, *args, **kwargs)
-
-        return construct
-
-    def _noting_copy(self, original: Callable[..., None]) -> Callable[..., None]:
-        def restore(module: nn.Module, state: Any) -> None:
-            """Copies and unpickled modules get their state without being constructed."""
-            original(module, state)
-            self._modules[id(module)] = (module, self._sites.of(user_frame(caller(1))))
-
-        return restore
-
-    def _noting_parameter(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        def make(cls: type, *args: Any, **kwargs: Any) -> Any:
-            parameter = original(cls, *args, **kwargs)
-            frame = user_frame(caller(1))
-            site = self._sites.of(frame)
-            self._parameters[id(parameter)] = (parameter, site)
-            self._note_legacy(parameter, frame, site)
-            self._held.add(key_of(parameter))
-            return parameter
-
-        return make
-
-    def _noting_buffer(self, original: Callable[..., None]) -> Callable[..., None]:
-        def register(module: nn.Module, name: str, *args: Any, **kwargs: Any) -> None:
-            original(module, name, *args, **kwargs)
-            frame = caller(1)
-            if not frame.f_code.co_filename.startswith(TORCH):
-                user = user_frame(frame)
-                site = self._sites.of(user)
-                self._buffers[id(module), name] = site
-                self._note_legacy(module._buffers.get(name), user, site)
-
-        return register
-
     def _noting_computed(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def compute(parametrization: nn.Module) -> Any:
             result = original(parametrization)
@@ -228,6 +164,12 @@ class Recorder(TorchFunctionMode):
     def is_computed(self, tensor: torch.Tensor) -> bool:
         """Whether a parametrization has computed a tensor from parameters, for one use of it."""
         return key_of(tensor) in self._computed
+
+    def _note_parameter(
+        self, parameter: nn.Parameter, frame: FrameType | None, site: Site | None
+    ) -> None:
+        self._note_legacy(parameter, frame, site)
+        self._held.add(key_of(parameter))
 
     def _note_legacy(self, tensor: Any, frame: FrameType | None, site: Site | None) -> None:
         """`torch.Tensor(2, 3)`, which no mode sees, is memory that nothing wrote."""
@@ -421,18 +363,13 @@ class Recorder(TorchFunctionMode):
         if content.draw.name == UNCLEAR.name:
             return
         user, draw = user_frame(frame), UNCLEAR
-        if 10 * tensor.numel() < content.elements and self._is_of_embedding(tensor):
+        if 10 * tensor.numel() < content.elements and self.made.is_of_embedding(tensor):
             if by_torch(frame) and content.draw.default:
                 return
             # What all other rows hold is known as before.
             draw = replace(content.draw, by="user")
         draw = replace(draw, site=self._sites.of(user), part=True, spelled=spelled)
         content.draw = after(draw, content.draw, within(user))
-
-    def _is_of_embedding(self, tensor: torch.Tensor) -> bool:
-        tables = [m for m, _ in self._modules.values() if isinstance(m, _TABLES)]
-        weights = [m._parameters.get("weight") for m in tables]
-        return any(w is not None and key_of(w) == key_of(tensor) for w in weights)
 
     def _remember(self, tensor: torch.Tensor, draw: Draw) -> None:
         self._loads.written(tensor)

@@ -189,7 +189,7 @@ def test_sites_are_the_constructor_calls_to_the_column():
         "ünïcode": "nn.Linear(1, 1)",
     }
     for name, text in texts.items():
-        site = recorder.module_site(model.get_submodule(name))
+        site = recorder.made.module_site(model.get_submodule(name))
         assert source[site.line - 1][site.column - 1 : site.end_column - 1] == text, name
 
 
@@ -236,7 +236,7 @@ SITES = {
 def test_sites_however_a_layer_comes_about(name, text):
     with torch.device("meta"), Recorder() as recorder:
         model = Assembled()
-    site = recorder.module_site(model.get_submodule(name))
+    site = recorder.made.module_site(model.get_submodule(name))
     line = Path(__file__).read_text(encoding="utf-8").splitlines()[site.line - 1]
     assert line[site.column - 1 : site.end_column - 1] == text
 
@@ -253,7 +253,7 @@ def test_a_copy_holds_what_its_original_held():
 def test_a_layer_that_torch_makes_inside_its_own_belongs_to_the_users_line():
     with Recorder() as recorder:
         attention = nn.MultiheadAttention(8, 2)
-    assert recorder.module_site(attention.out_proj) == recorder.module_site(attention)
+    assert recorder.made.module_site(attention.out_proj) == recorder.made.module_site(attention)
 
 
 def test_recording_leaves_torch_as_it_was():
