@@ -24,7 +24,7 @@ ELSEWHERE = {
     "security.md": "SECURITY.md",
     "rules/index.md": "rules/README.md",
 }
-_LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)(#[^)\s]*)?(?=\))")
+_LINK = re.compile(r"(!?)\[([^\]]*)\]\((?![a-z]+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 _FENCED = re.compile(r"(^ *(`{3,})[^\n]*\n.*?^ *\2 *$)", re.DOTALL | re.MULTILINE)
 _log = logging.getLogger("mkdocs.site")
 
@@ -38,16 +38,20 @@ def cards() -> Mapping[str, str]:
 def linked(text: str, page: str) -> str:
     """The text of a page with links between files of the repository turned into links of the site.
 
-    Code is left alone. Files that are no pages are linked to in the repository.
+    Code is left alone. Files that are no pages are linked to in the repository if its address is
+    known.
     """
     pieces = _FENCED.split(text)
     # Split by two groups: text, fenced block, its fence.
     pieces = [piece for number, piece in enumerate(pieces) if number % 3 != 2]
-    pieces[::2] = [
-        _LINK.sub(lambda found: _target(found[1], page) + (found[2] or ""), piece)
-        for piece in pieces[::2]
-    ]
+    pieces[::2] = [_LINK.sub(lambda found: _link(found, page), piece) for piece in pieces[::2]]
     return "".join(pieces)
+
+
+def _link(found: re.Match[str], page: str) -> str:
+    image, text, link, anchor = found.groups(default="")
+    target = _target(link, page)
+    return f"{image}[{text}]({target}{anchor})" if target else text
 
 
 def _target(link: str, page: str) -> str:
@@ -61,13 +65,14 @@ def _target(link: str, page: str) -> str:
     elif re.fullmatch(r"rules/[A-Z]+\d+\.md", file):
         to = file
     if to is None:
-        return f"{home()}/blob/main/{file}"
+        return f"{home()}/blob/main/{file}" if home() else ""
     return posixpath.relpath(to, posixpath.dirname(page) or ".")
 
 
 def on_config(config: Any) -> Any:
-    """Take the address of the repository from pyproject.toml, and the rules into the index."""
-    config.repo_url, config.repo_name = home(), "Source"
+    """Take the address of the repository from the package, and the rules into the index."""
+    if home():
+        config.repo_url, config.repo_name = home(), "Source"
     pages = ["rules/index.md", *({page.split("/")[1][:-3]: page} for page in cards())]
     for section in config.nav:
         if "Rules" in section:

@@ -390,7 +390,8 @@ class Fix:
 class Finding:
     """A rule's report on a layer, or on all layers made by one source line (`parameters`).
 
-    `help` says what to write where no initialiser is recommended.
+    `help` says what to write where no initialiser is recommended, `unfixed` why there is no fix
+    where the rule has one.
 
     Its repr is short: the code, the message and where it is.
     """
@@ -410,6 +411,7 @@ class Finding:
     confidence: str = field(default="high", repr=False)
     parameters: tuple[str, ...] = field(default=(), repr=False)
     help: str = field(default="", repr=False)
+    unfixed: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

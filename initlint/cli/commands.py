@@ -221,9 +221,11 @@ def _checked(asked: Asked) -> Report:
     report = _judged(asked)
     _print(report, asked)
     rules = asked.selection.rules.cards.values()
-    idle = list(suppress.idle(report, asked.selection.codes, rules))
+    # The report has the text of the files with models only.
+    texts = texts_of(report).changed(asked.targets.texts)
+    idle = list(suppress.idle(report, asked.selection.codes, rules, asked.targets.files, texts))
     for one in idle[:_MOST_IDLE]:
-        place = phrases.place_of(one.site, texts_of(report))
+        place = phrases.place_of(one.site, texts)
         _say(asked.request, f"initlint: {place}: {one.what} {one.reason}")
     if idle[_MOST_IDLE:]:
         _say(asked.request, f"initlint: {len(idle) - _MOST_IDLE:,} more suppressions do nothing")

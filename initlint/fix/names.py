@@ -10,6 +10,7 @@ from typing import NamedTuple
 from initlint.fix.members import CONTAINERS, Attribute, Each, Handed, Item, Path, Step
 from initlint.fix.spot import Scope, Spot, dotted, is_pure, last_name
 from initlint.fix.text import RefusedError, Text
+from initlint.safe.shown import access
 
 Pattern = Sequence[str | None]
 
@@ -308,7 +309,9 @@ def narrowed(
 
 def _sparing(spared: Sequence[str]) -> str:
     """Why no call can be written where the line also makes the `spared`."""
-    shown = ", ".join(spared[:_FEW]) + (", …" if len(spared) > _FEW else "")
+    # Of a bare Sequential the model's name is not known here: [8].weight.
+    names = [access("", name).removeprefix("model") for name in spared[:_FEW]]
+    shown = ", ".join(names) + (", …" if len(spared) > _FEW else "")
     stay = "stay as they are" if len(spared) > 1 else "stays as it is"
     return f"the line also makes {shown}, which {stay}: fill the others in a loop of their own"
 

@@ -49,4 +49,4 @@ def _refused(
 def _told(finding: Finding, reason: str) -> Finding:
     if not reason:
         return finding
-    return replace(finding, message=f"{finding.message} (no fix: {reason})", fix=None)
+    return replace(finding, unfixed=reason, fix=None)

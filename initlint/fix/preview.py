@@ -14,7 +14,7 @@ from initlint.fix.insert import expression, filling_of
 from initlint.fix.members import Attribute, Each, Handed, Item, Step
 from initlint.fix.names import Naming, Tail, Target, tails
 from initlint.fix.parsed import Parsed, parse
-from initlint.fix.spot import as_made_in_method
+from initlint.fix.spot import Spot, as_made_in_method
 from initlint.fix.text import RefusedError
 from initlint.recommend import calls
 from initlint.records import Finding, Fix, Initializer
@@ -53,25 +53,36 @@ def _by_model(source: bytes, finding: Finding, initializer: Initializer) -> str:
 
     For several members of one container it is a loop over them.
     """
-    base = "self"
+    base, told = "self", ""
     with suppress(RefusedError, RecursionError):
         spot = _parsed(source).spot(finding.site) if finding.site else None
-        base = spot.self_name or _variable(_parsed(source), finding.model) if spot else base
+        if spot and not spot.self_name:
+            base, told = _variable(_parsed(source), spot, finding.model)
+        elif spot and spot.self_name:
+            base = spot.self_name
     members = _members(finding.parameters)
     if members is None:
-        return calls.call(initializer, access(base, finding.parameter))
+        return calls.call(initializer, access(base, finding.parameter)) + told
     before, numbers, after = members
     # A base that is no name of the model's parts ends in the loop's index.
     holder = reach(base, before)
     listed = ", ".join(map(str, numbers))
-    return f"for i in ({listed}): {calls.call(initializer, reach(f'{holder}[i]', after))}"
+    return f"for i in ({listed}): {calls.call(initializer, reach(f'{holder}[i]', after))}{told}"
 
 
-def _variable(parsed: Parsed, model: str) -> str:
-    """The model's name if the file binds a variable of it, else `model`."""
-    stored = (n.id for n in ast.walk(parsed.tree) if isinstance(n, ast.Name) and _stores(n))
+def _variable(parsed: Parsed, spot: Spot, model: str) -> tuple[str, str]:
+    """The model's name if the file binds a variable of it, else `model` and a comment on it.
+
+    The comment says what makes it: the class or function of the model, or the function around.
+    """
     name = model.rpartition(":")[2]
-    return name if name in stored else "model"
+    nodes = list(ast.walk(parsed.tree))
+    if any(isinstance(n, ast.Name) and _stores(n) and n.id == name for n in nodes):
+        return name, ""
+    made = {n.name for n in nodes if isinstance(n, ast.ClassDef | ast.FunctionDef)}
+    around = spot.scope.name if isinstance(spot.scope, ast.FunctionDef) else ""
+    maker = name if name in made else around
+    return "model", f"  # model = {maker}(...)" if maker else ""
 
 
 def _stores(name: ast.Name) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from initlint.judge.model import Problem
 from initlint.judge.others import about, layer_in, names_of
 from initlint.judge.repairs import NoRepairError, Places, repair, shared
-from initlint.judge.wording import called
+from initlint.judge.wording import LONGEST, called, unhinted
 from initlint.recommend import magnitude
 from initlint.recommend.calls import call
 from initlint.recommend.question import is_lazy
@@ -67,7 +67,7 @@ def _finding(card: Rule, group: list[Problem], places: Places) -> Finding:
         code=card.code,
         name=card.name,
         severity=card.severity,
-        message=first.message + _others(group) + (f" (no fix: {reason})" if is_told else ""),
+        message=_with_others(first, group),
         site=layer.site,
         model=layer.model,
         layer=layer.layer,
@@ -80,18 +80,22 @@ def _finding(card: Rule, group: list[Problem], places: Places) -> Finding:
         confidence=card.confidence,
         help=first.help,
         parameters=tuple(dict.fromkeys(layer_in(problem).parameter for problem in group)),
+        unfixed=reason if is_told else "",
     )
 
 
-def _others(group: list[Problem]) -> str:
-    """The rest of the layers that the same line makes."""
+def _with_others(first: Problem, group: list[Problem]) -> str:
+    """The message of the first layer with the rest of the layers that the same line makes."""
     layers = [layer_in(problem) for problem in group]
     names = list(dict.fromkeys(called(layer) for layer in layers))[1:]
     if not names:
-        return ""
+        return first.message
     more = ", …" if len(names) > _SHOWN else ""
-    what = "of this line" if layers[0].site else "like it"
-    return f" ({len(names)} more {what}: {', '.join(names[:_SHOWN])}{more})"
+    count = f"{len(names)} more {'of this line' if layers[0].site else 'like it'}"
+    said = unhinted(first.message, first.code)
+    listed = f" ({count}: {', '.join(names[:_SHOWN])}{more})"
+    tries = (first.message + listed, said + listed, said + f" ({count})")
+    return next((message for message in tries if len(message) <= LONGEST), tries[-1])
 
 
 def _order(finding: Finding) -> tuple[object, ...]:

@@ -5,21 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from functools import cache
 
 from initlint.records import Rule
 from initlint.safe.shown import cut
+from initlint.torchlib.catalog import rules_folder
 
-# What codes of ruff, flake8's plugins, pylint and TorchFix begin with.
-_OF_OTHERS = frozenset(
-    (
-        *("A", "AIR", "ANN", "ARG", "ASYNC", "B", "BLE", "C", "COM", "CPY", "D"),
-        *("DJ", "DOC", "DTZ", "E", "EM", "ERA", "EXE", "F", "FA", "FAST", "FBT"),
-        *("FIX", "FLY", "FURB", "G", "I", "ICN", "INP", "INT", "ISC", "LOG", "N"),
-        *("NPY", "PD", "PERF", "PGH", "PIE", "PL", "PLC", "PLE", "PLR", "PLW", "PT"),
-        *("PTH", "PYI", "Q", "R", "RET", "RSE", "RUF", "S", "SIM", "SLF", "SLOT"),
-        *("T", "TC", "TCH", "TD", "TID", "TOR", "TRY", "UP", "W", "WPS", "YTT"),
-    )
-)
 _CODE = re.compile(r"([A-Z]+)([0-9]*)")
 # Digits of a code of initlint's or of a team's, and of any other linter's.
 _DIGITS, _MOST_DIGITS = 3, 4
@@ -33,7 +24,7 @@ def advice(entry: str, rules: Mapping[str, Rule], more: Collection[str] = ()) ->
     code = _CODE.fullmatch(entry.upper())
     letters = code[1] if code else ""
     own = {found[1] for found in map(_CODE.match, rules) if found}
-    if code and letters not in own and letters in _OF_OTHERS and len(code[2]) <= _MOST_DIGITS:
+    if code and letters not in own and letters in of_others() and len(code[2]) <= _MOST_DIGITS:
         what = (
             f"{wanted} is a rule of another linter" if code[2] else f"{wanted} is another linter's"
         )
@@ -47,3 +38,12 @@ def advice(entry: str, rules: Mapping[str, Rule], more: Collection[str] = ()) ->
     if code and len(code[2]) == _DIGITS:
         return f"rules of your own need --rules FOLDER; {_LISTS}"
     return _LISTS
+
+
+@cache
+def of_others() -> frozenset[str]:
+    """The letters that codes of other linters begin with: `rules/linters.toml`."""
+    import tomllib
+
+    table = tomllib.loads((rules_folder() / "linters.toml").read_text(encoding="utf-8"))
+    return frozenset(prefix for linter in table.values() for prefix in linter["prefixes"])

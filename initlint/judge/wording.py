@@ -28,12 +28,22 @@ def consequence(layer: Layer, code: str) -> str:
     name = called(layer)
     what = f"{name} {_filled(current, layer)} before {_following(layer)}: "
     what += _against_needed(current, layer.recommended, value)
-    parts = [_signal(layer), f" (`initlint rule {code}`)"]
+    parts = [_signal(layer), hint(code)]
     for kept in (parts, parts[:1], []):
         message = "".join((what, *kept))
         if len(message) <= LONGEST:
             break
     return message
+
+
+def hint(code: str) -> str:
+    """Where to read on, for the end of a message."""
+    return f" (`initlint rule {code}`)"
+
+
+def unhinted(message: str, code: str) -> str:
+    """A message without the hint at its end."""
+    return message.removesuffix(hint(code))
 
 
 def _against_needed(current: Initializer, recommended: Initializer, value: float) -> str:
@@ -85,7 +95,7 @@ def drowned(layer: Layer, whole: Whole, code: str) -> str:
 
 
 def _told(what: str, advice: str, code: str) -> str:
-    message = f"{what}; {advice} (`initlint rule {code}`)"
+    message = f"{what}; {advice}{hint(code)}"
     return message if len(message) <= LONGEST else f"{what}; {advice}"
 
 

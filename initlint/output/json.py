@@ -68,6 +68,7 @@ def _finding(
         "current": _current(finding.current, texts, exact),
         "recommended": _recommended(finding.recommended, exact),
         "fix": _fix(finding, texts, proposals),
+        "unfixed": shown(finding.unfixed) or None,
     }
 
 

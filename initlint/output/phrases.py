@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from initlint.judge.wording import LONGEST, unhinted
 from initlint.output.lines import Line, Styled
 from initlint.output.paint import style_of
 from initlint.project.discover import LeftOut
@@ -39,7 +40,10 @@ def headline(finding: Finding, message: str, texts: Texts) -> Line:
 def message(finding: Finding, texts: Texts) -> str:
     """The finding's message and the call to write, in one line."""
     written = call(finding, texts)
-    return f"{finding.message}; write {written}" if written else finding.message
+    whole = f"{finding.message}; write {written}" if written else finding.message
+    if len(whole) <= LONGEST or not written:
+        return whole
+    return f"{unhinted(finding.message, finding.code)}; write {written}"
 
 
 def call(finding: Finding, texts: Texts) -> str:

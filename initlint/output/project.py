@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from initlint import __version__
 from initlint.project.sourcefiles import Texts, texts_of
 from initlint.records import Finding, Report, Site
-from initlint.safe.regular import SETTINGS, read_regular
+from initlint.torchlib.catalog import rules_folder
 
 _LINE = re.compile(r"(\.(?:py|ipynb)):\d+(?::\d+)?")
 # Digits inside names (conv1, features.0) tell layers apart; others change with the neighbours.
@@ -25,26 +26,30 @@ def project_root(environ: Mapping[str, str]) -> Path:
 
 @cache
 def home() -> str:
-    """The address of the repository: `Repository` in pyproject.toml, also where it is installed."""
+    """The address of the repository: `Repository` of the package's metadata; empty without one."""
     from importlib.metadata import PackageNotFoundError, metadata
 
-    checkout = Path(__file__).parents[2] / "pyproject.toml"
-    if checkout.is_file():
-        import tomllib
-
-        project = tomllib.loads(read_regular(checkout, SETTINGS).decode())["project"]
-        return str(project["urls"]["Repository"])
     try:
         urls = metadata("initlint").get_all("Project-URL") or []
     except PackageNotFoundError:
-        urls = []
+        return ""
     found: dict[str, str] = dict(url.split(", ", 1) for url in urls)
-    return found.get("Repository", "https://pypi.org/project/initlint")
+    return found.get("Repository", "")
 
 
 def page_of(code: str) -> str:
-    """The address of a rule's card."""
-    return f"{home()}/blob/main/rules/{code}.md"
+    """The address of a rule's card, as it was in this version; empty where there is none.
+
+    A rule of a team's own has no card there, and a version that was never released no tag.
+    """
+    if not home() or not (rules_folder() / f"{code}.md").is_file() or ".dev" in __version__:
+        return ""
+    return f"{home().rstrip('/')}/blob/v{__version__}/rules/{code}.md"
+
+
+def given(**values: str) -> dict[str, str]:
+    """The values that are not empty: an address that leads nowhere is better left out."""
+    return {key: value for key, value in values.items() if value}
 
 
 def shown_path(finding: Finding, root: Path | None, texts: Texts | None = None) -> str | None:

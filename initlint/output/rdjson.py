@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from initlint.output.edits import Edit, Position, edits
 from initlint.output.lines import as_json
 from initlint.output.phrases import message
-from initlint.output.project import home, page_of, shown_path, shown_site
+from initlint.output.project import given, home, page_of, shown_path, shown_site
 from initlint.project.sourcefiles import Texts, texts_of
 from initlint.records import Finding, Report
 from initlint.safe.shown import shown
@@ -23,7 +23,7 @@ def render(report: Report, root: Path | None = None, proposals: Proposals | None
     """One object with a diagnostic for each finding."""
     texts = texts_of(report)
     content = {
-        "source": {"name": "initlint", "url": home()},
+        "source": {"name": "initlint", **given(url=home())},
         "diagnostics": [_diagnostic(f, root, proposals, texts) for f in report.findings],
     }
     return as_json(content)
@@ -41,7 +41,7 @@ def _diagnostic(
         "message": shown(message(finding, texts)),
         "location": location,
         "severity": _SEVERITIES.get(finding.severity, "INFO"),
-        "code": {"value": finding.code, "url": page_of(finding.code)},
+        "code": {"value": finding.code, **given(url=page_of(finding.code))},
     }
     suggestions = [
         _suggestion(e, texts) for e in edits(finding, proposals, texts) or () if not e.cell

@@ -14,6 +14,7 @@ from initlint.output.lines import as_json
 from initlint.output.phrases import call, message
 from initlint.output.project import (
     fingerprints,
+    given,
     home,
     page_of,
     path_in_project,
@@ -58,7 +59,7 @@ def _run(
                 "name": "initlint",
                 "version": __version__,
                 "semanticVersion": __version__,
-                "informationUri": home(),
+                **given(informationUri=home()),
                 "rules": [_rule(rule) for rule in rules],
             }
         },
@@ -86,7 +87,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "shortDescription": {"text": _cut(rule.summary)},
         "fullDescription": {"text": _cut(rule.sections.get("What", rule.summary))},
         "help": {"text": rule.text, "markdown": rule.text},
-        "helpUri": page_of(rule.code),
+        **given(helpUri=page_of(rule.code)),
         "defaultConfiguration": {"level": _level(rule.severity)},
         "properties": {
             "precision": rule.confidence,

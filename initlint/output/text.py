@@ -67,6 +67,8 @@ def _notes(finding: Finding, texts: Texts) -> Iterator[str]:
     if written:
         way = fixability(finding)
         yield f"help: {written}{f' ({way})' if way else ''}"
+    if finding.unfixed:
+        yield f"no fix: {finding.unfixed}"
     hint = f"initlint rule {finding.code}"
     if hint not in finding.message:
         # A long message has no room for it.

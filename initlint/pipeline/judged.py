@@ -255,7 +255,7 @@ def _unfixed(finding: Finding) -> Finding:
     assert finding.fix is not None
     site = finding.fix.site
     why = f"it is to be made at {site.path}:{site.line}; check that file, too"
-    return replace(finding, message=f"{finding.message} (no fix: {why})", fix=None)
+    return replace(finding, unfixed=why, fix=None)
 
 
 def _of(found: Reading, others: Collection[str]) -> Reading:

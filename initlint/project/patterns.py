@@ -8,6 +8,8 @@ import warnings
 from functools import cache
 
 _BRACKET = re.compile(r"\[!?(\]?[^\]/]*)\]")
+# What no bracket above has closed. A single ] is a character like any other.
+_OPEN = re.compile(r"\[")
 _RANGE = re.compile(r"(.)-(.)", re.DOTALL)
 
 
@@ -35,6 +37,8 @@ def fault(pattern: str) -> str:
     """Why a pattern can name nothing; empty where it can."""
     if not _parts(pattern):
         return "it names nothing"
+    if _OPEN.search(_BRACKET.sub("", pattern)):
+        return "the bracket [ is not closed; write [[] for the character itself"
     for inner in _BRACKET.findall(pattern):
         for low, high in _RANGE.findall(inner):
             if low > high:

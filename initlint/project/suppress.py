@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
-from initlint.project.sourcefiles import texts_of
+from initlint.project.sourcefiles import Texts, texts_of
 from initlint.records import Finding, Report, Rule, Site
 from initlint.safe.shown import cut
 
@@ -117,15 +117,21 @@ class Idle(NamedTuple):
 
 
 def idle(
-    report: Report, codes: Callable[[str], Collection[str]], rules: Collection[Rule]
+    report: Report,
+    codes: Callable[[str], Collection[str]],
+    rules: Collection[Rule],
+    files: Collection[str] = (),
+    texts: Texts | None = None,
 ) -> Iterator[Idle]:
     """The unused entries of suppressing comments in the files of the report, and faulty comments.
 
     Reported are only entries for initlint, of rules that ran (`codes` by path), on lines that make
-    a layer whose following activation is known: in other cases another run may need them.
+    a layer whose following activation is known: in other cases another run may need them. `files`
+    are others that were checked, `texts` has their text.
     """
-    by_path: dict[str, list[Site]] = {}
-    texts, hints = texts_of(report), _MOST_HINTS
+    texts, hints = texts or texts_of(report), _MOST_HINTS
+    prefixes = {rule.code.rstrip("0123456789") for rule in rules}
+    by_path: dict[str, list[Site]] = {path: [] for path in files if _speaks(path, texts, prefixes)}
     for layer in report.layers:
         if layer.site is not None:
             sites = by_path.setdefault(layer.site.path, [])
@@ -148,6 +154,13 @@ def idle(
                     reason += _nearest(entry, rules)
                 if reason:
                     yield Idle(here, f"suppression of {entry}", reason)
+
+
+def _speaks(path: str, texts: Texts, prefixes: Collection[str]) -> bool:
+    """Whether a file may have a comment for initlint; most have none, and need not be tokenised."""
+    source = texts.python(path).upper()
+    for_ours = any(prefix.upper().encode() in source for prefix in prefixes)
+    return b"INITLINT" in source or (for_ours and b"NOQA" in source)
 
 
 def _why_idle(

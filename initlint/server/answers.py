@@ -115,7 +115,9 @@ def hover(judgement: Judgement, line: int, column: int) -> types.Hover | None:
     more = len(layers) - len(lines)
     lines += [f"and {more} more of this line"] if more else []
     # The diagnostic says the rest.
-    lines += [f"{f.code}: {f.name}" for f in about]
+    for finding in about:
+        why = f" (no fix: {finding.unfixed})" if finding.unfixed else ""
+        lines.append(f"{finding.code}: {finding.name}{why}")
     text = types.MarkupContent(types.MarkupKind.PlainText, "\n".join(lines))
     site = layers[0].site
     return types.Hover(text, range_of(site, judgement) if site else None)

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 # Commands of console blocks that are not run here, and why.
 SKIPPED = {
-    r"(uv )?pip install ": "needs an index, and would change the environment of the tests",
+    r"(uv )?pip (install|wheel) ": "needs an index, and would change the environment of the tests",
     r"cd docs/examples$": "each page runs in a copy of the examples",
     r"python train\.py$": "trains for ten seconds; curves.py runs it",
     r"python tests/benchmarks/": "runs for minutes; tests/benchmarks has its own tests",

@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from initlint.judge import load
-from initlint.output.project import home
 
 ROOT = Path(__file__).parents[2]
 spec = importlib.util.spec_from_file_location("site_of_docs", ROOT / "docs" / "site.py")
@@ -24,7 +23,7 @@ spec.loader.exec_module(site)
         ("usage.md", "[a](../rules/README.md)", "[a](rules/index.md)"),
         ("usage.md", "[a](../rules/INIT101.md#why)", "[a](rules/INIT101.md#why)"),
         ("usage.md", "[a](../SECURITY.md)", "[a](security.md)"),
-        ("usage.md", "[a](../tests/fill)", f"[a]({home()}/blob/main/tests/fill)"),
+        ("usage.md", "[a](../tests/fill) b", "a b"),
         ("index.md", "![a](docs/pictures/digits.svg)", "![a](pictures/digits.svg)"),
         (
             "index.md",
@@ -48,6 +47,12 @@ spec.loader.exec_module(site)
 )
 def test_links(page, text, expected):
     assert site.linked(text, page) == expected
+
+
+def test_a_file_that_is_no_page_is_linked_in_the_repository(monkeypatch):
+    monkeypatch.setattr(site, "home", lambda: "https://example.org/initlint")
+    new = site.linked("[a](../tests/fill)", "usage.md")
+    assert new == "[a](https://example.org/initlint/blob/main/tests/fill)"
 
 
 def test_a_link_to_nothing_is_a_warning(caplog):

@@ -130,10 +130,9 @@ def test_sarif_has_fixes_and_addresses(here):
         if (SCHEMAS / schema).exists():
             jsonschema.validate(log, json.loads((SCHEMAS / schema).read_text()))
     (run,) = log["runs"]
-    assert run["tool"]["driver"]["informationUri"].startswith("https://")
-    assert all(
-        rule["helpUri"].endswith(f"{rule['id']}.md") for rule in run["tool"]["driver"]["rules"]
-    )
+    driver = run["tool"]["driver"]
+    addresses = [driver.get("informationUri"), *(rule.get("helpUri") for rule in driver["rules"])]
+    assert set(addresses) == {None}  # No address is known, and none is invented.
     (fix,) = run["results"][0]["fixes"]
     (change,) = fix["artifactChanges"]
     assert change["artifactLocation"] == {"uri": "net.py"}

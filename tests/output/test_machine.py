@@ -29,6 +29,7 @@ SCHEMAS = Path(__file__).parent / "schemas"
 FINDING_KEYS = [
     *("code", "name", "severity", "message", "path", "line", "column", "end_line", "end_column"),
     *("model", "layer", "parameter", "following", "current", "recommended", "fix"),
+    "unfixed",
 ]
 LAYER_KEYS = [
     *("model", "layer", "parameter", "type", "shape", "fan_in", "fan_out"),

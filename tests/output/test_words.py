@@ -6,7 +6,9 @@ import pytest
 
 import initlint
 from initlint.cli import main as cli
+from initlint.output.phrases import call
 from initlint.output.silence import silence
+from initlint.project.sourcefiles import texts_of
 
 SEQUENCES = """\
 from torch import nn
@@ -70,8 +72,9 @@ def test_members_of_a_class_keep_their_names(tmp_path):
 def test_a_line_that_makes_the_output_too_says_so_and_what_to_write(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     [finding] = checked(tmp_path, LOOP).findings
-    assert "the line also makes 8.weight, which stays as it is" in finding.message
-    assert "need another initialiser" not in finding.message
+    assert "the line also makes [8].weight, which stays as it is" in finding.unfixed
+    assert "need another initialiser" not in finding.unfixed
+    assert len(finding.message) <= 160
     cli.main(["check", "net.py"])
     call = "for i in (2, 4, 6): nn.init.kaiming_normal_(net[i].weight, "
     assert call in capsys.readouterr().out
@@ -192,10 +195,46 @@ def test_equal_findings_of_a_live_model_are_told_once():
     model = Tanh20()
     findings = initlint.check(model).findings
     assert len(findings) == 1
-    assert "(18 more like it: hidden.4, hidden.6, hidden.8, …)" in findings[0].message
+    assert findings[0].message.endswith(" (18 more like it)")
+    assert len(findings[0].message) <= 160
     assert len(findings[0].parameters) == 19
     with torch.no_grad():
         model.hidden[10].weight.mul_(20)
     found = initlint.check(model).findings
     assert sum(len(finding.parameters) for finding in found) >= 19
     assert len(found) > 1
+
+
+FACTORY = """
+from torch import nn
+
+
+def make_mlp(sizes=(64, 128, 128, 128, 10)):
+    layers = []
+    for i in range(len(sizes) - 1):
+        layers.append(nn.Linear(sizes[i], sizes[i + 1]))
+        if i < len(sizes) - 2:
+            layers.append(nn.ReLU())
+    return nn.Sequential(*layers)
+"""
+
+
+@pytest.mark.parametrize(
+    ("rest", "said"),
+    [
+        ("", "nn.init.kaiming_normal_(model[i].weight, {})  # model = make_mlp(...)"),
+        ("mlp = make_mlp()\n", "nn.init.kaiming_normal_(mlp[i].weight, {})"),
+        (
+            "class Agent(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+            "        self.actor = make_mlp()\n\n"
+            "    def forward(self, x):\n        return self.actor(x)\n",
+            "nn.init.kaiming_normal_(model.actor[i].weight, {})  # model = Agent(...)",
+        ),
+    ],
+)
+def test_a_help_line_says_what_model_is(tmp_path, rest, said):
+    """A name that the code does not have is explained, one that it has is used."""
+    [finding] = checked(tmp_path, FACTORY + rest).findings
+    written = call(finding, texts_of(checked(tmp_path, FACTORY + rest)))
+    assert written.endswith(said.format('mode="fan_in", nonlinearity="relu"')), written
+    compile(written, "help", "exec")
