@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from initlint.reading.abstract.holders import CONTAINERS, Instance, Listing, Table, listed
 from initlint.reading.abstract.submodules import (
@@ -32,13 +32,19 @@ from initlint.reading.reader import Reader
 from initlint.torchlib.draws import UNCLEAR
 from initlint.torchlib.history import perhaps
 
-# Methods of modules that give the module back and leave its weights as they are.
-_ITSELF = {
-    *("to", "cuda", "cpu", "eval", "train", "half", "float", "double", "bfloat16", "type"),
-    *("requires_grad_", "share_memory", "compile"),
-}
-# Methods of modules that fill weights with unknown values.
-_WRITING = ("reset_parameters", "to_empty", "_load_from_state_dict")
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A call of a method: its name and what it is given."""
+
+    name: str
+    args: Sequence[Value]
+    kwargs: Mapping[str, Value]
+    node: ast.AST | None
+
+    def given(self, place: int, name: str, default: Value = None) -> Value:
+        """An argument, by its place or its name."""
+        return self.args[place] if len(self.args) > place else self.kwargs.get(name, default)
 
 
 def ask_module(
@@ -56,77 +62,77 @@ def ask_module(
     if name == frameworks.HOOK and args and frameworks.is_pretrained(reader, instance.cls):
         frameworks.default(reader, instance, args[0], node)
         return None
-    return _ask_torch(reader, instance, name, args, kwargs, node)
-
-
-def _ask_torch(
-    reader: Reader,
-    instance: Instance,
-    name: str,
-    args: Sequence[Value],
-    kwargs: Mapping[str, Value],
-    node: ast.AST | None,
-) -> Value:
-    """A method of nn.Module, or of one of its containers."""
-    if name == "__init__":
-        furnish(reader, instance, args, kwargs)
-        return None
-    if name == "super.forward":
-        return run_torch(reader, instance, args, kwargs)
-    if name == "super.reset" or name == reset_of(instance.torch):
-        for slot, draw in reset(instance, reader.site(node)):
-            write(reader, slot, draw)
-        return None
-    if name == "_fill_padding_idx_with_zero" and type(instance.attrs.get("weight")) is Slot:
-        row = Held(instance.attrs["weight"], None, part=True)
-        return write_in_place(reader, row, "zero_", [], {}, node)
-    if name == "requires_grad_":
-        slots = [slot for _, slot in parameters_of(instance)]
-        reader.budget.elements(len(slots))
-        for slot in slots:
-            set_trainable(reader, slot, args[0] if args else kwargs.get("requires_grad", True))
-    if name in _ITSELF or name == "apply":
-        if name == "apply" and args:
-            modules = _modules_within(reader, instance)
-            reader.budget.elements(len(modules))
-            walk = Listing([module for _, module in reversed(modules)], whole=instance)
-            paths = reversed([path for path, _ in modules])
-            for path, module in zip(paths, walked(reader, walk, walk.items), strict=True):
-                reader.visits.append(Visit(module, module, path))
-                try:
-                    call(reader, args[0], [module], {}, node)
-                finally:
-                    reader.visits.pop()
-        return instance
-    if name in ("modules", "named_modules", "children", "named_children"):
-        return _listed(reader, instance, name, args)
-    if name in ("parameters", "named_parameters"):
-        return _listed_parameters(reader, instance, name, args, kwargs)
-    if name in ("register_buffer", "register_parameter", "add_module", "register_module"):
-        _register(reader, instance, name, args, kwargs, node)
-        return None
-    if name == "forward" or name == "__call__":
-        return call_instance(reader, instance, args, kwargs)
-    if name == "load_state_dict":
-        _load(reader, instance, args[0] if args else kwargs.get("state_dict"), node)
-        return PLAIN
-    if name in _WRITING or "init" in name:
-        release(reader, [instance])
-        return PLAIN
-    if name == "state_dict":
-        every = parameters_of(instance)
-        reader.budget.elements(len(every))
-        return Table({path: Held(slot, slot.shape) for path, slot in every[:ELEMENTS]}, True)
+    asked = _Asked(name, args, kwargs, node)
+    if name == reset_of(instance.torch):
+        return _reset(reader, instance, asked)
+    if name in _METHODS:
+        return _METHODS[name](reader, instance, asked)
+    if "init" in name:
+        return _write_all(reader, instance, asked)
     if instance.torch in CONTAINERS:
         found = ask_container(reader, instance, name, args)
         adopt(reader, instance, node)
         return found
-    if name in ("get_submodule", "get_parameter") and args and isinstance(args[0], str):
-        value: Value = instance
-        for part in args[0].split("."):
-            value = attribute(reader, value, part)
-        return value
-    return PLAIN if name in ("extra_repr", "__len__") else UNKNOWN
+    return PLAIN if name == "__len__" else UNKNOWN
+
+
+def _furnish(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    furnish(reader, instance, asked.args, asked.kwargs)
+    return None
+
+
+def _forward_of_torch(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    return run_torch(reader, instance, asked.args, asked.kwargs)
+
+
+def _forward(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    return call_instance(reader, instance, asked.args, asked.kwargs)
+
+
+def _reset(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    """Torch's own draw, again."""
+    for slot, draw in reset(instance, reader.site(asked.node)):
+        write(reader, slot, draw)
+    return None
+
+
+def _zero_padding(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    """An embedding's row for the padding is made zero."""
+    if type(instance.attrs.get("weight")) is not Slot:
+        return UNKNOWN
+    row = Held(instance.attrs["weight"], None, part=True)
+    return write_in_place(reader, row, "zero_", [], {}, asked.node)
+
+
+def _itself(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    return instance
+
+
+def _train(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    """`requires_grad_` of all parameters."""
+    slots = [slot for _, slot in parameters_of(instance)]
+    reader.budget.elements(len(slots))
+    for slot in slots:
+        set_trainable(reader, slot, asked.given(0, "requires_grad", True))
+    return instance
+
+
+def _apply(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    """A function is called with every module within, from the innermost outwards."""
+    function = asked.given(0, "fn")
+    if function is None:
+        return instance
+    modules = _modules_within(reader, instance)
+    reader.budget.elements(len(modules))
+    walk = Listing([module for _, module in reversed(modules)], whole=instance)
+    paths = reversed([path for path, _ in modules])
+    for path, module in zip(paths, walked(reader, walk, walk.items), strict=True):
+        reader.visits.append(Visit(module, module, path))
+        try:
+            call(reader, function, [module], {}, asked.node)
+        finally:
+            reader.visits.pop()
+    return instance
 
 
 def _modules_within(
@@ -144,32 +150,46 @@ def _parameters_within(reader: Reader, instance: Instance) -> list[tuple[str, Sl
     return [*found, *(pair for name, layer in layers for pair in named_slots(layer, name))]
 
 
-def _listed(reader: Reader, instance: Instance, name: str, args: Sequence[Value]) -> Listing:
-    prefix = args[0] if args and isinstance(args[0], str) else ""
-    is_near = "children" in name
+def _listed(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    """The modules within, or the children, perhaps with their names."""
+    prefix = asked.args[0] if asked.args and isinstance(asked.args[0], str) else ""
+    is_near = "children" in asked.name
     found = list(children(instance)) if is_near else _modules_within(reader, instance, prefix)
-    reader.budget.elements(len(found))
-    every = listed(pair if name[0] == "n" else pair[1] for pair in found)
+    return _listing(reader, instance, asked, found)
+
+
+def _listed_parameters(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    """What `parameters` and `named_parameters` give; with `recurse=False` a module's own."""
+    inner = asked.given(0 if asked.name == "parameters" else 1, "recurse", True)
+    own = [(key, value) for key, value in instance.attrs.items() if isinstance(value, Slot)]
+    found = own if inner is False else _parameters_within(reader, instance)
+    return _listing(reader, instance, asked, found)
+
+
+def _listing(
+    reader: Reader, instance: Instance, asked: _Asked, pairs: Sequence[tuple[str, Value]]
+) -> Listing:
+    reader.budget.elements(len(pairs))
+    is_named = asked.name.startswith("named")
+    every = listed(pair if is_named else pair[1] for pair in pairs)
     every.whole = instance
     return every
 
 
-def _listed_parameters(
-    reader: Reader,
-    instance: Instance,
-    name: str,
-    args: Sequence[Value],
-    kwargs: Mapping[str, Value],
-) -> Listing:
-    """What `parameters` and `named_parameters` give; with `recurse=False` a module's own."""
-    place = 0 if name == "parameters" else 1
-    inner = kwargs.get("recurse", args[place] if len(args) > place else True)
-    own = [(key, value) for key, value in instance.attrs.items() if isinstance(value, Slot)]
-    every = own if inner is False else _parameters_within(reader, instance)
-    reader.budget.elements(len(every))
-    found = listed(pair if name[0] == "n" else pair[1] for pair in every)
-    found.whole = instance
-    return found
+def _register(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    """A buffer, a parameter or a module gets its name."""
+    given = [*asked.args, *asked.kwargs.values()]
+    if len(given) > 1 and isinstance(given[0], str):
+        value = given[1]
+        if asked.name == "register_buffer" and value is not None:
+            value = buffer_of(reader, instance, given[0], value, asked.node)
+        hold(reader, instance, given[0], value)
+    return None
+
+
+def _load_state(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    _load(reader, instance, asked.given(0, "state_dict"), asked.node)
+    return PLAIN
 
 
 def _load(reader: Reader, instance: Instance, content: Value, node: ast.AST | None) -> None:
@@ -193,17 +213,53 @@ def _load(reader: Reader, instance: Instance, content: Value, node: ast.AST | No
             reader.resumed.append(slot)
 
 
-def _register(
-    reader: Reader,
-    instance: Instance,
-    name: str,
-    args: Sequence[Value],
-    kwargs: Mapping[str, Value],
-    node: ast.AST | None,
-) -> None:
-    given = [*args, *kwargs.values()]
-    if len(given) > 1 and isinstance(given[0], str):
-        value = given[1]
-        if name == "register_buffer" and value is not None:
-            value = buffer_of(reader, instance, given[0], value, node)
-        hold(reader, instance, given[0], value)
+def _write_all(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    """Weights are filled with unknown values."""
+    release(reader, [instance])
+    return PLAIN
+
+
+def _state(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    every = parameters_of(instance)
+    reader.budget.elements(len(every))
+    return Table({path: Held(slot, slot.shape) for path, slot in every[:ELEMENTS]}, True)
+
+
+def _at_path(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    """The module or parameter of a dotted name."""
+    path = asked.given(0, "target")
+    if not isinstance(path, str):
+        return UNKNOWN
+    value: Value = instance
+    for part in path.split("."):
+        value = attribute(reader, value, part)
+    return value
+
+
+def _plain(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    return PLAIN
+
+
+_METHODS: Mapping[str, Callable[[Reader, Instance, _Asked], Value]] = {
+    "__init__": _furnish,
+    "super.forward": _forward_of_torch,
+    "super.reset": _reset,
+    "forward": _forward,
+    "__call__": _forward,
+    "_fill_padding_idx_with_zero": _zero_padding,
+    "requires_grad_": _train,
+    "apply": _apply,
+    **dict.fromkeys(("modules", "named_modules", "children", "named_children"), _listed),
+    **dict.fromkeys(("parameters", "named_parameters"), _listed_parameters),
+    **dict.fromkeys(("register_buffer", "register_parameter"), _register),
+    **dict.fromkeys(("add_module", "register_module"), _register),
+    "load_state_dict": _load_state,
+    "state_dict": _state,
+    **dict.fromkeys(("get_submodule", "get_parameter"), _at_path),
+    # They give the module back, and leave its weights as they are.
+    **dict.fromkeys(("to", "cuda", "cpu", "eval", "train", "type"), _itself),
+    **dict.fromkeys(("half", "float", "double", "bfloat16", "share_memory", "compile"), _itself),
+    # They fill weights with unknown values.
+    **dict.fromkeys(("reset_parameters", "to_empty", "_load_from_state_dict"), _write_all),
+    "extra_repr": _plain,
+}
