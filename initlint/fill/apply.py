@@ -32,6 +32,7 @@ from initlint.fill.spared import (
     DEAD,
     LAZY_YET,
     RECURRENT,
+    STARVED,
     adapters_of,
     kept_bias,
     shared,
@@ -170,6 +171,9 @@ class _Offered:
         """Why a layer's bias is left alone although its weight is not."""
         if bias in self._sharing:
             return shared(self._sharing[bias])
+        zero = next(filter(self.held.has_zeros, self.products.before.get(layer.parameter, ())), "")
+        if zero:
+            return STARVED.format(zero)
         if self.scope.name != "all":
             return self.scope.keeps_bias(bias)
         return kept_bias(self.held.values(bias), layer)

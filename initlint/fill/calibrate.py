@@ -34,6 +34,8 @@ _HEAD = 0.3
 _RANGE = 3.0
 _FURTHEST, _CLOSE = 2.0, 0.05
 _SMALLEST = 1e-12
+# Results that differ by less than this part of their size differ by rounding.
+_ROUNDING = 1e-6
 
 
 def calibrate_(
@@ -206,6 +208,8 @@ def _corrected(
     else:
         others = [d for d in range(result.dim()) if d != channel]
         mean = result.float().mean(others, keepdim=True)
+    if not _depends_on_data(result, mean):
+        return result
     if not biased and centred(func, args, weight):
         result = func(*args, **keywords)
     centre = mean if biased else result.float().mean()
@@ -219,6 +223,12 @@ def _corrected(
     flat = mean.reshape(-1).to(plan.bias.dtype)
     plan.bias.data.sub_(flat).mul_(factor).add_(plan.shift)
     return ((result.float() - mean) * factor + plan.shift).to(result.dtype)
+
+
+def _depends_on_data(result: torch.Tensor, mean: torch.Tensor) -> bool:
+    """Whether a result varies over examples and positions: not what a zero was multiplied with."""
+    varying = (result.float() - mean).square().mean().sqrt()
+    return bool(varying > _ROUNDING * result.float().square().mean().sqrt())
 
 
 def _gradient_ratio(model: nn.Module, plans: Mapping[int, _Plan], probes: Probes) -> float:

@@ -28,6 +28,8 @@ from initlint.tracing.unchanged import LAZY
 # Initialises a model in place, or shards it (and may return it).
 Init = Callable[[nn.Module], object]
 _RESETS = ("reset_parameters", "_reset_parameters")
+# Methods that initialise a whole model, by custom called after its construction.
+_CONVENTIONS = ("init_weights", *_RESETS)
 _TABLES = ("_parameters", "_buffers", "_modules")
 
 
@@ -68,19 +70,25 @@ def constructed(build: Callable[..., nn.Module], arguments: Mapping[str, Any]) -
 
 
 def reset(skeleton: Skeleton) -> None:
-    """Record `reset_parameters` of a live model's submodules that have tensors without memory.
+    """Record `reset_parameters` of a live model's modules in which tensors have no memory.
 
     The model's construction was not recorded; this call fills torch's own layers in the same way.
+    Parts come first, so that what a module writes into its parts counts.
     """
-    for prefix, module in skeleton.model.named_modules():
-        own = [*module.named_parameters(prefix, False), *module.named_buffers(prefix, False)]
+    for module in _parts_first(skeleton.model):
         resets = [getattr(module, name) for name in _RESETS if hasattr(module, name)]
-        if resets and any(tensor.is_meta for _, tensor in own):
-            there = [(t, t.detach().clone()) for _, t in own if is_array(t) and not t.is_meta]
+        tensors = (*module.parameters(), *module.buffers()) if resets else ()
+        if any(tensor.is_meta for tensor in tensors):
+            there = [(t, t.detach().clone()) for t in tensors if is_array(t) and not t.is_meta]
             with skeleton.journal:
                 resets[0]()
             for tensor, before in there:
                 tensor.data.copy_(before)
+
+
+def _parts_first(model: nn.Module) -> list[nn.Module]:
+    """All modules of a model, each after its parts: later ones in reverse order are inside."""
+    return list(model.modules())[::-1]
 
 
 def follow_convention(skeleton: Skeleton, init: Init | None) -> None:
@@ -180,7 +188,7 @@ def fill_rest(
         for name, source in chosen.sources.items()
         if name in refs and skeleton.journal.covers(refs[name])
     }
-    _refuse(refs, skeleton, given)
+    _refuse_empty(refs, skeleton, given)
     names = {ref.storage: bare_name(name) for name, ref in reversed(refs.items())}
     replay = Replay(skeleton.journal, device, seed, given, names)
     if is_sharded(model):
@@ -212,19 +220,27 @@ def _loose(module: nn.Module) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in found if any(t.is_meta for t in tensors_in(value))]
 
 
-def _refuse(refs: Mapping[str, Ref], skeleton: Skeleton, given: Mapping[int, Any]) -> None:
+def _refuse_empty(refs: Mapping[str, Ref], skeleton: Skeleton, given: Mapping[int, Any]) -> None:
+    """Raise for tensors without memory that nothing writes."""
     empty = [
         name
         for name, ref in refs.items()
         if ref.storage not in given and 0 not in ref.size and not skeleton.journal.is_filled(ref)
     ]
-    if empty:
-        shown = ", ".join(empty[:5]) + (", …" if len(empty) > 5 else "")
-        count = "1 tensor" if len(empty) == 1 else f"{len(empty)} tensors"
-        raise InitlintError(
-            f"{count} cannot be filled ({shown}): no code that was seen writes them; give the "
-            "class or function that builds the model, or initialise them in its constructor"
-        )
+    if not empty:
+        return
+    shown = ", ".join(empty[:5]) + (", …" if len(empty) > 5 else "")
+    count = "1 tensor" if len(empty) == 1 else f"{len(empty)} tensors"
+    model = skeleton.model
+    own = next((name for name in _CONVENTIONS if callable(getattr(model, name, None))), "")
+    remedy = "initialise them in its constructor"
+    if own:
+        remedy = f"call its {own} by init=lambda model: model.{own}(), or {remedy}"
+    if skeleton.built is not None:
+        remedy = f"give the class or function that builds the model, or {remedy}"
+    raise InitlintError(
+        f"{count} cannot be filled ({shown}): no code that was seen writes them; {remedy}"
+    )
 
 
 class _Bodies:
@@ -261,7 +277,7 @@ def _embody(model: nn.Module, bodies: _Bodies) -> None:
     known: dict[int, nn.Parameter] = {}
     for module in model.modules():
         before = dict(module._parameters)
-        module._apply(bodies.of, recurse=False)  # type: ignore[no-untyped-call]
+        _apply_alone(module, bodies.of)
         for name, old in before.items():
             new = module._parameters[name]
             if old is None or new is None:
@@ -274,6 +290,16 @@ def _embody(model: nn.Module, bodies: _Bodies) -> None:
                 lambda v: known.get(id(v), bodies.of(v)) if isinstance(v, torch.Tensor) else v,
                 value,
             )
+
+
+def _apply_alone(module: nn.Module, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """Apply a function to a module's own tensors, by its own method where that can leave parts out.
+
+    torch's recurrent layers need theirs; that of torchmetrics knows no `recurse`.
+    """
+    alone = "recurse" in inspect.signature(type(module)._apply).parameters
+    apply = type(module)._apply if alone else nn.Module._apply
+    apply(module, function, recurse=False)  # type: ignore[no-untyped-call]
 
 
 def _shard(

@@ -67,10 +67,8 @@ def layers_and_facts(
     if wanted.whole is not None:
         return _of_stage(model, wanted.whole, inputs, wanted, present)
     if not _is_open(model, wanted, present):
-        known = Known(
-            Products(frozenset(), {}, {}), Held(model, journal), Scope(wanted.scope, present, ())
-        )
-        return (), known
+        nothing = Products(frozenset(), {}, {}, {})
+        return (), Known(nothing, Held(model, journal), Scope(wanted.scope, present, ()))
     layers, graphs, products = _captured(model, inputs, present, rebuild)
     known = Known(products, Held(model, journal), Scope(wanted.scope, present, layers))
     return _planned(layers, graphs, known, wanted), known

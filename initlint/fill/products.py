@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from initlint.graph.branches import branches
+from initlint.graph.branches import Branch, branches
 from initlint.graph.mixing import with_mixings
 from initlint.graph.ops import Graph, Op, Operand, leaves_of
 from initlint.graph.recurrence import identity, recurrences
+from initlint.graph.steps import Node, Steps
 
 # Functions whose result is proportional to each of two factors.
-_PRODUCTS = ("mul", "imul", "rmul", "multiply", "addcmul", "lerp")
+_PRODUCTS = ("mul", "imul", "rmul", "multiply", "addcmul", "lerp", "einsum")
 # Parameters of torch's recurrent layers and cells that multiply a state.
 _STATE = ("weight_hh", "weight_hr")
 
@@ -30,6 +31,7 @@ class Products:
     recurrent: frozenset[str]
     scales: Mapping[str, tuple[str, ...]]
     factors: Mapping[str, tuple[str, ...]]
+    before: Mapping[str, tuple[str, ...]]
 
 
 def products_of(model: nn.Module, graphs: Sequence[Graph]) -> Products:
@@ -38,13 +40,19 @@ def products_of(model: nn.Module, graphs: Sequence[Graph]) -> Products:
     recurrent = {first[name] for name in _states(model)}
     scales: dict[str, tuple[str, ...]] = {}
     factors: dict[str, tuple[str, ...]] = {}
+    before: dict[str, tuple[str, ...]] = {}
     for graph in graphs:
         recurrent |= {first.get(name, name) for name in used_again(graph)}
-        for last, multiplied, weights in _branch_products(graph):
-            name = first.get(last, last)
-            scales[name] = tuple(first.get(other, other) for other in multiplied)
-            factors[name] = tuple(first.get(other, other) for other in weights)
-    return Products(frozenset(recurrent), scales, factors)
+        steps = with_mixings({op: op for op in graph.nodes}, graph.whole)
+        for branch in branches(steps):
+            for last, multiplied, weights in _branch_products(steps, branch):
+                name = first.get(last, last)
+                scales[name] = tuple(first.get(other, other) for other in multiplied)
+                factors[name] = tuple(first.get(other, other) for other in weights)
+            for weight, multiplied in _scaled_inputs(steps, branch):
+                name = first.get(weight, weight)
+                before[name] = tuple(first.get(other, other) for other in multiplied)
+    return Products(frozenset(recurrent), scales, factors, before)
 
 
 def used_again(graph: Graph) -> set[str]:
@@ -74,18 +82,27 @@ def _first_names(model: nn.Module) -> dict[str, str]:
     return {name: first[id(tensor)] for name, tensor in everything}
 
 
-def _branch_products(graph: Graph) -> Iterator[tuple[str, list[str], list[str]]]:
-    """For the last weight of every residual branch: the scales and the weights of its branch."""
-    known = with_mixings({op: op for op in graph.nodes}, graph.whole)
-    for branch in branches(known):
-        if branch.last is None:
-            continue
-        ops = [*branch.nodes, branch.join]
-        scales = [name for op in ops for name in _scales(op)]
-        weights = [weight.parameter for op in ops for weight in known[op].weights]
-        for last in known[branch.last].weights:
-            others = [name for name in weights if name != last.parameter]
-            yield last.parameter, list(dict.fromkeys(scales)), list(dict.fromkeys(others))
+def _branch_products(steps: Steps, branch: Branch) -> Iterator[tuple[str, list[str], list[str]]]:
+    """For the last weights of a residual branch: the scales and the weights of the branch."""
+    if branch.last is None:
+        return
+    ops = [*branch.nodes, branch.join]
+    scales = [name for op in ops for name in _scales(op)]
+    weights = [weight.parameter for op in ops for weight in steps[op].weights]
+    for last in steps[branch.last].weights:
+        others = [name for name in weights if name != last.parameter]
+        yield last.parameter, list(dict.fromkeys(scales)), list(dict.fromkeys(others))
+
+
+def _scaled_inputs(steps: Steps, branch: Branch) -> Iterator[tuple[str, list[str]]]:
+    """The weights of a residual branch whose input was multiplied with scales, and those."""
+    found: dict[Node, dict[str, None]] = {}
+    # The branch itself is a set: its order in the data is that of the graph.
+    for node in (node for node in steps if node in branch.nodes):
+        scales = {name: None for one in steps[node].inputs for name in found.get(one, ())}
+        for weight in steps[node].weights if scales else ():
+            yield weight.parameter, list(scales)
+        found[node] = scales | dict.fromkeys(_scales(node))
 
 
 def _scales(op: Op) -> Iterator[str]:

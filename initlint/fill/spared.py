@@ -18,6 +18,7 @@ LAZY_YET = "no weight yet: run one forward first"
 RECURRENT = "it is recurrent, used again on its own result: its gain would compound"
 ADAPTER = "it belongs to an adapter"
 DEAD = "it would be zero, and is multiplied with {}, which is zero: neither would ever train"
+STARVED = "its layer's input is multiplied with {}, which is zero: a rectifier of zero never trains"
 # A bias was set on purpose if at least 3 elements, and 1 in 8 of all, are equal.
 _FEW, _SHARE = 3, 8
 # Limits of plausible values of a bias; others come from uninitialised memory.
@@ -51,10 +52,15 @@ def spared(name: str, tensor: torch.Tensor, part: Part | None) -> str:
 
 
 def adapters_of(model: nn.Module) -> set[str]:
-    """The names of the parameters that peft's layers (LoRA, LoHa, …) list as an adapter's."""
+    """The names of the parameters that peft's layers (LoRA, LoHa, …) list as an adapter's.
+
+    A whole layer that is trained beside the adapters (`modules_to_save`) is none.
+    """
     found = set()
     for prefix, module in model.named_modules():
         for attribute in getattr(module, "adapter_layer_names", ()):
+            if attribute == "modules_to_save":
+                continue
             start = f"{prefix}.{attribute}" if prefix else str(attribute)
             held = getattr(module, attribute, None)
             if isinstance(held, (nn.Module, nn.ParameterDict)):

@@ -83,4 +83,5 @@ def products_within(stage: nn.Module, products: Products) -> Products:
         }
 
     recurrent = frozenset(name for name in products.recurrent if name in names)
-    return Products(recurrent, kept(products.scales), kept(products.factors))
+    scales, factors, before = map(kept, (products.scales, products.factors, products.before))
+    return Products(recurrent, scales, factors, before)

@@ -52,7 +52,9 @@ def meaning(name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         # The other arguments are indices, or another tensor's shape.
         op.inputs = ops_in(args[0])
         if not op.inputs:
-            return FIXED
+            # A parameter in the shape of data is that parameter.
+            own = [part for part in leaves_of(args[0]) if type(part) is Operand]
+            return _of_parameters(name, role, own, False, args) if own else FIXED
     else:
         op.role = _role(name, role, args, inputs)
     if _is_masked_by(leaves, inputs):

@@ -34,7 +34,12 @@ def _is_described(value: Any) -> bool:
 
 
 def moved(value: Any, device: str) -> Any:
-    """A value with all its tensors on `device`."""
+    """A value with all its tensors on `device`; one without values, from the meta device, is zero.
+
+    A model that is built on the meta device has its example input there, too.
+    """
+    if isinstance(value, torch.Tensor) and value.is_meta:
+        return torch.zeros(value.shape, dtype=value.dtype, device=device)
     if isinstance(value, torch.Tensor):
         return value.to(device)
     if isinstance(value, Mapping):

@@ -19,7 +19,7 @@ Make = Callable[[], nn.Module]
 class Task:
     """`make` builds the model, `score` trains it and gives accuracy in percent, or a loss.
 
-    `shapes` are those of its inputs; integers stand for a batch of tokens of that length.
+    `shapes` are those of its inputs; an integer stands for tokens, so many in each of 16 texts.
     """
 
     name: str
@@ -29,10 +29,10 @@ class Task:
     shapes: tuple[tuple[int, ...] | int, ...] = ((64,),)
 
     def inputs(self) -> tuple[torch.Tensor, ...]:
-        """Noise in the shapes of the inputs, 64 examples."""
+        """Noise in the shapes of the inputs, 64 examples; of tokens, any."""
         generator = torch.Generator().manual_seed(0)
         return tuple(
-            torch.zeros(16, shape, dtype=torch.long)
+            torch.randint(20, (16, shape), generator=generator)
             if isinstance(shape, int)
             else torch.randn(64, *shape, generator=generator)
             for shape in self.shapes

@@ -1,10 +1,6 @@
 """apply_ and materialize in the orders and conventions of frameworks, where they are installed."""
 
-import functools
-import importlib
-import importlib.util
 import socket
-from pathlib import Path
 
 import pytest
 import torch
@@ -196,8 +192,40 @@ def test_a_parameter_that_sharding_adds_is_named():
 
 
 def test_without_it_what_only_it_writes_is_named():
-    with pytest.raises(InitlintError, match=r"cannot be filled \(norm\.weight\)"):
+    why = r"cannot be filled \(norm\.weight\).*init=lambda model: model\.init_weights\(\)"
+    with pytest.raises(InitlintError, match=why):
         initlint.materialize(Titan, seed=0)
+
+
+class Resets(nn.Module):
+    """Its `reset_parameters` writes into its parts, which have one of their own."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(64, 64), nn.Linear(64, 4)
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        nn.init.constant_(self.first.weight, 0.5)
+
+    def forward(self, x):
+        return self.last(torch.relu(self.first(x)))
+
+
+@pytest.mark.parametrize("kind", [Resets, lambda: nn.Sequential(Resets(), nn.Linear(4, 4))])
+def test_what_a_module_writes_into_its_parts_comes_after_theirs(kind):
+    with torch.device("meta"):
+        model = kind()
+    initlint.materialize(model, seed=0)
+    first = next(model.parameters())
+    assert (first == 0.5).all()
+
+
+def test_attention_keeps_the_bias_that_it_gives_its_part():
+    with torch.device("meta"):
+        model = nn.MultiheadAttention(16, 2)
+    initlint.materialize(model, seed=0)
+    assert not model.out_proj.bias.any()
 
 
 def test_tensors_with_memory_are_not_initialised_again():
@@ -246,78 +274,3 @@ def test_a_part_without_a_forward_is_still_an_error():
 
     with pytest.raises(InitlintError, match="NotImplementedError"):
         initlint.apply_(Outer(), seed=0)
-
-
-def test_a_lightning_module_is_filled():
-    lightning = _imported("lightning")
-
-    class Module(lightning.LightningModule):
-        def __init__(self):
-            super().__init__()
-            self.net = Parts().net
-
-        def training_step(self, batch, index):
-            return self.net(batch)
-
-    report = initlint.apply_(Module(), seed=0, scope="all")
-    assert sum(one.status == "filled" for one in report.outcomes) == 2
-
-
-@pytest.mark.parametrize("kind", ["LoraConfig", "LoHaConfig", "LoKrConfig"])
-def test_adapters_of_peft_start_as_nothing(kind):
-    peft = _imported("peft")
-
-    class Net(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.a, self.b, self.out = nn.Linear(16, 32), nn.Linear(32, 32), nn.Linear(32, 4)
-
-        def forward(self, x):
-            return self.out(torch.relu(self.b(torch.relu(self.a(x)))))
-
-    config = getattr(peft, kind)(r=4, target_modules=["a", "b"])
-    for scope in ("findings", "recommended", "all"):
-        torch.manual_seed(0)
-        model = peft.get_peft_model(Net(), config).eval()
-        before = model.state_dict()
-        before = {name: value.clone() for name, value in before.items()}
-        initlint.apply_(model, torch.randn(4, 16), seed=0, scope=scope)
-        moved = [n for n, v in model.state_dict().items() if not v.equal(before[n])]
-        assert not any("lora_" in n or "hada_" in n or "lokr_" in n for n in moved)
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_quantised_weights_of_torchao_stay():
-    quantization = _imported("torchao.quantization")
-    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU())
-    quantization.quantize_(model, quantization.Int8WeightOnlyConfig())
-    before = model[0].weight.dequantize()
-    initlint.apply_(model, seed=0, scope="all")
-    assert model[0].weight.dequantize().equal(before)
-
-
-def test_what_accelerate_builds_without_memory_is_materialized():
-    accelerate = _imported("accelerate")
-    with accelerate.init_empty_weights():
-        model = stack()
-    initlint.materialize(model, seed=3)
-    expected = initlint.materialize(stack, seed=3)
-    assert all(map(torch.equal, whole(model).values(), whole(expected).values()))
-
-
-@functools.cache
-def _declare():
-    """Lets torchvision's build for another torch be imported: its C++ operators are declared."""
-    folder = Path(__file__).parent.parent / "benchmarks" / "public.py"
-    spec = importlib.util.spec_from_file_location("public", folder)
-    public = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(public)
-    return public.import_torchvision()
-
-
-def _imported(name):
-    try:
-        _declare()
-        return importlib.import_module(name)
-    except (ImportError, RuntimeError) as error:
-        return pytest.skip(f"{name}: {error}")

@@ -207,21 +207,32 @@ class Scaled(nn.Module):
         self.out = nn.Linear(8, 3)
 
     def branch(self, x):
-        y = torch.relu(self.inner(x))
+        y = torch.relu(self.inner(self.alpha * x if self.way == "before the first" else x))
+        if self.way == "before the first":
+            return self.last(y)
         if self.way == "before the last":
             return self.last(self.alpha * y)
         y = self.last(y)
+        if "addcmul" in self.way:
+            return y
         if self.way == "tanh":
             return torch.tanh(self.alpha) * y
+        if self.way == "einsum":
+            return torch.einsum("c,bc->bc", self.alpha.expand(8), y)
         return y * self.alpha.view(1, -1) if self.way == "viewed" else self.alpha * y
 
     def forward(self, x):
         if self.way == "addcmul":
-            return self.out(torch.addcmul(x, self.alpha, self.last(torch.relu(self.inner(x)))))
+            return self.out(torch.addcmul(x, self.alpha, self.branch(x)))
+        if self.way == "addcmul, expanded":
+            return self.out(torch.addcmul(x, self.alpha.expand_as(x), self.branch(x)))
         return self.out(x + self.branch(x))
 
 
-WAYS = ("one number", "per channel", "viewed", "tanh", "before the last", "addcmul")
+WAYS = (
+    *("one number", "per channel", "viewed", "tanh", "before the first", "before the last"),
+    *("addcmul", "addcmul, expanded", "einsum"),
+)
 
 
 @pytest.mark.parametrize("policy", POLICIES)

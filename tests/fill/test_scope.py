@@ -246,6 +246,15 @@ BARE = {
 }
 
 
+@pytest.mark.parametrize("left", [4.5e-41, 1.3e27, -2.0e-43])
+def test_what_is_left_of_addresses_and_counts_is_no_weight(left):
+    model = with_norm(nn.LayerNorm)()
+    with torch.no_grad():
+        model[1].weight[3] = left
+    with pytest.raises(InitlintError, match=r"uninitialised memory.*1\.weight"):
+        initlint.apply_(model, seed=0)
+
+
 @pytest.mark.usefixtures("broken_memory")
 @pytest.mark.parametrize("scope", ["findings", "recommended", "all"])
 @pytest.mark.parametrize("name", BARE)
