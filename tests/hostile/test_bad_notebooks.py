@@ -4,22 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from hostile_nets import NET
 
 from initlint.cli import main as cli
 
-NET = """\
-import torch
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__(); self.before = nn.Linear(16, 8)
-        self.fc = nn.Linear(8, 8)
-
-    def forward(self, x):
-        return torch.relu(self.fc(self.before(x)))
-"""
 WRONG = [None, True, 0, -1.5, "", "x", [], [[]], [None], {}, {"a": []}, ["x = 1", 3], "\ud800"]
 
 

@@ -7,25 +7,14 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from hostile_nets import DEEPER
 
 from initlint.cli.main import main as cli
 from initlint.pipeline import files as reading
 from initlint.project import cachefolder
 from initlint.project.cachefolder import LARGEST, of_project
 
-NET = f"""from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__(); self.before = nn.Linear(16, 8)
-        self.first = nn.Linear(8, 8)
-        self.last = nn.Linear(8, 2)
-
-    def forward(self, x):
-        return self.last(self.first(self.before(x)).relu())
-# {"-" * reading._SMALL}
-"""
+NET = f"{DEEPER}# {'-' * reading._SMALL}\n"
 
 
 @pytest.fixture

@@ -7,20 +7,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from hostile_nets import DEEPER as NET
 
 ROOT = Path(__file__).parents[2]
-NET = """from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__(); self.before = nn.Linear(16, 8)
-        self.first = nn.Linear(8, 8)
-        self.last = nn.Linear(8, 2)
-
-    def forward(self, x):
-        return self.last(self.first(self.before(x)).relu())
-"""
 # Ends the process where anything is started; a process that was started would leave `taken`.
 WATCHED = """
 import os, sys

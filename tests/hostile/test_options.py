@@ -6,22 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hostile_nets import DEEPER as NET
 
 from initlint.cli import main as cli
 
 ROOT = Path(__file__).parents[2]
-NET = """from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__(); self.before = nn.Linear(16, 8)
-        self.first = nn.Linear(8, 8)
-        self.last = nn.Linear(8, 2)
-
-    def forward(self, x):
-        return self.last(self.first(self.before(x)).relu())
-"""
 RUNS = 'open("imported", "w").close()\n' + NET
 NAMES = (
     *(

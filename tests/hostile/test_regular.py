@@ -7,23 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from hostile_nets import DEEPER as NET
 
 import initlint
 from initlint.safe import regular
 
 ROOT = Path(__file__).parents[2]
-NET = """from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__(); self.before = nn.Linear(16, 8)
-        self.first = nn.Linear(8, 8)
-        self.last = nn.Linear(8, 2)
-
-    def forward(self, x):
-        return self.last(self.first(self.before(x)).relu())
-"""
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hostile_nets import NET
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,19 +16,6 @@ from initlint.project.patterns import fault, matches
 from initlint.project.targets import gather
 from initlint.records import InitlintError
 
-NET = """\
-import torch
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__(); self.before = nn.Linear(16, 8)
-        self.fc = nn.Linear(8, 8)
-
-    def forward(self, x):
-        return torch.relu(self.fc(self.before(x)))
-"""
 TABLE = "[tool.initlint]\n"
 
 

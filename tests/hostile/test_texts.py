@@ -6,25 +6,13 @@ import pickle
 from pathlib import Path
 
 import pytest
+from hostile_nets import NET
 
 from initlint import api
 from initlint.cli import main as cli
 from initlint.project.sourcefiles import Texts, texts_of
 from initlint.reading.sources import files as source_files
 
-NET = """\
-import torch
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__(); self.before = nn.Linear(16, 8)
-        self.fc = nn.Linear(8, 8)
-
-    def forward(self, x):
-        return torch.relu(self.fc(self.before(x)))
-"""
 SILENT = NET.replace("(8, 8)", "(8, 8)  # noqa: INIT101")
 NEW = NET.replace("return torch.relu(self.fc(self.before(x)))", "return self.fc(self.before(x))")
 

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from hostile_nets import NET
 
 from initlint import api
 from initlint.cli import main as cli
@@ -18,19 +19,6 @@ from initlint.records import InitlintError
 
 ROOT = Path(__file__).parents[2]
 OLD, NEW = b"x = 1\n", b"x = 2\n"
-NET = """\
-import torch
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__(); self.before = nn.Linear(16, 8)
-        self.fc = nn.Linear(8, 8)
-
-    def forward(self, x):
-        return torch.relu(self.fc(self.before(x)))
-"""
 needs_attributes = pytest.mark.skipif(not hasattr(os, "listxattr"), reason="Linux only")
 
 
