@@ -10,7 +10,7 @@ from initlint import records
 from initlint.judge import Rulebook, findings, load
 from initlint.pipeline.files import Reader, read
 from initlint.project.cache import Reading
-from initlint.project.imports import Imports
+from initlint.project.imports import Imported, Imports
 from initlint.project.neighbours import neighbours
 from initlint.project.select import Selection
 from initlint.project.sourcefiles import Texts
@@ -59,6 +59,8 @@ class Options:
     - `apart`: whether to build models in a separate process.
     - `timeout`: the seconds that a model's code may run in that process; 0 for any time.
     - `parameters`: whether the report lists the parameters of files that are read.
+    - `alone`: what the files import, if it is known already; then no other files of the project
+      that may use or fill the models are looked for.
     """
 
     trace: bool = False
@@ -76,6 +78,7 @@ class Options:
     apart: bool = False
     timeout: int = 0
     parameters: bool = False
+    alone: Imported | None = None
 
 
 _Record = TypeVar("_Record", records.Layer, Parameter, records.Call, records.Test, Finding)
@@ -223,11 +226,12 @@ def _read(
     parameters = options.parameters or judges
     reader = Reader(options.cache, options.jobs, parameters)
     imports = Imports(texts)
-    along = imports.of(paths)
+    along = options.alone or imports.of(paths)
     every = _recommended_all(read(paths, texts, reader, along), options)
     found = _of(every, along.files)
     judgement = _judged(found, options, every)
-    users = neighbours(paths, judgement, found.layers, texts)
+    is_alone = options.alone is not None
+    users = [] if is_alone else neighbours(paths, judgement, found.layers, texts)
     if not users:
         return found, _within_reach(judgement, along.files)
     along = imports.of([*paths, *users])

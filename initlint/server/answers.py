@@ -48,13 +48,18 @@ def actions(judgement: Judgement, uri: str, asked: types.Range) -> list[types.Co
             continue
         found += _fix(finding, judgement, uri, diagnostic)
         found += _silence(finding, judgement, uri, diagnostic)
-    fixed = _edits(judgement.source, judgement.fixed)
-    if fixed:
+    if any(f.fix and f.fix.applicability == "safe" for f in judgement.findings):
         title = "initlint: fix all findings that are safe to fix"
-        edit = types.WorkspaceEdit(changes={uri: fixed})
+        # The edits follow once they are asked for: every fix is verified, which takes time.
         for kind in (types.CodeActionKind.QuickFix, FIX_ALL):
-            found.append(types.CodeAction(title=title, kind=kind, edit=edit))
+            found.append(types.CodeAction(title=title, kind=kind, data=uri))
     return found
+
+
+def fix_all(judgement: Judgement | None, uri: str) -> types.WorkspaceEdit:
+    """The edits of all safe fixes; none where there is no judgement."""
+    edits = _edits(judgement.source, judgement.fixed) if judgement else []
+    return types.WorkspaceEdit(changes={uri: edits} if edits else {})
 
 
 def _fix(

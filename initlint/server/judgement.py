@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import NamedTuple
 
 from initlint.fix import noqa
 from initlint.fix.converge import Before, converge, under_one_path
@@ -18,24 +19,63 @@ from initlint.pipeline.judged import Options, Report, judged, judged_by
 from initlint.project import config
 from initlint.project.baseline import Baselines
 from initlint.project.config import Settings
+from initlint.project.imports import Imported, Imports
 from initlint.project.select import Selection
 from initlint.project.sourcefiles import Texts, texts_of
 from initlint.records import Finding, Layer
+
+_UNSAVED = "it rests on other files: save this one to have it judged anew"
+# What a finding is about, wherever its line moves: code, model, parameter.
+Key = tuple[str, str, str]
+
+
+class Beside(NamedTuple):
+    """What the other files of a project have to do with the verdict on a file.
+
+    `imported` are those that it imports, with their `texts`. `refuted` are findings of the file and
+    these that the others take away, `added` those that they add.
+    """
+
+    imported: Imported = Imported()
+    texts: Mapping[str, bytes] = {}
+    refuted: frozenset[Key] = frozenset()
+    added: tuple[Finding, ...] = ()
 
 
 class Judgement:
     """The findings and layers of one document, and what can be done about them."""
 
-    def __init__(self, path: str, source: bytes, options: Options, report: Report) -> None:
+    def __init__(
+        self,
+        path: str,
+        source: bytes,
+        options: Options,
+        report: Report,
+        beside: Beside = Beside(),  # noqa: B008
+    ) -> None:
         self.path, self.source, self.report = path, source, report
         self._options = options
+        self._beside = beside
         self._texts = texts_of(report)
         self._proposals = Proposals(self._texts, options.preferences)
 
-    @property
+    @cached_property
     def findings(self) -> list[Finding]:
         """The findings on lines of the document."""
-        return [f for f in self.report.findings if f.site and f.site.path == self.path]
+        own = [f for f in self.report.findings if f.site and f.site.path == self.path]
+        own = [f for f in own if _key(f) not in self._beside.refuted]
+        layers = {(layer.model, layer.parameter): layer for layer in self.report.layers}
+        for finding in self._beside.added:
+            # Their layers may have moved since, and a fix would miss them.
+            layer = layers.get((finding.model, finding.parameter))
+            if layer is not None and layer.site is not None and layer.site.path == self.path:
+                own.append(replace(finding, site=layer.site, fix=None, unfixed=_UNSAVED))
+        return own
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the other files of the project were read for it."""
+        return self._options.alone is None
 
     @property
     def texts(self) -> Texts:
@@ -82,11 +122,12 @@ class Judgement:
         return next((new for path, _, new in outcome.files if path == self.path), self.source)
 
 
-def judge(path: str, texts: Mapping[str, bytes]) -> Judgement | None:
+def judge(path: str, texts: Mapping[str, bytes], typed: Beside | None = None) -> Judgement | None:
     """The judgement of an open document; `texts` has it and the other open ones.
 
-    None if the settings exclude it, or while it does not parse. Raises InitlintError for settings
-    that cannot be used.
+    With `typed`, what other files of the project add to it is taken from there, and these are not
+    read again: while one types, an answer must come at once. None if the settings exclude the
+    document, or while it does not parse. Raises InitlintError for settings that cannot be used.
     """
     config.forget()
     settings = Settings()
@@ -101,9 +142,28 @@ def judge(path: str, texts: Mapping[str, bytes]) -> Judgement | None:
         rules=rules,
         texts=texts,
         preferences=settings.of(path).preferences(),
+        alone=typed.imported if typed else None,
     )
-    report, _ = judged_by([path], options, Texts(texts))
-    return Judgement(path, texts[path], options, report)
+    kept = typed.texts if typed else {}
+    report, _ = judged_by([path], options, Texts({**kept, **texts}))
+    return Judgement(path, texts[path], options, report, typed or Beside())
+
+
+def beside(whole: Judgement, texts: Mapping[str, bytes]) -> Beside:
+    """What is kept of a judgement for which other files were read."""
+    held = Texts(texts)
+    imported = Imports(held).of([whole.path])
+    kept = Beside(imported, {path: held.python(path) for path in imported.files})
+    alone = judge(whole.path, texts, kept)
+    if alone is None:
+        return kept
+    keys, own = set(map(_key, whole.findings)), set(map(_key, alone.findings))
+    added = tuple(finding for finding in whole.findings if _key(finding) not in own)
+    return kept._replace(refuted=frozenset(own - keys), added=added)
+
+
+def _key(finding: Finding) -> Key:
+    return finding.code, finding.model, finding.parameter
 
 
 def _parses(source: bytes) -> bool:

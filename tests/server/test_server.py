@@ -77,7 +77,7 @@ class Editor(LanguageClient):
         return await self.text_document_hover_async(params)
 
 
-def session(steps, folder):
+def session(steps, folder, capabilities=None):
     """Runs the steps with an editor that is connected to a server."""
 
     async def whole():
@@ -85,7 +85,9 @@ def session(steps, folder):
         await editor.start_io(sys.executable, "-m", "initlint", "server", cwd=folder)
         try:
             root = folder.as_uri()
-            params = types.InitializeParams(types.ClientCapabilities(), root_uri=root)
+            params = types.InitializeParams(
+                capabilities or types.ClientCapabilities(), root_uri=root
+            )
             answer = await editor.initialize_async(params)
             editor.initialized(types.InitializedParams())
             await steps(editor, answer)
@@ -244,5 +246,74 @@ def test_names_of_files(tmp_path, name):
     async def steps(editor, answer):
         _, found = await editor.open(tmp_path / name, NET)
         assert len(found) == 2
+
+    session(steps, tmp_path)
+
+
+RESOLVING = types.ClientCapabilities(
+    text_document=types.TextDocumentClientCapabilities(
+        code_action=types.CodeActionClientCapabilities(
+            resolve_support=types.ClientCodeActionResolveOptions(["edit"])
+        )
+    )
+)
+
+
+def test_an_editor_that_resolves_gets_the_edits_of_all_fixes_when_one_asks(tmp_path):
+    async def steps(editor, answer):
+        assert answer.capabilities.code_action_provider.resolve_provider
+        uri, _ = await editor.open(tmp_path / "net.py", NET)
+        (action,) = await editor.actions(uri, 0, [types.CodeActionKind.SourceFixAll])
+        assert action.edit is None
+        resolved = await editor.code_action_resolve_async(action)
+        text = applied(NET, resolved.edit.changes[uri])
+        editor.change(uri, 2, text)
+        assert await editor.next(uri) == []
+
+    session(steps, tmp_path, RESOLVING)
+
+
+FILLED = """from torch import nn
+
+from net import Net
+
+model = Net()
+for name in ("ä", "b"):
+    nn.init.kaiming_normal_(getattr(model, name).weight, nonlinearity="relu")
+"""
+LOUD = """from torch import nn
+
+from net import Net
+
+model = Net()
+nn.init.normal_(model.out.weight, std=3.0)
+nn.init.normal_(model.b.weight, std=3.0)
+"""
+
+
+def test_what_other_files_decide_is_kept_while_typing(tmp_path):
+    """They are read when a file is opened and saved."""
+
+    async def steps(editor, answer):
+        (tmp_path / "pyproject.toml").write_text("")
+        run, net = tmp_path / "run.py", tmp_path / "net.py"
+        net.write_text(NET)
+        run.write_text(FILLED)
+        uri, found = await editor.open(net, NET)
+        assert found == []
+        editor.change(uri, 2, "# more\n" + NET)
+        assert await editor.next(uri) == []
+        run.write_text(LOUD)
+        saved = types.DidSaveTextDocumentParams(types.TextDocumentIdentifier(uri))
+        editor.text_document_did_save(saved)
+        whole = await editor.next(uri)
+        assert "INIT106" in {each.code for each in whole}
+        editor.change(uri, 3, "# more\n# and more\n" + NET)
+        typed = await editor.next(uri)
+        places = sorted((each.code, each.range.start.line - 1) for each in typed)
+        assert places == sorted((each.code, each.range.start.line) for each in whole)
+        # What is new in the file itself is told at once.
+        editor.change(uri, 4, NET + "\n\n" + NET.replace("class Net", "class Other"))
+        assert len(await editor.next(uri)) > len(whole)
 
     session(steps, tmp_path)

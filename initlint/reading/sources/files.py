@@ -10,7 +10,7 @@ import tokenize
 import warnings
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from initlint.reading.abstract.values import bounded
 from initlint.records import Site, Unanalysed
@@ -103,13 +103,9 @@ class Source:
         if not self.data.strip():
             return None
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self._tree = ast.parse(self.data, self.path)
+            self._tree = _parsed(self.data, self.path)
         except Exception as error:
             return _broken(self.path, self.data, error)
-        if _LONG.search(self.data):
-            _forget_large(self._tree)
         return None
 
     def verify(self) -> Unanalysed | None:
@@ -162,6 +158,19 @@ class Source:
 
 
 _EMPTY = ast.Module([], [])
+
+
+# One file is read alone, and again with those that use it; an editor reads it at every key.
+@lru_cache(maxsize=64)
+def _parsed(data: bytes, path: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = ast.parse(data, path)
+    if _LONG.search(data):
+        _forget_large(tree)
+    return tree
+
+
 _INSIDE = re.compile(rb"[\x80-\xbf]")
 
 
