@@ -13,6 +13,8 @@ from initlint.records import InitlintError, Layer
 
 # Measured: a field on positional encodings learns worse by half where its first layer is filled.
 _DATA = "it sees the data, whose scale nobody knows, and its factor comes but once"
+# Rules on what layers do together.
+_TOGETHER = ("INIT301", "INIT302", "INIT303")
 # A recommendation within this factor of what is there is no other one.
 _SAME = 1.01
 
@@ -107,7 +109,11 @@ def _reported(layers: Sequence[Layer], present: Mapping[str, Present]) -> frozen
     rules = load()
     judged = with_recommendations(with_present(layers, present))
     found = findings(judged, rules, Selection.default(rules).codes())
-    return frozenset(name for finding in found for name in finding.parameters)
+    names = {name for finding in found for name in finding.parameters}
+    # What several layers do together is reported of the first.
+    together = {name for one in found if one.code in _TOGETHER for name in one.parameters}
+    wholes = [whole for layer in judged if layer.parameter in together for whole in layer.wholes]
+    return frozenset(names.union(*(whole.layers for whole in wholes)))
 
 
 def _sees_data(layer: Layer) -> bool:

@@ -13,6 +13,7 @@ from initlint.records import Parameter
 
 _BASE = "PreTrainedModel"
 _HOOK = "_init_weights"
+_DONE = "_is_hf_initialized"
 
 
 def initialize_passed_over(model: nn.Module) -> None:
@@ -23,7 +24,7 @@ def initialize_passed_over(model: nn.Module) -> None:
     through.
     """
     if _is_of_transformers(model):
-        with _untied(model):
+        with _untied(model), _unmarked(model):
             model.initialize_weights()  # type: ignore[operator]
         return
     for child in model.children():
@@ -50,6 +51,28 @@ def _untied(model: nn.Module) -> Iterator[None]:
     finally:
         for table, name, parameter in tied:
             table[name] = parameter
+
+
+@contextlib.contextmanager
+def _unmarked(model: nn.Module) -> Iterator[None]:
+    """A context in which those tensors are marked as initialised that have memory, and no others.
+
+    What accelerate moves to the meta device was initialised before, and its values are lost.
+    """
+    tensors = (*model.parameters(), *model.buffers())
+    tables = [*map(vars, model.modules()), *map(vars, tensors)]
+    marks = [table.pop(_DONE, None) for table in tables]
+    held = [vars(tensor) for tensor in tensors if not tensor.is_meta]
+    for table in held:
+        table[_DONE] = True
+    try:
+        yield
+    finally:
+        for table in held:
+            del table[_DONE]
+        for table, mark in zip(tables, marks, strict=True):
+            if mark is not None:
+                table[_DONE] = mark
 
 
 def with_hooks(model: nn.Module, parameters: Sequence[Parameter]) -> list[Parameter]:
