@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 from initlint.fill.apply import Choice, bias_of, fill_
 from initlint.fill.means import centred, channel_of, is_weighted_call
 from initlint.fill.probes import Probes, probes_for
+from initlint.fill.tied import is_before, loudness
 from initlint.fill.twins import is_sharded
 from initlint.fill.undo import Copies
 from initlint.recommend import family
@@ -50,7 +51,7 @@ def calibrate_(
       weight;
     - variance 1 over examples and positions (as LSUV, Mishkin and Matas 2016, arXiv 1511.06422,
       which leaves the mean); 1/branches for the last layer of a residual branch without
-      normalisation; 0.09 for the model's last layer.
+      normalisation; 0.09 for the model's last layer, and for what a tied head makes of a layer's.
 
     If gradients are then more than three times as large at the first layer as at the last, units
     before a rectifier or a smooth activation get a positive mean, so that they are nearly linear:
@@ -67,10 +68,13 @@ def calibrate_(
     probes = probes_for(bare, inputs, seed)
     tensors = {n: p for n, p in model.named_parameters() if n in choice.sources}
     fill_(model, choice, copies)
-    layers = [layer for layer in choice.layers if "norm" not in layer.following.via]
+    loud = loudness(model, lambda name: _rms(model.get_parameter(name)))
+    # Embeddings look rows up; as tied heads they keep the scale that was planned.
+    layers = tuple(x for x in choice.layers if "norm" not in x.following.via and x.fan_in)
+    subject = _Subject(bare, layers, tensors, probes, loud)
     try:
         with _running(bare), contained():
-            _calibrate(bare, layers, tensors, probes)
+            _calibrate(subject)
     except InitlintError:
         raise
     except Exception as error:
@@ -83,17 +87,23 @@ def calibrate_(
         )
 
 
-def _calibrate(
-    model: nn.Module,
-    layers: Sequence[Layer],
-    tensors: Mapping[str, nn.Parameter],
-    probes: Probes,
-) -> None:
-    def ratio(shift: float) -> float:
-        plans = _corrected_run(model, layers, tensors, probes, shift)
-        return _gradient_ratio(model, plans, probes)
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """A model, the layers to correct, their tensors, what it is run on, and its tied heads."""
 
-    movable = any(_plan(layer, tensors, 1.0).shift for layer in layers)
+    model: nn.Module
+    layers: tuple[Layer, ...]
+    tensors: Mapping[str, nn.Parameter]
+    probes: Probes
+    loud: Mapping[str, float]
+
+
+def _calibrate(subject: _Subject) -> None:
+    def ratio(shift: float) -> float:
+        plans = _corrected_run(subject, shift)
+        return _gradient_ratio(subject.model, plans, subject.probes)
+
+    movable = any(_plan(layer, subject, 1.0).shift for layer in subject.layers)
     if ratio(0.0) <= _RANGE or not movable:
         return
     enough, too_little = _FURTHEST, 0.0
@@ -103,20 +113,21 @@ def _calibrate(
             enough = middle
         else:
             too_little = middle
-    _corrected_run(model, layers, tensors, probes, enough)
+    _corrected_run(subject, enough)
 
 
-def _corrected_run(
-    model: nn.Module,
-    layers: Sequence[Layer],
-    tensors: Mapping[str, nn.Parameter],
-    probes: Probes,
-    shift: float,
-) -> dict[int, _Plan]:
-    plans = {id(tensors[x.parameter]): _plan(x, tensors, shift) for x in layers}
+def _corrected_run(subject: _Subject, shift: float) -> dict[int, _Plan]:
+    plans = {
+        id(subject.tensors[layer.parameter]): _plan(layer, subject, shift)
+        for layer in subject.layers
+    }
     with torch.no_grad(), _Correction(plans):
-        model(*probes.args, **probes.kwargs)
+        subject.model(*subject.probes.args, **subject.probes.kwargs)
     return plans
+
+
+def _rms(tensor: torch.Tensor) -> float:
+    return tensor.detach().float().square().mean().sqrt().item()
 
 
 @dataclass(slots=True)
@@ -130,10 +141,12 @@ class _Plan:
     done: bool = False
 
 
-def _plan(layer: Layer, tensors: Mapping[str, nn.Parameter], shift: float) -> _Plan:
-    bias = tensors.get(bias_of(layer.parameter))
+def _plan(layer: Layer, subject: _Subject, shift: float) -> _Plan:
+    bias = subject.tensors.get(bias_of(layer.parameter))
     final = layer.head and family(layer) == "unscaled"
     std = _HEAD if final else 1.0
+    if is_before(layer, subject.loud):
+        std = _HEAD / subject.loud[layer.after or ""]
     if layer.branch == "last":
         std = 1 / math.sqrt(max(1, layer.branches))
     bends = family(layer) in ("rectifier", "smooth")

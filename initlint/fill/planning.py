@@ -22,6 +22,7 @@ from initlint.fill.recipes import with_recipes
 from initlint.fill.scope import Scope, with_present
 from initlint.fill.shards import parts_of
 from initlint.fill.stages import Whole, products_within, within
+from initlint.fill.tied import with_tied_heads
 from initlint.fill.twins import traceable
 from initlint.graph.ops import Graph
 from initlint.recommend import with_recommendations
@@ -71,7 +72,7 @@ def layers_and_facts(
         return (), Known(nothing, Held(model, journal), Scope(wanted.scope, present, ()))
     layers, graphs, products = _captured(model, inputs, present, rebuild)
     known = Known(products, Held(model, journal), Scope(wanted.scope, present, layers))
-    return _planned(layers, graphs, known, wanted), known
+    return _planned(model, layers, graphs, known, wanted), known
 
 
 def _of_stage(
@@ -87,7 +88,7 @@ def _of_stage(
     layers, graphs, products = _captured(whole.model, inputs, everything)
     held = Held(stage)
     known = Known(products_within(stage, products), held, Scope(wanted.scope, everything, layers))
-    return within(stage, _planned(layers, graphs, known, wanted)), known
+    return within(stage, _planned(whole.model, layers, graphs, known, wanted)), known
 
 
 def _captured(
@@ -109,12 +110,17 @@ def _captured(
 
 
 def _planned(
-    layers: Sequence[Layer], graphs: Sequence[Graph], known: Known, wanted: Wanted
+    model: nn.Module,
+    layers: Sequence[Layer],
+    graphs: Sequence[Graph],
+    known: Known,
+    wanted: Wanted,
 ) -> tuple[Layer, ...]:
     """The layers, each with the policy's recommendation."""
 
     alive = tuple(known.alive(layer) for layer in layers)
-    return _recommended(with_recipes(with_recommendations(alive), graphs), wanted.policy)
+    planned = with_tied_heads(with_recipes(with_recommendations(alive), graphs), model)
+    return _recommended(planned, wanted.policy)
 
 
 def _is_open(model: nn.Module, wanted: Wanted, present: Mapping[str, Present]) -> bool:

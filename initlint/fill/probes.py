@@ -12,6 +12,7 @@ from torch.utils import _pytree as pytree
 
 from initlint.fill.blocks import Source, block_seed
 from initlint.tracing.capture import fitting_inputs
+from initlint.tracing.given import tensors_of
 from initlint.tracing.guesses import BATCH
 
 # Examples in a run, and elements of an input that are not worth more of them.
@@ -47,7 +48,7 @@ def probes_for(model: nn.Module, inputs: Sequence[Any], seed: int) -> Probes:
     weight = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
     args, kwargs = fitting_inputs(model, type(model).__name__, inputs, str(weight.device))
     number = block_seed(Source(seed, "probes", "", 0.0), 0)
-    if any(isinstance(value, torch.Tensor) for value in pytree.tree_leaves(list(inputs))):
+    if any(True for _ in tensors_of(inputs)):
         return Probes(args, kwargs, number)
     args, kwargs = _noise((args, kwargs), model, weight.dtype, number)
     return Probes(args, kwargs, number)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
 from initlint.output.phrases import counted
 from initlint.records import Outcome, Report
 from initlint.safe.shown import shown
 
 _SHOWN = 6
+_STD = re.compile(r"std (\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 
 
 def render(report: Report) -> str:
-    """Every parameter and buffer, those kept for one reason together, and the sum of it."""
+    """Every parameter and buffer, those that were treated alike together, and the sum of it."""
     filled = [one for one in report.outcomes if one.status == "filled"]
-    lines = list(map(_filled, filled))
+    lines = list(_grouped("filled", filled))
     if filled:
         lines += [*_others(report, "unknown", "not understood"), *_others(report, "kept", "kept")]
     return "".join(f"{line}\n" for line in [*lines, summary(report)])
@@ -32,17 +34,37 @@ def summary(report: Report) -> str:
     return f"Filled {counted(counts['filled'], 'parameter')}; {rest}."
 
 
-def _filled(one: Outcome) -> str:
-    why = f" ({one.reason})" if one.reason else ""
-    return shown(f"filled {one.parameter}: {one.before} → {one.after}{why}")
-
-
 def _others(report: Report, status: str, word: str) -> Iterator[str]:
-    """The parameters of a status, those with one reason in one line."""
-    reasons: dict[str, list[str]] = {}
-    for one in report.outcomes:
-        if one.status == status:
-            reasons.setdefault(one.reason, []).append(one.parameter)
-    for reason, names in reasons.items():
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        yield shown(f"{word} {', '.join(names[:_SHOWN])}{more}: {reason}")
+    """The parameters of a status."""
+    return _grouped(word, [one for one in report.outcomes if one.status == status])
+
+
+def _grouped(word: str, outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """A line for all parameters that were treated alike, whatever their stds are."""
+    groups: dict[str, list[Outcome]] = {}
+    for one in outcomes:
+        groups.setdefault(_STD.sub("std", _treatment(one)), []).append(one)
+    for group in groups.values():
+        more = f" and {len(group) - _SHOWN} more" if len(group) > _SHOWN else ""
+        names = ", ".join(one.parameter for one in group[:_SHOWN])
+        yield shown(f"{word} {names}{more}: {_ranged(list(map(_treatment, group)))}")
+
+
+def _treatment(one: Outcome) -> str:
+    """What was done with a parameter: from what to what, and why."""
+    if one.status != "filled":
+        return one.reason
+    why = f" ({one.reason})" if one.reason else ""
+    return f"{one.before} → {one.after}{why}"
+
+
+def _ranged(texts: list[str]) -> str:
+    """Texts that differ in their stds alone as one, with the least and the largest of each."""
+    columns = zip(*(_STD.findall(text) for text in texts), strict=True)
+    ranges = iter([sorted(column, key=float) for column in columns])
+
+    def spelled(found: re.Match[str]) -> str:
+        stds = next(ranges)
+        return f"std {stds[0]}" + (f" to {stds[-1]}" if stds[0] != stds[-1] else "")
+
+    return _STD.sub(spelled, texts[0])

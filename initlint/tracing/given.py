@@ -2,10 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A keyword argument of forward."""
+
+    name: str
+    value: Any
+
+
+def by_name(values: Sequence[Any], parameters: Mapping[str, inspect.Parameter]) -> tuple[Any, ...]:
+    """The inputs, with those of a dict whose keys are forward's arguments as keyword arguments.
+
+    That is what a tokenizer gives. A dict with other keys is an argument itself.
+    """
+    found: list[Any] = []
+    for value in values:
+        if isinstance(value, Mapping) and value and value.keys() <= parameters.keys():
+            found += [Named(str(name), part) for name, part in value.items()]
+        else:
+            found.append(value)
+    return tuple(found)
+
+
+def tensors_of(values: Any) -> Iterator[torch.Tensor]:
+    """All tensors in nested inputs."""
+    if isinstance(values, torch.Tensor):
+        yield values
+    elif isinstance(values, Mapping):
+        yield from tensors_of(list(values.values()))
+    elif isinstance(values, (list, tuple)):
+        for value in values:
+            yield from tensors_of(value)
 
 
 def made(values: Sequence[Any], device: str) -> tuple[list[Any], dict[str, Any]]:
@@ -13,6 +48,9 @@ def made(values: Sequence[Any], device: str) -> tuple[list[Any], dict[str, Any]]
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
     for value in values:
+        if isinstance(value, Named):
+            kwargs[value.name] = moved(value.value, device)
+            continue
         if not _is_described(value):
             args.append(moved(value, device))
             continue
@@ -25,8 +63,8 @@ def made(values: Sequence[Any], device: str) -> tuple[list[Any], dict[str, Any]]
 
 
 def is_named(value: Any) -> bool:
-    """Whether a value is an input specification with an argument's name."""
-    return _is_described(value) and bool(value.name)
+    """Whether a value is a keyword argument, or an input specification with an argument's name."""
+    return isinstance(value, Named) or (_is_described(value) and bool(value.name))
 
 
 def _is_described(value: Any) -> bool:

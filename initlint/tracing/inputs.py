@@ -61,8 +61,8 @@ class Guesser:
 
     def __init__(self, model: nn.Module, inputs: Sequence[Any] = ()) -> None:
         self._model = model
-        self._given = tuple(inputs)
         self._parameters = inspect.signature(model.forward).parameters
+        self._given = given.by_name(inputs, self._parameters)
         self._first = guesses.first_layer(model)
         self._size = guesses.known_size(model)
         self._tried = {self._size}

@@ -112,6 +112,29 @@ def test_apply_says_what_it_did(initlint):
     ]
 
 
+def test_apply_says_what_was_treated_alike_in_one_line(initlint):
+    default, kaiming = "PyTorch's default, std {}", "kaiming_normal_, std {}"
+    stds = [("0.0722", "0.178"), ("9e-05", "0.000173"), *[("0.1", "0.2")] * 6]
+    outcomes = [
+        Outcome(f"{n}.weight", "filled", "He 2015", default.format(was), kaiming.format(now))
+        for n, (was, now) in enumerate(stds)
+    ]
+    outcomes += [
+        Outcome("8.weight", "filled", "Glorot 2010", default.format(1), "xavier_normal_, std 1"),
+        Outcome("9.weight", "kept", "it was set: std 0.02", "std 0.02"),
+        Outcome("10.weight", "kept", "it was set: std 0.02", "std 0.02"),
+        Outcome("11.weight", "kept", "it was set: std 0.019", "std 0.019"),
+    ]
+    report = Report((layer(),), (), (), outcomes=tuple(outcomes))
+    _, _, err = initlint("apply net.py:Net --out w.safetensors", report=report)
+    assert err.splitlines()[:3] == [
+        "filled 0.weight, 1.weight, 2.weight, 3.weight, 4.weight, 5.weight and 2 more: PyTorch's "
+        "default, std 9e-05 to 0.1 → kaiming_normal_, std 0.000173 to 0.2 (He 2015)",
+        "filled 8.weight: PyTorch's default, std 1 → xavier_normal_, std 1 (Glorot 2010)",
+        "kept 9.weight, 10.weight, 11.weight: it was set: std 0.019 to 0.02",
+    ]
+
+
 def test_apply_without_a_file_says_so(initlint):
     _, _, err = initlint("apply net.py:Net", report=CLEAN)
     assert err.splitlines() == [

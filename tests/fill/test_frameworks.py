@@ -112,3 +112,114 @@ def test_a_layer_that_peft_trains_whole_is_no_adapter(scope):
     names = [f"base_model.model.head.modules_to_save.default.{one}" for one in ("weight", "bias")]
     wanted = names if scope == "recommended" else []
     assert filled(initlint.apply_(model, seed=0, scope=scope)) == wanted
+
+
+def small(kind):
+    transformers = imported("transformers")
+    sizes = {
+        "gpt2": {"n_layer": 2, "n_embd": 32, "n_head": 2, "n_positions": 16},
+        "t5": {"d_model": 32, "d_ff": 64, "num_layers": 2, "num_heads": 2, "d_kv": 16},
+    }
+    usual = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
+    usual |= {"num_attention_heads": 2, "num_key_value_heads": 2}
+    tokens = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+    sizes = sizes.get(kind, usual)
+    return transformers.AutoConfig.for_model(kind, vocab_size=50, **sizes, **tokens)
+
+
+def from_config(kind):
+    transformers = imported("transformers")
+    auto = "AutoModelForSeq2SeqLM" if kind == "t5" else "AutoModelForCausalLM"
+    return getattr(transformers, auto).from_config(small(kind))
+
+
+def by_accelerate(kind):
+    with imported("accelerate").init_empty_weights():
+        return from_config(kind)
+
+
+def on_meta(kind):
+    with torch.device("meta"):
+        return from_config(kind)
+
+
+WITHOUT_MEMORY = {
+    "from_config": lambda kind: lambda: from_config(kind),
+    "accelerate": by_accelerate,
+    "meta": on_meta,
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("way", WITHOUT_MEMORY)
+@pytest.mark.parametrize("kind", ["gpt2", "llama", "t5", "bert"])
+def test_a_model_of_transformers_is_as_its_own_hook_makes_it(kind, way):
+    torch.manual_seed(0)
+    expected = from_config(kind)
+    model = initlint.materialize(WITHOUT_MEMORY[way](kind), seed=0)
+    found = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    for name, value in (*expected.named_parameters(), *expected.named_buffers()):
+        if isinstance(value, nn.Parameter) and value.std() > 0:
+            ratio = (found[name].std() / value.std()).item()
+            assert ratio == pytest.approx(1, rel=10 / value.numel() ** 0.5), name
+        else:
+            assert found[name].equal(value), name
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_trainer_of_transformers_trains_what_materialize_makes(tmp_path):
+    transformers = imported("transformers")
+    texts = [{"input_ids": torch.arange(8), "labels": torch.arange(8)} for _ in range(4)]
+    options = {"max_steps": 2, "report_to": [], "use_cpu": True, "disable_tqdm": True}
+    trainer = transformers.Trainer(
+        model_init=lambda: initlint.materialize(lambda: from_config("gpt2"), seed=0),
+        args=transformers.TrainingArguments(str(tmp_path), save_strategy="no", **options),
+        train_dataset=texts,
+    )
+    assert 3 < trainer.train().training_loss < 5
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_of_a_loaded_model_only_the_new_head_is_filled(tmp_path):
+    transformers = imported("transformers")
+    from_config("bert").save_pretrained(tmp_path)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path)
+    before = values(model)
+    report = initlint.apply_(model, seed=0, only="classifier", scope="all")
+    assert filled(report) == ["classifier.weight", "classifier.bias"]
+    moved = [name for name, value in values(model).items() if not value.equal(before[name])]
+    assert moved == ["classifier.weight"]
+
+
+@pytest.mark.parametrize("policy", ["following", "calibrated"])
+def test_inputs_may_be_a_dict_of_keyword_arguments(policy):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.out = nn.Linear(8, 16), nn.Linear(4, 16), nn.Linear(16, 2)
+
+        def forward(self, first, *, second=None, scale=1.0):
+            if first.sum() > 1e9 or second is None:
+                raise ValueError("second is missing")
+            return self.out(torch.relu(self.a(first)) + torch.relu(self.b(second)) * scale)
+
+    for inputs in (
+        [{"first": torch.randn(9, 8), "second": torch.randn(9, 4)}],
+        [torch.randn(9, 8), {"second": torch.randn(9, 4), "scale": 2.0}],
+    ):
+        report = initlint.apply_(Net(), *inputs, seed=0, policy=policy, scope="all")
+        assert {"a.weight", "b.weight", "out.weight"} <= set(filled(report))
+
+
+def test_a_dict_that_is_an_argument_stays_one():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.out = nn.Linear(8, 16), nn.Linear(16, 2)
+
+        def forward(self, batch):
+            hidden = torch.relu(self.a(batch["image"]))
+            return self.out(hidden * 2 if hidden.sum() > 1e9 else hidden)
+
+    report = initlint.apply_(Net(), {"image": torch.randn(4, 8)}, seed=0, scope="all")
+    assert "out.weight" in filled(report)
