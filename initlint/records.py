@@ -286,7 +286,8 @@ class Test:
     a loop over `named_parameters()`. `text` is the question as it is written.
 
     - `kind`: class (isinstance, type), class_name (a text against the name of the class), name (a
-      text against the name of a parameter or module), attribute (hasattr) or shape.
+      text against the name of a parameter or module), attribute (hasattr), shape, or always (it is
+      true whatever it is asked of, since `wanted` is a text or a class and no condition).
     - `subject`: what the question is asked of: module, parameter; name and pair for loops that
       yield names, or pairs of a name and a module, where the code expects a module; class for a
       class that is compared with a text, instance for a module that is compared with a class.

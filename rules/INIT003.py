@@ -13,8 +13,15 @@ _SHORTEST = 5
 
 def init_matches_nothing(test: Test, model: Model) -> Problems:
     """A test of an init function or callback of apply that no module or parameter satisfies."""
+    if test.kind == "always":
+        if test.fills and test.over:
+            yield test, f"{test.text} {_why_always(test)}"
+        return
     # Of an attribute with the letters of another one it is certain that it is misspelt.
     if not test.fills or not test.over or (test.unsure and test.kind != "attribute"):
+        return
+    if test.subject == "class" and any(t.held for t in model.tests if _is_beside(t, test)):
+        # An option that may be a text or a class.
         return
     reason = _wrong_subject(test) or _misses(test)
     is_elsewhere = test.elsewhere if test.kind != "attribute" else test.held
@@ -22,6 +29,14 @@ def init_matches_nothing(test: Test, model: Model) -> Problems:
         reason = _near(test, model) or _whole(test, model)
     if reason:
         yield test, f"{test.text} {reason}"
+
+
+def _why_always(test: Test) -> str:
+    """Why a test holds for everything that it is asked of."""
+    if not test.wanted:
+        return "is true where the text is not found, too: find gives -1; compare it with -1"
+    part = test.wanted[0].rpartition(".")[2]
+    return f"is true for all that it is asked of: {part} alone is no condition"
 
 
 def _asked_of(test: Test, what: str) -> str:
@@ -137,7 +152,7 @@ def _whole(test: Test, model: Model) -> str:
     is_by_class = test.kind in ("class", "class_name") and test.subject == "module"
     if not is_by_class and test.kind != "shape":
         return ""
-    group = [t for t in model.tests if t.within == test.within and _path(t) == _path(test)]
+    group = [t for t in model.tests if _is_beside(t, test)]
     first = next(t for t in group if t.fills)
     if first is not test or any(t.held or t.unsure or t.elsewhere for t in group):
         return ""
@@ -158,6 +173,11 @@ def _whole(test: Test, model: Model) -> str:
         f"{asked}, nor does any other test of {test.within or 'this code'}: "
         f"{', '.join(left[:3])} keep PyTorch's default"
     )
+
+
+def _is_beside(one: Test, other: Test) -> bool:
+    """Whether two tests stand in one function."""
+    return one.within == other.within and _path(one) == _path(other)
 
 
 def _path(test: Test) -> str:

@@ -21,6 +21,8 @@ from initlint.judge import (
 _SMALLER = 4
 # Two calls of one function that are further apart may be alternatives.
 _LINES = 10
+# A number and a draw that are further apart may be those of two classes.
+_BESIDE = 3
 
 
 def init_overwritten(model: Model) -> Problems:
@@ -95,21 +97,40 @@ def _is_restored(parameter: Parameter, broad: Draw) -> bool:
 
 
 def _twice(parameter: Parameter, model: Model) -> Problems:
-    """A weight that gets a second number in one function, while its bias gets none: a slip."""
+    """A weight that gets a number besides its values, while its bias gets none: a slip."""
     history = parameter.history
     for first, second in pairwise(history):
         if not (first.by == second.by == "user" and is_whole(first) and is_whole(second)):
             continue
         is_next = first.through == second.through and 0 < _lines(first, second) <= _LINES
-        if constant(second) is None or is_same(first, second) or not is_next:
+        if is_same(first, second) or not is_next or first.visited != second.visited:
+            continue
+        if parameter.kind == "table" and constant(first) is None and constant(second) == 0:
+            message = (
+                f"{parameter.name} is given {shown(first)}{line_of(first)}, and then all of it "
+                "becomes 0 here, not one row: an index that is None takes the whole table"
+            )
+            yield Problem(parameter, message, at=second.site)
             continue
         bias = _bias_beside(parameter, model)
-        if first.visited == second.visited > 0 and bias is not None:
+        if bias is not None and constant(second) is not None and second.visited:
             message = (
                 f"{parameter.name} is given {shown(first)}{line_of(first)} and then "
                 f"{shown(second)} here; nothing fills {bias.name}: this line is meant for it"
             )
             yield Problem(parameter, message, at=second.site)
+        elif bias is not None and _is_drawn_at_once(first, second):
+            message = (
+                f"{parameter.name} is given {shown(first)} here and then {shown(second)}"
+                f"{line_of(second)}; nothing fills {bias.name}: this line is meant for it"
+            )
+            yield Problem(parameter, message, at=first.site)
+
+
+def _is_drawn_at_once(first: Draw, second: Draw) -> bool:
+    """Whether a weight is given a number, and values of another distribution right after it."""
+    is_beside = _lines(first, second) <= _BESIDE
+    return is_beside and constant(first) is not None and constant(second) is None
 
 
 def _lines(first: Draw, second: Draw) -> int:

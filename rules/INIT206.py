@@ -9,6 +9,10 @@ from initlint.judge.geometry import (
     matters,
     origin,
 )
+from initlint.records import Initializer
+
+# Calls of one function of the user's are seldom further apart.
+_LINES = 10
 
 
 def mode_of_matmul(layer: Layer, model: Model) -> Problems:
@@ -62,5 +66,23 @@ def _is_proved(layer: Layer, model: Model) -> bool:
     current = layer.current
     if current is None or is_computed(current):
         return current is not None
-    alike = (x for x in model.layers if x.current is not None and x.current.site == current.site)
-    return any(x.current and is_computed(x.current) and _is_of_outputs(x) for x in alike)
+    alike = (x for x in model.layers if x.current is not None and _is_near(x.current, current))
+    return any(x.current and is_computed(x.current) and _is_root_of_outputs(x) for x in alike)
+
+
+def _is_near(one: Initializer, other: Initializer) -> bool:
+    """Whether two layers are filled by one line, or by the same call a few lines away."""
+    if one.site is None or other.site is None or one.site.path != other.site.path:
+        return False
+    return one.name == other.name and abs(one.site.line - other.site.line) <= _LINES
+
+
+def _is_root_of_outputs(layer: Layer) -> bool:
+    """Whether a bound is 1/√fan_out to all digits, and not 1/√fan_in."""
+    current = layer.current
+    if current is None or layer.nominal or not layer.fan_in or not layer.fan_out:
+        return False
+    if layer.fan_in == layer.fan_out or gain_by_hand(current, layer.fan_in):
+        return False
+    gain = gain_by_hand(current, layer.fan_out)
+    return gain is not None and (gain < 1 or layer.type == "Parameter")

@@ -125,8 +125,13 @@ def _of_parameters(
         shape = first.shape[::-1]
     if _is_one_matrix(name, first, args):
         shape = first.shape[1:] if first.shape is not None else None
-    part = first.part or name not in WHOLE_VIEWS
-    return replace(first, shape=shape, part=part)
+    is_whole = name in WHOLE_VIEWS or (name == "getitem" and _is_all(args[1:]))
+    return replace(first, shape=shape, part=first.part or not is_whole)
+
+
+def _is_all(index: Sequence[Any]) -> bool:
+    """Whether a subscript takes all elements: `w[:]`, and `w[None]`, which only adds an axis."""
+    return all(part is None or part == slice(None) for part in leaves_of(tuple(index)))
 
 
 def _is_one_matrix(name: str, operand: Operand, args: Sequence[Any]) -> bool:

@@ -194,7 +194,8 @@ class Slot(Kind):
     constructor made it. `trainable` is None where that is unknown. `picked` is True after an access
     by an unknown index: the next such access may give another layer's parameter. `origin` is the
     line of the layer of which its own is a deep copy. `resumed` is a load under a condition, such
-    as `if resume:`, which changes nothing about how a fresh model begins.
+    as `if resume:`, which changes nothing about how a fresh model begins. `lasting` is False for a
+    buffer that is not saved: no file has its content.
     """
 
     holder: Instance | None
@@ -208,6 +209,7 @@ class Slot(Kind):
     trainable: bool | None = True
     origin: Any = None
     resumed: Resumed | None = None
+    lasting: bool = True
 
 
 class Resumed(NamedTuple):

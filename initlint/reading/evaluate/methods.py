@@ -38,6 +38,8 @@ def call_method(
     if isinstance(receiver, Kept) and name.endswith("_") and not name.endswith("__"):
         write_in_place(reader, receiver.slot, name, args, kwargs, node)
         return receiver
+    if isinstance(receiver, Kept) and name not in _MEASURING:
+        reader.graph.touched.add(receiver.slot)
     if isinstance(receiver, Optimiser):
         if name == "step" and reader.outside:
             reader.life.train_used()
@@ -53,6 +55,10 @@ def call_method(
     return result
 
 
+# Methods that tell a tensor's sizes, and look at none of its elements.
+_MEASURING = ("size", "dim", "numel", "ndimension", "nelement")
+
+
 def _ask_parameter(
     reader: Reader,
     receiver: Slot | Held,
@@ -64,7 +70,7 @@ def _ask_parameter(
     if name.endswith("_") and not name.endswith("__"):
         return write_in_place(reader, receiver, name, args, kwargs, node)
     shape = receiver.shape
-    if name in ("size", "dim", "numel", "ndimension", "nelement") and shape is not None:
+    if name in _MEASURING and shape is not None:
         if name == "size":
             return item_of(reader, shape, args[0]) if args else shape
         return len(shape) if name.startswith(("dim", "ndim")) else PLAIN

@@ -14,6 +14,7 @@ from initlint.reading.abstract.holders import (
     extend,
 )
 from initlint.reading.abstract.parts import choice, contents_of, is_small, leaves
+from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.abstract.values import (
     PLAIN,
     UNKNOWN,
@@ -157,6 +158,8 @@ def _slice(
 
 
 def _entry(value: Table, index: Value) -> Value:
+    if _is_class(index) and index in value.items:
+        return value.items[index]
     if isinstance(index, _KEYS) and not _has_unknown(index):
         if index in value.items:
             return value.items[index]
@@ -166,8 +169,15 @@ def _entry(value: Table, index: Value) -> Value:
 
 def _is_key(index: Value) -> bool:
     """Whether a dict is kept by this key; slices have no hash, but may lie in a tuple."""
-    is_hashable = isinstance(index, _KEYS) and is_small(index)
+    is_hashable = _is_class(index) or (isinstance(index, _KEYS) and is_small(index))
     return is_hashable and not any(type(part) is slice for part in leaves(index))
+
+
+def _is_class(index: Value) -> bool:
+    """Whether a key is a class, of the files or of torch's; what a call gives has no name."""
+    if isinstance(index, External):
+        return index.name.startswith("torch.nn.") and "(" not in index.name
+    return isinstance(index, UserClass)
 
 
 def _has_unknown(index: Value) -> bool:

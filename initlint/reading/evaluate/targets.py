@@ -64,11 +64,18 @@ def _item_target(reader: Reader, node: ast.Subscript) -> Bind:
         elif isinstance(owner, (Plain, Fresh)) and isinstance(value, Tensor):
             target_of(reader, node.value)(reader.unclear([value.node]), frame)
         elif isinstance(owner, (Slot, Held, Fresh)):
-            write_in_place(reader, owner, "index_put_", [value], {}, node)
+            is_number = isinstance(value, (int, float))
+            name = ("fill_" if is_number else "copy_") if _is_all(index) else "index_put_"
+            write_in_place(reader, owner, name, [value], {}, node)
         else:
             put(reader, owner, index, value)
 
     return bind
+
+
+def _is_all(index: Value) -> bool:
+    """Whether an index stands for all elements: `w[:] = x`, and `w[None] = x`."""
+    return index is None or (isinstance(index, slice) and index == slice(None))
 
 
 def _several(reader: Reader, nodes: Sequence[ast.expr]) -> Bind:

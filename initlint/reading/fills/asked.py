@@ -53,6 +53,8 @@ class Question:
     fills: bool
     # Whether it is satisfied where the answer is no: `type(m) != nn.Linear`.
     opposite: bool
+    # Whether it is true whatever it is asked of: `wanted` is then no condition of its own.
+    always: bool = False
 
 
 def tests_of(model: str, modules: Sequence[Instance], draws: Mapping[Slot, Draw]) -> list[Test]:

@@ -68,6 +68,7 @@ def note(
     owners = [reader.constructing] if reader.constructing is not None else holders
     for owner in owners:
         owner.calls.append(noted)
+        reader.life.mean(owner)
     if not owners:
         reader.loose.append(noted)
 
@@ -124,6 +125,8 @@ _CHANGING = {
 }
 # Functions that make a new tensor with known values.
 _MAKING = {"zeros", "ones", "full", "eye", "zeros_like", "ones_like", "full_like", "randn_like"}
+# Words in the name of a function of the user's that is called to fill something.
+_MEANT = ("init", "weight", "reset", "normal", "uniform", "xavier", "kaiming", "orthogonal")
 
 
 def lost_call(reader: Reader, node: ast.Call, value: Value, given: Sequence[Value]) -> str:
@@ -135,7 +138,8 @@ def lost_call(reader: Reader, node: ast.Call, value: Value, given: Sequence[Valu
     has_parameter = any(isinstance(v, (Slot, Held)) for v in given)
     if name in _CHANGING and has_parameter and not isinstance(value, Slot):
         return "it gives a new tensor, which nothing keeps; the parameter stays as it is"
-    if name in _MAKING and isinstance(value, Fresh) and not value.slots:
+    is_own = isinstance(node.func, ast.Name) and any(word in name.lower() for word in _MEANT)
+    if (name in _MAKING or is_own) and isinstance(value, Fresh) and not value.slots:
         return "it gives a new tensor, which nothing keeps"
     return ""
 

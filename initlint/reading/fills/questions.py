@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from initlint.reading.abstract.frames import Code, Frame
 from initlint.reading.abstract.holders import Instance, Listing, truth
@@ -55,11 +56,16 @@ def _noting(reader: Reader, node: ast.expr, body: Sequence[ast.stmt], is_negated
     if isinstance(node, ast.BoolOp):
         parts = [_noting(reader, part, body, is_negated) for part in node.values]
         is_or = isinstance(node.op, ast.Or)
+        always = _always(reader, node, body) if is_or and not is_negated else None
 
         def code(frame: Frame) -> Value:
             result: Value = not is_or
-            for part in parts:
-                found = truth(part(frame))
+            for part, inner in zip(parts, node.values, strict=True):
+                value = part(frame)
+                found = truth(value)
+                if always is not None and _is_no_condition(inner, value):
+                    _note(reader, always(part), frame, True)
+                    return True
                 if found is is_or:
                     return found
                 result = PLAIN if found is None else result
@@ -79,6 +85,25 @@ def _noting(reader: Reader, node: ast.expr, body: Sequence[ast.stmt], is_negated
     return ask
 
 
+def _always(
+    reader: Reader, node: ast.BoolOp, body: Sequence[ast.stmt]
+) -> Callable[[Code], Question] | None:
+    """What makes the question of an `or` that one of its parts makes true: `"a" or "b" in name`."""
+    asked = next((part for part in node.values if _form(part)), None)
+    question = _question(reader, asked, body, False) if asked is not None else None
+    if question is None:
+        return None
+    text = ast.unparse(node)
+    return lambda part: replace(question, text=text, node=node, wanted=part, always=True)
+
+
+def _is_no_condition(node: ast.expr, value: Value) -> bool:
+    """Whether a part of an `or` is a text or a class, which is true whatever is asked."""
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, str) and bool(node.value)
+    return isinstance(node, (ast.Name, ast.Attribute)) and _are_classes(value)
+
+
 def _negated(found: bool | None) -> Value:
     return PLAIN if found is None else not found
 
@@ -89,8 +114,9 @@ def _form(node: ast.expr) -> str:
         name = getattr(node.func, "id", "")
         if name in ("isinstance", "hasattr") and len(node.args) == 2:
             return "class" if name == "isinstance" else "attribute"
-        is_text = isinstance(node.func, ast.Attribute) and node.func.attr in _PREFIXES
-        return "part" if is_text and node.args else ""
+        method = node.func.attr if isinstance(node.func, ast.Attribute) and node.args else ""
+        # The place of a text is no answer: -1, where it is not there, is true.
+        return "place" if method == "find" else "part" if method in _PREFIXES else ""
     if not isinstance(node, ast.Compare) or len(node.ops) != 1:
         return ""
     left, operator = node.left, node.ops[0]
@@ -143,6 +169,7 @@ def _question(
         exact,
         _skips(body) if is_negated is not is_opposite else fills(body) or _decides(reader, body),
         is_opposite,
+        form == "place",
     )
 
 
@@ -156,7 +183,7 @@ def _is_opposite(node: ast.Compare, form: str) -> bool:
 def _sides(node: ast.expr, form: str) -> tuple[ast.expr, ast.expr, bool]:
     """Of what a question is asked, what it asks for, and whether that must be equal."""
     if isinstance(node, ast.Call):
-        if form == "part":
+        if form in ("part", "place"):
             assert isinstance(node.func, ast.Attribute)
             return node.func.value, node.args[0], False
         return node.args[0], node.args[1], False
@@ -227,6 +254,7 @@ def _note(reader: Reader, question: Question, frame: Frame, found: bool | None) 
         return
     if question.form == "type" and subject == "module" and _are_texts(question.wanted(frame)):
         kind, subject = "class_name", "class"
+    kind = "always" if question.always else kind
     owner = reader.constructing or _home(reader, thing)
     if owner is None:
         owner = reader.nowhere
@@ -291,7 +319,9 @@ def _of_text(
         for visit in reversed(reader.visits):
             if isinstance(visit.thing, Instance) and _name_of(value) == type_of(visit.thing):
                 return "class_name", "class", visit.thing, visit.name
-        return None
+        # So is what a helper gives as the name of the activation that follows.
+        is_meant = _is_of_torch(value) and _is_called_name(question.node)
+        return ("class_name", "class", None, value.name) if is_meant else None
     if isinstance(value, Instance) and any(visit.thing is value for visit in reader.visits):
         # A module is compared with a class.
         return "class", "instance", value, ""
@@ -304,6 +334,16 @@ def _of_text(
         if value == visit.name:
             return "name", _subject_of(thing) if thing is not None else "parameter", thing, value
     return None
+
+
+def _is_of_torch(value: UserClass | External) -> bool:
+    return isinstance(value, External) and value.name.startswith("torch.nn.")
+
+
+def _is_called_name(node: ast.expr) -> bool:
+    """Whether a variable that is asked about is called a name: `activation_name == "relu"`."""
+    variables = (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
+    return any(variable.lower().endswith("name") for variable in variables)
 
 
 def _name_of(value: UserClass | External) -> str:
@@ -327,7 +367,9 @@ def _begun(reader: Reader, question: Question, kind: str, subject: str, frame: F
             return belongs(reader, module, wanted)
 
     site = reader.site(question.node)
-    return Asked(question, kind, subject, site, reader.within(), _names(wanted), holds)
+    # The text whose place is looked for would be a condition, if it were one.
+    names = () if question.form == "place" else _names(wanted)
+    return Asked(question, kind, subject, site, reader.within(), names, holds)
 
 
 def _are_classes(wanted: Value) -> bool:

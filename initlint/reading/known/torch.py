@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from initlint.reading.abstract.holders import Instance, elements
-from initlint.reading.abstract.values import UNKNOWN, Value
+from initlint.reading.abstract.values import UNKNOWN, Held, Kept, Slot, Sym, Value
 from initlint.reading.evaluate.calling import call
-from initlint.reading.evaluate.handlers import Args, Kwargs, handles
-from initlint.reading.fills.initial import parameter_of
+from initlint.reading.evaluate.handlers import Args, Handler, Kwargs, handles
+from initlint.reading.fills.initial import parameter_of, release
+from initlint.reading.fills.writes import write
 from initlint.reading.models.life import slots_of
 from initlint.reading.objects.modules import buffer_of
 from initlint.reading.reader import Reader
-from initlint.torchlib.draws import UNWRITTEN
+from initlint.torchlib.draws import UNCLEAR, UNWRITTEN
 
 
 @handles("torch.nn.Parameter", "torch.nn.parameter.Parameter")
@@ -62,3 +64,35 @@ def _parametrised(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | No
         if reader.outside:
             reader.life.rebuild(args[0])
     return args[0] if args else UNKNOWN
+
+
+# What processes tell each other: a tensor gets the values of another process.
+@handles(*(f"torch.distributed.{name}" for name in ("broadcast", "all_reduce", "recv", "scatter")))
+def _told(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    tensor = args[0] if args else kwargs.get("tensor", UNKNOWN)
+    slot = tensor.slot if isinstance(tensor, (Held, Kept)) else tensor
+    if isinstance(slot, Slot) and slot.draw is UNWRITTEN:
+        write(reader, slot, UNCLEAR)
+    return UNKNOWN
+
+
+@handles("torch.distributed.checkpoint.load", "torch.distributed.checkpoint.load_state_dict")
+def _loaded(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    release(reader, [*args, *kwargs.values()], replace(UNCLEAR, by="load", site=reader.site(node)))
+    return UNKNOWN
+
+
+# torch's functions that repeat a number for the sizes of a kernel: `_pair(3)` is (3, 3).
+_TIMES = {"_single": 1, "_pair": 2, "_triple": 3, "_quadruple": 4}
+
+
+def _repeating(count: int) -> Handler:
+    def repeat(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+        value = args[0] if args else UNKNOWN
+        return (value,) * count if isinstance(value, (int, float, Sym)) else value
+
+    return repeat
+
+
+for _name, _count in _TIMES.items():
+    handles(f"torch.nn.modules.utils.{_name}")(_repeating(_count))

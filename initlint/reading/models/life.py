@@ -52,10 +52,12 @@ class Birth:
     given: str = ""
     # It is given what the parameters of other models hold: a target network.
     follows: bool = False
+    # A call that meant to fill it has no effect, or code has asked what its modules are.
+    meant: bool = False
 
     def is_treated(self) -> bool:
-        """Whether the code has filled or rebuilt the model after its birth."""
-        return self.rebuilt or bool(self.filled())
+        """Whether the code has filled or rebuilt the model after its birth, or meant to."""
+        return self.rebuilt or self.meant or bool(self.filled())
 
     def filled(self) -> list[Slot]:
         """The parameters and buffers that the code has filled after the model's birth."""
@@ -135,6 +137,12 @@ class Life:
             birth = self.of.get(holder)
             if birth is not None:
                 birth.rebuilt = True
+
+    def mean(self, holder: Instance) -> None:
+        """Note that code means to fill what this module holds, whatever comes of it."""
+        birth = self.of.get(holder)
+        if birth is not None:
+            birth.meant = True
 
     def opened(self, value: Value, method: str) -> None:
         """Note that the code hands data to a method of a model."""
@@ -253,6 +261,7 @@ def twin(origin: Instance, shared: Container[Instance], is_copy: bool = False) -
             holder, home = known.get(id(part.holder), part.holder), known.get(id(part.home))
             copy = Slot(holder, part.name, part.shape, draw_of(part), part.arms, home, part.site)
             copy.picked, copy.trainable = part.picked, part.trainable
+            copy.lasting = part.lasting
             copy.origin, copy.resumed = part.origin, part.resumed
             return copy
         if isinstance(part, Kept):

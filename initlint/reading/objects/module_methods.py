@@ -14,11 +14,12 @@ from initlint.reading.abstract.submodules import (
     parameters_of,
     sampled,
 )
-from initlint.reading.abstract.values import PLAIN, UNKNOWN, Fresh, Held, Resumed, Slot, Value
+from initlint.reading.abstract.values import PLAIN, UNKNOWN, Fresh, Held, Kept, Resumed, Slot, Value
 from initlint.reading.budget import ELEMENTS
 from initlint.reading.evaluate.attributes import attribute
 from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.visits import Visit
+from initlint.reading.fills.effects import is_sure
 from initlint.reading.fills.in_place import copy_into, set_trainable, write_in_place
 from initlint.reading.fills.initial import release
 from initlint.reading.fills.writes import walked, write
@@ -29,7 +30,7 @@ from initlint.reading.objects.instances import call_instance
 from initlint.reading.objects.modules import adopt, buffer_of, furnish, run_torch
 from initlint.reading.objects.torch_modules import reset, reset_of
 from initlint.reading.reader import Reader
-from initlint.torchlib.draws import UNCLEAR
+from initlint.torchlib.draws import UNCLEAR, UNWRITTEN
 from initlint.torchlib.history import perhaps
 
 
@@ -166,6 +167,16 @@ def _listed_parameters(reader: Reader, instance: Instance, asked: _Asked) -> Val
     return _listing(reader, instance, asked, found)
 
 
+def _buffers_within(instance: Instance) -> list[Kept]:
+    return [v for _, m in modules_of(instance) for v in m.attrs.values() if type(v) is Kept]
+
+
+def _listed_buffers(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    found = _buffers_within(instance)
+    reader.budget.elements(len(found))
+    return listed(found)
+
+
 def _listing(
     reader: Reader, instance: Instance, asked: _Asked, pairs: Sequence[tuple[str, Value]]
 ) -> Listing:
@@ -183,6 +194,7 @@ def _register(reader: Reader, instance: Instance, asked: _Asked) -> Value:
         value = given[1]
         if asked.name == "register_buffer" and value is not None:
             value = buffer_of(reader, instance, given[0], value, asked.node)
+            value.slot.lasting = asked.given(2, "persistent", True) is not False
         hold(reader, instance, given[0], value)
     return None
 
@@ -211,6 +223,24 @@ def _load(reader: Reader, instance: Instance, content: Value, node: ast.AST | No
         else:
             slot.resumed = Resumed(perhaps(loaded), reader.arms, reader.constructing)
             reader.resumed.append(slot)
+    for slot in (kept.slot for kept in _buffers_within(instance)):
+        if slot.draw is UNWRITTEN and slot.lasting:
+            write(reader, slot, loaded)
+
+
+def _empty(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    """All parameters and buffers get new memory, as a model that was made on meta needs it."""
+    if reader.constructing is not None or not is_sure(reader):
+        release(reader, [instance])
+        return instance
+    buffers = {kept.slot for kept in _buffers_within(instance)}
+    slots = {slot for _, slot in _parameters_within(reader, instance)} | buffers
+    reader.budget.elements(len(slots))
+    reader.acts += 1
+    reader.life.changes += 1
+    for slot in slots - reader.life.frozen:
+        slot.draw = UNWRITTEN if reader.is_certain(slot) else UNCLEAR
+    return instance
 
 
 def _write_all(reader: Reader, instance: Instance, asked: _Asked) -> Value:
@@ -251,6 +281,8 @@ _METHODS: Mapping[str, Callable[[Reader, Instance, _Asked], Value]] = {
     "apply": _apply,
     **dict.fromkeys(("modules", "named_modules", "children", "named_children"), _listed),
     **dict.fromkeys(("parameters", "named_parameters"), _listed_parameters),
+    "buffers": _listed_buffers,
+    "to_empty": _empty,
     **dict.fromkeys(("register_buffer", "register_parameter"), _register),
     **dict.fromkeys(("add_module", "register_module"), _register),
     "load_state_dict": _load_state,
@@ -260,6 +292,6 @@ _METHODS: Mapping[str, Callable[[Reader, Instance, _Asked], Value]] = {
     **dict.fromkeys(("to", "cuda", "cpu", "eval", "train", "type"), _itself),
     **dict.fromkeys(("half", "float", "double", "bfloat16", "share_memory", "compile"), _itself),
     # They fill weights with unknown values.
-    **dict.fromkeys(("reset_parameters", "to_empty", "_load_from_state_dict"), _write_all),
+    **dict.fromkeys(("reset_parameters", "_load_from_state_dict"), _write_all),
     "extra_repr": _plain,
 }

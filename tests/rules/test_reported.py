@@ -1,0 +1,277 @@
+"""Forms of public bug reports, each with the form that is right."""
+
+import pytest
+from judged import found
+
+HEAD = """\
+import math
+
+import torch
+from torch import nn
+from torch.nn.modules.utils import _pair
+"""
+LAYERS = """\
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3)
+        self.fc = nn.Linear(8, 8)
+        self.out = nn.Linear(8, 2)
+
+    def forward(self, x):
+        x = self.stem(x).relu().mean((2, 3))
+        return self.out(self.fc(x).relu())
+
+
+net = Net()
+"""
+
+
+def codes(tmp_path, code, *parts):
+    """How often one rule reports a file of these parts."""
+    return len(found(tmp_path, "\n\n".join((HEAD, *parts)), code))
+
+
+def _callback(test, body="nn.init.normal_(m.weight, 0, 0.02)"):
+    lines = f"    name = m.__class__.__name__\n    if {test}:\n        {body}\n"
+    return f"def init(m):\n{lines}"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("name.find('Conv')", "name.find('Conv') != -1"),
+        ("name == 'Conv2d' or 'Linear'", "name == 'Conv2d' or name == 'Linear'"),
+        ("isinstance(m, nn.Conv2d) or nn.Linear", "isinstance(m, nn.Conv2d) or m is None"),
+        ("type(m) == nn.Linear or nn.Conv2d", "type(m) == nn.Linear or type(m) == nn.Conv2d"),
+        ("'Conv' or 'Linear' in name", "'Conv' in name or 'Linear' in name"),
+    ],
+)
+def test_a_test_that_always_holds(tmp_path, wrong, right):
+    apply = "net.apply(init)\n"
+    assert codes(tmp_path, "INIT003", _callback(wrong), LAYERS, apply) == 1
+    assert codes(tmp_path, "INIT003", _callback(right), LAYERS, apply) == 0
+
+
+def test_a_test_that_always_holds_of_names(tmp_path):
+    loop = (
+        "for name, module in net.named_modules():\n"
+        "    if isinstance(module, nn.Linear):\n"
+        "        if {test}:\n"
+        "            nn.init.zeros_(module.weight)\n"
+        "        else:\n"
+        "            nn.init.xavier_uniform_(module.weight)\n"
+    )
+    wrong, right = "'out' or 'head' in name", "'out' in name or 'head' in name"
+    assert codes(tmp_path, "INIT003", LAYERS, loop.format(test=wrong)) == 1
+    assert codes(tmp_path, "INIT003", LAYERS, loop.format(test=right)) == 0
+
+
+NAMED = """\
+def name_of(activation):
+    names = {{nn.ReLU: "relu", nn.Tanh: "tanh"}}
+    for kind, name in names.items():
+        if isinstance(activation, kind):
+            return {what}
+
+
+def fill(layer, activation):
+    activation_name = name_of(activation)
+    if activation_name == "relu":
+        nn.init.kaiming_normal_(layer.weight)
+    elif activation_name in ["tanh", "sigmoid"]:
+        nn.init.xavier_normal_(layer.weight)
+
+
+class Body(nn.Module):
+    def __init__(self, act=nn.ReLU()):
+        super().__init__()
+        self.act = act
+        self.one = nn.Linear(8, 8)
+        fill(self.one, act)
+
+    def forward(self, x):
+        return self.act(self.one(x))
+"""
+
+
+def test_a_name_that_is_a_class(tmp_path):
+    assert codes(tmp_path, "INIT003", NAMED.format(what="kind")) == 2
+    assert codes(tmp_path, "INIT003", NAMED.format(what="name")) == 0
+
+
+TABLE = """\
+def embedding(count, size, pad):
+    table = nn.Embedding(count, size, padding_idx=pad)
+    nn.init.normal_(table.weight, std=size ** -0.5)
+    {zero}
+    return table
+
+
+class Words(nn.Module):
+    def __init__(self, pad={pad}):
+        super().__init__()
+        self.table = embedding(100, 8, pad)
+        self.out = nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.out(self.table(x))
+
+
+net = Words()
+"""
+
+
+@pytest.mark.parametrize(
+    "zero",
+    [
+        "nn.init.constant_(table.weight[pad], 0)",
+        "table.weight.data[pad].zero_()",
+        "table.weight.data[pad] = 0",
+    ],
+)
+def test_a_row_of_none_is_the_whole_table(tmp_path, zero):
+    assert codes(tmp_path, "INIT005", TABLE.format(zero=zero, pad=None)) == 1
+    assert codes(tmp_path, "INIT005", TABLE.format(zero=zero, pad=0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "count"),
+    [
+        ("nn.init.zeros_(net.fc.weight)", "nn.init.uniform_(net.fc.weight, -0.1, 0.1)", 1),
+        ("net.fc.weight.data.fill_(0)", "net.fc.weight.data.normal_(0, 0.1)", 1),
+        ("nn.init.zeros_(net.fc.bias)", "nn.init.uniform_(net.fc.weight, -0.1, 0.1)", 0),
+        ("nn.init.zeros_(net.fc.weight)", "nn.init.zeros_(net.fc.bias)", 0),
+        ("nn.init.zeros_(net.out.weight)", "nn.init.uniform_(net.fc.weight, -0.1, 0.1)", 0),
+    ],
+)
+def test_zeros_that_the_bias_was_to_get(tmp_path, first, second, count):
+    assert codes(tmp_path, "INIT005", LAYERS, f"{first}\n{second}\n") == count
+
+
+def test_a_tensor_of_a_function_of_the_users(tmp_path):
+    function = "def random_weight(size):\n    return torch.randn(size) / math.sqrt(size[1])\n"
+    callback = (
+        "def init(m):\n    if isinstance(m, nn.Linear):\n        {}random_weight(m.weight.size())\n"
+    )
+    apply = "net.apply(init)\n"
+    for kept, count in (("", 1), ("m.weight.data = ", 0)):
+        parts = (function, callback.format(kept), LAYERS, apply)
+        assert codes(tmp_path, "INIT002", *parts) == count
+
+
+HELPER = """\
+def trunc_init(module, std=1.0, bias=0.0):
+    if hasattr(module, "weight") and module.weight is not None:
+        nn.init.trunc_normal_(module.weight, std=std)
+    if hasattr(module, "bias") and module.bias is not None:
+        nn.init.constant_(module.bias, bias)
+"""
+
+
+@pytest.mark.parametrize(("handed", "count"), [("m.weight", 1), ("m", 0)])
+def test_a_helper_that_is_handed_tensors_outside_of_the_constructor(tmp_path, handed, count):
+    loop = (
+        "for m in net.modules():\n"
+        "    if isinstance(m, nn.Linear):\n"
+        f"        trunc_init({handed}, std=0.02)\n"
+    )
+    assert codes(tmp_path, "INIT002", HELPER, LAYERS, loop) == count
+
+
+GROUPED = """\
+class Grouped(nn.Module):
+    def __init__(self, cin, cout, size, groups):
+        super().__init__()
+        self.groups, self.size = groups, _pair(size)
+        self.weight = nn.Parameter(torch.Tensor(cout, cin // groups, *self.size))
+        n = cin{per}
+        for k in self.size:
+            n *= k
+        self.weight.data.uniform_(-1 / math.sqrt(n), 1 / math.sqrt(n))
+
+    def forward(self, x):
+        return nn.functional.conv2d(x, self.weight, None, 1, 1, 1, self.groups).relu()
+
+
+net = nn.Sequential(Grouped(64, 64, 3, 32), Grouped(64, 64, 3, 32))
+"""
+
+
+def test_sizes_of_a_kernel_by_torchs_helper(tmp_path):
+    assert codes(tmp_path, "INIT202", GROUPED.format(per="")) == 1
+    assert codes(tmp_path, "INIT202", GROUPED.format(per=" // groups")) == 0
+
+
+ACTOR = """\
+def hidden_init(layer):
+    fan_in = layer.weight.data.size()[{side}]
+    limit = 1.0 / math.sqrt(fan_in)
+    return -limit, limit
+
+
+class Critic(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one = nn.Linear(33, 400)
+        self.two = nn.Linear(404, 300)
+        self.three = nn.Linear(300, 1)
+        self.one.weight.data.uniform_(*hidden_init(self.one))
+        self.two.weight.data.uniform_(*hidden_init(self.two))
+        self.three.weight.data.uniform_(-3e-3, 3e-3)
+
+    def forward(self, x, action):
+        x = torch.cat((self.one(x).relu(), action), 1)
+        return self.three(self.two(x).relu())
+"""
+
+
+def test_a_round_bound_is_proved_by_another_of_its_function(tmp_path):
+    # 1/√400 is 0.05, which could be anybody's choice; 1/√300 could not.
+    assert codes(tmp_path, "INIT206", ACTOR.format(side=0)) == 1
+    assert codes(tmp_path, "INIT206", ACTOR.format(side=1)) == 0
+
+
+ROTARY = """\
+class Rotary(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("inv_freq", 1 / 100 ** (torch.arange(0, 8, 2) / 8), persistent=False)
+        self.gate = nn.Linear(8, 8)
+
+    def forward(self, x):
+        return self.gate(x * self.inv_freq.repeat(2))
+
+    def init_weights(self):
+        nn.init.normal_(self.gate.weight, std=0.02)
+        {more}
+
+
+def build(path):
+    with torch.device("meta"):
+        net = Rotary()
+    net = net.to_empty(device="cpu")
+    {filled}
+    return net
+"""
+
+
+@pytest.mark.parametrize(
+    ("filled", "more", "count"),
+    [
+        ("net.init_weights()", "pass", 2),
+        ("net.init_weights()", "nn.init.zeros_(self.gate.bias)", 1),
+        ("net.load_state_dict(torch.load(path))", "pass", 1),
+        ("torch.distributed.checkpoint.load(net.state_dict(), checkpoint_id=path)", "pass", 1),
+        ("path.restore(net)", "pass", 0),
+    ],
+)
+def test_memory_after_to_empty(tmp_path, filled, more, count):
+    assert codes(tmp_path, "INIT001", ROTARY.format(filled=filled, more=more)) == count
+
+
+def test_values_of_another_process(tmp_path):
+    loop = "for t in [*net.parameters(), *net.buffers()]:\n        torch.distributed.{}(t, 0)"
+    for function, count in (("broadcast", 0), ("reduce", 2)):
+        source = ROTARY.format(filled=loop.format(function), more="pass")
+        assert codes(tmp_path, "INIT001", source) == count
