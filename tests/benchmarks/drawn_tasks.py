@@ -51,6 +51,8 @@ def trained(
     A net whose result is no number has the score of chance. The learning rate falls linearly to
     zero. Nothing is clipped.
     """
+    if not nets:
+        return []
     run, parameters = _together(nets)
     make = {
         "sgd": lambda: torch.optim.SGD(parameters, how.rate, 0.9, fused=True),

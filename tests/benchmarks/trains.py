@@ -1,18 +1,21 @@
 """How well does the verdict predict training? Small nets drawn at random, each trained briefly.
 
-    python tests/benchmarks/trains.py [--nets N] [--seeds 0,1] [--out FILE] [--only 3,17] [--quick]
+    python tests/benchmarks/trains.py [--nets N] [--seeds 0,1] [--out FILE] [--only 3,17]
+        [--quick] [--again]
 
 Each net (`drawn_nets.py`) is source text. It is trained as it is, after `check --fix
 --unsafe-fixes` of its source, after `apply_` of the live model, and from other initialisers; the
 learning rate and the batches are the same for all. One line of JSON a net and seed is added to
 FILE, first for all nets with the first seed; what is in it already is left out, so a run that was
-stopped goes on. `trains_report.py` makes the
+stopped goes on. With --again, what initlint says is worked out anew for all that is in FILE, and
+only those ways are trained again whose weights are others than before. `trains_report.py` makes the
 tables and the picture.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import itertools
 import json
 import math
@@ -34,6 +37,7 @@ from initlint.recommend import family, sees_data
 from initlint.torchlib import catalog
 
 Make = Callable[[], nn.Module]
+Key = tuple[str, int]
 WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 # What the best initialiser is chosen from, beside the net's own, apply_ and the fix.
 HANDFUL = ("default", "kaiming", "xavier", "orthogonal", "lsuv")
@@ -153,39 +157,36 @@ def factor(report: initlint.Report) -> float:
     return worst
 
 
-def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
-    """Whether two models hold the same values."""
-    return all(torch.equal(value, two[name]) for name, value in one.items())
+def examined(number: int, seeds: Sequence[int], known: dict[str, float]) -> dict[str, Any]:
+    """One net: the verdict, and its scores for the seeds by each way.
 
-
-def examined(number: int, seeds: Sequence[int]) -> dict[str, Any]:
-    """One net: the verdict, and its scores for the seeds by each way."""
+    `known` are scores by the print of the weights that were trained.
+    """
     net = drawn(number)
     data, make = net.data(), made_of(net.source)
     said, source = verdict(net, make)
     ways = ("own", "apply_", "fix", *HANDFUL, *FIRST)
-    models: dict[tuple[str, int], nn.Module] = {}
+    models: dict[Key, nn.Module] = {}
     for seed, way in itertools.product(seeds, ways):
         makes = made_of(source) if way == "fix" else make
         models[way, seed] = prepared("own" if way == "fix" else way, makes, data.train[0], seed)
-    place = places(models)
-    apart = [key for key, first in place.items() if key == first]
-    found = trained([models[key] for key in apart], data, net.how, [seed for _, seed in apart])
-    by_key = dict(zip(apart, found, strict=True))
-    scores = {w: [round(by_key[place[w, seed]], 2) for seed in seeds] for w in ways}
-    return {**shown(net), "seeds": list(seeds), **said, "chance": data.chance, "scores": scores}
+    prints = {key: printed(model, key[1]) for key, model in models.items()}
+    new = {prints[key]: key for key in reversed(models) if prints[key] not in known}
+    apart = list(new.values())
+    found = trained([models[key] for key in apart], data, net.how, [x[1] for x in apart])
+    by_print = known | dict(zip(new, found, strict=True))
+    scores = {w: [round(by_print[prints[w, seed]], 2) for seed in seeds] for w in ways}
+    kept = {w: [prints[w, seed] for seed in seeds] for w in ways}
+    about = {**shown(net), "seeds": list(seeds), **said, "chance": data.chance}
+    return {**about, "scores": scores, "prints": kept}
 
 
-def places(models: dict[tuple[str, int], nn.Module]) -> dict[tuple[str, int], tuple[str, int]]:
-    """For each model the first one of its seed that holds the same values: one is trained."""
-    found: dict[tuple[str, int], tuple[str, int]] = {}
-    for way, seed in models:
-        firsts = [key for key, first in found.items() if key == first and key[1] == seed]
-        state = models[way, seed].state_dict()
-        found[way, seed] = next(
-            (key for key in firsts if same(models[key].state_dict(), state)), (way, seed)
-        )
-    return found
+def printed(model: nn.Module, seed: int) -> str:
+    """A print of the values of a model that is trained on the batches of a seed."""
+    found = hashlib.sha256(str(seed).encode())
+    for value in model.state_dict().values():
+        found.update(value.contiguous().numpy().tobytes())
+    return found.hexdigest()[:16]
 
 
 def shown(net: Net) -> dict[str, Any]:
@@ -202,6 +203,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="numbers of nets")
     parser.add_argument("--out", type=Path, default=Path("trains.jsonl"))
     parser.add_argument("--quick", action="store_true", help="24 nets, one seed: two minutes")
+    parser.add_argument("--again", action="store_true", help="what has changed since, in FILE.new")
     given = parser.parse_args()
     torch.set_num_threads(1)
     numbers = [int(x) for x in given.only.split(",")] if given.only else range(given.nets)
@@ -209,15 +211,24 @@ def main() -> None:
     if given.quick:
         numbers, seeds = range(24), [0]
     lines = given.out.read_text().splitlines() if given.out.exists() else []
-    done = {(x["number"], seed) for x in map(json.loads, lines) for seed in x["seeds"]}
+    before = {(x["number"], x["seeds"][0]): x for x in map(json.loads, lines)}
+    out = given.out.with_suffix(".new") if given.again else given.out
     begun = time.time()
     for seed, number in itertools.product(seeds, numbers):
-        if (number, seed) not in done:
-            found = examined(number, [seed])
-            with given.out.open("a") as file:
+        if ((number, seed) in before) == given.again:
+            found = examined(number, [seed], scored(before.get((number, seed))))
+            with out.open("a") as file:
                 file.write(json.dumps(found) + "\n")
             print(_line(found), file=sys.stderr)
-    print(f"{time.time() - begun:.0f} s; python trains_report.py {given.out}", file=sys.stderr)
+    print(f"{time.time() - begun:.0f} s; python trains_report.py {out}", file=sys.stderr)
+
+
+def scored(line: dict[str, Any] | None) -> dict[str, float]:
+    """The scores in a line of the file by the print of the weights."""
+    if line is None:
+        return {}
+    both = ((line["prints"][way][0], line["scores"][way][0]) for way in line["scores"])
+    return dict(both)
 
 
 def _line(found: dict[str, Any]) -> str:
