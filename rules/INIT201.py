@@ -1,19 +1,19 @@
 """Transposed convolutions whose fans are counted the wrong way round."""
 
 from initlint.judge import Layer, Problems
-from initlint.judge.geometry import described, miscounted, origin, times
+from initlint.judge.geometry import described, miscounted, origin, stride_forgotten, times
 from initlint.recommend import suits
 
 
 def transposed_fan(layer: Layer) -> Problems:
-    """A scheme that takes in for out, and leaves out the stride."""
+    """A scheme, or a scale computed by hand, that takes in for out, or leaves out the stride."""
     current = layer.current
     if not layer.type.startswith("ConvTranspose") or layer.head or current is None:
         return
     if current.args.get("mode") == "fan_out" and suits(layer, current.std or 0.0):
         # What torch calls fan_out is the fan_in of such a layer, but for its stride.
         return
-    ratio = miscounted(layer)
+    ratio = miscounted(layer) or stride_forgotten(layer)
     if ratio is not None:
         yield (
             layer,

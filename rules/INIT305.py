@@ -4,15 +4,19 @@ from initlint.judge import Layer, Problems, called
 
 # As logits of this rms, the first cross entropy is 8 above ln(classes).
 _LOUD = 4.0
+_SATURATING = ("sigmoid", "tanh")
 
 
 def loud_logits(layer: Layer) -> Problems:
-    """A model whose results have a predicted root mean square above 4."""
+    """A model whose results, or what its own sigmoid gets, have a predicted rms above 4."""
     if layer.signal is None or layer.signal.result <= _LOUD:
         return
-    name, rms = called(layer), layer.signal.result
+    rms, bounded = layer.signal.result, layer.following.activation
+    what = f": as logits, the first loss is {rms * rms / 2:.3g} above ln(classes)"
+    if bounded in _SATURATING:
+        what = f", where {bounded} lets hardly any gradient through"
     yield (
         layer,
-        f"{name} gives results of rms {rms:.3g}: as logits, the first loss is {rms * rms / 2:.3g} "
-        f"above ln(classes); {1 / rms:.2g}× its std gives rms 1 (`initlint rule INIT305`)",
+        f"{called(layer)} gives results of rms {rms:.3g}{what}; {1 / rms:.2g}× its std gives rms 1 "
+        "(`initlint rule INIT305`)",
     )

@@ -18,6 +18,7 @@ from initlint.judge.histories import (
 )
 from initlint.judge.model import Model, Problem, Problems, Record
 from initlint.judge.others import is_installed
+from initlint.judge.radius import unsuited_state
 from initlint.judge.rulebook import Rulebook, load
 from initlint.judge.suited import unsuited
 from initlint.judge.wording import (
@@ -67,6 +68,7 @@ __all__ = [
     "shortened",
     "shown",
     "unsuited",
+    "unsuited_state",
 ]
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+from initlint.judge.suited import is_off as fades_by
 from initlint.judge.wording import origin
 from initlint.recommend import TOLERANCE, suits, times
+from initlint.recommend.question import in_question
 from initlint.records import Initializer, Layer
 from initlint.torchlib.draws import calculate_gain
 
@@ -58,18 +60,43 @@ def miscounted(layer: Layer) -> float | None:
     """The present std divided by that of the same call with the layer's own fans, if that is off.
 
     None as well where the scale cannot matter, where the layer's own fans would not make the call
-    right, and within a factor of 2 where the present std is accepted, too: as one by fan_out is.
+    right, and within a factor of 2 where the present std is accepted, too, as one by fan_out is, or
+    the stride alone is forgotten, and the signal hardly fades.
     """
     current = layer.current
     if current is None or current.default or not current.std or not layer.fan_in:
         return None
-    wanted = std_with(current, layer.fan_in, layer.fan_out or 0)
+    # With a stride, only fan_in is right.
+    fan_out = layer.fan_out or 0 if layer.spread == 1 else layer.fan_in
+    wanted = std_with(current, layer.fan_in, fan_out)
     if not wanted or not is_off(current.std / wanted) or not matters(layer):
         return None
     ratio = current.std / wanted
-    if suits(layer, current.std) and 1 / _FAR <= ratio <= _FAR:
+    is_choice = suits(layer, current.std) or (layer.spread != 1 and not fades(layer))
+    if is_choice and abs(math.log(ratio)) < math.log(_FAR) - _SAME:
         return None
     return ratio if suits(layer, wanted) else None
+
+
+def stride_forgotten(layer: Layer) -> float | None:
+    """The same of a std or bound by hand that forgets the stride, if the signal fades by it.
+
+    For example `normal_(0, sqrt(2 / (k * k * out_channels)))`.
+    """
+    current = layer.current
+    if current is None or layer.spread == 1 or not layer.fan_in or not in_question(layer):
+        return None
+    for fan in (layer.fan_in * layer.spread, layer.fan_out):
+        gain = gain_by_hand(current, fan or 1)
+        ratio = math.sqrt(layer.fan_in / fan) if fan else 1.0
+        if gain and fades(layer) and is_off(ratio) and suits(layer, gain / math.sqrt(layer.fan_in)):
+            return ratio
+    return None
+
+
+def fades(layer: Layer) -> bool:
+    """Whether the predicted signal or gradient of a layer's run is off by more than a factor 2."""
+    return fades_by(layer, _FAR)
 
 
 def matters(layer: Layer) -> bool:
@@ -103,5 +130,6 @@ __all__ = [
     "miscounted",
     "origin",
     "std_with",
+    "stride_forgotten",
     "times",
 ]

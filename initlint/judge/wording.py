@@ -87,6 +87,14 @@ def faintness(layer: Layer, whole: Whole, code: str) -> str:
     return _told(what, f"std {0.02 * math.sqrt(768 / (layer.shape[0] or 1)):.2g} adds more", code)
 
 
+def memory(layer: Layer, radius: float, code: str) -> str:
+    """One sentence on a recurrent weight and what becomes of the state."""
+    filled = _filled(layer.current, layer) if layer.current is not None else "is filled"
+    what = "the state saturates" if radius > 1 else "the state is forgotten at once"
+    found = f"{called(layer, layer.parameter)} {filled}: its spectral radius is about {radius:.2g}"
+    return _told(f"{found}, {what}", "orthogonal_ gives 1", code)
+
+
 def drowned(layer: Layer, whole: Whole, code: str) -> str:
     """One sentence on tokens that attention can hardly tell apart."""
     what = f"{called(layer)} is {whole.forward:.0f} times smaller than "

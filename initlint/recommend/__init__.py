@@ -65,7 +65,14 @@ def accepted(layer: Layer) -> tuple[tuple[float, float], ...]:
 
 
 def _fans(layer: Layer) -> dict[str, float]:
+    """The fans by which a std may be computed.
+
+    With a stride, only the fan_in of a transposed convolution will do: by fan_out, the signal is
+    divided by the root of `spread` in every layer, and no other layer multiplies it again.
+    """
     fan_in = layer.fan_in or 1
+    if layer.spread != 1:
+        return {"fan_in": fan_in}
     fan_out = layer.fan_out or fan_in
     return {"fan_in": fan_in, "fan_out": fan_out, "both": (fan_in + fan_out) / 2}
 
@@ -139,11 +146,12 @@ def only_sees_data(layer: Layer) -> bool:
 def _direction(layer: Layer, current: Initializer) -> str:
     """The fan that the present initialiser counts; empty for one that counts none.
 
-    Kaiming's fan_out is fan_in for transposed convolutions and `x @ w`, but for the stride.
+    Kaiming's fan_out is fan_in for transposed convolutions and `x @ w`, but for the stride, with
+    which every scheme is judged by fan_in.
     """
     if has_mean(current):
         return ""
-    if current.default:
+    if current.default or layer.spread != 1:
         return "fan_in"
     if current.name.startswith("kaiming"):
         mode = str(current.args.get("mode", "fan_in"))

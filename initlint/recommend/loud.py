@@ -10,13 +10,14 @@ from initlint.graph.signal import Given
 
 # Looked through on the way from a layer to the model's result.
 _PASSED = ("output", "shape", "dropout", "choice")
-_SOFT = ("softmax", "log_softmax")
+_BOUNDED = ("softmax", "log_softmax", "sigmoid", "logsigmoid", "tanh")
 # A layer that makes its result no larger than this times its input gives no loud results.
 _LOUDER = 2.5
 
 
 def last_layers(ops: Sequence[Op]) -> list[Op]:
-    """The weighted operations whose results are the model's results, or the logits of these."""
+    """The weighted operations whose results are the model's results, or what these are made of by a
+    softmax, a sigmoid or a tanh."""
     found: dict[Op, None] = {}
     waiting = [op for op in ops if op.final]
     seen = set(waiting)
@@ -24,7 +25,7 @@ def last_layers(ops: Sequence[Op]) -> list[Op]:
         op = waiting.pop()
         if op.role == "weighted":
             found[op] = None
-        elif op.role in _PASSED or op.activation in _SOFT:
+        elif op.role in _PASSED or op.activation in _BOUNDED:
             waiting += [value for value in op.inputs if value not in seen]
             seen.update(op.inputs)
     return [op for op in found if op.inputs]

@@ -15,16 +15,18 @@ def may_be_off(layer: Layer) -> bool:
 
 
 def in_question(layer: Layer) -> bool:
-    """Whether the scale of a layer is off and may matter: the predicted signal decides."""
+    """Whether the scale of a layer is off and may matter: the predicted signal decides.
+
+    A residual branch without a normalisation may begin as small as someone likes: the stream
+    passes it (ESRGAN scales all layers of its branches by 0.1; Zhang 2019 begins with zeros).
+    """
     value = ratio(layer)
     if value is None or value in (1.0, 0.0) or not may_be_off(layer):
         return False
     if is_lazy(layer) and sees_data(layer):
         # As wide as the data: of one or three channels, the default is about right.
         return False
-    if layer.branch == "last" or (layer.branch and scheme(layer) == "default"):
-        return False
-    if is_small_share(layer):
+    if layer.branch == "last" or (layer.branch and value < 1) or is_small_share(layer):
         return False
     return not is_small_head(layer)
 

@@ -49,8 +49,14 @@ def streams(layers: Sequence[Layer], ops: Sequence[Op], given: Given) -> Iterato
         is_bare = not any(branch.normalised for branch in chain)
         if may_grow and is_bare and not known[-1].closed and last > _GROWN * first:
             yield stream
+        is_behind_norms = all(branch.normalised for branch in chain)
         is_fixed = len(writers) == len(known) == len(chain) and _is_fixed(known, layers)
-        if may_be_faint and is_fixed and not found.starts.get(start[chain[0].fork]):
+        if (
+            may_be_faint
+            and is_fixed
+            and is_behind_norms
+            and not found.starts.get(start[chain[0].fork])
+        ):
             share = 1 - first / last
             if share < _LITTLE:
                 yield replace(stream, kind="faint", share=share)

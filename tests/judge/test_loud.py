@@ -23,6 +23,8 @@ LOUD = {
     "a mean": ("nn.init.uniform_(self.head.weight)", "self.head(x)"),
     "probabilities": (DRAWN, "self.head(x).softmax(-1)"),
     "the logarithms of probabilities": (DRAWN, "F.log_softmax(self.head(x), -1)"),
+    "a sigmoid of the model's own": (DRAWN, "torch.sigmoid(self.head(x))"),
+    "a policy's tanh": (DRAWN, "self.head(x).tanh()"),
     "a part of the result": (DRAWN, "self.head(x)[:, -1]"),
     "one of two results": (DRAWN, "(self.head(x), x)"),
     "a table used as a matrix": ("pass", "F.linear(x, self.embed.weight)"),
@@ -35,6 +37,8 @@ def test_it_is_reported(judge, fill, result):
     (finding,) = found.findings
     assert finding.code == "INIT305" and finding.fix is None
     assert "gives results of rms" in finding.message and len(finding.message) <= 160
+    is_saturated = "sigmoid" in result or "tanh" in result
+    assert ("lets hardly any gradient through" in finding.message) == is_saturated
 
 
 QUIET = {
@@ -45,6 +49,7 @@ QUIET = {
     "a table that is looked up": ("pass", "self.head(x) + self.embed(ids)[..., :1]"),
     "a norm behind it": (DRAWN, "F.layer_norm(self.head(x), (100,))"),
     "an input of unknown scale": (DRAWN, "self.head(torch.special.erfcx(x))"),
+    "a small head before a sigmoid": (f"{DRAWN[:-1]}, std=0.1)", "self.head(x).sigmoid()"),
     "a gate": (DRAWN, "self.head(x).sigmoid() * self.head(x)"),
 }
 

@@ -284,3 +284,62 @@ def test_apply_leaves_them_as_they_are():
     assert all(value.equal(before[name]) for name, value in net.named_parameters())
     (reason,) = [one.reason for one in report.outcomes if one.parameter == "rnn.weight_hh_l0"]
     assert "is recurrent" in reason
+
+
+RADII = """
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell = nn.{kind}(16, 64)
+            self.out = nn.Linear(64, 4)
+            {fill}
+
+        def forward(self, x):
+            return self.out(self.cell(x)[0][-1])
+"""
+FILLED = {
+    ("RNN", "nn.init.normal_(self.cell.weight_hh_l0)"): "saturates",
+    ("RNN", "nn.init.normal_(self.cell.weight_hh_l0, std=0.5)"): "saturates",
+    ("RNN", "nn.init.uniform_(self.cell.weight_hh_l0)"): "saturates",
+    ("RNN", "nn.init.orthogonal_(self.cell.weight_hh_l0, gain=3)"): "saturates",
+    ("RNN", "nn.init.normal_(self.cell.weight_hh_l0, std=0.005)"): "forgotten",
+    ("LSTM", "nn.init.normal_(self.cell.weight_hh_l0)"): "saturates",
+    ("GRU", "nn.init.uniform_(self.cell.weight_hh_l0, 0, 1)"): "saturates",
+    ("RNN", "pass"): "",
+    ("RNN", "nn.init.orthogonal_(self.cell.weight_hh_l0)"): "",
+    ("RNN", "nn.init.eye_(self.cell.weight_hh_l0)"): "",
+    ("RNN", "nn.init.kaiming_normal_(self.cell.weight_hh_l0)"): "",
+    ("RNN", 'nn.init.xavier_uniform_(self.cell.weight_hh_l0, nn.init.calculate_gain("tanh"))'): "",
+    ("RNN", "nn.init.zeros_(self.cell.weight_hh_l0)"): "",
+    ("LSTM", "nn.init.normal_(self.cell.weight_hh_l0, std=0.005)"): "",
+    ("GRU", "nn.init.normal_(self.cell.weight_hh_l0, std=0.3)"): "",
+}
+
+
+@pytest.mark.parametrize(("made", "said"), FILLED.items(), ids=[" ".join(x) for x in FILLED])
+def test_a_spectral_radius_far_from_one_is_reported(judge, made, said):
+    kind, fill = made
+    found = judge(RADII.format(kind=kind, fill=fill)).findings
+    messages = [f.message for f in found if f.parameter == "cell.weight_hh_l0"]
+    assert [said in message for message in messages] == [True] * bool(said)
+    assert all(f.code == "INIT106" and f.fix is None for f in found)
+    assert all(len(f.message.partition(" (no fix")[0]) <= 160 for f in found)
+
+
+def test_of_a_recurrence_that_is_written_out_too(judge):
+    source = """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.x, self.h, self.out = nn.Linear(8, 64), nn.Linear(64, 64), nn.Linear(64, 4)
+                nn.init.normal_(self.h.weight, std={std})
+
+            def forward(self, x):
+                h = torch.zeros(x.shape[0], 64)
+                for t in range(6):
+                    h = torch.tanh(self.x(x[:, t]) + self.h(h))
+                return self.out(h)
+    """
+    data = torch.zeros(2, 6, 8)
+    assert judge(source.format(std=1.0), data).codes == {"h.weight": "INIT106"}
+    assert judge(source.format(std=0.2), data).codes == {}

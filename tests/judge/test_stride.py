@@ -112,6 +112,30 @@ def test_halves_of_what_is_needed_multiply(judge):
     assert found.codes == {"up.weight": "INIT201", "more.weight": "INIT201"}
 
 
+FORGOTTEN = {
+    "normal_({w}, std=math.sqrt(2 / (32 * 16)))": "INIT201",
+    "normal_({w}, 0, math.sqrt(2.0 / (self.into.kernel_size[0] * 16 * 32)))": "INIT201",
+    "uniform_({w}, -1 / math.sqrt(32 * 16), 1 / math.sqrt(32 * 16))": "INIT106",
+    "kaiming_normal_({w}, a=0, nonlinearity='relu')": "INIT201",
+    "kaiming_uniform_({w}, mode='fan_out', nonlinearity='relu')": "INIT201",
+    "normal_({w}, std=math.sqrt(2 / (32 * 16 / 4)))": "",
+    "normal_({w}, std=0.0625001)": "",
+    "normal_({w}, std=0.01)": "INIT106",
+}
+
+
+@pytest.mark.parametrize(("fill", "code"), FORGOTTEN.items(), ids=FORGOTTEN)
+def test_a_scale_that_forgets_the_stride(judge, fill, code):
+    """Each of three layers of stride 2 halves the signal: an eighth of it is left."""
+    ups = ["up", "more", "most"]
+    lines = [f"self.{name} = nn.ConvTranspose2d(32, 32, 4, 2, 1)" for name in ups[1:]]
+    lines += [f"nn.init.{fill.format(w=f'self.{name}.weight')}" for name in ups]
+    three = net("32, 32, 4, 2, 1", ("\n" + " " * 12).join(lines))
+    chain = "self.most(self.more(self.up(self.into(x)).relu()).relu()).relu()"
+    found = judge(three.replace("self.up(self.into(x)).relu()", chain), torch.zeros(1, 32, 4, 4))
+    assert found.codes == ({f"{name}.weight": code for name in ups} if code else {})
+
+
 FUNCTIONAL = """
     class Net(nn.Module):
         def __init__(self):
