@@ -1,10 +1,13 @@
 """Residual branches without normalisation that multiply their stream."""
 
-from initlint.judge import Layer, Problems, growth
+from initlint.judge import Model, Problems, growth
 
 
-def unscaled_residual_branch(layer: Layer) -> Problems:
-    """A stream that grows from block to block, where no normalisation bounds it."""
-    for whole in layer.wholes:
-        if whole.kind == "stream":
-            yield layer, growth(layer, whole, "INIT303")
+def unscaled_residual_branch(model: Model) -> Problems:
+    """The last layers of the branches of a stream that grows, where no normalisation bounds it."""
+    by_name = {layer.parameter: layer for layer in model.layers}
+    for layer in model.layers:
+        for whole in layer.wholes:
+            if whole.kind == "stream":
+                message = growth(layer, whole, "INIT303")
+                yield from ((by_name[name], message) for name in whole.layers)

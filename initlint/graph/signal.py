@@ -36,6 +36,8 @@ _KINDS = {
 }
 _HALVES = ("chunk", "split", "unbind", "split_with_sizes", "tensor_split", "unsafe_chunk")
 _POSITIONS = ("cat", "concat", "concatenate")
+_SCALING = ("truediv", "div", "divide", "mul", "rmul", "multiply")
+_LARGEST_OF = ("amax", "max")
 _MIXING = ("matmul", "rmatmul", "mm", "bmm", "spmm", "addmm", "einsum")
 _LINEAR = ("bilinear", "linear", "bicubic", "trilinear")
 
@@ -261,6 +263,9 @@ class _Forward:
             if "max" in name:
                 return pools.largest(value, count, size)
             return pools.averaged(value, count, size, self._bit())
+        if bare in _LARGEST_OF:
+            count = float(math.prod(value.size)) if value.size else None
+            return pools.largest(value, count, ())
         if bare == "mean":
             count = float(math.prod(value.size)) if value.size else None
             return pools.averaged(value, count, (), self._bit())
@@ -451,6 +456,10 @@ class _Forward:
         numbers = op.args.get("numbers", ())
         if op.final:
             return Sent(values[0], (1.0,) * len(values))
+        if len(values) == 1 and values[0].scores and op.bare_name in _SCALING:
+            # By the root of a width that is not known, which makes scores of unit variance.
+            root = 1.0 if values[0].scaled else math.sqrt(values[0].width or 1.0)
+            return joins.multiplied_by(values[0], 1 / root)
         sent = pointwise.computed(values[0], op.bare_name, numbers) if len(values) == 1 else None
         return sent if sent is not None else f"{op.name or 'an operation'} is not known"
 

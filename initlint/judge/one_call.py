@@ -45,7 +45,9 @@ def _fan(layer: Layer, of: str) -> float:
 
 def has_wish(layer: Layer) -> bool:
     """Whether it matters how a layer is filled, and it is known how."""
-    return layer.recommended is not None and not layer.harmless and bool(accepted(layer))
+    if layer.recommended is None or layer.harmless:
+        return False
+    return bool(accepted(layer)) or layer.recommended.name == "zeros_"
 
 
 def suited_by(layer: Layer, donor: Layer, quiet: bool) -> bool:

@@ -144,14 +144,13 @@ def only_sees_data(layer: Layer) -> bool:
 
 
 def _direction(layer: Layer, current: Initializer) -> str:
-    """The fan that the present initialiser counts; empty for one that counts none.
+    """The fan that the present initialiser counts, or has to; empty for one that counts none.
 
     Kaiming's fan_out is fan_in for transposed convolutions and `x @ w`, but for the stride, with
     which every scheme is judged by fan_in.
     """
-    if has_mean(current):
-        return ""
-    if current.default or layer.spread != 1:
+    if current.default or has_mean(current) or layer.spread != 1:
+        # A mean adds up over all inputs.
         return "fan_in"
     if current.name.startswith("kaiming"):
         mode = str(current.args.get("mode", "fan_in"))

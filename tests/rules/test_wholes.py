@@ -155,9 +155,10 @@ KEPT = {
 def test_a_stream_that_grows_is_reported_once(tmp_path, trace, count, fill, step, said):
     source = STREAM.format(count=count, fill=fill, step=step, end="")
     (finding,) = found(tmp_path, source, trace)
-    assert finding.layer.startswith("blocks.0.") and finding.fix is None
+    assert finding.layer.startswith("blocks.0.") and len(finding.parameters) == count
+    assert finding.fix is not None and finding.fix.applicability == "unsafe"
     assert f"first of {count} residual branches" in finding.message and said in finding.message
-    assert len(finding.message) <= 160
+    assert len(finding.message.partition(" (" + str(count - 1) + " more")[0]) <= 160
 
 
 @both
