@@ -60,8 +60,8 @@ def miscounted(layer: Layer) -> float | None:
     """The present std divided by that of the same call with the layer's own fans, if that is off.
 
     None as well where the scale cannot matter, where the layer's own fans would not make the call
-    right, and within a factor of 2 where the present std is accepted, too, as one by fan_out is, or
-    the stride alone is forgotten, and the signal hardly fades.
+    right, where a stride is forgotten and the signal hardly fades, and within a factor of 2 where
+    the present std is accepted, too, as one by fan_out is.
     """
     current = layer.current
     if current is None or current.default or not current.std or not layer.fan_in:
@@ -72,8 +72,9 @@ def miscounted(layer: Layer) -> float | None:
     if not wanted or not is_off(current.std / wanted) or not matters(layer):
         return None
     ratio = current.std / wanted
-    is_choice = suits(layer, current.std) or (layer.spread != 1 and not fades(layer))
-    if is_choice and abs(math.log(ratio)) < math.log(_FAR) - _SAME:
+    if layer.spread != 1 and not fades(layer):
+        return None
+    if suits(layer, current.std) and abs(math.log(ratio)) < math.log(_FAR) - _SAME:
         return None
     return ratio if suits(layer, wanted) else None
 

@@ -24,9 +24,8 @@ def unsuited(layer: Layer, code: str) -> Problems:
 
     `code` is that of the rule, which the message names.
     """
-    # What happens between two normalisations is over at the second one.
-    is_enclosed = layer.origin == "norm" and layer.closed
-    if not in_question(layer) or not is_off(layer, _RESTORED if is_enclosed else _MATTERS):
+    # What happens before a normalisation is over at it.
+    if not in_question(layer) or not is_off(layer, _RESTORED if layer.closed else _MATTERS):
         return
     if scheme(layer) != "explicit" or _is_far(layer):
         yield Problem(layer, consequence(layer, code))

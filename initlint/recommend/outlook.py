@@ -90,7 +90,7 @@ class _Outlook:
                     continue
                 if op.final or not is_lookup(op):
                     ahead[op, value] = (self._off(value), op, value)
-                if op.weights:
+                if op.weights and value not in self._present.loose:
                     back[op, value] = (self._off_back(value), op, value)
         ahead_of = on_paths(self._ops, self._runs, ahead, _further)
         back_of = on_paths(self._ops, self._runs, back, _further)
@@ -147,9 +147,7 @@ class _Outlook:
             found = Signal(self._name(op), math.exp(factor), arriving)
         if back is not None:
             factor, op, value = back
-            # Before an operation that is not known, a gradient has no absolute value.
-            is_loose = value in self._present.loose
-            returning = 1.0 if is_loose else math.sqrt(self._present.gradients[value])
+            returning = math.sqrt(self._present.gradients[value])
             found = replace(
                 found, start=self._name(op), backward=math.exp(factor), returning=returning
             )

@@ -38,8 +38,11 @@ def test_moving_it_into_the_loss_changes_nothing(judge, output, hidden):
     assert said == expected
 
 
-@pytest.mark.parametrize("fill", ["kaiming_normal_(w)", "normal_(w, std=3.0)", "uniform_(w)"])
-def test_whatever_fills_it(judge, fill):
+FILLED = {"kaiming_normal_(w)": "", "normal_(w, std=3.0)": "INIT305", "uniform_(w)": "INIT305"}
+
+
+@pytest.mark.parametrize(("fill", "code"), FILLED.items(), ids=FILLED)
+def test_only_what_saturates_it_is_reported(judge, fill, code):
     call = fill.replace("(w", "(self.last.weight")
     source = PLAIN.format(result="torch.sigmoid(self.last(torch.relu(self.first(x))))")
     begin = "            self.first, self.last"
@@ -47,7 +50,7 @@ def test_whatever_fills_it(judge, fill):
     place = next(i for i, line in enumerate(lines) if line.startswith(begin))
     lines.insert(place + 1, f"            nn.init.{call}")
     found = judge("\n".join(lines))
-    assert set(found.codes) <= {"first.weight"}
+    assert found.codes.get("last.weight", "") == code
 
 
 def test_logistic_regression(judge):

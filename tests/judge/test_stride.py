@@ -83,7 +83,9 @@ def test_the_written_call_is_right_for_every_width(judge, tmp_path):
 @pytest.mark.parametrize(
     ("fill", "reported"),
     [
-        ('kaiming_normal_(self.up.weight, mode="fan_out", nonlinearity="relu")', True),
+        # A half of the signal is left by one layer, and not less.
+        ('kaiming_normal_(self.up.weight, mode="fan_out", nonlinearity="relu")', False),
+        ('kaiming_normal_(self.up.weight, a=1, mode="fan_out")', True),
         ("xavier_normal_(self.up.weight, gain=0.5)", True),
         ('kaiming_normal_(self.up.weight, nonlinearity="relu")', False),
         ("normal_(self.up.weight, std=math.sqrt(2 / (64 * 4)))", False),
