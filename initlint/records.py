@@ -447,6 +447,7 @@ class Outcome:
 class Report:
     """The result for all targets: layers in the order of the data, findings, gaps.
 
+    `off` has the findings of rules that ran and are off in the finding's file.
     `silenced` has the findings that a comment in their file silences, `known` those that the
     baseline has. `texts` has the text of the files named in the report, as it was when they were
     read; comparing reports ignores it.
@@ -462,6 +463,7 @@ class Report:
     known: tuple[Finding, ...] = ()
     texts: Any = field(default=None, compare=False, repr=False)
     outcomes: tuple[Outcome, ...] = ()
+    off: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

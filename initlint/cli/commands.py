@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from initlint.output import phrases
 from initlint.project import arguments, baseline, suppress
 from initlint.project.baseline import Scope
 from initlint.project.sourcefiles import texts_of
-from initlint.records import Report
+from initlint.records import InitlintError, Report, Rule
 from initlint.safe.shown import shown
 from initlint.safe.written import refuse_place, write_whole
 
@@ -181,6 +181,9 @@ def _add_noqa(asked: Asked, reason: str) -> int:
     from initlint.fix import noqa
 
     reason = noqa.checked_reason(reason)
+    if any(reason.upper() == code or reason == rule.name for code, rule in _cards(asked)):
+        meant = f"give --select {reason} --add-noqa to silence this rule alone"
+        raise InitlintError(f"--add-noqa={reason}: the value is a reason; {meant}")
     report = _judged(asked)
     _print_gaps(report, asked)
     texts = texts_of(report)
@@ -193,6 +196,10 @@ def _add_noqa(asked: Asked, reason: str) -> int:
     files = phrases.counted(added.files, "file")
     _say(asked.request, f"Silenced {phrases.counted(added.findings, 'finding')} in {files}.")
     return FAILED if asked.failures(report) or refused else CLEAN
+
+
+def _cards(asked: Asked) -> Iterable[tuple[str, Rule]]:
+    return asked.selection.rules.cards.items()
 
 
 def _scope(asked: Asked, report: Report) -> Scope:

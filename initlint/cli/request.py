@@ -157,9 +157,12 @@ def asked(request: Check) -> Asked:
     from initlint.judge import load
     from initlint.project.select import Selection
 
+    _refuse_empty(request)
     patterns = tuple(entry for text in request.exclude for entry in text.split(",") if entry)
     settings = config.settings(request.config, request.isolated, patterns)
-    written = request.targets or settings.here().targets() or (".",)
+    # Also read where targets are named: what is wrong with them is said at once.
+    listed = settings.here().targets()
+    written = request.targets or listed or (".",)
     form = request.output_format or settings.here().output_format or FORMATS[0]
     refuse_idle(request, written, form)
     name = request.stdin_filename
@@ -171,11 +174,15 @@ def asked(request: Check) -> Asked:
         raise InitlintError(f"--prune-baseline has no effect here: {remedy}")
     rules = load(request.rules)
     selection = Selection(request.select, request.ignore, settings, rules, request.extend_select)
+    codes = selection.codes().union(*map(selection.codes, targets.files))
+    if request.show_layers:
+        # Of a rule that is off, the table says that it is.
+        codes |= Selection.default(rules).codes()
     options = api.Options(
         trace=request.trace,
         arguments=arguments.parse(request.args),
         inputs=inputs(request.inputs),
-        codes=selection.codes().union(*map(selection.codes, targets.files)),
+        codes=codes,
         speaks=selection.speaks,
         comments=not request.ignore_noqa,
         known=baselines.known if baselines else None,
@@ -189,6 +196,19 @@ def asked(request: Check) -> Asked:
         timeout=TIMEOUT if request.timeout is None else request.timeout,
     )
     return Asked(request, settings, written, targets, selection, options, baselines, form)
+
+
+def _refuse_empty(request: Check) -> None:
+    """Raise InitlintError for an option that lists nothing, as in `--select=`."""
+    lists = {
+        "--select": request.select,
+        "--ignore": request.ignore,
+        "--extend-select": request.extend_select,
+        "--exclude": request.exclude,
+    }
+    for option, given in lists.items():
+        if given and not any(entry.strip() for text in given for entry in text.split(",")):
+            raise InitlintError(f"{option} names nothing; leave it out")
 
 
 def work(targets: Targets, trace: bool = False) -> str:
@@ -222,6 +242,8 @@ def refuse_idle(request: Check, written: Sequence[str], form: str) -> None:
         ("--style", request.style and not fixes, "give --fix or --diff, too"),
         ("--bias", request.bias and not fixes, "give --fix or --diff, too"),
         ("--exit-non-zero-on-fix", request.exit_non_zero_on_fix and not request.fix, "give --fix"),
+        ("--exit-non-zero-on-fix", request.exit_non_zero_on_fix and request.exit_zero,
+         "--exit-zero exits with 0"),
         ("--fix", request.fix and request.diff, "--diff only shows what it would write"),
         ("--locked", request.locked and request.fix, "--fix changes how parameters start"),
         ("--arg", request.args and not builds, never),

@@ -83,6 +83,10 @@ def _write(write: Write) -> str:
         said += f" std {write.std:.4g}" + (f" mean {write.mean:.4g}" if write.mean else "")
     elif write.initializer == "constant_" and write.mean is not None:
         said += f" {write.mean:.4g}"
+    elif write.std is None:
+        # Numbers that the code computes or takes from a configuration.
+        given = {name: value for name, value in write.args.items() if isinstance(value, str)}
+        said += "".join(f" {k} {v}" for k, v in given.items() if k not in ("mode", "nonlinearity"))
     said += " in a part" if write.part else ""
     return said if write.certain else f"perhaps {said}"
 

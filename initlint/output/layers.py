@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from initlint.output.paint import console_of
 from initlint.output.phrases import ratio
-from initlint.output.silence import silence
+from initlint.output.silence import silence, untold
 from initlint.recommend import times
 from initlint.records import Following, Initializer, Layer, Report
 from initlint.safe.shown import shown
@@ -29,22 +29,25 @@ def render(report: Report, *, colour: bool = False, width: int = 160, reasons: b
 
     console = console_of(width, colour)
     found = {(f.model, name) for f in report.findings for name in f.parameters or (f.parameter,)}
+    told = untold(report)
     with console.capture() as capture:
         for model, layers in _by_model(report).items():
             wrong = {layer.parameter for layer in layers if (model, layer.parameter) in found}
             wide = reasons and width >= _WIDE
-            console.print(_table(model, layers, wrong, width, wide))
-            for line in _reasons(layers, wrong) if reasons and not wide else ():
+            why = {one.parameter: silence(one, told) for one in layers if reasons}
+            why |= dict.fromkeys(wrong, "")
+            console.print(_table(model, layers, wrong, width, why if wide else {}))
+            for line in _reasons(layers, why) if reasons and not wide else ():
                 console.print(line, markup=False)
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 
-def _reasons(layers: Iterable[Layer], wrong: set[str]) -> list[str]:
+def _reasons(layers: Iterable[Layer], why: Mapping[str, str]) -> list[str]:
     """For each reason of a silence one line with the layers, and an empty line after the last."""
     by_reason: dict[str, list[str]] = {}
     for layer in layers:
-        if layer.parameter not in wrong:
-            by_reason.setdefault(silence(layer), []).append(shown(_name(layer)))
+        if why[layer.parameter]:
+            by_reason.setdefault(why[layer.parameter], []).append(shown(_name(layer)))
     lines = []
     for reason, names in by_reason.items():
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
@@ -60,7 +63,7 @@ def _by_model(report: Report) -> Mapping[str, list[Layer]]:
 
 
 def _table(
-    model: str, layers: Sequence[Layer], wrong: set[str], width: int, reasons: bool
+    model: str, layers: Sequence[Layer], wrong: set[str], width: int, reasons: Mapping[str, str]
 ) -> Table:
     from rich import box
     from rich.table import Table
@@ -69,7 +72,7 @@ def _table(
     columns = [column for column in _COLUMNS if column.from_width <= width < column.below]
     rows = [[shown(column.cell(layer)) for column in columns] for layer in layers]
     for layer, row in zip(layers, rows, strict=True) if reasons else ():
-        row.append("" if layer.parameter in wrong else silence(layer))
+        row.append(reasons[layer.parameter])
     longest = max(len(columns[0].heading), *(len(row[0]) for row in rows))
     table = Table(
         title=Text(shown(model)),

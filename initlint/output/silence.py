@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from initlint.judge import is_lazy, is_small_head, ratio, scheme
 from initlint.recommend import family, is_own_output, only_sees_data
 from initlint.recommend.question import is_small_share
-from initlint.records import Layer
+from initlint.records import Layer, Report
 
 _BRANCH = {"inside": "it is inside a residual branch", "last": "it ends a residual branch"}
 
 _UNKNOWN_BEFORE = "what comes before it is not known"
 
 
-def silence(layer: Layer) -> str:
-    """The reason, from the layer's own record; "" where it alone gives none."""
-    return _unjudged(layer) or _suited(layer)
+def untold(report: Report) -> Mapping[tuple[str, str], str]:
+    """Why findings were not reported, by the model and the parameter."""
+    reasons = {}
+    for findings, said in (
+        (report.off, "{} is off here"),
+        (report.known, "{} is known (baseline)"),
+        (report.silenced, "a comment silences {}"),
+    ):
+        for finding in findings:
+            for name in finding.parameters or (finding.parameter,):
+                reasons[finding.model, name] = said.format(finding.code)
+    return reasons
+
+
+def silence(layer: Layer, reasons: Mapping[tuple[str, str], str]) -> str:
+    """The reason: from `untold`, or else from the layer's own record; "" where that gives none."""
+    told = reasons.get((layer.model, layer.parameter), "")
+    return told or _unjudged(layer) or _suited(layer)
 
 
 def _unjudged(layer: Layer) -> str:

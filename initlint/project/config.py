@@ -30,6 +30,8 @@ _MOST_PARTS = 32
 _PART = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')"""
 _MANY_PARTS = re.compile(rf"(?<![\w-])(?:{_PART}[ \t]*\.[ \t]*){{{_MOST_PARTS}}}")
 _TEXTS = ("baseline", "output-format")
+# Most files mention neither the table nor what it is misspelt as, and need not be parsed.
+_MENTIONED = re.compile(rb"(?i)init[-_]?lint")
 KEYS = (*_LISTS, *CHOICES, *_TEXTS, _PER_FILE)
 
 
@@ -218,11 +220,23 @@ def _read(file: Path) -> Config | None:
     """The config in one file; None if the file does not mention initlint."""
     source = _source(file)
     # Most such files do not mention initlint, and the parser takes time to import.
-    if b"initlint" not in source:
+    if not _MENTIONED.search(source):
         return None
-    tool = _parsed(file, source).get("tool")
+    parsed = _parsed(file, source)
+    tool = parsed.get("tool")
+    for name, tables in (("", parsed), ("tool.", tool if isinstance(tool, dict) else {})):
+        _refuse_misspelt(file, name, tables)
     table = tool.get("initlint") if isinstance(tool, dict) else None
     return None if table is None else _config(file, table)
+
+
+def _refuse_misspelt(file: Path, above: str, tables: Mapping[str, Any]) -> None:
+    """Raise InitlintError for a table that is meant for initlint and that nothing reads."""
+    for name, table in tables.items():
+        meant = name.lower().replace("-", "").replace("_", "") == "initlint"
+        if meant and f"{above}{name}" != "tool.initlint" and isinstance(table, dict):
+            what = f"[{above}{cut(name)}] is not read; settings are written below {_TABLE}"
+            raise InitlintError(f"{_shown(file)}: {what}")
 
 
 def _is_file(path: Path) -> bool:
@@ -323,6 +337,8 @@ def _check_entries(file: Path, key: str, entries: object) -> None:
     assert isinstance(entries, list)
     if len(entries) > _MOST_ENTRIES:
         raise _error(file, key, f"more than {_MOST_ENTRIES} entries")
+    if key == "select" and not entries:
+        raise _error(file, key, "selects no rule; leave it out for those that are on by default")
     for entry in entries:
         if len(entry) > _LONGEST_ENTRY:
             raise _error(file, key, f"{cut(entry)}: longer than {_LONGEST_ENTRY} characters")

@@ -20,7 +20,7 @@ EXCLUDED = {
 }
 _REPOSITORY = ".git"
 # Why a file or folder is left out.
-EXCLUDED_BY_SETTINGS = "excluded by the settings"
+EXCLUDED_BY_SETTINGS = "excluded by the settings or --exclude"
 _BY_DEFAULT = "a folder left out by default"
 _IGNORED = "a .gitignore covers it"
 

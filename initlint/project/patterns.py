@@ -37,6 +37,8 @@ def fault(pattern: str) -> str:
     """Why a pattern can name nothing; empty where it can."""
     if not _parts(pattern):
         return "it names nothing"
+    if "\\" in pattern:
+        return "folders are separated by /"
     if _OPEN.search(_BRACKET.sub("", pattern)):
         return "the bracket [ is not closed; write [[] for the character itself"
     for inner in _BRACKET.findall(pattern):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from initlint.records import Draw, Parameter, Site
+from initlint.torchlib.draws import ARGUMENTS, METHODS
 
 # Initialisers that differ in how their scale is written alone.
 _FAMILIES = {
@@ -169,9 +170,18 @@ def _left(history: Sequence[Draw]) -> tuple[Write, ...]:
     whole = [number for number, draw in enumerate(history) if draw.certain and not draw.part]
     kept = history[whole[-1] :] if whole else history
     return tuple(
-        Write(draw.name, draw.mean, draw.std, draw.args, draw.part, draw.certain, draw.site)
+        Write(_name(draw), draw.mean, draw.std, draw.args, draw.part, draw.certain, draw.site)
         for draw in kept
     )
+
+
+def _name(draw: Draw) -> str:
+    """The initialiser; of one that gets names for numbers, the one that was called."""
+    called = METHODS.get(draw.spelled, draw.spelled)
+    wanted = ARGUMENTS.get(called if called in ARGUMENTS else f"{called}_")
+    if draw.name != UNKNOWN or draw.part or not wanted or wanted.keys() != draw.args.keys():
+        return draw.name
+    return called if called in ARGUMENTS else f"{called}_"
 
 
 def _path(site: Site | None, root: str) -> str:

@@ -79,9 +79,13 @@ def filter_report(
 
     Comments count only with `heed`.
     """
-    spoken, texts = [f for f in report.findings if speaks is None or speaks(f)], texts_of(report)
+    spoken: list[Finding] = []
+    unspoken: list[Finding] = []
+    for finding in report.findings:
+        (spoken if speaks is None or speaks(finding) else unspoken).append(finding)
+    off, texts = tuple(unspoken), texts_of(report)
     if not heed:
-        return replace(report, findings=tuple(spoken))
+        return replace(report, findings=tuple(spoken), off=off)
     paths = {f.site.path for f in spoken if f.site}
     known = {path: suppressions(texts.lines(path)) for path in paths}
     kept: list[Finding] = []
@@ -89,7 +93,7 @@ def filter_report(
     for found in spoken:
         is_silenced = found.site is not None and known[found.site.path].cover(found)
         (silenced if is_silenced else kept).append(found)
-    return replace(report, findings=tuple(kept), silenced=tuple(silenced))
+    return replace(report, findings=tuple(kept), silenced=tuple(silenced), off=off)
 
 
 def suppressions(lines: Sequence[str]) -> Suppressions:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from initlint.records import InitlintError
 
+# What initlint reads: a report in its place would be the end of it.
+_CODE = (".py", ".ipynb")
+
 
 def write_whole(out: str, data: bytes, option: str) -> None:
     """Write a file, or leave the old one. Raises InitlintError that names the option."""
@@ -47,6 +50,8 @@ def refuse_place(out: str, option: str) -> None:
     target = Path(out)
     with _one_line(out, option):
         _refuse_kind(target, option)
+        if target.suffix in _CODE:
+            raise InitlintError(f"{option} {target}: is a name of source code; give another one")
         if not os.access(target.parent, os.W_OK):
             raise InitlintError(f"{option} {target}: {target.parent} cannot be written to")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
 from lsprotocol import types
 
 from initlint.output.phrases import message, ratio
-from initlint.output.silence import silence
+from initlint.output.silence import silence, untold
 from initlint.project.sourcefiles import decoded
 from initlint.recommend import times
 from initlint.records import Finding, Layer, Site
@@ -113,8 +113,9 @@ def hover(judgement: Judgement, line: int, column: int) -> types.Hover | None:
         if any((finding.model, name) in _names(layers) for name in finding.parameters)
     ]
     reported = {(finding.model, name) for finding in about for name in finding.parameters}
+    reasons = untold(judgement.report)
     lines = [
-        _described(layer, (layer.model, layer.parameter) in reported)
+        _described(layer, (layer.model, layer.parameter) in reported, reasons)
         for layer in layers[:_MOST_LAYERS]
     ]
     more = len(layers) - len(lines)
@@ -135,7 +136,7 @@ def _names(layers: Sequence[Layer]) -> set[tuple[str, str]]:
     return {(layer.model, layer.parameter) for layer in layers}
 
 
-def _described(layer: Layer, is_reported: bool) -> str:
+def _described(layer: Layer, is_reported: bool, reasons: Mapping[tuple[str, str], str]) -> str:
     """`Net: fc1 (Linear): relu follows; std 0.0667, 0.41× that of kaiming_normal_`."""
     following, current = layer.following.activation, layer.current
     said = [f"{following} follows" if following != "unknown" else "what follows is not known"]
@@ -146,7 +147,7 @@ def _described(layer: Layer, is_reported: bool) -> str:
             said.append(f"{std} {times(factor)} that of {layer.recommended.name}")
         elif not layer.nominal:
             said.append(std.rstrip(","))
-    reason = "" if is_reported else silence(layer)
+    reason = "" if is_reported else silence(layer, reasons)
     said += [f"no rule reports it, because {reason}"] if reason else []
     return shown(
         f"{layer.model}: {layer.layer or layer.parameter} ({layer.type}): {'; '.join(said)}"

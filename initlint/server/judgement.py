@@ -136,7 +136,8 @@ def judge(path: str, texts: Mapping[str, bytes], typed: Beside | None = None) ->
     rules = load()
     selection = Selection((), (), settings, rules)
     options = Options(
-        codes=selection.codes(path),
+        # Of a rule that is off, a hover says that it is.
+        codes=selection.codes(path) | Selection.default(rules).codes(),
         speaks=selection.speaks,
         known=Baselines(settings).known,
         rules=rules,

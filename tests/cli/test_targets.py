@@ -131,7 +131,7 @@ def test_excluded_files_are_no_files(initlint, settings):
     settings('extend-exclude = ["net.py"]')
     code, _, err = initlint("check net.py")
     assert code == 0
-    said = "no Python files in net.py; left out: net.py (excluded by the settings)"
+    said = "no Python files in net.py; left out: net.py (excluded by the settings or --exclude)"
     assert err.startswith(f"initlint: {said}\n")
 
 
@@ -146,7 +146,7 @@ def test_files_that_were_left_out_are_named(initlint, settings, project):
     _, _, err = initlint("check")
     assert err.startswith(
         "initlint: no Python files in .; left out: build (a folder left out by default), "
-        "gone.py (a .gitignore covers it), net.py (excluded by the settings), 2 more\n"
+        "gone.py (a .gitignore covers it), net.py (excluded by the settings or --exclude), 2 more\n"
     )
 
 
@@ -154,7 +154,7 @@ def test_a_standard_input_that_is_left_out(initlint, settings, stdin):
     settings('extend-exclude = ["net.py"]')
     stdin(b"x = 1\n")
     _, _, err = initlint("check - --stdin-filename net.py")
-    assert "left out: net.py (excluded by the settings)" in err
+    assert "left out: net.py (excluded by the settings or --exclude)" in err
 
 
 def test_missing_file_beside_others(initlint, fake):

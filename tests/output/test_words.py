@@ -167,13 +167,13 @@ BEHIND = """
 )
 def test_what_is_behind_an_unknown_operation_need_not_see_the_data(tmp_path, result, name):
     layers = {x.parameter: x for x in checked(tmp_path, BEHIND.format(result)).layers}
-    assert silence(layers[name]) == "what comes before it is not known"
+    assert silence(layers[name], {}) == "what comes before it is not known"
 
 
 def test_the_first_layer_sees_the_data(tmp_path):
     report = checked(tmp_path, BEHIND.format("self.a(self.first(x).relu())"))
     layers = {x.parameter: x for x in report.layers}
-    assert silence(layers["first.weight"]) == "it sees the data"
+    assert silence(layers["first.weight"], {}) == "it sees the data"
 
 
 @pytest.mark.torch

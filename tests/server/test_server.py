@@ -211,6 +211,17 @@ def test_hover(tmp_path):
     session(steps, tmp_path)
 
 
+def test_a_hover_says_that_a_rule_is_off(tmp_path):
+    async def steps(editor, answer):
+        (tmp_path / "pyproject.toml").write_text('[tool.initlint]\nignore = ["INIT101"]\n')
+        uri, found = await editor.open(tmp_path / "net.py", NET)
+        assert found == []
+        said = (await editor.hover(uri, 8, 20)).contents.value
+        assert said.endswith("no rule reports it, because INIT101 is off here")
+
+    session(steps, tmp_path)
+
+
 def test_settings_baseline_and_comments_count(tmp_path):
     async def steps(editor, answer):
         settings = tmp_path / "pyproject.toml"

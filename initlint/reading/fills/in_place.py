@@ -17,6 +17,7 @@ from initlint.reading.evaluate.tensors import explicit
 from initlint.reading.fills.effects import is_copy, is_recomputed, is_sure, note
 from initlint.reading.fills.rebound import is_lost_copy
 from initlint.reading.fills.writes import drawn_with, is_same, write
+from initlint.reading.fills.written import with_expressions
 from initlint.reading.reader import Reader
 from initlint.records import Site
 from initlint.torchlib.draws import (
@@ -62,7 +63,8 @@ def write_in_place(
     if isinstance(target, Held) and target.shape is None and name not in METHODS:
         write(reader, slot, UNCLEAR.at(site, spelled=name))
     elif name in METHODS:
-        write(reader, slot, drawn_with(METHODS[name], list(args), renamed, site, name))
+        draw = drawn_with(METHODS[name], list(args), renamed, site, name)
+        write(reader, slot, with_expressions(reader, draw, METHODS[name], node, 0))
     elif name in _COPYING:
         copy_into(reader, slot, args[0] if args else None, site, name)
         if reader.outside and isinstance(slot, Slot) and isinstance(node, ast.Call):

@@ -29,6 +29,7 @@ from initlint.reading.fills.effects import (
 )
 from initlint.reading.fills.rebound import is_lost_copy
 from initlint.reading.fills.writes import drawn_with, write
+from initlint.reading.fills.written import with_expressions
 from initlint.reading.reader import Reader
 from initlint.records import Site
 from initlint.torchlib.draws import (
@@ -63,6 +64,7 @@ def initialise(
     tensor = tensor.slot if isinstance(tensor, Kept) else tensor
     given = {key: v for key, v in kwargs.items() if key not in ("tensor", "generator")}
     draw = drawn_with(full, values, given, reader.site(node), name)
+    draw = with_expressions(reader, draw, full, node, 1)
     targets = _targets(tensor, full)
     resolved = full if name in DEPRECATED else name
     filled = [target for target, _ in targets]

@@ -114,6 +114,9 @@ def drawn_with(
         return UNCLEAR.at(site, spelled=spelled)
     given = {**defaults, **dict(zip(defaults, args, strict=False))}
     given.update({key: value for key, value in kwargs.items() if key in defaults})
+    # `*args` and `**kwargs` that are not known may give any of them.
+    if kwargs.keys() & {"*", "**"}:
+        return UNCLEAR.at(site, spelled=spelled)
     if not all(isinstance(value, (int, float, str, Sym)) for value in given.values()):
         numbers = {key: value for key, value in given.items() if known_number(value)}
         return Draw("unknown", numbers, site=site, spelled=spelled)
