@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from initlint.reading.reader import Reader
 from initlint.torchlib.draws import ARGUMENTS, UNCLEAR, Draw
@@ -35,16 +36,22 @@ def with_expressions(
     given |= {_RENAMED.get(key.arg, key.arg): key.value for key in node.keywords if key.arg}
     args = {**defaults, **draw.args}
     for key in given.keys() & defaults.keys() - draw.args.keys():
-        args[key] = expression(reader, given[key])
+        args[key] = expression(_function(reader), given[key])
     return replace(draw, args=args) if None not in args.values() else draw
 
 
-def expression(reader: Reader, node: ast.expr) -> str | None:
+def _function(reader: Reader) -> ast.FunctionDef | None:
+    """The function that is read."""
+    return next((n for n in reversed(reader.active) if isinstance(n, ast.FunctionDef)), None)
+
+
+# A hook is read once for every module of every model.
+@lru_cache(maxsize=4096)
+def expression(function: ast.FunctionDef | None, node: ast.expr) -> str | None:
     """An expression without `self` and the local names of its function; None if it has others.
 
     `std` after `std = self.config.initializer_range` is `config.initializer_range`.
     """
-    function = next((n for n in reversed(reader.active) if isinstance(n, ast.FunctionDef)), None)
     local = _locals(function) if function is not None else {}
     try:
         text = ast.unparse(_Replaced(local).visit(ast.parse(ast.unparse(node), mode="eval")))
@@ -53,6 +60,7 @@ def expression(reader: Reader, node: ast.expr) -> str | None:
     return text if len(text) <= _LONGEST else None
 
 
+@lru_cache(maxsize=256)
 def _locals(function: ast.FunctionDef) -> Mapping[str, ast.expr | None]:
     """What the names of a function stand for; None for its arguments, and where it is unclear."""
     spec = function.args
