@@ -47,7 +47,7 @@ def meaning(name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     activation = catalog.activation_of_function(name)
     if activation is not None:
         op.role, op.activation, op.inputs = "activation", activation.name, inputs[:1]
-        op.args = _own_arguments(list(activation.arguments), args, keywords)
+        op.args = _own_arguments(activation.arguments, args, keywords)
     elif role == "shape" and args:
         # The other arguments are indices, or another tensor's shape.
         op.inputs = ops_in(args[0])
@@ -148,7 +148,7 @@ def _role(name: str, role: str, args: Sequence[Any], inputs: Sequence[Op]) -> st
     bare = name.strip("_")
     if role == "matmul":
         return _product_of_matrices(args, inputs)
-    if bare in _EXTREMES and len(inputs) > 1:
+    if bare in _EXTREMES and not all(part is inputs[0] or _tells_dims(part) for part in args):
         return "unknown"
     if bare == "addcmul":
         return "gate" if all(type(part) is Op for part in args[1:3]) else role
@@ -160,6 +160,11 @@ def _role(name: str, role: str, args: Sequence[Any], inputs: Sequence[Op]) -> st
         return "unknown"
     squared = role == "product" and sum(part is inputs[0] for part in args) > 1
     return "unknown" if squared or _is_inverted(bare, args) else "scale"
+
+
+def _tells_dims(value: Any) -> bool:
+    """Whether an argument names dimensions; a number with a fraction stands for a tensor."""
+    return value is None or isinstance(value, (int, tuple))
 
 
 def _product_of_matrices(args: Sequence[Any], inputs: Sequence[Op]) -> str:
@@ -193,11 +198,11 @@ COMPARISONS = {
 
 
 def _own_arguments(
-    names: Sequence[str], args: Sequence[Any], keywords: Mapping[str, Any]
+    defaults: Mapping[str, Any], args: Sequence[Any], keywords: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """An activation's own arguments as given in a call, where they are known."""
-    given = dict(zip(names, args[1:], strict=False))
-    given.update({key: value for key, value in keywords.items() if key in names})
+    """An activation's own arguments in a call, where they are known."""
+    given = {**defaults, **dict(zip(defaults, args[1:], strict=False))}
+    given.update({key: value for key, value in keywords.items() if key in defaults})
     return {key: value for key, value in given.items() if isinstance(value, (int, float, str))}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from initlint.graph.branches import dominators
-from initlint.graph.ops import Graph, Op, leaves_of, ops_in
+from initlint.graph.ops import Graph, Op, leaves_of
 from initlint.graph.pointwise import recognised
 
 # The most operations of an activation written out by hand, and the most values that the search for
@@ -13,10 +13,7 @@ from initlint.graph.pointwise import recognised
 _LARGEST, _FURTHEST = 24, 4
 # A smaller number that is added to a signal is the epsilon of a division.
 _EPSILON = 1e-2
-_REDUCTIONS = {
-    *("mean", "var", "std", "sum", "amax", "norm", "vector_norm", "linalg_norm"),
-    "linalg_vector_norm",
-}
+_REDUCTIONS = {"mean", "var", "std", "sum", "amax", "norm", "vector_norm"}
 _HOMOGENEOUS = ("relu", "leaky_relu", "prelu", "rrelu")
 
 
@@ -111,7 +108,7 @@ def _is_reduction(op: Op) -> bool:
 
 def _is_proportional(op: Op) -> bool:
     """Whether an operation was found to be, as a whole, its only input times a factor."""
-    return op.role in ("scale", "norm") and op.inputs != ops_in(op.operands)
+    return op.role in ("scale", "norm") and bool(op.args.get("written"))
 
 
 def _users(graph: Graph) -> dict[Op, list[Op]]:
@@ -216,6 +213,9 @@ def _combined(op: Op, degrees: list[float]) -> float | None:
     if "div" in name:
         return _quotient(op, degrees)
     if "add" in name or "sub" in name:
+        if len(degrees) == 1 and not op.operands:
+            # Copied from another graph: what is added is not known any more.
+            return None
         numbers = [value for value in op.operands if isinstance(value, (int, float))]
         small = all(abs(number) <= _EPSILON for number in numbers)
         return degrees[0] if small and len(set(degrees)) == 1 else None

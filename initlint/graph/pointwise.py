@@ -189,6 +189,13 @@ def _masked_fill(x: float, mask: bool, value: float) -> float:
     return value if mask else x
 
 
+def _set_where(x: float, mask: Any, value: float) -> float:
+    if type(mask) is not float:
+        # No comparison's result: it tells places, as in y[0] = 0.
+        raise ValueError(mask)
+    return value if mask else x
+
+
 def _full(*values: Any, fill_value: float | None = None) -> float:
     number = fill_value if fill_value is not None else values[-1]
     return float(number)
@@ -230,10 +237,9 @@ _FUNCTIONS: dict[str, _Function] = {
     "log2": math.log2,
     "log1p": math.log1p,
     "logaddexp": lambda x, other: max(x, other) + math.log1p(math.exp(-abs(x - other))),
-    **dict.fromkeys(("erf", "special_erf"), math.erf),
+    "erf": math.erf,
     "erfc": math.erfc,
-    "special_expit": lambda x: 1 / (1 + math.exp(-x)),
-    **dict.fromkeys(("ndtr", "special_ndtr"), lambda x: (1 + math.erf(x / math.sqrt(2))) / 2),
+    "ndtr": lambda x: (1 + math.erf(x / math.sqrt(2))) / 2,
     **dict.fromkeys(("abs", "absolute"), abs),
     **dict.fromkeys(("sign", "sgn"), _sign),
     "sin": math.sin,
@@ -246,6 +252,7 @@ _FUNCTIONS: dict[str, _Function] = {
     "xlogy": lambda x, other: x * math.log(other) if x else 0.0,
     "where": _where,
     "masked_fill": _masked_fill,
+    "setitem": _set_where,
     "addcmul": lambda x, one, other, value=1: x + value * one * other,
     "lerp": lambda start, end, weight: start + weight * (end - start),
     **dict.fromkeys(("gt", "greater"), lambda x, other: x > other),

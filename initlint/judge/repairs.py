@@ -202,8 +202,9 @@ def _is_list(layers: Sequence[Layer]) -> bool:
     names = [layer.layer.rpartition(".") for layer in layers]
     if not _is_run(layers) or len({holder for holder, _, _ in names}) > 1:
         return False
-    numbers = sorted(int(number) for _, _, number in names)
-    return numbers == list(range(len(numbers)))
+    # Of a ParameterList, the layer is the list: its parameters have the numbers.
+    numbers = {int(number) for _, _, number in names if number.isdigit()}
+    return numbers == set(range(len(names)))
 
 
 def _lengths_differ(layers: Sequence[Layer], layer: Layer) -> bool:

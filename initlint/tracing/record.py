@@ -363,9 +363,11 @@ class Recorder(TorchFunctionMode):
         if content.draw.name == UNCLEAR.name:
             return
         user, draw = user_frame(frame), UNCLEAR
-        if 10 * tensor.numel() < content.elements and self.made.is_of_embedding(tensor):
-            if by_torch(frame) and content.draw.default:
-                return
+        is_table = self.made.is_of_embedding(tensor)
+        if is_table and by_torch(frame) and content.draw.default:
+            # Torch's own row of zeros for the padding.
+            return
+        if is_table and 10 * tensor.numel() < content.elements:
             # What all other rows hold is known as before.
             draw = replace(content.draw, by="user")
         draw = replace(draw, site=self._sites.of(user), part=True, spelled=spelled)

@@ -174,5 +174,6 @@ def function_name(node: fx.Node) -> str:
     name = str(getattr(target, "__name__", target))
     home = getattr(target, "__module__", None) or ""
     if home.split(".")[0] in _TRUSTED or isinstance(target, _METHODS):
-        return _SPARSE.get(name, name)
+        # torch.special.softmax is called special_softmax.
+        return _SPARSE.get(name, name).removeprefix("special_").removeprefix("linalg_")
     return f"{home}.{name}"

@@ -17,6 +17,11 @@ def swish(x, beta=1.0):
     return x * torch.sigmoid(beta * x)
 
 
+def put(x, index, value):
+    x[index] = value
+    return x
+
+
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
@@ -56,6 +61,24 @@ FOLLOWING = {
     "y * torch.sigmoid(self.scale * y)": ("silu", {}),
     "0.5 * y * (1 + torch.erf(y / math.sqrt(2)))": ("gelu", {}),
     "y * torch.sigmoid(1.702 * y)": ("gelu", {}),
+    "0.5 * y * (1 + torch.tanh(math.sqrt(2 / math.pi) * (y + 0.044715 * y**3)))": ("gelu", {}),
+    "y * torch.special.ndtr(y)": ("gelu", {}),
+    "torch.special.softmax(y, -1)": ("softmax", {}),
+    "F.threshold(y, 0.0, 0.0)": ("threshold", {"threshold": 0.0, "value": 0.0}),
+    "y.clamp(min=torch.tensor(0.0))": ("relu", {}),
+    "torch.max(y, torch.tensor(0.0))": ("relu", {}),
+    "torch.max(y, 1).values.unsqueeze(1).tanh()": ("tanh", {}),
+    "put(y, y < 0, 0)": ("relu", {}),
+    "put(y, y > 6, 6).relu()": ("relu", {}),
+    "put(y, 0, 0).tanh()": ("tanh", {}),
+    "F.elu(y)": ("elu", {"alpha": 1.0}),
+    "F.leaky_relu(y)": ("leaky_relu", {"negative_slope": 0.01}),
+    "nn.LeakyReLU()(y)": ("leaky_relu", {"negative_slope": 0.01}),
+    "F.hardtanh(y) * 2": ("hardtanh", {"min_val": -1.0, "max_val": 1.0}),
+    "F.relu(y + self.kept[0])": ("relu", {}),
+    "F.relu(y + 1)": ("relu", {}),
+    "F.leaky_relu(self.kept[0] + y, 0.3)": ("leaky_relu", {"negative_slope": 0.3}),
+    "sum([y, y, y]).relu()": ("relu", {}),
     "y * F.relu6(y + 3) / 6": ("hardswish", {}),
     "F.relu6(y + 3) / 6": ("hardsigmoid", {}),
     "1 / (1 + torch.exp(-y))": ("sigmoid", {}),
@@ -112,8 +135,12 @@ CREATED = {
     "torch.empty(8, 8).normal_(0, 0.05)": ("normal_", 0.05),
     "torch.empty(8, 8).uniform_(-0.1, 0.1)": ("uniform_", 0.057735),
     "torch.empty(8, 8).fill_(0.5)": ("constant_", 0.0),
+    "nn.init.orthogonal_(torch.empty(8, 8)) * 0.5": ("orthogonal_", 0.176777),
+    "nn.init.xavier_uniform_(torch.empty(8, 8)) / 4": ("xavier_uniform_", 0.088388),
+    "torch.randn(8, 8) * math.sqrt(2 / math.pi)": ("normal_", 0.797885),
 }
 BARE = """\
+import math
 import torch
 from torch import nn
 

@@ -24,6 +24,7 @@ from initlint.reading.abstract.values import (
     Value,
 )
 from initlint.reading.budget import Budget
+from initlint.torchlib.draws import Draw
 
 HOLDERS = (tuple, Listing, Table)
 
@@ -54,7 +55,7 @@ def operand_of(value: Value, budget: Budget) -> Any:
         # An object that only carries data; a module is no argument of an operation.
         return tuple(flat_tensors(value, budget)) if value.torch == "" else FIXED
     if kind is Fresh:
-        return _CONSTANTS.get(value.draw.name, FIXED)
+        return _number_in(value.draw)
     if kind is Compared:
         return value.node
     if isinstance(value, Plain):
@@ -65,8 +66,15 @@ def operand_of(value: Value, budget: Budget) -> Any:
 
 
 _THEMSELVES = {int, float, bool, str, type(None), slice}
-# Creators that fill a tensor with one number.
+# Draws that fill a tensor with one number.
 _CONSTANTS = {"zeros_": 0.0, "ones_": 1.0}
+
+
+def _number_in(draw: Draw) -> Any:
+    """The number that a tensor holds everywhere, as `torch.tensor(0.5)` does; else `FIXED`."""
+    value = draw.args.get("val") if draw.name == "constant_" else None
+    number = float(value) if isinstance(value, (int, float)) else _CONSTANTS.get(draw.name)
+    return FIXED if number is None else number
 
 
 def _sizes(shape: tuple[Value, ...] | None) -> tuple[Any, ...] | None:

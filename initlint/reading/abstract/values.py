@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from initlint.graph.ops import Op
 from initlint.reading.budget import BITS, CHARACTERS, ELEMENTS, LONGEST_NAME
-from initlint.reading.sources.outside import truth_of
+from initlint.reading.sources.outside import CONSTANTS, truth_of
 from initlint.torchlib.draws import Draw
 
 if TYPE_CHECKING:
@@ -174,9 +174,9 @@ class External(Kind):
 
 
 @lru_cache(maxsize=4096)
-def external(name: str) -> External:
+def external(name: str) -> Value:
     """The object of this dotted name; few are met, each many times."""
-    return External(name)
+    return CONSTANTS[name] if name in CONSTANTS else External(name)
 
 
 @dataclass(slots=True, eq=False, repr=False)

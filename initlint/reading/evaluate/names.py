@@ -12,7 +12,7 @@ from initlint.reading.evaluate.compiled import evaluate
 from initlint.reading.evaluate.targets import target_of
 from initlint.reading.objects.classes import class_of
 from initlint.reading.reader import Reader
-from initlint.reading.sources.outside import is_callable
+from initlint.reading.sources.outside import is_known
 from initlint.reading.sources.resolve import Import, Module
 
 _BUILTINS = frozenset(dir(builtins))
@@ -116,6 +116,6 @@ def _starred(reader: Reader, module: Module, name: str) -> Value:
         elif name in _BUILTINS:
             # What a package outside exports under such a name does the same.
             continue
-        elif isinstance(found, External) and is_callable(f"{found.name}.{name}"):
+        elif isinstance(found, External) and is_known(f"{found.name}.{name}"):
             return external(f"{found.name}.{name}")
     return external(f"builtins.{name}") if name in _BUILTINS else UNKNOWN

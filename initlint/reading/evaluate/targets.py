@@ -58,7 +58,7 @@ def _item_target(reader: Reader, node: ast.Subscript) -> Bind:
     def bind(value: Value, frame: Frame) -> None:
         owner, index = owner_of(frame), index_of(frame)
         if isinstance(owner, Tensor):
-            target_of(reader, node.value)(assigned(reader, owner, value), frame)
+            target_of(reader, node.value)(assigned(reader, owner, index, value), frame)
         elif isinstance(owner, Kept):
             write_in_place(reader, owner.slot, "index_put_", [value], {}, node)
         elif isinstance(owner, (Plain, Fresh)) and isinstance(value, Tensor):

@@ -26,6 +26,7 @@ from initlint.reading.abstract.values import (
     Value,
     known_number,
 )
+from initlint.reading.fills.writes import worked_out
 from initlint.reading.objects.use import Use
 from initlint.reading.reader import Reader
 from initlint.torchlib import catalog
@@ -148,9 +149,9 @@ def current(reader: Reader, use: Use) -> Use:
     return use if draw is use.draw else use.holding(draw)
 
 
-def assigned(reader: Reader, target: Value, value: Value) -> Value:
-    """A tensor of which a part was set to a value."""
-    return operate(reader, "setitem", [target, value])
+def assigned(reader: Reader, target: Value, index: Value, value: Value) -> Value:
+    """A tensor of which a part was set to a value; a mask, as `y < 0`, tells which."""
+    return operate(reader, "setitem", [target, index, value])
 
 
 def _use(factor: Factor) -> Use:
@@ -223,7 +224,8 @@ def _derived(fresh: Fresh, name: str, args: Sequence[Value]) -> Fresh:
         factor = factor if name != "truediv" else computed(ast.Div, 1.0, factor)
         draw = explicit(fresh.draw, factor, None)
         return Fresh(fresh.shape, draw) if draw.name == "normal_" else Fresh(None, UNCLEAR, fresh)
-    draw = replace(transformed(name, fresh.draw, number, None), spelled=fresh.draw.spelled)
+    known = worked_out(fresh.draw, fresh.shape)
+    draw = replace(transformed(name, known, number, None), spelled=fresh.draw.spelled)
     if draw.std is None:
         return Fresh(None, UNCLEAR, fresh)
     return Fresh(fresh.shape, draw)

@@ -16,7 +16,7 @@ from initlint.reading.abstract.values import (
 from initlint.reading.evaluate.tensors import explicit
 from initlint.reading.fills.effects import is_copy, is_recomputed, is_sure, note
 from initlint.reading.fills.rebound import is_lost_copy
-from initlint.reading.fills.writes import drawn_with, is_same, write
+from initlint.reading.fills.writes import drawn_with, is_same, worked_out, write
 from initlint.reading.fills.written import with_expressions
 from initlint.reading.reader import Reader
 from initlint.records import Site
@@ -24,7 +24,6 @@ from initlint.torchlib.draws import (
     METHODS,
     UNCLEAR,
     Draw,
-    drawn_by,
     inverse_error_function,
     shifted,
 )
@@ -75,32 +74,28 @@ def write_in_place(
             factor = 1 / factor
         # A layer that represents several equal ones is scaled once for each of them.
         is_own = isinstance(slot, Fresh) or slot.home is reader.constructing
-        draw = explicit(_moments_of(reader, slot), factor, site) if is_own else UNCLEAR
+        draw = (
+            explicit(worked_out(reader.drawn(slot), slot.shape), factor, site)
+            if is_own
+            else UNCLEAR
+        )
         write(reader, slot, draw.at(site, spelled=name))
     elif name == "erfinv_":
-        draw = inverse_error_function(_moments_of(reader, slot), site)
+        draw = inverse_error_function(worked_out(reader.drawn(slot), slot.shape), site)
         write(reader, slot, draw.at(site, spelled=name))
     elif name in ("add_", "sub_") and args and known_number(args[0]):
         draw = _shifted(reader.drawn(slot), name, args, kwargs, site)
         write(reader, slot, draw.at(draw.site, spelled=name))
     elif name == "requires_grad_":
         set_trainable(reader, slot, args[0] if args else kwargs.get("requires_grad", True))
-    elif name == "clamp_" and _cuts_little(_moments_of(reader, slot), args, kwargs):
+    elif name == "clamp_" and _cuts_little(
+        worked_out(reader.drawn(slot), slot.shape), args, kwargs
+    ):
         return target
     elif name not in _KEEPING or _is_moved(reader, slot, name):
         is_part = name == "index_put_"
         write(reader, slot, Draw(UNCLEAR.name, site=site, spelled=name, part=is_part))
     return target
-
-
-def _moments_of(reader: Reader, slot: Slot | Fresh) -> Draw:
-    """What a parameter holds now, with mean and std as far as its sizes tell them."""
-    draw = reader.drawn(slot)
-    if draw.std is not None or not draw.name or draw.offset:
-        return draw
-    sizes = [round(size) if type(size) in (int, float) else 0 for size in slot.shape or ()]
-    found = drawn_by(draw.name, draw.args, tuple(sizes) if all(sizes) else None)
-    return draw if found.std is None else replace(draw, mean=found.mean, std=found.std)
 
 
 def _cuts_little(draw: Draw, args: Sequence[Value], kwargs: Mapping[str, Value]) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from initlint.reading.abstract.holders import Instance, Listing
 from initlint.reading.abstract.values import Fresh, Slot, Sym, Value, known_number
 from initlint.reading.objects.use import Use
 from initlint.reading.reader import Reader, Walk
 from initlint.records import Site
-from initlint.torchlib.draws import ARGUMENTS, UNCLEAR, Draw
+from initlint.torchlib.draws import ARGUMENTS, UNCLEAR, Draw, drawn_by
 from initlint.torchlib.history import after, perhaps
 
 
@@ -121,3 +122,12 @@ def drawn_with(
         numbers = {key: value for key, value in given.items() if known_number(value)}
         return Draw("unknown", numbers, site=site, spelled=spelled)
     return Draw(name, given, site=site, spelled=spelled)
+
+
+def worked_out(draw: Draw, shape: tuple[Value, ...] | None) -> Draw:
+    """What a tensor of this shape holds, with mean and std as far as its sizes tell them."""
+    if draw.std is not None or not draw.name or draw.offset:
+        return draw
+    sizes = [round(size) if type(size) in (int, float) else 0 for size in shape or ()]
+    found = drawn_by(draw.name, draw.args, tuple(sizes) if all(sizes) else None)
+    return draw if found.std is None else replace(draw, mean=found.mean, std=found.std)

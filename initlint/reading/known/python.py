@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import reduce
 
 from initlint.reading.abstract.copies import copied, shallow
 from initlint.reading.abstract.holders import (
@@ -168,7 +169,7 @@ def _sum(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Va
     if values is None:
         return UNKNOWN
     if any(isinstance(value, Tensor) for value in values):
-        return operate(reader, "add", values)
+        return reduce(lambda total, value: operate(reader, "add", [total, value]), values)
     total: Value = 0
     for value in values:
         total = computed(ast.Add, total, value)

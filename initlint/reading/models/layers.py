@@ -22,7 +22,7 @@ from initlint.reading.abstract.submodules import children, each_module
 from initlint.reading.abstract.values import Slot, Sym, Value
 from initlint.reading.budget import Budget
 from initlint.reading.models.signal import given
-from initlint.reading.objects.torch_modules import type_of
+from initlint.reading.objects.torch_modules import type_of, uses_of
 from initlint.reading.objects.use import Use
 from initlint.recommend.loud import last_layers
 from initlint.recommend.outlook import with_signals
@@ -239,7 +239,10 @@ def overrides_of(modules: Sequence[Instance]) -> dict[Slot, Draw]:
 
 def unknown(model: str, place: Place, slot: Slot, kind: str, draw: Draw) -> Layer:
     """The record of a weight whose use is not known."""
-    use = Use(slot, kind, (None, None), draw)
+    holder = slot.holder
+    uses = uses_of(holder) if isinstance(holder, Instance) and holder.torch else []
+    fans = next((use.fans for use in uses if use.slot is slot), (None, None))
+    use = Use(slot, kind, fans, draw)
     weight = _weight(use, 0)
     return Layer(
         model=model,
@@ -247,8 +250,8 @@ def unknown(model: str, place: Place, slot: Slot, kind: str, draw: Draw) -> Laye
         parameter=place.parameter,
         type=kind,
         shape=weight.shape,
-        fan_in=None,
-        fan_out=None,
+        fan_in=weight.fan_in,
+        fan_out=weight.fan_out,
         following=Following("unknown"),
         current=initializer(use),
         site=site_of(slot),

@@ -33,7 +33,7 @@ from initlint.reading.objects.defaults import (
 )
 from initlint.reading.objects.use import Use
 from initlint.records import Site
-from initlint.torchlib.draws import ARGUMENTS, UNCLEAR, Draw, drawn_by
+from initlint.torchlib.draws import ARGUMENTS, UNCLEAR, Draw
 
 _CONVOLUTION = "in_channels out_channels kernel_size stride padding dilation groups bias"
 _TRANSPOSED = (
@@ -213,8 +213,7 @@ def _window(instance: Instance) -> tuple[Value, ...]:
 
 def _default(kind: str, shape: tuple[Value, ...] | None) -> Draw:
     if kind.startswith("Embedding"):
-        draw = drawn_by("normal_", ARGUMENTS["normal_"], None)
-        return replace(draw, by="torch", spelled=draw.name)
+        return by_torch("normal_", ARGUMENTS["normal_"], None)
     if kind == "Bilinear":
         width = shape[1] if shape else None
         bound = (

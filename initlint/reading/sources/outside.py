@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -45,14 +47,26 @@ TRAINING = {
     *("deepspeed", "horovod", "ray", "transformers", "composer", "poutyne", "tianshou"),
 }
 # Constants of Python's libraries that are the same wherever code runs.
-_CONSTANTS = {"typing.TYPE_CHECKING": False, "typing_extensions.TYPE_CHECKING": False}
+CONSTANTS: dict[str, float | bool] = {
+    **dict.fromkeys(("typing.TYPE_CHECKING", "typing_extensions.TYPE_CHECKING"), False),
+    **dict.fromkeys(("math.pi", "numpy.pi", "torch.pi"), math.pi),
+    **dict.fromkeys(("math.e", "numpy.e", "torch.e"), math.e),
+    **dict.fromkeys(("math.inf", "numpy.inf", "torch.inf"), math.inf),
+    "math.tau": math.tau,
+    "sys.maxsize": sys.maxsize,
+}
 # Packages of torch's that hold functions, classes and modules, and nothing else.
 _CALLABLE = ("torch.nn.", "torch.optim.", "torch.distributions.")
 
 
 def truth_of(name: str) -> bool | None:
     """The truth of a dotted name outside the files; None if it may be a constant."""
-    return True if is_callable(name) else _CONSTANTS.get(name)
+    return True if is_callable(name) else None
+
+
+def is_known(name: str) -> bool:
+    """Whether this dotted name outside the files is known: what it can call, or its value."""
+    return name in CONSTANTS or is_callable(name)
 
 
 def is_callable(name: str) -> bool:
