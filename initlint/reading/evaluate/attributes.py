@@ -59,6 +59,7 @@ from initlint.torchlib.members import OF_EVERY, OF_SOME
 
 _METHODS_OF = (Listing, Table, str, tuple)
 _ALIKE = ("data", "grad", "T", "mT", "H", "mH", "real")
+_SPECIAL = ("__setattr__", "__getattr__", "__getattribute__", "__call__")
 _PROPERTIES = ("property", "cached_property", "lazy_property")
 
 
@@ -220,7 +221,7 @@ def _of_instance(reader: Reader, value: Instance, name: str) -> Value:
     if name in ("_modules", "_parameters"):
         kind = Slot if name == "_parameters" else Instance
         return Table({k: v for k, v in value.attrs.items() if type(v) is kind}, True)
-    if name in OF_EVERY or name in OF_SOME:
+    if name in OF_EVERY or name in OF_SOME or name in _SPECIAL:
         return Method(value, name)
     if lacks(value, name) or surely_lacks(reader, value, name):
         return Missing(type_of(value), name)

@@ -54,10 +54,16 @@ def _set_attribute(reader: Reader, owner: Value, target: ast.Attribute, value: V
 
 def _item_target(reader: Reader, node: ast.Subscript) -> Bind:
     owner_of, index_of = code_of(reader, node.value), code_of(reader, node.slice)
+    holder = node.value if isinstance(node.value, ast.Attribute) else None
+    is_table = holder is not None and holder.attr in ("_modules", "_parameters", "_buffers")
+    module_of = code_of(reader, holder.value) if holder is not None and is_table else None
 
     def bind(value: Value, frame: Frame) -> None:
         owner, index = owner_of(frame), index_of(frame)
-        if isinstance(owner, Tensor):
+        module = module_of(frame) if module_of is not None else None
+        if isinstance(module, Instance) and isinstance(index, str):
+            hold(reader, module, index, value)
+        elif isinstance(owner, Tensor):
             target_of(reader, node.value)(assigned(reader, owner, index, value), frame)
         elif isinstance(owner, Kept):
             write_in_place(reader, owner.slot, "index_put_", [value], {}, node)

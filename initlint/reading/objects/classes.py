@@ -231,6 +231,7 @@ def has_heirs(reader: Reader, cls: UserClass) -> bool:
 
 
 # Functions that give an object attributes under names that the code computes.
+_TABLES = ("__dict__", "_modules", "_parameters", "_buffers", "__setattr__")
 _NAMING = ("add_module", "register_module", "register_buffer", "register_parameter")
 
 
@@ -240,7 +241,7 @@ def is_open(node: ast.ClassDef) -> bool:
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name) and inner.id in ("setattr", "vars", "exec", "locals"):
             return True
-        if isinstance(inner, ast.Attribute) and inner.attr == "__dict__":
+        if isinstance(inner, ast.Attribute) and inner.attr in _TABLES:
             return True
         if isinstance(inner, ast.FunctionDef) and inner.name in ("__getattr__", "__getattribute__"):
             return True

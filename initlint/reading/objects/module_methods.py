@@ -199,6 +199,21 @@ def _register(reader: Reader, instance: Instance, asked: _Asked) -> Value:
     return None
 
 
+def _set_attribute(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    """`self.__setattr__(name, value)`: a part, also under a name that is not known."""
+    if len(asked.args) == len(("name", "value")):
+        name, value = asked.args
+        hold(
+            reader, instance, name if isinstance(name, str) else f"{{{len(instance.attrs)}}}", value
+        )
+    return None
+
+
+def _attribute(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    name = asked.given(0, "name")
+    return attribute(reader, instance, name) if isinstance(name, str) else UNKNOWN
+
+
 def _load_state(reader: Reader, instance: Instance, asked: _Asked) -> Value:
     _load(reader, instance, asked.given(0, "state_dict"), asked.node)
     return PLAIN
@@ -285,6 +300,8 @@ _METHODS: Mapping[str, Callable[[Reader, Instance, _Asked], Value]] = {
     "to_empty": _empty,
     **dict.fromkeys(("register_buffer", "register_parameter"), _register),
     **dict.fromkeys(("add_module", "register_module"), _register),
+    "__setattr__": _set_attribute,
+    **dict.fromkeys(("__getattr__", "__getattribute__"), _attribute),
     "load_state_dict": _load_state,
     "state_dict": _state,
     **dict.fromkeys(("get_submodule", "get_parameter"), _at_path),
