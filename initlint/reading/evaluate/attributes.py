@@ -59,7 +59,11 @@ from initlint.torchlib.members import OF_EVERY, OF_SOME
 
 _METHODS_OF = (Listing, Table, str, tuple)
 _ALIKE = ("data", "grad", "T", "mT", "H", "mH", "real")
-_SPECIAL = ("__setattr__", "__getattr__", "__getattribute__", "__call__")
+_SPECIAL = (
+    *("__setattr__", "__getattr__", "__getattribute__", "__call__"),
+    # The branches of torch's transformer layers.
+    *("_sa_block", "_mha_block", "_ff_block"),
+)
 _PROPERTIES = ("property", "cached_property", "lazy_property")
 
 

@@ -320,8 +320,10 @@ def _is_provable(draw: Draw, use: Use) -> bool:
     """
     fan_in, fan_out = use.fans
     if fan_in is None:
-        # A table has no fans, and a std that someone wrote is what it is.
-        return use.type.startswith("Embedding") and isinstance(draw.args.get("std"), (int, float))
+        # A table has no fans, and a scale that someone wrote is what it is.
+        scale = [draw.args.get(name) for name in _SCALES.get(draw.name, ("std",))]
+        is_number = all(isinstance(value, (int, float)) for value in scale)
+        return use.type.startswith("Embedding") and is_number
     if draw.offset and _is_nominal(use):
         return False
     if not _is_nominal(use) or (_powers(fan_in) == _powers(fan_out) and not _is_written(draw)):
@@ -335,6 +337,9 @@ def _is_provable(draw: Draw, use: Use) -> bool:
     return isinstance(std, Sym) and [(n, 2 * p) for n, p in std.powers] == [
         (n, -p) for n, p in _powers(fan_in) or ()
     ]
+
+
+_SCALES = {"uniform_": ("a", "b")}
 
 
 def _counted(use: Use) -> str:

@@ -29,6 +29,12 @@ from initlint.reading.objects.containers import ask_container
 from initlint.reading.objects.instances import call_instance
 from initlint.reading.objects.modules import adopt, buffer_of, furnish, run_torch
 from initlint.reading.objects.torch_modules import reset, reset_of
+from initlint.reading.objects.transformers import (
+    TRANSFORMERS,
+    cross_attention,
+    feed_forward,
+    self_attention,
+)
 from initlint.reading.reader import Reader
 from initlint.torchlib.draws import UNCLEAR, UNWRITTEN
 from initlint.torchlib.history import perhaps
@@ -281,6 +287,17 @@ def _at_path(reader: Reader, instance: Instance, asked: _Asked) -> Value:
     return value
 
 
+def _block(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    """A branch of one of torch's transformer layers, called by a subclass."""
+    value, memory = asked.given(0, "x", UNKNOWN), asked.given(1, "mem", UNKNOWN)
+    if instance.torch not in TRANSFORMERS:
+        return UNKNOWN
+    if asked.name == "_mha_block":
+        return cross_attention(reader, instance, value, memory)
+    branch = self_attention if asked.name == "_sa_block" else feed_forward
+    return branch(reader, instance, value)
+
+
 def _plain(reader: Reader, instance: Instance, asked: _Asked) -> Value:
     return PLAIN
 
@@ -310,5 +327,6 @@ _METHODS: Mapping[str, Callable[[Reader, Instance, _Asked], Value]] = {
     **dict.fromkeys(("half", "float", "double", "bfloat16", "share_memory", "compile"), _itself),
     # They fill weights with unknown values.
     **dict.fromkeys(("reset_parameters", "_load_from_state_dict"), _write_all),
+    **dict.fromkeys(("_sa_block", "_mha_block", "_ff_block"), _block),
     "extra_repr": _plain,
 }

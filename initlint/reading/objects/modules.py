@@ -12,7 +12,7 @@ from initlint.graph.meaning import of_module
 from initlint.reading.abstract.holders import CONTAINERS, PARAMETER_LISTS, Choice, Instance, Listing
 from initlint.reading.abstract.joins import joined
 from initlint.reading.abstract.operands import value_of
-from initlint.reading.abstract.submodules import children
+from initlint.reading.abstract.submodules import all_within, children
 from initlint.reading.abstract.values import (
     UNKNOWN,
     Fresh,
@@ -28,8 +28,12 @@ from initlint.reading.evaluate.tensors import current, operands, overwritten
 from initlint.reading.fills.initial import parameter_of
 from initlint.reading.objects.classes import hold, lookup, method_of
 from initlint.reading.objects.containers import contain
-from initlint.reading.objects.samples import stack_of_copies
 from initlint.reading.objects.torch_modules import fill, reset_of, uses_of
+from initlint.reading.objects.transformers import (
+    TRANSFORMERS,
+    furnish_transformer,
+    run_transformer,
+)
 from initlint.reading.reader import Reader
 from initlint.torchlib import catalog
 from initlint.torchlib.draws import UNCLEAR
@@ -63,12 +67,12 @@ def _furnish_torch(
         contain(reader, instance, args)
         adopt(reader, instance, node)
         return
-    if instance.torch in ("TransformerEncoder", "TransformerDecoder"):
-        stack_of_copies(instance, args, kwargs, reader.constructing)
-        reader.has_samples = True
-    fill(instance, tuple(args), kwargs)
+    if instance.torch in TRANSFORMERS:
+        furnish_transformer(reader, instance, args, kwargs)
+    else:
+        fill(instance, tuple(args), kwargs)
     through = reader.within()
-    for module in (instance, *(part for _, part in children(instance))):
+    for module in all_within([instance]):
         for slot in module.attrs.values():
             if type(slot) is Slot and slot.home is None:
                 slot.home, slot.arms = reader.constructing, reader.arms
@@ -121,6 +125,8 @@ def run_torch(
     reader: Reader, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value:
     """The result of the forward of a module's torch base."""
+    if instance.torch in TRANSFORMERS:
+        return run_transformer(reader, instance, args, kwargs)
     if instance.torch == "Sequential":
         value = args[0] if args else UNKNOWN
         parts = instance.members()

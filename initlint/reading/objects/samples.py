@@ -1,11 +1,10 @@
-"""Layers of models that are not read: loaded ones of other packages, stacks that torch copies."""
+"""Layers of models that are not read: loaded ones of other packages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from initlint.reading.abstract.copies import copied
 from initlint.reading.abstract.holders import Instance
 from initlint.reading.abstract.values import UNKNOWN, External, Sampled, Slot, Value
 from initlint.reading.objects.torch_modules import fill
@@ -24,10 +23,6 @@ _MAKERS: Mapping[str, tuple[str, ...]] = {
 }
 # Models of torchvision's without a convolution to speak of.
 _TRANSFORMERS = ("vit_", "swin", "maxvit")
-
-
-# What torch makes stacks of, or a class of the user's.
-_LAYERS = ("TransformerEncoderLayer", "TransformerDecoderLayer", "Module")
 
 
 def may_be_trained(name: str) -> bool:
@@ -71,25 +66,3 @@ def _loads(name: str, args: Sequence[Value], kwargs: Mapping[str, Value]) -> boo
     first = args[place] if len(args) > place else None
     given = [first, kwargs.get("pretrained"), kwargs.get("weights")]
     return any(value is True or isinstance(value, (str, External)) for value in given)
-
-
-def stack_of_copies(
-    instance: Instance,
-    args: Sequence[Value],
-    kwargs: Mapping[str, Value],
-    home: Instance | None,
-) -> None:
-    """Give a TransformerEncoder, or a decoder, the layers that torch copies for it."""
-    kind = instance.torch.removeprefix("Transformer").lower()
-    layer = args[0] if args else kwargs.get(f"{kind}_layer")
-    count = args[1] if len(args) > 1 else kwargs.get("num_layers")
-    if not isinstance(layer, Instance) or layer.torch not in _LAYERS or count in (0, 1):
-        return
-    if not layer.cls:
-        layer = Instance(None, "Linear", layer.site)
-        fill(layer, (UNKNOWN, UNKNOWN), {"bias": False})
-        weight = layer.attrs["weight"]
-        weight.draw = weight.draw.at(instance.site)
-    many = [copied(layer, instance.site, home) for _ in range(2)]
-    names = ("0", "1") if layer.cls else ("0.linear1", "1.linear1")
-    instance.attrs["layers"] = Sampled(tuple(many), names)
