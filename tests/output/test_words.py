@@ -147,7 +147,6 @@ BEHIND = """
         def __init__(self):
             super().__init__()
             self.rnn = nn.GRU(64, 64)
-            self.enc = nn.TransformerEncoder(nn.TransformerEncoderLayer(64, 4), 2)
             self.a = nn.Linear(64, 64)
             self.b = nn.Linear(64, 64)
             self.first = nn.Linear(8, 64)
@@ -161,7 +160,6 @@ BEHIND = """
     "result,name",
     [
         ("self.b(self.a(self.rnn(x)[0]).relu())", "a.weight"),
-        ("self.b(self.a(self.enc(x)).relu())", "a.weight"),
         ("self.b(self.a(unknown(x)).relu())", "a.weight"),
     ],
 )

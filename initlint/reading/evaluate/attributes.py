@@ -225,7 +225,7 @@ def _of_instance(reader: Reader, value: Instance, name: str) -> Value:
     if name in ("_modules", "_parameters"):
         kind = Slot if name == "_parameters" else Instance
         return Table({k: v for k, v in value.attrs.items() if type(v) is kind}, True)
-    if name in OF_EVERY or name in OF_SOME or name in _SPECIAL:
+    if name in OF_EVERY or name in OF_SOME or name in (*_SPECIAL, reset_of(value.torch)):
         return Method(value, name)
     if lacks(value, name) or surely_lacks(reader, value, name):
         return Missing(type_of(value), name)
