@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -117,7 +118,8 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
     said = {*found.signatures, *(gap.target for gap in found.gaps)}
     # Rules may have needed those of files that were not asked for.
     listed = written.parameters if options.parameters else ()
-    found_here = (*_judged(built, options), *_only_read(judgement, known, options))
+    asked = _asked_in_source(models, paths, found, options, texts)
+    found_here = (*_judged(built, options), *_only_read(judgement, known, options), *asked)
     report = Report(
         (*built.layers, *_elsewhere(written.layers, known)),
         tuple(_with_cells(finding, texts) for finding in found_here),
@@ -178,6 +180,45 @@ def _only_read(
     rules, _ = _asked(options)
     of_tests = {code for code, each in rules.functions.items() if records.Test in each.kinds}
     return [each for each in found if each.site not in known or each.code in of_tests]
+
+
+def _asked_in_source(
+    models: Sequence[Any], paths: Sequence[str], found: Traced, options: Options, texts: Texts
+) -> list[Finding]:
+    """What the tests in the source of built models tell: a run does not show what was asked."""
+    rules, codes = _asked(options)
+    of_tests = {code for code, each in rules.functions.items() if records.Test in each.kinds}
+    named: dict[str, set[str]] = {}
+    for target in models:
+        path, name = _home_of(target)
+        if path and path not in paths:
+            named.setdefault(path, set()).add(name)
+    if not named or not of_tests.intersection(codes):
+        return []
+    _, judgement = _read(
+        [*named], replace(options, codes=frozenset(of_tests.intersection(codes))), texts
+    )
+    built = {layer.model for layer in found.layers}
+    # Rules of tests may be rules of calls as well, and these a run has judged.
+    known = {call.site for call in found.calls}
+    return [
+        each
+        for each in judgement
+        if each.site is not None
+        and each.site not in known
+        and each.model in built | named.get(each.site.path, set())
+    ]
+
+
+def _home_of(target: Any) -> tuple[str, str]:
+    """The file of Python and the name of a target that is built; empty if there is none."""
+    if isinstance(target, str):
+        path, _, name = target.rpartition(":")
+        return (path, name) if path.endswith(".py") else ("", "")
+    if not isinstance(target, type):
+        return "", ""
+    path = getattr(sys.modules.get(target.__module__), "__file__", None) or ""
+    return (path, target.__qualname__) if path.endswith(".py") else ("", "")
 
 
 def _traced(models: Sequence[Any], options: Options, texts: Texts) -> Traced:
