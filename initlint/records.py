@@ -300,6 +300,8 @@ class Test:
       modules (name, shape) of which it was asked, each once.
     - `missed`: classes of the modules within those asked that satisfy it, but of which it is never
       asked, and whose weights nobody has filled.
+    - `late`: classes of modules that satisfy it and that the constructor which asks makes only
+      afterwards, and whose weights nobody has filled.
     - `fills`: True if the code that runs where it is satisfied fills tensors.
     - `elsewhere`: True if anything satisfies it, or may, in any model read or outside of a loop.
 
@@ -329,6 +331,7 @@ class Test:
     fills: bool = True
     elsewhere: bool = False
     calls: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ def init_matches_nothing(test: Test, model: Model) -> Problems:
         if test.fills and test.over:
             yield test, f"{test.text} {_why_always(test)}"
         return
+    if test.late and test.fills and not test.unsure:
+        yield test, f"{test.text} {_comes_early(test)}"
+        return
     # Of an attribute with the letters of another one it is certain that it is misspelt.
     if not test.fills or not test.over or (test.unsure and test.kind != "attribute"):
         return
@@ -29,6 +32,15 @@ def init_matches_nothing(test: Test, model: Model) -> Problems:
         reason = _near(test, model) or _whole(test, model)
     if reason:
         yield test, f"{test.text} {reason}"
+
+
+def _comes_early(test: Test) -> str:
+    """That modules are made after all those that were asked."""
+    late = ", ".join(test.late[:3])
+    return (
+        f"is asked before the same constructor makes other modules: {late} among them is never "
+        "asked and keeps PyTorch's default; go through the modules last"
+    )
 
 
 def _why_always(test: Test) -> str:
@@ -116,11 +128,28 @@ def _near_name(test: Test) -> str:
             is_dotted = text != text.strip(".") and text.strip(".") in name.split(".")
             if is_end or is_dotted or name.lower() == text.lower():
                 return f"{_asked_of(test, 'name')}: the full name is {name}"
+    words = _by_words(test)
+    if words:
+        return f"{_asked_of(test, 'name')}, although there is {words}"
     parts = {part for name in test.asked for part in name.split(".")}
     for text in test.wanted:
         near = next((part for part in sorted(parts) if _is_meant(text, part, test.exact)), "")
         if near:
             return f"{_asked_of(test, 'name')}, although there is {near}"
+    return ""
+
+
+def _by_words(test: Test) -> str:
+    """A name whose layer is called like the wanted one but for a word: `c_proj` for `proj`."""
+    for text in test.wanted:
+        *_, layer, last = ("", *text.strip(".").split("."))
+        for name in test.asked:
+            *_, own, end = ("", *name.split("."))
+            mine, theirs = set(layer.split("_")), set(own.split("_"))
+            if layer and own and last == end and (mine < theirs or theirs < mine):
+                shared = mine & theirs
+                if max(map(len, shared), default=0) >= _SHORTEST - 1:
+                    return name
     return ""
 
 

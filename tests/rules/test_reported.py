@@ -275,3 +275,86 @@ def test_values_of_another_process(tmp_path):
     for function, count in (("broadcast", 0), ("reduce", 2)):
         source = ROTARY.format(filled=loop.format(function), more="pass")
         assert codes(tmp_path, "INIT001", source) == count
+
+
+ENCODER = """\
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Linear(8, 8)
+        {before}
+        self.body = nn.Sequential(nn.Linear(8, 8), nn.ReLU())
+        self.head = nn.Linear(8, 2)
+        {after}
+
+    def fill(self, m):
+        if isinstance(m, nn.Linear):
+            nn.init.trunc_normal_(m.weight, std=0.02)
+
+    def forward(self, x):
+        return self.head(self.body(self.embed(x)))
+"""
+HEIR = """\
+class Heir(Encoder):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(8, 3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "count"),
+    [
+        ("self.apply(self.fill)", "pass", 1),
+        ("for m in self.modules(): self.fill(m)", "pass", 1),
+        ("pass", "self.apply(self.fill)", 0),
+        # What comes afterwards is filled by name.
+        ("self.apply(self.fill)", "self.body[0].reset_parameters(); self.apply(self.fill)", 0),
+        ("self.embed.apply(self.fill)", "pass", 0),
+    ],
+)
+def test_modules_that_come_after_the_walk(tmp_path, before, after, count):
+    encoder = ENCODER.format(before=before, after=after)
+    assert codes(tmp_path, "INIT003", encoder) == count
+
+
+def test_a_heir_may_add_what_it_likes(tmp_path):
+    encoder = ENCODER.format(before="pass", after="self.apply(self.fill)")
+    assert codes(tmp_path, "INIT003", encoder, HEIR) == 0
+
+
+@pytest.mark.parametrize(("text", "count"), [("c_proj", 1), ("proj", 0), ("gate", 0)])
+def test_a_name_with_one_word_more(tmp_path, text, count):
+    block = (
+        "class Block(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.up, self.proj = nn.Linear(8, 8), nn.Linear(8, 8)\n\n"
+        "    def forward(self, x):\n"
+        "        return x + self.proj(self.up(x).relu())\n\n\n"
+        "net = nn.Sequential(Block(), Block())\n"
+        "for name, p in net.named_parameters():\n"
+        f"    if name.endswith('{text}.weight'):\n"
+        "        nn.init.normal_(p, std=0.02 / math.sqrt(4))\n"
+    )
+    assert codes(tmp_path, "INIT003", block) == count
+
+
+def test_a_message_passing_layer_is_a_module(tmp_path):
+    layer = (
+        "from torch_geometric.nn import MessagePassing\n"
+        "from torch_geometric.nn.inits import glorot\n\n\n"
+        "class Conv(MessagePassing):\n"
+        "    def __init__(self):\n"
+        "        super().__init__(aggr='add')\n"
+        "        self.lin = nn.Linear(8, 8)\n"
+        "        self.one = nn.Parameter(torch.Tensor(1, 8))\n"
+        "        self.two = nn.Parameter(torch.Tensor(1, 8))\n"
+        "        {fill}\n\n"
+        "    def forward(self, x, edges):\n"
+        "        x = self.lin(x)\n"
+        "        return self.propagate(edges, x=(x * self.one, x * self.two))\n"
+    )
+    assert codes(tmp_path, "INIT001", layer.format(fill="glorot(self.one)")) == 1
+    both = "glorot(self.one); glorot(self.two)"
+    assert codes(tmp_path, "INIT001", layer.format(fill=both)) == 0

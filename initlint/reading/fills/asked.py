@@ -37,6 +37,9 @@ class Asked:
     unsure: set[int] = field(default_factory=set)
     # It was satisfied by something that is not visited one after another.
     elsewhere: bool = False
+    # The module that is constructed, and the lines of its constructor; 0, 0 for another function.
+    owner: Instance | None = None
+    lines: tuple[int, int] = (0, 0)
 
 
 @dataclass(slots=True, eq=False)
@@ -100,6 +103,7 @@ def _record(model: str, group: Sequence[Asked], filled: Collection[object]) -> T
         missed=_missed(first, things, over, filled),
         fills=first.question.fills,
         elsewhere=any(asked.elsewhere for asked in group),
+        late=tuple({name: None for asked in group for name in _late(asked, over, filled)}),
     )
 
 
@@ -123,6 +127,29 @@ def _missed(
         if asked.holds(module) and _is_untouched(module, filled):
             found[type_of(module)] = None
     return tuple(found)
+
+
+def _late(asked: Asked, over: Collection[int], filled: Collection[object]) -> list[str]:
+    """The classes of unfilled modules that satisfy it, and that the constructor makes afterwards.
+
+    A walk that asks the module itself goes through all that it holds by then.
+    """
+    owner = asked.owner
+    if owner is None or owner.cls is None or asked.holds is None or id(owner) not in over:
+        return []
+    first, last = asked.lines
+    made = [
+        part
+        for part in owner.attrs.values()
+        if isinstance(part, Instance) and id(part) not in over and part.site is not None
+    ]
+    path = owner.cls.module.path
+    late = [part for part in made if part.site.path == path and first <= part.site.line <= last]
+    return [
+        type_of(module)
+        for module in all_within(late)
+        if asked.holds(module) and _is_untouched(module, filled)
+    ]
 
 
 def _is_untouched(module: Instance, filled: Collection[object]) -> bool:

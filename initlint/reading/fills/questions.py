@@ -262,6 +262,7 @@ def _note(reader: Reader, question: Question, frame: Frame, found: bool | None) 
     asked = owner.questions.get(key)
     if asked is None:
         asked = _begun(reader, question, kind, subject, frame)
+        asked.owner, asked.lines = owner, _constructor(reader, owner)
         owner.questions[key] = asked
     if subject == "":
         asked.elsewhere = asked.elsewhere or is_met is not False
@@ -370,6 +371,16 @@ def _begun(reader: Reader, question: Question, kind: str, subject: str, frame: F
     # The text whose place is looked for would be a condition, if it were one.
     names = () if question.form == "place" else _names(wanted)
     return Asked(question, kind, subject, site, reader.within(), names, holds)
+
+
+def _constructor(reader: Reader, owner: Instance) -> tuple[int, int]:
+    """The lines of the constructor that runs, if it is that of a module's own class; else 0, 0."""
+    functions = [n for n in reader.active if isinstance(n, ast.FunctionDef)]
+    running = next((n for n in reversed(functions) if n.name == "__init__"), None)
+    own = owner.cls.node.body if owner.cls is not None else ()
+    if running is None or not any(node is running for node in own):
+        return 0, 0
+    return running.lineno, running.end_lineno or running.lineno
 
 
 def _are_classes(wanted: Value) -> bool:

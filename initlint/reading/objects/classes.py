@@ -23,7 +23,7 @@ from initlint.reading.sources.resolve import Module
 # Classes outside torch that are modules, by the last part of their names.
 _KNOWN_BASES = {
     *("LightningModule", "PreTrainedModel", "BaseModule", "GradientCheckpointingLayer"),
-    *("PyTorchModelHubMixin", "ModelMixin", "TorchModelV2"),
+    *("PyTorchModelHubMixin", "ModelMixin", "TorchModelV2", "MessagePassing"),
 }
 # Those that are not followed even where their own files are read: what they do to a model depends
 # on its configuration, and all models derive from them.
