@@ -320,6 +320,9 @@ def _is_provable(draw: Draw, use: Use) -> bool:
     """
     fan_in, fan_out = use.fans
     if fan_in is None:
+        shape = use.slot.shape
+        if shape and all(type(size) is int for size in shape):
+            return True
         # A table has no fans, and a scale that someone wrote is what it is.
         scale = [draw.args.get(name) for name in _SCALES.get(draw.name, ("std",))]
         is_number = all(isinstance(value, (int, float)) for value in scale)
