@@ -15,9 +15,9 @@ CLASSES, WIDTH = 50, 32
 class Tied(nn.Module):
     """Two layers, or a block with a norm at its end, between an embedding and the head on it."""
 
-    def __init__(self, normed=False, spelled="module", std=1.0, padding=None):
+    def __init__(self, normed=False, spelled="module", std=1.0):
         super().__init__()
-        self.embed = nn.Embedding(CLASSES, WIDTH, padding_idx=padding)
+        self.embed = nn.Embedding(CLASSES, WIDTH)
         nn.init.normal_(self.embed.weight, std=std)
         self.first, self.last = nn.Linear(WIDTH, 64), nn.Linear(64, WIDTH)
         self.norm = nn.LayerNorm(WIDTH) if normed else nn.Identity()
@@ -65,18 +65,10 @@ def test_a_tied_head_that_is_quiet_changes_nothing():
 
 
 @pytest.mark.parametrize("scope", ["findings", "recommended", "all"])
-def test_behind_a_norm_the_embedding_itself_becomes_quiet(scope):
-    model = Tied(normed=True)
-    before = first_loss(model)
-    report = initlint.apply_(model, seed=0, scope=scope)
-    assert "embed.weight" in filled(report)
-    assert model.embed.weight.std().item() == pytest.approx(1 / math.sqrt(WIDTH), rel=0.1)
-    assert first_loss(model) < before
-
-
-def test_an_embedding_with_a_padding_row_stays():
-    model = Tied(normed=True, padding=0)
-    assert "embed.weight" not in filled(initlint.apply_(model, seed=0))
+def test_an_embedding_stays_where_a_norm_is_before_its_head(scope):
+    # Measured: a decoder of characters learns worse where tokens are quieter than positions.
+    report = initlint.apply_(Tied(normed=True), seed=0, scope=scope)
+    assert "embed.weight" not in filled(report)
 
 
 def test_a_materialized_model_has_them_too():
