@@ -18,7 +18,7 @@ from initlint.fill.orthogonal import matrices_of
 from initlint.fill.overrides import overridden
 from initlint.fill.present import Present
 from initlint.fill.products import Products, products_of
-from initlint.fill.recipes import with_recipes
+from initlint.fill.recipes import per_part, with_recipes
 from initlint.fill.scope import Scope, with_present
 from initlint.fill.shards import parts_of
 from initlint.fill.stages import Whole, products_within, within
@@ -118,7 +118,7 @@ def _planned(
 ) -> tuple[Layer, ...]:
     """The layers, each with the policy's recommendation."""
 
-    alive = tuple(known.alive(layer) for layer in layers)
+    alive = tuple(per_part(known.alive(layer)) for layer in layers)
     planned = with_tied_heads(with_recipes(with_recommendations(alive), graphs), model)
     return _recommended(planned, wanted.policy)
 

@@ -30,6 +30,14 @@ def with_recipes(layers: Sequence[Layer], graphs: Sequence[Graph]) -> tuple[Laye
     return tuple(_into_stream(layer, writers.get(layer.parameter, 0)) for layer in found)
 
 
+def per_part(layer: Layer) -> Layer:
+    """The layer; q, k and v that lie in one matrix have a fan_out each, as if they were three."""
+    packed = layer.parts > 1 and layer.following.activation == "attention"
+    if not packed or layer.recurrent or not layer.fan_in or not layer.fan_out:
+        return layer
+    return replace(layer, fan_out=math.prod(layer.shape) / layer.fan_in / layer.parts)
+
+
 def stream_writers(graphs: Sequence[Graph]) -> dict[str, int]:
     """The weights that write into a pre-norm residual stream, with the number of its branches.
 

@@ -44,14 +44,21 @@ def ordinary(build, seed):
     return build()
 
 
+def reported(build):
+    """Parameters with a finding, those of layers that do it together, and their biases."""
+    report = initlint.check(build)
+    found = {name for finding in report.findings for name in finding.parameters}
+    wholes = [one for x in report.layers if x.parameter in found for one in x.wholes]
+    found = found.union(*(one.layers for one in wholes))
+    return found | set(map(bias_of, found))
+
+
 def changed(build):
     """Parameters that apply_ changes in the model as built, and that have no finding."""
     model = ordinary(build, 0)
     before = {name: value.detach().clone() for name, value in tensors(model).items()}
-    report = initlint.apply_(model, seed=0)
-    found = {name for finding in initlint.check(build).findings for name in finding.parameters}
-    found |= {name for layer in report.layers for one in layer.wholes for name in one.layers}
-    found |= set(map(bias_of, found))
+    initlint.apply_(model, seed=0)
+    found = reported(build)
     for name, value in tensors(model).items():
         same = torch.equal(value.nan_to_num(), before[name].nan_to_num())
         if not same and name not in found:
@@ -65,8 +72,7 @@ def differences(build):
     """
     usual = [tensors(ordinary(build, seed)) for seed in SEEDS]
     made = [tensors(initlint.materialize(build, seed=seed)) for seed in SEEDS]
-    report = initlint.apply_(build(), seed=0)
-    filled = {one.parameter for one in report.outcomes if one.status == "filled"}
+    filled = reported(build)
     for name, value in usual[0].items():
         if name in filled or not value.is_floating_point():
             continue
