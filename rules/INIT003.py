@@ -94,15 +94,15 @@ def _misses(test: Test) -> str:
         return "" if test.exact else _misses_some(test, inside)
     outer = ", ".join(test.asked[:3])
     return (
-        f"{_asked_of(test, 'module')} ({outer}): {inside} inside them is never asked and keeps "
-        "PyTorch's default; go through modules()"
+        f"{_asked_of(test, 'module')} ({outer}): {inside} inside them is never asked; "
+        "go through modules()"
     )
 
 
 def _misses_some(test: Test, inside: str) -> str:
     return (
         f"holds for {test.held} of the {test.over} modules that it is asked of, and never meets "
-        f"{inside} inside the others, which keep PyTorch's default; go through modules()"
+        f"{inside} inside the others; go through modules()"
     )
 
 

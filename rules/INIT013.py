@@ -45,8 +45,8 @@ def _off_stream(layer: Layer, bases: Iterable[float], depths: Iterable[int]) -> 
     if factor is not None and layer.current is not None:
         yield (
             layer,
-            f"{described(layer)}: {origin(layer.current)} divides the std by √{factor}, as the "
-            f"depth asks of what is added to the residual stream, but {_end(layer)} follows it",
+            f"{described(layer)}: {origin(layer.current)} divides the std by √{factor}, as if "
+            f"added to the residual stream, but {_end(layer)} follows it",
         )
 
 

@@ -25,7 +25,7 @@ def dead_product(layer: Layer, model: Model) -> Problems:
         yield (
             other,
             f"{described(other)} is drawn by {origin(other.current)}, and so is "
-            f"{described(layer)}: an adapter starts without effect if one of its factors is zero",
+            f"{described(layer)}: an adapter starts without effect if one is zero",
         )
 
 

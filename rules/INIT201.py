@@ -18,6 +18,5 @@ def transposed_fan(layer: Layer) -> Problems:
         yield (
             layer,
             f"{described(layer)} has fan_in {layer.fan_in:g} and fan_out {layer.fan_out:g}, but "
-            f"{origin(current)} counts them as those of a convolution: it gets "
-            f"{times(ratio)} the std",
+            f"{origin(current)} counts them as a convolution's: {times(ratio)} the std",
         )

@@ -26,8 +26,8 @@ def grouped_fan(layer: Layer) -> Problems:
         yield (
             layer,
             f"{described(layer)} has {groups} groups with fan_in {layer.fan_in:g} and fan_out "
-            f"{layer.fan_out:g} each, but {origin(layer.current)} counts all of them together: it "
-            f"gets {times(ratio)} the std",
+            f"{layer.fan_out:g} each, but {origin(layer.current)} counts them together: "
+            f"{times(ratio)} the std",
         )
 
 

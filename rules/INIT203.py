@@ -13,12 +13,10 @@ def stacked_fan(layer: Layer) -> Problems:
         return
     wanted = std_with(current, layer.fan_in, layer.fan_out)
     if wanted and is_off(current.std / wanted):
-        many = "×".join(map(str, layer.shape))
-        size = "" if layer.nominal else f": it gets {times(current.std / wanted)} the std"
-        fans = "" if layer.nominal else f", fan_in {layer.fan_in:g} and fan_out {layer.fan_out:g}"
-        shape = "such a tensor" if layer.nominal else many
+        size = "" if layer.nominal else f": {times(current.std / wanted)} the std"
+        fans = "" if layer.nominal else f" of fan_in {layer.fan_in:g} and fan_out {layer.fan_out:g}"
         yield (
             layer,
             f"{described(layer)} is multiplied as matrices{fans}, but {origin(current)} counts "
-            f"{shape} as the kernel of a convolution{size}",
+            f"it as a kernel{size}",
         )

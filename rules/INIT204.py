@@ -19,12 +19,12 @@ def packed_projection(layer: Layer, model: Model) -> Problems:
     ratio = _ratio(layer, out)
     if ratio is None or not is_off(ratio) or _is_as_torch_does(layer, model):
         return
-    each = "none of them is orthogonal, and each" if current.name == "orthogonal_" else "each"
+    each = "none is orthogonal, each" if current.name == "orthogonal_" else "each"
     loop = f"for part in {access('self', layer.parameter)}.chunk({layer.parts})"
     yield Problem(
         layer,
         f"{described(layer)} holds {layer.parts} matrices, but {origin(current)} draws them as "
-        f"one: {each} gets {times(ratio)} the std that it has when it is drawn by itself",
+        f"one: {each} gets {times(ratio)} the std of its own draw",
         help=f"{loop}: nn.init.{current.name}(part)",
     )
 

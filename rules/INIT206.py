@@ -25,8 +25,8 @@ def mode_of_matmul(layer: Layer, model: Model) -> Problems:
     sizes = "" if layer.nominal else f" ({layer.fan_out:g} in place of {layer.fan_in:g})"
     yield (
         layer,
-        f"{described(layer)}: the scale of {origin(current)} is computed from the number of its "
-        f"outputs{sizes}{_side(layer)}",
+        f"{described(layer)}: the scale of {origin(current)} is computed from its outputs"
+        f"{sizes}{_side(layer)}",
     )
 
 

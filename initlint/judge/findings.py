@@ -94,7 +94,8 @@ def _with_others(first: Problem, group: list[Problem]) -> str:
     count = f"{len(names)} more {'of this line' if layers[0].site else 'like it'}"
     said = unhinted(first.message, first.code)
     listed = f" ({count}: {', '.join(names[:_SHOWN])}{more})"
-    tries = (first.message + listed, said + listed, said + f" ({count})")
+    brief = said.partition("; predicted ")[0]
+    tries = (first.message + listed, said + listed, said + f" ({count})", brief + f" ({count})")
     return next((message for message in tries if len(message) <= LONGEST), tries[-1])
 
 

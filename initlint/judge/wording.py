@@ -125,16 +125,19 @@ def _filled(current: Initializer, layer: Layer) -> str:
 
 def origin(current: Initializer) -> str:
     """The source of a weight's values: PyTorch's default, or the user's call and its line."""
-    args = current.args
-    if current.default and current.name.startswith("kaiming"):
-        args = {name: value for name, value in args.items() if name == "a"}
-    shown = ", ".join(f"{name}={_short(value)}" for name, value in args.items())
-    call = f"{current.name}({shown})" if shown else current.name
     if current.default:
-        return f"PyTorch's default {call}"
+        return f"PyTorch's default {current.name}"
     if current.name == "measured":
         return "measurement"
-    return f"{call} at {current.site.path}:{current.site.line}" if current.site else call
+    if current.site is None:
+        return current.name
+    # The cell of a notebook is found by its whole path.
+    path = current.site.path
+    return f"{current.name} at {_file(path)}:{current.site.line}"
+
+
+def _file(path: str) -> str:
+    return path if path.endswith(".ipynb") else PurePath(path).name
 
 
 def _line(current: Initializer, layer: Layer) -> str:
@@ -205,8 +208,8 @@ def shortened(name: str) -> str:
 
 
 def _following(layer: Layer) -> str:
-    args = {k: v for k, v in layer.following.args.items() if isinstance(v, (int, float))}
-    shown = ", ".join(f"{name}={_short(value)}" for name, value in args.items())
+    args = [v for v in layer.following.args.values() if isinstance(v, (int, float))]
+    shown = ", ".join(map(_short, args))
     return layer.following.activation + (f"({shown})" if shown else "")
 
 
