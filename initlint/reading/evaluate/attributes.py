@@ -164,7 +164,8 @@ def _of_super(reader: Reader, value: Super, name: str) -> Value:
     if found is not None:
         return _member_value(reader, receiver, *found)
     if name == "__init__":
-        return Method(receiver, "__init__")
+        # That of torch's base, or one that was generated from fields.
+        return Method(receiver if receiver.torch else value, "__init__")
     if name in ("forward", "__call__"):
         return Method(receiver, "super.forward")
     if name == reset_of(receiver.torch):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 
-from initlint.reading.abstract.holders import Instance, Optimiser
+from initlint.reading.abstract.holders import Instance, Optimiser, Super
 from initlint.reading.abstract.values import PLAIN, Compared, Fresh, Held, Kept, Slot, Tensor, Value
 from initlint.reading.evaluate.plain import asked, costs
 from initlint.reading.evaluate.subscripts import item_of
 from initlint.reading.evaluate.tensors import operate
 from initlint.reading.fills.in_place import write_in_place
 from initlint.reading.fills.initial import lost
+from initlint.reading.objects.fields import fill_fields, generated
 from initlint.reading.objects.module_methods import ask_module
 from initlint.reading.reader import Reader
 
@@ -35,6 +36,11 @@ def call_method(
         return _ask_parameter(reader, receiver, name, args, kwargs, node)
     if isinstance(receiver, Instance):
         return ask_module(reader, receiver, name, args, kwargs, node)
+    if isinstance(receiver, Super):
+        base = generated(reader, receiver.receiver.cls, receiver.owner)
+        if base is not None:
+            fill_fields(reader, receiver.receiver, base, args, kwargs)
+        return None
     if isinstance(receiver, Kept) and name.endswith("_") and not name.endswith("__"):
         write_in_place(reader, receiver.slot, name, args, kwargs, node)
         return receiver

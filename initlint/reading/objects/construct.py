@@ -1,22 +1,21 @@
-"""Objects of the classes of the files: their constructors, and those of dataclasses."""
+"""Objects of the classes of the files: their constructors."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
 
-from initlint.reading.abstract.frames import Frame
 from initlint.reading.abstract.holders import Instance
 from initlint.reading.abstract.parts import key_of
 from initlint.reading.abstract.submodules import children, modules_of
 from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.abstract.values import UNKNOWN, External, Value
 from initlint.reading.evaluate.calling import call
-from initlint.reading.evaluate.compiled import evaluate
 from initlint.reading.fills.initial import lost
 from initlint.reading.known import frameworks
 from initlint.reading.models.life import twin
 from initlint.reading.objects.classes import lookup, method_of, order_of, torch_base
+from initlint.reading.objects.fields import fill_fields, generated
 from initlint.reading.objects.modules import furnish
 from initlint.reading.reader import Reader
 from initlint.torchlib import catalog
@@ -80,12 +79,11 @@ def _build(
     outer, reader.constructing = reader.constructing, instance
     reader.active.append(cls)
     try:
-        found = lookup(reader, cls, "__init__")
-        method = None if found is None else method_of(reader, *found)
-        if method is not None:
-            call(reader, method, [instance, *args], kwargs)
-        elif _is_dataclass(cls):
-            _fill_fields(reader, instance, args, kwargs)
+        found, fields = lookup(reader, cls, "__init__"), generated(reader, cls)
+        if fields is not None:
+            fill_fields(reader, instance, fields, args, kwargs)
+        elif found is not None:
+            call(reader, method_of(reader, *found), [instance, *args], kwargs)
         else:
             furnish(reader, instance, args, kwargs)
     finally:
@@ -106,60 +104,13 @@ def _plain_object(
     if reader.active.count(cls) >= _DEEPEST:
         return UNKNOWN
     reader.active.append(cls)
-    found = lookup(reader, cls, "__init__")
-    if found is not None:
+    found, fields = lookup(reader, cls, "__init__"), generated(reader, cls)
+    if fields is not None:
+        fill_fields(reader, instance, fields, args, kwargs)
+    elif found is not None:
         call(reader, method_of(reader, *found), [instance, *args], kwargs)
-    elif _is_dataclass(cls) or "NamedTuple" in names:
-        _fill_fields(reader, instance, args, kwargs)
     reader.active.pop()
     return instance
-
-
-def _fill_fields(
-    reader: Reader, instance: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]
-) -> None:
-    """Run the constructor of a dataclass."""
-    names: dict[str, tuple[UserClass, ast.AST | None]] = {}
-    for base in reversed(order_of(reader, instance.cls)):
-        if isinstance(base, UserClass):
-            for statement in base.node.body:
-                if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                    names[statement.target.id] = (base, statement.value)
-    given = {**dict(zip(names, args, strict=False)), **kwargs}
-    for name, (base, default) in names.items():
-        if name in given:
-            instance.attrs[name] = given[name]
-        elif default is not None:
-            frame = Frame(base.module, base.closure)
-            instance.attrs[name] = _field_default(reader, default, frame)
-        else:
-            instance.attrs[name] = UNKNOWN
-    after = lookup(reader, instance.cls, "__post_init__")
-    if after is not None:
-        call(reader, method_of(reader, *after), [instance], {})
-
-
-def _field_default(reader: Reader, node: ast.AST, frame: Frame) -> Value:
-    if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
-        name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
-        if name == "field":
-            for keyword in node.keywords:
-                value = evaluate(reader, keyword.value, frame)
-                if keyword.arg == "default":
-                    return value
-                if keyword.arg == "default_factory":
-                    return call(reader, value, [], {})
-            return UNKNOWN
-    return evaluate(reader, node, frame)
-
-
-def _is_dataclass(cls: UserClass) -> bool:
-    for decorator in cls.node.decorator_list:
-        node = decorator.func if isinstance(decorator, ast.Call) else decorator
-        name = node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
-        if name == "dataclass":
-            return True
-    return False
 
 
 def is_layer(instance: Instance) -> bool:
