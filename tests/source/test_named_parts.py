@@ -42,3 +42,27 @@ def test_parts_are_found_under_names_that_code_makes(put, got, tmp_path):
     path.write_text(SOURCE.format(put=put, got=got))
     found = {layer.layer: layer.following.activation for layer in read([str(path)]).layers}
     assert found == {"part0": "relu", "part1": "relu", "head": "output"}
+
+
+TEXTS = {
+    '"part{}".format(1)': "part1",
+    '"{name}{0}".format(1, name="part")': "part1",
+    '"part{:02d}".format(1)': "part01",
+    '"{}{{}}".format("a")': "a{}",
+    '"{0.real}".format(1)': None,
+    '"{0[0]}".format("ab")': None,
+    '"{!r}".format("a")': None,
+    '"{:9999999999}".format(1)': None,
+    '"{}".format(self.unknown)': None,
+    '"{1}".format(1)': None,
+    '"{".format(1)': None,
+}
+
+
+@pytest.mark.parametrize(("text", "name"), TEXTS.items(), ids=[str(n) for n in range(len(TEXTS))])
+def test_texts_that_are_filled_in(text, name, tmp_path):
+    path = tmp_path / "net.py"
+    put = f"setattr(self, {text}, nn.Linear(8, 8))"
+    path.write_text(SOURCE.format(put=put, got="self.head"))
+    names = {layer.layer for layer in read([str(path)]).layers} - {"head"}
+    assert names == {name} if name else not any("part" in found for found in names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from string import Formatter
 
 from initlint.reading.abstract.holders import Listing, Table, elements, extend, listed, update
 from initlint.reading.abstract.parts import choice, contents_of, key_of
@@ -17,6 +18,8 @@ def asked(receiver: Value, name: str, args: Sequence[Value], kwargs: Mapping[str
     if isinstance(receiver, Table):
         return _table(receiver, name, args, kwargs)
     if isinstance(receiver, str):
+        if name == "format":
+            return _filled(receiver, args, kwargs)
         return _text(receiver, name, args)
     if isinstance(receiver, tuple):
         return PLAIN if name in ("index", "count") else NotImplemented
@@ -143,7 +146,34 @@ def _text(receiver: str, name: str, args: Sequence[Value]) -> Value:
     return listed(found) if isinstance(found, list) else bounded(found)
 
 
-_LARGEST = 20_000
+def _filled(receiver: str, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
+    """`"conv{}".format(1)`, where what is put in is known; no attribute of it is looked at."""
+    if len(receiver) > _LONGEST:
+        return PLAIN
+    found, size, places = [], 0, iter(args)
+    try:
+        for text, name, form, conversion in Formatter().parse(receiver):
+            found.append(text)
+            if name is None:
+                continue
+            if name.isdigit():
+                value = args[int(name)]
+            else:
+                value = kwargs[name] if name else next(places, None)
+            is_known = isinstance(value, (str, int)) and _written(value) is not None
+            # A longer form may ask for a text of any length.
+            if not is_known or conversion or len(form or "") >= _LONGEST_FORM:
+                return PLAIN
+            found.append(format(value, form or ""))
+            size += len(found[-1])
+            if size > _LARGEST:
+                return PLAIN
+    except (ValueError, LookupError):
+        return PLAIN
+    return bounded("".join(found))
+
+
+_LARGEST, _LONGEST_FORM = 20_000, 4
 
 
 def _grown(receiver: str, given: Sequence[Value]) -> int:
