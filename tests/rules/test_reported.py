@@ -358,3 +358,54 @@ def test_a_message_passing_layer_is_a_module(tmp_path):
     assert codes(tmp_path, "INIT001", layer.format(fill="glorot(self.one)")) == 1
     both = "glorot(self.one); glorot(self.two)"
     assert codes(tmp_path, "INIT001", layer.format(fill=both)) == 0
+
+
+TIED = """\
+class PreTrainedModel(nn.Module):
+    def __init__(self, config=None):
+        super().__init__()
+        self.config = config
+
+    def post_init(self):
+        self.apply(self._init_weights)
+
+    def _init_weights(self, module):
+        if isinstance(module, nn.Linear):
+            module.weight.data.normal_(std=0.02)
+            module.bias.data.zero_()
+
+
+class Predictions(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.decoder = nn.Linear(8, 8)
+        self.bias = nn.Parameter(torch.zeros(8))
+
+    def forward(self, x):
+        return self.decoder(x) + self.bias
+
+
+class Model(PreTrainedModel):
+    {keys}
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.cls = Predictions()
+        self.post_init()
+
+    def forward(self, x):
+        return self.cls(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("keys", "count"),
+    [
+        ('_tied_weights_keys = {"cls.decoder.bias": "cls.bias"}', 0),
+        ('_tied_weights_keys = {"cls.decoder.weight": "other.weight"}', 1),
+        ('_tied_weights_keys = ["cls.decoder.weight"]', 1),
+        ("_tied_weights_keys = None", 1),
+    ],
+)
+def test_a_hook_fills_what_is_tied(tmp_path, keys, count):
+    assert codes(tmp_path, "INIT014", TIED.format(keys=keys)) == count

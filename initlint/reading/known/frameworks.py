@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 from initlint.reading.abstract.frames import ImpossibleError
-from initlint.reading.abstract.holders import Bound, Function, Instance, Listing
+from initlint.reading.abstract.holders import Bound, Function, Instance, Listing, Table
 from initlint.reading.abstract.submodules import modules_of
 from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.abstract.values import Slot, Value
@@ -176,15 +176,29 @@ def coverage(reader: Reader, root: Instance) -> Callable[[str, Slot], str]:
     """
     if not reader.hooked:
         return lambda path, slot: ""
-    models = {path: around for path, _, around in _with_models(reader, root)}
+    found = list(_with_models(reader, root))
+    models = {path: around for path, _, around in found}
+    tied = {name for path, module, _ in found for name in _tied(reader, path, module)}
 
     def hook_of(path: str, slot: Slot) -> str:
+        if f"{path}.{slot.name}" in tied:
+            # It is filled under the other name, too.
+            return ""
         around = [m for m in models.get(path, ()) if (m, m) in reader.hooked]
         if not around:
             return ""
         return "covered" if any((m, slot) in reader.covered for m in around) else "missed"
 
     return hook_of
+
+
+def _tied(reader: Reader, path: str, model: Instance) -> Iterator[str]:
+    """The names of the parameters that a model of transformers 5 ties: `_tied_weights_keys`."""
+    if model.cls is None or not is_pretrained(reader, model.cls):
+        return
+    keys = attribute(reader, model, "_tied_weights_keys")
+    for pair in keys.items.items() if isinstance(keys, Table) else ():
+        yield from (f"{path}.{name}".lstrip(".") for name in pair if isinstance(name, str))
 
 
 def hooked_classes(reader: Reader, classes: Sequence[UserClass]) -> set[Value]:
