@@ -3,6 +3,8 @@
 import pytest
 from judged import found
 
+from initlint import api
+
 HEAD = """\
 import math
 
@@ -409,3 +411,64 @@ class Model(PreTrainedModel):
 )
 def test_a_hook_fills_what_is_tied(tmp_path, keys, count):
     assert codes(tmp_path, "INIT014", TIED.format(keys=keys)) == count
+
+
+LOADED = """\
+class Backbone(nn.Module):
+    def __init__(self, pretrained={default}):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+        self.fc = nn.Linear(8, 4)
+        {first}
+        {last}
+
+    def fill(self):
+        for m in self.modules():
+            if isinstance(m, (nn.Conv2d, nn.Linear)):
+                nn.init.kaiming_normal_(m.weight)
+
+    def forward(self, x):
+        return self.fc(self.conv(x).relu().mean((2, 3)))
+"""
+FILL = "self.fill()"
+
+
+@pytest.mark.parametrize(
+    ("default", "test"),
+    [("None", "pretrained"), ("None", "pretrained is not None"), ("False", "pretrained")],
+)
+def test_a_load_that_is_an_option(tmp_path, default, test):
+    load = f"if {test}: self.load_state_dict(torch.load(pretrained))"
+    lost = LOADED.format(default=default, first=load, last=FILL)
+    kept = LOADED.format(default=default, first=FILL, last=load)
+    assert codes(tmp_path, "INIT006", lost) == 1
+    assert codes(tmp_path, "INIT006", kept) == 0
+    # How the model begins without the option is known all the same.
+    assert {layer.current.name for layer in _layers(tmp_path, kept)} == {"kaiming_normal_"}
+
+
+def _layers(tmp_path, source):
+    path = tmp_path / "net.py"
+    path.write_text(HEAD + "\n\n" + source)
+    return api.check_all([str(path)], api.Options()).layers
+
+
+@pytest.mark.parametrize(("handed", "count"), [("init(net)", 1), ("init", 0)])
+def test_a_function_that_is_called_instead_of_handed_over(tmp_path, handed, count):
+    apply = f"net.apply({handed})\n"
+    assert codes(tmp_path, "INIT007", _callback("m is None"), LAYERS, apply) == count
+
+
+@pytest.mark.parametrize(
+    ("test", "count"),
+    [
+        ("type(m) in [nn.Linear, nn.Conv2d]", 1),
+        ("isinstance(m, (nn.Linear, nn.Conv2d))", 0),
+        ("type(m) in [nn.Linear, nn.Conv2d, Causal]", 0),
+    ],
+)
+def test_one_class_of_two_is_met_as_a_subclass(tmp_path, test, count):
+    heir = "class Causal(nn.Conv2d):\n    pass\n"
+    layers = LAYERS.replace("nn.Conv2d(3, 8, 3)", "Causal(3, 8, 3)")
+    parts = (heir, _callback(test), layers, "net.apply(init)\n")
+    assert codes(tmp_path, "INIT003", *parts) == count

@@ -11,6 +11,7 @@ from initlint.reading.abstract.frames import Flow, Frame, ImpossibleError, Step
 from initlint.reading.abstract.holders import truth
 from initlint.reading.abstract.joins import joined
 from initlint.reading.abstract.memory import Memory
+from initlint.reading.abstract.values import Value
 from initlint.reading.evaluate.compiled import block_of
 from initlint.reading.evaluate.match import as_conditions
 from initlint.reading.evaluate.targets import publish
@@ -25,14 +26,31 @@ def if_step(reader: Reader, node: ast.If) -> Step:
     test, body = asking(reader, node.test, node.body), block_of(reader, node.body)
     in_branch(reader, node)
     orelse = block_of(reader, node.orelse)
+    options = _names_in(node.test) if _loads(node.body) else frozenset()
 
     def step(frame: Frame) -> Flow | None:
         answer = truth(test(frame))
-        if answer is None:
+        is_option = answer is False and any(_is_off(frame.names.get(name, 1)) for name in options)
+        if answer is None or is_option:
             return either(reader, [node.body, node.orelse], frame)
         return body(frame) if answer else orelse(frame)
 
     return step
+
+
+def _loads(body: Sequence[ast.stmt]) -> bool:
+    """Whether statements fill a model with what a file holds: `load_state_dict`."""
+    calls = (n for each in body for n in ast.walk(each) if isinstance(n, ast.Call))
+    return any(getattr(call.func, "attr", "") == "load_state_dict" for call in calls)
+
+
+def _names_in(node: ast.expr) -> frozenset[str]:
+    return frozenset(part.id for part in ast.walk(node) if isinstance(part, ast.Name))
+
+
+def _is_off(value: Value) -> bool:
+    """Whether an option is left out: `pretrained=None`. Who gives it gets what it loads."""
+    return value is None or value is False or value == ""
 
 
 def either(

@@ -19,7 +19,7 @@ from initlint.reading.budget import ELEMENTS
 from initlint.reading.evaluate.attributes import attribute
 from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.visits import Visit
-from initlint.reading.fills.effects import is_sure
+from initlint.reading.fills.effects import is_sure, note
 from initlint.reading.fills.in_place import copy_into, set_trainable, write_in_place
 from initlint.reading.fills.initial import release
 from initlint.reading.fills.writes import walked, write
@@ -128,6 +128,10 @@ def _apply(reader: Reader, instance: Instance, asked: _Asked) -> Value:
     """A function is called with every module within, from the innermost outwards."""
     function = asked.given(0, "fn")
     if function is None:
+        first = asked.node.args[:1] if isinstance(asked.node, ast.Call) else []
+        if any(isinstance(node, ast.Call) for node in first) and is_sure(reader):
+            reason = "it gets None: the function is called here, and not handed over"
+            note(reader, asked.node, "apply", [], "raises", reason)
         return instance
     modules = _modules_within(reader, instance)
     reader.budget.elements(len(modules))
