@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import os
 from collections import defaultdict
@@ -50,6 +51,16 @@ class Write:
         """Whether it can be compared with another one."""
         return self.initializer != UNKNOWN
 
+    def may_be(self, other: Write) -> bool:
+        """Whether both may draw from one distribution: numbers may come by another way."""
+        return self.like(other) or (
+            (self.part, self.certain) == (other.part, other.certain)
+            and _family(self.initializer) == _family(other.initializer)
+            and self.std is None
+            and other.std is None
+            and _ends(self.args) == _ends(other.args)
+        )
+
     def like(self, other: Write) -> bool:
         """Whether both draw from one distribution, however it is written."""
         if (self.part, self.certain) != (other.part, other.certain):
@@ -74,11 +85,13 @@ class Start:
         return all(write.known for write in self.writes)
 
     def unlike(self, other: Start) -> bool:
-        """Whether they differ even if the writes that are not understood are the same."""
-        if self.shape != other.shape:
+        """Whether they differ even if all that is not understood is the same."""
+        if _clash(self.shape, other.shape):
             return True
         pairs = list(zip(self.writes, other.writes, strict=False))
-        return any(a.known and b.known and not a.like(b) for a, b in pairs)
+        return any(a.known and b.known and not a.may_be(b) for a, b in pairs) or (
+            self.known and other.known and len(self.writes) != len(other.writes)
+        )
 
     def like(self, other: Start) -> bool:
         """Whether both have one shape and start from one distribution."""
@@ -130,11 +143,12 @@ def compared(old: Starts, new: Starts) -> Compared:
     alike = 0
     for place in sorted({*before, *new}):
         was, now = before.get(place, ()), new.get(place, ())
-        known = all(start.known for start in (*was, *now))
-        if was and now and not known and not all(a.unlike(b) for a in was for b in now):
+        if _same(was, now):
+            known = all(start.known for start in (*was, *now))
+            alike += known
+            unclear += [] if known else [place]
+        elif was and now and not all(a.unlike(b) for a in was for b in now):
             unclear.append(place)
-        elif _same(was, now):
-            alike += 1
         else:
             changes.append(Change(place, was, now))
     return Compared(tuple(changes), alike, tuple(unclear))
@@ -195,6 +209,46 @@ def _path(site: Site | None, root: str) -> str:
 def _bare(model: str) -> str:
     """A model's name without its file, which is part of it where several have the same name."""
     return model.rpartition(":")[2]
+
+
+def _clash(one: tuple[int | None, ...] | None, other: tuple[int | None, ...] | None) -> bool:
+    """Whether two shapes differ for certain; a size that is not known may be any."""
+    if one is None or other is None:
+        return False
+    pairs = list(zip(one, other, strict=False))
+    return len(one) != len(other) or any(a != b and None not in (a, b) for a, b in pairs)
+
+
+def _ends(args: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Arguments, of expressions the last names: `config.text_config.init_std` ends in `init_std`.
+
+    A configuration may be reached by another way and be the same.
+    """
+    return {
+        key: _leaves(ast.parse(value, mode="eval").body) if _is_expression(value) else value
+        for key, value in args.items()
+    }
+
+
+def _is_expression(value: object) -> bool:
+    """Whether an argument is an expression of the source, not a word such as fan_in."""
+    return isinstance(value, str) and not value.isidentifier()
+
+
+def _leaves(node: ast.AST) -> frozenset[str]:
+    """The last names, numbers and operators of an expression, in whatever order."""
+    match node:
+        case ast.Attribute():
+            return frozenset([node.attr])
+        case ast.Name():
+            return frozenset([node.id])
+        case ast.Constant():
+            return frozenset([repr(node.value)])
+        case ast.IfExp():
+            return _leaves(node.body) | _leaves(node.orelse)
+        case ast.operator() | ast.unaryop():
+            return frozenset([type(node).__name__])
+    return frozenset().union(*map(_leaves, ast.iter_child_nodes(node)))
 
 
 def _family(initializer: str) -> str:

@@ -114,3 +114,38 @@ def test_nothing_is_judged_by_an_expression(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "net.py").write_text(NET.replace("BODY", PLAIN))
     assert cli.main(["check", "net.py"]) == 0
+
+
+# The configuration by another way: it may be the same one.
+WAYS = {
+    "a part of it": "self.config.text_config.init_std",
+    "a method": "self.config.get_text_config().init_std",
+    "the module's": "module.config.init_std",
+    "a condition": "self.config.a.init_std if hasattr(self.config, 'a') else self.config.init_std",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_another_way_to_the_same_field_is_not_compared(compared, way):
+    code, out, err = compared(PLAIN, PLAIN.replace("self.config.init_std", WAYS[way]))
+    assert (code, out) == (0, "")
+    assert "2 not compared" in err or "2 alike" not in err
+
+
+SIZES = NET.replace("config.width, config.width", "OLD")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("config.width, config.width", "config.width, 64", 0),
+        ("config.width, config.width", "unknown(), 64", 0),
+        ("config.width, 32", "config.width, 64", 1),
+        ("64, 32", "64, 64", 1),
+    ],
+)
+def test_sizes_that_are_not_known_are_no_change(tmp_path, monkeypatch, old, new, code):
+    monkeypatch.chdir(tmp_path)
+    for name, sizes in (("old.py", old), ("new.py", new)):
+        (tmp_path / name).write_text(SIZES.replace("OLD", sizes).replace("BODY", PLAIN))
+    assert cli.main(["diff", "old.py", "new.py"]) == code
