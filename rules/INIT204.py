@@ -4,6 +4,7 @@ import math
 
 from initlint.judge import Layer, Model, Problem, Problems
 from initlint.judge.geometry import described, is_off, origin, std_with, times
+from initlint.records import Initializer
 from initlint.safe.shown import access
 
 
@@ -25,8 +26,14 @@ def packed_projection(layer: Layer, model: Model) -> Problems:
         layer,
         f"{described(layer)} holds {layer.parts} matrices, but {origin(current)} draws them as "
         f"one: {each} gets {times(ratio)} the std of its own draw",
-        help=f"{loop}: nn.init.{current.name}(part)",
+        help=f"{loop}: nn.init.{current.name}(part{_gain(current)})",
     )
+
+
+def _gain(current: Initializer) -> str:
+    """The gain as the call gives it, if it is not 1."""
+    gain = current.args.get("gain", 1)
+    return f", gain={gain:.4g}" if isinstance(gain, (int, float)) and gain != 1 else ""
 
 
 def _is_packed(layer: Layer) -> bool:

@@ -170,3 +170,15 @@ def test_sizes_that_are_only_names(tmp_path):
     )
     (finding,) = api.check(str(path)).findings
     assert finding.parameters == ("layer.weight_hh_l0",) and "0.50×" in finding.message
+
+
+def test_the_help_repeats_the_gain(tmp_path):
+    path = tmp_path / "net.py"
+    fill = "for p in self.layer.parameters():\n            nn.init.orthogonal_(p, 0.5)"
+    source = TORCHS.format(
+        layer="nn.GRU(64, 64, bias=False)", fill=fill, given="torch.zeros(1, 2, 64)"
+    )
+    path.write_text(HEAD + source)
+    report = api.check_all([str(path)], api.Options(codes=frozenset({"INIT204"})))
+    loop = "for part in self.layer.weight_ih_l0.chunk(3): nn.init.orthogonal_(part, gain=0.5)"
+    assert loop in {finding.help for finding in report.findings}
