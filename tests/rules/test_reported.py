@@ -472,3 +472,31 @@ def test_one_class_of_two_is_met_as_a_subclass(tmp_path, test, count):
     layers = LAYERS.replace("nn.Conv2d(3, 8, 3)", "Causal(3, 8, 3)")
     parts = (heir, _callback(test), layers, "net.apply(init)\n")
     assert codes(tmp_path, "INIT003", *parts) == count
+
+
+RESIZED = """\
+    def resize_positions(self, count):
+        self.table = nn.Embedding(count, 8)
+
+    def {method}(self, x, count=None):
+        {call}
+        return self.cls(self.table(x))
+"""
+
+
+@pytest.mark.parametrize("call", ["self.resize_positions(16)", "pass"])
+def test_a_hook_misses_nothing_that_comes_after_it(tmp_path, call):
+    begin = "        self.cls = Predictions()\n        self.cls.bias = None\n"
+    source = TIED.format(keys="pass").replace("        self.cls = Predictions()\n", begin)
+    table = "        self.table = nn.Embedding(8, 8)\n        self.post_init()\n"
+    source = source.replace("        self.post_init()\n", table)
+    hook = (
+        "        if isinstance(module, nn.Embedding):\n            nn.init.zeros_(module.weight)\n"
+    )
+    source = source.replace(
+        "            module.bias.data.zero_()\n", f"            module.bias.data.zero_()\n{hook}", 1
+    )
+    source = source[: source.rindex("    def forward")] + RESIZED.format(
+        method="forward", call=call
+    )
+    assert codes(tmp_path, "INIT014", source) == 0

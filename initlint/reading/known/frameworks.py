@@ -185,7 +185,8 @@ def coverage(reader: Reader, root: Instance) -> Callable[[str, Slot], str]:
             # It is filled under the other name, too.
             return ""
         around = [m for m in models.get(path, ()) if (m, m) in reader.hooked]
-        if not around:
+        if not any((m, slot.holder) in reader.hooked for m in around):
+            # Another method makes its module, after the hook has run.
             return ""
         return "covered" if any((m, slot) in reader.covered for m in around) else "missed"
 
