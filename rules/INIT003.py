@@ -39,7 +39,7 @@ def _comes_early(test: Test) -> str:
     late = ", ".join(test.late[:3])
     return (
         f"is asked before the same constructor makes other modules: {late} among them is never "
-        "asked and keeps PyTorch's default; go through the modules last"
+        "asked; go through them last"
     )
 
 
@@ -108,7 +108,7 @@ def _misses_heirs(test: Test, inside: str) -> str:
         return ""
     return (
         f"holds for {test.held} of the {test.over} modules that it is asked of: {inside} is a "
-        "subclass, which only isinstance accepts, and keeps PyTorch's default"
+        "subclass, which only isinstance accepts"
     )
 
 

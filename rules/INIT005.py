@@ -108,7 +108,7 @@ def _twice(parameter: Parameter, model: Model) -> Problems:
         if parameter.kind == "table" and constant(first) is None and constant(second) == 0:
             message = (
                 f"{parameter.name} is given {shown(first)}{line_of(first)}, and then all of it "
-                "becomes 0 here, not one row: an index that is None takes the whole table"
+                "becomes 0 here: an index that is None takes every row"
             )
             yield Problem(parameter, message, at=second.site)
             continue
