@@ -99,8 +99,9 @@ def test_extend_select_adds_to_the_default(initlint, fake):
 def test_exit_non_zero_on_fix(initlint):
     assert initlint("check net.py:Net --fix", files=FILES)[0] == 0
     assert initlint("check net.py:Net --fix --exit-non-zero-on-fix", files=FILES)[0] == 1
+    # One of the two would have no effect.
     line = "check net.py:Net --fix --exit-non-zero-on-fix --exit-zero"
-    assert initlint(line, files=FILES)[0] == 0
+    assert initlint(line, files=FILES)[0] == 2
     assert initlint("check net.py:Net --fix --exit-non-zero-on-fix", files=())[0] == 0
 
 

@@ -45,7 +45,9 @@ spec.loader.exec_module(site)
         ),
     ],
 )
-def test_links(page, text, expected):
+def test_links(page, text, expected, monkeypatch):
+    # As long as no address is known.
+    monkeypatch.setattr(site, "home", lambda: "")
     assert site.linked(text, page) == expected
 
 

@@ -347,8 +347,13 @@ def test_inputs(text, reason):
 
 
 @pytest.mark.parametrize("selector", ["", ",", " , "])
-def test_an_empty_selector_is_none(selector, here, capfd):
-    assert run(["check", "--select", selector, "net.py"], capfd)[0] == 1
+@pytest.mark.parametrize("option", ["--select", "--ignore", "--extend-select", "--exclude"])
+def test_an_empty_list_is_an_error(option, selector, here, capfd):
+    code, out, err = run(["check", option, selector, "net.py"], capfd)
+    assert (code, out) == (
+        2,
+        "",
+    ) and err == f"initlint: error: {option} names nothing; leave it out\n"
 
 
 @pytest.mark.parametrize("selector", ["\0", "INIT1\n", "\x1b[31m", "I" * 100_000, "INIT1,,X", "*"])

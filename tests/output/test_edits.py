@@ -12,7 +12,7 @@ from handmade import full_report, live_finding, rules
 
 from initlint import output
 from initlint.fix.notebook import rewrite_file
-from initlint.output import sarif
+from initlint.output import project, sarif
 from initlint.pipeline.judged import Options, judged
 from initlint.records import Preferences, Report, Unanalysed
 
@@ -121,7 +121,11 @@ def test_so_many_findings_of_a_report_have_edits(here):
     assert all(edit is not None for edit in edits[:most]) and edits[most:] == [None] * 3
 
 
-def test_sarif_has_fixes_and_addresses(here):
+@pytest.mark.parametrize("home", ["", "https://example.org/initlint"])
+def test_sarif_has_fixes_and_addresses(here, monkeypatch, home):
+    monkeypatch.setattr(sarif, "home", lambda: home)
+    monkeypatch.setattr(project, "home", lambda: home)
+    monkeypatch.setattr(project, "__version__", "1.2.3")
     Path("net.py").write_text(NET, encoding="utf-8")
     report = report_of("net.py")
     text = output.render(report, "sarif", rules=rules().values(), preferences=Preferences())
@@ -131,8 +135,10 @@ def test_sarif_has_fixes_and_addresses(here):
             jsonschema.validate(log, json.loads((SCHEMAS / schema).read_text()))
     (run,) = log["runs"]
     driver = run["tool"]["driver"]
-    addresses = [driver.get("informationUri"), *(rule.get("helpUri") for rule in driver["rules"])]
-    assert set(addresses) == {None}  # No address is known, and none is invented.
+    pages = {rule["id"]: rule.get("helpUri") for rule in driver["rules"]}
+    # Where no address is known, none is invented.
+    assert driver.get("informationUri") == (home or None)
+    assert pages == {c: f"{home}/blob/v1.2.3/rules/{c}.md" if home else None for c in pages}
     (fix,) = run["results"][0]["fixes"]
     (change,) = fix["artifactChanges"]
     assert change["artifactLocation"] == {"uri": "net.py"}

@@ -28,6 +28,7 @@ REPORTS = {
 @pytest.fixture(autouse=True)
 def pinned(monkeypatch):
     monkeypatch.setattr(sarif, "__version__", "1.2.3")
+    monkeypatch.setattr(sarif, "home", lambda: "")
 
 
 def run_of(report, root=None, codes=None, cards=None):
