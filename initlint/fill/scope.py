@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from initlint.fill.present import Present
-from initlint.recommend import with_recommendations
+from initlint.recommend import weakens, with_recommendations
 from initlint.records import InitlintError, Layer
 
 # Measured: a field on positional encodings learns worse by half where its first layer is filled.
@@ -49,7 +49,7 @@ class Scope:
             return Kept()
         if found.is_meant:
             return Kept(f"it was set to {found.words}", meant=True)
-        if self.name == "findings" and found.kind == "default" and _sees_data(layer):
+        if self.name == "findings" and found.kind == "default" and self._is_left_alone(layer):
             return Kept(_DATA)
         if layer.parameter in self._reported:
             return Kept()
@@ -61,6 +61,10 @@ class Scope:
             why = f"the hidden layer {self._unknown} is unknown, and layers are filled together"
             return Kept(why)
         return Kept("PyTorch's default is what it needs") if _is_same(layer) else Kept()
+
+    def _is_left_alone(self, layer: Layer) -> bool:
+        is_along = weakens(layer) and layer.parameter in self._reported
+        return _sees_data(layer) and not is_along
 
     def keeps_bias(self, name: str) -> str:
         """Why the bias of a layer that is filled is left as it is; empty if it becomes zero."""

@@ -8,21 +8,23 @@ branches, pooling and padding do to the signal counts as it is, and is no layer'
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from initlint.graph.ops import Op
 from initlint.graph.signal import Given, predicted
 from initlint.graph.signal_weighted import Known
-from initlint.recommend import recommended, remedy
+from initlint.recommend import recommended, remedy, weakens
 from initlint.recommend.loud import last_layers, may_be_loud
-from initlint.recommend.question import in_question, may_be_off
+from initlint.recommend.question import in_question, may_be_off, scheme
 from initlint.recommend.runs import is_lookup, on_paths, read, runs
 from initlint.recommend.wholes import with_wholes
 from initlint.records import Layer, Signal
 
 # How far the signal is off (log of a ratio), at which layer, and at which of its inputs.
 _Found = tuple[float, Op, Op]
+# A signal that is off by no more than this is right.
+_MATTERS = 2.0
 
 
 def with_signals(layers: Sequence[Layer], ops: Sequence[Op], given: Given) -> list[Layer]:
@@ -37,6 +39,9 @@ def with_signals(layers: Sequence[Layer], ops: Sequence[Op], given: Given) -> li
         return with_wholes(layers, ops, given, factors)
     outlook = _Outlook(ops, given, factors, {x.parameter: x.layer or x.parameter for x in layers})
     signals = outlook.signals()
+    chosen = {x.parameter for x in layers if scheme(x) == "explicit"}
+    firsts = [x.parameter for x in layers if weakens(x) and not x.harmless]
+    signals |= outlook.of_first(firsts, {name for name in factors if name not in chosen})
     for name, rms in outlook.results(heads).items():
         signals[name] = replace(signals.get(name, Signal()), result=rms)
     found = [
@@ -62,6 +67,7 @@ class _Outlook:
         self._present = predicted(ops, replace(given, weights=self._as_they_are))
         self._recommended = predicted(ops, replace(given, weights=self._as_recommended))
         self._runs = runs(ops, self._present)
+        self._ahead, self._back = self._on_paths()
 
     def _as_they_are(self, op: Op) -> Sequence[Known]:
         return self._weights.get(op, ())
@@ -79,6 +85,18 @@ class _Outlook:
 
         Networks that read the same data are in one run, but do not see each other.
         """
+        found_signals: dict[str, Signal] = {}
+        for op, weights in self._weights.items():
+            if self._sees_a_sum(op):
+                continue
+            for weight in weights:
+                if weight.name in self._factors:
+                    signal = self._signal_at(op)
+                    found_signals[weight.name] = _worse(found_signals.get(weight.name), signal)
+        return found_signals
+
+    def _on_paths(self) -> tuple[dict[Op, _Found], dict[Op, _Found]]:
+        """By every operation where its paths are furthest off, forward and backward."""
         ahead: dict[tuple[Op, Op], _Found] = {}
         back: dict[tuple[Op, Op], _Found] = {}
         for op in self._ops:
@@ -92,17 +110,31 @@ class _Outlook:
                     ahead[op, value] = (self._off(value), op, value)
                 if op.weights and value not in self._present.loose:
                     back[op, value] = (self._off_back(value), op, value)
-        ahead_of = on_paths(self._ops, self._runs, ahead, _further)
-        back_of = on_paths(self._ops, self._runs, back, _further)
-        found_signals: dict[str, Signal] = {}
-        for op, weights in self._weights.items():
-            if self._sees_a_sum(op):
-                continue
-            for weight in weights:
-                if weight.name in self._factors:
-                    signal = self._signal(read(op, self._runs), ahead_of.get(op), back_of.get(op))
-                    found_signals[weight.name] = _worse(found_signals.get(weight.name), signal)
-        return found_signals
+        paths = (on_paths(self._ops, self._runs, side, _further) for side in (ahead, back))
+        return next(paths), next(paths)
+
+    def of_first(self, firsts: Collection[str], behind: Collection[str]) -> dict[str, Signal]:
+        """By each of these first layers the signal on its paths, if it ends in one that is off.
+
+        `behind` are the parameters in question that a rule may report.
+        """
+        if not firsts:
+            return {}
+        reach = {read(op, self._runs) for op in self._holding(behind)}
+        signals: dict[str, Signal] = {}
+        for op in self._holding(firsts):
+            signal = self._signal_at(op)
+            furthest = max(_far(signal.forward), _far(signal.backward))
+            if read(op, self._runs) in reach and furthest > _MATTERS:
+                signals |= {weight.name: signal for weight in self._weights[op]}
+        return signals
+
+    def _signal_at(self, op: Op) -> Signal:
+        return self._signal(read(op, self._runs), self._ahead.get(op), self._back.get(op))
+
+    def _holding(self, names: Collection[str]) -> list[Op]:
+        """The operations with a weight of one of these names."""
+        return [op for op, ws in self._weights.items() if any(w.name in names for w in ws)]
 
     def results(self, heads: Iterable[Op]) -> dict[str, float]:
         """By the parameter of each of these layers, the rms of its result.
@@ -158,6 +190,10 @@ class _Outlook:
         if not weights:
             return op.name if op.role == "weighted" else ""
         return self._names.get(weights[0].name, weights[0].name)
+
+
+def _far(factor: float) -> float:
+    return max(factor, 1 / factor) if factor > 0 else 1.0
 
 
 def _log_ratio(present: float, wanted: float) -> float:
