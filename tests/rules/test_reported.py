@@ -500,3 +500,48 @@ def test_a_hook_misses_nothing_that_comes_after_it(tmp_path, call):
         method="forward", call=call
     )
     assert codes(tmp_path, "INIT014", source) == 0
+
+
+WRAPPED = """\
+from copy import deepcopy
+
+
+class Mlp(nn.Module):
+    def __init__(self, wide):
+        super().__init__()
+        self.parts = nn.ModuleList()
+        if wide:
+            self.parts.append(nn.Linear(8, 8))
+        else:
+            self.parts.append(nn.Linear(8, 8, bias=False))
+        self.parts.append(nn.Linear(8, 8))
+
+    def forward(self, x):
+        for part in self.parts:
+            x = part(x).relu()
+        return x
+
+
+class Complex(nn.Module):
+    def __init__(self, module):
+        super().__init__()
+        self.real, self.imaginary = deepcopy(module), deepcopy(module)
+
+    def forward(self, x):
+        return self.real(x.real) - self.imaginary(x.imag)
+
+
+class Lifted(nn.Module):
+    def __init__(self, wide, is_complex):
+        super().__init__()
+        self.lift = Mlp(wide)
+        if is_complex:
+            self.lift = Complex(self.lift)
+
+    def forward(self, x):
+        return self.lift(x)
+"""
+
+
+def test_what_is_copied_in_one_branch_is_no_stack(tmp_path):
+    assert codes(tmp_path, "INIT010", WRAPPED) == 0
