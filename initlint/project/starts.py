@@ -7,7 +7,7 @@ import math
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from initlint.records import Draw, Parameter, Site
@@ -183,10 +183,16 @@ def _left(history: Sequence[Draw]) -> tuple[Write, ...]:
     """The writes since the last one that has certainly filled the whole tensor."""
     whole = [number for number, draw in enumerate(history) if draw.certain and not draw.part]
     kept = history[whole[-1] :] if whole else history
-    return tuple(
+    writes = [
         Write(_name(draw), draw.mean, draw.std, draw.args, draw.part, draw.certain, draw.site)
         for draw in kept
-    )
+    ]
+    # What may be drawn again in the same way changes nothing.
+    return tuple(write for write in writes if write.certain or not _repeats(write, writes[0]))
+
+
+def _repeats(write: Write, first: Write) -> bool:
+    return first.certain and first.known and replace(write, certain=True).like(first)
 
 
 def _name(draw: Draw) -> str:

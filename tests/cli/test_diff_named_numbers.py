@@ -149,3 +149,11 @@ def test_sizes_that_are_not_known_are_no_change(tmp_path, monkeypatch, old, new,
     for name, sizes in (("old.py", old), ("new.py", new)):
         (tmp_path / name).write_text(SIZES.replace("OLD", sizes).replace("BODY", PLAIN))
     assert cli.main(["diff", "old.py", "new.py"]) == code
+
+
+def test_what_may_be_drawn_again_alike_is_no_change(compared):
+    zeros = "if isinstance(module, nn.Linear):\n            nn.init.constant_(module.bias, 0.0)"
+    again = zeros + "\n        if self.config.careful:\n            module.bias.data.zero_()"
+    assert compared(zeros, again.replace("module.bias.data", "self.out.bias.data"))[0] == 0
+    other = again.replace("zero_()", "fill_(1.0)").replace("module.bias.data", "self.out.bias.data")
+    assert compared(zeros, other)[0] == 1
