@@ -182,3 +182,26 @@ def test_the_scale_of_a_tied_head_is_its_embeddings():
         assert model.embed.weight.equal(before) and model.out.weight is model.embed.weight
         loss = F.cross_entropy(model(torch.randint(50, (8, 3))).flatten(0, 1), torch.arange(24))
         assert loss.item() == pytest.approx(math.log(50), rel=0.05)
+
+
+class Joined(nn.Module):
+    """Attention whose q, k and v lie in one layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.qkv, self.out = nn.LayerNorm(32), nn.Linear(32, 96), nn.Linear(32, 32)
+
+    def forward(self, x):
+        q, k, v = self.qkv(self.norm(x)).chunk(3, -1)
+        return x + self.out(nn.functional.scaled_dot_product_attention(q, k, v))
+
+
+@pytest.mark.parametrize("policy", ["following", "orthogonal"])
+def test_q_k_and_v_in_one_layer_are_filled_by_their_own_fans(policy):
+    model = Joined()
+    initlint.apply_(model, seed=0, scope="recommended", policy=policy)
+    for part in model.qkv.weight.detach().chunk(3):
+        assert part.std().item() == pytest.approx(1 / math.sqrt(32), rel=0.1)
+        if policy == "orthogonal":
+            square = part @ part.T
+            assert torch.allclose(square, square[0, 0] * torch.eye(32), atol=1e-4)

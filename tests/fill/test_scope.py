@@ -381,3 +381,30 @@ def test_a_buffer_of_one_element_expanded_to_many_is_not_read_out():
     model.register_buffer("huge", torch.zeros(1).expand(10**12))
     report = initlint.apply_(model, seed=0)
     assert outcomes(report)["huge"].status == "kept"
+
+
+class Faint(nn.Module):
+    """Four blocks of std 0.02 at width 32, whose branches add nothing to the stream."""
+
+    def __init__(self):
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(32) for _ in range(4))
+        self.ups = nn.ModuleList(nn.Linear(32, 64) for _ in range(4))
+        self.downs = nn.ModuleList(nn.Linear(64, 32) for _ in range(4))
+        self.norm, self.out = nn.LayerNorm(32), nn.Linear(32, 8)
+        for layer in (*self.ups, *self.downs):
+            nn.init.normal_(layer.weight, std=0.02)
+
+    def forward(self, x):
+        for norm, up, down in zip(self.norms, self.ups, self.downs, strict=True):
+            x = x + down(torch.relu(up(norm(x))))
+        return self.out(self.norm(x))
+
+
+def test_all_layers_that_one_finding_names_are_filled():
+    model = Faint()
+    [finding] = [one for one in initlint.check(model).findings if one.code == "INIT301"]
+    report = initlint.apply_(model, seed=0)
+    filled = {one.parameter for one in report.outcomes if one.status == "filled"}
+    assert {f"downs.{place}.weight" for place in range(4)} <= filled
+    assert finding.parameters[0] in filled
