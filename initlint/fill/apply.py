@@ -15,6 +15,7 @@ from torch import nn
 from initlint.fill.blocks import Source
 from initlint.fill.held import Held
 from initlint.fill.memory import read_only, sharing
+from initlint.fill.normed import effective_name
 from initlint.fill.orthogonal import matrices_of
 from initlint.fill.products import Products
 from initlint.fill.scope import Scope
@@ -256,7 +257,7 @@ def is_wanted(names: Sequence[str], only: Sequence[str] | None, skip: Sequence[s
 
 def bias_of(parameter: str) -> str:
     """The name of the bias that goes with a weight (weight/bias, in_proj_weight/in_proj_bias)."""
-    head, _, last = parameter.rpartition(".")
+    head, _, last = effective_name(parameter).rpartition(".")
     bias = last.replace("weight", "bias") if "weight" in last else ""
     return f"{head}.{bias}" if head and bias else bias
 

@@ -23,6 +23,7 @@ from initlint.fill.materialize import (
     reset,
     sharded,
 )
+from initlint.fill.normed import renorm
 from initlint.fill.outcomes import report_on
 from initlint.fill.planning import chosen, layers_and_facts, refuse_unwritten
 from initlint.fill.present import Present, present_in
@@ -101,6 +102,7 @@ def _filled(
         calibrate_(model, choice, inputs, wanted.seed, copies)
     else:
         fill_(model, choice, copies, progress)
+    renorm(model, choice.sources, copies)
     return report_on(model, layers, choice, scope.present)
 
 

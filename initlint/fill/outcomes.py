@@ -8,6 +8,7 @@ from dataclasses import replace
 from torch import nn
 
 from initlint.fill.apply import Choice
+from initlint.fill.normed import normed
 from initlint.fill.present import Present
 from initlint.fill.shards import Part, parts_of, plain_name, tensors_of
 from initlint.pipeline.judged import Report
@@ -54,9 +55,13 @@ def _outcomes(
 ) -> tuple[Outcome, ...]:
     skipped = {gap.target: gap.reason for gap in choice.skipped}
     buffers = {plain_name(name) for name, _ in model.named_buffers()}
+    sizes = {one.size: one.direction for one in normed(model) if one.direction in choice.sources}
 
     def outcome(name: str) -> Outcome:
         before = present[name].words if name in present else "values that were not looked at"
+        if name in sizes:
+            why = "weight norm: so that the weight is as drawn"
+            return Outcome(name, "filled", why, before, f"the norm of {sizes[name]}")
         if name in choice.given:
             scheme = choice.given[name]
             return Outcome(name, "filled", "overrides", before, _after(scheme))

@@ -14,6 +14,7 @@ from initlint.fill.apply import Choice, Known, choose, is_wanted, matches, names
 from initlint.fill.given import Wanted
 from initlint.fill.held import Held
 from initlint.fill.journal import Journal
+from initlint.fill.normed import with_normed
 from initlint.fill.orthogonal import matrices_of
 from initlint.fill.overrides import overridden
 from initlint.fill.present import Present
@@ -119,7 +120,8 @@ def _planned(
     """The layers, each with the policy's recommendation."""
 
     alive = tuple(per_part(known.alive(layer)) for layer in layers)
-    planned = with_tied_heads(with_recipes(with_recommendations(alive), graphs), model)
+    recommended = with_normed(with_recommendations(alive), model)
+    planned = with_tied_heads(with_recipes(recommended, graphs), model)
     return _recommended(planned, wanted.policy)
 
 

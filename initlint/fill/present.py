@@ -13,6 +13,7 @@ from torch import nn
 from initlint.fill.facts import Facts, facts_of
 from initlint.fill.journal import Journal
 from initlint.fill.memory import is_array, is_wrapper, shares_itself
+from initlint.fill.normed import normed
 from initlint.fill.replay import Replay
 from initlint.fill.shards import Part, flat_parts, is_fsdp1, part_of, plain_name, tensors_of
 from initlint.records import Initializer
@@ -190,6 +191,10 @@ def default_bounds(model: nn.Module) -> dict[str, float]:
             bound = _default_bound(module, key, shape)
             if bound is not None:
                 found.setdefault(plain_name(f"{prefix}.{key}" if prefix else key), bound)
+    for one in normed(model):
+        bound = _default_bound(one.owner, one.name, tuple(one.v.shape))
+        if bound is not None:
+            found[one.direction] = bound
     return found
 
 
