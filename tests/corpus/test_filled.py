@@ -44,9 +44,9 @@ def ordinary(build, seed):
     return build()
 
 
-def reported(build):
+def reported(target):
     """Parameters with a finding, those of layers that do it together, and their biases."""
-    report = initlint.check(build)
+    report = initlint.check(target)
     found = {name for finding in report.findings for name in finding.parameters}
     wholes = [one for x in report.layers if x.parameter in found for one in x.wholes]
     found = found.union(*(one.layers for one in wholes))
@@ -57,8 +57,8 @@ def changed(build):
     """Parameters that apply_ changes in the model as built, and that have no finding."""
     model = ordinary(build, 0)
     before = {name: value.detach().clone() for name, value in tensors(model).items()}
+    found = reported(model)
     initlint.apply_(model, seed=0)
-    found = reported(build)
     for name, value in tensors(model).items():
         same = torch.equal(value.nan_to_num(), before[name].nan_to_num())
         if not same and name not in found:
