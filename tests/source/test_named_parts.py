@@ -66,3 +66,37 @@ def test_texts_that_are_filled_in(text, name, tmp_path):
     path.write_text(SOURCE.format(put=put, got="self.head"))
     names = {layer.layer for layer in read([str(path)]).layers} - {"head"}
     assert names == {name} if name else not any("part" in found for found in names)
+
+
+CONTAINERS = {
+    'nn.ModuleDict([["a", nn.Linear(8, 8)], ("b", nn.Linear(8, 8))])': ["a", "b"],
+    'nn.ModuleDict({"a": nn.Linear(8, 8)})\n        self.body.update([("b", nn.Linear(8, 8))])': [
+        "a",
+        "b",
+    ],
+    'nn.Sequential()\n        self.body.add_module("a", nn.Linear(8, 8))\n'
+    "        self.body.append(nn.Linear(8, 8))": ["a", "1"],
+    "nn.ModuleList([nn.Linear(8, 8)])\n        self.body.extend([nn.Linear(8, 8)])": ["0", "1"],
+    "nn.ModuleList([nn.Linear(8, 8)])\n        self.body.insert(0, nn.Linear(8, 8))": ["0", "1"],
+}
+CONTAINED = """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = {}
+
+    def forward(self, x):
+        for layer in self.body.children():
+            x = layer(x).relu()
+        return x
+"""
+
+
+@pytest.mark.parametrize(("made", "names"), CONTAINERS.items())
+def test_members_of_containers_have_torchs_names(made, names, tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text(CONTAINED.format(made))
+    assert [layer.layer for layer in read([str(path)]).layers] == [f"body.{n}" for n in names]

@@ -40,8 +40,9 @@ def contain(reader: Reader, instance: Instance, args: Sequence[Value]) -> None:
 
 def _pair(instance: Instance, items: Sequence[Value]) -> None:
     for item in items:
-        if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
-            instance.attrs[item[0]] = item[1]
+        pair = elements(item) or ()
+        if len(pair) == len(("name", "part")) and isinstance(pair[0], str):
+            instance.attrs[pair[0]] = pair[1]
 
 
 def ask_container(reader: Reader, instance: Instance, name: str, args: Sequence[Value]) -> Value:
@@ -53,13 +54,18 @@ def ask_container(reader: Reader, instance: Instance, name: str, args: Sequence[
         return instance
     parts = instance.members()
     reader.budget.elements(len(parts))
-    if name in ("append", "extend", "insert") and args:
+    if name in ("append", "extend") and args:
+        # Each is named by how many there were before it.
+        added = [args[-1]] if name == "append" else elements(args[0]) or [UNKNOWN]
+        instance.attrs.update({str(n): value for n, value in enumerate(added, len(parts))})
+        return instance
+    if name == "insert" and args:
         _rearrange(instance, rearranged(list(parts.values()), name, args))
         return instance
     if name in ("pop", "clear"):
         return _taken_out(reader, instance, args[0] if args else -1 if name == "pop" else None)
-    if name == "update" and args and isinstance(args[0], Table):
-        instance.attrs.update({str(key): value for key, value in args[0].items.items()})
+    if name == "update" and args:
+        contain(reader, instance, args)
         return None
     if name == "items":
         return Listing([(key, value) for key, value in parts.items()])
