@@ -72,3 +72,40 @@ def test_a_target_network_gets_what_the_other_was_filled_with(folder):
     script = "net, target = Net(), Net()\nnet.apply(tiny)\n"
     script += "target.load_state_dict(net.state_dict())\n"
     assert codes(folder, fill + script) == {"INIT106"}
+
+
+DEEP = """\
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.ModuleList(nn.Linear(64, 64) for _ in range(12))
+
+    def forward(self, x):
+        for layer in self.body:
+            x = layer(x).relu()
+        return x
+
+net = Net()
+state = net.state_dict()
+{}
+net.load_state_dict(state)
+"""
+BY_NAMES = {
+    "in place of": "for key in state:\n    if key.endswith('weight'):\n"
+    "        state[key] = nn.init.kaiming_normal_(torch.empty_like(state[key]))",
+    "written to": "for key, value in state.items():\n    if value.dim() > 1:\n"
+    "        nn.init.kaiming_normal_(value)",
+    "in a new dict": "state = {k: nn.init.kaiming_normal_(torch.empty(64, 64)) if 'weight' in k"
+    " else v for k, v in state.items()}",
+}
+
+
+@pytest.mark.parametrize("filled", BY_NAMES.values(), ids=BY_NAMES)
+def test_a_loop_over_the_names_of_many_parameters_reaches_them_all(folder, filled):
+    (folder / "net.py").write_text(DEEP.format(filled))
+    assert api.check_all(["net.py"], api.Options()).findings == ()
+    (folder / "net.py").write_text(DEEP.format(""))
+    assert api.check_all(["net.py"], api.Options()).findings != ()

@@ -59,7 +59,7 @@ def for_step(reader: Reader, node: ast.For | ast.AsyncFor) -> Step:
                 if flow is Flow.BREAK:
                     return None
                 is_long = len(found) > _SHORT and _tells_no_more(reader, place, changes)
-                if is_long and not _holds_weights(reader, item):
+                if is_long and not _is_of_weights(reader, item):
                     break
         except TooMuchError as error:
             error.place = _place(node, frame)
@@ -74,11 +74,11 @@ def _tells_no_more(reader: Reader, rounds: int, changes: int) -> bool:
     return reader.outside and rounds >= _FEW_ROUNDS and reader.life.changes == changes
 
 
-def _holds_weights(reader: Reader, item: Value) -> bool:
-    """Whether modules or parameters may lie in what a loop goes through."""
-    for value in reached([item]):
+def _is_of_weights(reader: Reader, item: Value) -> bool:
+    """Whether a loop goes through modules, parameters, or texts that may name these."""
+    for value in [item] if isinstance(item, str) else reached([item]):
         reader.budget.elements(1)
-        if isinstance(value, (Slot, Held, Kept, Fresh, Unknown)):
+        if isinstance(value, (str, Slot, Held, Kept, Fresh, Unknown)):
             return True
         if isinstance(value, Instance) and value.torch:
             return True

@@ -40,8 +40,8 @@ def contain(reader: Reader, instance: Instance, args: Sequence[Value]) -> None:
 
 def _pair(instance: Instance, items: Sequence[Value]) -> None:
     for item in items:
-        pair = elements(item) or ()
-        if len(pair) == len(("name", "part")) and isinstance(pair[0], str):
+        pair = elements(item)
+        if pair is not None and len(pair) == len(("name", "part")) and isinstance(pair[0], str):
             instance.attrs[pair[0]] = pair[1]
 
 

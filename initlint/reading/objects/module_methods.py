@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from initlint.reading.abstract.holders import CONTAINERS, Instance, Listing, Table, listed
 from initlint.reading.abstract.submodules import (
@@ -14,7 +15,17 @@ from initlint.reading.abstract.submodules import (
     parameters_of,
     sampled,
 )
-from initlint.reading.abstract.values import PLAIN, UNKNOWN, Fresh, Held, Kept, Resumed, Slot, Value
+from initlint.reading.abstract.values import (
+    PLAIN,
+    UNKNOWN,
+    Fresh,
+    Held,
+    Kept,
+    Resumed,
+    Slot,
+    Unknown,
+    Value,
+)
 from initlint.reading.budget import ELEMENTS
 from initlint.reading.evaluate.attributes import attribute
 from initlint.reading.evaluate.calling import call
@@ -275,9 +286,20 @@ def _write_all(reader: Reader, instance: Instance, asked: _Asked) -> Value:
 
 
 def _state(reader: Reader, instance: Instance, asked: _Asked) -> Value:
-    every = parameters_of(instance)
-    reader.budget.elements(len(every))
-    return Table({path: Held(slot, slot.shape) for path, slot in every[:ELEMENTS]}, True)
+    """Parameters and buffers, by name; perhaps more, if some parts are not known."""
+    found: dict[str, Value] = {}
+    is_open = False
+    for prefix, module in modules_of(instance):
+        above = f"{prefix}." if prefix else ""
+        reader.budget.elements(len(module.attrs))
+        for name, value in module.attrs.items():
+            is_open |= isinstance(value, Unknown)
+            if type(value) is Slot:
+                found[above + name] = Held(value, value.shape)
+            elif type(value) is Kept:
+                found[above + name] = value
+    kept = dict(islice(found.items(), ELEMENTS))
+    return Table(kept, is_open or len(kept) < len(found))
 
 
 def _at_path(reader: Reader, instance: Instance, asked: _Asked) -> Value:
