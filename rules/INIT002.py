@@ -1,9 +1,11 @@
 """Initialisation whose result nobody keeps, or that went to the wrong one of two layers."""
 
 import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from initlint.judge import Call, Model, Parameter, Problem, Problems
-from initlint.records import Draw
+from initlint.records import Draw, Site
 
 # Recurrent layers whose gates have biases in one parameter, and its name in layer n.
 _GATED = ("LSTM", "GRU")
@@ -29,7 +31,7 @@ def init_without_effect(record: Call | Parameter, model: Model) -> Problems:
     twice = _drawn_twice(record, model)
     twin = _twin(record, model) if twice is not None else None
     if twice is not None and twin is not None:
-        again = next((call for call in model.calls if call.site == twice.site), record)
+        again = _calls(model).get(twice.site, record)
         message = (
             f"{record.name} is drawn a second time{_where(record, twice)}, while {twin.name} keeps "
             "PyTorch's default: one of the two was meant for it"
@@ -45,13 +47,20 @@ def _left_layer(parameter: Parameter, model: Model) -> Parameter | None:
     found = _LAYER.fullmatch(parameter.name) if parameter.holder in _GATED else None
     if found is None or not _sets_gate(parameter):
         return None
-    layers: dict[str, list[Parameter]] = {}
-    for other in model.parameters:
-        place = _LAYER.fullmatch(other.name)
-        if place is not None and place[1][:-2] == found[1][:-2]:
-            layers.setdefault(place[2], []).append(other)
-    unset = [biases for biases in layers.values() if not any(map(_sets_gate, biases))]
-    return unset[0][0] if unset else None
+    layers = _gated(model)[found[1][:-2]]
+    return next((b[0] for b in layers.values() if not any(map(_sets_gate, b))), None)
+
+
+@lru_cache(maxsize=1)
+def _gated(model: Model) -> Mapping[str, Mapping[str, list[Parameter]]]:
+    """By what the names of a recurrent module's biases begin with, the biases of each layer."""
+    found: dict[str, dict[str, list[Parameter]]] = {}
+    for parameter in model.parameters:
+        place = _LAYER.fullmatch(parameter.name)
+        if place is not None:
+            layers = found.setdefault(place[1][:-2], {})
+            layers.setdefault(place[2], []).append(parameter)
+    return found
 
 
 def _sets_gate(parameter: Parameter) -> bool:
@@ -77,13 +86,12 @@ def _drawn_twice(parameter: Parameter, model: Model) -> Draw | None:
     is_plain = all(d.by == "user" and d.certain and not d.part for d in (first, second))
     if not is_plain or first.through != second.through or not _are_beside(first, second):
         return None
-    others = [p.history for p in model.parameters if p.name != parameter.name]
+    written = [model.written[draw.site] for draw in (first, second)]
     if first.site == second.site:
         # A helper fills others as well, but each of them once.
-        is_only = all(sum(d.site == second.site for d in history) < 2 for history in others)
-        return second if is_only else None
-    sites = {first.site, second.site}
-    return None if any(d.site in sites for history in others for d in history) else second
+        others = written[0].total() - written[0][parameter.name]
+        return second if others == len(written[0]) - 1 else None
+    return second if all(len(names) == 1 for names in written) else None
 
 
 def _are_beside(first: Draw, second: Draw) -> bool:
@@ -96,12 +104,35 @@ def _are_beside(first: Draw, second: Draw) -> bool:
 
 def _twin(parameter: Parameter, model: Model) -> Parameter | None:
     """A parameter of the same name and class beside this one that nobody has drawn."""
-    holder, _, name = parameter.name.rpartition(".")
-    around = holder.rpartition(".")[0]
-    for other in model.parameters:
-        outer, _, last = other.name.rpartition(".")
-        is_beside = outer != holder and outer.rpartition(".")[0] == around and bool(holder)
-        is_alike = last == name and other.holder == parameter.holder and not other.tied_to
-        if is_beside and is_alike and other.history and all(d.by == "torch" for d in other.history):
+    holder = parameter.name.rpartition(".")[0]
+    if not holder:
+        return None
+    for other in _undrawn(model).get(_place(parameter), ()):
+        if other.name.rpartition(".")[0] != holder:
             return other
     return None
+
+
+@lru_cache(maxsize=1)
+def _undrawn(model: Model) -> Mapping[tuple[str, str, str], Sequence[Parameter]]:
+    """By place, the first parameters that nobody has drawn, of two layers at most."""
+    found: dict[tuple[str, str, str], list[Parameter]] = {}
+    for parameter in model.parameters:
+        is_drawn = any(draw.by != "torch" for draw in parameter.history)
+        if parameter.history and not is_drawn and not parameter.tied_to:
+            beside = found.setdefault(_place(parameter), [])
+            if len(beside) < 2:
+                beside.append(parameter)
+    return found
+
+
+def _place(parameter: Parameter) -> tuple[str, str, str]:
+    """What parameters of the same name have in common whose layers are of one class and module."""
+    holder, _, name = parameter.name.rpartition(".")
+    return holder.rpartition(".")[0], name, parameter.holder
+
+
+@lru_cache(maxsize=1)
+def _calls(model: Model) -> Mapping[Site | None, Call]:
+    """By line, the first call there."""
+    return {call.site: call for call in reversed(model.calls)}

@@ -1,7 +1,8 @@
 """Tests in initialising code that nothing in the model satisfies."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 
 from initlint.judge import Model, Problems, Test
 
@@ -23,7 +24,7 @@ def init_matches_nothing(test: Test, model: Model) -> Problems:
     # Of an attribute with the letters of another one it is certain that it is misspelt.
     if not test.fills or not test.over or (test.unsure and test.kind != "attribute"):
         return
-    if test.subject == "class" and any(t.held for t in model.tests if _is_beside(t, test)):
+    if test.subject == "class" and any(t.held for t in _beside(test, model)):
         # An option that may be a text or a class.
         return
     reason = _wrong_subject(test) or _misses(test)
@@ -194,7 +195,7 @@ def _whole(test: Test, model: Model) -> str:
     is_by_class = test.kind in ("class", "class_name") and test.subject == "module"
     if not is_by_class and test.kind != "shape":
         return ""
-    group = [t for t in model.tests if _is_beside(t, test)]
+    group = _beside(test, model)
     first = next(t for t in group if t.fills)
     if first is not test or any(t.held or t.unsure or t.elsewhere for t in group):
         return ""
@@ -217,9 +218,18 @@ def _whole(test: Test, model: Model) -> str:
     )
 
 
-def _is_beside(one: Test, other: Test) -> bool:
-    """Whether two tests stand in one function."""
-    return one.within == other.within and _path(one) == _path(other)
+def _beside(test: Test, model: Model) -> Sequence[Test]:
+    """The tests that stand in the same function, this one among them."""
+    return _groups(model)[test.within, _path(test)]
+
+
+@lru_cache(maxsize=1)
+def _groups(model: Model) -> Mapping[tuple[str, str], Sequence[Test]]:
+    """The tests of each function, by its name and its file."""
+    found: dict[tuple[str, str], list[Test]] = {}
+    for test in model.tests:
+        found.setdefault((test.within, _path(test)), []).append(test)
+    return found
 
 
 def _path(test: Test) -> str:

@@ -56,11 +56,7 @@ def _is_narrow(special: Draw, broad: Draw, model: Model) -> bool:
     """Whether a write names its parameter, or is for much fewer than the other."""
     if 2 * special.visited <= broad.visited:
         return True
-    counts = [
-        sum(any(draw.site == each.site for draw in p.history) for p in model.filled)
-        for each in (special, broad)
-    ]
-    return 2 * counts[0] <= counts[1]
+    return 2 * len(model.written[special.site]) <= len(model.written[broad.site])
 
 
 def _is_special(parameter: Parameter, draw: Draw, broad: Draw) -> bool:

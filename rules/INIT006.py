@@ -1,5 +1,8 @@
 """Loaded weights that an initialisation draws again."""
 
+from collections import Counter
+from collections.abc import Mapping
+
 from initlint.judge import (
     Draw,
     Model,
@@ -21,8 +24,9 @@ def pretrained_overwritten(model: Model) -> Problems:
             is_lost = load.by == "load" and is_by_visit(later) and not _is_loaded(parameter, later)
             if parameter.kind == "weight" and is_lost:
                 lost.setdefault(load.site, []).append((parameter, load, later))
+    loaded_at = _loaded_at(model) if lost else {}
     for site, found in lost.items():
-        if len(found) < _count(model, site):
+        if len(found) < loaded_at[site]:
             # To draw only some again is a choice: a new head, or the last layers.
             continue
         for parameter, load, later in found:
@@ -45,10 +49,9 @@ def _is_loaded(parameter: Parameter, walk: Draw) -> bool:
     return any(not is_by_visit(draw) for draw in parameter.history[place + 1 :])
 
 
-def _count(model: Model, site: object) -> int:
-    """How many weights of layers were loaded at a line."""
-    return sum(
-        parameter.kind == "weight"
-        and any(draw.by == "load" and draw.site == site for draw in parameter.history)
-        for parameter in model.filled
+def _loaded_at(model: Model) -> Mapping[object, int]:
+    """By line, how many weights of layers were loaded there."""
+    weights = [p.history for p in model.filled if p.kind == "weight"]
+    return Counter(
+        site for history in weights for site in {draw.site for draw in history if draw.by == "load"}
     )

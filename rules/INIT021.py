@@ -1,5 +1,7 @@
 """Gains of norms that begin with a number which contradicts how forward uses them."""
 
+from functools import lru_cache
+
 from initlint.judge import Model, Parameter, Problem, Problems, constant, is_by_visit, is_whole
 
 
@@ -14,7 +16,7 @@ def norm_gain(model: Model) -> Problems:
                 "that: the norm doubles its result; begin with 0"
             )
             yield Problem(parameter, message, at=last.site)
-        elif value == 0 and _scales(parameter) and _are_all_zero(parameter, model):
+        elif value == 0 and _scales(parameter) and _group(parameter) not in _others(model):
             last = parameter.history[-1]
             message = (
                 f"{parameter.name} begins with 0, and {parameter.holder} multiplies with it: "
@@ -38,12 +40,12 @@ def _scales(parameter: Parameter) -> bool:
     return len(written) == 1 and is_by_visit(written[0])
 
 
-def _are_all_zero(parameter: Parameter, model: Model) -> bool:
-    """Whether all gains of norms of this class are zero: of some, it may be on purpose."""
-    return all(
-        _value(other) == 0
-        for other in model.parameters
-        if other.holder == parameter.holder
-        and other.kind == parameter.kind
-        and other.multiplied == parameter.multiplied
-    )
+@lru_cache(maxsize=1)
+def _others(model: Model) -> frozenset[tuple[str, str, str]]:
+    """The groups in which not all gains are zero: of some, it may be on purpose."""
+    return frozenset(_group(each) for each in model.parameters if _value(each) != 0)
+
+
+def _group(parameter: Parameter) -> tuple[str, str, str]:
+    """What the gains of norms of one class have in common."""
+    return parameter.holder, parameter.kind, parameter.multiplied

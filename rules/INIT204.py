@@ -1,10 +1,11 @@
 """Several matrices in one parameter, drawn as if they were one."""
 
 import math
+from functools import lru_cache
 
 from initlint.judge import Layer, Model, Problem, Problems
 from initlint.judge.geometry import described, is_off, origin, std_with, times
-from initlint.records import Initializer
+from initlint.records import Initializer, Site
 from initlint.safe.shown import access
 
 
@@ -66,8 +67,17 @@ def _is_as_torch_does(layer: Layer, model: Model) -> bool:
     current = layer.current
     if layer.type != "MultiheadAttention" or current is None or current.name == "orthogonal_":
         return False
-    aimed = (call.targets for call in model.calls if call.site == current.site)
-    return not any(names and all(_holds_parts(name, model) for name in names) for names in aimed)
+    return current.site not in _lines_for_parts(model)
+
+
+@lru_cache(maxsize=1)
+def _lines_for_parts(model: Model) -> frozenset[Site | None]:
+    """The calls that are for packed matrices alone."""
+    return frozenset(
+        call.site
+        for call in model.calls
+        if call.targets and all(_holds_parts(name, model) for name in call.targets)
+    )
 
 
 def _holds_parts(name: str, model: Model) -> bool:

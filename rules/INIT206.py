@@ -1,5 +1,9 @@
 """Scales that were computed by hand from the wrong side of a matrix."""
 
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
 from initlint.judge import Layer, Model, Problems
 from initlint.judge.geometry import (
     described,
@@ -9,7 +13,6 @@ from initlint.judge.geometry import (
     matters,
     origin,
 )
-from initlint.records import Initializer
 
 # Calls of one function of the user's are seldom further apart.
 _LINES = 10
@@ -66,15 +69,22 @@ def _is_proved(layer: Layer, model: Model) -> bool:
     current = layer.current
     if current is None or is_computed(current):
         return current is not None
-    alike = (x for x in model.layers if x.current is not None and _is_near(x.current, current))
-    return any(x.current and is_computed(x.current) and _is_root_of_outputs(x) for x in alike)
-
-
-def _is_near(one: Initializer, other: Initializer) -> bool:
-    """Whether two layers are filled by one line, or by the same call a few lines away."""
-    if one.site is None or other.site is None or one.site.path != other.site.path:
+    if current.site is None:
         return False
-    return one.name == other.name and abs(one.site.line - other.site.line) <= _LINES
+    lines = _proofs(model).get((current.site.path, current.name), ())
+    place = bisect_left(lines, current.site.line - _LINES)
+    return place < len(lines) and lines[place] <= current.site.line + _LINES
+
+
+@lru_cache(maxsize=1)
+def _proofs(model: Model) -> Mapping[tuple[str, str], Sequence[int]]:
+    """By file and initialiser, the lines that draw some layer by the root of its outputs."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for layer in filter(_is_root_of_outputs, model.layers):
+        current = layer.current
+        if current is not None and current.site is not None and is_computed(current):
+            found.setdefault((current.site.path, current.name), []).append(current.site.line)
+    return {place: sorted(lines) for place, lines in found.items()}
 
 
 def _is_root_of_outputs(layer: Layer) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from initlint.fix.edits import Edit, Filling, Header, Insertion, Loop, Test, is_instance
 from initlint.fix.members import Attribute, Each, Guard, Handed, Item, Step
 from initlint.fix.names import PARAMETER, Naming, Tail, Target, narrowed, tails
-from initlint.fix.parsed import Entry, Parsed, entry_of
+from initlint.fix.parsed import Parsed, entry_of
 from initlint.fix.place import Named, Place, after_later, beside, placed
 from initlint.fix.sequential import in_loops, member_of
 from initlint.fix.spot import Function, Spot, as_made_in_method, last_name
@@ -91,13 +91,9 @@ class _Calls:
         headers, owner, parameter = expression(self._parsed, self._spot, target, tail)
         cases = self._cases(target, place)
         wanted: list[_Wanted] = [((*headers, *test), i, owner, parameter) for test, i in cases]
-        block = self._parsed.block(self._spot.block)
-
-        def stands(entry: Entry) -> bool:
-            return block.stands(entry, self._spot.statement, place.lasting)
-
         wanted += self._bias(headers, owner, parameter, biases)
-        return self._missing(place, wanted, stands)
+        made = self._made(place, wanted)
+        return [insertion for insertion in made if not self._stands(insertion, place)]
 
     def after(self, place: Place, named: Sequence[Named], biases: bool) -> Written:
         """The calls after a later initialisation, on the model's own names."""
@@ -107,7 +103,7 @@ class _Calls:
         for each in named:
             wanted.append((each.headers, self._fix.initializer, each.owner, each.parameter))
             wanted += self._bias(each.headers, each.owner, each.parameter, biases)
-        return Written([*self._missing(place, wanted, lambda _: False)], self.needs_import)
+        return Written([*self._made(place, wanted)], self.needs_import)
 
     def _bias(
         self, headers: tuple[Header, ...], owner: str, parameter: str, wanted: bool
@@ -115,16 +111,15 @@ class _Calls:
         bias = bias_of(self._spot, owner, parameter) if wanted else None
         return [((*headers, *bias.headers), bias.initializer, owner, "bias")] if bias else []
 
-    def _missing(
-        self, place: Place, wanted: Sequence[_Wanted], stands: Callable[[Entry], bool]
-    ) -> list[Insertion]:
-        """The calls that are not there yet."""
-        made = [self._insertion(place, rank, *each) for rank, each in enumerate(wanted)]
-        return [
-            insertion
-            for insertion in made
-            if not stands(entry_of(insertion.lines())) and not any(map(stands, in_loops(insertion)))
-        ]
+    def _made(self, place: Place, wanted: Sequence[_Wanted]) -> list[Insertion]:
+        return [self._insertion(place, rank, *each) for rank, each in enumerate(wanted)]
+
+    def _stands(self, insertion: Insertion, place: Place) -> bool:
+        """Whether a call is there, by itself or in a loop over its layer and others."""
+        block = self._parsed.block(self._spot.block)
+        entries = (entry_of(insertion.lines()), *in_loops(insertion, block))
+        statement = self._spot.statement
+        return any(block.stands(entry, statement, place.lasting) for entry in entries)
 
     def _cases(self, target: Target, place: Place) -> list[tuple[tuple[Header, ...], Initializer]]:
         """The calls, each with the test for the activation that it is meant for, if any."""

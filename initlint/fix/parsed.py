@@ -38,6 +38,15 @@ class Block:
         last = {entry: index for index, found in enumerate(entries) for entry in found}
         return cls({id(s): index for index, s in enumerate(statements)}, entries, last)
 
+    @cached_property
+    def loops(self) -> dict[Entry, list[Entry]]:
+        """The calls in loops, by all but the outermost loop."""
+        found: dict[Entry, list[Entry]] = {}
+        for entry in self.last:
+            if entry[0].startswith("for "):
+                found.setdefault(entry[1:], []).append(entry)
+        return found
+
     def stands(self, entry: Entry, statement: ast.stmt, anywhere: bool) -> bool:
         """Whether `entry` stands after a statement, directly or (`anywhere`) at any distance."""
         index = self.positions[id(statement)] + 1
@@ -50,7 +59,7 @@ class Block:
         return False
 
 
-@dataclass
+@dataclass(eq=False)
 class Parsed:
     """A file's text and tree, and caches of what is known of its scopes and blocks."""
 
@@ -60,7 +69,7 @@ class Parsed:
     full: set[int] = field(default_factory=set)
     # The identities of conditional expressions of which both arms get the same call.
     alike: set[int] = field(default_factory=set)
-    _facts: dict[int, Facts] = field(default_factory=dict)
+    _facts: dict[tuple[int, str | None], Facts] = field(default_factory=dict)
     _names: dict[int, frozenset[str]] = field(default_factory=dict)
     _bound: dict[int, frozenset[str]] = field(default_factory=dict)
     _blocks: dict[int, Block] = field(default_factory=dict)
@@ -104,12 +113,12 @@ class Parsed:
         self._kept.append(spot)
         return spot
 
-    def facts(self, spot: Spot) -> Facts:
-        """The effects of the statements of a spot's scope on the statements before them."""
-        scope = spot.scope
-        if id(scope) not in self._facts:
-            self._facts[id(scope)] = Facts(scope.body, spot.self_name)
-        return self._facts[id(scope)]
+    def facts(self, scope: Scope, self_name: str | None) -> Facts:
+        """The effects of the statements of a scope on the statements before them."""
+        key = id(scope), self_name
+        if key not in self._facts:
+            self._facts[key] = Facts(scope.body, self_name)
+        return self._facts[key]
 
     def names(self, scope: Scope) -> frozenset[str]:
         """The names that a new variable of a scope must not take."""

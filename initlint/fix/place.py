@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from initlint.fix.edits import WIDTH, Edit, Insertion, Loop, NamedResult
 from initlint.fix.names import Tail, Target
 from initlint.fix.parsed import Parsed
-from initlint.fix.scope import Facts
 from initlint.fix.spot import Function, Spot, dotted
 from initlint.fix.text import RefusedError
 from initlint.records import Finding
@@ -34,7 +34,7 @@ class Place(NamedTuple):
 
 def placed(parsed: Parsed, spot: Spot, target: Target, found: Sequence[Tail]) -> Place:
     """The place for the calls that fill `target`. Raises RefusedError."""
-    facts = parsed.facts(spot)
+    facts = parsed.facts(spot.scope, spot.self_name)
     top = facts.index(spot.top)
     bound = facts.bound(top)
     if target.lasting and facts.freezes(target.base, top):
@@ -129,9 +129,8 @@ def _trigger(parsed: Parsed, spot: Spot, finding: Finding) -> _Trigger | None:
     name = functions[0].name if functions else ""
     if name == "__init__":
         return _itself(chain)
-    found = [t for t in _triggers(parsed, name) if t.owner is not spot.owner]
-    own = [t for t in _triggers(parsed, name) if t.owner is spot.owner]
-    return next(iter([*own, *found]), None)
+    found = _triggers(parsed, name)
+    return found.get(spot.owner) or next(iter(found.values()), None)
 
 
 def _itself(chain: Sequence[ast.AST]) -> _Trigger | None:
@@ -147,16 +146,19 @@ def _itself(chain: Sequence[ast.AST]) -> _Trigger | None:
     return None
 
 
-def _triggers(parsed: Parsed, name: str) -> Iterator[_Trigger]:
-    """The statements of constructors that run the function `name`, the last of each."""
+@lru_cache(maxsize=64)
+def _triggers(parsed: Parsed, name: str) -> Mapping[ast.ClassDef | None, _Trigger]:
+    """By class, the last statement of its constructor that runs the function `name`."""
+    found: dict[ast.ClassDef | None, _Trigger] = {}
     for owner in parsed.classes:
         for method in owner.body:
             if not isinstance(method, ast.FunctionDef) or method.name != "__init__":
                 continue
             for statement in reversed(method.body):
                 if _runs(statement, name):
-                    yield _Trigger(owner, method, statement, name)
+                    found.setdefault(owner, _Trigger(owner, method, statement, name))
                     break
+    return found
 
 
 def _runs(statement: ast.stmt, name: str) -> bool:
@@ -179,7 +181,7 @@ def _end(parsed: Parsed, trigger: _Trigger) -> Place:
     """The end of the constructor, after the statement that initialises again."""
     body = trigger.constructor.body
     last, index = body[-1], body.index(trigger.statement)
-    facts = Facts(body, trigger.constructor.args.args[0].arg)
+    facts = parsed.facts(trigger.constructor, trigger.constructor.args.args[0].arg)
     end = len(body)
     if not begins_line(parsed, body[0]) or facts.bound(index) != end or facts.may_leave(index, end):
         raise RefusedError(f"`{trigger.name}` would undo it, and calls cannot follow that")

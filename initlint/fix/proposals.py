@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from initlint.fix.edits import Edit
 from initlint.fix.parsed import Parsed, parse
@@ -21,8 +21,12 @@ from initlint.fix.transform import transformed
 from initlint.project.sourcefiles import Texts
 from initlint.records import Finding, Preferences, Report
 
-# So many findings of a report have edits, and so many characters are printed anew for them.
-_MOST, _MOST_TEXT = 300, 2_000_000
+if TYPE_CHECKING:
+    import libcst as cst
+
+# So many findings of a report have edits, and so many characters are printed anew for them: of all
+# files, and of one.
+_MOST, _MOST_TEXT, _MOST_OF_FILE = 300, 2_000_000, 200_000
 # A statement after those that are printed: the lines between belong to it, as in the whole file.
 _END = "pass\n"
 
@@ -73,7 +77,7 @@ class Proposals:
         source = self._texts.python(path)
         self._text_left -= len(source)
         try:
-            return _File.of(parse(source))
+            return _File(parse(source))
         except (RefusedError, RecursionError):
             return None
 
@@ -82,8 +86,10 @@ class Proposals:
         lines = file.parsed.text.lines
         for group, wanted in file.concerned(edits):
             old = lines[group.first - 1 : group.last]
-            self._text_left -= sum(map(len, old))
-            new = _printed(file.parsed, old, group, wanted)
+            size = sum(map(len, old))
+            file.charge(size)
+            self._text_left -= size
+            new = _printed(file, old, group, wanted)
             matcher = SequenceMatcher(None, old, new, autojunk=False)
             for kind, start, end, new_start, new_end in matcher.get_opcodes():
                 if kind != "equal":
@@ -100,40 +106,63 @@ class _Group(NamedTuple):
     is_last: bool
 
 
-class _File(NamedTuple):
-    """A parsed file, and its groups of top-level statements."""
+class _File:
+    """A parsed file, its groups of top-level statements, and libcst's trees of these."""
 
-    parsed: Parsed
-    groups: list[_Group]
+    def __init__(self, parsed: Parsed) -> None:
+        self.parsed = parsed
+        self._groups = _groups_of(parsed)
+        self._trees: dict[int, cst.Module] = {}
+        self._left = _MOST_OF_FILE
 
-    @classmethod
-    def of(cls, parsed: Parsed) -> _File:
-        """The file with its statements grouped."""
-        lines = parsed.text.lines
-        shared: list[list[ast.stmt]] = [[]]
-        end = 0
-        for statement in parsed.tree.body:
-            first = _first_line(statement)
-            goes_on = lines[first - 2].rstrip().endswith("\\") if first > 1 else True
-            if shared[-1] and first > end and not goes_on:
-                shared.append([])
-            shared[-1].append(statement)
-            end = statement.end_lineno or first
-        starts = [1, *(_first_line(group[0]) for group in shared[1:]), len(lines) + 1]
-        groups = [
-            _Group(start, after - 1, group, after > len(lines))
-            for group, (start, after) in zip(shared, pairwise(starts), strict=True)
-        ]
-        return cls(parsed, groups)
+    def charge(self, count: int) -> None:
+        """Count characters that are to be printed. Raises RefusedError if those are too many."""
+        self._left -= count
+        if self._left < 0:
+            raise RefusedError("too much of the file would be printed")
+
+    def tree(self, group: _Group, content: str) -> cst.Module:
+        """libcst's tree of a group. Raises RefusedError if it has none that is exact."""
+        import libcst
+
+        if group.first not in self._trees:
+            try:
+                tree = libcst.parse_module(content)
+            except libcst.ParserSyntaxError as error:
+                reason = f"libcst cannot parse the statement: {error.message}"
+                raise RefusedError(reason) from None
+            if tree.code != content:
+                raise RefusedError("more than the fix would change")
+            self._trees[group.first] = tree
+        return self._trees[group.first]
 
     def concerned(self, edits: Sequence[Edit]) -> list[tuple[_Group, list[Edit]]]:
         """The groups that edits concern, each with its edits."""
         shared: dict[int, list[Edit]] = {}
         for edit in edits:
             line = 1 if edit.anchor is None else edit.anchor.lineno
-            index = bisect_right(self.groups, line, key=lambda group: group.first) - 1
+            index = bisect_right(self._groups, line, key=lambda group: group.first) - 1
             shared.setdefault(index, []).append(edit)
-        return [(self.groups[index], found) for index, found in sorted(shared.items())]
+        return [(self._groups[index], found) for index, found in sorted(shared.items())]
+
+
+def _groups_of(parsed: Parsed) -> list[_Group]:
+    """The top-level statements of a file, those together that share lines."""
+    lines = parsed.text.lines
+    shared: list[list[ast.stmt]] = [[]]
+    end = 0
+    for statement in parsed.tree.body:
+        first = _first_line(statement)
+        goes_on = lines[first - 2].rstrip().endswith("\\") if first > 1 else True
+        if shared[-1] and first > end and not goes_on:
+            shared.append([])
+        shared[-1].append(statement)
+        end = statement.end_lineno or first
+    starts = [1, *(_first_line(group[0]) for group in shared[1:]), len(lines) + 1]
+    return [
+        _Group(start, after - 1, group, after > len(lines))
+        for group, (start, after) in zip(shared, pairwise(starts), strict=True)
+    ]
 
 
 def _first_line(statement: ast.stmt) -> int:
@@ -141,20 +170,15 @@ def _first_line(statement: ast.stmt) -> int:
     return min([statement.lineno, *(node.lineno for node in decorators)])
 
 
-def _printed(parsed: Parsed, old: Sequence[str], group: _Group, edits: Sequence[Edit]) -> list[str]:
+def _printed(file: _File, old: Sequence[str], group: _Group, edits: Sequence[Edit]) -> list[str]:
     """The lines after the edits. Raises RefusedError if anything else would change."""
-    import libcst
-
     end = "" if group.is_last else _END
-    content = "".join(old) + end
-    try:
-        module = libcst.parse_module(content)
-        tree = ast.Module(group.statements, [])
-        changed = transformed(module, tree, parsed.text, edits, parsed.indent_unit)
-    except libcst.ParserSyntaxError as error:
-        raise RefusedError(f"libcst cannot parse the statement: {error.message}") from None
+    before = "".join(old)
+    parsed, module = file.parsed, file.tree(group, before + end)
+    tree = ast.Module(group.statements, [])
+    changed = transformed(module, tree, parsed.text, edits, parsed.indent_unit)
     new = changed.code.removesuffix(end)
-    if module.code != content or comments_of(new) != comments_of("".join(old)):
+    if comments_of(new) != comments_of(before):
         raise RefusedError("more than the fix would change")
     try:
         ast.parse(new)

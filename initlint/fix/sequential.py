@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 
 from initlint.fix.edits import Function, Header, Insertion, Loop, Member, is_instance
 from initlint.fix.members import slice_text
-from initlint.fix.parsed import Entry, Parsed, entry_of
+from initlint.fix.parsed import Block, Entry, Parsed, entry_of
 from initlint.fix.spot import Spot, dotted, last_name
 
 # So many layers share a loop.
@@ -54,17 +55,29 @@ def _headers(member: Member, start: int, end: int, variable: str) -> tuple[Heade
     return Loop(variable, over), is_instance(variable, [member.written])
 
 
-def in_loops(insertion: Insertion) -> Iterator[Entry]:
-    """The insertion as it would stand in any loop that `over_run` gives for its layer."""
+def in_loops(insertion: Insertion, block: Block) -> Iterator[Entry]:
+    """What stands in a block of the loops over its layer and others that do the insertion."""
     member = insertion.member
     if member is None:
         return
-    starts = [0, *(i + 1 for i in member.alike if i < member.place)]
-    ends = [*(i for i in member.alike if i > member.place), member.length]
-    for start in starts:
-        for end in ends:
-            headers = _headers(member, start, end, insertion.variable)
-            yield entry_of(within(insertion, headers).lines())
+    headers = _headers(member, 0, member.length, insertion.variable)
+    over_all = entry_of(within(insertion, headers).lines())
+    for entry in block.loops.get(over_all[1:], ()):
+        taken = _SLICE.fullmatch(entry[0].removeprefix(over_all[0]))
+        start, left = (int(number or 0) for number in taken.groups()) if taken else (0, None)
+        if left is not None and _ends_at(member, start, member.length - left):
+            yield entry
+
+
+# The part of a Sequential that a loop goes through, without so many at its start and its end.
+_SLICE = re.compile(r"(?:\[(\d*):(?:-(\d+))?\])?")
+
+
+def _ends_at(member: Member, start: int, end: int) -> bool:
+    """Whether a part of a Sequential has this layer, and ends beside others of its class."""
+    is_start = start == 0 or start - 1 in member.alike
+    is_end = end == member.length or end in member.alike
+    return is_start and is_end and start <= member.place < end
 
 
 def within(insertion: Insertion, headers: tuple[Header, ...]) -> Insertion:

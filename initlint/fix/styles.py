@@ -84,7 +84,7 @@ def _is_looped(insertion: Insertion, node: ast.AST) -> bool:
 def _called_method(parsed: Parsed, spot: Spot) -> ast.FunctionDef | None:
     """The method that fills the weights, if the constructor calls it after making the layer."""
     assert spot.owner is not None
-    facts = parsed.facts(spot)
+    facts = parsed.facts(spot.scope, spot.self_name)
     top = facts.index(spot.top)
     later = facts.body[top + 1 : facts.bound(top)]
     calls = [s.value.func for s in later if _is_bare_call(s)]  # type: ignore[attr-defined]
@@ -200,7 +200,7 @@ def _is_own(insertion: Insertion) -> bool:
 def _applied(parsed: Parsed, spot: Spot) -> Iterator[_Function]:
     """The functions that the constructor applies to all modules after it has made the layer."""
     assert spot.owner is not None
-    facts = parsed.facts(spot)
+    facts = parsed.facts(spot.scope, spot.self_name)
     top = facts.index(spot.top)
     for statement in facts.body[top + 1 : facts.bound(top)]:
         match statement:

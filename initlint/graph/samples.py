@@ -102,8 +102,7 @@ def windows_of(value: Value, count: int) -> list[Triple]:
 
     x = mean + a (what the unit has in all examples) + b (in this example) + c (at this position).
     """
-    order = permutation(value.sources.bit_length())
-    bases = [list(map(base.__getitem__, order)) for base in _bases()]
+    bases = _ordered_bases(value.sources.bit_length() % _PERMUTATIONS)
     centre, variance = value.mean, value.variance
     examples = min(max(0.0, value.examples - centre**2), variance)
     places = min(max(examples, value.places - centre**2), variance)
@@ -196,6 +195,12 @@ def _bases() -> Sequence[Samples]:
         scale = math.sqrt(moment(values, values))
         bases.append([x / scale for x in values])
     return bases
+
+
+@cache
+def _ordered_bases(turn: int) -> Sequence[Samples]:
+    """The Gaussian samples in one of their orders."""
+    return [list(map(base.__getitem__, permutation(turn))) for base in _bases()]
 
 
 @cache

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from initlint.records import Call, Layer, Parameter, Site, Test
@@ -54,6 +56,15 @@ class Model:
         self.filled = tuple(p for p in self.parameters if any(d.by != "torch" for d in p.history))
         self._named: dict[str, Parameter] = {}
         self._by_parameter = {layer.parameter: layer for layer in layers}
+
+    @cached_property
+    def written(self) -> Mapping[Site | None, Counter[str]]:
+        """By line, the parameters that it writes to, and how often it does."""
+        found: dict[Site | None, Counter[str]] = {}
+        for parameter in self.filled:
+            for draw in parameter.history:
+                found.setdefault(draw.site, Counter())[parameter.name] += 1
+        return found
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter or buffer of this name."""

@@ -16,6 +16,9 @@ SHARE, _LEAST = 30_000, 300
 _RESERVE, _GLANCE = 100_000, 10
 # The steps of a run: the base, and one for so many characters of source.
 _BASE, _CHARACTERS = 150_000, 2
+# The operations of a run whose signal is predicted, of a millisecond each: the base, and one for so
+# many characters of source.
+_PREDICTED, _CHARACTERS_OF_ONE = 1_500, 100
 # Two values that are small on their own may be written to each other for ever: no value grows
 # beyond these, in elements (of lists, tables and tuples), characters, and bits (torch's sizes are
 # signed numbers of 64).
@@ -53,6 +56,8 @@ class Budget:
         self.left = (_BASE + characters // _CHARACTERS) * STEP
         self.spent = 0
         self._reserve = _RESERVE * STEP
+        # How many operations may still have their signal predicted.
+        self.predictable = _PREDICTED + characters // _CHARACTERS_OF_ONE
         self._begun = 0
         self.end = 0
         self.begin()
@@ -115,6 +120,12 @@ class Budget:
         The first few of each model are free, so that late models are judged, too.
         """
         self._take(max(0, count - _FREE) * _RECORD * STEP)
+
+    def predicted(self, count: int) -> None:
+        """Charge operations whose signal is about to be predicted, to the run alone."""
+        if count > self.predictable:
+            raise TooMuchError("gave up, because the whole run has too much signal to predict")
+        self.predictable -= count
 
     def _take(self, cost: int) -> None:
         """Charge the run alone; raises TooMuchError where it does not have as many units."""

@@ -24,6 +24,7 @@ from initlint.reading.fills.resets import forgotten
 from initlint.reading.known import frameworks
 from initlint.reading.models.layers import (
     Followed,
+    Place,
     has_weights,
     site_of,
     weights_held,
@@ -125,7 +126,7 @@ class _Engine:
         self._recorded: set[Instance] = set()
         self._kinds: set[object] = set()
         self._apart: set[Value] = set()
-        self._ahead: dict[Model, Found] = {}
+        self._ahead: dict[Model, Found | None] = {}
         # Parameters that code has filled after the birth of their model.
         self._late: set[Slot] = set()
 
@@ -329,8 +330,11 @@ class _Engine:
             held = [each for each in held if site_of(each[1]) not in self._sites]
         else:
             held = self._recorder.held(instance)
-        every = self._ahead.pop(model, None)
-        every = every or self._recorder.found(model, held, self._are_news if again else bool)
+        try:
+            every = self._found(model, held, again)
+        except TooMuchError as error:
+            self.attempts.give_up(model.path, model.name, str(error))
+            return
         found, parameters = every.layers, every.parameters
         if apart:
             found = [layer for layer in found if layer.site not in self._sites]
@@ -364,6 +368,15 @@ class _Engine:
         self._sites |= {slot.origin for _, slot in slots_of(instance) if slot.origin is not None}
         self._kinds |= {_kind_of(layer) for layer in found}
 
+    def _found(self, model: Model, held: Sequence[tuple[Place, Slot, str]], again: bool) -> Found:
+        """What is recorded of a model, here or by another process."""
+        ahead = self._ahead.pop(model, None)
+        if ahead is None:
+            return self._recorder.found(model, held, self._are_news if again else bool)
+        if not again or self._are_news(ahead.layers):
+            self.reader.budget.predicted(ahead.predicted)
+        return ahead
+
     def _are_news(self, layers: Sequence[Layer]) -> bool:
         """Whether some layers are of a kind that is not recorded yet."""
         return any(_kind_of(layer) not in self._kinds for layer in layers)
@@ -377,14 +390,19 @@ class _Engine:
 
         attempts = self.attempts
 
-        def share(turn: int) -> tuple[list[Found], dict[str, Unanalysed]]:
-            mine = models[turn::jobs]
-            recorder = self._recorder
-            return [recorder.found(m, recorder.held(m.instance)) for m in mine], attempts.gaps
+        def found(model: Model) -> Found | None:
+            try:
+                return self._recorder.found(model, self._recorder.held(model.instance))
+            except TooMuchError:
+                # Of all processes together, the first models have the budget.
+                return None
 
-        for turn, (found, gaps) in enumerate(forked(share, jobs, ([], {}))):
+        def share(turn: int) -> tuple[list[Found | None], dict[str, Unanalysed]]:
+            return [found(model) for model in models[turn::jobs]], attempts.gaps
+
+        for turn, (every, gaps) in enumerate(forked(share, jobs, ([], {}))):
             attempts.gaps = {**gaps, **attempts.gaps}
-            self._ahead.update(zip(models[turn::jobs], found, strict=False))
+            self._ahead.update(zip(models[turn::jobs], every, strict=False))
 
 
 def _holds_others(module: Instance) -> bool:

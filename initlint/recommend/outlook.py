@@ -11,6 +11,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from initlint.graph.branches import Charge, free
 from initlint.graph.ops import Op
 from initlint.graph.signal import Given, predicted
 from initlint.graph.signal_weighted import Known
@@ -27,16 +28,20 @@ _Found = tuple[float, Op, Op]
 _MATTERS = 2.0
 
 
-def with_signals(layers: Sequence[Layer], ops: Sequence[Op], given: Given) -> list[Layer]:
+def with_signals(
+    layers: Sequence[Layer], ops: Sequence[Op], given: Given, charge: Charge = free
+) -> list[Layer]:
     """The layers of one graph, those in question with the signal of their run.
 
-    `Known.name` is the parameter of the layer. Nothing is predicted if no layer is in question.
+    `Known.name` is the parameter of the layer. Nothing is predicted if no layer is in question;
+    else `charge` counts the operations before.
     """
     weighed = (replace(x, recommended=recommended(x)) for x in layers if may_be_off(x))
     factors = {layer.parameter: remedy(layer) for layer in weighed if in_question(layer)}
     heads = [op for op in last_layers(ops) if may_be_loud(op, given)]
     if not factors and not heads:
-        return with_wholes(layers, ops, given, factors)
+        return with_wholes(layers, ops, given, factors, charge)
+    charge(len(ops))
     outlook = _Outlook(ops, given, factors, {x.parameter: x.layer or x.parameter for x in layers})
     signals = outlook.signals()
     chosen = {x.parameter for x in layers if scheme(x) == "explicit"}
@@ -48,7 +53,7 @@ def with_signals(layers: Sequence[Layer], ops: Sequence[Op], given: Given) -> li
         replace(layer, signal=signals[layer.parameter]) if layer.parameter in signals else layer
         for layer in layers
     ]
-    return with_wholes(found, ops, given, factors)
+    return with_wholes(found, ops, given, factors, charge)
 
 
 class _Outlook:

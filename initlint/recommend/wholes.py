@@ -9,6 +9,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from initlint.graph.branches import Charge, free
 from initlint.graph.ops import Op
 from initlint.graph.signal import Given, Prediction, predicted
 from initlint.graph.signal_weighted import Known
@@ -28,14 +29,19 @@ _OFF = 1.25
 
 
 def with_wholes(
-    layers: Sequence[Layer], ops: Sequence[Op], given: Given, unsuited: Collection[str]
+    layers: Sequence[Layer],
+    ops: Sequence[Op],
+    given: Given,
+    unsuited: Collection[str],
+    charge: Charge = free,
 ) -> list[Layer]:
     """The layers of one graph, with what they do to the signal together.
 
-    `unsuited` are the parameters that are in question by themselves.
+    `unsuited` are the parameters that are in question by themselves. `charge` counts operations
+    before their signal is predicted.
     """
     found: dict[str, list[Whole]] = {}
-    lost = _runs(layers, ops, given, unsuited)
+    lost = _runs(layers, ops, given, unsuited, charge)
     for whole in (*lost, *streams(layers, ops, given), *tokens(layers, ops, given)):
         found.setdefault(whole.layers[0], []).append(whole)
     return [
@@ -47,7 +53,11 @@ def with_wholes(
 
 
 def _runs(
-    layers: Sequence[Layer], ops: Sequence[Op], given: Given, unsuited: Collection[str]
+    layers: Sequence[Layer],
+    ops: Sequence[Op],
+    given: Given,
+    unsuited: Collection[str],
+    charge: Charge,
 ) -> Iterator[Whole]:
     """The runs in which layers without an activation lose the signal, or blow it up.
 
@@ -58,6 +68,7 @@ def _runs(
     gained = -sum(math.log(factor) for factor in factors.values() if factor < 1)
     if max(lost, gained) < math.log(_LIKELY):
         return
+    charge(len(ops))
     known = {op: tuple(given.weights(op)) for op in ops if op.weights}
     mended = {op: [_scaled(weight, factors) for weight in known[op]] for op in known}
     present = predicted(ops, replace(given, weights=lambda op: known.get(op, ())))

@@ -150,12 +150,12 @@ def _extended(formula: str, arguments: tuple[tuple[str, Any], ...]) -> Callable[
     high, low = f(end), f(-end)
     rise, fall = (high - f(end - step)) / step, (f(step - end) - low) / step
 
-    def extended(x: float) -> float:
-        if -end <= x <= end:
-            return f(x)
+    def beyond(x: float) -> float:
         return high + rise * (x - end) if x > 0 else low + fall * (x + end)
 
-    return extended
+    # One call for a sample, of which a prediction has thousands.
+    text = f"({formula}) if {-end} <= x <= {end} else beyond(x)"
+    return _function(text, (*arguments, ("beyond", beyond)))
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from initlint.reading.abstract.frames import Code, Frame
 from initlint.reading.abstract.holders import Instance, Listing, truth
@@ -231,10 +232,16 @@ def _decides(reader: Reader, body: Sequence[ast.stmt]) -> bool:
     inner = [node for statement in body for node in ast.walk(statement)]
     names = {n.id for n in inner if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     functions = [n for n in reader.active if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    around = functions[-1] if functions and names else None
-    calls = [n for n in ast.walk(around) if isinstance(n, ast.Call)] if around is not None else []
+    return bool(functions) and not names.isdisjoint(_given_to_fill(functions[-1]))
+
+
+@lru_cache(maxsize=64)
+def _given_to_fill(function: ast.FunctionDef | ast.AsyncFunctionDef) -> frozenset[str]:
+    """The names in the arguments of the calls by which a function fills tensors."""
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
     given = [word for call in calls if _is_filling(call) for word in (*call.args, *call.keywords)]
-    return any(getattr(n, "id", "") in names for word in given for n in ast.walk(word))
+    names = (node for word in given for node in ast.walk(word) if isinstance(node, ast.Name))
+    return frozenset(name.id for name in names)
 
 
 def _skips(body: Sequence[ast.stmt]) -> bool:

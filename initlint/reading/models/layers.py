@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
+from initlint.graph.branches import Charge
 from initlint.graph.follow import Use as Met
 from initlint.graph.follow import uses
 from initlint.graph.ops import Graph, Op
@@ -122,12 +123,14 @@ def records(
     model: str,
     drawn: Drawn,
     places: dict[int, list[Place]],
+    charge: Charge,
     are_news: Callable[[Sequence[Layer]], bool] = bool,
 ) -> list[Layer]:
     """A record for every weight of a model that its graph reaches, in the order of the data.
 
     A module that represents several equal ones counts once for each of their names, in order. The
-    signal is predicted where `are_news` says that some of the layers are recorded.
+    signal is predicted where `are_news` says that some of the layers are recorded; `charge` counts
+    the operations before that.
     """
     named = names_of(drawn, places)
     names = {number: place.parameter for number, place in named.items()}
@@ -147,7 +150,7 @@ def records(
     if not are_news([*found.values()]):
         return [*found.values()]
     labelled = [_called(layer, label) for label, layer in found.items()]
-    judged = with_signals(labelled, drawn.ops, given(drawn.ops, labels, initializer))
+    judged = with_signals(labelled, drawn.ops, given(drawn.ops, labels, initializer), charge)
     return [_called(layer, found[layer.parameter].parameter) for layer in judged]
 
 

@@ -15,6 +15,7 @@ from initlint.reading.abstract.submodules import modules_of
 from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.abstract.values import Slot, Value
 from initlint.reading.attempts import RAISES, Attempts
+from initlint.reading.budget import TooMuchError
 from initlint.reading.fills.asked import tests_of
 from initlint.reading.fills.uncalled import Uncalled
 from initlint.reading.fills.unreached import Unreached
@@ -58,13 +59,14 @@ class Model(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What is recorded of one model."""
+    """What is recorded of one model; `predicted` counts operations whose signal was predicted."""
 
     layers: list[Layer]
     parameters: list[Parameter]
     calls: list[Call]
     tests: list[Test]
     graph: Followed | None = None
+    predicted: int = 0
 
 
 class About(NamedTuple):
@@ -104,9 +106,25 @@ class Recorder:
         """All records of a model; its name has the path if it is ambiguous.
 
         `are_news` says whether layers are to be recorded; of a model that has no such layers,
-        nothing is.
+        nothing is. Raises TooMuchError if the signal of too many operations would be predicted.
         """
-        instance = model.instance
+        budget = self._reader.budget
+        begun = budget.predictable
+        try:
+            found = self._found(model, held, are_news)
+        except TooMuchError:
+            # What is not recorded costs nothing.
+            budget.predictable = begun
+            raise
+        return found._replace(predicted=begun - budget.predictable)
+
+    def _found(
+        self,
+        model: Model,
+        held: Sequence[tuple[Place, Slot, str]],
+        are_news: Callable[[Sequence[Layer]], bool],
+    ) -> Found:
+        instance, charge = model.instance, self._reader.budget.predicted
         if model.name in self._about.ambiguous:
             model = model._replace(name=f"{model.path}:{model.name}")
         is_whole = instance.cls not in self._about.parts
@@ -120,7 +138,7 @@ class Recorder:
         found, graph = [], None
         if drawn is not None:
             drawn = _with_overrides(drawn, overrides, places)
-            found = records_of(model.name, drawn, places, are_news)
+            found = records_of(model.name, drawn, places, charge, are_news)
             if self._wants_graphs:
                 graph = Followed(model.name, drawn, names_of(drawn, places), tuple(found))
         reached = {id(use.slot) for use, _ in drawn.met} if drawn is not None else set()
@@ -131,7 +149,7 @@ class Recorder:
             met = beside.met if beside is not None else ()
             met = tuple((use, other) for use, other in met if id(use.slot) not in reached)
             reached |= {id(use.slot) for use, _ in met}
-            found += records_of(model.name, Drawn(met, 0), places)
+            found += records_of(model.name, Drawn(met, 0), places, charge)
         for place, slot, kind in held:
             if id(slot) not in reached:
                 reached.add(id(slot))
@@ -179,7 +197,8 @@ class Recorder:
             return [unknown(model.name, place, slot, kind, draw)]
         own = tuple((use.holding(draw), found) for use, found in met)
         alone = Drawn(own, drawn.bare, ops=drawn.ops)
-        return records_of(model.name, alone, {id(slot): [place]})
+        charge = self._reader.budget.predicted
+        return records_of(model.name, alone, {id(slot): [place]}, charge)
 
     def _followed(
         self, instance: Instance, whole: bool, doors: tuple[str, ...] = ()
