@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import sys
@@ -10,14 +11,14 @@ import tempfile
 from collections.abc import Iterator
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from initlint.extras import missing
 from initlint.project.config import Settings
 from initlint.project.discover import SUFFIXES
 from initlint.project.targets import Targets, gather, is_model
 from initlint.records import InitlintError
-from initlint.safe.regular import limit_of
+from initlint.safe.regular import SETTINGS, limit_of, read_regular
 from initlint.safe.shown import cut
 
 if TYPE_CHECKING:
@@ -92,9 +93,7 @@ def _package(name: str) -> Path:
 def _is_revision(name: str) -> bool:
     """Whether the repository around the working directory has a revision of this name."""
     try:
-        from dulwich.repo import Repo
-
-        with contextlib.closing(Repo.discover(".")) as repository:
+        with contextlib.closing(_repository()) as repository:
             return bool(_commit(repository, name.partition(":")[0]))
     except Exception:
         # No dulwich, no repository, or no such revision.
@@ -108,14 +107,15 @@ def _taken_out(written: str, folder: Path) -> Path:
     """
     try:
         from dulwich.errors import NotGitRepository
-        from dulwich.repo import Repo
     except ImportError:
         raise missing(written, "dulwich") from None
     revision, _, wanted = written.removeprefix(_GIT).partition(":")
     try:
-        repository = Repo.discover(".")
+        repository = _repository()
     except NotGitRepository:
         raise InitlintError(f"{written}: the working directory is in no git repository") from None
+    except Exception as error:
+        raise _unreadable(written, error) from None
     with contextlib.closing(repository):
         inside = os.path.relpath(os.path.realpath("."), os.path.realpath(repository.path))
         prefix = os.path.normpath(Path(inside, wanted))
@@ -132,12 +132,41 @@ def _taken_out(written: str, folder: Path) -> Path:
             raise InitlintError(f"{written}: {what}") from None
         except Exception as error:
             # Whatever dulwich raises for an object that is broken, or is no commit.
-            what = " ".join(f"{type(error).__name__}: {error}".split())
-            raise InitlintError(f"{written}: cannot be read from git: {cut(what)}") from None
+            raise _unreadable(written, error) from None
     root = folder / prefix
     if not root.exists():
         raise InitlintError(f"{written}: {cut(revision)} has no Python file at {prefix}")
     return root
+
+
+def _repository() -> Repo:
+    """The repository around the working directory.
+
+    Its settings may include any file of the disk, which is not read.
+    """
+    from dulwich.config import ConfigFile
+    from dulwich.repo import Repo
+
+    class Alone(Repo):
+        def get_config(self) -> ConfigFile:
+            own = str(Path(self.commondir(), "config"))
+
+            def opened(path: object) -> IO[bytes]:
+                if path != own:
+                    raise OSError("it is not the repository's own")
+                return io.BytesIO(read_regular(own, SETTINGS))
+
+            try:
+                return ConfigFile.from_path(own, file_opener=opened)
+            except FileNotFoundError:
+                return ConfigFile()
+
+    return Alone.discover(".")
+
+
+def _unreadable(written: str, error: Exception) -> InitlintError:
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return InitlintError(f"{written}: cannot be read from git: {cut(what)}")
 
 
 def _commit(repository: Repo, revision: str) -> Commit:
