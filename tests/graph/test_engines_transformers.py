@@ -112,6 +112,14 @@ def test_a_stack_of_unknown_length_is_followed_too(tmp_path):
     assert (last.parameter, last.following.via) == ("out.weight", ("prenorm",))
 
 
+@pytest.mark.parametrize("count", ["3", "torch.seed() % 7"])
+def test_a_whole_transformer_draws_all_its_layers_again(count, tmp_path):
+    path = tmp_path / "net.py"
+    made = f"self.body = nn.Transformer(8, 2, {count}, 2, 16)"
+    path.write_text(NET.format(made=made, treated="pass", called="x = self.body(x, x)"))
+    assert [finding.code for finding in initlint.check(str(path)).findings] == []
+
+
 def test_equal_layers_of_a_stack_are_a_finding_of_both_engines(tmp_path):
     made = [LAYER.format("8, 2, 16"), STACK.format("2")]
     path = tmp_path / "net.py"

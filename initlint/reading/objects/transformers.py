@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from initlint.reading.abstract.copies import copied
 from initlint.reading.abstract.holders import Instance
-from initlint.reading.abstract.submodules import parameters_of
+from initlint.reading.abstract.submodules import named_slots, parameters_of, sampled
 from initlint.reading.abstract.values import UNKNOWN, Sampled, Tensor, Value
 from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.tensors import operate
@@ -126,7 +126,8 @@ def _furnish_whole(reader: Reader, instance: Instance, given: Mapping[str, Value
             count = given[f"num_{kind.lower()}_layers"]
             furnish_transformer(reader, part, (layer, count, norm), {})
         instance.attrs[kind.lower()] = part
-    for _, slot in parameters_of(instance):
+    of_samples = (pair for name, one in sampled(instance) for pair in named_slots(one, name))
+    for _, slot in (*parameters_of(instance), *of_samples):
         if slot.shape is not None and len(slot.shape) > 1:
             sizes = slot.shape if all(type(size) is int for size in slot.shape) else None
             slot.draw = by_torch("xavier_uniform_", ARGUMENTS["xavier_uniform_"], sizes)
