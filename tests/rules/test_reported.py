@@ -545,3 +545,39 @@ class Lifted(nn.Module):
 
 def test_what_is_copied_in_one_branch_is_no_stack(tmp_path):
     assert codes(tmp_path, "INIT010", WRAPPED) == 0
+
+
+SINES = """\
+class Sines(nn.Embedding):
+    def fresh(self, count):
+        self.weight = nn.Parameter(torch.zeros(count, 8), requires_grad=False)
+
+    def forward(self, x):
+        if x.shape[0] > self.weight.size(0):
+            self.fresh(x.shape[0])
+        return super().forward(x)
+
+
+class Decoder(PreTrainedModel):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.places = Sines(4, 8)
+        self.out = nn.Linear(8, 8)
+        self.post_init()
+
+    def _init_weights(self, module):
+        if isinstance(module, nn.Linear):
+            module.weight.data.normal_(std=0.02)
+            module.bias.data.zero_()
+        elif isinstance(module, Sines):
+            {fill}
+
+    def forward(self, x):
+        return self.out(self.places(x))
+"""
+
+
+@pytest.mark.parametrize(("fill", "count"), [("module.weight.data.zero_()", 0), ("pass", 1)])
+def test_a_hook_fills_what_forward_replaces(tmp_path, fill, count):
+    base = TIED[: TIED.index("class Predictions")]
+    assert codes(tmp_path, "INIT014", base, SINES.format(fill=fill)) == count

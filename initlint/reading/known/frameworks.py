@@ -178,6 +178,8 @@ def coverage(reader: Reader, root: Instance) -> Callable[[str, Slot], str]:
         return lambda path, slot: ""
     found = list(_with_models(reader, root))
     models = {path: around for path, _, around in found}
+    # By its place: forward may put another parameter there.
+    covered = {(m, s.holder, s.name) for m, s in reader.covered if isinstance(s, Slot)}
     tied = {name for path, module, _ in found for name in _tied(reader, path, module)}
 
     def hook_of(path: str, slot: Slot) -> str:
@@ -188,7 +190,8 @@ def coverage(reader: Reader, root: Instance) -> Callable[[str, Slot], str]:
         if not any((m, slot.holder) in reader.hooked for m in around):
             # Another method makes its module, after the hook has run.
             return ""
-        return "covered" if any((m, slot) in reader.covered for m in around) else "missed"
+        is_covered = any((m, slot.holder, slot.name) in covered for m in around)
+        return "covered" if is_covered else "missed"
 
     return hook_of
 
