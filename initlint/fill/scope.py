@@ -15,6 +15,8 @@ from initlint.records import InitlintError, Layer
 _DATA = "it sees the data, whose scale nobody knows, and its factor comes but once"
 # Rules on what layers do together.
 _TOGETHER = ("INIT301", "INIT302", "INIT303")
+# Stds within this factor are one that was written for all.
+_ALIKE = 1.2
 # A recommendation within this factor of what is there is no other one.
 _SAME = 1.01
 
@@ -116,8 +118,23 @@ def _reported(layers: Sequence[Layer], present: Mapping[str, Present]) -> frozen
     names = {name for finding in found for name in finding.parameters}
     # What several layers do together is reported of the first.
     together = {name for one in found if one.code in _TOGETHER for name in one.parameters}
-    wholes = [whole for layer in judged if layer.parameter in together for whole in layer.wholes]
-    return frozenset(names.union(*(whole.layers for whole in wholes)))
+    first = [layer for layer in judged if layer.parameter in together]
+    wholes = [whole for layer in first for whole in layer.wholes]
+    names = names.union(*(whole.layers for whole in wholes))
+    for layer in first:
+        if any(whole.kind == "faint" for whole in layer.wholes):
+            names |= {other.parameter for other in judged if _is_as_small(other, layer)}
+    return frozenset(names)
+
+
+def _is_as_small(layer: Layer, writer: Layer) -> bool:
+    """Whether a layer of a branch has the std that is too small for what writes into its stream.
+
+    Measured: with that in the rest of the blocks, larger writers alone change nothing.
+    """
+    stds = [x.current.std for x in (layer, writer) if x.current is not None and x.current.std]
+    is_inside = layer.origin == "norm" and not layer.head
+    return is_inside and len(stds) == 2 and abs(math.log(stds[0] / stds[1])) < math.log(_ALIKE)
 
 
 def _sees_data(layer: Layer) -> bool:
