@@ -18,7 +18,7 @@ def identical_clones(model: Model) -> Problems:
                 first = parameter.clone_of or parameter.name
                 stacks.setdefault((first, before, after), []).append(parameter)
     for (_, start, end), copies in stacks.items():
-        copied = [parameter for parameter in copies if _is_copy(parameter)]
+        copied = [parameter for parameter in copies if parameter.clone_of]
         # One name may stand twice: for the layers of two branches of a constructor.
         if len({parameter.name for parameter in copies}) < 2 or not copied:
             continue
@@ -26,11 +26,6 @@ def identical_clones(model: Model) -> Problems:
         message = f"{every} begin with the same values: deep copies of one layer, not drawn again"
         for parameter in copied:
             yield Problem(parameter, message, help=_HELP)
-
-
-def _is_copy(parameter: Parameter) -> bool:
-    """Whether a parameter came of a deep copy, and is not what another one is a copy of."""
-    return parameter.clone_of is not None and parameter.site != parameter.history[0].site
 
 
 def _is_random(parameter: Parameter) -> bool:
