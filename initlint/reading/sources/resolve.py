@@ -6,7 +6,7 @@ import ast
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from initlint.reading.abstract.values import External
@@ -49,6 +49,7 @@ class Program:
     ) -> None:
         # The folder in which an import begins, by the importing file and the first name.
         self.starts = starts or {}
+        self._above = _packages_above()
         self.characters = sum(len(source.data) for source in files if source.hinted)
         self.modules: list[Module] = []
         self._by_stem: dict[str, list[Module]] = {}
@@ -57,7 +58,7 @@ class Program:
         self._folders: set[tuple[str, ...]] = set()
         self._bare: dict[tuple[str, ...], Module] = {}
         for source in files:
-            module = Module(source, _dotted(source.path))
+            module = Module(source, self._dotted(source.path))
             self.modules.append(module)
             self._by_parts[module.parts] = module
             self._by_stem.setdefault(module.parts[-1] if module.parts else "", []).append(module)
@@ -138,9 +139,18 @@ class Program:
             return None
         folder = self.starts.get((module.path, dotted[0]))
         if folder:
-            return self._at((*PurePath(folder).parts, *dotted))
+            return self._at((*self._placed(PurePath(folder)), *dotted))
         above = (module.parts[:cut] + dotted for cut in range(len(module.parts) - 1, -1, -1))
         return next((self._at(parts) for parts in above if parts in self._folders), None)
+
+    def _dotted(self, path: str) -> tuple[str, ...]:
+        parts = self._placed(PurePath(path).with_suffix(""))
+        return parts[:-1] if parts and parts[-1] == "__init__" else parts
+
+    def _placed(self, path: PurePath) -> tuple[str, ...]:
+        """The parts of a path, below the packages in which the working directory lies."""
+        is_below = not path.is_absolute() and path.parts[:1] != ("..",)
+        return (*self._above, *path.parts) if is_below else path.parts
 
     def _at(self, parts: tuple[str, ...]) -> Module | None:
         """The module at a place; a folder without an `__init__.py` is an empty package."""
@@ -154,9 +164,17 @@ class Program:
 _LIBRARIES = {*LOOKING, *TRAINING, *TRUSTED}
 
 
-def _dotted(path: str) -> tuple[str, ...]:
-    parts = PurePath(path).with_suffix("").parts
-    return parts[:-1] if parts and parts[-1] == "__init__" else parts
+def _packages_above() -> tuple[str, ...]:
+    """The packages in which the working directory lies: zoo and nets, for a run in zoo/nets."""
+    names: list[str] = []
+    try:
+        folder = Path.cwd()
+        while folder.name and (folder / "__init__.py").is_file():
+            names.insert(0, folder.name)
+            folder = folder.parent
+    except OSError:
+        return ()
+    return tuple(names)
 
 
 def _top(module: Module, dotted: tuple[str, ...]) -> tuple[str, ...]:
