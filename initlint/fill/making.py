@@ -44,7 +44,8 @@ def one_line(name: str) -> Iterator[None]:
     """Turn exceptions of the user's code, and of torch because of it, into InitlintError."""
 
     try:
-        yield
+        with contained():
+            yield
     except InitlintError:
         raise
     except Exception as error:

@@ -38,8 +38,9 @@ class Imports:
         self._texts = texts
         self._declared = cache(roots.declared)
         self._held = cache(roots.held)
-        # Many files of a folder import the same module.
+        # Many files of a folder import the same module, and each imports several.
         self._file_of = cache(_file_of)
+        self._around = cache(_around)
         self._starts: dict[tuple[str, str], str] = {}
 
     def of(self, paths: Sequence[str]) -> Imported:
@@ -67,11 +68,11 @@ class Imports:
         root = root_of(here) or here
         for level, dotted, is_module in _imports(self._texts.python(path)):
             if level:
-                places = [folder.joinpath(*[".."] * (level - 1))]
+                places: Sequence[Path] = [folder.joinpath(*[".."] * (level - 1))]
             elif dotted[0] in _LIBRARIES:
                 continue
             else:
-                places = list(_up_to(folder, root))
+                places = self._around(folder, root)
             inside = (self._file_of(place, dotted, root) for place in places)
             candidate = next(filter(None, inside), None)
             if candidate is None and not level and dotted[0] not in roots.LIBRARIES:
@@ -143,14 +144,14 @@ def _imports(source: bytes) -> Iterator[tuple[int, tuple[str, ...], bool]]:
                 yield len(dots), (*parts, first[0]), False
 
 
-def _up_to(folder: Path, root: Path) -> Iterator[Path]:
+def _around(folder: Path, root: Path) -> Sequence[Path]:
     """A folder and those around it, the root the last one."""
-    place = folder
-    for _ in range(len(Path(real(str(folder))).parts)):
-        yield place
-        if Path(real(str(place))) == root:
-            return
-        place = place / ".."
+    found = [folder]
+    for _ in Path(real(str(folder))).parts[1:]:
+        if Path(real(str(found[-1]))) == root:
+            break
+        found.append(found[-1] / "..")
+    return found
 
 
 def _file_of(place: Path, dotted: tuple[str, ...], root: Path) -> str | None:

@@ -320,6 +320,31 @@ def test_a_live_model_that_ends_is_left_as_it_was(ending):
     assert torch.equal(model.a.weight, before) and model.training
 
 
+# Methods of nn.Module that a model may have of its own, asked before anything is filled.
+ASKED = ("named_modules", "named_parameters", "named_buffers")
+
+
+@pytest.mark.parametrize("method", ASKED)
+@pytest.mark.parametrize(
+    "ending", [e for e in ENDINGS if type(e) is not KeyboardInterrupt], ids=repr
+)
+def test_a_model_that_ends_where_it_is_asked_what_it_holds(method, ending, monkeypatch):
+    model = Net(ending)
+    before = model.a.weight.clone()
+
+    def ends(self, *args, **kwargs):
+        raise ending
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Net, method, ends)
+        for call in (initlint.check, initlint.apply_):
+            try:
+                call(model)
+            except InitlintError as error:
+                assert type(ending).__name__ in str(error)
+    assert model.training and model.a.weight.shape == before.shape
+
+
 @pytest.mark.parametrize("swallowed", [False, True])
 def test_an_interrupt_by_signal_goes_through(swallowed):
     class Waiting(Net):
