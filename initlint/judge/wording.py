@@ -208,8 +208,8 @@ def shortened(name: str) -> str:
 
 
 def _following(layer: Layer) -> str:
-    args = [v for v in layer.following.args.values() if isinstance(v, (int, float))]
-    shown = ", ".join(map(_short, args))
+    args = {k: v for k, v in layer.following.args.items() if isinstance(v, (int, float))}
+    shown = ", ".join(f"{name}={_short(value)}" for name, value in args.items())
     return layer.following.activation + (f"({shown})" if shown else "")
 
 
