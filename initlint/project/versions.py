@@ -112,6 +112,8 @@ def _taken_out(written: str, folder: Path) -> Path:
     revision, _, wanted = written.removeprefix(_GIT).partition(":")
     try:
         repository = _repository()
+    except ImportError:
+        raise missing(written, "dulwich") from None
     except NotGitRepository:
         raise InitlintError(f"{written}: the working directory is in no git repository") from None
     except Exception as error:

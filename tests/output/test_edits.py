@@ -108,10 +108,11 @@ def test_without_preferences_there_are_no_edits(here):
     assert first["fix"]["edits"] is None
 
 
-def test_so_many_findings_of_a_report_have_edits(here):
+def test_so_many_findings_of_a_report_have_edits(here, monkeypatch):
     from initlint.fix import proposals
 
-    most = proposals._MOST
+    most = 20
+    monkeypatch.setattr(proposals, "_MOST", most)
     rows = "".join(f"net{n} = {LAYERS}\n" for n in range(most + 3))
     Path("net.py").write_text(f"from torch import nn\n{rows}")
     report = report_of("net.py")

@@ -286,7 +286,7 @@ def _write_all(reader: Reader, instance: Instance, asked: _Asked) -> Value:
 
 
 def _state(reader: Reader, instance: Instance, asked: _Asked) -> Value:
-    """Parameters and buffers, by name; perhaps more, if some parts are not known."""
+    """The parameters by name (of buffers it is not known which are persistent); perhaps more."""
     found: dict[str, Value] = {}
     is_open = False
     for prefix, module in modules_of(instance):
@@ -296,8 +296,6 @@ def _state(reader: Reader, instance: Instance, asked: _Asked) -> Value:
             is_open |= isinstance(value, Unknown)
             if type(value) is Slot:
                 found[above + name] = Held(value, value.shape)
-            elif type(value) is Kept:
-                found[above + name] = value
     kept = dict(islice(found.items(), ELEMENTS))
     return Table(kept, is_open or len(kept) < len(found))
 
