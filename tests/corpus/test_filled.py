@@ -45,12 +45,24 @@ def ordinary(build, seed):
 
 
 def reported(target):
-    """Parameters with a finding, those of layers that do it together, and their biases."""
+    """Parameters with a finding, those of layers that do it together, and their biases.
+
+    Of branches that add nothing to their stream, all layers of the blocks count: they are filled.
+    """
     report = initlint.check(target)
     found = {name for finding in report.findings for name in finding.parameters}
     wholes = [one for x in report.layers if x.parameter in found for one in x.wholes]
     found = found.union(*(one.layers for one in wholes))
+    blocks = {block_of(name) for one in wholes if one.kind == "faint" for name in one.layers}
+    found |= {x.parameter for x in report.layers if block_of(x.parameter) in blocks}
     return found | set(map(bias_of, found))
+
+
+def block_of(name):
+    """The name up to its first number: blocks.0 of blocks.0.mlp.fc1.weight."""
+    parts = name.split(".")
+    numbers = [place for place, part in enumerate(parts) if part.isdigit()]
+    return ".".join(parts[: numbers[0] + 1]) if numbers else name
 
 
 def changed(build):
@@ -72,7 +84,8 @@ def differences(build):
     """
     usual = [tensors(ordinary(build, seed)) for seed in SEEDS]
     made = [tensors(initlint.materialize(build, seed=seed)) for seed in SEEDS]
-    filled = reported(build)
+    # What construction on meta does not tell of a draw, the values do.
+    filled = reported(build) | reported(ordinary(build, SEEDS[0]))
     for name, value in usual[0].items():
         if name in filled or not value.is_floating_point():
             continue

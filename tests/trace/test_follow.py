@@ -329,10 +329,11 @@ def test_a_normalisation_cancels_what_reaches_it_proportionally(model, expected)
 
 
 class Run(nn.Module):
-    """A normalisation, layers, GELU between them, and what comes behind."""
+    """A normalisation, layers, an activation between them, and what comes behind."""
 
-    def __init__(self, count, before=True, behind=True):
+    def __init__(self, count, activation, before=True, behind=True):
         super().__init__()
+        self.activation = activation
         self.before = nn.LayerNorm(8) if before else nn.Identity()
         self.run = nn.ModuleList([nn.Linear(8, 8) for _ in range(count)])
         self.behind = nn.LayerNorm(8) if behind else nn.Identity()
@@ -340,15 +341,17 @@ class Run(nn.Module):
     def forward(self, x):
         x = self.run[0](self.before(x))
         for layer in self.run[1:]:
-            x = layer(F.gelu(x))
+            x = layer(self.activation(x))
         return self.behind(x).tanh()
 
 
 RUNS = {
-    "between two normalisations": (Run(3), True, False),
-    "so long that it ends far from where it began": (Run(5), True, True),
-    "open at its end": (Run(4, behind=False), False, True),
-    "from the input": (Run(4, before=False), True, True),
+    "between two normalisations": (Run(3, F.relu), True, False),
+    "so long that it ends far from where it began": (Run(9, F.relu), True, True),
+    "before a smooth activation": (Run(5, F.gelu), True, False),
+    "open at its end": (Run(4, F.gelu, behind=False), False, True),
+    "from the input": (Run(4, F.relu, before=False), True, True),
+    "from the input, before a smooth activation": (Run(4, F.gelu, before=False), True, False),
 }
 
 
