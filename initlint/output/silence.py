@@ -79,4 +79,4 @@ def _suited(layer: Layer) -> str:
         return "it is small on purpose"
     if scheme(layer) == "explicit":
         return "it was chosen by hand, and not far off"
-    return "the predicted signal of its run is close enough"
+    return "no predicted signal of its run is far off"

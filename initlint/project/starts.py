@@ -231,14 +231,20 @@ def _ends(args: Mapping[str, Any]) -> Mapping[str, Any]:
     A configuration may be reached by another way and be the same.
     """
     return {
-        key: _leaves(ast.parse(value, mode="eval").body) if _is_expression(value) else value
+        key: value if (read := _expression(value)) is None else _leaves(read)
         for key, value in args.items()
     }
 
 
-def _is_expression(value: object) -> bool:
-    """Whether an argument is an expression of the source, not a word such as fan_in."""
-    return isinstance(value, str) and not value.isidentifier()
+def _expression(value: object) -> ast.AST | None:
+    """An argument that is an expression of the source; None for a word such as fan_in."""
+    if not isinstance(value, str) or value.isidentifier():
+        return None
+    try:
+        return ast.parse(value, mode="eval").body
+    except (SyntaxError, ValueError):
+        # Any text that the code gives, as `mode="fan in"`.
+        return None
 
 
 def _leaves(node: ast.AST) -> frozenset[str]:

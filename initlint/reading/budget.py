@@ -41,6 +41,10 @@ class TooMuchError(Exception):
         return self.reason + (f", in the loop at {self.place}" if self.place else "")
 
 
+class TooMuchSignalError(TooMuchError):
+    """The signal of a model is not predicted; all else is known of it."""
+
+
 class Budget:
     """The units of a run: its limit, its costs so far, and the end of the present share.
 
@@ -124,7 +128,9 @@ class Budget:
     def predicted(self, count: int) -> None:
         """Charge operations whose signal is about to be predicted, to the run alone."""
         if count > self.predictable:
-            raise TooMuchError("gave up, because the whole run has too much signal to predict")
+            raise TooMuchSignalError(
+                "scales are not judged, because the whole run has too much signal to predict"
+            )
         self.predictable -= count
 
     def _take(self, cost: int) -> None:

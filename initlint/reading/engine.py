@@ -15,7 +15,7 @@ from initlint.reading.abstract.submodules import children
 from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.abstract.values import Slot, Value
 from initlint.reading.attempts import RAISES, Attempts
-from initlint.reading.budget import TooMuchError
+from initlint.reading.budget import TooMuchError, TooMuchSignalError
 from initlint.reading.evaluate.interpreter import interpreter
 from initlint.reading.evaluate.names import top_level
 from initlint.reading.fills.asked import known_elsewhere
@@ -330,11 +330,7 @@ class _Engine:
             held = [each for each in held if site_of(each[1]) not in self._sites]
         else:
             held = self._recorder.held(instance)
-        try:
-            every = self._found(model, held, again)
-        except TooMuchError as error:
-            self.attempts.give_up(model.path, model.name, str(error))
-            return
+        every = self._found(model, held, again)
         found, parameters = every.layers, every.parameters
         if apart:
             found = [layer for layer in found if layer.site not in self._sites]
@@ -370,12 +366,16 @@ class _Engine:
 
     def _found(self, model: Model, held: Sequence[tuple[Place, Slot, str]], again: bool) -> Found:
         """What is recorded of a model, here or by another process."""
-        ahead = self._ahead.pop(model, None)
-        if ahead is None:
-            return self._recorder.found(model, held, self._are_news if again else bool)
-        if not again or self._are_news(ahead.layers):
-            self.reader.budget.predicted(ahead.predicted)
-        return ahead
+        ahead, are_news = self._ahead.pop(model, None), self._are_news if again else bool
+        try:
+            if ahead is None:
+                return self._recorder.found(model, held, are_news)
+            if are_news(ahead.layers):
+                self.reader.budget.predicted(ahead.predicted)
+            return ahead
+        except TooMuchSignalError as error:
+            self.attempts.give_up(model.path, model.name, str(error))
+            return self._recorder.found(model, held, are_news, predicts=False)
 
     def _are_news(self, layers: Sequence[Layer]) -> bool:
         """Whether some layers are of a kind that is not recorded yet."""
@@ -393,7 +393,7 @@ class _Engine:
         def found(model: Model) -> Found | None:
             try:
                 return self._recorder.found(model, self._recorder.held(model.instance))
-            except TooMuchError:
+            except TooMuchSignalError:
                 # Of all processes together, the first models have the budget.
                 return None
 

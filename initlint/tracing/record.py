@@ -363,11 +363,12 @@ class Recorder(TorchFunctionMode):
         if content.draw.name == UNCLEAR.name:
             return
         user, draw = user_frame(frame), UNCLEAR
-        is_table = self.made.is_of_embedding(tensor)
-        if is_table and by_torch(frame) and content.draw.default:
-            # Torch's own row of zeros for the padding.
-            return
-        if is_table and 10 * tensor.numel() < content.elements:
+        is_default = by_torch(frame) and content.draw.default
+        is_small = 10 * tensor.numel() < content.elements
+        if (is_default or is_small) and self.made.is_of_embedding(tensor):
+            if is_default:
+                # Torch's own row of zeros for the padding.
+                return
             # What all other rows hold is known as before.
             draw = replace(content.draw, by="user")
         draw = replace(draw, site=self._sites.of(user), part=True, spelled=spelled)

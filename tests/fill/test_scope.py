@@ -246,13 +246,29 @@ BARE = {
 }
 
 
-@pytest.mark.parametrize("left", [4.5e-41, 1.3e27, -2.0e-43])
-def test_what_is_left_of_addresses_and_counts_is_no_weight(left):
+@pytest.mark.parametrize(("place", "left"), [(slice(None), 4.5e-41), (3, 1.3e27)])
+def test_what_is_left_of_addresses_and_counts_is_no_weight(place, left):
     model = with_norm(nn.LayerNorm)()
     with torch.no_grad():
-        model[1].weight[3] = left
+        model[1].weight[place] = left
     with pytest.raises(InitlintError, match=r"uninitialised memory.*1\.weight"):
         initlint.apply_(model, seed=0)
+
+
+@pytest.mark.parametrize("scope", ["findings", "recommended"])
+@pytest.mark.parametrize("small", [1e-40, -5.6e-45, 1e-38])
+def test_a_trained_filter_that_decayed_to_almost_zero_is_no_leftover(small, scope):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU())
+    with torch.no_grad():
+        for layer in (model[0], model[2]):
+            layer.weight.normal_(0, 0.2)
+            layer.weight[5] = small
+            layer.bias[5] = small
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    initlint.apply_(model, seed=0, scope=scope)
+    after = model.state_dict()
+    assert [name for name, value in before.items() if not value.equal(after[name])] == []
 
 
 @pytest.mark.usefixtures("broken_memory")

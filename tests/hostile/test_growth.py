@@ -183,6 +183,35 @@ def test_the_signal_of_so_many_operations_is_predicted_and_the_rest_named(
     assert named == {f"Net{i}" for i in range(3, 12)}
     # As it is and as recommended.
     assert sum(predicted) / 2 < 2_000
+    # All else is known of the others, too.
+    assert {layer["model"] for layer in report["layers"]} == judged | named
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_what_needs_no_signal_is_found_where_it_is_too_much(jobs, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    more = "    def reset(self):\n        pass\n"
+    lines = ["self.lost = nn.Parameter(torch.empty(8))", *each(900, "self.l{i} = nn.Linear(8, 8)")]
+    source = (
+        HEAD
+        + "".join(LOOP.format(i=i) for i in range(12))
+        + net(lines, through(900).replace("return x", "return x * self.lost"), more, name="Long")
+    )
+    (tmp_path / "net.py").write_text(source)
+    main(["check", "--no-cache", "-j", jobs, "--output-format", "json", "net.py"])
+    report = json.loads(capsys.readouterr().out)
+    assert ("INIT001", "Long") in {(f["code"], f["model"]) for f in report["findings"]}
+    (gap,) = [gap for gap in report["unanalysed"] if gap["target"].endswith("Long")]
+    assert "scales are not judged" in gap["reason"]
+
+
+def test_a_table_says_nothing_wrong_of_a_signal_that_was_not_predicted(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text(HEAD + "".join(LOOP.format(i=i) for i in range(6)))
+    main(["check", "--no-cache", "--show-layers", "net.py"])
+    assert "close enough" not in capsys.readouterr().out
 
 
 def test_the_edits_of_a_report_are_made_from_one_tree_of_each_statement(

@@ -64,7 +64,6 @@ def initialise(
     tensor = tensor.slot if isinstance(tensor, Kept) else tensor
     given = {key: v for key, v in kwargs.items() if key not in ("tensor", "generator")}
     draw = drawn_with(full, values, given, reader.site(node), name)
-    draw = with_expressions(reader, draw, full, node, 1)
     targets = _targets(tensor, full)
     resolved = full if name in DEPRECATED else name
     filled = [target for target, _ in targets]
@@ -78,8 +77,10 @@ def initialise(
     if node in reader.alone and (is_copy(_first(node)) or is_lost_copy(reader, _first(node))):
         note(reader, node, name, slots, "lost", "it fills a copy that nothing keeps")
         return tensor
+    # Only for the record: an expression is no mode, and no name of a nonlinearity.
+    recorded = with_expressions(reader, draw, full, node, 1)
     for target, is_whole in targets:
-        write(reader, target, draw if is_whole else _in_part(draw))
+        write(reader, target, recorded if is_whole else _in_part(draw))
     _note(reader, name, resolved, draw.site, tensor, filled)
     return tensor
 

@@ -54,7 +54,8 @@ def expression(function: ast.FunctionDef | None, node: ast.expr) -> str | None:
     """
     local = _locals(function) if function is not None else {}
     try:
-        text = ast.unparse(_Replaced(local).visit(ast.parse(ast.unparse(node), mode="eval")))
+        whole = ast.parse(ast.unparse(node), mode="eval")
+        text = ast.unparse(_Replaced(local, iter(range(_LONGEST))).visit(whole))
     except (_UnclearError, RecursionError):
         return None
     return text if len(text) <= _LONGEST else None
@@ -96,8 +97,10 @@ class _UnclearError(Exception):
 class _Replaced(ast.NodeTransformer):
     """Puts what local names stand for in their place, and leaves out `self`."""
 
-    def __init__(self, local: Mapping[str, ast.expr | None], depth: int = 0) -> None:
-        self._local, self._depth = local, depth
+    def __init__(
+        self, local: Mapping[str, ast.expr | None], left: Iterator[int], depth: int = 0
+    ) -> None:
+        self._local, self._left, self._depth = local, left, depth
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         if isinstance(node.value, ast.Name):
@@ -117,8 +120,12 @@ class _Replaced(ast.NodeTransformer):
         return self._of(held)
 
     def _of(self, held: ast.expr) -> ast.expr:
-        if self._depth == _DEEPEST:
+        # Names that stand for sums of names that stand for sums grow without end.
+        if self._depth == _DEEPEST or next(self._left, None) is None:
             raise _UnclearError
-        copy = ast.parse(ast.unparse(held), mode="eval").body
-        found: ast.expr = _Replaced(self._local, self._depth + 1).visit(copy)
+        text = ast.unparse(held)
+        if len(text) > _LONGEST:
+            raise _UnclearError
+        copy = ast.parse(text, mode="eval").body
+        found: ast.expr = _Replaced(self._local, self._left, self._depth + 1).visit(copy)
         return found

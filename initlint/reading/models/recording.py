@@ -15,7 +15,7 @@ from initlint.reading.abstract.submodules import modules_of
 from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.abstract.values import Slot, Value
 from initlint.reading.attempts import RAISES, Attempts
-from initlint.reading.budget import TooMuchError
+from initlint.reading.budget import TooMuchSignalError
 from initlint.reading.fills.asked import tests_of
 from initlint.reading.fills.uncalled import Uncalled
 from initlint.reading.fills.unreached import Unreached
@@ -102,17 +102,19 @@ class Recorder:
         model: Model,
         held: Sequence[tuple[Place, Slot, str]],
         are_news: Callable[[Sequence[Layer]], bool] = bool,
+        predicts: bool = True,
     ) -> Found:
         """All records of a model; its name has the path if it is ambiguous.
 
         `are_news` says whether layers are to be recorded; of a model that has no such layers,
-        nothing is. Raises TooMuchError if the signal of too many operations would be predicted.
+        nothing is. Without `predicts` the layers have no signal. Raises TooMuchSignalError if
+        that of too many operations would be predicted.
         """
         budget = self._reader.budget
         begun = budget.predictable
         try:
-            found = self._found(model, held, are_news)
-        except TooMuchError:
+            found = self._found(model, held, are_news, predicts)
+        except TooMuchSignalError:
             # What is not recorded costs nothing.
             budget.predictable = begun
             raise
@@ -123,8 +125,10 @@ class Recorder:
         model: Model,
         held: Sequence[tuple[Place, Slot, str]],
         are_news: Callable[[Sequence[Layer]], bool],
+        predicts: bool,
     ) -> Found:
         instance, charge = model.instance, self._reader.budget.predicted
+        every = bool if predicts else _never
         if model.name in self._about.ambiguous:
             model = model._replace(name=f"{model.path}:{model.name}")
         is_whole = instance.cls not in self._about.parts
@@ -138,7 +142,7 @@ class Recorder:
         found, graph = [], None
         if drawn is not None:
             drawn = _with_overrides(drawn, overrides, places)
-            found = records_of(model.name, drawn, places, charge, are_news)
+            found = records_of(model.name, drawn, places, charge, are_news if predicts else _never)
             if self._wants_graphs:
                 graph = Followed(model.name, drawn, names_of(drawn, places), tuple(found))
         reached = {id(use.slot) for use, _ in drawn.met} if drawn is not None else set()
@@ -149,11 +153,11 @@ class Recorder:
             met = beside.met if beside is not None else ()
             met = tuple((use, other) for use, other in met if id(use.slot) not in reached)
             reached |= {id(use.slot) for use, _ in met}
-            found += records_of(model.name, Drawn(met, 0), places, charge)
+            found += records_of(model.name, Drawn(met, 0), places, charge, every)
         for place, slot, kind in held:
             if id(slot) not in reached:
                 reached.add(id(slot))
-                found += self._elsewhere(model, place, slot, kind)
+                found += self._elsewhere(model, place, slot, kind, every)
         if found and not are_news(found):
             return Found([], [], [], [])
         parameters: list[Parameter] = []
@@ -183,7 +187,14 @@ class Recorder:
             return replace(parameter, history=(UNSEEN,))
         return parameter
 
-    def _elsewhere(self, model: Model, place: Place, slot: Slot, kind: str) -> list[Layer]:
+    def _elsewhere(
+        self,
+        model: Model,
+        place: Place,
+        slot: Slot,
+        kind: str,
+        are_news: Callable[[Sequence[Layer]], bool],
+    ) -> list[Layer]:
         """The record of a weight that the model's graph does not reach, from its owner's graph."""
         holder = slot.holder
         owner = holder.owner[0] if holder is not None and holder.owner else None
@@ -198,7 +209,7 @@ class Recorder:
         own = tuple((use.holding(draw), found) for use, found in met)
         alone = Drawn(own, drawn.bare, ops=drawn.ops)
         charge = self._reader.budget.predicted
-        return records_of(model.name, alone, {id(slot): [place]}, charge)
+        return records_of(model.name, alone, {id(slot): [place]}, charge, are_news)
 
     def _followed(
         self, instance: Instance, whole: bool, doors: tuple[str, ...] = ()
@@ -236,6 +247,11 @@ class Recorder:
         graph.add(Op("output" if whole else "unknown", tuple(ends), final=True))
         name_patterns(graph)
         return followed(graph, whole, self._reader.budget, self._wants_graphs)
+
+
+def _never(layers: Sequence[Layer]) -> bool:
+    """In place of the question whether layers are news: their signal is not to be predicted."""
+    return False
 
 
 def _raises(instance: Instance) -> str:
