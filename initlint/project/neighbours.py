@@ -53,8 +53,10 @@ def neighbours(
             if is_told or (names and _uses(other, names, home)) or _fills(other, treated, home):
                 found[_place(other)] = other
         makers = [other for other in found.values() if other in users][:_FEW_USERS]
-        for other in _further(makers, treated, projects[place.parent]):
-            found[_place(other)] = other
+        more = list(_further(makers, treated, projects[place.parent]))
+        if names:
+            more += _of_strangers(projects[place.parent])
+        found |= {_place(other): other for other in more}
     return sorted(found.values())[:_READ]
 
 
@@ -78,6 +80,19 @@ def _further(makers: Sequence[str], names: Sequence[bytes], files: Sequence[str]
         seen.update(users)
         yield from users
         waiting += [(user, agents, hops + 1) for user in users]
+
+
+def _of_strangers(files: Sequence[str]) -> list[str]:
+    """The files that look classes up by computed names, and those that use what these make.
+
+    They name no class, and may fill models of any.
+    """
+    found = [file for file in files if _names_one(_bytes(file), _LOOKING_UP)]
+    return [*found, *_further(found, _LOOKING_UP, files)] if len(found) <= _FEW_USERS else []
+
+
+# What looks a class, or its module, up by a name that is known when the code runs.
+_LOOKING_UP = (b"import_module", b"__import__", b"instantiate", b"globals")
 
 
 def _made_of(text: bytes, names: Sequence[bytes]) -> list[bytes]:

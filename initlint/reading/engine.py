@@ -35,6 +35,7 @@ from initlint.reading.models.mentions import given_away
 from initlint.reading.models.parameters import merged
 from initlint.reading.models.recording import UNSEEN, About, Found, Model, Recorder
 from initlint.reading.models.scripts import Scripts
+from initlint.reading.models.strangers import Strangers
 from initlint.reading.objects.classes import (
     heirs_of,
     is_filled,
@@ -121,6 +122,7 @@ class _Engine:
         self.attempts = Attempts(self.reader)
         # There is one once it is known which classes are parts.
         self._recorder: Recorder
+        self._strangers = Strangers(self.reader)
         self.layers: list[Layer] = []
         self._sites: set[Site | None] = set()
         self._recorded: set[Instance] = set()
@@ -153,9 +155,8 @@ class _Engine:
         done: set[Value] = set()
         self._follow_ahead([model for _, model in born], jobs)
         for birth, model in born:
-            self._record(
-                model, model.instance.cls in done, _STOPPED if birth.lost else "", birth.given
-            )
+            doubt = _STOPPED if birth.lost else self._unclaimed(birth, scripts)
+            self._record(model, model.instance.cls in done, doubt, birth.given)
             done.add(model.instance.cls)
         done.discard(None)
         unsure = dict.fromkeys(self._unsure(scripts.stopped), _STOPPED)
@@ -306,7 +307,19 @@ class _Engine:
         """Why code that is not seen may fill a class that nothing makes; empty if it may not."""
         if any(isinstance(c, UserClass) and c.used for c in order_of(self.reader, cls)):
             return ""
-        return unsure.get(cls) or (_GIVEN if cls in self._apart else "")
+        given = _GIVEN if cls in self._apart else ""
+        return unsure.get(cls) or self._strangers.doubt(cls) or given
+
+    def _unclaimed(self, birth: Birth, scripts: Scripts) -> str:
+        """Why code may fill the model that a function gives back which nothing calls by its name.
+
+        Empty if code has filled or trained that model, or fills none of an unknown class.
+        """
+        cls = birth.model.cls
+        is_called = birth.model not in scripts.results or birth.trained or birth.is_treated()
+        if is_called or not isinstance(cls, UserClass):
+            return ""
+        return self._strangers.doubt(cls)
 
     def _record(self, model: Model, again: bool, doubt: str, given: str = "") -> None:
         """Record a model's layers; for a submodule or a known class, only the new ones.

@@ -92,6 +92,11 @@ class Reader:
         self.alone: set[ast.AST | None] = set()
         # Of names that are filled, whether they are copies that nothing else uses.
         self.lost_copies: dict[ast.AST, bool] = {}
+        # What code has put in the place of names outside the files: `nn.Linear = Quiet`.
+        self.replaced: dict[str, Value] = {}
+        # Methods that code calls of models of which nobody knows the class, with a place; under the
+        # empty name, a place that fills one.
+        self.strangers: dict[str, Site | None] = {}
         # Around what is read, how many `with` may switch gradients off.
         self.ungraded = 0
         # How many writes, and calls of unknown functions, there were.
@@ -172,6 +177,12 @@ class Reader:
         """The nodes of all tensors in values, each once."""
         budget = self.budget
         return list(dict.fromkeys(n for value in values for n in flat_tensors(value, budget)))
+
+    def replace(self, name: str, value: Value) -> None:
+        """Note that code puts a value in the place of a name outside the files."""
+        self.replaced[name] = value
+        # What was made before is made in another way from now on.
+        self.memo.clear()
 
     def weigh(self, values: Iterable[Value]) -> None:
         """Charge all that lies within values; raises TooMuchError where that is too much."""

@@ -17,6 +17,7 @@ from initlint.reading.abstract.values import (
     Unknown,
     Value,
     bounded,
+    is_of_library,
 )
 
 # Longer ranges say no more than this one does.
@@ -93,7 +94,8 @@ def element_of(value: Value) -> Value:
         # One list or another, such as two lengths of one stack of layers.
         every = [item for option in value.options for item in elements(option) or ()]
         return choice(every) if every else UNKNOWN
-    return value if isinstance(value, (Plain, Tensor, Unknown)) else UNKNOWN
+    is_kept = isinstance(value, (Plain, Tensor, Unknown)) or is_of_library(value)
+    return value if is_kept else UNKNOWN
 
 
 def _is_open(value: Value) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from initlint.graph.ops import Op
 from initlint.reading.budget import BITS, CHARACTERS, ELEMENTS, LONGEST_NAME
-from initlint.reading.sources.outside import CONSTANTS, truth_of
+from initlint.reading.sources.outside import CONSTANTS, OWN_MODELS, truth_of
 from initlint.torchlib.draws import Draw
 
 if TYPE_CHECKING:
@@ -256,6 +256,19 @@ class Fresh(Kind):
     def rebuilt(self, parts: Sequence[Value]) -> Value:
         count = 0 if self.base is None else 1
         return replace(self, base=parts[0] if count else None, slots=[*parts[count:]])
+
+
+def is_of_library(value: Value) -> bool:
+    """Whether something comes from a package whose models are of its own classes."""
+    return type(value) is External and value.name.partition(".")[0] in OWN_MODELS
+
+
+def is_stranger(value: Value) -> bool:
+    """Whether an object may be of any class: `getattr(nets, name)()`, or what a library has made.
+
+    An argument that no code gives is none: it has a name, and its function was never called.
+    """
+    return type(value) is Unknown and not value.options
 
 
 def named(value: Named, rest: str) -> Value:

@@ -38,7 +38,7 @@ from initlint.reading.abstract.values import (
 )
 from initlint.reading.budget import LONGEST_NAME
 from initlint.reading.evaluate.calling import call
-from initlint.reading.evaluate.names import member_of
+from initlint.reading.evaluate.names import is_dispatched, member_of
 from initlint.reading.evaluate.tensors import operate
 from initlint.reading.fills.effects import Missing, lacks
 from initlint.reading.objects.classes import (
@@ -240,6 +240,8 @@ def _member_value(reader: Reader, value: Instance, owner: UserClass, node: ast.A
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         constant = constant_of(reader, owner, node)
         return Bound(constant, value) if isinstance(constant, Function) else constant
+    if is_dispatched(node):
+        return UNKNOWN
     decorators = _decorators(node)
     function = function_in(owner, node)
     if "staticmethod" in decorators:

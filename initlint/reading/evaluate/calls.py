@@ -32,12 +32,14 @@ from initlint.reading.abstract.values import (
     Tensor,
     Unknown,
     Value,
+    is_stranger,
 )
 from initlint.reading.evaluate.calling import Door, call
 from initlint.reading.evaluate.compiled import body_of, code_of, evaluate
 from initlint.reading.evaluate.external import call_external, is_trained
 from initlint.reading.evaluate.methods import call_method
 from initlint.reading.evaluate.signatures import Signature, signature_of
+from initlint.reading.fills import strangers
 from initlint.reading.fills.configured import literal_stds
 from initlint.reading.fills.effects import Missing, is_sure, note
 from initlint.reading.fills.initial import initialise, lost
@@ -72,6 +74,8 @@ def call_other(
         reader.life.give(
             [*args, *kwargs.values()], _spelled(node) or "a function", reader.site(node)
         )
+    if is_stranger(function):
+        strangers.asked(reader, _spelled(node), args, node, call)
     given = [function, *args] if type(function) is Unknown else args
     return lost(reader, given, kwargs, _spelled(node))
 

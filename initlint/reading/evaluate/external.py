@@ -17,6 +17,7 @@ from initlint.reading.evaluate.builtins import (
     numeric,
     pure,
 )
+from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.handlers import HANDLERS
 from initlint.reading.evaluate.tensors import operate
 from initlint.reading.fills.initial import initialise, lost
@@ -25,7 +26,7 @@ from initlint.reading.objects.module_methods import ask_module
 from initlint.reading.objects.modules import make_module
 from initlint.reading.objects.samples import may_be_trained, trained
 from initlint.reading.reader import Reader
-from initlint.reading.sources.outside import LOOKING, TRAINING, TRUSTED, trusted_kind
+from initlint.reading.sources.outside import LOOKING, OWN_MODELS, TRAINING, TRUSTED, trusted_kind
 from initlint.torchlib.draws import ARGUMENTS
 
 _Callee = Callable[[Reader, Sequence[Value], Mapping[str, Value], "ast.AST | None"], Value]
@@ -43,7 +44,24 @@ def call_external(
     node: ast.AST | None,
 ) -> Value:
     """The result of a function that the files read do not define."""
+    if name in reader.replaced:
+        return _instead(reader, name, args, kwargs, node)
     return _callee(name)(reader, args, kwargs, node)
+
+
+def _instead(
+    reader: Reader,
+    name: str,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    node: ast.AST | None,
+) -> Value:
+    """The result of what code has put in the place of a function, which may call that one."""
+    function = reader.replaced.pop(name)
+    try:
+        return call(reader, function, args, kwargs, node)
+    finally:
+        reader.replaced[name] = function
 
 
 @lru_cache(maxsize=4096)
@@ -145,7 +163,9 @@ def torch_or_lost(
         if is_trained(reader, [*args, *kwargs.values()]):
             return UNKNOWN
         reader.life.give([*args, *kwargs.values()], name, reader.site(node))
-    return lost(reader, args, kwargs, name.lstrip("."))
+    found = lost(reader, args, kwargs, name.lstrip("."))
+    is_of_library = found is UNKNOWN and reader.outside and package in OWN_MODELS
+    return External(f"{name}()") if is_of_library else found
 
 
 def is_trained(reader: Reader, values: Sequence[Value]) -> bool:

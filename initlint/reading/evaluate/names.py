@@ -69,12 +69,18 @@ def _bound(reader: Reader, module: Module, name: str) -> Value:
     if isinstance(entry, Import):
         return _imported(reader, module, entry)
     if isinstance(entry, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return Function(entry, module)
+        return UNKNOWN if is_dispatched(entry) else Function(entry, module)
     if isinstance(entry, ast.ClassDef):
         return class_of(reader, entry, module)
     if isinstance(entry, (ast.Assign, ast.AnnAssign)) and entry.value is not None:
         return _assigned(reader, entry, name, Frame(module))
     return UNKNOWN
+
+
+def is_dispatched(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether the class of the first argument decides which function is called in place of it."""
+    names = (getattr(each, "attr", getattr(each, "id", "")) for each in function.decorator_list)
+    return any(name.startswith("singledispatch") for name in names)
 
 
 def _assigned(reader: Reader, entry: ast.Assign | ast.AnnAssign, name: str, frame: Frame) -> Value:

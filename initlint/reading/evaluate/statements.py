@@ -13,7 +13,7 @@ from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.compiled import block_of, code_of, evaluate
 from initlint.reading.evaluate.expressions import binary
 from initlint.reading.evaluate.loops import for_step, while_step
-from initlint.reading.evaluate.names import member_of, top_level
+from initlint.reading.evaluate.names import is_dispatched, member_of, top_level
 from initlint.reading.evaluate.subscripts import gone_through
 from initlint.reading.evaluate.targets import target_of
 from initlint.reading.fills.dropped import dropped
@@ -162,7 +162,8 @@ def _declare(reader: Reader, node: ast.Global) -> Step:
 def _define(node: ast.FunctionDef | ast.AsyncFunctionDef, frame: Frame) -> None:
     # What is defined at the top level of a file finds its names there in any case.
     closure = None if frame.names is frame.module.values else frame
-    frame.names[node.name] = Function(node, frame.module, closure)
+    is_known = not is_dispatched(node)
+    frame.names[node.name] = Function(node, frame.module, closure) if is_known else UNKNOWN
 
 
 def _define_class(reader: Reader, node: ast.ClassDef, frame: Frame) -> None:

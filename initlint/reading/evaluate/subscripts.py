@@ -30,9 +30,11 @@ from initlint.reading.abstract.values import (
     Unknown,
     Value,
     bounded,
+    external,
+    is_of_library,
     named,
 )
-from initlint.reading.budget import ELEMENTS
+from initlint.reading.budget import ELEMENTS, LONGEST_NAME
 from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.tensors import operate
 from initlint.reading.objects.classes import hold, lookup, method_of
@@ -67,6 +69,8 @@ def item_of(reader: Reader, value: Value, index: Value) -> Value:
         return named(value, f"[{index}]") if bounded(index) is index else UNKNOWN
     if isinstance(value, Unknown):
         return value
+    if is_of_library(value):
+        return external(f"{value.name}[]") if len(value.name) < LONGEST_NAME else UNKNOWN
     return PLAIN if isinstance(value, (Plain, Sym, Named)) else UNKNOWN
 
 

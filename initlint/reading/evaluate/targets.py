@@ -8,7 +8,18 @@ from collections.abc import Callable, Sequence
 from initlint.reading.abstract.frames import Frame
 from initlint.reading.abstract.holders import Instance, Listing
 from initlint.reading.abstract.lists import element_of
-from initlint.reading.abstract.values import UNKNOWN, Fresh, Held, Kept, Plain, Slot, Tensor, Value
+from initlint.reading.abstract.values import (
+    UNKNOWN,
+    External,
+    Fresh,
+    Held,
+    Kept,
+    Plain,
+    Slot,
+    Tensor,
+    Value,
+    is_of_library,
+)
 from initlint.reading.evaluate.compiled import code_of
 from initlint.reading.evaluate.subscripts import gone_through, put
 from initlint.reading.evaluate.tensors import assigned, operate
@@ -48,6 +59,8 @@ def _set_attribute(reader: Reader, owner: Value, target: ast.Attribute, value: V
         write_in_place(reader, owner, "data", [value], {}, target)
     elif isinstance(owner, Slot) and target.attr == "requires_grad":
         set_trainable(reader, owner, value)
+    elif isinstance(owner, External) and owner.name.startswith("torch.nn"):
+        reader.replace(f"{owner.name}.{target.attr}", value)
     elif reader.outside:
         reader.life.hand_over(value)
 
@@ -112,7 +125,12 @@ def _part_of(reader: Reader, value: Value, found: list[Value] | None, place: int
         return operate(reader, "getitem", [value, place])
     if found:
         return found[min(place, len(found) - 1)]
-    return element_of(value) if isinstance(value, (Plain, Slot, Held)) else UNKNOWN
+    return element_of(value) if _has_alike(value) else UNKNOWN
+
+
+def _has_alike(value: Value) -> bool:
+    """Whether every element of a value is what the value is, as far as is known."""
+    return isinstance(value, (Plain, Slot, Held)) or is_of_library(value)
 
 
 def _named(name: str) -> Bind:

@@ -17,7 +17,9 @@ from initlint.reading.abstract.values import (
     Kept,
     Slot,
     Value,
+    is_stranger,
 )
+from initlint.reading.fills import strangers
 from initlint.reading.fills.effects import (
     Missing,
     Noted,
@@ -65,6 +67,8 @@ def initialise(
     given = {key: v for key, v in kwargs.items() if key not in ("tensor", "generator")}
     draw = drawn_with(full, values, given, reader.site(node), name)
     targets = _targets(tensor, full)
+    if is_stranger(tensor):
+        strangers.filled(reader, node)
     resolved = full if name in DEPRECATED else name
     filled = [target for target, _ in targets]
     slots = [target for target in filled if isinstance(target, Slot)]

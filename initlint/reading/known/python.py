@@ -35,6 +35,7 @@ from initlint.reading.abstract.values import (
     Unknown,
     Value,
     bounded,
+    is_of_library,
     known_number,
 )
 from initlint.reading.evaluate.attributes import attribute
@@ -42,6 +43,7 @@ from initlint.reading.evaluate.builtins import belongs
 from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.handlers import Args, Kwargs, handles
 from initlint.reading.evaluate.names import top_level
+from initlint.reading.evaluate.subscripts import item_of
 from initlint.reading.evaluate.tensors import operate
 from initlint.reading.fills.effects import lacks
 from initlint.reading.models.life import twin
@@ -49,6 +51,7 @@ from initlint.reading.objects.classes import hold, lookup, surely_lacks, torch_b
 from initlint.reading.objects.torch_modules import reset_of
 from initlint.reading.reader import Reader
 from initlint.reading.sources.outside import is_callable, trusted_kind
+from initlint.reading.sources.resolve import Import
 from initlint.torchlib import catalog
 from initlint.torchlib.members import OF_EVERY
 
@@ -225,6 +228,15 @@ def _split(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> 
     return listed(re.split(*args))
 
 
+@handles("importlib.import_module", "builtins.__import__")
+def _import(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    """The file of a name that is known; any other module may hold any class."""
+    name = args[0] if args else UNKNOWN
+    if not isinstance(name, str) or not name or name.startswith(".") or not reader.frames:
+        return UNKNOWN
+    return reader.program.imported(reader.frames[-1].module, Import(name, None, 0)) or UNKNOWN
+
+
 _PROCESSES = ("multiprocessing.Process", "torch.multiprocessing.Process")
 
 
@@ -281,6 +293,8 @@ def _hasattr(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -
 @handles("builtins.getattr")
 def _getattr(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     if len(args) < 2 or not isinstance(args[1], str):
+        if args and is_of_library(args[0]):
+            return item_of(reader, args[0], UNKNOWN)
         return _any_part(args[0] if args else UNKNOWN)
     if len(args) > 2 and isinstance(args[0], Instance) and args[1] not in args[0].attrs:
         found = _hasattr(reader, args, kwargs, node)
@@ -305,7 +319,14 @@ def _setattr(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -
     elif len(args) == 3 and isinstance(args[0], Instance):
         # A part under a name that is not known is a part all the same.
         hold(reader, args[0], f"{{{len(args[0].attrs)}}}", args[2])
+    elif len(args) == 3 and _is_of_torch(args[0]) and isinstance(args[1], str):
+        reader.replace(f"{args[0].name}.{args[1]}", args[2])
     return None
+
+
+def _is_of_torch(value: Value) -> bool:
+    """Whether a value is torch.nn, or lies in it."""
+    return isinstance(value, External) and value.name.startswith("torch.nn")
 
 
 @handles("builtins.vars")

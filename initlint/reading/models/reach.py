@@ -40,7 +40,7 @@ class Reach:
         for _ in range(_MOST_IMPORTS):
             entry = self._program.names(module).get(dotted[0])
             if not isinstance(entry, Import):
-                return module, False if entry is None else entry
+                return module, dotted[0] in _LOOKING_UP if entry is None else entry
             rest = (*([entry.name] if entry.name else []), *dotted[1:])
             found = self._program.imported(module, entry)
             if isinstance(found, External):
@@ -88,9 +88,11 @@ def _is_of_modules(name: str) -> bool:
     return package not in _OTHERS and not name.rpartition(".")[2].isupper()
 
 
+# Names by which code looks up a class whose name is only known when it runs.
+_LOOKING_UP = ("globals", "eval", "vars", "__dict__", "__import__")
 # Libraries that make no model.
 _OTHERS = {
     *("collections", "copy", "dataclasses", "functools", "itertools", "json", "logging", "math"),
     *("numpy", "os", "pathlib", "re", "sys", "typing", "warnings", "abc", "enum", "random"),
-    *("argparse", "time", "operator", "contextlib", "types", "inspect", "importlib", "string"),
+    *("argparse", "time", "operator", "contextlib", "types", "inspect", "string"),
 }

@@ -28,6 +28,7 @@ from initlint.reading.evaluate.compiled import block_of, evaluate
 from initlint.reading.evaluate.names import top_level
 from initlint.reading.models.factories import factories
 from initlint.reading.models.reach import Reach
+from initlint.reading.models.strangers import fills_what_it_makes
 from initlint.reading.objects.classes import function_in, torch_base
 from initlint.reading.objects.construct import construct
 from initlint.reading.reader import Reader
@@ -170,11 +171,14 @@ class Scripts:
         """Whether a function may show how a class of modules is made or filled.
 
         It names such a class, or a table of such classes, of which no model is known yet; or it
-        names any, and fills something.
+        names any, and fills something; or it fills what it has got by a call.
         """
         names = self._program.names(module)
         text = module.source.lines(node.lineno, node.end_lineno or node.lineno)
-        if not self._may_tell(module, names, words_of(text)):
+        words = words_of(text)
+        if not _FILLING_WORDS.isdisjoint(words) and fills_what_it_makes(node):
+            return True
+        if not self._may_tell(module, names, words):
             return False
         parts = [part for statement in node.body for part in ast.walk(statement)]
         tested = {

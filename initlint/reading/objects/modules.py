@@ -25,7 +25,7 @@ from initlint.reading.abstract.values import (
 )
 from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.tensors import current, operands, overwritten
-from initlint.reading.fills.initial import parameter_of
+from initlint.reading.fills.initial import parameter_of, release
 from initlint.reading.objects.classes import hold, lookup, method_of
 from initlint.reading.objects.containers import contain
 from initlint.reading.objects.torch_modules import fill, reset_of, uses_of
@@ -89,10 +89,21 @@ def furnish(
 ) -> None:
     """Run torch's constructor; then the class's own `reset_parameters`, if it has one."""
     _furnish_torch(reader, instance, args, kwargs, node)
+    if reader.replaced:
+        _draw_as_replaced(reader, instance)
     name = reset_of(instance.torch)
     found = lookup(reader, instance.cls, name) if name and instance.cls is not None else None
     if found is not None:
         call(reader, method_of(reader, *found), [instance], {})
+
+
+def _draw_as_replaced(reader: Reader, instance: Instance) -> None:
+    """Draw the parameters by what code has put in the place of torch's own functions."""
+    reset = reader.replaced.get(f"torch.nn.{instance.torch}.{reset_of(instance.torch)}")
+    if any(name.startswith("torch.nn.init.") for name in reader.replaced):
+        release(reader, [instance])
+    elif reset is not None:
+        call(reader, reset, [instance], {})
 
 
 def adopt(reader: Reader, instance: Instance, node: ast.AST | None) -> None:

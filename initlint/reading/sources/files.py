@@ -43,7 +43,9 @@ class Source:
         self.path = path
         self.data = data
         self.asked = asked
-        self.hinted = asked and bool(_HINTS.search(data))
+        # Whether it may use torch; `hinted` if that matters for its own sake.
+        self.uses_torch = bool(_HINTS.search(data))
+        self.hinted = asked and self.uses_torch
         self._tree: ast.Module | None = None
         self._lines: list[bytes] = []
         self._is_ascii = data.isascii()

@@ -41,6 +41,12 @@ LOOKING = {
         "PIL",
     ),
 }
+# Packages whose models are of classes of their own, whatever name they are asked for.
+OWN_MODELS = {
+    *("torchvision", "timm", "transformers"),
+    *("diffusers", "segmentation_models_pytorch", "open_clip", "efficientnet_pytorch"),
+    *("pretrainedmodels", "monai", "torch_geometric", "sentence_transformers", "clip"),
+}
 # Packages that train a model which they are given, as it is.
 TRAINING = {
     *("pytorch_lightning", "lightning", "accelerate", "ignite", "skorch", "catalyst", "fastai"),

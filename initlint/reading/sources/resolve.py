@@ -68,8 +68,8 @@ class Program:
 
     def followed(self) -> list[Module]:
         """The files that may use torch, and those that may import from one of these."""
-        hinted = [module for module in self.modules if module.source.hinted]
-        stems = {os.fsencode(part) for module in hinted for part in module.parts[-1:]}
+        of_torch = [module for module in self.modules if module.source.uses_torch]
+        stems = {os.fsencode(part) for module in of_torch for part in module.parts[-1:]}
         return [
             module
             for module in self.modules
