@@ -31,6 +31,7 @@ from initlint.fill.shards import (
 from initlint.fill.spared import (
     ADAPTER,
     DEAD,
+    GATED,
     LAZY_YET,
     RECURRENT,
     STARVED,
@@ -166,7 +167,17 @@ class _Offered:
     def reason(self, layer: Layer) -> str:
         """Why a layer's weight, and its bias, are left alone; empty where they are not."""
         shares = self._sharing.get(layer.parameter, ())
-        return self._alone(layer) or (shared(shares) if shares else "")
+        found = self._alone(layer) or (shared(shares) if shares else "")
+        return found or self._gated(layer)
+
+    def _gated(self, layer: Layer) -> str:
+        """Why a layer must not become zero: a factor of its branch may be zero already."""
+        if not layer.recommended or layer.recommended.std:
+            return ""
+        for name, zero in self.products.computed.get(layer.parameter, ()):
+            if zero is None or self.held.has(name, zero):
+                return GATED.format(name)
+        return ""
 
     def bias_reason(self, bias: str, layer: Layer) -> str:
         """Why a layer's bias is left alone although its weight is not."""

@@ -14,6 +14,8 @@ import torch
 
 # Elements that moments are counted over; extremes are counted over all.
 _SAMPLE = 2**16
+# From so many equal elements on, values are a structure (an identity, a filter), not a draw.
+_STRUCTURE = 0.25
 # Elements among which equal ones are counted.
 _FEW = 2**12
 # Below and beyond these, the largest number of a tensor is a leftover in memory, no weight. Smaller
@@ -24,6 +26,10 @@ _ERRORS, _CHANCE = 5.0, 5e-7
 # Smaller tensors must also lie on the grid that torch draws float32 numbers from.
 _SMALL, _GRID, _NEAR = 1024, 2**24, 0.1
 _RESOLUTION = {torch.bfloat16: 2**-8, torch.float16: 2**-10}
+# Numbers that somebody wrote have at most so many digits; among so many elements it is looked up.
+_DIGITS, _LOOKED_UP = 3, 64
+# Neighbours of a draw are not correlated, and few of its elements are far beyond its std.
+_CORRELATED, _PEAKED, _MANY = 0.3, 12.0, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,8 @@ class Facts:
     Of `sampled` of them: the sums of their first, second and fourth powers, the sum of products of
     neighbours, and the share of them that `repeats` another. `off` counts elements that are not on
     the grid of PyTorch's default, among small float32 tensors. `resolution` is that of the dtype
-    that the numbers have, or have had; 0 for float32.
+    that the numbers have, or have had; 0 for float32. `written` says that all elements that were
+    looked at are numbers of at most three digits, as people write them.
     """
 
     count: int = 0
@@ -49,6 +56,7 @@ class Facts:
     repeats: float = 0.0
     off: int = 0
     resolution: float = 0.0
+    written: bool = True
 
     def __add__(self, other: Facts) -> Facts:
         return Facts(
@@ -64,6 +72,7 @@ class Facts:
             repeats=max(self.repeats, other.repeats),
             off=self.off + other.off,
             resolution=max(self.resolution, other.resolution),
+            written=self.written and other.written,
         )
 
     @property
@@ -86,6 +95,23 @@ class Facts:
         """Whether the elements may be what somebody wrote: finite, neither all minute nor huge."""
         return not self.broken and (not self.largest or _LEAST < self.largest < _MOST)
 
+    @property
+    def is_structured(self) -> bool:
+        """Whether the elements are hardly a draw: an identity, with noise too, a filter, a table.
+
+        Many of them are equal, or they are numbers that somebody wrote, or neighbours are alike
+        (smooth filters, waves), or few are far larger than the rest (a diagonal).
+        """
+        n, spread = self.sampled, self.square - self.total * self.mean
+        if self.repeats >= _STRUCTURE or (n > 1 and self.written):
+            return True
+        if n < _MANY or spread <= 0:
+            return False
+        alike = (self.neighbours - self.total * self.mean) / spread
+        is_centred = self.mean**2 * n < spread / 4
+        is_peaked = is_centred and self.fourth * n > _PEAKED * self.square**2
+        return is_peaked or alike > max(_CORRELATED, _ERRORS / math.sqrt(n))
+
     def is_uniform(self, bound: float) -> bool:
         """Whether the elements are a draw from the uniform distribution on ±`bound`.
 
@@ -96,6 +122,8 @@ class Facts:
         """
         n, slack = self.count, 1e-6 + 2 * self.resolution
         if not n or self.broken or self.largest > bound * (1 + slack) or self.off:
+            return False
+        if self.sampled > 1 and self.written:
             return False
         reach = 1 - math.exp(math.log(_CHANCE) / n)
         return self.largest >= bound * (1 - reach - slack) and self._has_moments(bound, slack)
@@ -156,6 +184,7 @@ def facts_of(
         _repeated(values[:_FEW], resolution > 0),
         _off_grid(local, values, bound) if bound and not resolution else 0,
         resolution,
+        _is_written(values[:_LOOKED_UP]),
     )
 
 
@@ -181,6 +210,15 @@ def _resolution(sample: torch.Tensor) -> float:
         if all(part.to(dtype).to(part.dtype).equal(part) for part in (few, sample)):
             return step
     return 0.0
+
+
+def _is_written(values: Any) -> bool:
+    """Whether all numbers have few digits: of the float32 numbers, one in some thousands has."""
+    return all(_short(value) == numpy.float32(value) for value in values)
+
+
+def _short(value: Any) -> Any:
+    return numpy.float32(f"{value:.{_DIGITS}g}")
 
 
 def _repeated(values: Any, coarse: bool) -> float:

@@ -45,8 +45,12 @@ class Held:
 
     def has_zeros(self, name: str) -> bool:
         """Whether a parameter is known to be zero in any element."""
+        return self.has(name, 0.0)
+
+    def has(self, name: str, number: float) -> bool:
+        """Whether any element of a parameter is known to be that number."""
         values = self.values(name)
-        return values is not None and bool((values == 0).any())
+        return values is not None and bool((values == number).any())
 
     def _written(self, tensor: torch.Tensor) -> torch.Tensor | None:
         """The values that the constructor's last calls write; None for draws around zero."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import FrameType, FunctionType
 from typing import Any
 
+import numpy
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -26,6 +27,9 @@ from initlint.tracing.places import (
     user_frame,
 )
 from initlint.tracing.unchanged import LAZY
+
+# Arguments of more bytes are not copied.
+_LARGE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +268,21 @@ class Journal(TorchFunctionMode):
             self._memories[storage].entries.append(entry)
 
     def _lowered(self, value: Any) -> Any:
-        """Arguments with a `Ref` for every tensor on the meta device."""
-        return pytree.tree_map(lambda v: self.ref(v) if _is_tensor(v) and v.is_meta else v, value)
+        """Arguments with a `Ref` for every tensor on the meta device, and copies of the others."""
+        return pytree.tree_map(
+            lambda v: self.ref(v) if _is_tensor(v) and v.is_meta else _copied(v), value
+        )
+
+
+def _copied(value: Any) -> Any:
+    """An argument as it is now, if it is an array or tensor that construction may yet change.
+
+    Large ones (loaded weights) are not copied.
+    """
+    is_array = isinstance(value, numpy.ndarray)
+    if not (is_array or _is_tensor(value)) or value.nbytes > _LARGE:
+        return value
+    return value.copy() if is_array else value.detach().clone()
 
 
 def _has_ref(index: Any) -> bool:

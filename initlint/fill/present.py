@@ -19,9 +19,6 @@ from initlint.fill.shards import Part, flat_parts, is_fsdp1, part_of, plain_name
 from initlint.records import Initializer
 from initlint.torchlib.draws import Draw
 
-# From so many equal elements on, values are a structure (an identity, a filter), not a draw.
-_STRUCTURE = 0.25
-
 
 @dataclass(frozen=True, slots=True)
 class Present:
@@ -168,7 +165,7 @@ def seen(facts: Facts, default: bool = False) -> Present:
         zero = not facts.low
         held = Initializer("constant_", {"val": facts.low}, 0.0, mean=facts.low)
         return Present(("default" if default else "zeros") if zero else "constant", held)
-    if facts.repeats >= _STRUCTURE:
+    if facts.is_structured:
         return Present("structured", held)
     return Present("set", held)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import nn
 
@@ -15,6 +15,8 @@ from initlint.graph.steps import Node, Steps
 
 # Functions whose result is proportional to each of two factors.
 _PRODUCTS = ("mul", "imul", "rmul", "multiply", "addcmul", "lerp", "einsum")
+# Products with a matrix, which is no weight where it is computed from a parameter.
+_MATRICES = ("linear", "matmul", "rmatmul", "mm", "bmm", "mv")
 # Parameters of torch's recurrent layers and cells that multiply a state.
 _STATE = ("weight_hh", "weight_hr")
 
@@ -25,13 +27,16 @@ class Products:
 
     `recurrent` are used again on what was computed with them. `scales` and `factors` are, for the
     last weight of a residual branch, the other parameters that its branch is a product with:
-    scales (alpha, a LayerScale), which are never filled, and weights.
+    scales (alpha, a LayerScale), which are never filled, and weights. `computed` are the parameters
+    from which a factor of the branch is computed, each with the number at which it makes that zero;
+    None where that is not known.
     """
 
     recurrent: frozenset[str]
     scales: Mapping[str, tuple[str, ...]]
     factors: Mapping[str, tuple[str, ...]]
     before: Mapping[str, tuple[str, ...]]
+    computed: Mapping[str, tuple[tuple[str, float | None], ...]] = field(default_factory=dict)
 
 
 def products_of(model: nn.Module, graphs: Sequence[Graph]) -> Products:
@@ -41,6 +46,7 @@ def products_of(model: nn.Module, graphs: Sequence[Graph]) -> Products:
     scales: dict[str, tuple[str, ...]] = {}
     factors: dict[str, tuple[str, ...]] = {}
     before: dict[str, tuple[str, ...]] = {}
+    computed: dict[str, tuple[tuple[str, float | None], ...]] = {}
     for graph in graphs:
         recurrent |= {first.get(name, name) for name in used_again(graph)}
         steps = with_mixings({op: op for op in graph.nodes}, graph.whole)
@@ -49,10 +55,12 @@ def products_of(model: nn.Module, graphs: Sequence[Graph]) -> Products:
                 name = first.get(last, last)
                 scales[name] = tuple(first.get(other, other) for other in multiplied)
                 factors[name] = tuple(first.get(other, other) for other in weights)
+                made = [pair for op in (*branch.nodes, branch.join) for pair in _computed(op)]
+                computed[name] = tuple((first.get(other, other), zero) for other, zero in made)
             for weight, multiplied in _scaled_inputs(steps, branch):
                 name = first.get(weight, weight)
                 before[name] = tuple(first.get(other, other) for other in multiplied)
-    return Products(frozenset(recurrent), scales, factors, before)
+    return Products(frozenset(recurrent), scales, factors, before, computed)
 
 
 def used_again(graph: Graph) -> set[str]:
@@ -107,7 +115,25 @@ def _scaled_inputs(steps: Steps, branch: Branch) -> Iterator[tuple[str, list[str
 
 def _scales(op: Op) -> Iterator[str]:
     """The parameters that an operation multiplies data with, unit by unit."""
+    for value in _factors(op):
+        if value.zero_at == 0:
+            yield from (value.parameter, *value.others)
+
+
+def _computed(op: Op) -> Iterator[tuple[str, float | None]]:
+    """The parameters from which an operation computes a factor, and where it is zero, if known."""
+    for value in _factors(op):
+        if value.zero_at or value.vanishing:
+            yield value.parameter, None if value.vanishing else value.zero_at
+
+
+def _factors(op: Op) -> Iterator[Operand]:
+    """The parameters, and what is computed from them, that data is multiplied with."""
     if op.bare_name in _PRODUCTS:
-        for value in leaves_of((op.operands, op.keywords)):
-            if type(value) is Operand and value.zero_with:
-                yield value.parameter
+        values = leaves_of((op.operands, op.keywords))
+    elif op.bare_name in _MATRICES and not op.weights:
+        # The third is a bias.
+        values = leaves_of((op.operands[:2], op.keywords.get("weight")))
+    else:
+        return
+    yield from (value for value in values if type(value) is Operand)

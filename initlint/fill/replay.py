@@ -107,7 +107,8 @@ class Replay:
     def _raised(self, value: Any, made: Storages) -> Any:
         if isinstance(value, Ref):
             return self.view(value, self._memory(value.storage, made))
-        if value == "meta" or (isinstance(value, torch.device) and value.type == "meta"):
+        is_meta = isinstance(value, str) and value == "meta"
+        if is_meta or (isinstance(value, torch.device) and value.type == "meta"):
             return self.device
         return value
 

@@ -18,6 +18,7 @@ LAZY_YET = "no weight yet: run one forward first"
 RECURRENT = "it is recurrent, used again on its own result: its gain would compound"
 ADAPTER = "it belongs to an adapter"
 DEAD = "it would be zero, and is multiplied with {}, which is zero: neither would ever train"
+GATED = "it would be zero, and is multiplied with a value computed from {}, which may be zero, too"
 STARVED = "its layer's input is multiplied with {}, which is zero: a rectifier of zero never trains"
 # A bias was set on purpose if at least 3 elements, and 1 in 8 of all, are equal.
 _FEW, _SHARE = 3, 8

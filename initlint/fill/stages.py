@@ -84,4 +84,9 @@ def products_within(stage: nn.Module, products: Products) -> Products:
 
     recurrent = frozenset(name for name in products.recurrent if name in names)
     scales, factors, before = map(kept, (products.scales, products.factors, products.before))
-    return Products(recurrent, scales, factors, before)
+    computed = {
+        name: tuple(pair for pair in pairs if pair[0] in names)
+        for name, pairs in products.computed.items()
+        if name in names
+    }
+    return Products(recurrent, scales, factors, before, computed)

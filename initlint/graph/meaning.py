@@ -20,8 +20,17 @@ WHOLE_VIEWS = {
     *_TURNS,
     *_SAME,
 }
-# Functions whose result is zero where the parameter is zero.
-_ZERO_AT_ZERO = {"tanh", "neg", "abs", "relu", "mul", "imul", "rmul", "multiply"}
+# Functions whose result is zero just where the parameter is zero; of products, where a factor is.
+_ZERO_AT_ZERO = {
+    *("tanh", "neg", "negative", "abs", "sin", "sinh", "tan", "asin", "atan", "asinh", "erf"),
+    *("expm1", "square", "sign", "softsign", "hardtanh", "clone", "contiguous", "detach", "diag"),
+    *("relu", "div", "truediv"),
+}
+_PRODUCTS = {"mul", "imul", "rmul", "multiply", "matmul", "einsum", "outer"}
+# Functions whose result is never zero.
+_POSITIVE = {"sigmoid", "exp", "exp2", "softplus", "cosh", "softmax"}
+# What is added to a parameter by these, and where the sum is zero: -c, or c for differences.
+_SUMS = {"add": -1.0, "iadd": -1.0, "radd": -1.0, "sub": 1.0, "isub": 1.0, "rsub": 1.0}
 # Operations of whose arguments the predicted signal needs some.
 _WITH_FACTS = frozenset({"scale", "merge_add", "merge_cat", "pool", "dropout", "shape", "norm"})
 # Of one value the largest along a dimension, of two the larger of each pair.
@@ -118,8 +127,7 @@ def _of_parameters(
     if len(operands) > 1 or not (role in ("shape", "dropout") or name in _SAME):
         if is_unsure:
             return UNSURE
-        is_zero = first.zero_with and name.strip("_") in _ZERO_AT_ZERO
-        return replace(first, reparametrised=True, zero_with=is_zero)
+        return _computed(name.strip("_"), operands, args)
     shape = first.shape if name in _SAME else None
     if name in _TURNS and first.shape is not None and len(first.shape) == 2:
         shape = first.shape[::-1]
@@ -127,6 +135,32 @@ def _of_parameters(
         shape = first.shape[1:] if first.shape is not None else None
     is_whole = name in WHOLE_VIEWS or (name == "getitem" and _is_all(args[1:]))
     return replace(first, shape=shape, part=first.part or not is_whole)
+
+
+def _computed(bare: str, operands: Sequence[Operand], args: Sequence[Any]) -> Operand:
+    """The operand for the result of a function of the model's tensors, and where it is zero."""
+    first = operands[0]
+    vanishing = any(one.vanishing for one in operands)
+    is_one = len(operands) == 1
+    if is_one and bare in (*_ZERO_AT_ZERO, *_PRODUCTS):
+        return replace(first, reparametrised=True)
+    if bare in _PRODUCTS:
+        zeros = [one for one in operands if one.zero_at is not None]
+        at_zero = [one for one in zeros if one.zero_at == 0]
+        first = next(iter(at_zero), first)
+        others = [name for one in at_zero for name in (one.parameter, *one.others)]
+        vanishing = vanishing or len(zeros) > len(at_zero)
+        zero = 0.0 if at_zero else None
+        return replace(
+            first, reparametrised=True, zero_at=zero, others=tuple(others[1:]), vanishing=vanishing
+        )
+    zero = None
+    if is_one and bare in _SUMS and not first.reparametrised:
+        # A number is added to the parameter itself: `1 + gate`.
+        numbers = [part for part in leaves_of(tuple(args)) if type(part) in (int, float)]
+        zero = _SUMS[bare] * numbers[0] if len(numbers) == 1 else None
+    vanishing = vanishing or (zero is None and not (is_one and bare in _POSITIVE))
+    return replace(first, reparametrised=True, zero_at=zero, others=(), vanishing=vanishing)
 
 
 def _is_all(index: Sequence[Any]) -> bool:

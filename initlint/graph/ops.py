@@ -34,7 +34,9 @@ class Operand:
       the axes.
     - `reparametrised`: True if the value is computed from the parameter.
     - `part`: True if it has only some of the parameter's elements.
-    - `zero_with`: True if it is zero where the parameter is.
+    - `zero_at`: the number at which elements of the parameter make it zero; None for none.
+    - `others`: the other parameters that it is also zero with.
+    - `vanishing`: True if it may be zero elsewhere, too.
     """
 
     parameter: Any
@@ -42,7 +44,9 @@ class Operand:
     shape: tuple[Any, ...] | None
     reparametrised: bool = False
     part: bool = False
-    zero_with: bool = True
+    zero_at: float | None = 0.0
+    others: tuple[Any, ...] = ()
+    vanishing: bool = False
 
 
 @dataclass(slots=True, eq=False, repr=False)

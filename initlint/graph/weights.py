@@ -37,6 +37,8 @@ _PRODUCTS = {
     "addmm": 1,
     "baddbmm": 1,
 }
+# Products of which no parameter's fans are told.
+_UNTOLD = ("chain_matmul", "multi_dot", "addbmm", "mv", "addmv", "dot", "vdot", "vecdot", "outer")
 # Matrix products that add their first argument.
 _SUMS = ("addmm", "baddbmm")
 
@@ -51,6 +53,9 @@ def factors_of(name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> l
 def _factors(name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Iterator[Factor]:
     if name == "einsum":
         yield from _of_einsum(args)
+        return
+    if name == "tensordot":
+        yield from _of_tensordot(args, keywords)
         return
     if name in _PRODUCTS:
         for place, value in enumerate(args[_PRODUCTS[name] :][:2]):
@@ -157,7 +162,7 @@ def _functional_fans(
     name: str, operand: Operand, args: Sequence[Any], keywords: Mapping[str, Any]
 ) -> Fans:
     shape = operand.shape
-    if shape is None or len(shape) < 2 or name.startswith("embedding"):
+    if shape is None or len(shape) < 2 or name.startswith("embedding") or name in _UNTOLD:
         return None, None
     if not name.startswith("conv"):
         return product(shape[1:]), shape[0]
@@ -178,6 +183,37 @@ def _functional_transposed(
 def _groups(args: Sequence[Any], keywords: Mapping[str, Any]) -> int | None:
     groups = keywords.get("groups", args[6] if len(args) > 6 else 1)
     return groups if isinstance(groups, int) else None
+
+
+def _of_tensordot(args: Sequence[Any], keywords: Mapping[str, Any]) -> Iterator[Factor]:
+    """Fans from the dimensions that are summed over, given as their number or as two lists."""
+    dims = keywords.get("dims", args[2] if len(args) > 2 else 2)
+    for place, value in enumerate(args[:2]):
+        for operand in _operands(value):
+            shape, summed = operand.shape, _summed(dims, place, operand.shape)
+            if shape is None or summed is None:
+                yield Factor(operand, None, None, False)
+                continue
+            fans = (
+                product([size for axis, size in enumerate(shape) if axis in summed]),
+                product([size for axis, size in enumerate(shape) if axis not in summed]),
+            )
+            yield Factor(operand, *fans, False, stacked=_is_stack(operand))
+
+
+def _summed(dims: Any, place: int, shape: Sequence[Size | None] | None) -> set[int] | None:
+    """The axes of one of tensordot's factors that are summed over; None if they are not known."""
+    if shape is None:
+        return None
+    rank = len(shape)
+    if type(dims) is int and 0 < dims <= rank:
+        return set(range(dims)) if place else set(range(rank - dims, rank))
+    if not isinstance(dims, (tuple, list)) or len(dims) != 2:
+        return None
+    axes = dims[place] if isinstance(dims[place], (tuple, list)) else (dims[place],)
+    if not all(type(axis) is int and -rank <= axis < rank for axis in axes):
+        return None
+    return {axis % rank for axis in axes}
 
 
 def _of_einsum(args: Sequence[Any]) -> Iterator[Factor]:

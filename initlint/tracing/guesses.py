@@ -13,7 +13,11 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
+from initlint.tracing.unchanged import LAZY
+
 BATCH, LENGTH, FRAMES, SAMPLES = 2, 16, 4, 16_000
+# Tokens of a model that takes fewer than the usual number; how many sizes of its own are tried.
+SHORT, _TRIED = 4, 4
 # Tried first where nothing says how large images are.
 USUAL_SIZE = 32
 _GRID = ((1, 4, 4), (1, 4, 4))
@@ -164,6 +168,34 @@ def reshaped(spec: Spec) -> Iterator[Spec]:
     elif len(shape) == 5 and None in shape:
         yield replace(spec, shape=(*shape[:2], *(None,) * 3))
         yield replace(spec, shape=(shape[0], shape[2], shape[1], *shape[3:]))
+
+
+def by_parameters(spec: Spec, model: nn.Module) -> list[Spec]:
+    """The same input in sizes that the model's own parameters and tables have.
+
+    Tokens as long as a table of positions has rows; features as wide as a matrix that forward
+    multiplies them with, if that is a bare parameter.
+    """
+    own = [
+        tensor
+        for module in model.modules()
+        if not by_layer(module)
+        for tensor in (*module._parameters.values(), *module._buffers.values())
+        if tensor is not None and not isinstance(tensor, LAZY) and tensor.is_floating_point()
+    ]
+    if spec.kind == "ids" and len(spec.shape) == 2:
+        tables = [m for m in model.modules() if isinstance(m, nn.Embedding)]
+        lengths = [tensor.shape[-2] for tensor in own if tensor.dim() in (2, 3)]
+        lengths += [table.num_embeddings for table in tables[1:]]
+        return _few(Spec((spec.shape[0], length), "ids") for length in (*lengths, SHORT))
+    if spec.kind == "float" and len(spec.shape) == 2:
+        widths = [side for tensor in own if tensor.dim() == 2 for side in tensor.shape]
+        return _few(Spec((spec.shape[0], width)) for width in widths)
+    return []
+
+
+def _few(specs: Iterable[Spec]) -> list[Spec]:
+    return list(dict.fromkeys(specs))[:_TRIED]
 
 
 def first_layer(model: nn.Module) -> nn.Module | None:

@@ -150,8 +150,15 @@ class Guesser:
         if image is not None and len(image) == 3 and len(self._specs) == 0:
             likely.append(Spec((BATCH, image[0], None, None)))
         found = [s for s in likely if s and s.kind != "float"][:1]
+        if found and first and first.kind == "ids":
+            # `t` may be tokens as well as the time.
+            found.append(first)
         found = found or [s for s in (*likely, first) if s] or [Spec((BATCH, 3, None, None))]
-        shaped = [other for spec in found for other in guesses.reshaped(spec)]
+        shaped = [
+            other
+            for spec in found
+            for other in (*guesses.by_parameters(spec, self._model), *guesses.reshaped(spec))
+        ]
         return list(dict.fromkeys([*found, *shaped]))
 
     def _assembled(self, name: str) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import random
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterator
 from types import FunctionType, ModuleType
@@ -116,6 +118,8 @@ class _Copies:
             return value.clone_state()
         if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
             return value.copy()
+        if kind is random.Random or _is_numpys_generator(kind):
+            return copy.deepcopy(value)
         if kind in (list, set, deque):
             copied = value.copy()
             self._known[id(value)] = copied
@@ -136,6 +140,11 @@ class _Copies:
         if entries is not None:
             self._stand_in_for(value, entries, depth)
         return value
+
+
+def _is_numpys_generator(kind: type) -> bool:
+    names = ("Generator", "RandomState")
+    return kind.__module__.startswith("numpy.random") and kind.__name__ in names
 
 
 def _attributes(value: Any) -> dict[str, Any] | None:

@@ -256,6 +256,68 @@ def test_the_last_layer_is_zero_where_the_scale_is_not(way):
     assert not model.last.weight.any()
 
 
+# Factors that are zero, computed from a parameter in other ways, and the number that it holds.
+COMPUTED = {
+    "expm1": (0.0, torch.expm1),
+    "sin": (0.0, torch.sin),
+    "power": (0.0, lambda g: g**3),
+    "clamped": (0.0, lambda g: g.clamp(-1, 1)),
+    "chosen": (0.0, lambda g: torch.where(torch.ones(1, dtype=torch.bool), g, torch.ones(1))),
+    "less a half": (0.0, lambda g: torch.sigmoid(g) - 0.5),
+    "one less": (1.0, lambda g: 1 - g),
+    "one more": (-1.0, lambda g: g + 1),
+    "one less its cosine": (0.0, lambda g: 1 - torch.cos(g)),
+    "beside another": (0.0, lambda g: torch.stack([g, g])[0]),
+}
+
+
+class Gated(nn.Module):
+    """Residual blocks whose branch is multiplied with what `factor` makes of a parameter."""
+
+    def __init__(self, factor, value, join=None):
+        super().__init__()
+        self.inner, self.last, self.out = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+        self.gate, self.other = nn.Parameter(torch.tensor(value)), nn.Parameter(torch.tensor(1.0))
+        self.factor, self.join = factor, join
+
+    def forward(self, x):
+        y = self.last(torch.relu(self.inner(x)))
+        if self.join is not None:
+            return self.out(x + self.join(y, self.gate, self.other))
+        return self.out(x + self.factor(self.gate) * y)
+
+
+JOINED = {
+    "two parameters": lambda y, g, u: (u * g) * y,
+    "a quotient": lambda y, g, u: y * (g / u),
+    "a difference": lambda y, g, u: (u - g - 1) * y,
+    "a diagonal": lambda y, g, u: y @ torch.diag(g.expand(8)),
+    "a matrix": lambda y, g, u: y @ (g * torch.eye(8)),
+    "linear": lambda y, g, u: torch.nn.functional.linear(y, torch.diag(g.expand(8))),
+    "in place": lambda y, g, u: y.mul_(g),
+    "lerp": lambda y, g, u: torch.lerp(torch.zeros_like(y), y, g),
+}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("scope", ["recommended", "all"])
+@pytest.mark.parametrize("way", [*COMPUTED, *JOINED])
+def test_a_branch_whose_factor_is_computed_can_train(way, scope, policy):
+    value, factor = COMPUTED.get(way, (0.0, None))
+    model = Gated(factor, value, JOINED.get(way))
+    initlint.apply_(model, seed=0, policy=policy, scope=scope)
+    assert model.last.weight.any() and model.inner.weight.any()
+
+
+@pytest.mark.parametrize(
+    ("factor", "value"), [(torch.exp, 0.0), (torch.sigmoid, -2.0), (lambda g: 1 + g, 0.0)]
+)
+def test_factors_that_cannot_be_zero_let_the_last_layer_be(factor, value):
+    model = Gated(factor, value)
+    initlint.apply_(model, seed=0, scope="all")
+    assert not model.last.weight.any()
+
+
 def test_a_bias_of_zero_is_no_factor():
     class Fixup(nn.Module):
         def __init__(self):

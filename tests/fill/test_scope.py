@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import initlint
+from initlint.fill.facts import facts_of
 from initlint.records import InitlintError
 
 SCOPES = ("findings", "recommended")
@@ -203,6 +204,51 @@ def test_biases_become_zero_only_where_they_hold_the_default_draw():
     assert {f"{i}.bias" for i in (4, 6, 8)}.isdisjoint(changed(before, model))
     assert not model[10].bias.any() and not model[2].bias.any()
     assert {"4.bias", "6.bias", "8.bias"} <= {gap.target for gap in report.unanalysed}
+
+
+def smooth(rows, columns):
+    waves = torch.arange(columns) * torch.linspace(0.05, 0.4, rows)[:, None]
+    return 0.01 * torch.cos(waves) * torch.exp(-((torch.arange(columns) / columns - 0.4) ** 2))
+
+
+STRUCTURED = {
+    "waves": smooth(32, 32),
+    "a diagonal with noise": 0.5 * torch.eye(32) + 1e-3 * torch.randn(32, 32),
+    "a table of steps": 1e-3 * torch.arange(1024.0).view(32, 32).sqrt(),
+    "whole numbers": torch.arange(1024.0).view(32, 32) % 37,
+    "numbers by hand": torch.tensor([0.1, -0.25, 0.03, 0.05]).repeat(32, 8),
+}
+
+
+@pytest.mark.parametrize("way", ["apply_", "materialize"])
+@pytest.mark.parametrize("kind", STRUCTURED)
+def test_a_structure_is_kept_whatever_its_scale(kind, way):
+    def make():
+        model = deep(depth=12, width=32)
+        model[8].weight.data.copy_(STRUCTURED[kind])
+        return model
+
+    model = make() if way == "apply_" else initlint.materialize(make, seed=0)
+    if way == "apply_":
+        initlint.apply_(model, seed=0)
+    assert torch.equal(model[8].weight, STRUCTURED[kind])
+    assert model[6].weight.std() > 0.2
+
+
+@pytest.mark.parametrize("draw", ["normal_", "xavier_uniform_", "orthogonal_", "trunc_normal_"])
+@pytest.mark.parametrize("size", [(4, 4), (8, 16), (64, 64), (300, 7)])
+def test_draws_have_no_structure(draw, size):
+    for seed in range(20):
+        torch.manual_seed(seed)
+        assert not facts_of(getattr(nn.init, draw)(torch.empty(size))).is_structured
+
+
+def test_a_bias_of_numbers_by_hand_is_no_default_draw():
+    model = deep(depth=12)
+    model[8].bias.data = torch.tensor([0.1, -0.05, 0.02, 0.08]).repeat(16)
+    before = model[8].bias.detach().clone()
+    initlint.apply_(model, seed=0)
+    assert torch.equal(model[8].bias, before) and not model[6].bias.any()
 
 
 @pytest.fixture

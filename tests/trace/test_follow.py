@@ -150,6 +150,15 @@ WEIGHTS = {
         lambda m, x: torch.einsum("bi,i...->b...", x, m.w).relu(),
         (None, None),
     ),
+    "tensordot": (lambda m, x: torch.tensordot(x, m.w, 1).relu(), (8, 16)),
+    "tensordot by lists": (
+        lambda m, x: torch.tensordot(x, m.w, dims=([-1], [1])).relu(),
+        (16, 8),
+    ),
+    "tensordot with the weight first": (
+        lambda m, x: torch.tensordot(m.w, x, dims=([0], [1])).relu(),
+        (8, 16),
+    ),
     "addmm": (lambda m, x: torch.addmm(m.scale, x, m.w).relu(), (8, 16)),
 }
 
