@@ -158,12 +158,17 @@ def _of_weighted(bare: str, args: Sequence[Any], keywords: Mapping[str, Any]) ->
     return known
 
 
+def _is_number(query: Op) -> bool:
+    """Whether an operation computes a number, most likely of sizes; masks are compared, or made."""
+    return query.bare_name in (*_PRODUCTS, *_QUOTIENTS, "pow", "sqrt", "rsqrt")
+
+
 def _of_arithmetic(bare: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
     """The number or the parameter that data is multiplied with, or that is added to it."""
     if bare in ("neg", "negative"):
         return {"factor": -1.0}
     values = [*args, *keywords.values()]
-    others = [v for v in leaves_of(tuple(values)) if type(v) is not Op]
+    others = [v for v in leaves_of(tuple(values)) if type(v) is not Op or v.role == "query"]
     numbers = [v for v in others if isinstance(v, (int, float)) and not isinstance(v, bool)]
     operands = [v for v in others if type(v) is Operand]
     is_factor, is_quotient = bare in _PRODUCTS, bare in _QUOTIENTS
@@ -173,6 +178,8 @@ def _of_arithmetic(bare: str, args: Sequence[Any], keywords: Mapping[str, Any]) 
             known["factor"] = 1 / numbers[0] if is_quotient else float(numbers[0])
         if len(operands) == 1 and is_factor:
             known["factor"] = operands[0]
+        if not (numbers or operands) and any(type(v) is Op and _is_number(v) for v in others):
+            known["factor"] = None
     elif bare in (*_SUMS, *_DIFFERENCES):
         alpha = keywords.get("alpha", 1)
         if len(numbers) == 1 and alpha == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
@@ -54,6 +55,7 @@ class Upstream(NamedTuple):
     - `normalised`: the value is a normalisation's result, directly or through its activation, so
       the scale of layers before it does not matter.
     - `bounded`: the value is the result of an activation with values between 0 and 1.
+    - `factor`: the numbers by which it was multiplied after the last operation of another kind.
     """
 
     layers: int = 0
@@ -61,6 +63,7 @@ class Upstream(NamedTuple):
     origin: str = "unknown"
     normalised: bool = False
     bounded: bool = False
+    factor: float = 1.0
 
 
 class Downstream(NamedTuple):
@@ -74,6 +77,8 @@ class Downstream(NamedTuple):
       proportional to their input, so the normalisation cancels any factor.
     - `closed`: on every path, the run of weighted layers ends in a normalisation.
     - `uncertain`: a path has a choice, so not every path need be taken.
+    - `factor`: the numbers by which it is multiplied before the following activation; 1 if the
+      paths differ.
     """
 
     following: Following = _UNKNOWN
@@ -86,6 +91,7 @@ class Downstream(NamedTuple):
     uncertain: bool = False
     cancelled: bool = False
     closed: bool = False
+    factor: float = 1.0
 
 
 class Use(NamedTuple):
@@ -94,7 +100,8 @@ class Use(NamedTuple):
     `again` is True if the weight is multiplied with a value computed from its own result. `joins`
     is the parameter of such a weight to whose result this one's result is added. `parts` is the
     number of equal parts into which its result is cut. `times` is the parameter of the other factor
-    of a product of two weights, as of `B @ A`.
+    of a product of two weights, as of `B @ A`. `factor` is by what the code multiplies the weight
+    in effect: the numbers between it and the activations on both sides.
     """
 
     weight: Weight
@@ -106,6 +113,7 @@ class Use(NamedTuple):
     joins: str = ""
     parts: int = 1
     times: str = ""
+    factor: float = 1.0
 
 
 def uses(
@@ -193,7 +201,10 @@ def _after_step(step: Step, values: list[Upstream]) -> Upstream:
     if step.role == "unknown" or not values:
         return Upstream()
     if len(values) == 1 and step.role in _THROUGH:
-        return values[0]
+        factor, value = _factor(step), values[0]
+        if factor == 1.0:
+            return value
+        return value._replace(factor=value.factor * factor)
     signals = [values[place] for place in _signals(step, values)] or values
     longest = min(signals, key=lambda v: (-v.layers, _PREFERENCE[v.origin]))
     if step.role == "weighted":
@@ -205,7 +216,16 @@ def _after_step(step: Step, values: list[Upstream]) -> Upstream:
         return longest._replace(normalised=any(v.normalised for v in values), bounded=bounded)
     if step.role == "activation":
         bounded = step.activation in SHARES
-    return longest._replace(normalised=all(v.normalised for v in values), bounded=bounded)
+    normalised = all(v.normalised for v in values)
+    return longest._replace(normalised=normalised, bounded=bounded, factor=1.0)
+
+
+def _factor(step: Step) -> float:
+    """The number by which a step multiplies its input: 1 if none does, nan if it is not known."""
+    factor = step.args.get("factor", 1.0) if step.role == "scale" else 1.0
+    if factor is None:
+        return math.nan
+    return abs(factor) if isinstance(factor, float) else 1.0
 
 
 def _signals(step: Step, values: list[Upstream]) -> list[int]:
@@ -284,7 +304,9 @@ def _joined(ways: list[Downstream], direct: list[Downstream]) -> Downstream:
         is_mixed = ways[0].uncertain and ways[0].following.activation == "mixed"
         return ways[0]._replace(following=_UNKNOWN) if is_mixed else ways[0]
     longest = max(ways, key=lambda way: way.layers)
-    _, _, _, settled, normed, weighted, gating, unsure, cancelled, closed = zip(*ways, strict=True)
+    _, _, _, settled, normed, weighted, gating, unsure, cancelled, closed, factors = zip(
+        *ways, strict=True
+    )
     uncertain = any(unsure)
     every = any if uncertain else all
     following = combined([way.following for way in direct])
@@ -301,6 +323,7 @@ def _joined(ways: list[Downstream], direct: list[Downstream]) -> Downstream:
         uncertain,
         every(cancelled),
         every(closed),
+        factors[0] if len(set(factors)) == 1 else 1.0,
     )
 
 
@@ -339,7 +362,7 @@ def _met_signal(step: Step, below: Downstream, node: Node, value: Upstream) -> D
         return Downstream(Following(_STOPS[step.role]), weighted=below.weighted, gating=True)
     if step.role == "activation":
         answer = Following(step.activation, step.args)
-        return below._replace(following=answer, settled=below.normed, uncertain=False)
+        return below._replace(following=answer, settled=below.normed, uncertain=False, factor=1.0)
     if step.role == "norm":
         answer = _through("norm", below.following)
         settled = Downstream(answer, 0, None, True, True, below.weighted, below.gating)
@@ -348,12 +371,18 @@ def _met_signal(step: Step, below: Downstream, node: Node, value: Upstream) -> D
         return below if below.uncertain else below._replace(uncertain=True)
     if step.role in _THROUGH:
         through = _through(_THROUGH[step.role], below.following)
-        return below if through is below.following else below._replace(following=through)
+        # What is multiplied after a sum scales a stream, and not this weight alone.
+        factor = 1.0 if step.role == "merge_add" else below.factor * _factor(step)
+        is_same = through is below.following and factor == below.factor
+        return below if is_same else below._replace(following=through, factor=factor)
     kind = _STOPS.get(step.role) or _EXPONENTIALS.get(step.name.strip("_"), "unknown")
     is_unknown = step.role == kind == "unknown"
     answer = Following(kind, by=step.args.get("by", step.name) if is_unknown else "")
     return below._replace(
-        following=answer, settled=False, normed=below.normed and step.role == "gate"
+        following=answer,
+        settled=False,
+        normed=below.normed and step.role == "gate",
+        factor=1.0,
     )
 
 
@@ -397,7 +426,8 @@ def _use(
         following = Following(weight.following, follows)
     if upstream.normalised:
         following = replace(following, via=(*following.via, "prenorm"))
-    found = Use(weight, following, upstream, below, branch, parts=parts)
+    factor = below.factor * upstream.factor
+    found = Use(weight, following, upstream, below, branch, parts=parts, factor=factor)
     if len(steps[node].weights) != 2 or steps[node].inputs:
         return found
     one, other = steps[node].weights

@@ -14,6 +14,9 @@ _NORM = "a normalisation cancels its scale"
 _SHIELDED = "a normalisation is between it and its activation"
 _GATING = "it only scales another value by a factor between 0 and 1"
 _REPARAMETRISED = "the weight is reparametrised"
+_MULTIPLIED = f"{_REPARAMETRISED}: the code multiplies by a number what goes in or comes out"
+# Within this factor it is no other scale.
+_SLIGHT = 1.25
 _RECURRENT = "the weight is recurrent"
 
 
@@ -63,7 +66,7 @@ def layer_of(
         after=after,
         origin=first.upstream.origin,
         closed=all(use.downstream.closed for use in group),
-        harmless=harmless(group) or reason,
+        harmless=harmless(group, current is not None and current.default) or reason,
         branch=first.branch,
         branches=bare,
         head=not any(use.downstream.weighted for use in group),
@@ -100,10 +103,24 @@ def _is_cancelled(use: Use) -> bool:
     return use.downstream.cancelled and not use.weight.biased and not use.weight.following
 
 
-def harmless(group: Sequence[Use]) -> str:
-    """Why the scale of a weight cannot matter at any of its uses; empty if it may."""
+def _factor(use: Use, is_default: bool) -> float:
+    """By which number the code multiplies a weight in effect.
+
+    Where nobody has chosen a scale, a factor of the model's own input is that of data (`x / 255`).
+    """
+    is_of_data = use.upstream.before is None and is_default
+    return use.downstream.factor if is_of_data else use.factor
+
+
+def harmless(group: Sequence[Use], is_default: bool = False) -> str:
+    """Why the scale of a weight cannot matter at any of its uses; empty if it may.
+
+    `is_default` is True for a weight that has PyTorch's own default.
+    """
     if any(use.weight.reparametrised for use in group):
         return _REPARAMETRISED
+    if any(not 1 / _SLIGHT <= _factor(use, is_default) <= _SLIGHT for use in group):
+        return _MULTIPLIED
     if is_state(group):
         return _RECURRENT
     if all(use.downstream.settled or _is_cancelled(use) for use in group):

@@ -16,7 +16,8 @@ from initlint.reading.sources.resolve import Module
 class UserClass(Kind):
     """A class of the files read, with facts about it that were computed so far.
 
-    `used` is True after another class was seen to instantiate it.
+    `used` is True after another class was seen to instantiate it. `altered` is True if code beside
+    its constructor may fill what it makes, and None before anybody has asked.
     """
 
     node: ast.ClassDef
@@ -28,6 +29,7 @@ class UserClass(Kind):
     torch: str | None = None
     stranger: str | None = None
     used: bool = False
+    altered: bool | None = None
     made: list[Instance] = field(default_factory=list)
     functions: dict[int, Function] = field(default_factory=dict)
 

@@ -37,7 +37,7 @@ from initlint.torchlib import catalog
 
 # Functions that hand their first argument back.
 IDENTITY = {
-    *("torch.jit.script", "torch.compile", "torch.jit.export", "torch.jit.ignore", "builtins.iter"),
+    *("torch.jit.script", "torch.compile", "torch.jit.export", "torch.jit.ignore"),
     *("torch.fx.wrap", "torch.jit._script_if_tracing", "torch.quantization.fuse_modules"),
     *("torch.jit.script_if_tracing", "torch.compiler.disable", "torch.jit.unused"),
 }

@@ -21,12 +21,19 @@ from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.handlers import HANDLERS
 from initlint.reading.evaluate.tensors import operate
 from initlint.reading.fills.initial import initialise, lost
-from initlint.reading.objects.construct import is_layer
 from initlint.reading.objects.module_methods import ask_module
 from initlint.reading.objects.modules import make_module
 from initlint.reading.objects.samples import may_be_trained, trained
+from initlint.reading.objects.torch_modules import is_layer
 from initlint.reading.reader import Reader
-from initlint.reading.sources.outside import LOOKING, OWN_MODELS, TRAINING, TRUSTED, trusted_kind
+from initlint.reading.sources.outside import (
+    FILLING,
+    LOOKING,
+    OWN_MODELS,
+    TRAINING,
+    TRUSTED,
+    trusted_kind,
+)
 from initlint.torchlib.draws import ARGUMENTS
 
 _Callee = Callable[[Reader, Sequence[Value], Mapping[str, Value], "ast.AST | None"], Value]
@@ -128,7 +135,10 @@ def _is_of_a_class(name: str) -> bool:
 
 
 def _wraps(name: str) -> bool:
-    return name.rpartition(".")[2] in ("weight_norm", "spectral_norm") and "torch" in name
+    """Whether a function of torch's makes a parameter of a module one that is computed."""
+    last = name.rpartition(".")[2]
+    is_parametrised = ".parametriz" in name and last in ("orthogonal", "register_parametrization")
+    return "torch" in name and (is_parametrised or last in ("weight_norm", "spectral_norm"))
 
 
 def torch_or_lost(
@@ -154,7 +164,7 @@ def torch_or_lost(
     if package in TRAINING and reader.outside:
         reader.life.train([*args, *kwargs.values()])
         return External(f"{name}()")
-    if package in LOOKING:
+    if package in LOOKING and not name.startswith(FILLING):
         return External(f"{name}()")
     caller = reader.frames[-1].module.path if reader.frames else ""
     if reader.program.starts.get((caller, package)) == "":

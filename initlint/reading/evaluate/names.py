@@ -10,6 +10,7 @@ from initlint.reading.abstract.holders import Function, Listing, Table
 from initlint.reading.abstract.values import UNKNOWN, External, Unknown, Value, external
 from initlint.reading.evaluate.compiled import evaluate
 from initlint.reading.evaluate.targets import target_of
+from initlint.reading.objects.altered import decorated
 from initlint.reading.objects.classes import class_of
 from initlint.reading.reader import Reader
 from initlint.reading.sources.outside import is_known
@@ -69,7 +70,9 @@ def _bound(reader: Reader, module: Module, name: str) -> Value:
     if isinstance(entry, Import):
         return _imported(reader, module, entry)
     if isinstance(entry, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return UNKNOWN if is_dispatched(entry) else Function(entry, module)
+        if is_dispatched(entry):
+            return UNKNOWN
+        return decorated(reader, Function(entry, module), entry, Frame(module))
     if isinstance(entry, ast.ClassDef):
         return class_of(reader, entry, module)
     if isinstance(entry, (ast.Assign, ast.AnnAssign)) and entry.value is not None:

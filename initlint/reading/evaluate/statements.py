@@ -19,6 +19,7 @@ from initlint.reading.evaluate.targets import target_of
 from initlint.reading.fills.dropped import dropped
 from initlint.reading.fills.in_place import write_in_place
 from initlint.reading.fills.rebound import rebinding
+from initlint.reading.objects.altered import decorated
 from initlint.reading.objects.classes import class_of, lookup, method_of
 from initlint.reading.objects.containers import remove_item
 from initlint.reading.objects.module_methods import ask_module
@@ -159,11 +160,12 @@ def _declare(reader: Reader, node: ast.Global) -> Step:
     return step
 
 
-def _define(node: ast.FunctionDef | ast.AsyncFunctionDef, frame: Frame) -> None:
+def _define(reader: Reader, node: ast.FunctionDef | ast.AsyncFunctionDef, frame: Frame) -> None:
     # What is defined at the top level of a file finds its names there in any case.
     closure = None if frame.names is frame.module.values else frame
     is_known = not is_dispatched(node)
-    frame.names[node.name] = Function(node, frame.module, closure) if is_known else UNKNOWN
+    function = Function(node, frame.module, closure)
+    frame.names[node.name] = decorated(reader, function, node, frame) if is_known else UNKNOWN
 
 
 def _define_class(reader: Reader, node: ast.ClassDef, frame: Frame) -> None:
@@ -174,7 +176,10 @@ def _define_class(reader: Reader, node: ast.ClassDef, frame: Frame) -> None:
         # What it gives back stands for the class; that it enters the class in a table counts.
         function = evaluate(reader, decorator, frame)
         if isinstance(function, (Function, Bound)):
-            call(reader, function, [cls], {}, decorator)
+            given = call(reader, function, [cls], {}, decorator)
+            if isinstance(given, UserClass) and given is not cls:
+                # Another class takes its name, which may begin in another way.
+                cls.altered = True
 
 
 def _import(reader: Reader, node: ast.Import, frame: Frame) -> None:
@@ -198,10 +203,13 @@ def _with(reader: Reader, node: ast.With | ast.AsyncWith) -> Step:
         (code_of(reader, item.context_expr), target_of(reader, item.optional_vars))
         for item in node.items
     ]
-    switches = any(map(_switches_gradients, node.items))
+    switches = any(_called(item) in _SWITCHING for item in node.items)
+    suppresses = any(_called(item) in _SUPPRESSING for item in node.items)
 
     def step(frame: Frame) -> Flow | None:
         is_ungraded = switches
+        # In `with suppress(AttributeError)` an error ends nothing.
+        reader.trying += suppresses
         for context, target in items:
             value = _entered(reader, context(frame))
             is_open = isinstance(value, (Unknown, Tensor, External))
@@ -212,6 +220,7 @@ def _with(reader: Reader, node: ast.With | ast.AsyncWith) -> Step:
             return body(frame)
         finally:
             reader.ungraded -= is_ungraded
+            reader.trying -= suppresses
 
     return step
 
@@ -227,11 +236,15 @@ def _entered(reader: Reader, context: Value) -> Value:
     return context
 
 
-def _switches_gradients(item: ast.withitem) -> bool:
-    """Whether a context of torch's may switch gradients off."""
+# Contexts of torch's that may switch gradients off; those in which an error ends nothing.
+_SWITCHING = ("no_grad", "inference_mode", "set_grad_enabled", "enable_grad")
+_SUPPRESSING = ("suppress", "raises")
+
+
+def _called(item: ast.withitem) -> str:
+    """The last name of the function that gives a context; empty if no function does."""
     called = item.context_expr.func if isinstance(item.context_expr, ast.Call) else None
-    name = getattr(called, "attr", "") or getattr(called, "id", "")
-    return name in ("no_grad", "inference_mode", "set_grad_enabled", "enable_grad")
+    return getattr(called, "attr", "") or getattr(called, "id", "")
 
 
 STATEMENTS: dict[type[ast.AST], Stepper] = {
@@ -248,8 +261,8 @@ STATEMENTS: dict[type[ast.AST], Stepper] = {
     ast.With: _with,
     ast.AsyncWith: _with,
     ast.Try: try_step,
-    ast.FunctionDef: lambda reader, node: lambda frame: _define(node, frame),
-    ast.AsyncFunctionDef: lambda reader, node: lambda frame: _define(node, frame),
+    ast.FunctionDef: lambda reader, node: lambda frame: _define(reader, node, frame),
+    ast.AsyncFunctionDef: lambda reader, node: lambda frame: _define(reader, node, frame),
     ast.ClassDef: lambda reader, node: lambda frame: _define_class(reader, node, frame),
     ast.Import: lambda reader, node: lambda frame: _import(reader, node, frame),
     ast.ImportFrom: lambda reader, node: lambda frame: _import_from(reader, node, frame),

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Callable, Sequence
 
 from initlint.reading.abstract.frames import Frame
-from initlint.reading.abstract.holders import Instance, Listing
+from initlint.reading.abstract.holders import Bound, Function, Instance, Listing, Partial
 from initlint.reading.abstract.lists import element_of
+from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.abstract.values import (
     UNKNOWN,
     External,
@@ -59,6 +60,10 @@ def _set_attribute(reader: Reader, owner: Value, target: ast.Attribute, value: V
         write_in_place(reader, owner, "data", [value], {}, target)
     elif isinstance(owner, Slot) and target.attr == "requires_grad":
         set_trainable(reader, owner, value)
+    elif isinstance(owner, UserClass) and isinstance(value, (Function, Bound, Partial)):
+        # Whoever makes one of these from now on runs other code.
+        owner.altered = True
+        reader.memo.clear()
     elif isinstance(owner, External) and owner.name.startswith("torch.nn"):
         reader.replace(f"{owner.name}.{target.attr}", value)
     elif reader.outside:

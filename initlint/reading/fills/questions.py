@@ -220,7 +220,11 @@ def fills(body: Sequence[ast.stmt]) -> bool:
 
 
 def _is_filling(node: ast.Call) -> bool:
-    name = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
+    return fills_by(getattr(node.func, "attr", "") or getattr(node.func, "id", ""))
+
+
+def fills_by(name: str) -> bool:
+    """Whether the name of a function says that it fills tensors."""
     is_in_place = name.endswith("_") and not name.endswith("__")
     return is_in_place or any(word in name.lower() for word in _INITIALISING)
 

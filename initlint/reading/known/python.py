@@ -209,9 +209,21 @@ def _str(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Va
     return str(args[0]) if is_known else PLAIN
 
 
+@handles("builtins.iter")
+def _iter(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    """An iterator: what `next` takes from it, a loop over it no longer meets."""
+    value = args[0] if args else UNKNOWN
+    if isinstance(value, Listing):
+        return Listing(list(value.items), value.open, value.whole)
+    return Listing(list(value)) if isinstance(value, tuple) else value
+
+
 @handles("builtins.next")
 def _next(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
-    found = elements(args[0]) if args else None
+    value = args[0] if args else UNKNOWN
+    if isinstance(value, Listing) and value.items:
+        return value.items.pop(0)
+    found = elements(value)
     return found[0] if found else UNKNOWN
 
 

@@ -11,14 +11,15 @@ from initlint.reading.abstract.submodules import children, modules_of
 from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.abstract.values import UNKNOWN, External, Value
 from initlint.reading.evaluate.calling import call
-from initlint.reading.fills.initial import lost
+from initlint.reading.fills.initial import lost, release
 from initlint.reading.known import frameworks
 from initlint.reading.models.life import twin
+from initlint.reading.objects.altered import is_altered
 from initlint.reading.objects.classes import lookup, method_of, order_of, torch_base
 from initlint.reading.objects.fields import fill_fields, generated
 from initlint.reading.objects.modules import furnish
+from initlint.reading.objects.torch_modules import is_layer
 from initlint.reading.reader import Reader
-from initlint.torchlib import catalog
 
 # How often the constructor of a class may be running.
 _DEEPEST = 3
@@ -86,6 +87,8 @@ def _build(
             call(reader, method_of(reader, *found), [instance, *args], kwargs)
         else:
             furnish(reader, instance, args, kwargs)
+        if is_altered(reader, cls):
+            release(reader, [instance])
     finally:
         reader.active.pop()
         reader.constructing = outer
@@ -111,12 +114,6 @@ def _plain_object(
         call(reader, method_of(reader, *found), [instance, *args], kwargs)
     reader.active.pop()
     return instance
-
-
-def is_layer(instance: Instance) -> bool:
-    """Whether a module is a weighted layer of torch's, or derived from one."""
-    operation = catalog.operation_of_module(instance.torch)
-    return operation is not None and operation.role == "weighted"
 
 
 def claim(instance: Instance) -> None:

@@ -7,7 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from initlint.reading.abstract.holders import CONTAINERS, Instance, Listing, Table, listed
+from initlint.reading.abstract.holders import (
+    CONTAINERS,
+    Bound,
+    Function,
+    Instance,
+    Listing,
+    Table,
+    listed,
+)
 from initlint.reading.abstract.submodules import (
     children,
     modules_of,
@@ -33,13 +41,14 @@ from initlint.reading.evaluate.visits import Visit
 from initlint.reading.fills.effects import is_sure, note
 from initlint.reading.fills.in_place import copy_into, set_trainable, write_in_place
 from initlint.reading.fills.initial import release
+from initlint.reading.fills.questions import fills
 from initlint.reading.fills.writes import walked, write
 from initlint.reading.known import frameworks
 from initlint.reading.objects.classes import hold
 from initlint.reading.objects.containers import ask_container
 from initlint.reading.objects.instances import call_instance
 from initlint.reading.objects.modules import adopt, buffer_of, furnish, run_torch
-from initlint.reading.objects.torch_modules import reset, reset_of
+from initlint.reading.objects.torch_modules import is_layer, reset, reset_of
 from initlint.reading.objects.transformers import (
     TRANSFORMERS,
     cross_attention,
@@ -322,6 +331,18 @@ def _block(reader: Reader, instance: Instance, asked: _Asked) -> Value:
     return branch(reader, instance, value)
 
 
+def _pre_hook(reader: Reader, instance: Instance, asked: _Asked) -> Value:
+    """What runs before every forward may compute a layer's weight, or fill the model once."""
+    hook = asked.given(0, "hook")
+    function = hook.function if isinstance(hook, Bound) else hook
+    if is_layer(instance):
+        instance.reparametrised = True
+    is_named = isinstance(function, Function) and not isinstance(function.node, ast.Lambda)
+    if is_named and fills(function.node.body):
+        release(reader, [instance])
+    return PLAIN
+
+
 def _plain(reader: Reader, instance: Instance, asked: _Asked) -> Value:
     return PLAIN
 
@@ -352,5 +373,6 @@ _METHODS: Mapping[str, Callable[[Reader, Instance, _Asked], Value]] = {
     # They fill weights with unknown values.
     **dict.fromkeys(("reset_parameters", "_load_from_state_dict"), _write_all),
     **dict.fromkeys(("_sa_block", "_mha_block", "_ff_block"), _block),
+    "register_forward_pre_hook": _pre_hook,
     "extra_repr": _plain,
 }

@@ -33,6 +33,7 @@ from initlint.reading.objects.defaults import (
 )
 from initlint.reading.objects.use import Use
 from initlint.records import Site
+from initlint.torchlib import catalog
 from initlint.torchlib.draws import ARGUMENTS, UNCLEAR, Draw
 
 _CONVOLUTION = "in_channels out_channels kernel_size stride padding dilation groups bias"
@@ -129,6 +130,12 @@ def reset_of(kind: str) -> str:
     if kind == "MultiheadAttention":
         return "_reset_parameters"
     return "reset_parameters" if kind in _SIGNATURES or kind.endswith(NORMS) else ""
+
+
+def is_layer(instance: Instance) -> bool:
+    """Whether a module is a weighted layer of torch's, or derived from one."""
+    operation = catalog.operation_of_module(instance.torch)
+    return operation is not None and operation.role == "weighted"
 
 
 def reset(instance: Instance, site: Site | None) -> Iterator[tuple[Slot, Draw]]:

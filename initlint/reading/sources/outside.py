@@ -47,6 +47,8 @@ OWN_MODELS = {
     *("diffusers", "segmentation_models_pytorch", "open_clip", "efficientnet_pytorch"),
     *("pretrainedmodels", "monai", "torch_geometric", "sentence_transformers", "clip"),
 }
+# Those of their functions that fill all the same: fvcore.nn.weight_init.c2_msra_fill.
+FILLING = ("fvcore.nn.weight_init.",)
 # Packages that train a model which they are given, as it is.
 TRAINING = {
     *("pytorch_lightning", "lightning", "accelerate", "ignite", "skorch", "catalyst", "fastai"),
