@@ -65,8 +65,8 @@ class Initializer:
 
     In a recommendation, arguments may be a `Fan` or a `Gain`; `initlint.recommend.calls` prints
     them. `std` is None if it is not known; `mean` then has no meaning. `default` is true for
-    PyTorch's default. `site` is the line of the user's code that caused it; `reason` is the source
-    of a recommendation.
+    PyTorch's default. `site` is the line of the user's code that caused it. `reason` is the source
+    of a recommendation; of an unknown one, the function that is not read and may have caused it.
     """
 
     name: str

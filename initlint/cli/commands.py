@@ -184,6 +184,9 @@ def _add_noqa(asked: Asked, reason: str) -> int:
     if any(reason.upper() == code or reason == rule.name for code, rule in _cards(asked)):
         meant = f"give --select {reason} --add-noqa to silence this rule alone"
         raise InitlintError(f"--add-noqa={reason}: the value is a reason; {meant}")
+    for gap in asked.targets.gaps:
+        meant = "nothing is written (a reason follows =: --add-noqa=REASON)"
+        raise InitlintError(f"{phrases.gap(gap)}; {meant}")
     report = _judged(asked)
     _print_gaps(report, asked)
     texts = texts_of(report)
@@ -227,6 +230,9 @@ def _checked(asked: Asked) -> Report:
     """The report, printed."""
     report = _judged(asked)
     _print(report, asked)
+    if asked.request.ignore_noqa:
+        # A comment that nobody asked to heed is not of no use.
+        return report
     rules = asked.selection.rules.cards.values()
     # The report has the text of the files with models only.
     texts = texts_of(report).changed(asked.targets.texts)

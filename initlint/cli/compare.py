@@ -15,8 +15,8 @@ from initlint.output import changes, phrases
 from initlint.project import arguments, config, lock
 from initlint.project.baseline import Scope
 from initlint.project.starts import Compared, Starts, compared, starts
-from initlint.project.targets import Targets, gather
-from initlint.project.versions import version, with_paths
+from initlint.project.targets import STDIN, Targets, gather
+from initlint.project.versions import is_built, version, with_paths
 from initlint.records import InitlintError, Report
 from initlint.safe.written import refuse_place
 
@@ -31,9 +31,16 @@ class Reading(NamedTuple):
     config: str | None = None
     isolated: bool = False
 
+    def refuse_idle(self, builds: bool) -> None:
+        """Raise InitlintError for options of building, if no target is built."""
+        given = {"--arg": self.args, "--input": self.inputs, "--timeout": self.timeout is not None}
+        for option in (name for name, value in given.items() if value and not builds):
+            raise InitlintError(f"{option} has no effect here: {requests.NEVER_BUILT}")
+
 
 def diff(old: str, new: str, form: str, reading: Reading) -> int:
     """Print which parameters start differently in two versions; like diff, 1 where some do."""
+    reading.refuse_idle(is_built(old) or is_built(new))
     sides = [_version(written, reading) for written in with_paths(old, new)]
     found = compared(*sides)
     terminal.out(changes.render(found, form))
@@ -44,9 +51,12 @@ def diff(old: str, new: str, form: str, reading: Reading) -> int:
 def locked(written: Sequence[str], file: str | None, reading: Reading) -> int:
     """Write the lock file."""
     settings = config.settings(reading.config, reading.isolated)
+    if STDIN in written:
+        raise InitlintError("initlint lock reads files and folders, not the standard input")
     targets = gather(tuple(written) or settings.here().targets() or (".",), settings)
     place = Path(file) if file else settings.here().folder / lock.NAME
     refuse_place(os.path.relpath(place), "--file")
+    reading.refuse_idle(bool(targets.models))
     report = _report(targets, reading)
     for gap in report.unanalysed:
         terminal.err(f"initlint: not analysed: {phrases.gap(gap)}")
@@ -80,7 +90,7 @@ def against_lock(asked: Asked, report: Report, scope: Scope) -> Compared:
 def _version(written: str, reading: Reading) -> Starts:
     settings = config.settings(reading.config, reading.isolated)
     with version(written, settings) as found:
-        report = _report(found.targets, reading)
+        report = _report(found.targets, reading, data=False)
     if report.unanalysed:
         number = phrases.counted(len(report.unanalysed), "part")
         terminal.err(f"initlint: {written}: {number} not analysed (initlint check lists them)")
@@ -90,8 +100,11 @@ def _version(written: str, reading: Reading) -> Starts:
     return every
 
 
-def _report(targets: Targets, reading: Reading) -> Report:
-    """The report with all parameters. Raises InitlintError for a target that fails."""
+def _report(targets: Targets, reading: Reading, data: bool = True) -> Report:
+    """The report with all parameters. Raises InitlintError for a target that fails.
+
+    How they start needs no `data`; but what `check --locked` compares must be found as `lock` did.
+    """
     from initlint import api
 
     for gap in targets.gaps:
@@ -103,6 +116,7 @@ def _report(targets: Targets, reading: Reading) -> Report:
         jobs=reading.jobs,
         cache=True,
         parameters=True,
+        data=data,
         apart=True,
         timeout=TIMEOUT if reading.timeout is None else reading.timeout,
     )

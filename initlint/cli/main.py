@@ -13,6 +13,7 @@ import click
 from initlint.cli import terminal
 from initlint.cli.options import (
     choice,
+    file,
     flag,
     formats,
     many,
@@ -84,6 +85,9 @@ class _Unambiguous(click.Command):
                 meant = f"write ./{given} for the file, or -- between the options and the targets"
                 raise click.UsageError(f"{given} is an option and a file: {meant}", ctx)
         ends = args.index("--") if "--" in args else len(args)
+        if "--add-noqa=" in args[:ends]:
+            meant = "write --add-noqa=REASON, or --add-noqa for comments without a reason"
+            raise click.UsageError(f"--add-noqa= has no reason: {meant}", ctx)
         # Its value is optional, and so must follow `=`: the next word is a target.
         options = [f"{a}=" if a == "--add-noqa" else a for a in args[:ends]]
         return super().parse_args(ctx, [*options, *args[ends:]])
@@ -91,6 +95,14 @@ class _Unambiguous(click.Command):
 
 def _is_target(name: str) -> bool:
     return name.endswith((".py", ".ipynb")) or ":" in name or os.path.lexists(name)
+
+
+def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from initlint import __version__
+
+        terminal.out(f"initlint {__version__}\n")
+        context.exit()
 
 
 class _Commands(click.Group):
@@ -115,9 +127,17 @@ class _Commands(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.option("-V", "--version", is_flag=True, help="Print the version and exit.")
+@click.option(
+    "-V",
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version and exit.",
+)
 @click.pass_context
-def group(context: click.Context, version: bool) -> int:
+def group(context: click.Context) -> int:
     """Are my weights initialised right? A linter, fixer and initialiser for PyTorch models.
 
     \b
@@ -137,11 +157,7 @@ def group(context: click.Context, version: bool) -> int:
       1  findings remain
       2  initlint could not do what you asked; stderr says why
     """
-    if version:
-        from initlint import __version__
-
-        terminal.out(f"initlint {__version__}\n")
-    elif context.invoked_subcommand is None:
+    if context.invoked_subcommand is None:
         terminal.out(f"{context.get_help()}\n")
     return terminal.CLEAN
 
@@ -171,7 +187,7 @@ def group(context: click.Context, version: bool) -> int:
     help=f"How findings are printed: {', '.join(FORMATS)}. With =FILE, also write that file. "
     "Repeatable.  [default: full]",
 )
-@click.option("--output-file", metavar="FILE", help="Write findings to this file.")
+@file("--output-file", help="Write findings to this file.")
 @click.option(
     "--color",
     type=click.Choice(["auto", "always", "never"]),
@@ -188,8 +204,9 @@ def group(context: click.Context, version: bool) -> int:
     metavar="[=REASON]",
     help="Add a comment to the line of each finding that silences it.",
 )
-@click.option("--baseline", metavar="FILE", help="Be silent about the findings in this file.")
-@click.option("--write-baseline", metavar="FILE", help="Write all findings to this file.")
+@file("--baseline", help="Be silent about the findings in this file.")
+@flag("--ignore-baseline", help="Also report findings that a baseline knows.")
+@file("--write-baseline", help="Write all findings to this file.")
 @flag("--prune-baseline", help="Remove findings from the baseline that are not there any more.")
 @flag("--locked", help="Also fail where a parameter starts differently than in init.lock.")
 @flag("--watch", help="Check again whenever a file changes, until Ctrl-C.")
@@ -199,7 +216,7 @@ def group(context: click.Context, version: bool) -> int:
 @flag("--show-settings", help="List the settings, and which rules they leave on.")
 @of_model
 @of_each_model
-@click.option("--stdin-filename", metavar="PATH", help="The name of standard input (TARGET -).")
+@file("--stdin-filename", metavar="PATH", help="The name of standard input (TARGET -).")
 @of_settings
 @flag("-q", "--quiet", help="Print findings and errors only.")
 def check(**options: Any) -> int:
@@ -215,10 +232,6 @@ def check(**options: Any) -> int:
 
     form, reports = split_formats(options.pop("formats"))
     request = Check(**options, output_format=form, reports=reports)
-    if request.config == "":
-        raise click.UsageError("--config names no file")
-    if request.config and request.isolated:
-        raise click.UsageError("--config and --isolated exclude each other")
     return commands.check(request)
 
 
@@ -243,7 +256,7 @@ def check(**options: Any) -> int:
     help="Fill what is uninitialised or has a finding; also PyTorch's defaults; or every layer.",
 )
 @flag("--force", help="Also overwrite weights that the constructor loaded from a file.")
-@click.option("--out", metavar="FILE.safetensors", help="Write the state dict to this file.")
+@file("--out", metavar="FILE.safetensors", help="Write the state dict to this file.")
 @of_model
 @timeout("How long building and filling the model may take.  [default: any time]", default=0)
 def apply(**options: Any) -> int:
@@ -289,7 +302,7 @@ def diff(old: str, new: str, form: str, **options: Any) -> int:
 
 @group.command(cls=_Unambiguous, short_help="Write init.lock: how every parameter starts.")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@click.option("--file", metavar="FILE", help="The file to write.  [default: init.lock]")
+@file("--file", help="The file to write.  [default: init.lock]")
 @of_reading
 def lock(targets: tuple[str, ...], file: str | None, **options: Any) -> int:
     """Write how every parameter starts into init.lock, to be committed beside the code.
@@ -304,9 +317,7 @@ def lock(targets: tuple[str, ...], file: str | None, **options: Any) -> int:
 
 @group.command(cls=_Unambiguous, short_help="Predict and measure the signal through a model.")
 @click.argument("target")
-@click.option(
-    "--out", metavar="FILE", help="Also write a page (.html), a picture (.png, .svg) or .json."
-)
+@file("--out", help="Also write a page (.html), a picture (.png, .svg) or .json.")
 @of_model
 @timeout("How long building and running the model may take.  [default: any time]", default=0)
 def profile(**options: Any) -> int:
@@ -341,7 +352,8 @@ def rule(
 
 
 @group.command(short_help="Serve an editor: findings, fixes and hovers while you type.")
-def server() -> int:
+@flag("--stdio", help="Use standard input and output, as without it: clients may add it.")
+def server(stdio: bool) -> int:
     """Run the language server on standard input and output, for an editor to start.
 
     It reads the open files, and runs nothing of them. Needs pygls: pip install pygls.

@@ -34,6 +34,17 @@ def many(*names: str, metavar: str, help: str) -> Callable[[Command], Command]:
     return click.option(*names, multiple=True, metavar=metavar, help=f"{help} Repeatable.")
 
 
+def file(name: str, help: str, metavar: str = "FILE") -> Callable[[Command], Command]:
+    """An option whose value is the name of a file; an empty one is an error."""
+    return click.option(name, metavar=metavar, help=help, callback=_named)
+
+
+def _named(ctx: click.Context, param: click.Parameter, given: str | None) -> str | None:
+    if given == "":
+        raise click.UsageError(f"{param.opts[0]} names no file", ctx)
+    return given
+
+
 def choice(name: str, help: str) -> Callable[[Command], Command]:
     """An option with one of the values that a setting of this name has."""
     return click.option(name, type=click.Choice(CHOICES[name.removeprefix("--")]), help=help)
@@ -64,7 +75,7 @@ of_processes = click.option(
     "-j", "--jobs", type=click.IntRange(1), default=1, help="Processes that read files."
 )
 of_settings = several(
-    click.option("--config", metavar="FILE", help="Use the settings of this file alone."),
+    file("--config", help="Use the settings of this file alone."),
     flag("--isolated", help="Read no settings file."),
 )
 of_rules = many("--rules", metavar="FOLDER", help="Also use the rules in this folder.")

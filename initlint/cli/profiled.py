@@ -9,7 +9,7 @@ from typing import NamedTuple
 from initlint.cli import request as requests
 from initlint.cli import terminal
 from initlint.project import arguments
-from initlint.project.targets import is_model
+from initlint.project.targets import STDIN, is_model
 from initlint.records import InitlintError
 
 
@@ -28,6 +28,8 @@ def profile(request: Profiled) -> int:
     from initlint import api
     from initlint.profile import profiling, table, written
 
+    if request.target == STDIN:
+        raise InitlintError("initlint profile takes files, folders and models, not standard input")
     if request.out is not None:
         written.refuse(request.out)
     _refuse_idle(request)
@@ -42,6 +44,8 @@ def profile(request: Profiled) -> int:
         found = profiling.profile_target(request.target, options)
     colour = terminal.wants_colour(sys.stdout)
     terminal.out(table.render(found, colour=colour, width=terminal.width()))
+    if not found.models:
+        return terminal.failed(f"{request.target}: no model was found, so nothing is shown")
     if request.out is not None:
         written.write(found, request.out)
         terminal.err(f"Written to {request.out}.")

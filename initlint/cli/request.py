@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FOR_PEOPLE = ("full", "concise")
 # Seconds that the code of one model may run.
 TIMEOUT = 300
+NEVER_BUILT = "no model is built: name one (net.py:Net)"
 
 
 class Check(NamedTuple):
@@ -54,6 +55,7 @@ class Check(NamedTuple):
     mode: str | None = None
     bias: str | None = None
     baseline: str | None = None
+    ignore_baseline: bool = False
     write_baseline: str | None = None
     prune_baseline: bool = False
     add_noqa: str | None = None
@@ -167,14 +169,13 @@ def asked(request: Check) -> Asked:
     refuse_idle(request, written, form)
     name = request.stdin_filename
     targets = gather(written, settings, STDIN if name is None else name)
-    # A new baseline has all findings.
-    baselines = None if request.write_baseline else Baselines(settings, request.baseline)
-    if request.prune_baseline and baselines and not baselines.are_used(targets.files):
-        remedy = 'give --baseline FILE, or write baseline = "FILE" in [tool.initlint]'
-        raise InitlintError(f"--prune-baseline has no effect here: {remedy}")
+    baselines = _baselines(request, settings, targets)
     rules = load(request.rules)
     selection = Selection(request.select, request.ignore, settings, rules, request.extend_select)
     codes = selection.codes().union(*map(selection.codes, targets.files))
+    lists_layers = request.show_layers or form == "json"
+    if request.ignore and not (codes or lists_layers or request.locked):
+        raise InitlintError("--ignore leaves no rule to check with; leave it out, or name fewer")
     if request.show_layers:
         # Of a rule that is off, the table says that it is.
         codes |= Selection.default(rules).codes()
@@ -196,6 +197,22 @@ def asked(request: Check) -> Asked:
         timeout=TIMEOUT if request.timeout is None else request.timeout,
     )
     return Asked(request, settings, written, targets, selection, options, baselines, form)
+
+
+def _baselines(request: Check, settings: Settings, targets: Targets) -> Baselines | None:
+    """The baselines of the files; None where all findings are wanted, as for a new baseline."""
+    if request.write_baseline:
+        return None
+    baselines = Baselines(settings, request.baseline)
+    if baselines.are_used(targets.files):
+        return None if request.ignore_baseline else baselines
+    named = 'write baseline = "FILE" in [tool.initlint]'
+    if request.prune_baseline:
+        remedy = f"give --baseline FILE, or {named}"
+        raise InitlintError(f"--prune-baseline has no effect here: {remedy}")
+    if request.ignore_baseline:
+        raise InitlintError("--ignore-baseline has no effect here: no baseline is used")
+    return baselines
 
 
 def _refuse_empty(request: Check) -> None:
@@ -236,7 +253,7 @@ def refuse_idle(request: Check, written: Sequence[str], form: str) -> None:
     builds = request.trace or any(map(is_model, written))
     fixes = request.fix or request.diff
     prints, table = form in FOR_PEOPLE, request.show_layers
-    never = "no model is built: name one (net.py:Net), or give --trace"
+    never = f"{NEVER_BUILT}, or give --trace"
     idle = [
         ("--unsafe-fixes", request.unsafe_fixes and not fixes, "give --fix or --diff, too"),
         ("--style", request.style and not fixes, "give --fix or --diff, too"),
@@ -246,6 +263,10 @@ def refuse_idle(request: Check, written: Sequence[str], form: str) -> None:
          "--exit-zero exits with 0"),
         ("--fix", request.fix and request.diff, "--diff only shows what it would write"),
         ("--locked", request.locked and request.fix, "--fix changes how parameters start"),
+        ("--exclude", request.exclude and all(map(is_model, written)),
+         "no file or folder is read"),
+        ("--ignore-baseline", request.ignore_baseline and request.baseline is not None,
+         "--baseline names one to use"),
         ("--arg", request.args and not builds, never),
         ("--input", request.inputs and not builds, never),
         ("--timeout", request.timeout is not None and not builds, never),
@@ -278,14 +299,27 @@ def _in_modes(request: Check) -> Iterator[tuple[str, str, str]]:
         "--write-baseline": request.write_baseline is not None,
         "--prune-baseline": request.prune_baseline,
     }
+    chooses = {
+        "--select": bool(request.select),
+        "--ignore": bool(request.ignore),
+        "--extend-select": bool(request.extend_select),
+        "--rules": bool(request.rules),
+    }
+    silences = {
+        "--ignore-noqa": request.ignore_noqa,
+        "--ignore-baseline": request.ignore_baseline,
+    }
     known = {"--baseline": request.baseline is not None, "--prune-baseline": request.prune_baseline}
+    known["--ignore-baseline"] = request.ignore_baseline
     lists = {**prints, **writes, **of_baseline, **known, "--add-noqa": request.add_noqa is not None}
+    lists |= {"--exit-non-zero-on-fix": request.exit_non_zero_on_fix, **silences}
     others = {"--show-files": request.show_files, "--show-settings": request.show_settings}
+    files = {"--show-files": request.show_files}
     changes = {**writes, **of_baseline, "--add-noqa": request.add_noqa is not None}
     modes = (
         (request.watch, "--watch", "reports, again and again", {**changes, **others}),
-        (request.show_files, "--show-files", "lists files", lists),
-        (request.show_settings, "--show-settings", "lists settings", lists),
+        (request.show_files, "--show-files", "lists files", {**lists, **chooses}),
+        (request.show_settings, "--show-settings", "lists settings", {**lists, **files}),
         (request.diff, "--diff", "prints a patch", {**prints, **of_baseline}),
         (
             request.write_baseline is not None,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from initlint.judge import is_lazy, is_small_head, ratio, scheme
+from initlint.project.sourcefiles import NOTEBOOK
 from initlint.recommend import family, is_own_output, only_sees_data
 from initlint.recommend.question import is_small_share
-from initlint.records import Layer, Report
+from initlint.records import Initializer, Layer, Report
 
 _BRANCH = {"inside": "it is inside a residual branch", "last": "it ends a residual branch"}
 
+_UNKNOWN = "unknown"
 _UNKNOWN_BEFORE = "what comes before it is not known"
 
 
@@ -57,12 +59,28 @@ def _unjudged(layer: Layer) -> str:
     return ""
 
 
+def _unclear(current: Initializer) -> str:
+    """Why the std of a weight is not known: it is a name, or code that is not read may fill it."""
+    if current.default:
+        return "its fan_in is not known"
+    if current.name != _UNKNOWN:
+        return f"the std of its {current.name} is not a number in the source"
+    if current.site is not None:
+        # The lines of a notebook are counted in its cells.
+        path, is_file = current.site.path, not current.site.path.endswith(NOTEBOOK)
+        place = f"{path}:{current.site.line}" if is_file else path
+        return f"what {place} fills it with is not known"
+    if current.reason:
+        return f"{current.reason}() is not read, and may fill it"
+    return "code that is not read may fill it"
+
+
 def _suited(layer: Layer) -> str:
     """Why a scale that is judged is accepted."""
     if layer.current is None:
         return "nothing initialises it"
     if layer.current.std is None:
-        return "the std of its initialiser is not known"
+        return _unclear(layer.current)
     value = ratio(layer)
     if value is None:
         return "its fan_in is not known"

@@ -21,11 +21,13 @@ class Reader(NamedTuple):
     - `cache`: whether to keep the result for more than a few kB in the user's cache folder.
     - `jobs`: the number of processes that follow the data of models.
     - `parameters`: whether to record parameters and buffers.
+    - `data`: whether to follow the data of models: without it, nothing follows a layer.
     """
 
     cache: bool = False
     jobs: int = 1
     parameters: bool = False
+    data: bool = True
 
 
 _PLAINLY = Reader()
@@ -64,7 +66,7 @@ def read(
     if reader.cache and sum(map(len, python.values())) > _SMALL:
         from initlint.project.cache import cached
 
-        asked = (reader.parameters, sorted(imported.starts.items()))
+        asked = (reader.parameters, reader.data, sorted(imported.starts.items()))
         found = cached(python, asked, lambda: _fresh(python, reader, imported))
     else:
         found = _fresh(python, reader, imported)
@@ -76,7 +78,13 @@ def _fresh(texts: Mapping[str, bytes], reader: Reader, imported: Imported) -> Re
 
     paths = [path for path in texts if path not in imported.files]
     found = reading.read(
-        paths, texts, reader.jobs, reader.parameters, imported.files, starts=imported.starts
+        paths,
+        texts,
+        reader.jobs,
+        reader.parameters,
+        imported.files,
+        starts=imported.starts,
+        data=reader.data,
     )
     gaps = (*found.broken, *found.unanalysed)
     return Reading(found.layers, found.parameters, found.calls, found.tests, gaps)

@@ -60,6 +60,8 @@ class Options:
     - `apart`: whether to build models in a separate process.
     - `timeout`: the seconds that a model's code may run in that process; 0 for any time.
     - `parameters`: whether the report lists the parameters of files that are read.
+    - `data`: whether to follow the data of models that are read. How parameters start does not need
+      it.
     - `alone`: what the files import, if it is known already; then no other files of the project
       that may use or fill the models are looked for.
     """
@@ -79,6 +81,7 @@ class Options:
     apart: bool = False
     timeout: int = 0
     parameters: bool = False
+    data: bool = True
     alone: Imported | None = None
 
 
@@ -265,7 +268,7 @@ def _read(
     # What a test is to match is found among the parameters.
     judges = rules.judge(Parameter, codes) or rules.judge(records.Test, codes)
     parameters = options.parameters or judges
-    reader = Reader(options.cache, options.jobs, parameters)
+    reader = Reader(options.cache, options.jobs, parameters, options.data)
     imports = Imports(texts)
     along = options.alone or imports.of(paths)
     every = _recommended_all(read(paths, texts, reader, along), options)

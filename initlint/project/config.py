@@ -167,6 +167,8 @@ def settings(file: str | None, isolated: bool, exclude: tuple[str, ...] = ()) ->
 
     Raises InitlintError if there is no such file, or a pattern can match nothing.
     """
+    if file is not None and isolated:
+        raise InitlintError("--config and --isolated exclude each other; give one of them")
     for pattern in exclude:
         fault = unusable(pattern)
         if fault:

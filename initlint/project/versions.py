@@ -59,6 +59,11 @@ def with_paths(old: str, new: str) -> tuple[str, str]:
     return beside(old, new), beside(new, old)
 
 
+def is_built(written: str) -> bool:
+    """Whether a version is a model to build: `git:HEAD` is none, although it has a colon."""
+    return is_model(written) and not written.startswith(_GIT)
+
+
 @contextlib.contextmanager
 def version(written: str, settings: Settings) -> Iterator[Version]:
     """The version that a user names; what is taken out of git is there until the end.

@@ -33,7 +33,7 @@ from initlint.reading.models.layers import (
 from initlint.reading.models.life import Birth, slots_of, told
 from initlint.reading.models.mentions import given_away
 from initlint.reading.models.parameters import merged
-from initlint.reading.models.recording import UNSEEN, About, Found, Model, Recorder
+from initlint.reading.models.recording import UNSEEN, About, Found, Model, Recorder, Wanted
 from initlint.reading.models.scripts import Scripts
 from initlint.reading.models.strangers import Strangers
 from initlint.reading.objects.classes import (
@@ -75,6 +75,7 @@ def read(
     imported: Collection[str] = (),
     graphs: bool = False,
     starts: Mapping[tuple[str, str], str] | None = None,
+    data: bool = True,
 ) -> Read:
     """The layers of all module classes in `paths`; nothing is imported or executed.
 
@@ -84,9 +85,10 @@ def read(
     are recorded on request only. Of the files in `imported`, what the others import is read, and
     nothing is recorded for its own sake. `starts` has the folders in which absolute imports begin
     that lead neither beside the importing file nor above it, by that file and the first name.
+    Without `data`, no model is called with data: of its layers, it is not known what follows.
     """
     files, broken = sources([*paths, *imported], texts or {}, frozenset(imported))
-    engine = _Engine(Program(files, starts or {}), parameters, graphs)
+    engine = _Engine(Program(files, starts or {}), Wanted(parameters, graphs, data))
     engine.run(jobs)
     return Read(
         tuple(engine.layers),
@@ -110,10 +112,9 @@ _UNJUDGED = ("Embedding", "EmbeddingBag")
 class _Engine:
     """Reads all classes of a program, models first, then classes that are only submodules."""
 
-    def __init__(self, program: Program, parameters: bool, graphs: bool) -> None:
+    def __init__(self, program: Program, wanted: Wanted) -> None:
         self.program = program
-        self._wants_parameters = parameters
-        self._wants_graphs = graphs
+        self._wanted = wanted
         self.graphs: list[Followed] = []
         self.parameters: list[Parameter] = []
         self.calls: list[Call] = []
@@ -149,9 +150,7 @@ class _Engine:
         trained = {b.model.cls for b, _ in born if b.trained and not (b.lost or b.given)}
         self._late = {slot for birth, _ in born for slot in birth.filled()}
         about = About(self._apart, ambiguous, trained)
-        self._recorder = Recorder(
-            self.reader, self.attempts, about, self._wants_parameters, self._wants_graphs
-        )
+        self._recorder = Recorder(self.reader, self.attempts, about, self._wanted)
         done: set[Value] = set()
         self._follow_ahead([model for _, model in born], jobs)
         for birth, model in born:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -129,9 +130,11 @@ class Reader:
         self.trying = 0
         # Models, each with a module that a framework's hook has initialised for it.
         self.hooked: set[tuple[Instance, Instance]] = set()
-        # The model whose hook is running; models, each with what their hooks have written.
+        # The model whose hook is running; of each model, what its hook has written.
         self.hooking: Instance | None = None
-        self.covered: set[tuple[Instance, Slot | Fresh]] = set()
+        self.covered: defaultdict[Instance, set[Slot | Fresh]] = defaultdict(set)
+        # Functions that are not read, by the parameters that they could reach.
+        self.released: dict[Slot, str] = {}
         # Functions of the files that were followed while models were made.
         self.followed: set[ast.AST] = set()
         # Functions that constructors of modules have called: what these give is a part.

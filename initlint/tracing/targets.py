@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from initlint.project.targets import is_model
+from initlint.project.targets import is_model, of_model
 from initlint.records import Call, InitlintError, Layer, Parameter, Unanalysed
 from initlint.tracing.needs import need_torch
 
@@ -78,6 +78,8 @@ def together(found: Sequence[Traced]) -> Traced:
 def _traced(target: Any, given: _Given) -> Traced:
     """The layers of one target; what its code changes in the process lasts until they are had."""
     try:
+        if isinstance(target, str) and is_model(target):
+            of_model(target)
         need_torch("building a model")
     except InitlintError as error:
         return _failed(target, str(error), error)

@@ -260,6 +260,13 @@ def test_only_a_regular_file_is_a_baseline(adopted, run, here, make):
     assert code == 2 and "known.json" in err and err.count("\n") == 1
 
 
+def test_what_the_baseline_knows_can_be_seen_again(adopted, run):
+    assert run()[0] == 0
+    code, out, err = run("--ignore-baseline")
+    assert code == 1 and out.count("INIT101") == 2 and "known" not in err
+    assert run()[0] == 0
+
+
 def test_a_baseline_outside_of_the_settings_folder_is_refused(here, run):
     (here / "pyproject.toml").write_text('[tool.initlint]\nbaseline = "../known.json"\n')
     (here / "net.py").write_text(NET)

@@ -49,6 +49,17 @@ def _new(here, *changes):
     (here / "new.py").write_text(text)
 
 
+def test_no_forward_is_followed(here, run, monkeypatch):
+    """How a model starts does not depend on its data; a forward that cannot be read is no gap."""
+    from initlint.reading.models import recording
+
+    monkeypatch.setattr(recording, "entered", None)
+    _new(here, ("kaiming_normal_", "zeros_"), ("return self.out", "raise ValueError(self)  #"))
+    code, out, err = run("diff", "old.py", "new.py")
+    assert code == 1 and out.count("  ~ ") == 1 and "fc.weight" in out
+    assert err == "1 parameter starts differently, 4 alike.\n"
+
+
 def test_the_same_distribution_written_otherwise_is_no_change(here, run):
     _new(
         here,

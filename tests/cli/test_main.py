@@ -94,6 +94,13 @@ def test_exit_code(initlint, line, answer, expected):
         assert "Traceback" not in err
 
 
+def test_version_is_all_that_is_done(initlint):
+    for line in ("-V", "--version", "--version check"):
+        code, out, err = initlint(line)
+        assert (code, err) == (0, "")
+        assert out.startswith("initlint ") and out.count("\n") == 1
+
+
 def test_run_exits_with_the_code(fake, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", object())
     with pytest.raises(SystemExit) as exit:
@@ -164,6 +171,31 @@ ONE_LINE = [
     ("check x --extend-select INIT9", "--extend-select INIT9: there is no such rule or group"),
     ("check net.py:Net --output-file gone/o.txt", "--output-file gone/o.txt: there is no folder"),
     ("rule INIT1O1", "there is no rule 'INIT1O1'"),
+    ("check x --ignore ALL", "--ignore leaves no rule to check with"),
+    ("check x --select INIT1 --ignore INIT1", "--ignore leaves no rule to check with"),
+    ("check x --isolated --config pyproject.toml", "--config and --isolated exclude each other"),
+    ("diff x pkg --isolated --config pyproject.toml", "--config and --isolated exclude each other"),
+    ("check x --output-file=", "--output-file names no file"),
+    ("check x --baseline=", "--baseline names no file"),
+    ("check x --write-baseline=", "--write-baseline names no file"),
+    ("lock x --file=", "--file names no file"),
+    ("profile x --out=", "--out names no file"),
+    ("check x --add-noqa=", "--add-noqa= has no reason: write --add-noqa=REASON"),
+    (
+        "check x --show-files --select INIT1",
+        "--select has no effect here: --show-files lists files",
+    ),
+    ("check x --show-files --rules pkg", "--rules has no effect here: --show-files lists files"),
+    ("check x --show-files --ignore-noqa", "--ignore-noqa has no effect here: --show-files lists"),
+    ("check x --show-files --show-settings", "--show-files has no effect here: --show-settings"),
+    ("check net.py:Net --exclude old", "--exclude has no effect here: no file or folder is read"),
+    ("check x --ignore-baseline --isolated", "--ignore-baseline has no effect here: no baseline"),
+    ("check x --ignore-baseline --baseline b", "--ignore-baseline has no effect here: --baseline"),
+    ("diff x pkg --arg n=1", "--arg has no effect here: no model is built: name one (net.py:Net)"),
+    ("diff git:HEAD pkg --input 1,3", "--input has no effect here: no model is built: name one"),
+    ("lock x --timeout 5", "--timeout has no effect here: no model is built: name one"),
+    ("lock -", "initlint lock reads files and folders, not the standard input"),
+    ("profile -", "initlint profile takes files, folders and models, not standard input"),
 ]
 
 

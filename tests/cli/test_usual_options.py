@@ -87,6 +87,18 @@ def test_ignore_noqa(run):
     assert code == 1 and out.startswith("net.py:3:")
 
 
+def test_a_comment_that_is_ignored_is_not_called_unused(run):
+    err = run("check", "--ignore-noqa", "net.py")[2]
+    assert err.count("\n") == 1 and err.startswith("Found ")
+
+
+def test_a_reason_without_its_equals_sign_writes_nothing(run):
+    before = Path("net.py").read_text()
+    code, _, err = run("check", "net.py", "--add-noqa", "as published")
+    assert code == 2 and "a reason follows =: --add-noqa=REASON" in err
+    assert Path("net.py").read_text() == before
+
+
 def test_extend_select_adds_to_the_default(initlint, fake):
     initlint("check net.py:Net")
     usual = fake.asked["options"].codes

@@ -8,7 +8,7 @@ from handmade import all_layers, finding, full_report, layer, rule, three_findin
 from rich.cells import cell_len
 
 from initlint.output import card, layers, statistics
-from initlint.records import Following, Initializer, Report
+from initlint.records import Following, Initializer, Report, Site
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 WIDTHS = (60, 80, 100, 120, 160, 240)
@@ -148,7 +148,21 @@ def test_nothing_recommended():
             "its activation is the model's",
         ),
         ({"current": None}, "nothing initialises it"),
-        ({"current": Initializer("copy_")}, "the std of its initialiser is not known"),
+        ({"current": Initializer("copy_")}, "the std of its copy_ is not a number in the source"),
+        ({"current": Initializer("unknown")}, "code that is not read may fill it"),
+        (
+            {"current": Initializer("unknown", reason="lib.init_all")},
+            "lib.init_all() is not read, and may fill it",
+        ),
+        (
+            {"current": Initializer("unknown", site=Site("train.py", 9, 1, 9, 2))},
+            "what train.py:9 fills it with is not known",
+        ),
+        (
+            {"current": Initializer("unknown", site=Site("a.ipynb", 9, 1, 9, 2))},
+            "what a.ipynb fills it with is not known",
+        ),
+        ({"current": Initializer("kaiming_uniform_", default=True)}, "its fan_in is not known"),
         ({"recommended": None, "fan_in": None}, "its fan_in is not known"),
         ({"current": Initializer("normal_", {}, 0.5)}, "its std suits"),
         ({"current": Initializer("normal_", {}, 0.02), "head": True}, "it is small on purpose"),

@@ -156,8 +156,11 @@ def _agreed(value: Value) -> Value:
     return first if has_one_shape else Fresh(None, first.draw)
 
 
-def release(reader: Reader, values: Iterable[Value], draw: Draw = UNCLEAR) -> None:
-    """Make the content of all parameters that unknown code can reach unclear."""
+def release(reader: Reader, values: Iterable[Value], draw: Draw = UNCLEAR, name: str = "") -> None:
+    """Make the content of all parameters that unknown code can reach unclear.
+
+    `name` is that of the function that gets them, if it has one.
+    """
     for count, value in enumerate(reached(values)):
         if count % _CHARGED == 0:
             reader.budget.elements(_CHARGED)
@@ -165,6 +168,8 @@ def release(reader: Reader, values: Iterable[Value], draw: Draw = UNCLEAR) -> No
         if kind is Slot or kind is Fresh:
             reader.graph.touched.add(value)
             write(reader, value, draw)
+            if name and isinstance(value, Slot):
+                reader.released[value] = name
         elif (kind is Listing or kind is Table) and not value.items:
             # It is there to be filled.
             value.open = True
@@ -176,7 +181,8 @@ def lost(
     """The result of an unknown function, of this name."""
     reader.acts += 1
     values = [*args, *kwargs.values()]
-    release(reader, (v for v in values if may_hold(v) or isinstance(v, (Listing, Table))))
+    reachable = (v for v in values if may_hold(v) or isinstance(v, (Listing, Table)))
+    release(reader, reachable, name=name)
     inputs = reader.nodes_in(values)
     return reader.unclear(inputs, name) if inputs else UNKNOWN
 

@@ -20,7 +20,7 @@ def write(reader: Reader, slot: Slot | Fresh, draw: Draw) -> None:
     if reader.still or slot in reader.life.frozen:
         return
     if reader.hooking is not None:
-        reader.covered.add((reader.hooking, slot))
+        reader.covered[reader.hooking].add(slot)
     before = _before(reader, slot)
     is_news = isinstance(slot, Slot) and (draw.name, before.name) != (UNCLEAR.name,) * 2
     reader.life.changes += is_news

@@ -179,7 +179,12 @@ def coverage(reader: Reader, root: Instance) -> Callable[[str, Slot], str]:
     found = list(_with_models(reader, root))
     models = {path: around for path, _, around in found}
     # By its place: forward may put another parameter there.
-    covered = {(m, s.holder, s.name) for m, s in reader.covered if isinstance(s, Slot)}
+    covered = {
+        (m, s.holder, s.name)
+        for m in dict.fromkeys(m for around in models.values() for m in around)
+        for s in reader.covered.get(m, ())
+        if isinstance(s, Slot)
+    }
     tied = {name for path, module, _ in found for name in _tied(reader, path, module)}
 
     def hook_of(path: str, slot: Slot) -> str:

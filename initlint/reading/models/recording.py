@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from initlint import records
 from initlint.graph.ops import Graph, Op
@@ -37,8 +37,8 @@ from initlint.reading.objects.classes import order_of
 from initlint.reading.objects.entries import entered, entered_by
 from initlint.reading.objects.torch_modules import type_of
 from initlint.reading.reader import Reader
-from initlint.records import Call, Layer, Parameter, Test
-from initlint.torchlib.draws import Draw
+from initlint.records import Call, Initializer, Layer, Parameter, Test
+from initlint.torchlib.draws import UNCLEAR, Draw
 
 # Code that is not read may have filled a parameter once more.
 UNSEEN = records.Draw("", "unknown", certain=False)
@@ -77,14 +77,20 @@ class About(NamedTuple):
     trained: set[Value]
 
 
+class Wanted(NamedTuple):
+    """What is recorded besides layers; without `data`, it is not known what follows a layer."""
+
+    parameters: bool = True
+    graphs: bool = False
+    data: bool = True
+
+
 class Recorder:
     """Follows the data of models, and makes the records of each."""
 
-    def __init__(
-        self, reader: Reader, attempts: Attempts, about: About, parameters: bool, graphs: bool
-    ) -> None:
+    def __init__(self, reader: Reader, attempts: Attempts, about: About, wanted: Wanted) -> None:
         self._reader, self._attempts, self._about = reader, attempts, about
-        self._wants_parameters, self._wants_graphs = parameters, graphs
+        self._wanted = wanted
         self._drawn: dict[tuple[Instance, bool], Drawn | None] = {}
         self._unreached = Unreached(reader.program, reader.reached)
         self._uncalled = Uncalled(reader)
@@ -143,10 +149,11 @@ class Recorder:
         if drawn is not None:
             drawn = _with_overrides(drawn, overrides, places)
             found = records_of(model.name, drawn, places, charge, are_news if predicts else _never)
-            if self._wants_graphs:
+            if self._wanted.graphs:
                 graph = Followed(model.name, drawn, names_of(drawn, places), tuple(found))
         reached = {id(use.slot) for use, _ in drawn.met} if drawn is not None else set()
-        if any(id(slot) not in reached for _, slot, _ in held) and instance.cls is not None:
+        is_missed = any(id(slot) not in reached for _, slot, _ in held)
+        if self._wanted.data and is_missed and instance.cls is not None:
             beside = self._tried_on(
                 instance, self._beside, instance, is_whole, model.doors, raises=str
             )
@@ -160,8 +167,9 @@ class Recorder:
                 found += self._elsewhere(model, place, slot, kind, every)
         if found and not are_news(found):
             return Found([], [], [], [])
+        found = self._told(found, held)
         parameters: list[Parameter] = []
-        if self._wants_parameters:
+        if self._wanted.parameters:
             touched = drawn.touched if drawn is not None else None
             hook = frameworks.coverage(self._reader, instance)
             ledger = Ledger(touched, is_whole, overrides, hook)
@@ -171,6 +179,17 @@ class Recorder:
         calls += self._uncalled.of(model.name, modules, instance.cls in self._about.trained)
         tests = tests_of(model.name, modules, overrides)
         return Found(found, parameters, calls, tests, graph)
+
+    def _told(self, found: Sequence[Layer], held: Sequence[tuple[Place, Slot, str]]) -> list[Layer]:
+        """The layers; those that code which is not read may have filled say which function."""
+        released = self._reader.released
+        names = {place.parameter: released[slot] for place, slot, _ in held if slot in released}
+        return [
+            replace(layer, current=replace(layer.current, reason=names[layer.parameter]))
+            if layer.parameter in names and _is_unclear(layer.current)
+            else layer
+            for layer in found
+        ]
 
     def _unproven(self, root: Instance, parameter: Parameter) -> Parameter:
         """A parameter that nothing wrote; with an unknown write where other code may have."""
@@ -214,6 +233,8 @@ class Recorder:
     def _followed(
         self, instance: Instance, whole: bool, doors: tuple[str, ...] = ()
     ) -> Drawn | None:
+        if not self._wanted.data:
+            return None
         key = (instance, whole)
         if key not in self._drawn:
             self._drawn[key] = self._tried_on(
@@ -246,7 +267,12 @@ class Recorder:
         ends = dict.fromkeys(node for result in results for node in flat_tensors(result))
         graph.add(Op("output" if whole else "unknown", tuple(ends), final=True))
         name_patterns(graph)
-        return followed(graph, whole, self._reader.budget, self._wants_graphs)
+        return followed(graph, whole, self._reader.budget, self._wanted.graphs)
+
+
+def _is_unclear(current: Initializer | None) -> TypeGuard[Initializer]:
+    """Whether it is not known what fills a weight, nor by which line."""
+    return current is not None and current.name == UNCLEAR.name and current.site is None
 
 
 def _never(layers: Sequence[Layer]) -> bool:

@@ -108,7 +108,7 @@ def hold(reader: Reader, instance: Instance, name: str, value: Value) -> None:
         slot.holder, slot.name = instance, name
     instance.attrs[name] = value
     if reader.hooking is not None and isinstance(value, Slot):
-        reader.covered.add((reader.hooking, value))
+        reader.covered[reader.hooking].add(value)
     if not instance.torch and instance.cls is not None and (is_part(value) or may_hold(value)):
         stranger = stranger_of(reader, instance.cls)
         if stranger:
