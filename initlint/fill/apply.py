@@ -53,7 +53,8 @@ class Choice:
     """The weights to fill, the biases to zero, the sources of the numbers, and the rest.
 
     `sources` are by parameter name; `skipped` has the parameters left alone, with the reasons,
-    `fine` those that need nothing, `given` those with an initialiser of the user's.
+    `fine` those that need nothing, `given` those with an initialiser of the user's, `followers`
+    frozen copies of chosen parameters, with the names of these.
     """
 
     layers: tuple[Layer, ...]
@@ -62,6 +63,7 @@ class Choice:
     skipped: tuple[Unanalysed, ...]
     fine: Mapping[str, str] = field(default_factory=dict)
     given: Mapping[str, Initializer] = field(default_factory=dict)
+    followers: Mapping[str, str] = field(default_factory=dict)
 
     def among(self, names: Collection[str]) -> Choice:
         """The part of it that concerns these parameters."""

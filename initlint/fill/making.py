@@ -13,6 +13,7 @@ from torch import nn
 
 from initlint.fill.apply import Choice, Progress, fill_
 from initlint.fill.calibrate import calibrate_
+from initlint.fill.followers import follow, with_followers
 from initlint.fill.given import Wanted, Ways
 from initlint.fill.materialize import (
     Skeleton,
@@ -81,7 +82,7 @@ def _applied(
 
     with one_line(kind_of(model)), foreign(), same_random_state(model):
         layers, known = layers_and_facts(model, inputs, wanted, present)
-        choice = chosen(model, layers, wanted, known)
+        choice = with_followers(model, chosen(model, layers, wanted, known), wanted)
         refuse_unwritten(model, choice, wanted, known.scope)
         with all_or_nothing() as copies, contained():
             return _filled(model, inputs, layers, choice, wanted, copies, known.scope, progress)
@@ -104,6 +105,7 @@ def _filled(
     else:
         fill_(model, choice, copies, progress)
     renorm(model, choice.sources, copies)
+    follow(model, choice.followers, copies)
     return report_on(model, layers, choice, scope.present)
 
 

@@ -62,6 +62,9 @@ def _outcomes(
         if name in sizes:
             why = "weight norm: so that the weight is as drawn"
             return Outcome(name, "filled", why, before, f"the norm of {sizes[name]}")
+        if name in choice.followers:
+            source = choice.followers[name]
+            return Outcome(name, "filled", f"a frozen copy of {source}", before, f"as {source}")
         if name in choice.given:
             scheme = choice.given[name]
             return Outcome(name, "filled", "overrides", before, _after(scheme))

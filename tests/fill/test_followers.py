@@ -1,0 +1,77 @@
+"""Frozen copies of a network that is filled begin as it does: momentum encoders, targets."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+import initlint
+from initlint.records import POLICIES, InitlintError
+
+
+class Momentum(nn.Module):
+    def __init__(self, frozen=True):
+        super().__init__()
+        layers = [m for _ in range(8) for m in (nn.Linear(16, 16), nn.ReLU())]
+        self.online, self.out = nn.Sequential(*layers), nn.Linear(16, 4)
+        self.target = copy.deepcopy(self.online)
+        self.target.requires_grad_(not frozen)
+        self.register_buffer("shadow", self.online[4].weight.detach().clone())
+
+    def forward(self, x):
+        return self.out(self.online(x)) - self.out(self.target(x)).detach()
+
+    def pairs(self):
+        return zip(self.online.parameters(), self.target.parameters(), strict=True)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("scope", ["findings", "recommended", "all"])
+def test_frozen_copies_stay_equal(scope, policy):
+    model = Momentum()
+    before = model.online[4].weight.detach().clone()
+    report = initlint.apply_(model, torch.randn(32, 16), seed=0, scope=scope, policy=policy)
+    assert not torch.equal(model.online[4].weight, before)
+    assert all(torch.equal(*pair) for pair in model.pairs())
+    assert torch.equal(model.shadow, model.online[4].weight)
+    reasons = {one.parameter: one.reason for one in report.outcomes}
+    assert reasons["target.4.weight"] == "a frozen copy of online.4.weight"
+    assert not any(value.requires_grad for value in model.target.parameters())
+
+
+def test_what_differs_or_is_left_out_stays():
+    model = Momentum()
+    model.target[6].weight.data[0, 0] += 1e-3
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    initlint.apply_(model, seed=0, skip="target.4")
+    for name in ("target.6.weight", "target.4.weight", "target.4.bias"):
+        assert torch.equal(model.state_dict()[name], before[name])
+    assert torch.equal(model.target[8].weight, model.online[8].weight)
+
+
+def test_copies_that_train_are_drawn_on_their_own():
+    model = Momentum(frozen=False)
+    initlint.apply_(model, seed=0)
+    assert not torch.equal(model.online[8].weight, model.target[8].weight)
+
+
+def test_a_failure_puts_copies_back(monkeypatch):
+    from initlint.fill import making
+
+    def fails(*args):
+        raise RuntimeError("no report")
+
+    monkeypatch.setattr(making, "report_on", fails)
+    model = Momentum()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(InitlintError, match="nothing was changed"):
+        initlint.apply_(model, seed=0)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_copies_that_the_constructor_makes(policy):
+    model = initlint.materialize(Momentum, seed=0, policy=policy)
+    if policy != "calibrated":
+        assert all(torch.equal(*pair) for pair in model.pairs())
