@@ -14,10 +14,11 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.overrides import TorchFunctionMode
 
 from initlint.fill.apply import Choice, bias_of, fill_
+from initlint.fill.gathered import Gathered
 from initlint.fill.means import centred, channel_of, is_weighted_call
 from initlint.fill.probes import Probes, probes_for
 from initlint.fill.tied import is_before, loudness
-from initlint.fill.twins import is_sharded
+from initlint.fill.twins import as_written
 from initlint.fill.undo import Copies
 from initlint.recommend import family
 from initlint.records import InitlintError, Layer
@@ -57,29 +58,27 @@ def calibrate_(
     before a rectifier or a smooth activation get a positive mean, so that they are nearly linear:
     the smallest that brings the ratio into range, at most 2.
 
-    Raises InitlintError if the model is sharded or cannot be run, or if a weight is not finite;
-    `copies` then has the old weights.
+    All ranks of a model that `fully_shard` has cut run it together: the moments are those of all
+    inputs. Raises InitlintError if a model that is sharded in another way, or that cannot be run,
+    or if a weight is not finite; `copies` then has the old weights.
     """
-    if is_sharded(model):
-        raise InitlintError(
-            "the policy calibrated runs the model: use it before sharding, or another policy"
-        )
     bare, _ = unwrapped(model)
-    probes = probes_for(bare, inputs, seed)
     tensors = {n: p for n, p in model.named_parameters() if n in choice.sources}
+    gathered = Gathered(model, tensors)
+    probes = probes_for(bare, inputs, seed)
     fill_(model, choice, copies)
     loud = loudness(model, lambda name: _rms(model.get_parameter(name)))
     # Embeddings look rows up; as tied heads they keep the scale that was planned.
     layers = tuple(x for x in choice.layers if "norm" not in x.following.via and x.fan_in)
-    subject = _Subject(bare, layers, tensors, probes, loud)
+    subject = _Subject(bare, layers, gathered, frozenset(tensors), probes, loud)
     try:
-        with _running(bare), contained():
+        with _running(bare), as_written(bare), gathered.resharded(), contained():
             _calibrate(subject)
     except InitlintError:
         raise
     except Exception as error:
         raise InitlintError(f"the model cannot be run: {described(error)}") from error
-    broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    broken = gathered.all_finite()
     if broken:
         raise InitlintError(
             f"calibration makes {broken[0]} infinite or not a number: give inputs that the model "
@@ -89,11 +88,15 @@ def calibrate_(
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """A model, the layers to correct, their tensors, what it is run on, and its tied heads."""
+    """A model, the layers to correct, their tensors, what it is run on, and its tied heads.
+
+    `names` are those of the parameters that may be changed.
+    """
 
     model: nn.Module
     layers: tuple[Layer, ...]
-    tensors: Mapping[str, nn.Parameter]
+    gathered: Gathered
+    names: frozenset[str]
     probes: Probes
     loud: Mapping[str, float]
 
@@ -101,7 +104,7 @@ class _Subject:
 def _calibrate(subject: _Subject) -> None:
     def ratio(shift: float) -> float:
         plans = _corrected_run(subject, shift)
-        return _gradient_ratio(subject.model, plans, subject.probes)
+        return _gradient_ratio(subject, plans)
 
     movable = any(_plan(layer, subject, 1.0).shift for layer in subject.layers)
     if ratio(0.0) <= _RANGE or not movable:
@@ -116,25 +119,26 @@ def _calibrate(subject: _Subject) -> None:
     _corrected_run(subject, enough)
 
 
-def _corrected_run(subject: _Subject, shift: float) -> dict[int, _Plan]:
-    plans = {
-        id(subject.tensors[layer.parameter]): _plan(layer, subject, shift)
-        for layer in subject.layers
-    }
-    with torch.no_grad(), _Correction(plans):
+def _corrected_run(subject: _Subject, shift: float) -> dict[str, _Plan]:
+    plans = {layer.parameter: _plan(layer, subject, shift) for layer in subject.layers}
+    with torch.no_grad(), _Correction(plans, subject.gathered):
         subject.model(*subject.probes.args, **subject.probes.kwargs)
     return plans
 
 
 def _rms(tensor: torch.Tensor) -> float:
-    return tensor.detach().float().square().mean().sqrt().item()
+    data: Any = tensor.detach().float().square().mean()
+    return math.sqrt(data.full_tensor().item() if hasattr(data, "full_tensor") else data.item())
 
 
 @dataclass(slots=True)
 class _Plan:
-    """What one weight's results are to be: their std and the mean of every unit."""
+    """What one weight's results are to be: their std and the mean of every unit.
 
-    bias: nn.Parameter | None
+    `bias` is the name of the bias that makes the mean.
+    """
+
+    bias: str | None
     std: float
     shift: float
     head: bool
@@ -142,7 +146,8 @@ class _Plan:
 
 
 def _plan(layer: Layer, subject: _Subject, shift: float) -> _Plan:
-    bias = subject.tensors.get(bias_of(layer.parameter))
+    bias = bias_of(layer.parameter)
+    bias = bias if bias in subject.names else ""
     final = layer.head and family(layer) == "unscaled"
     std = _HEAD if final else 1.0
     if is_before(layer, subject.loud):
@@ -150,16 +155,16 @@ def _plan(layer: Layer, subject: _Subject, shift: float) -> _Plan:
     if layer.branch == "last":
         std = 1 / math.sqrt(max(1, layer.branches))
     bends = family(layer) in ("rectifier", "smooth")
-    free = bias is not None and bends and not layer.head and layer.branch != "last"
-    return _Plan(bias, std, shift if free else 0.0, final)
+    free = bool(bias) and bends and not layer.head and layer.branch != "last"
+    return _Plan(bias or None, std, shift if free else 0.0, final)
 
 
 class _WeightedCalls(TorchFunctionMode):
     """Shows every call that multiplies with a planned weight to `met`, which gives its result."""
 
-    def __init__(self, plans: Mapping[int, _Plan]) -> None:
+    def __init__(self, plans: Mapping[str, _Plan], gathered: Gathered) -> None:
         super().__init__()
-        self._plans = plans
+        self._plans, self._gathered = plans, gathered
 
     def __torch_function__(
         self,
@@ -172,11 +177,14 @@ class _WeightedCalls(TorchFunctionMode):
         result = func(*args, **keywords)
         if is_weighted_call(func):
             for value in (*args, *keywords.values()):
-                if id(value) in self._plans:
-                    return self.met((func, args, keywords), result, value)
+                plan = self._plans.get(self._gathered.name_of(value) or "")
+                if plan is not None:
+                    return self.met((func, args, keywords), result, value, plan)
         return result
 
-    def met(self, call: _Call, result: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    def met(
+        self, call: _Call, result: torch.Tensor, weight: torch.Tensor, plan: _Plan
+    ) -> torch.Tensor:
         """What a call's result is to be."""
         return result
 
@@ -184,80 +192,83 @@ class _WeightedCalls(TorchFunctionMode):
 class _Correction(_WeightedCalls):
     """While the model runs, corrects each weight when it is used first, and its result with it."""
 
-    def met(self, call: _Call, result: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        plan = self._plans[id(weight)]
+    def met(
+        self, call: _Call, result: torch.Tensor, weight: torch.Tensor, plan: _Plan
+    ) -> torch.Tensor:
         if plan.done:
             return result
         plan.done = True
-        return _corrected(*call, result, weight, plan)
+        return _corrected(call, result, weight, plan, self._gathered)
 
 
 class _Watch(_WeightedCalls):
     """Collects the results of the weights but the last, in order."""
 
-    def __init__(self, plans: Mapping[int, _Plan]) -> None:
-        super().__init__(plans)
+    def __init__(self, plans: Mapping[str, _Plan], gathered: Gathered) -> None:
+        super().__init__(plans, gathered)
         self.seen: list[torch.Tensor] = []
 
-    def met(self, call: _Call, result: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        if result.requires_grad and not self._plans[id(weight)].head:
+    def met(
+        self, call: _Call, result: torch.Tensor, weight: torch.Tensor, plan: _Plan
+    ) -> torch.Tensor:
+        if result.requires_grad and not plan.head:
             self.seen.append(result)
         return result
 
 
 def _corrected(
-    func: Callable[..., Any],
-    args: tuple[Any, ...],
-    keywords: Mapping[str, Any],
-    result: torch.Tensor,
-    weight: torch.Tensor,
-    plan: _Plan,
+    call: _Call, result: torch.Tensor, weight: torch.Tensor, plan: _Plan, gathered: Gathered
 ) -> torch.Tensor:
     """The call's result after `weight`, and the bias, have been set to what makes it as planned."""
-    biased = plan.bias is not None and any(v is plan.bias for v in (*args, *keywords.values()))
+    func, args, keywords = call
+    given = (v for v in (*args, *keywords.values()) if gathered.name_of(v) == plan.bias)
+    bias = next(given, None) if plan.bias else None
     channel = channel_of(func, result)
-    if channel is None:
-        mean = result.float().mean()
-    else:
-        others = [d for d in range(result.dim()) if d != channel]
-        mean = result.float().mean(others, keepdim=True)
-    if not _depends_on_data(result, mean):
+    others = [d for d in range(result.dim()) if d != channel] if channel is not None else []
+    size = result.numel()
+    mean = result.float().mean(others, keepdim=True) if others else result.float().mean()
+    mean = gathered.mean(mean, size)
+    if not _depends_on_data(result, mean, gathered):
         return result
-    if not biased and centred(func, args, weight):
+    if bias is None and centred(func, args, weight, gathered):
         result = func(*args, **keywords)
-    centre = mean if biased else result.float().mean()
-    std = (result.float() - centre).square().mean().sqrt().item()
+    centre = mean if bias is not None else gathered.mean(result.float().mean(), size)
+    std = gathered.mean((result.float() - centre).square().mean(), size).sqrt().item()
     if not math.isfinite(std) or std < _SMALLEST:
         return result
     factor = plan.std / std
-    weight.data.mul_(factor)
-    if not biased or plan.bias is None:
+    gathered.change(weight, lambda whole: whole.mul_(factor))
+    if bias is None:
         return result * factor
-    flat = mean.reshape(-1).to(plan.bias.dtype)
-    plan.bias.data.sub_(flat).mul_(factor).add_(plan.shift)
+    flat = mean.reshape(-1).to(bias.dtype)
+    gathered.change(bias, lambda whole: whole.sub_(flat).mul_(factor).add_(plan.shift))
     return ((result.float() - mean) * factor + plan.shift).to(result.dtype)
 
 
-def _depends_on_data(result: torch.Tensor, mean: torch.Tensor) -> bool:
+def _depends_on_data(result: torch.Tensor, mean: torch.Tensor, gathered: Gathered) -> bool:
     """Whether a result varies over examples and positions: not what a zero was multiplied with."""
-    varying = (result.float() - mean).square().mean().sqrt()
-    return bool(varying > _ROUNDING * result.float().square().mean().sqrt())
+    squares = torch.stack([(result.float() - mean).square().mean(), result.float().square().mean()])
+    varying, all_of_it = gathered.mean(squares, result.numel()).sqrt()
+    return bool(varying > _ROUNDING * all_of_it)
 
 
-def _gradient_ratio(model: nn.Module, plans: Mapping[int, _Plan], probes: Probes) -> float:
+def _gradient_ratio(subject: _Subject, plans: Mapping[str, _Plan]) -> float:
     """The gradient's norm, of one example, at the first weight's result over that at the last's.
 
     The model's results are weighted with signs by chance. 1 where there is nothing to compare.
     """
-    watch = _Watch(plans)
+    probes, watch = subject.probes, _Watch(plans, subject.gathered)
     with torch.enable_grad(), watch:
-        outputs = probes.tensors(model(*probes.args, **probes.kwargs))
+        outputs = probes.tensors(subject.model(*probes.args, **probes.kwargs))
         total = sum((out.float() * probes.signs(out)).sum() for out in outputs)
     if not watch.seen or not isinstance(total, torch.Tensor) or not total.requires_grad:
         return 1.0
     found = torch.autograd.grad(total, watch.seen, allow_unused=True)
-    norms = [gradient.float().norm().item() for gradient in found if gradient is not None]
-    return norms[0] / norms[-1] if len(norms) > 1 and norms[-1] else 1.0
+    squares = [gradient.float().square().sum() for gradient in found if gradient is not None]
+    if len(squares) < 2:
+        return 1.0
+    first, last = subject.gathered.mean(torch.stack([squares[0], squares[-1]])).sqrt().tolist()
+    return first / last if last else 1.0
 
 
 @contextlib.contextmanager

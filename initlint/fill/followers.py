@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import torch
@@ -19,19 +19,29 @@ from initlint.fill.undo import Copies
 def with_followers(model: nn.Module, choice: Choice, wanted: Wanted) -> Choice:
     """The choice, with the frozen parameters and buffers that equal a chosen parameter.
 
-    Whoever made them so wants both to begin alike. Constants are equal by chance; sharded models
-    are not looked at.
+    Whoever made them so wants both to begin alike. Constants are equal by chance, unless other
+    parameters of their layers are copies, too. Sharded models are not looked at.
     """
     if not choice.sources or is_sharded(model):
         return choice
     tensors, names = tensors_of(model), names_of(model)
-    found: dict[str, str] = {}
-    for name, tensor in tensors.items():
-        is_asked = is_wanted(names.get(name, [name]), wanted.only, wanted.skip)
-        if tensor.requires_grad or not is_asked or not _is_writable(tensor):
-            continue
-        source = _equal(tensor, {one: tensors[one] for one in choice.sources})
-        found |= {name: source} if source else {}
+    frozen = {
+        name: tensor
+        for name, tensor in tensors.items()
+        if not tensor.requires_grad
+        and is_wanted(names.get(name, [name]), wanted.only, wanted.skip)
+        and _is_writable(tensor)
+    }
+    chosen = {name: tensors[name] for name in choice.sources}
+    found = {
+        name: source
+        for name, tensor in frozen.items()
+        if (source := next(_equal(tensor, chosen), "")) and not _is_constant(tensor)
+    }
+    layers = {_layer(name): _layer(source) for name, source in found.items()}
+    for name, tensor in frozen.items():
+        own = [one for one in _equal(tensor, chosen) if _layer(one) == layers.get(_layer(name))]
+        found |= {name: own[0]} if own and name not in found else {}
     fixed = read_only({name: tensors[name] for name in found})
     return replace(choice, followers={n: s for n, s in found.items() if n not in fixed})
 
@@ -52,13 +62,24 @@ def _is_writable(tensor: torch.Tensor) -> bool:
     return not (tensor.is_meta or tensor.is_inference() or shares_itself(tensor))
 
 
-def _equal(tensor: torch.Tensor, others: Mapping[str, torch.Tensor]) -> str:
-    """The first of the others that holds just the same; empty if none does, or it is constant."""
-    same = {
-        name: other
-        for name, other in others.items()
-        if (other.shape, other.dtype, other.device) == (tensor.shape, tensor.dtype, tensor.device)
-    }
-    if not same or tensor.numel() < 2 or bool(tensor.min() == tensor.max()):
-        return ""
-    return next((name for name, other in same.items() if torch.equal(tensor, other)), "")
+def _equal(tensor: torch.Tensor, others: Mapping[str, torch.Tensor]) -> Iterator[str]:
+    """Those of the others that hold just the same."""
+    for name, other in others.items():
+        alike = (other.shape, other.dtype, other.device)
+        if alike != (tensor.shape, tensor.dtype, tensor.device):
+            continue
+        # Most differ in their first row already.
+        if torch.equal(_row(tensor), _row(other)) and torch.equal(tensor, other):
+            yield name
+
+
+def _row(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor[(0,) * (tensor.dim() - 1)] if tensor.numel() and tensor.dim() else tensor
+
+
+def _is_constant(tensor: torch.Tensor) -> bool:
+    return tensor.numel() < 2 or bool(tensor.min() == tensor.max())
+
+
+def _layer(name: str) -> str:
+    return name.rpartition(".")[0]

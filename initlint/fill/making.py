@@ -156,6 +156,10 @@ def _made(
         # Tensors without memory have no values to copy back.
         copies = Copies(needed=False)
         scope = known.scope
+        if wanted.policy == "calibrated":
+            # The run changes weights of which construction has made copies.
+            fill_(model, choice, copies)
+            choice = with_followers(model, choice, wanted)
         return model, _filled(model, inputs, layers, choice, wanted, copies, scope, progress)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from initlint.fill.gathered import Gathered
+
 _CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
 _TRANSPOSED = ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 _PRODUCTS = ("linear", "matmul", "mm", "addmm", "bmm", "baddbmm", "__matmul__", "bilinear")
@@ -27,7 +29,9 @@ def channel_of(func: Callable[..., Any], result: torch.Tensor) -> int | None:
     return None if name == "einsum" else result.dim() - 1
 
 
-def centred(func: Callable[..., Any], args: tuple[Any, ...], weight: torch.Tensor) -> bool:
+def centred(
+    func: Callable[..., Any], args: tuple[Any, ...], weight: torch.Tensor, gathered: Gathered
+) -> bool:
     """Take the direction of the mean of what comes in out of `weight`, where that is a large part.
 
     For linear layers and convolutions that are given their input and weight by position; other
@@ -40,16 +44,22 @@ def centred(func: Callable[..., Any], args: tuple[Any, ...], weight: torch.Tenso
     given = args[0].float()
     channel = given.dim() - 1 - (0 if name == "linear" else int(name[-2]))
     mean = given.mean([d for d in range(given.dim()) if d != channel])
+    mean = gathered.mean(mean, given.numel())
+    size = gathered.mean(given.square().mean(), given.numel())
     # Not a number is not less, either.
-    if not mean.square().mean() >= _SHARE * given.square().mean():
+    if not mean.square().mean() >= _SHARE * size:
         return False
+    gathered.change(weight, lambda whole: _without_direction(whole, mean))
+    return True
+
+
+def _without_direction(weight: torch.Tensor, mean: torch.Tensor) -> None:
     groups = len(mean) // weight.shape[1]
-    rows = weight.data.view(groups, weight.shape[0] // groups, weight.shape[1], -1)
+    rows = weight.view(groups, weight.shape[0] // groups, weight.shape[1], -1)
     direction = mean.to(weight.dtype).view(groups, 1, -1, 1)
     window = rows.shape[-1]
     response = (rows * direction).sum((2, 3), keepdim=True)
     rows.sub_(response * direction / (direction.square().sum(2, keepdim=True) * window))
-    return True
 
 
 def _name(func: Callable[..., Any]) -> str:

@@ -11,7 +11,9 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from initlint.fill.blocks import Source, block_seed
+from initlint.fill.twins import traceable
 from initlint.tracing.capture import fitting_inputs
+from initlint.tracing.foreign import kind_of
 from initlint.tracing.given import tensors_of
 from initlint.tracing.guesses import BATCH
 
@@ -46,7 +48,8 @@ def probes_for(model: nn.Module, inputs: Sequence[Any], seed: int) -> Probes:
     Raises CaptureError where nothing is found that the model can be run on.
     """
     weight = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
-    args, kwargs = fitting_inputs(model, type(model).__name__, inputs, str(weight.device))
+    plain = traceable(model)
+    args, kwargs = fitting_inputs(plain, kind_of(model), inputs, str(weight.device))
     number = block_seed(Source(seed, "probes", "", 0.0), 0)
     if any(True for _ in tensors_of(inputs)):
         return Probes(args, kwargs, number)

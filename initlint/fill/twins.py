@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -83,6 +84,13 @@ def _twin(module: nn.Module, known: dict[int, Any], shapes: Mapping[int, Shape])
         for key, part in module._modules.items()
     }
     return twin
+
+
+def as_written(model: nn.Module) -> AbstractContextManager[object]:
+    """A context in which compiled parts of a model run their Python code."""
+    compiled = any(_is_compiled(m) or m._compiled_call_impl is not None for m in model.modules())
+    # To ask torch's compiler imports it, which takes a second.
+    return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
 
 
 class _Uncompiled(nn.Module):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import torch
 from torch import distributed, nn
+from torch.distributed import checkpoint
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import CPUOffloadPolicy, FullyShardedDataParallel, fully_shard
 from torch.distributed.tensor import DTensor
@@ -158,6 +159,50 @@ KINDS: dict[str, Callable[[int], nn.Module]] = {
 }
 
 
+def probes() -> torch.Tensor:
+    return torch.randn(48, 513, generator=torch.Generator().manual_seed(3))
+
+
+def calibrated(count: int, own: bool) -> nn.Module:
+    """Calibrated on the same noise by all ranks, or each on its `own` part of the same inputs."""
+    model = fsdp(count)
+    inputs = [probes().chunk(count)[distributed.get_rank()]] if own else []
+    initlint.apply_(model, *inputs, seed=SEED, policy="calibrated", scope="all")
+    # The model is as usable as before.
+    model(probes()).square().mean().backward()
+    return model
+
+
+def refused(count: int) -> nn.Module:
+    """Tensor parallel, whose run is not understood: one line, and nothing is changed."""
+    model = tensor_parallel(count)
+    before = _whole(model)
+    try:
+        initlint.apply_(model, seed=SEED, policy="calibrated", scope="all")
+    except initlint.InitlintError as error:
+        assert "fully_shard" in str(error) and "\n" not in str(error)
+    else:
+        raise AssertionError("it was not refused")
+    assert all(value.equal(before[name]) for name, value in _whole(model).items())
+    return model
+
+
+def saved(count: int, folder: str) -> nn.Module:
+    """Filled, saved, and loaded into a model that is sharded in another way."""
+    model = fsdp(count)
+    initlint.apply_(model, seed=SEED, scope="all")
+    checkpoint.save(model.state_dict(), checkpoint_id=f"{folder}/saved")
+    other = both(count) if count == 4 else tensor_parallel(count)
+    state = other.state_dict()
+    checkpoint.load(state, checkpoint_id=f"{folder}/saved")
+    other.load_state_dict(state)
+    alone = Net()
+    whole = alone.state_dict()
+    checkpoint.load(whole, checkpoint_id=f"{folder}/saved", no_dist=True)
+    assert all(value.equal(whole[name]) for name, value in _whole(other).items())
+    return other
+
+
 def run(rank: int, count: int, kinds: tuple[str, ...], folder: str) -> None:
     """Fill this rank's part of every kind of model and save the whole of each, gathered.
 
@@ -171,12 +216,16 @@ def run(rank: int, count: int, kinds: tuple[str, ...], folder: str) -> None:
     )
     for kind in kinds:
         torch.manual_seed(rank)
-        torch.save(_whole(_filled(kind, count)), f"{folder}/{kind}{rank}.pt")
+        torch.save(_whole(_filled(kind, count, folder)), f"{folder}/{kind}{rank}.pt")
     distributed.barrier()
     distributed.destroy_process_group()
 
 
-def _filled(kind: str, count: int) -> nn.Module:
+def _filled(kind: str, count: int, folder: str) -> nn.Module:
+    if kind in ("calibrated", "calibrated_own"):
+        return calibrated(count, kind == "calibrated_own")
+    if kind in ("refused", "saved"):
+        return refused(count) if kind == "refused" else saved(count, folder)
     if kind == "trap":
         torch.manual_seed(0)
         model = fully_shard(

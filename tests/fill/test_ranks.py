@@ -13,12 +13,19 @@ from torch import multiprocessing
 import initlint
 
 SCOPED = ("scoped_fsdp", "scoped_fsdp1", "scoped_tensor_parallel", "scoped_both")
-OTHERS = ("unseeded", "trap", "materialized", "orthogonal", "set", *SCOPED)
+CALIBRATED = ("calibrated", "calibrated_own")
+OTHERS = (
+    *("unseeded", "trap", "materialized", "orthogonal", "set", "saved", "refused"),
+    *(*CALIBRATED, *SCOPED),
+)
 KINDS = {
-    1: ("fsdp",),
+    1: ("fsdp", "orthogonal", "calibrated"),
     2: ("fsdp", "fsdp1", "offloaded", "tensor_parallel", "replicated", *OTHERS[:-1]),
-    3: ("fsdp", "fsdp1", "tensor_parallel", "from_meta", "materialized", "scoped_fsdp1"),
-    4: ("fsdp", "hybrid", "both", "scoped_both"),
+    3: (
+        *("fsdp", "fsdp1", "tensor_parallel", "from_meta", "materialized", "scoped_fsdp1"),
+        *("orthogonal", "calibrated"),
+    ),
+    4: ("fsdp", "hybrid", "both", "scoped_both", "orthogonal", "saved", *CALIBRATED),
 }
 CASES = [(count, kind) for count, kinds in KINDS.items() for kind in kinds]
 
@@ -58,12 +65,51 @@ def test_a_sharded_model_on_meta_is_materialized_as_one_alone(count):
         assert all(found[name].equal(value) for name, value in expected.items())
 
 
-def test_shards_of_orthogonal_matrices_are_of_the_same_ones():
-    model = ranks.Net()
-    initlint.apply_(model, seed=ranks.SEED, policy="orthogonal", scope="all")
-    for found in gathered(2)["orthogonal"]:
-        for name, value in model.named_parameters():
-            assert torch.allclose(found[name], value, atol=1e-6), name
+def on_one_thread(policy, *inputs):
+    """A model alone, filled as by every rank: with one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        model = ranks.Net()
+        initlint.apply_(model, *inputs, seed=ranks.SEED, policy=policy, scope="all")
+    finally:
+        torch.set_num_threads(threads)
+    return dict(model.named_parameters())
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_shards_of_orthogonal_matrices_are_of_the_same_ones(count):
+    expected = on_one_thread("orthogonal")
+    for found in gathered(count)["orthogonal"]:
+        for name, value in expected.items():
+            assert torch.equal(found[name], value), name
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_sharded_models_are_calibrated_as_one_alone(count):
+    expected = on_one_thread("calibrated")
+    for found in gathered(count)["calibrated"]:
+        for name, value in expected.items():
+            assert torch.allclose(found[name], value, rtol=1e-5, atol=1e-6), name
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_ranks_with_inputs_of_their_own_calibrate_on_all_of_them(count):
+    expected = on_one_thread("calibrated", ranks.probes())
+    first, *others = gathered(count)["calibrated_own"]
+    assert all(torch.equal(first[name], other[name]) for other in others for name in first)
+    for name, value in expected.items():
+        assert torch.allclose(first[name], value, rtol=1e-4, atol=1e-5), name
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_what_is_filled_in_shards_is_saved_and_loaded_in_others(count):
+    for found in gathered(count)["saved"]:
+        assert all(torch.equal(found[name], value) for name, value in alone().items())
+
+
+def test_other_ways_of_sharding_are_not_calibrated():
+    assert len(gathered(2)["refused"]) == 2
 
 
 def test_all_ranks_keep_the_biases_that_were_set():
