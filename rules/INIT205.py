@@ -13,7 +13,8 @@ def bias_as_weight(model: Model) -> Problems:
     factors = []
     for parameter in model.parameters:
         last = _draw_of(parameter)
-        if last is None:
+        if last is None or model.layer(parameter.name) is not None:
+            # With one input or one output, a weight has one dimension, too.
             continue
         if _is_scheme(parameter, last):
             yield _problem(parameter, last, "by its fans, which it does not have")

@@ -19,6 +19,7 @@ from initlint.recommend import recommended, remedy, weakens
 from initlint.recommend.loud import last_layers, may_be_loud
 from initlint.recommend.question import in_question, may_be_off, scheme
 from initlint.recommend.runs import is_lookup, on_paths, read, runs
+from initlint.recommend.sums import beside_sums
 from initlint.recommend.wholes import with_wholes
 from initlint.records import Layer, Signal
 
@@ -73,6 +74,7 @@ class _Outlook:
         self._recommended = predicted(ops, replace(given, weights=self._as_recommended))
         self._runs = runs(ops, self._present)
         self._ahead, self._back = self._on_paths()
+        self._beside_sums = beside_sums(ops, self._present)
 
     def _as_they_are(self, op: Op) -> Sequence[Known]:
         return self._weights.get(op, ())
@@ -92,7 +94,7 @@ class _Outlook:
         """
         found_signals: dict[str, Signal] = {}
         for op, weights in self._weights.items():
-            if self._sees_a_sum(op):
+            if op in self._beside_sums:
                 continue
             for weight in weights:
                 if weight.name in self._factors:
@@ -139,7 +141,8 @@ class _Outlook:
 
     def _holding(self, names: Collection[str]) -> list[Op]:
         """The operations with a weight of one of these names."""
-        return [op for op, ws in self._weights.items() if any(w.name in names for w in ws)]
+        holding = [op for op, ws in self._weights.items() if any(w.name in names for w in ws)]
+        return [op for op in holding if op not in self._beside_sums]
 
     def results(self, heads: Iterable[Op]) -> dict[str, float]:
         """By the parameter of each of these layers, the rms of its result.
@@ -153,15 +156,6 @@ class _Outlook:
                 rms = self._recommended.values[op].rms
                 found |= {weight.name: rms for weight in self._weights[op]}
         return found
-
-    def _sees_a_sum(self, op: Op) -> bool:
-        """Whether a layer sees a sum over who knows how many values: its scale is not known."""
-        value = op
-        while value.inputs and (value is op or not value.weights):
-            value = value.inputs[0]
-            if self._present.starts.get(value):
-                return value.role == "pool"
-        return False
 
     def _off(self, value: Op) -> float:
         """log of the present rms against the recommended one."""

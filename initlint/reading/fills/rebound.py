@@ -25,12 +25,14 @@ def rebinding(
     if len(node.targets) > 1 or not isinstance(target, ast.Name) or not _is_new(node.value):
         return None
     name = target.id
+    is_of_itself = any(getattr(part, "id", "") == name for part in ast.walk(node.value))
 
     def step(frame: Frame) -> None:
         old = frame.names.get(name)
         frame.names[name] = code(frame)
         slot = old.slot if isinstance(old, Held) else old
-        is_meant = reader.constructing is not None or reader.visits
+        # In a constructor, a name may be used for one parameter after the other.
+        is_meant = reader.visits or (reader.constructing is not None and is_of_itself)
         if isinstance(slot, Slot) and is_meant and is_sure(reader) and _is_dead(reader, node, name):
             why = "it binds the name to a new tensor; the parameter stays as it is"
             note(reader, node, f"the assignment to {name}", [slot], "lost", why)
