@@ -25,14 +25,16 @@ def rebinding(
     if len(node.targets) > 1 or not isinstance(target, ast.Name) or not _is_new(node.value):
         return None
     name = target.id
-    is_of_itself = any(getattr(part, "id", "") == name for part in ast.walk(node.value))
+    # In a constructor, a name may be used for one parameter after the other.
+    is_next = _called(node.value) == "Parameter" and not any(
+        getattr(part, "id", "") == name for part in ast.walk(node.value)
+    )
 
     def step(frame: Frame) -> None:
         old = frame.names.get(name)
         frame.names[name] = code(frame)
         slot = old.slot if isinstance(old, Held) else old
-        # In a constructor, a name may be used for one parameter after the other.
-        is_meant = reader.visits or (reader.constructing is not None and is_of_itself)
+        is_meant = reader.visits or (reader.constructing is not None and not is_next)
         if isinstance(slot, Slot) and is_meant and is_sure(reader) and _is_dead(reader, node, name):
             why = "it binds the name to a new tensor; the parameter stays as it is"
             note(reader, node, f"the assignment to {name}", [slot], "lost", why)
@@ -42,10 +44,14 @@ def rebinding(
 
 def _is_new(node: ast.expr) -> bool:
     """Whether an expression gives a tensor of its own."""
-    if isinstance(node, ast.Call):
-        name = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
-        return name in CREATORS or name == "Parameter"
-    return isinstance(node, ast.BinOp)
+    name = _called(node)
+    return isinstance(node, ast.BinOp) or name in CREATORS or name == "Parameter"
+
+
+def _called(node: ast.expr) -> str:
+    """The last name of the function that an expression calls; empty for any other expression."""
+    function = node.func if isinstance(node, ast.Call) else None
+    return getattr(function, "attr", "") or getattr(function, "id", "")
 
 
 def _is_dead(reader: Reader, node: ast.stmt, name: str) -> bool:
