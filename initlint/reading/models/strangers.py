@@ -10,7 +10,7 @@ from pathlib import Path
 
 from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.fills.questions import fills
-from initlint.reading.objects.classes import lookup
+from initlint.reading.objects.classes import order_of
 from initlint.reading.reader import Reader
 from initlint.reading.sources.resolve import Import, Module, Program
 
@@ -38,16 +38,27 @@ class Strangers:
 
     def doubt(self, cls: UserClass) -> str:
         """Why code may fill models of a class that it names nowhere; empty if it may not."""
-        for name, site in self._reader.strangers.items():
-            found = lookup(self._reader, cls, name) if name else None
-            method = found[1] if found is not None else None
-            is_filling = not name or (isinstance(method, _FUNCTIONS) and _fills(method))
-            if is_filling and site is not None and self._reaches(site.path, cls.module.path):
+        for name in self._filling(cls):
+            site = self._reader.strangers.get(name)
+            if site is not None and self._reaches(site.path, cls.module.path):
                 return (
                     f"the code at {site.path}:{site.line} fills a model whose class is only known"
                     " when it runs, perhaps this one"
                 )
         return ""
+
+    def _filling(self, cls: UserClass) -> Iterator[str]:
+        """By what strangers are filled that may be of this class: its own methods, or any code."""
+        yield ""
+        for each in order_of(self._reader, cls):
+            for name in each.members.keys() & self._called if isinstance(each, UserClass) else ():
+                method = each.members[name]
+                if isinstance(method, _FUNCTIONS) and _fills(method):
+                    yield name
+
+    @cached_property
+    def _called(self) -> frozenset[str]:
+        return frozenset(self._reader.strangers)
 
     def _reaches(self, path: str, home: str) -> bool:
         """Whether code of one file may look up what another one defines."""
