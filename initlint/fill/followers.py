@@ -25,10 +25,12 @@ def with_followers(model: nn.Module, choice: Choice, wanted: Wanted) -> Choice:
     if not choice.sources or is_sharded(model):
         return choice
     tensors, names = tensors_of(model), names_of(model)
+    originals = set(_originals(model))
     frozen = {
         name: tensor
         for name, tensor in tensors.items()
         if not tensor.requires_grad
+        and name not in originals
         and is_wanted(names.get(name, [name]), wanted.only, wanted.skip)
         and _is_writable(tensor)
     }
@@ -44,6 +46,14 @@ def with_followers(model: nn.Module, choice: Choice, wanted: Wanted) -> Choice:
         found |= {name: own[0]} if own and name not in found else {}
     fixed = read_only({name: tensors[name] for name in found})
     return replace(choice, followers={n: s for n, s in found.items() if n not in fixed})
+
+
+def _originals(model: nn.Module) -> Iterator[str]:
+    """The parameters of layers of which peft trains a whole copy, and to which one can go back."""
+    for prefix, module in model.named_modules():
+        original = getattr(module, "original_module", None)
+        if isinstance(original, nn.Module) and hasattr(module, "modules_to_save"):
+            yield from (name for name, _ in original.named_parameters(f"{prefix}.original_module"))
 
 
 def follow(model: nn.Module, followers: Mapping[str, str], copies: Copies) -> None:
