@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from initlint.fill.attention import with_scaled_queries
 from initlint.graph.branches import Branch, branches
 from initlint.graph.mixing import with_mixings
 from initlint.graph.ops import Graph
@@ -26,7 +27,8 @@ _DIGITS = re.compile(r"\d+")
 def with_recipes(layers: Sequence[Layer], graphs: Sequence[Graph]) -> tuple[Layer, ...]:
     """The layers, recommended by the recipe of their architecture where there is one."""
     writers = stream_writers(graphs)
-    found = tuple(_of_recurrence(layer) for layer in _like_siblings(layers))
+    alike = tuple(_of_recurrence(layer) for layer in _like_siblings(layers))
+    found = with_scaled_queries(alike, graphs)
     return tuple(_into_stream(layer, writers.get(layer.parameter, 0)) for layer in found)
 
 

@@ -107,9 +107,11 @@ def _factor(use: Use, is_default: bool) -> float:
     """By which number the code multiplies a weight in effect.
 
     Where nobody has chosen a scale, a factor of the model's own input is that of data (`x / 255`).
+    A factor of a query is that of attention, 1/sqrt(d).
     """
     is_of_data = use.upstream.before is None and is_default
-    return use.downstream.factor if is_of_data else use.factor
+    before = 1.0 if is_of_data else use.upstream.factor
+    return before if use.following.activation == "attention" else before * use.downstream.factor
 
 
 def harmless(group: Sequence[Use], is_default: bool = False) -> str:
