@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import cache
-from operator import mul
+from operator import add, mul, sub
+from typing import NamedTuple
 
 from initlint.graph.samples import Value
 
@@ -31,12 +32,20 @@ def gaussian_moments(
 
     (Mehler's formula; O'Donnell 2014, Analysis of Boolean Functions, prop. 11.31).
     """
-    points, weighted = _grid()
+    points, weights, polynomials = _grid()
     centre, spread = value.mean, math.sqrt(value.variance)
     values = [function(centre + spread * t) for t in points]
-    squares = [sum(map(mul, row, values)) ** 2 for row in weighted]
-    q: float = sum(map(mul, weighted[0], map(mul, values, values)))
-    mean: float = sum(map(mul, weighted[0], values))
+    middle = len(points) // 2
+    right, left = values[middle + 1 :], values[middle - 1 :: -1]
+    # Polynomials are even and odd in turn.
+    sides = (list(map(add, right, left)), list(map(sub, right, left)))
+    coefficients = [
+        sum(map(mul, half, sides[k % 2])) + at_zero * values[middle]
+        for k, (at_zero, half) in enumerate(polynomials)
+    ]
+    squares = [coefficient**2 for coefficient in coefficients]
+    mean = coefficients[0]
+    q: float = sum(map(mul, weights, map(mul, values, values)))
 
     def common(before: float) -> float:
         share = (before - centre**2) / value.variance if value.variance > 0 else 1.0
@@ -47,20 +56,28 @@ def gaussian_moments(
     return q, mean, common(value.places), common(value.examples)
 
 
+class _Grid(NamedTuple):
+    """Points, their weights, and every polynomial times the weights: at 0, and right of it."""
+
+    points: Sequence[float]
+    weights: Sequence[float]
+    polynomials: Sequence[tuple[float, Sequence[float]]]
+
+
 @cache
-def _grid() -> tuple[Sequence[float], Sequence[Sequence[float]]]:
-    """The points, and for every polynomial its values there times the Gaussian weights."""
+def _grid() -> _Grid:
     count = round(_REACH / _STEP)
     points = [_STEP * k for k in range(-count, count + 1)]
-    weights = [math.exp(-t * t / 2) for t in points]
-    whole = sum(weights)
-    before, now = [0.0] * len(points), [w / whole for w in weights]
-    rows = [now]
-    for k in range(_COUNT - 1):
+    densities = [math.exp(-t * t / 2) for t in points]
+    whole = sum(densities)
+    weights = [density / whole for density in densities]
+    before, now = [0.0] * len(points), weights
+    polynomials = []
+    for k in range(_COUNT):
+        polynomials.append((now[count], now[count + 1 :]))
         after = [
             (t * x - math.sqrt(k) * y) / math.sqrt(k + 1)
             for t, x, y in zip(points, now, before, strict=True)
         ]
         before, now = now, after
-        rows.append(now)
-    return points, rows
+    return _Grid(points, weights, polynomials)

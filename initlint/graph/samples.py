@@ -12,8 +12,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import starmap
+from functools import cache, partial
 from operator import mul
 from statistics import NormalDist
 
@@ -23,6 +22,42 @@ Triple = tuple[Samples, Samples, Samples]
 Profile = tuple[tuple[float, ...], ...]
 # With so many permutations, two values of one sum hardly ever have the same.
 _PERMUTATIONS = 61
+
+
+class Drawn:
+    """Samples that are made when they are first asked for, from those of other values.
+
+    Most values never need theirs: behind a weight or a norm the moments are enough. Those that are
+    missing are made in a loop, so that the length of a stream of residual blocks does not matter.
+    """
+
+    __slots__ = ("_made", "_make", "_sources")
+
+    def __init__(self, make: Callable[..., Triple], *sources: Drawn) -> None:
+        self._make, self._sources = make, sources
+        self._made: Triple | None = None
+
+    def triple(self) -> Triple:
+        """The samples."""
+        pending = [self]
+        while pending:
+            last = pending[-1]
+            missing = [one for one in last._sources if one._made is None]
+            pending += missing
+            if not missing:
+                last._made = last._made or last._make(*(one._made for one in last._sources))
+                last._sources = ()
+                pending.pop()
+        assert self._made is not None
+        return self._made
+
+
+@dataclass(frozen=True, slots=True)
+class Slopes:
+    """The squared derivative of a function: its mean, and how to have it at each sample."""
+
+    mean: float
+    each: Callable[[], Samples]
 
 
 @dataclass(slots=True, eq=False)
@@ -41,8 +76,8 @@ class Value:
     - `scores`: of attention's scores, the variance over the keys, and the covariance of two
       queries; `scaled` is True if the width of a head is not known, and a division by its root is
       taken for granted. `shares`: T times E[a²] of their softmax over T keys, and T times E[a a'].
-    - `slopes`: of an activation's result, the squared derivative at each of the first samples;
-      `latent`: the Gaussian value before it, if it was one, and the function.
+    - `slopes`: of an activation's result, the squared derivative at the first samples of each
+      triple; `latent`: the Gaussian value before it, if it was one, and the function.
     """
 
     q: float
@@ -50,7 +85,7 @@ class Value:
     places: float = 0.0
     examples: float = 0.0
     units: float = 0.0
-    samples: Triple | None = None
+    samples: Drawn | None = None
     sources: int = 0
     width: float | None = None
     size: tuple[int, ...] | None = None
@@ -60,7 +95,7 @@ class Value:
     scores: tuple[float, float] | None = None
     scaled: bool = False
     shares: tuple[float, float] | None = None
-    slopes: Samples | None = None
+    slopes: Slopes | None = None
     latent: tuple[Value, Callable[[float], float]] | None = None
     is_gaussian: bool = False
 
@@ -85,16 +120,32 @@ class Value:
             return self.profile
         return tuple((1.0,) * length for length in size)
 
-    def triple(self) -> Triple:
-        """The samples; of a Gaussian value they are made when they are needed."""
+    def drawn(self) -> Drawn:
+        """Its samples; those of a Gaussian value if it has none yet."""
         if self.samples is None:
             self.samples, self.is_gaussian = gaussian(self), True
         return self.samples
 
 
-def gaussian(value: Value) -> Triple:
+def gaussian(value: Value) -> Drawn:
     """Samples of a Gaussian value with the moments of `value`."""
-    return windows_of(value, 1)[0]
+    same = Value(value.q, value.mean, value.places, value.examples, sources=value.sources)
+    return Drawn(lambda: windows_of(same, 1)[0])
+
+
+def first_samples(value: Value) -> Samples:
+    """The first sample of every triple of a Gaussian value, in the order for no sources."""
+    centre, (a, b, c) = value.mean, _spreads(value)
+    unit, example, _, place = _bases()[:4]
+    return [centre + a * x + b * y + c * z for x, y, z in zip(unit, example, place, strict=True)]
+
+
+def _spreads(value: Value) -> tuple[float, float, float]:
+    """The std of what a unit has in all examples, of what it has in one, and at one position."""
+    square, variance = value.mean**2, value.variance
+    examples = min(max(0.0, value.examples - square), variance)
+    places = min(max(examples, value.places - square), variance)
+    return math.sqrt(examples), math.sqrt(places - examples), math.sqrt(variance - places)
 
 
 def windows_of(value: Value, count: int) -> list[Triple]:
@@ -103,15 +154,12 @@ def windows_of(value: Value, count: int) -> list[Triple]:
     x = mean + a (what the unit has in all examples) + b (in this example) + c (at this position).
     """
     bases = _ordered_bases(value.sources.bit_length() % _PERMUTATIONS)
-    centre, variance = value.mean, value.variance
-    examples = min(max(0.0, value.examples - centre**2), variance)
-    places = min(max(examples, value.places - centre**2), variance)
-    a, b, c = map(math.sqrt, (examples, places - examples, variance - places))
+    centre, (a, b, c) = value.mean, _spreads(value)
     unit = [centre + a * x for x in bases[0]]
     here, there = ([x + b * y for x, y in zip(unit, bases[k], strict=True)] for k in (1, 2))
     found: list[Triple] = []
     for turn in range(count):
-        own = bases[3:] if not turn else [_turned(base, turn) for base in bases[3:]]
+        own = bases[3:] if not turn else [reordered(base, turn) for base in bases[3:]]
         one, two, other = (
             [x + c * y for x, y in zip(known, part, strict=True)]
             for known, part in zip((here, here, there), own, strict=True)
@@ -120,13 +168,10 @@ def windows_of(value: Value, count: int) -> list[Triple]:
     return found
 
 
-def _turned(base: Samples, turn: int) -> Samples:
-    return list(map(base.__getitem__, permutation(turn)))
-
-
 def moment(one: Samples, other: Samples) -> float:
     """E[x y]."""
-    return math.fsum(starmap(mul, zip(one, other, strict=True))) / len(one)
+    total: float = sum(map(mul, one, other))
+    return total / len(one)
 
 
 def average(values: Samples) -> float:
@@ -134,39 +179,62 @@ def average(values: Samples) -> float:
     return sum(values) / len(values)
 
 
-def moments(samples: Triple) -> tuple[float, float, float, float]:
+def moments(samples: Drawn) -> tuple[float, float, float, float]:
     """E[x²], E[x], and E[x x'] of two positions and of two examples."""
-    one, two, other = samples
+    one, two, other = samples.triple()
     q = (moment(one, one) + moment(two, two) + moment(other, other)) / 3
     mean = (average(one) + average(two) + average(other)) / 3
     return q, mean, moment(one, two), (moment(one, other) + moment(two, other)) / 2
 
 
-def mapped(function: Callable[[float], float], samples: Triple) -> Triple:
+def mapped(function: Callable[[float], float], samples: Drawn) -> Drawn:
     """A function of every sample."""
-    one, two, other = samples
+    return Drawn(partial(each_of, function), samples)
+
+
+def each_of(function: Callable[[float], float], triple: Triple) -> Triple:
+    """A function of every sample, at once."""
+    one, two, other = triple
     return list(map(function, one)), list(map(function, two)), list(map(function, other))
 
 
-def combined(function: Callable[[float, float], float], one: Triple, two: Triple) -> Triple:
+def combined(function: Callable[[float, float], float], one: Drawn, two: Drawn) -> Drawn:
     """A function of each pair of samples of two values."""
-    a, b, c = (list(map(function, x, y)) for x, y in zip(one, two, strict=True))
-    return a, b, c
+
+    def make(first: Triple, second: Triple) -> Triple:
+        a, b, c = (list(map(function, x, y)) for x, y in zip(first, second, strict=True))
+        return a, b, c
+
+    return Drawn(make, one, two)
 
 
-def moved(samples: Triple, mean: float, variance: float) -> Triple:
+def moved(samples: Drawn, mean: float, variance: float) -> Drawn:
     """The samples shifted and scaled to a mean and a variance."""
-    centre = (average(samples[0]) + average(samples[1])) / 2
-    spread = (moment(samples[0], samples[0]) + moment(samples[1], samples[1])) / 2 - centre**2
-    scale = math.sqrt(variance / spread) if spread > 0 else 0.0
-    return mapped(lambda x: mean + scale * (x - centre), samples)
+
+    def make(triple: Triple) -> Triple:
+        one, two, _ = triple
+        centre = (average(one) + average(two)) / 2
+        spread = (moment(one, one) + moment(two, two)) / 2 - centre**2
+        scale = math.sqrt(variance / spread) if spread > 0 else 0.0
+        a, b, c = ([mean + scale * (x - centre) for x in values] for values in triple)
+        return a, b, c
+
+    return Drawn(make, samples)
 
 
-def shuffled(samples: Triple, turn: int) -> Triple:
+def shuffled(samples: Drawn, turn: int) -> Drawn:
     """The triples in another order: those of another unit."""
-    order = permutation(turn)
-    one, two, other = (list(map(values.__getitem__, order)) for values in samples)
-    return one, two, other
+
+    def make(triple: Triple) -> Triple:
+        one, two, other = (reordered(values, turn) for values in triple)
+        return one, two, other
+
+    return Drawn(make, samples)
+
+
+def reordered(values: Samples, turn: int) -> Samples:
+    """Samples in one of their orders."""
+    return list(map(values.__getitem__, permutation(turn)))
 
 
 def permutation(turn: int) -> Sequence[int]:
@@ -200,7 +268,7 @@ def _bases() -> Sequence[Samples]:
 @cache
 def _ordered_bases(turn: int) -> Sequence[Samples]:
     """The Gaussian samples in one of their orders."""
-    return [list(map(base.__getitem__, permutation(turn))) for base in _bases()]
+    return [reordered(base, turn) for base in _bases()]
 
 
 @cache

@@ -20,7 +20,7 @@ from initlint.graph import signal_norms as norms
 from initlint.graph import signal_pointwise as pointwise
 from initlint.graph import signal_pools as pools
 from initlint.graph.ops import Op, Operand
-from initlint.graph.samples import SIZE, Samples, Value, average
+from initlint.graph.samples import SIZE, Samples, Slopes, Value, average
 from initlint.graph.signal_weighted import Known, Moments, Sent, looked_up, recurrent, weighted
 
 # Moments are kept between these, so that none overflows.
@@ -526,7 +526,7 @@ def _backward(ops: Sequence[Op], forward: _Forward, found: Prediction) -> None:
             if is_unknown and not op.final:
                 gradients[value].add(1.0)
             elif slopes is not None:
-                gradients[value].add_each(list(map(mul, slopes, own.samples())))
+                gradients[value].add_through(slopes, own)
             elif _goes_on(op, value, found):
                 gradients[value].add_all(own, back)
             else:
@@ -567,11 +567,16 @@ def _goes_on(op: Op, value: Op, found: Prediction) -> bool:
 
 
 class _Gradient:
-    """E[g²] of one value: the same for all of its samples, and more for some of them."""
+    """E[g²] of one value: the same for all of its samples, and more for some of them.
+
+    Of what came through an activation with the same gradient for all samples, the mean is known
+    without them: `_through` has these gradients and slopes, until the samples are asked for.
+    """
 
     def __init__(self) -> None:
         self._even = 0.0
         self._each: Samples | None = None
+        self._through: list[tuple[float, Slopes]] = []
 
     def add(self, even: float) -> None:
         """Add as much for every sample."""
@@ -582,18 +587,35 @@ class _Gradient:
         each = [min(part, _LARGEST) for part in each]
         self._each = each if self._each is None else list(map(add, self._each, each))
 
+    def add_through(self, slopes: Slopes, behind: _Gradient) -> None:
+        """Add the gradient behind an activation, times its slope at every sample."""
+        if behind._is_even:
+            self._through.append((behind._even, slopes))
+        else:
+            self.add_each(list(map(mul, slopes.each(), behind.samples())))
+
     def add_all(self, other: _Gradient, factor: float) -> None:
         """Add another one, times a factor."""
-        self.add(other._even * factor)
-        if other._each is not None:
-            self.add_each([factor * part for part in other._each])
+        if other._is_even:
+            self.add(other._even * factor)
+        else:
+            self.add_each([factor * part for part in other.samples()])
 
     def samples(self) -> Samples:
         """E[g²] for every sample."""
+        through, self._through = self._through, []
+        for even, slopes in through:
+            self.add_each([even * slope for slope in slopes.each()])
         each = self._each or [0.0] * SIZE
         return [self._even + part for part in each]
 
     @property
+    def _is_even(self) -> bool:
+        return self._each is None and not self._through
+
+    @property
     def mean(self) -> float:
         """E[g²]."""
-        return min(self._even + (average(self._each) if self._each else 0.0), _LARGEST)
+        uneven = average(self._each) if self._each else 0.0
+        uneven += sum(even * slopes.mean for even, slopes in self._through)
+        return min(self._even + uneven, _LARGEST)

@@ -7,12 +7,15 @@ moment of the gradient on the way back.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 from operator import add, mul
 
 from initlint.graph.samples import (
     SIZE,
+    Drawn,
     Triple,
     Value,
     combined,
@@ -29,9 +32,9 @@ def gated_half(value: Value, bit: int) -> Sent:
     """GLU: one half of the units times the sigmoid of the other, which is another draw."""
     row = catalog.activations()["sigmoid"].function()
     other = replace(
-        value, samples=mapped(row, shuffled(value.triple(), bit.bit_length())), sources=bit
+        value, samples=mapped(row, shuffled(value.drawn(), bit.bit_length())), sources=bit
     )
-    q, mean, places, examples = moments(other.samples or value.triple())
+    q, mean, places, examples = moments(other.drawn())
     other = replace(other, q=q, mean=mean, places=places, examples=examples, units=mean**2)
     result = multiplied([value, other]).value
     return Sent(replace(result, width=value.width and value.width / 2), (q,))
@@ -41,7 +44,7 @@ def multiplied_by(value: Value, factor: float | Moments) -> Sent:
     """A product with a number, or with a parameter of known mean and std, one for each unit."""
     mean, spread = factor if isinstance(factor, tuple) else (factor, 0.0)
     square = mean**2 + spread**2
-    same = mapped(lambda x: x * mean, value.triple()) if not spread and value.samples else None
+    same = mapped(lambda x: x * mean, value.samples) if not spread and value.samples else None
     result = replace(
         value,
         q=value.q * square,
@@ -101,7 +104,7 @@ def _sum(one: Value, two: Value) -> Value:
     scores = one.scores or two.scores
     width = one.width if two.width in (None, 1) else two.width
     size = one.size if one.size else two.size
-    samples = combined(add, one.triple(), two.triple())
+    samples = combined(add, one.drawn(), two.drawn())
     cross = 2 * one.mean * two.mean
     sources = one.sources | two.sources
     result = Value(one.q + two.q + cross, one.mean + two.mean, sources=sources, scores=scores)
@@ -129,7 +132,7 @@ def multiplied(values: Sequence[Value]) -> Sent:
     for place, value in enumerate(values[1:], 1):
         backs = [back * value.q for back in backs]
         backs[place] = total.q
-        samples = combined(mul, total.triple(), value.triple())
+        samples = combined(mul, total.drawn(), value.drawn())
         product = Value(total.q * value.q, total.mean * value.mean)
         product.places, product.examples = (
             total.places * value.places,
@@ -185,15 +188,14 @@ def _count(value: Value, along_places: bool) -> float | None:
     return value.width
 
 
-def _mixed(pairs: Sequence[tuple[float, Value]]) -> Triple:
+def _mixed(pairs: Sequence[tuple[float, Value]]) -> Drawn:
     """Samples of each part in turn, as often as its share says."""
+    ends = list(accumulate(share for share, _ in pairs))[:-1]
     golden = (math.sqrt(5) - 1) / 2
-    chosen: list[Triple] = []
-    for place in range(SIZE):
-        turn, index = golden * place % 1, 0
-        while index < len(pairs) - 1 and turn >= pairs[index][0]:
-            turn -= pairs[index][0]
-            index += 1
-        chosen.append(pairs[index][1].triple())
-    one, two, other = ([c[k][i] for i, c in enumerate(chosen)] for k in range(3))
-    return one, two, other
+
+    def make(*triples: Triple) -> Triple:
+        chosen = [triples[bisect_right(ends, golden * place % 1)] for place in range(SIZE)]
+        one, two, other = ([c[k][i] for i, c in enumerate(chosen)] for k in range(3))
+        return one, two, other
+
+    return Drawn(make, *(value.drawn() for _, value in pairs))

@@ -9,16 +9,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from operator import mul
 from typing import Any, NamedTuple
 
 from initlint.graph.quadrature import gaussian_moments
 from initlint.graph.samples import (
     SIZE,
-    Triple,
+    Drawn,
+    Samples,
+    Slopes,
     Value,
+    first_samples,
     mapped,
     moments,
+    reordered,
 )
 from initlint.graph.signal_weighted import Sent
 from initlint.torchlib import catalog
@@ -68,7 +73,8 @@ def sine(value: Value, omega: float) -> Sent:
     result.units = result.mean**2
     slope = square * (1 - result.q)
     factor = slope / sent.backs[0] if sent.backs[0] else 0.0
-    result.slopes = [factor * part for part in result.slopes or ()]
+    each = result.slopes.each if result.slopes else list
+    result.slopes = Slopes(slope, lambda: [factor * part for part in each()])
     return Sent(result, (slope,))
 
 
@@ -107,73 +113,75 @@ _FUNCTIONS: Mapping[str, Callable[..., float]] = {
 
 
 class _Response(NamedTuple):
-    """A function of a value: the samples before and behind it, and what follows from them.
+    """What follows from a function of a value.
 
-    `slopes` are the squared derivatives, `found` the moments of the result, `elasticity` is
-    d log E[f²] / d log E[x²], of which a bounded function has little, `fourth` E[f⁴] / E[f²]².
+    `found` are the moments of the result, `slopes` the squared derivatives at the first samples,
+    `slope` is their mean, `elasticity` d log E[f²] / d log E[x²], of which a bounded function has
+    little, `fourth` E[f⁴] / E[f²]².
     """
 
-    before: Triple
-    samples: Triple
-    slopes: list[float]
     found: _Moments
+    slopes: Samples
+    slope: float
     elasticity: float
     fourth: float
 
 
 def _response(
-    function: Callable[[float], float], before: Triple, moments_of: Callable[[Triple], _Moments]
+    function: Callable[[float], float], before: Samples, behind: Samples, found: _Moments
 ) -> _Response:
-    samples = mapped(function, before)
-    ahead = [function(x + _STEP) for x in before[0]]
-    rises = [(y - x) / _STEP for x, y in zip(samples[0], ahead, strict=True)]
-    found = moments_of(samples)
+    """By the first samples before and behind the function, and the moments of its result."""
+    ahead = [function(x + _STEP) for x in before]
+    rises = [(y - x) / _STEP for x, y in zip(behind, ahead, strict=True)]
     q = found[0]
-    parts = zip(before[0], samples[0], rises, strict=True)
-    elasticity = sum(x * y * rise for x, y, rise in parts) / SIZE / q if q > 0 else 1.0
-    fourth = sum((x * x / q) ** 2 for x in samples[0]) / SIZE if q > 0 else 1.0
-    return _Response(before, samples, [rise * rise for rise in rises], found, elasticity, fourth)
+    slopes = [rise * rise for rise in rises]
+    products = map(mul, map(mul, before, behind), rises)
+    elasticity = sum(products) / SIZE / q if q > 0 else 1.0
+    fourth = sum((x * x / q) ** 2 for x in behind) / SIZE if q > 0 else 1.0
+    return _Response(found, slopes, sum(slopes) / SIZE, elasticity, fourth)
 
 
 @lru_cache(maxsize=64)
 def _of_gaussian(
-    function: Callable[[float], float],
-    turn: int,
-    q: float,
-    mean: float,
-    places: float,
-    examples: float,
+    function: Callable[[float], float], q: float, mean: float, places: float, examples: float
 ) -> _Response:
-    """The response of a Gaussian value, which many layers and both predictions have alike.
+    """The response of a Gaussian value, which many layers and both predictions have alike."""
+    value = Value(q, mean, places, examples)
+    before = first_samples(value)
+    behind = list(map(function, before))
+    return _response(function, before, behind, gaussian_moments(function, value))
 
-    `turn` is the bit length of its sources, which decides the order of its samples.
-    """
-    value = Value(q, mean, places, examples, sources=1 << turn >> 1)
-    return _response(function, value.triple(), lambda samples: gaussian_moments(function, value))
+
+def _of_samples(
+    function: Callable[[float], float], value: Value, samples: Drawn, result: Drawn
+) -> _Response:
+    """The response of a value whose samples are known."""
+    found = gaussian_moments(function, value) if value.is_gaussian else moments(result)
+    return _response(function, samples.triple()[0], result.triple()[0], found)
 
 
 def _elementwise(value: Value, function: Callable[[float], float]) -> Sent:
     is_gaussian = value.samples is None or value.is_gaussian
     if value.samples is None:
-        turn = value.sources.bit_length()
-        of = _of_gaussian(function, turn, value.q, value.mean, value.places, value.examples)
-        value.samples, value.is_gaussian = of.before, True
-    elif is_gaussian:
-        of = _response(function, value.samples, lambda samples: gaussian_moments(function, value))
+        of = _of_gaussian(function, value.q, value.mean, value.places, value.examples)
+        # The samples of a value are in the order that its sources give.
+        each = partial(reordered, of.slopes, value.sources.bit_length())
+        samples = mapped(function, value.drawn())
     else:
-        of = _response(function, value.samples, moments)
+        samples = mapped(function, value.samples)
+        of = _of_samples(function, value, value.samples, samples)
+        each = partial(list, of.slopes)
     q, mean, places, examples = of.found
     # What two units have in common goes through f in proportion.
     part = (value.units - value.mean**2) / value.variance if value.variance > 0 else 0.0
     units = mean**2 + min(1.0, max(0.0, part)) * max(0.0, q - mean**2)
     result = replace(value, q=q, mean=mean, places=places, examples=examples, units=units)
-    result = replace(
-        result, samples=of.samples, slopes=of.slopes, parts=(), scores=None, shares=None
-    )
+    result = replace(result, samples=samples, parts=(), scores=None, shares=None)
+    result.slopes = Slopes(of.slope, each)
     result.latent = (value, function) if is_gaussian else None
     share = min(1.0, value.examples / value.q) if value.q > 0 else 0.0
     result.noise = value.noise * min(1.0, of.elasticity**2)
     # What f adds to the relative variance of a unit's y²: 3 for ReLU, whose units are off or on.
     steep = of.fourth - 1 - 2 * of.elasticity**2
     result.noise += max(0.0, steep) * share**2 / (value.width or 64)
-    return Sent(result, (sum(of.slopes) / SIZE,))
+    return Sent(result, (of.slope,))

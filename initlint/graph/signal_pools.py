@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from operator import add
+from operator import itemgetter
 from typing import Any
 
 from initlint.graph.samples import (
     SIZE,
+    Drawn,
     Triple,
     Value,
-    combined,
-    mapped,
+    each_of,
     moments,
     moved,
     permutation,
@@ -27,6 +27,8 @@ from initlint.graph.signal_weighted import Sent, each
 
 # Slopes are differences over this step.
 _STEP = 1e-4
+# The most positions of which the largest is sought.
+MOST = 64
 # Beyond so many positions, a mean over them is taken for Gaussian.
 _MANY = 16
 # How many positions are averaged over where that is not known.
@@ -45,8 +47,8 @@ def averaged(value: Value, count: float | None, size: tuple[int, ...] | None, bi
     if size == ():
         result.places = result.q
     if number < _MANY and value.samples is not None:
-        result.samples = _window(value, int(number), False)
-        result.samples = moved(result.samples, result.mean, result.variance)
+        drawn = _window(value, int(number), _mean_of)
+        result.samples = moved(drawn, result.mean, result.variance)
     else:
         result.sources = bit
     return Sent(result, (_density(value, size, number) / number,))
@@ -60,20 +62,20 @@ def largest(value: Value, count: float | None, size: tuple[int, ...] | None) -> 
     probability (E[x x'] - E[x]²) / Var x, and independent ones otherwise: so their covariance is
     right. The gradient goes to the largest alone, where the activation before may be steeper.
     """
-    number = int(min(count or 9, 64))
+    number = int(min(count or 9, MOST))
     steep = 1.0
     if value.latent is not None:
         before, function = value.latent
-        found = [mapped(function, triple) for triple in windows_of(before, number)]
-        slopes = _slopes(function, before, number)
-        mean_slope = sum(value.slopes or ()) / SIZE
-        steep = slopes / mean_slope if mean_slope else 1.0
-        samples = _largest_of(found)
+        windows_before = windows_of(before, number)
+        found = [each_of(function, triple) for triple in windows_before]
+        slope = _slope_of_largest(function, windows_before, found)
+        steep = slope / value.slopes.mean if value.slopes and value.slopes.mean else 1.0
+        drawn = Drawn(lambda: _largest_of(found))
     else:
-        samples = _window(value, number, True)
-    q, mean, places, examples = moments(samples)
+        drawn = _window(value, number, _largest_of)
+    q, mean, places, examples = moments(drawn)
     result = replace(value, q=q, mean=mean, places=places, examples=examples, units=mean**2)
-    result = replace(result, samples=samples, slopes=None, parts=(), size=size, latent=None)
+    result = replace(result, samples=drawn, slopes=None, parts=(), size=size, latent=None)
     if size == ():
         result.places = q
     return Sent(result, (_density(value, size, number) * steep,))
@@ -86,11 +88,22 @@ def _largest_of(found: Sequence[Triple]) -> Triple:
     return one, two, other
 
 
-def _slopes(function: Callable[[float], float], before: Value, count: int) -> float:
+def _mean_of(found: Sequence[Triple]) -> Triple:
+    one, two, other = (
+        [sum(xs) / len(found) for xs in zip(*(t[k] for t in found), strict=True)] for k in range(3)
+    )
+    return one, two, other
+
+
+def _slope_of_largest(
+    function: Callable[[float], float], before: Sequence[Triple], behind: Sequence[Triple]
+) -> float:
     """E[f'(x)²] at the largest f(x) of each window."""
-    columns = zip(*(triple[0] for triple in windows_of(before, count)), strict=True)
-    picked = [max(xs, key=function) for xs in columns]
-    return sum(((function(x + _STEP) - function(x)) / _STEP) ** 2 for x in picked) / SIZE
+    pairs = [zip(b[0], a[0], strict=True) for a, b in zip(before, behind, strict=True)]
+    picked: list[tuple[float, float]] = [
+        max(window, key=itemgetter(0)) for window in zip(*pairs, strict=True)
+    ]
+    return math.fsum(((function(x + _STEP) - y) / _STEP) ** 2 for y, x in picked) / SIZE
 
 
 def _density(value: Value, size: tuple[int, ...] | None, count: float) -> float:
@@ -100,23 +113,21 @@ def _density(value: Value, size: tuple[int, ...] | None, count: float) -> float:
     return math.prod(size) / math.prod(value.size)
 
 
-def _window(value: Value, count: int, is_largest: bool) -> Triple:
-    """The largest or the mean of `count` positions."""
-    triple = value.triple()
+def _window(value: Value, count: int, join: Callable[[Sequence[Triple]], Triple]) -> Drawn:
+    """`count` positions in one."""
     same = max(0.0, value.places - value.mean**2) / value.variance if value.variance else 1.0
     golden = (math.sqrt(5) - 1) / 2
-    found: list[Triple] = [triple]
-    for turn in range(1, count):
-        order = permutation(turn)
-        indices = [i if golden * (i + 31 * turn) % 1 < same else order[i] for i in range(SIZE)]
-        one, two, other = (list(map(values.__getitem__, indices)) for values in triple)
-        found.append((one, two, other))
-    if is_largest:
-        return _largest_of(found)
-    total = found[0]
-    for window in found[1:]:
-        total = combined(add, total, window)
-    return mapped(lambda x: x / count, total)
+
+    def make(triple: Triple) -> Triple:
+        found: list[Triple] = [triple]
+        for turn in range(1, count):
+            order = permutation(turn)
+            indices = [i if golden * (i + 31 * turn) % 1 < same else order[i] for i in range(SIZE)]
+            one, two, other = (list(map(values.__getitem__, indices)) for values in triple)
+            found.append((one, two, other))
+        return join(found)
+
+    return Drawn(make, value.drawn())
 
 
 def windows(args: Mapping[str, Any], value: Value) -> tuple[float | None, tuple[int, ...] | None]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from initlint.graph.samples import Profile, Value, average, gaussian, mapped, moment
+from initlint.graph.samples import Profile, Value, average, first_samples, moment
 from initlint.torchlib import catalog
 
 Moments = tuple[float, float]
@@ -259,6 +260,7 @@ def recurrent(
     return Sent(current, (back,))
 
 
+@lru_cache(maxsize=64)
 def _settled(drive: float, hidden: float, kind: str, nonlinearity: str) -> float:
     """E[h²] after `_STEPS` steps."""
     q = cell = 0.0
@@ -285,11 +287,11 @@ def second_moment(activation: str, q: float) -> float:
     row = catalog.activations().get(activation)
     if row is None or not row.formula:
         return q
-    samples = mapped(row.function(), gaussian(Value(q)))
-    return moment(samples[0], samples[0])
+    samples = list(map(row.function(), first_samples(Value(q))))
+    return moment(samples, samples)
 
 
 def mean_of(activation: str, q: float) -> float:
     """E[f(x)] of a Gaussian x with E[x²] = q."""
     row = catalog.activations()[activation]
-    return average(mapped(row.function(), gaussian(Value(q)))[0])
+    return average(list(map(row.function(), first_samples(Value(q)))))

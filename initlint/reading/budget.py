@@ -16,9 +16,9 @@ SHARE, _LEAST = 30_000, 300
 _RESERVE, _GLANCE = 100_000, 10
 # The steps of a run: the base, and one for so many characters of source.
 _BASE, _CHARACTERS = 150_000, 2
-# The operations of a run whose signal is predicted, of a millisecond each: the base, and one for so
-# many characters of source.
-_PREDICTED, _CHARACTERS_OF_ONE = 1_500, 100
+# What the predictions of a run may cost, in units of graph/signal_cost.py, of 0.05 ms each: the
+# base, and one for so many characters of source.
+_PREDICTED, _CHARACTERS_OF_ONE = 25_000, 3
 # Two values that are small on their own may be written to each other for ever: no value grows
 # beyond these, in elements (of lists, tables and tuples), characters, and bits (torch's sizes are
 # signed numbers of 64).
@@ -60,7 +60,7 @@ class Budget:
         self.left = (_BASE + characters // _CHARACTERS) * STEP
         self.spent = 0
         self._reserve = _RESERVE * STEP
-        # How many operations may still have their signal predicted.
+        # What may still be spent on predictions of the signal.
         self.predictable = _PREDICTED + characters // _CHARACTERS_OF_ONE
         self._begun = 0
         self.end = 0
@@ -126,7 +126,7 @@ class Budget:
         self._take(max(0, count - _FREE) * _RECORD * STEP)
 
     def predicted(self, count: int) -> None:
-        """Charge operations whose signal is about to be predicted, to the run alone."""
+        """Charge the cost of a prediction that is about to be made, to the run alone."""
         if count > self.predictable:
             raise TooMuchSignalError(
                 "scales are not judged, because the whole run has too much signal to predict"

@@ -14,6 +14,7 @@ from dataclasses import replace
 from initlint.graph.branches import Charge, free
 from initlint.graph.ops import Op
 from initlint.graph.signal import Given, predicted
+from initlint.graph.signal_cost import cost
 from initlint.graph.signal_weighted import Known
 from initlint.recommend import recommended, remedy, weakens
 from initlint.recommend.loud import last_layers, may_be_loud
@@ -42,7 +43,7 @@ def with_signals(
     heads = [op for op in last_layers(ops) if may_be_loud(op, given)]
     if not factors and not heads:
         return with_wholes(layers, ops, given, factors, charge)
-    charge(len(ops))
+    charge(2 * cost(ops))
     outlook = _Outlook(ops, given, factors, {x.parameter: x.layer or x.parameter for x in layers})
     signals = outlook.signals()
     chosen = {x.parameter for x in layers if scheme(x) == "explicit"}

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from initlint.graph.branches import Branch, branches
+from initlint.graph.branches import Branch, Charge, branches
 from initlint.graph.ops import Op, Operand
 from initlint.graph.signal import Given, predicted
+from initlint.graph.signal_cost import cost
 from initlint.recommend import magnitude
 from initlint.recommend.question import scheme
 from initlint.recommend.runs import runs
@@ -28,12 +29,15 @@ _SMALL_GAIN, _LITTLE = 0.35, 0.05
 _ALIKE = 1.2
 
 
-def streams(layers: Sequence[Layer], ops: Sequence[Op], given: Given) -> Iterator[Whole]:
+def streams(
+    layers: Sequence[Layer], ops: Sequence[Op], given: Given, charge: Charge
+) -> Iterator[Whole]:
     """Streams without normalisation that grow, and those to which all branches add nothing."""
     may_grow, may_be_faint = _may_grow(layers), _may_be_faint(layers)
     if not may_grow and not may_be_faint:
         return
     by_name = {layer.parameter: layer for layer in layers}
+    charge(cost(ops))
     found = predicted(ops, given)
     start = runs(ops, found)
     for chain in _chains(branches({op: op for op in ops})):

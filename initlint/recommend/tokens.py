@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from initlint.graph.branches import Charge
 from initlint.graph.ops import Op, Operand
 from initlint.graph.signal import Given, predicted
+from initlint.graph.signal_cost import cost
 from initlint.graph.signal_weighted import Known
 from initlint.recommend.runs import is_lookup
 from initlint.records import Layer, Whole
@@ -17,12 +19,15 @@ _MOST = 0.99
 _LARGER = 5.0
 
 
-def tokens(layers: Sequence[Layer], ops: Sequence[Op], given: Given) -> Iterator[Whole]:
+def tokens(
+    layers: Sequence[Layer], ops: Sequence[Op], given: Given, charge: Charge
+) -> Iterator[Whole]:
     """The tables whose rows are drowned before the first attention, with the common part."""
     tables = [op for op in ops if is_lookup(op) and op.weights]
     known = {op: weight for op in tables if (weight := given.weights(op)[0]).std}
     if not known or not any(map(_is_attention, ops)) or not _is_drowned(ops, known, given):
         return
+    charge(cost(ops))
     found, names = predicted(ops, given), {layer.parameter for layer in layers}
     told: set[str] = set()
     for op in ops:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from initlint.graph.branches import Charge, free
 from initlint.graph.ops import Op
 from initlint.graph.signal import Given, Prediction, predicted
+from initlint.graph.signal_cost import cost
 from initlint.graph.signal_weighted import Known
 from initlint.recommend import has_mean, magnitude, recommended, sees_data
 from initlint.recommend.loud import last_layers
@@ -42,7 +43,7 @@ def with_wholes(
     """
     found: dict[str, list[Whole]] = {}
     lost = _runs(layers, ops, given, unsuited, charge)
-    for whole in (*lost, *streams(layers, ops, given), *tokens(layers, ops, given)):
+    for whole in (*lost, *streams(layers, ops, given, charge), *tokens(layers, ops, given, charge)):
         found.setdefault(whole.layers[0], []).append(whole)
     return [
         replace(layer, wholes=(*layer.wholes, *found[layer.parameter]))
@@ -68,7 +69,7 @@ def _runs(
     gained = -sum(math.log(factor) for factor in factors.values() if factor < 1)
     if max(lost, gained) < math.log(_LIKELY):
         return
-    charge(len(ops))
+    charge(2 * cost(ops))
     known = {op: tuple(given.weights(op)) for op in ops if op.weights}
     mended = {op: [_scaled(weight, factors) for weight in known[op]] for op in known}
     present = predicted(ops, replace(given, weights=lambda op: known.get(op, ())))

@@ -59,7 +59,7 @@ class Model(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What is recorded of one model; `predicted` counts operations whose signal was predicted."""
+    """What is recorded of one model; `predicted` is what its predictions cost."""
 
     layers: list[Layer]
     parameters: list[Parameter]
@@ -114,7 +114,7 @@ class Recorder:
 
         `are_news` says whether layers are to be recorded; of a model that has no such layers,
         nothing is. Without `predicts` the layers have no signal. Raises TooMuchSignalError if
-        that of too many operations would be predicted.
+        its prediction would cost too much.
         """
         budget = self._reader.budget
         begun = budget.predictable
