@@ -1,13 +1,24 @@
 """The predicted signal, rule by rule, against runs with Gaussian input and new draws of weights."""
 
 import math
+import operator
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from initlint.graph.samples import SIZE, Value, average, gaussian, moment, moments
+from initlint.graph.samples import (
+    SIZE,
+    Drawn,
+    Value,
+    average,
+    combined,
+    first_samples,
+    gaussian,
+    moment,
+    moments,
+)
 from initlint.records import Initializer
 from initlint.tracing.signal import measured_content, prediction
 
@@ -350,7 +361,18 @@ def test_no_signal_is_too_large_or_too_small():
 
 def test_samples_have_the_moments_of_their_value():
     value = Value(2.0, 0.5, places=1.2, examples=0.7)
-    one, two, other = gaussian(value)
-    assert len(one) == SIZE
-    assert moments((one, two, other)) == pytest.approx((2.0, 0.5, 1.2, 0.7))
+    one = gaussian(value).triple()[0]
+    assert len(one) == SIZE and sorted(one) == pytest.approx(sorted(first_samples(value)))
+    assert moments(gaussian(value)) == pytest.approx((2.0, 0.5, 1.2, 0.7))
     assert average(one) == pytest.approx(0.5) and moment(one, one) == pytest.approx(2.0)
+
+
+def test_samples_are_made_once_and_only_where_they_are_asked_for():
+    made = []
+    source = Drawn(lambda: made.append(1) or gaussian(Value(1.0)).triple())
+    stream = source
+    for _ in range(3_000):
+        stream = combined(operator.add, stream, source)
+    assert not made
+    assert moments(stream)[0] == pytest.approx(3_001**2)
+    assert moments(stream)[0] == pytest.approx(3_001**2) and made == [1]

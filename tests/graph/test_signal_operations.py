@@ -46,7 +46,9 @@ def test_sines_have_the_moments_of_the_quadrature(omega, mean, places):
     assert (result.q, result.mean, result.places, result.examples) == pytest.approx(known, abs=2e-3)
     slope = gaussian_moments(lambda x: omega * math.cos(omega * x), value)[0]
     assert found.backs[0] == pytest.approx(slope, rel=1e-3)
-    assert math.fsum(result.slopes) / len(result.slopes) == pytest.approx(slope, rel=1e-3)
+    each = result.slopes.each()
+    assert math.fsum(each) / len(each) == pytest.approx(slope, rel=1e-3)
+    assert result.slopes.mean == pytest.approx(slope, rel=1e-3)
 
 
 def test_a_sine_of_many_turns_is_any_phase():

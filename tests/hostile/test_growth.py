@@ -208,8 +208,11 @@ def test_predictions_of_every_kind_are_charged_by_their_cost(step, monkeypatch):
     )
     models = [
         net(
-            [f"self.s = nn.ModuleList([nn.Linear(8, 8) for _ in range({n})])"]
-            + ["self.r = nn.LSTM(8, 8, 2)", "self.t, self.u = nn.Linear(8, 8), nn.Linear(8, 8)"],
+            [
+                f"self.s = nn.ModuleList([nn.Linear(8, 8) for _ in range({n})])",
+                "self.r = nn.LSTM(8, 8, 2)",
+                "self.t, self.u = nn.Linear(8, 8), nn.Linear(8, 8)",
+            ],
             f"        for layer in self.s:\n            x = {step}\n"
             "        return torch.relu(self.u(torch.relu(self.t(x))))\n",
             name=f"Net{n}",
