@@ -286,8 +286,9 @@ class Test:
     a loop over `named_parameters()`. `text` is the question as it is written.
 
     - `kind`: class (isinstance, type), class_name (a text against the name of the class), name (a
-      text against the name of a parameter or module), attribute (hasattr), shape, or always (it is
-      true whatever it is asked of, since `wanted` is a text or a class and no condition).
+      text against the name of a parameter or module), attribute (hasattr), shape, always (it is
+      true whatever it is asked of, since `wanted` is a text or a class and no condition), or first
+      (of `A or B`, for which it asks, only A counts).
     - `subject`: what the question is asked of: module, parameter; name and pair for loops that
       yield names, or pairs of a name and a module, where the code expects a module; class for a
       class that is compared with a text, instance for a module that is compared with a class.
@@ -302,6 +303,7 @@ class Test:
       asked, and whose weights nobody has filled.
     - `late`: classes of modules that satisfy it and that the constructor which asks makes only
       afterwards, and whose weights nobody has filled.
+    - `taken`: the earlier conditions of an `elif` that are true for all that would satisfy it.
     - `fills`: True if the code that runs where it is satisfied fills tensors.
     - `elsewhere`: True if anything satisfies it, or may, in any model read or outside of a loop.
 
@@ -332,6 +334,7 @@ class Test:
     elsewhere: bool = False
     calls: tuple[str, ...] = ()
     late: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +380,7 @@ class Fix:
     - `cases`: if the activation decides, pairs of its module classes and their initialiser.
     - `uncorrected`: why a new call is inserted although someone has written one that is wrong.
     - `otherwise`: the new call to insert if the one at `site` cannot be replaced.
+    - `parts`: the number of equal matrices that the call at `site` is to fill one by one; else 0.
     """
 
     kind: str
@@ -388,6 +392,7 @@ class Fix:
     cases: tuple[tuple[tuple[str, ...], Initializer], ...] = ()
     uncorrected: str = ""
     otherwise: Fix | None = None
+    parts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,14 @@ def init_matches_nothing(test: Test, model: Model) -> Problems:
         if test.fills and test.over:
             yield test, f"{test.text} {_why_always(test)}"
         return
+    if test.kind == "first":
+        if test.fills and test.over:
+            yield test, f"{test.text} is {test.wanted[0].rpartition('.')[2]} alone; write a tuple"
+        return
+    if test.taken and test.fills and test.over and not test.elsewhere:
+        before = " and ".join(test.taken[:2])
+        yield test, f"{test.text} is never reached: {before} above takes all that satisfy it"
+        return
     if test.late and test.fills and not test.unsure:
         yield test, f"{test.text} {_comes_early(test)}"
         return

@@ -39,7 +39,7 @@ def _undone(parameter: Parameter, model: Model) -> Problems:
         if _is_narrow(special, broad, model):
             how = f"{broad.through or 'a loop'}, which visits {broad.visited} modules"
             message = (
-                f"{parameter.name} is given {shown(special)} here, and then {shown(broad)}"
+                f"{parameter.name} is given {_given(special)} here, and then {shown(broad)}"
                 f"{line_of(broad)} by {how}; nothing of the first is left"
             )
             yield Problem(parameter, message, at=special.site)
@@ -61,6 +61,8 @@ def _is_narrow(special: Draw, broad: Draw, model: Model) -> bool:
 
 def _is_special(parameter: Parameter, draw: Draw, broad: Draw) -> bool:
     """Whether no general scheme would write this: so somebody wanted it."""
+    if _is_copy(draw):
+        return parameter.kind in ("weight", "table", "bare") and draw.certain
     if draw.part:
         return parameter.kind == "bias" and draw.spelled not in ("zero_", "zeros_")
     if draw.name == "unknown":
@@ -73,6 +75,16 @@ def _is_special(parameter: Parameter, draw: Draw, broad: Draw) -> bool:
     is_small = bool(draw.std and broad.std and _SMALLER * draw.std <= broad.std)
     is_recurrent = draw.name == "orthogonal_" and "weight_hh" in parameter.name
     return parameter.kind == "weight" and (is_small or is_recurrent)
+
+
+def _given(draw: Draw) -> str:
+    """What a write gives, in words: what a number or a call leaves, or that it is a copy."""
+    return "the values of another parameter" if _is_copy(draw) else shown(draw)
+
+
+def _is_copy(draw: Draw) -> bool:
+    """Whether a write copies all of another parameter, as that of a student into its teacher."""
+    return draw.by == "copy" and not draw.part and draw.name != "unknown"
 
 
 def _usual(parameter: Parameter, draw: Draw) -> tuple[float, ...]:

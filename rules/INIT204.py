@@ -28,6 +28,7 @@ def packed_projection(layer: Layer, model: Model) -> Problems:
         f"{described(layer)} holds {layer.parts} matrices, but {origin(current)} draws them as "
         f"one: {each} gets {times(ratio)} the std of its own draw",
         help=f"{loop}: nn.init.{current.name}(part{_gain(current)})",
+        parts=layer.parts,
     )
 
 

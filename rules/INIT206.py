@@ -13,6 +13,7 @@ from initlint.judge.geometry import (
     matters,
     origin,
 )
+from initlint.judge.zeros import number_in
 
 # Calls of one function of the user's are seldom further apart.
 _LINES = 10
@@ -22,6 +23,10 @@ def mode_of_matmul(layer: Layer, model: Model) -> Problems:
     """A bound or std of 1/√n where n is what leaves the product, not what enters it."""
     current = layer.current
     if not _is_written(layer) or current is None or not matters(layer):
+        return
+    other = model.layer(layer.after) if layer.type == "Parameter" else None
+    if other is not None and number_in(other) == 0:
+        # The first factor of an adapter: with the other one zero, its scale is free.
         return
     if layer.counted != "out" and not (_is_of_outputs(layer) and _is_proved(layer, model)):
         return

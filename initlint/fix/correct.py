@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from initlint.fix.edits import Correction
+from initlint.fix.edits import Correction, Loop
 from initlint.fix.parsed import Parsed
 from initlint.fix.spot import Function, Spot, dotted, is_pure, last_name
 from initlint.fix.text import RefusedError, Text, TwiceError, comments_of
@@ -64,6 +64,35 @@ def renaming(parsed: Parsed, fix: Fix) -> tuple[Correction, bool]:
     name = spelling.function(wanted.name)
     new = name + text.segment(spot.call)[len(written) :]
     return Correction(spot.statement, spot.call, new, function=name), spelling.needs_import
+
+
+def parting(parsed: Parsed, fix: Fix) -> tuple[Correction, bool]:
+    """The present call for each of the matrices of its tensor, in a loop over these.
+
+    Raises RefusedError where the call is no statement of its own.
+    """
+    text, spot = parsed.text, parsed.spot(fix.site)
+    call, statement = spot.call, spot.statement
+    is_function = _init_module(parsed, call) is not None or isinstance(call.func, ast.Name)
+    if not is_function or not call.args or last_name(call.func) != fix.initializer.name:
+        raise RefusedError(
+            f"`{text.segment(call.func)}` is called here, not {fix.initializer.name}"
+        )
+    is_alone = isinstance(statement, ast.Expr) and statement.value is call
+    if not is_alone or text.shares_line(statement) or comments_of(f"({text.segment(call)}\n)"):
+        raise RefusedError("the call is no statement on a line of its own")
+    tensor = call.args[0]
+    if not isinstance(tensor, (ast.Name, ast.Attribute, ast.Subscript)):
+        raise RefusedError(_TWICE)
+    taken = parsed.names(spot.scope)
+    name = next((n for n in ("part", "gate", "matrix") if n not in taken), "")
+    if not name:
+        raise RefusedError("there is no free name for the parts")
+    begin, (start, end) = text.span(call)[0], text.span(tensor)
+    written, own = text.segment(call), text.segment(tensor)
+    new = written[: start - begin] + name + written[end - begin :]
+    loop = Loop(name, f"{own}.chunk({fix.parts})")
+    return Correction(statement, call, new, loop=loop), False
 
 
 def corrected(parsed: Parsed, fix: Fix) -> tuple[str, bool]:

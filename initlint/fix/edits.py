@@ -202,7 +202,7 @@ class Correction(NamedTuple):
 
     The line on which `old` begins is indented by `indent` more than the statement, and has
     `taken` columns of other code before it. With `function`, only the function that `old` calls
-    becomes another one.
+    becomes another one. With `loop`, the statement, which is the call alone, moves into that loop.
     """
 
     anchor: ast.stmt
@@ -211,6 +211,7 @@ class Correction(NamedTuple):
     indent: str = ""
     taken: int = 0
     function: str = ""
+    loop: Loop | None = None
 
 
 class NamedResult(NamedTuple):

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 
-from initlint.fix.correct import corrected, renaming
+from initlint.fix.correct import corrected, parting, renaming
 from initlint.fix.edits import Loop
 from initlint.fix.insert import expression, filling_of
 from initlint.fix.members import Attribute, Each, Handed, Item, Step
@@ -29,6 +29,8 @@ def call(source: bytes, finding: Finding, initializer: Initializer) -> str:
     """
     fix, written = finding.fix, ""
     with suppress(RefusedError, RecursionError):
+        if fix and fix.parts:
+            return _parted(_parsed(source), fix)
         if fix and fix.kind == "correct":
             written = corrected(_parsed(source), fix)[0]
         elif fix and fix.kind == "rename":
@@ -37,9 +39,18 @@ def call(source: bytes, finding: Finding, initializer: Initializer) -> str:
             written = _inserted(_parsed(source), finding, fix)
     if not written and fix and fix.otherwise and fix.otherwise.site.path == fix.site.path:
         return call(source, replace(finding, fix=fix.otherwise), initializer)
+    if fix and fix.parts:
+        return finding.help
     if fix and fix.kind == "rename":
         return f"nn.init.{initializer.name}"
     return written or _by_model(source, finding, initializer)
+
+
+def _parted(parsed: Parsed, fix: Fix) -> str:
+    """The loop over the matrices of one parameter, on one line."""
+    change = parting(parsed, fix)[0]
+    head = change.loop.text() if change.loop is not None else ""
+    return f"{head} {ast.unparse(ast.parse(change.text, mode='eval'))}"
 
 
 def _renamed(parsed: Parsed, fix: Fix) -> str:

@@ -14,7 +14,7 @@ from operator import itemgetter
 from pathlib import PurePath
 from typing import NamedTuple
 
-from initlint.fix.correct import correction, renaming
+from initlint.fix.correct import correction, parting, renaming
 from initlint.fix.edits import Correction, Edit, Import, Insertion, NamedResult, Removal
 from initlint.fix.insert import insertions
 from initlint.fix.parsed import Parsed, parse, tree_of
@@ -153,7 +153,8 @@ def _plan(parsed: Parsed, path: str, finding: Finding, fix: Fix, preferences: Pr
         return _Plan([renamed], needs_import)
     if fix.kind == "correct":
         try:
-            changed, needs_import = correction(parsed, fix)
+            make = parting if fix.parts else correction
+            changed, needs_import = make(parsed, fix)
         except RefusedError as refusal:
             if fix.otherwise is None or fix.otherwise.site.path != path:
                 raise
@@ -263,8 +264,8 @@ def released(parsed: Parsed, path: str, edits: Sequence[Edit]) -> list[Removal]:
 def _added(edit: Edit) -> list[str]:
     """The code that an edit adds."""
     match edit:
-        case Correction():
-            return [edit.text]
+        case Correction(text=written, loop=loop):
+            return [written] if loop is None else [loop.text(), written]
         case Insertion():
             return edit.lines()
         case Import():

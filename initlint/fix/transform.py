@@ -12,7 +12,15 @@ from typing import Any
 
 import libcst as cst
 
-from initlint.fix.edits import Correction, Edit, Import, Insertion, NamedResult, Removal
+from initlint.fix.edits import (
+    Correction,
+    Edit,
+    Import,
+    Insertion,
+    Loop,
+    NamedResult,
+    Removal,
+)
 from initlint.fix.nodes import Swap, Writer, as_alternative, assigned, kept_names, swapped
 from initlint.fix.text import Text
 
@@ -75,6 +83,11 @@ class _Wanted:
     def naming(self) -> NamedResult | None:
         """How a result is named first."""
         return next((edit for edit in self.edits if isinstance(edit, NamedResult)), None)
+
+    def loop(self) -> Loop | None:
+        """The loop into which the statement moves."""
+        found = (edit.loop for edit in self.edits if isinstance(edit, Correction))
+        return next((loop for loop in found if loop is not None), None)
 
     def removal(self) -> Removal | None:
         """The names to remove from an import."""
@@ -179,6 +192,10 @@ class _Changer:
             first = min(here)
             before, statement = self._preceded(statement, here[first], indent)
             made, after = self._line(statement, statement.body, here, indent, indent)
+            if (loop := here[first].loop()) is not None:
+                writer, (line,) = self._writer(indent, here[first].edits), made
+                looped = writer.compound(loop, [_led(line, ())])
+                made = [_led(looped, _leading(line))]
             for each in here.values():
                 after = [*self._imported(each, indent), *after]
             return [*before, *made], after

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from initlint.judge.model import Problem
 from initlint.judge.others import about, layer_in, names_of
-from initlint.judge.repairs import NoRepairError, Places, repair, shared
+from initlint.judge.repairs import NoRepairError, Places, by_parts, repair, shared
 from initlint.judge.wording import LONGEST, called, unhinted
 from initlint.recommend import magnitude
 from initlint.recommend.calls import call
@@ -59,7 +59,8 @@ def _finding(card: Rule, group: list[Problem], places: Places) -> Finding:
     fix, reason = None, _TOO_EARLY if is_lazy(layer) else ""
     if card.fix and not reason:
         try:
-            fix = repair(card.fix, group, donor, places)
+            made = by_parts if first.parts else repair
+            fix = made(card.fix, group, donor, places)
         except NoRepairError as error:
             reason = str(error)
     is_told = card.fix and fix is None and layer.site is not None
@@ -75,7 +76,7 @@ def _finding(card: Rule, group: list[Problem], places: Places) -> Finding:
         following=layer.following,
         current=layer.current,
         # An initialiser is recommended only by rules with a fix.
-        recommended=(donor or layer).recommended if card.fix else None,
+        recommended=(donor or layer).recommended if card.fix and not first.parts else None,
         fix=fix,
         confidence=card.confidence,
         help=first.help,

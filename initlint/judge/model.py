@@ -16,7 +16,8 @@ class Problem(NamedTuple):
     `record` is what the function was given: a layer, a parameter, a call or a test. `instead` is
     the name of the initialiser that is to be called in place of a call's present one. `at` is the
     line at fault of a parameter, where that is not the one that makes it. `help` says what to
-    write, where no initialiser is recommended.
+    write, where no initialiser is recommended. `parts` is the number of equal matrices of a layer
+    that its present call is to fill one by one.
     """
 
     record: Record
@@ -25,6 +26,7 @@ class Problem(NamedTuple):
     instead: str = ""
     at: Site | None = None
     help: str = ""
+    parts: int = 0
 
     @property
     def site(self) -> Site | None:

@@ -79,6 +79,14 @@ class Places:
             reasons[wish] = f"{_line(site)} also fills {name}, which needs another call"
         return reasons
 
+    def check_parts(self, site: Site, parts: int) -> None:
+        """Raises NoRepairError unless all that a call fills holds this number of matrices."""
+        others = sorted(self._written[site] - self._weights)
+        names = [name for _, name in others]
+        names += [layer.parameter for layer in self.initialised[site] if layer.parts != parts]
+        if names:
+            raise NoRepairError(f"{_line(site)} also fills {names[0]}, which is cut differently")
+
 
 def _line(site: Site) -> str:
     return f"{site.path}:{site.line}"
@@ -145,6 +153,19 @@ def repair(applicability: str, group: list[Problem], donor: Layer | None, places
         if found is None:
             raise
         return replace(found, uncorrected=str(error))
+
+
+def by_parts(applicability: str, group: list[Problem], donor: Layer | None, places: Places) -> Fix:
+    """The present call for each of the matrices that a parameter holds, in a loop.
+
+    Raises NoRepairError if the line fills anything else; `donor` makes no difference.
+    """
+    current, parts = layer_in(group[0]).current, group[0].parts
+    if current is None or current.site is None or any(p.parts != parts for p in group):
+        raise NoRepairError(_OF_LINE)
+    places.check_parts(current.site, parts)
+    applicability = "display" if is_installed(current.site) else applicability
+    return Fix("correct", current.site, current, applicability, parts=parts)
 
 
 def _beside(

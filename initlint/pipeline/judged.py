@@ -188,19 +188,23 @@ def _only_read(
 def _asked_in_source(
     models: Sequence[Any], paths: Sequence[str], found: Traced, options: Options, texts: Texts
 ) -> list[Finding]:
-    """What the tests in the source of built models tell: a run does not show what was asked."""
+    """What the tests in the source of built models tell: a run does not show what was asked.
+
+    Nor does it show a method that nothing calls, and a copy that is filled and lost.
+    """
     rules, codes = _asked(options)
     of_tests = {code for code, each in rules.functions.items() if records.Test in each.kinds}
+    of_calls = {code for code, each in rules.functions.items() if records.Call in each.kinds}
+    wanted = frozenset((of_tests | of_calls).intersection(codes))
     named: dict[str, set[str]] = {}
     for target in models:
         path, name = _home_of(target)
         if path and path not in paths:
             named.setdefault(path, set()).add(name)
-    if not named or not of_tests.intersection(codes):
+    if not named or not wanted:
         return []
-    _, judgement = _read(
-        [*named], replace(options, codes=frozenset(of_tests.intersection(codes))), texts
-    )
+    written, judgement = _read([*named], replace(options, codes=wanted), texts)
+    unshown = {call.site for call in written.calls if call.effect in ("lost", "uncalled")}
     built = {layer.model for layer in found.layers}
     # Rules of tests may be rules of calls as well, and these a run has judged.
     known = {call.site for call in found.calls}
@@ -209,6 +213,7 @@ def _asked_in_source(
         for each in judgement
         if each.site is not None
         and each.site not in known
+        and (each.code in of_tests or each.site in unshown)
         and each.model in built | named.get(each.site.path, set())
     ]
 

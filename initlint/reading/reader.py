@@ -89,6 +89,8 @@ class Reader:
         self.loose: list[Any] = []
         # Names of the project that code calls and whose module was not found, by file and name.
         self.astray: dict[tuple[str, str], None] = {}
+        # For the condition of an `elif`, those before it, each of one question.
+        self.earlier: dict[ast.expr, tuple[ast.expr, ...]] = {}
         # Calls that are a statement of their own, so that nothing keeps their results.
         self.alone: set[ast.AST | None] = set()
         # Of names that are filled, whether they are copies that nothing else uses.

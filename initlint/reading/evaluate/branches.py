@@ -15,6 +15,7 @@ from initlint.reading.abstract.values import Value
 from initlint.reading.evaluate.compiled import block_of
 from initlint.reading.evaluate.match import as_conditions
 from initlint.reading.evaluate.targets import publish
+from initlint.reading.fills.mistakes import check_truth, truths
 from initlint.reading.fills.options import in_branch
 from initlint.reading.fills.questions import asking
 from initlint.reading.fills.writes import settle
@@ -23,13 +24,18 @@ from initlint.reading.reader import Reader
 
 def if_step(reader: Reader, node: ast.If) -> Step:
     """The way that the test decides; both ways where it is undecided."""
+    if len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If):
+        before = reader.earlier.get(node.test, ())
+        reader.earlier[node.orelse[0].test] = (*before, node.test)
     test, body = asking(reader, node.test, node.body), block_of(reader, node.body)
     in_branch(reader, node)
     orelse = block_of(reader, node.orelse)
     options = _names_in(node.test) if _loads(node.body) else frozenset()
+    tensors = truths(reader, node.test)
 
     def step(frame: Frame) -> Flow | None:
         answer = truth(test(frame))
+        check_truth(reader, tensors, frame)
         is_option = answer is False and any(_is_off(frame.names.get(name, 1)) for name in options)
         if answer is None or is_option:
             return either(reader, [node.body, node.orelse], frame)

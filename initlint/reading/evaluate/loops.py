@@ -17,6 +17,7 @@ from initlint.reading.evaluate.rounds import Round
 from initlint.reading.evaluate.subscripts import gone_through
 from initlint.reading.evaluate.targets import target_of
 from initlint.reading.evaluate.visits import visit_of
+from initlint.reading.fills.mistakes import check_iterated
 from initlint.reading.fills.writes import walked
 from initlint.reading.reader import Reader
 
@@ -35,6 +36,7 @@ def for_step(reader: Reader, node: ast.For | ast.AsyncFor) -> Step:
         value = iterable(frame)
         found = gone_through(reader, value)
         if found is None:
+            check_iterated(reader, node.iter, value)
             # It may run, or not.
             item = element_of(value)
             target(item, frame)

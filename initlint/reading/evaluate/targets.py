@@ -26,6 +26,7 @@ from initlint.reading.evaluate.subscripts import gone_through, put
 from initlint.reading.evaluate.tensors import assigned, operate
 from initlint.reading.fills.effects import is_sure, note
 from initlint.reading.fills.in_place import set_trainable, write_in_place
+from initlint.reading.fills.mistakes import check_assigned
 from initlint.reading.objects.classes import hold
 from initlint.reading.reader import Reader
 
@@ -53,6 +54,7 @@ def _set_attribute(reader: Reader, owner: Value, target: ast.Attribute, value: V
         why = "an assignment replaces the method; call it instead"
         note(reader, target, target.attr, [slot], "lost", why)
     elif isinstance(owner, Instance):
+        check_assigned(reader, owner, target, value)
         hold(reader, owner, target.attr, value)
     elif isinstance(owner, Kept) and target.attr == "data":
         write_in_place(reader, owner.slot, "data", [value], {}, target)

@@ -58,6 +58,10 @@ class Question:
     opposite: bool
     # Whether it is true whatever it is asked of: `wanted` is then no condition of its own.
     always: bool = False
+    # Whether only the first counts of what it asks for: `isinstance(m, nn.Conv2d or nn.Linear)`.
+    first: bool = False
+    # The conditions of the `if`, and of each `elif`, to which this one is an alternative.
+    earlier: tuple[ast.expr, ...] = ()
 
 
 def tests_of(model: str, modules: Sequence[Instance], draws: Mapping[Slot, Draw]) -> list[Test]:
@@ -69,7 +73,11 @@ def tests_of(model: str, modules: Sequence[Instance], draws: Mapping[Slot, Draw]
     if not found:
         return []
     filled = _filled(modules, draws)
-    return [_record(model, group, filled) for group in found.values()]
+    by_node = {asked.question.node: asked for group in found.values() for asked in group}
+    return [
+        replace(_record(model, group, filled), taken=_taken(group, by_node))
+        for group in found.values()
+    ]
 
 
 def _filled(modules: Sequence[Instance], draws: Mapping[Slot, Draw]) -> set[object]:
@@ -129,6 +137,41 @@ def _missed(
     return tuple(found)
 
 
+def _taken(group: Sequence[Asked], by_node: Mapping[ast.expr, Asked]) -> tuple[str, ...]:
+    """The conditions before an `elif` that take all that would satisfy it; empty if none do.
+
+    Whatever it asks for must be among what they have taken, so that no other model needs it.
+    """
+    found: dict[str, None] = {}
+    for asked in group:
+        if asked.held or asked.unsure or asked.kind not in ("class", "name"):
+            return ()
+        before = [by_node[node] for node in asked.question.earlier if node in by_node]
+        takers = {text: one.question.text for one in before for text in _takes(one, asked)}
+        if not asked.wanted or not takers.keys() >= set(asked.wanted):
+            return ()
+        found.update(dict.fromkeys(takers.values()))
+    return tuple(found)
+
+
+def _takes(taker: Asked, asked: Asked) -> list[str]:
+    """Which of the classes, or texts, that are asked for an earlier condition has taken."""
+    if taker.kind != asked.kind or taker.question.opposite or asked.question.opposite:
+        return []
+    if not taker.held or taker.unsure:
+        return []
+    if asked.kind == "class":
+        if taker.question.exact and not asked.question.exact:
+            return []
+        held = [type_of(thing) for key, (thing, _) in taker.over.items() if key in taker.held]
+        met = {name for name in asked.wanted if name.rpartition(".")[2] in held}
+        return [name for name in asked.wanted if name in met or name in taker.wanted]
+    is_part = taker.question.form == asked.question.form == "inside"
+    texts = [text for text in asked.wanted if any(t in text for t in taker.wanted)]
+    names = [name for key, (_, name) in taker.over.items() if key in taker.held]
+    return [text for text in texts if any(text in name for name in names)] if is_part else []
+
+
 def _late(asked: Asked, over: Collection[int], filled: Collection[object]) -> list[str]:
     """The classes of unfilled modules that satisfy it, and that the constructor makes afterwards.
 
@@ -141,7 +184,11 @@ def _late(asked: Asked, over: Collection[int], filled: Collection[object]) -> li
     made = [
         part
         for part in owner.attrs.values()
-        if isinstance(part, Instance) and id(part) not in over and part.site is not None
+        if isinstance(part, Instance)
+        and id(part) not in over
+        and part.site is not None
+        # A weight norm keeps only the direction of its weight, whatever was drawn.
+        and not part.reparametrised
     ]
     path = owner.cls.module.path
     late = [part for part in made if part.site.path == path and first <= part.site.line <= last]

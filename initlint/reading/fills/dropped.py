@@ -27,14 +27,16 @@ def dropped(reader: Reader, node: ast.expr) -> Callable[[Frame], None]:
 
         return plain
     reader.alone.add(node)
-    call, receivers = node, _receivers(reader, node)
+    call, receivers, is_of_copy = node, _receivers(reader, node), _fills_copy(node)
 
     def step(frame: Frame) -> None:
         acts, denied = reader.acts, len(reader.denied)
         value = code(frame)
         if reader.drawing:
             return
-        if reader.acts == acts and len(reader.denied) > denied:
+        if is_of_copy and _may_be_lost(reader, call):
+            note(reader, call, _name(call), [], "lost", "it fills a copy that nothing keeps")
+        elif reader.acts == acts and len(reader.denied) > denied:
             _note_denied(reader, call, denied)
         elif reader.acts == acts and _may_be_lost(reader, call):
             given = [receiver(frame) for receiver in receivers]
@@ -44,6 +46,22 @@ def dropped(reader: Reader, node: ast.expr) -> Callable[[Frame], None]:
                 note(reader, call, _name(call), slots, "lost", reason)
 
     return step
+
+
+def _fills_copy(node: ast.Call) -> bool:
+    """Whether a call fills a copy of a module: `deepcopy(net).apply(f)`, `init(deepcopy(net))`."""
+    name = _name(node).lower()
+    if isinstance(node.func, ast.Attribute) and name in ("apply", "reset_parameters"):
+        return _is_deepcopy(node.func.value)
+    is_init = any(word in name for word in ("init", "reset"))
+    return is_init and len(node.args) == 1 and _is_deepcopy(node.args[0])
+
+
+def _is_deepcopy(node: ast.expr) -> bool:
+    """Whether an expression is a deep copy, or a part of one."""
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return isinstance(node, ast.Call) and _name(node) == "deepcopy"
 
 
 def _may_be_lost(reader: Reader, node: ast.Call) -> bool:

@@ -148,14 +148,21 @@ def _bare(node: ast.Call) -> str:
     return getattr(node.func, "attr", "") or getattr(node.func, "id", "")
 
 
+# Methods of tensors whose result has the memory of the tensor itself.
+_VIEWING = ("t", "view", "squeeze", "unsqueeze", "transpose", "permute", "detach", "view_as")
+
+
 def is_copy(node: ast.expr | None) -> bool:
     """Whether an expression makes a copy, so that what is written to it is lost with it."""
-    if isinstance(node, ast.Attribute) and node.attr == "data":
+    if isinstance(node, ast.Attribute):
         return is_copy(node.value)
     if isinstance(node, ast.Call):
-        return _bare(node) in ("clone", "empty", "empty_like", "new_empty", *_MAKING)
+        name = _bare(node)
+        if name in _VIEWING and isinstance(node.func, ast.Attribute):
+            return is_copy(node.func.value)
+        return name in ("clone", "deepcopy", "empty", "empty_like", "new_empty", *_MAKING)
     if isinstance(node, ast.Subscript):
-        return isinstance(node.slice, (ast.List, ast.Compare))
+        return isinstance(node.slice, (ast.List, ast.Compare)) or is_copy(node.value)
     return False
 
 

@@ -14,7 +14,7 @@ from initlint.reading.abstract.values import (
     known_number,
 )
 from initlint.reading.evaluate.tensors import explicit
-from initlint.reading.fills.effects import is_copy, is_recomputed, is_sure, note
+from initlint.reading.fills.effects import is_recomputed, is_sure, note
 from initlint.reading.fills.rebound import is_lost_copy
 from initlint.reading.fills.writes import drawn_with, is_same, worked_out, write
 from initlint.reading.fills.written import with_expressions
@@ -136,8 +136,7 @@ def _fills_nothing(
     if name not in _KEPT and is_recomputed(reader, slots, node, name, _changed(node)):
         return True
     changed = _receiver(node) if node in reader.alone else None
-    is_lost = is_copy(changed) or is_lost_copy(reader, changed)
-    if is_lost and isinstance(target, (Held, Fresh)):
+    if is_lost_copy(reader, changed) and isinstance(target, (Held, Fresh)):
         note(reader, node, name, slots, "lost", "it fills a copy that nothing keeps")
         return True
     return False

@@ -23,12 +23,12 @@ from initlint.reading.fills import strangers
 from initlint.reading.fills.effects import (
     Missing,
     Noted,
-    is_copy,
     is_module,
     is_recomputed,
     is_sure,
     note,
 )
+from initlint.reading.fills.mistakes import is_shapeless
 from initlint.reading.fills.rebound import is_lost_copy
 from initlint.reading.fills.writes import drawn_with, write
 from initlint.reading.fills.written import with_expressions
@@ -73,12 +73,14 @@ def initialise(
     filled = [target for target, _ in targets]
     slots = [target for target in filled if isinstance(target, Slot)]
     reason = _failure(name, full, tensor, draw)
+    if not reason and is_shapeless(reader, tensor):
+        reason = "the layer is lazy: its parameters have no shape before the first forward"
     if reason and is_sure(reader):
         note(reader, node, name, slots, "raises", reason)
         return tensor
     if is_recomputed(reader, slots, node, name, _first(node)):
         return tensor
-    if node in reader.alone and (is_copy(_first(node)) or is_lost_copy(reader, _first(node))):
+    if node in reader.alone and is_lost_copy(reader, _first(node)):
         note(reader, node, name, slots, "lost", "it fills a copy that nothing keeps")
         return tensor
     # Only for the record: an expression is no mode, and no name of a nonlinearity.

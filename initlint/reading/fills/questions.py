@@ -30,7 +30,7 @@ def asking(reader: Reader, test: ast.expr, body: Sequence[ast.stmt]) -> Code:
     plain = code_of(reader, test)
     if not any(_form(atom) for atom in _atoms(test)):
         return plain
-    noting = _noting(reader, test, body, False)
+    noting = _noting(reader, test, body, False, test)
 
     def code(frame: Frame) -> Value:
         return plain(frame) if reader.drawing else noting(frame)
@@ -49,13 +49,18 @@ def _atoms(node: ast.expr) -> Iterator[ast.expr]:
         yield node
 
 
-def _noting(reader: Reader, node: ast.expr, body: Sequence[ast.stmt], is_negated: bool) -> Code:
-    """What evaluates a condition part by part, as Python does, and notes each question."""
+def _noting(
+    reader: Reader, node: ast.expr, body: Sequence[ast.stmt], is_negated: bool, test: ast.expr
+) -> Code:
+    """What evaluates a condition part by part, as Python does, and notes each question.
+
+    The condition is a part of `test`, or all of it.
+    """
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        inner = _noting(reader, node.operand, body, not is_negated)
+        inner = _noting(reader, node.operand, body, not is_negated, test)
         return lambda frame: _negated(truth(inner(frame)))
     if isinstance(node, ast.BoolOp):
-        parts = [_noting(reader, part, body, is_negated) for part in node.values]
+        parts = [_noting(reader, part, body, is_negated, test) for part in node.values]
         is_or = isinstance(node.op, ast.Or)
         always = _always(reader, node, body) if is_or and not is_negated else None
 
@@ -76,10 +81,14 @@ def _noting(reader: Reader, node: ast.expr, body: Sequence[ast.stmt], is_negated
     question = _question(reader, node, body, is_negated)
     if question is None:
         return code_of(reader, node)
+    question.earlier = reader.earlier.get(test, ())
     made = question
+    first = _first_of(reader, question)
 
     def ask(frame: Frame) -> Value:
         answer = made.answer(frame)
+        if first is not None and (_are_classes(w := first.wanted(frame)) or isinstance(w, str)):
+            _note(reader, first, frame, True)
         _note(reader, made, frame, truth(answer))
         return answer
 
@@ -96,6 +105,18 @@ def _always(
         return None
     text = ast.unparse(node)
     return lambda part: replace(question, text=text, node=node, wanted=part, always=True)
+
+
+def _first_of(reader: Reader, question: Question) -> Question | None:
+    """What notes that of `nn.Conv2d or nn.Linear`, as it is asked for, only the first counts."""
+    node = question.node
+    sides = node.args[1:] if isinstance(node, ast.Call) else []
+    sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else sides
+    for side in sides:
+        if isinstance(side, ast.BoolOp) and isinstance(side.op, ast.Or):
+            first = code_of(reader, side.values[0])
+            return replace(question, text=ast.unparse(side), wanted=first, first=True)
+    return None
 
 
 def _is_no_condition(node: ast.expr, value: Value) -> bool:
@@ -265,7 +286,7 @@ def _note(reader: Reader, question: Question, frame: Frame, found: bool | None) 
         return
     if question.form == "type" and subject == "module" and _are_texts(question.wanted(frame)):
         kind, subject = "class_name", "class"
-    kind = "always" if question.always else kind
+    kind = "first" if question.first else "always" if question.always else kind
     owner = reader.constructing or _home(reader, thing)
     if owner is None:
         owner = reader.nowhere

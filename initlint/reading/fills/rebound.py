@@ -6,8 +6,10 @@ import ast
 from collections.abc import Callable, Iterator
 
 from initlint.reading.abstract.frames import Frame
-from initlint.reading.abstract.values import Held, Slot, Value
-from initlint.reading.fills.effects import is_sure, note
+from initlint.reading.abstract.holders import Listing
+from initlint.reading.abstract.values import Fresh, Held, Slot, Value
+from initlint.reading.evaluate.compiled import code_of
+from initlint.reading.fills.effects import is_copy, is_sure, note
 from initlint.reading.reader import Reader
 from initlint.torchlib.creators import CREATORS
 
@@ -61,13 +63,25 @@ def _is_dead(reader: Reader, node: ast.stmt, name: str) -> bool:
 
 
 def is_lost_copy(reader: Reader, node: ast.expr | None) -> bool:
-    """Whether an expression is the name of a copy, and nothing else in the function uses it."""
+    """Whether an expression gives a copy that nothing else uses: of a tensor, or of its rows.
+
+    A name does so if the function uses it nowhere else.
+    """
     if not isinstance(node, ast.Name):
-        return False
+        return is_copy(node) or (isinstance(node, ast.Subscript) and _is_list(reader, node.slice))
     found = reader.lost_copies.get(node)
     if found is None:
         found = reader.lost_copies[node] = _is_only_filled(_scope(reader), node.id)
     return found
+
+
+def _is_list(reader: Reader, index: ast.expr) -> bool:
+    """Whether an index is a name of a list, or of a tensor of indices: these give copies."""
+    if not isinstance(index, (ast.Name, ast.Attribute)):
+        return False
+    value = code_of(reader, index)(reader.frames[-1])
+    is_vector = isinstance(value, Fresh) and bool(value.shape)
+    return is_vector or isinstance(value, Listing)
 
 
 def _is_only_filled(scope: ast.AST, name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 
 from initlint.reading.abstract.holders import Instance
@@ -14,7 +15,7 @@ from initlint.reading.models.life import slots_of
 from initlint.reading.objects.classes import has_heirs, lookup, order_of, outside_of
 from initlint.reading.reader import Reader
 from initlint.records import Call
-from initlint.torchlib.draws import UNWRITTEN
+from initlint.torchlib.draws import ARGUMENTS, UNWRITTEN
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _NAMES = {
@@ -23,6 +24,10 @@ _NAMES = {
     *("initialize_parameters", "weights_init", "weight_init", "initialize", "initialise"),
     *("init_layers", "param_init"),
 }
+
+
+# What the names of other methods that initialise begin with: `init_film_layers`.
+_BEGINNING = re.compile(r"_*(init|initiali[sz]e|reset)_")
 
 
 class Uncalled:
@@ -102,7 +107,8 @@ class Uncalled:
         for name in {
             n for c in order_of(self._reader, cls) if isinstance(c, UserClass) for n in c.members
         }:
-            if name.strip("_").lower() not in _NAMES:
+            is_usual = name.strip("_").lower() in _NAMES
+            if not is_usual and not _BEGINNING.match(name):
                 continue
             member = lookup(self._reader, cls, name)
             node = member[1] if member is not None else None
@@ -110,7 +116,8 @@ class Uncalled:
             if member is None or not is_function or node in self._reader.reached:
                 continue
             assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-            if not node.decorator_list and fills(node.body):
+            is_plain = is_usual or _fills_weights(node)
+            if not node.decorator_list and fills(node.body) and is_plain:
                 yield name, member[0], node
 
     def _reason(self, module: Instance, name: str, node: _Function, is_whole: bool) -> str:
@@ -146,6 +153,26 @@ def _is_default(module: Instance) -> bool:
     """Whether a layer has a weight that torch's constructor drew."""
     weight = module.attrs.get("weight")
     return isinstance(weight, Slot) and weight.draw.default
+
+
+def _fills_weights(node: _Function) -> bool:
+    """Whether a method takes nothing, gives nothing, and fills weights by torch.nn.init.
+
+    `init_hidden` makes a state, and gives it; such methods are called from outside.
+    """
+    spec = node.args
+    if len(spec.posonlyargs) + len(spec.args) + len(spec.kwonlyargs) > 1 or spec.vararg:
+        return False
+    inner = [*ast.walk(node)]
+    if any(isinstance(each, ast.Return) and each.value is not None for each in inner):
+        return False
+    attributes = [each for each in inner if isinstance(each, ast.Attribute)]
+    return any(each.attr in ARGUMENTS and _is_init(each.value) for each in attributes)
+
+
+def _is_init(node: ast.expr) -> bool:
+    """Whether an expression is the module torch.nn.init."""
+    return (getattr(node, "attr", "") or getattr(node, "id", "")) == "init"
 
 
 def _is_plain(base: External) -> bool:

@@ -10,6 +10,7 @@ from initlint.reading.abstract.values import UNKNOWN, Held, Kept, Slot, Sym, Val
 from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.handlers import Args, Handler, Kwargs, handles
 from initlint.reading.fills.initial import parameter_of, release
+from initlint.reading.fills.mistakes import check_numbers
 from initlint.reading.fills.writes import write
 from initlint.reading.models.life import slots_of
 from initlint.reading.objects.modules import buffer_of
@@ -21,6 +22,7 @@ from initlint.torchlib.draws import UNCLEAR, UNWRITTEN
 def _parameter(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     trainable = args[1] if len(args) > 1 else kwargs.get("requires_grad", True)
     tensor = args[0] if args else kwargs.get("data", UNKNOWN)
+    check_numbers(reader, node, trainable)
     return parameter_of(reader, tensor, node, trainable)
 
 
