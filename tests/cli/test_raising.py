@@ -29,6 +29,15 @@ RAISING = {
     "None": "nn.init.zeros_(self.register_parameter('b', None))",
     "an error of the user's": "raise KeyError('width')",
     "a number": "nn.init.normal_(self.w, std='0.1')",
+    "an end": "raise SystemExit(3)",
+    "an interrupt": "raise KeyboardInterrupt",
+    "no message": "assert self.fc is None",
+    "other letters": "raise ValueError('gr\\xf6\\xdfe \\u202e')",
+    "several lines": "raise ValueError('one\\ntwo')",
+    "several errors": "raise ExceptionGroup('many', [ValueError('a'), KeyError('b')])",
+    "a text that raises": "raise type('E', (Exception,), {'__str__': lambda e: 1 / 0})()",
+    "a package that is missing": "import no_such_package",
+    "too few arguments": "nn.Linear(3)",
 }
 HIDDEN = {
     "a range": "nn.init.uniform_(self.w, 1.0, 0.02)",
@@ -50,6 +59,7 @@ def test_a_constructor_that_raises(tmp_path, capsys, line):
     assert code == 2
     assert "net.py:10: " in printed.err and "internal error" not in printed.err
     assert "Traceback" not in printed.err + printed.out
+    assert len(printed.err.strip().splitlines()) == 1
 
 
 @pytest.mark.torch
