@@ -48,6 +48,14 @@ class Fixed:
     refused: tuple[tuple[Finding, str], ...]
     unwritten: Mapping[str, str] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """One line: how much was fixed, and what remains."""
+        from initlint.output.phrases import counted
+
+        changed = sum(old != new for _, old, new in self.files)
+        fixed = f"{counted(self.count, 'finding')} in {counted(changed, 'file')}"
+        return f"<Fixed: {fixed}; {repr(self.report)[1:-1]}>"
+
     @property
     def source(self) -> str:
         """The new text of the only changed file; if none changed, `fix` gives the old text.
@@ -87,7 +95,7 @@ def check(
     target = _spelled(target)
     if not isinstance(target, str) and not callable(target):
         kind = type(target).__name__
-        raise InitlintError(f"check takes a path, a model, a class or a function, not a {kind}")
+        raise InitlintError(f"check takes a path, a model, a class or a function, not {kind}")
     if trace:
         need_torch("check(trace=True)")
     options = Options(trace, by_name(args), inputs, codes, rules=rules, parameters=True)
@@ -205,7 +213,7 @@ def fix(
     target = _spelled(target)
     if not isinstance(target, str):
         kind = type(target).__name__
-        raise InitlintError(f"fix takes a path, a target in a file or source text, not a {kind}")
+        raise InitlintError(f"fix takes a path, a target in a file or source text, not {kind}")
     arguments = by_name(args)
     if trace:
         need_torch("fix(trace=True)")

@@ -1,6 +1,6 @@
 """Parameters and buffers whose memory nothing has written."""
 
-from initlint.judge import Parameter, Problem, Problems
+from initlint.judge import Parameter, Problem, Problems, named
 from initlint.safe.shown import access
 
 
@@ -16,7 +16,7 @@ def uninitialised_parameter(parameter: Parameter) -> Problems:
         return
     size = "×".join("?" if size is None else str(size) for size in parameter.shape or ())
     what = "buffer" if parameter.kind == "buffer" else "parameter"
-    described = f"{parameter.name} ({what} of {parameter.holder}{', ' * bool(size)}{size})"
+    described = f"{named(parameter)} ({what} of {parameter.holder}{', ' * bool(size)}{size})"
     if parameter.unwritten:
         count = (
             f"{parameter.unwritten} of its elements" if parameter.unwritten > 1 else "one element"

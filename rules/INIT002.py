@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from initlint.judge import Call, Model, Parameter, Problem, Problems
+from initlint.judge import Call, Model, Parameter, Problem, Problems, named
 from initlint.records import Draw, Site
 
 # Recurrent layers whose gates have biases in one parameter, and its name in layer n.
@@ -24,8 +24,8 @@ def init_without_effect(record: Call | Parameter, model: Model) -> Problems:
     if left is not None:
         part = record.history[-1]
         message = (
-            f"a part of {record.name}, the bias of one gate, is set here, and {left.name} of the "
-            "next layer keeps what it has: the loop or the list of names leaves it out"
+            f"a part of {named(record)}, the bias of one gate, is set here, and {named(left)} of "
+            "the next layer keeps what it has: the loop or the list of names leaves it out"
         )
         yield Problem(record, message, at=part.site)
     twice = _drawn_twice(record, model)
@@ -33,8 +33,8 @@ def init_without_effect(record: Call | Parameter, model: Model) -> Problems:
     if twice is not None and twin is not None:
         again = _calls(model).get(twice.site, record)
         message = (
-            f"{record.name} is drawn a second time{_where(record, twice)}, while {twin.name} keeps "
-            "PyTorch's default: one of the two was meant for it"
+            f"{named(record)} is drawn a second time{_where(record, twice)}, while {named(twin)} "
+            "keeps PyTorch's default: one of the two was meant for it"
         )
         if twice.site != record.history[-2].site:
             yield again, message

@@ -13,6 +13,7 @@ from initlint.judge import (
     is_same,
     is_whole,
     line_of,
+    named,
     overwritten,
     shown,
 )
@@ -39,7 +40,7 @@ def _undone(parameter: Parameter, model: Model) -> Problems:
         if _is_narrow(special, broad, model):
             how = f"{broad.through or 'a loop'}, which visits {broad.visited} modules"
             message = (
-                f"{parameter.name} is given {_given(special)} here, and then {shown(broad)}"
+                f"{named(parameter)} is given {_given(special)} here, and then {shown(broad)}"
                 f"{line_of(broad)} by {how}; nothing of the first is left"
             )
             yield Problem(parameter, message, at=special.site)
@@ -115,7 +116,7 @@ def _twice(parameter: Parameter, model: Model) -> Problems:
             continue
         if parameter.kind == "table" and constant(first) is None and constant(second) == 0:
             message = (
-                f"{parameter.name} is given {shown(first)}{line_of(first)}, and then all of it "
+                f"{named(parameter)} is given {shown(first)}{line_of(first)}, and then all of it "
                 "becomes 0 here: an index that is None takes every row"
             )
             yield Problem(parameter, message, at=second.site)
@@ -123,14 +124,14 @@ def _twice(parameter: Parameter, model: Model) -> Problems:
         bias = _bias_beside(parameter, model)
         if bias is not None and constant(second) is not None and second.visited:
             message = (
-                f"{parameter.name} is given {shown(first)}{line_of(first)} and then "
-                f"{shown(second)} here; nothing fills {bias.name}: this line is meant for it"
+                f"{named(parameter)} is given {shown(first)}{line_of(first)} and then "
+                f"{shown(second)} here; nothing fills {named(bias)}: this line is meant for it"
             )
             yield Problem(parameter, message, at=second.site)
         elif bias is not None and _is_drawn_at_once(first, second):
             message = (
-                f"{parameter.name} is given {shown(first)} here and then {shown(second)}"
-                f"{line_of(second)}; nothing fills {bias.name}: this line is meant for it"
+                f"{named(parameter)} is given {shown(first)} here and then {shown(second)}"
+                f"{line_of(second)}; nothing fills {named(bias)}: this line is meant for it"
             )
             yield Problem(parameter, message, at=first.site)
 

@@ -11,6 +11,7 @@ from initlint.judge import (
     Problems,
     is_by_visit,
     line_of,
+    named,
     overwritten,
     shown,
 )
@@ -33,7 +34,7 @@ def pretrained_overwritten(model: Model) -> Problems:
             # A load under a condition, such as `if resume:`, is lost whenever it is made.
             loaded = "its values were loaded" if load.certain else "values that are loaded for it"
             message = (
-                f"{parameter.name} is drawn again by {shown(later)}; "
+                f"{named(parameter)} is drawn again by {shown(later)}; "
                 f"{loaded}{line_of(load)}{_end(load)}"
             )
             yield Problem(parameter, message, at=later.site)

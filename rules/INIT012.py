@@ -1,6 +1,6 @@
 """Truncated normal distributions whose bounds are too wide to cut anything."""
 
-from initlint.judge import Draw, Model, Problem, Problems
+from initlint.judge import Draw, Model, Problem, Problems, named
 
 # A normal variable is this many stds from its mean once in 10^15 times.
 _FAR = 8
@@ -13,7 +13,7 @@ def truncation_never_fires(model: Model) -> Problems:
         if stds is not None and stds > _FAR:
             low, high, std = (draw.args[name] for name in ("a", "b", "std"))
             message = (
-                f"{parameter.name} is drawn by trunc_normal_(std={std:.4g}), whose bounds "
+                f"{named(parameter)} is drawn by trunc_normal_(std={std:.4g}), whose bounds "
                 f"{low:g} and {high:g} are {stds:.3g} stds away: it cuts nothing; "
                 f"for two stds write a={-2 * std:.4g}, b={2 * std:.4g}"
             )

@@ -18,14 +18,14 @@ def dead_product(layer: Layer, model: Model) -> Problems:
         if not is_fixed and (layer.times or has_zero_bias(layer, model)):
             yield (
                 layer,
-                f"{described(layer)} and {described(other)}, of which one is multiplied with the "
-                "other, are both zero: neither gets a gradient",
+                f"{described(layer)} and {described(other)} are multiplied with each other, and "
+                "both are zero: neither gets a gradient",
             )
     elif _is_adapter(layer, other) and _is_drawn(layer) and _is_drawn(other):
         yield (
             other,
             f"{described(other)} is drawn by {origin(other.current)}, and so is "
-            f"{described(layer)}: an adapter starts without effect if one is zero",
+            f"{described(layer)}: the adapter changes the model at once; make one of them zero",
         )
 
 

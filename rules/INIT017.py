@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from initlint.judge import Model, Problem, Problems
+from initlint.judge import Model, Problem, Problems, named
 
 
 def redrawn_by_nesting(model: Model) -> Problems:
@@ -12,7 +12,7 @@ def redrawn_by_nesting(model: Model) -> Problems:
         for site, count in Counter(draw.site for draw in nested).items():
             if count > 1:
                 message = (
-                    f"{parameter.name} is filled {count} times by this line: apply visits every "
+                    f"{named(parameter)} is filled {count} times by this line: apply visits every "
                     "module, and for each one the loop goes through all parameters below it; "
                     "write recurse=False"
                 )

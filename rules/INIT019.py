@@ -1,6 +1,6 @@
 """Embeddings whose row for padding is no longer zero."""
 
-from initlint.judge import Model, Problem, Problems, constant, is_whole, shown
+from initlint.judge import Model, Problem, Problems, constant, is_whole, named, shown
 
 
 def padding_row_redrawn(model: Model) -> Problems:
@@ -11,7 +11,7 @@ def padding_row_redrawn(model: Model) -> Problems:
         is_drawn = last.by == "user" and is_whole(last) and constant(last) not in (0, 1)
         if parameter.padded and is_drawn:
             message = (
-                f"{parameter.name} is filled by {shown(last)}, and so is the row of padding_idx, "
+                f"{named(parameter)} is filled by {shown(last)}, and so is the row of padding_idx, "
                 "which was zero and is never trained; set it to zero again"
             )
             yield Problem(parameter, message, at=last.site)

@@ -2,7 +2,16 @@
 
 from functools import lru_cache
 
-from initlint.judge import Model, Parameter, Problem, Problems, constant, is_by_visit, is_whole
+from initlint.judge import (
+    Model,
+    Parameter,
+    Problem,
+    Problems,
+    constant,
+    is_by_visit,
+    is_whole,
+    named,
+)
 
 
 def norm_gain(model: Model) -> Problems:
@@ -12,14 +21,14 @@ def norm_gain(model: Model) -> Problems:
         if parameter.multiplied == "one more" and value == 1:
             last = parameter.history[-1]
             message = (
-                f"{parameter.name} begins with 1, but {parameter.holder} multiplies with 1 plus "
+                f"{named(parameter)} begins with 1, but {parameter.holder} multiplies with 1 plus "
                 "that: the norm doubles its result; begin with 0"
             )
             yield Problem(parameter, message, at=last.site)
         elif value == 0 and _scales(parameter) and _group(parameter) not in _others(model):
             last = parameter.history[-1]
             message = (
-                f"{parameter.name} begins with 0, and {parameter.holder} multiplies with it: "
+                f"{named(parameter)} begins with 0, and {parameter.holder} multiplies with it: "
                 "what comes out of every such norm is zero; begin with 1"
             )
             yield Problem(parameter, message, at=last.site)

@@ -1,6 +1,6 @@
 """Biases, norms' gains and learned scalars that are drawn as if they were weights."""
 
-from initlint.judge import Draw, Model, Parameter, Problem, Problems, is_whole, line_of
+from initlint.judge import Draw, Model, Parameter, Problem, Problems, is_whole, line_of, named
 from initlint.records import Site
 
 _SCHEMES = ("xavier", "kaiming", "orthogonal")
@@ -29,7 +29,7 @@ def bias_as_weight(model: Model) -> Problems:
 
 
 def _problem(parameter: Parameter, draw: Draw, how: str) -> Problem:
-    said = f"{parameter.name} is {_CALLED[parameter.kind]}, but {draw.spelled}{line_of(draw)}"
+    said = f"{named(parameter)} is {_CALLED[parameter.kind]}, but {draw.spelled}{line_of(draw)}"
     return Problem(parameter, f"{said} draws it {how}", at=draw.site)
 
 

@@ -37,7 +37,7 @@ def model_of(given: Any) -> nn.Module:
         raise InitlintError(
             f"apply_ fills a model, and {name} only builds one; write materialize({name})"
         )
-    raise InitlintError(f"apply_ fills a torch.nn.Module, not a {type(given).__name__}")
+    raise InitlintError(f"apply_ fills a torch.nn.Module, not {type(given).__name__}")
 
 
 def builder_of(given: Any) -> nn.Module | Callable[..., nn.Module]:
@@ -45,7 +45,7 @@ def builder_of(given: Any) -> nn.Module | Callable[..., nn.Module]:
     if callable(given):
         return given  # type: ignore[no-any-return]
     kind = type(given).__name__
-    raise InitlintError(f"materialize takes a class, a function or a model, not a {kind}")
+    raise InitlintError(f"materialize takes a class, a function or a model, not {kind}")
 
 
 def choice_of(option: str, given: str, known: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from initlint.recommend import weakens, with_recommendations
 from initlint.records import InitlintError, Layer
 
 # Measured: a field on positional encodings learns worse by half where its first layer is filled.
-_DATA = "it sees the data, whose scale nobody knows, and its factor comes but once"
+_DATA = "it sees the data, whose scale nobody knows, and its factor comes only once"
 # Rules on what layers do together.
 _TOGETHER = ("INIT301", "INIT302", "INIT303")
 # Stds within this factor are one that was written for all.

@@ -36,7 +36,7 @@ def whole_of(given: Any) -> Whole:
         return Whole(given, present_in(given))
     if not callable(given):
         kind = type(given).__name__
-        raise InitlintError(f"whole takes a model, a class or a function, not a {kind}")
+        raise InitlintError(f"whole takes a model, a class or a function, not {kind}")
     skeleton = constructed(given, {})
     if skeleton is None:
         model = construct(given, kind_of(given), {}, "cpu").model

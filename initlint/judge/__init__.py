@@ -28,6 +28,8 @@ from initlint.judge.wording import (
     drowned,
     faintness,
     growth,
+    named,
+    predicted,
     shortened,
 )
 from initlint.recommend import family, magnitude, ratio
@@ -62,7 +64,9 @@ __all__ = [
     "line_of",
     "load",
     "magnitude",
+    "named",
     "overwritten",
+    "predicted",
     "ratio",
     "scheme",
     "shortened",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from initlint.judge.suited import is_off as fades_by
-from initlint.judge.wording import origin
+from initlint.judge.wording import called, origin
 from initlint.recommend import TOLERANCE, suits, times
 from initlint.recommend.question import in_question
 from initlint.records import Initializer, Layer
@@ -30,7 +30,7 @@ def described(layer: Layer) -> str:
     size = "" if layer.nominal else " " + "×".join(map(str, layer.shape))
     is_one = layer.parameter == f"{layer.layer}.weight"
     name = layer.layer if is_one else layer.parameter
-    return f"{name} ({layer.type}{size})"
+    return f"{called(layer, name)} ({layer.type}{size})"
 
 
 def std_with(current: Initializer, fan_in: float, fan_out: float) -> float | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import PurePath
 
 from initlint.recommend import TOLERANCE, has_mean, magnitude, ratio, times
-from initlint.records import Initializer, Layer, Whole
+from initlint.records import Initializer, Layer, Parameter, Whole
 from initlint.safe.shown import access, is_attribute
 
 # Longer messages are made shorter by leaving out what other parts of a report show.
@@ -28,7 +29,7 @@ def consequence(layer: Layer, code: str) -> str:
     name = called(layer)
     what = f"{name} {_filled(current, layer)} before {_following(layer)}: "
     what += _against_needed(current, layer.recommended, value)
-    parts = [_signal(layer), hint(code)]
+    parts = [predicted(layer), hint(code)]
     for kept in (parts, parts[:1], []):
         message = "".join((what, *kept))
         if len(message) <= LONGEST:
@@ -39,6 +40,17 @@ def consequence(layer: Layer, code: str) -> str:
 def hint(code: str) -> str:
     """Where to read on, for the end of a message."""
     return f" (`initlint rule {code}`)"
+
+
+_NUMBERS = re.compile(r"( before \w+)\([^)]*\):")
+_OTHERS = re.compile(r"( more (?:of this line|like it)): [^)]*\)$")
+# What `predicted` gives, up to the number of further layers in brackets.
+_PREDICTED = re.compile(r"; predicted (?:signal|gradient) at [^;]*?: [^;(]*?(?=$| \()")
+
+
+def brief(message: str) -> str:
+    """A message without the predicted signal, numbers of the activation, names of more layers."""
+    return _OTHERS.sub(r"\1)", _NUMBERS.sub(r"\1:", _PREDICTED.sub("", message)))
 
 
 def unhinted(message: str, code: str) -> str:
@@ -152,7 +164,7 @@ def _line(current: Initializer, layer: Layer) -> str:
     return f" at {PurePath(current.site.path).name}:{current.site.line}"
 
 
-def _signal(layer: Layer) -> str:
+def predicted(layer: Layer) -> str:
     """What the predicted signal, or the gradient if that is further off, comes to."""
     signal = layer.signal
     if signal is None:
@@ -185,7 +197,7 @@ def _number(value: float) -> str:
 
 
 def called(layer: Layer, name: str = "") -> str:
-    """A layer as its user writes it: conv1, or actor[2] in a bare Sequential.
+    """A layer as its user writes it: conv1, hidden[0], or actor[2] in a bare Sequential.
 
     `name` is that of another layer of the model.
     """
@@ -194,10 +206,15 @@ def called(layer: Layer, name: str = "") -> str:
     )
 
 
+def named(parameter: Parameter) -> str:
+    """A parameter as its user writes it: conv1.weight, hidden[0].bias."""
+    return shortened(within(parameter.model if parameter.site else "", parameter.name))
+
+
 def within(model: str, name: str) -> str:
     """A name in a model; one that begins with a number is that of a member of the model itself."""
     if not name.partition(".")[0].isdigit():
-        return name
+        return access("", name)
     holder = model.rpartition(":")[2].rpartition(".")[2]
     return access(holder if is_attribute(holder) else "model", name)
 

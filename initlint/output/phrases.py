@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from initlint.judge.wording import LONGEST, unhinted
+from initlint.judge.wording import LONGEST, brief, unhinted
 from initlint.output.lines import Line, Styled
 from initlint.output.paint import style_of
 from initlint.project.discover import LeftOut
@@ -38,12 +38,22 @@ def headline(finding: Finding, message: str, texts: Texts) -> Line:
 
 
 def message(finding: Finding, texts: Texts) -> str:
-    """The finding's message and the call to write, in one line."""
+    """The finding's message and the call to write, in one line: as much as is short enough.
+
+    What the std does to the signal goes first, then the way to the tensor, then the call; the
+    format `full` and the fix have all of it.
+    """
     written = call(finding, texts)
-    whole = f"{finding.message}; write {written}" if written else finding.message
-    if len(whole) <= LONGEST or not written:
-        return whole
-    return f"{unhinted(finding.message, finding.code)}; write {written}"
+    if not written:
+        return finding.message
+    said = unhinted(finding.message, finding.code)
+    tries = [f"{one}; write {written}" for one in (finding.message, said, brief(said))]
+    initializer = finding.fix.initializer if finding.fix else finding.recommended
+    if initializer is not None:
+        tensor = finding.parameter.rpartition(".")[2]
+        short = calls.call(initializer, tensor, spelled=str)
+        tries.append(f"{brief(said)}; write {short}")
+    return next((line for line in tries if len(line) <= LONGEST), finding.message)
 
 
 def call(finding: Finding, texts: Texts) -> str:

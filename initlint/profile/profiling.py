@@ -45,7 +45,7 @@ def profile(
     found = os.fsdecode(target) if isinstance(target, os.PathLike) else target
     if not isinstance(found, str) and not callable(found):
         kind = type(found).__name__
-        raise InitlintError(f"profile takes a model, a class, a function or a path, not a {kind}")
+        raise InitlintError(f"profile takes a model, a class, a function or a path, not {kind}")
     if isinstance(found, str) and not is_model(found):
         if inputs or args:
             what = "inputs" if inputs else "args"

@@ -132,12 +132,17 @@ def starts(parameters: Iterable[Parameter], root: str) -> Starts:
 
 
 def compared(old: Starts, new: Starts) -> Compared:
-    """What differs. A model that has moved to another file is compared with itself."""
+    """What differs. A model that has moved to another file is compared with itself.
+
+    So is a parameter that a base class in another file makes now.
+    """
     moved = _moved(old, new)
     before = {
         Place(*moved.get(place[:2], place[:2]), place.parameter): every
         for place, every in old.items()
     }
+    elsewhere = _made_elsewhere(before, new)
+    before = {elsewhere.get(place, place): every for place, every in before.items()}
     changes: list[Change] = []
     unclear: list[Place] = []
     alike = 0
@@ -165,6 +170,20 @@ def _moved(old: Starts, new: Starts) -> dict[tuple[str, str], tuple[str, str]]:
     """Models that are in another file now, if their name tells which they are: old to new."""
     was, now = ({(p.path, p.model) for p in side} for side in (old, new))
     gone, come = _by_name(was - now), _by_name(now - was)
+    return {
+        gone[name][0]: come[name][0]
+        for name in gone.keys() & come.keys()
+        if len(gone[name]) == len(come[name]) == 1
+    }
+
+
+def _made_elsewhere(old: Starts, new: Starts) -> dict[Place, Place]:
+    """Parameters of one model that another file makes now, old to new: their names are unique."""
+    sides: list[dict[tuple[str, str], list[Place]]] = [{}, {}]
+    for side, places in zip(sides, (old.keys() - new.keys(), new.keys() - old.keys()), strict=True):
+        for place in places:
+            side.setdefault((place.model, place.parameter), []).append(place)
+    gone, come = sides
     return {
         gone[name][0]: come[name][0]
         for name in gone.keys() & come.keys()

@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 
 from lsprotocol import types
 
+from initlint.judge import called, predicted
 from initlint.output.phrases import message, ratio
 from initlint.output.silence import silence, untold
 from initlint.project.sourcefiles import decoded
@@ -137,21 +138,21 @@ def _names(layers: Sequence[Layer]) -> set[tuple[str, str]]:
 
 
 def _described(layer: Layer, is_reported: bool, reasons: Mapping[tuple[str, str], str]) -> str:
-    """`Net: fc1 (Linear): relu follows; std 0.0667, 0.41× that of kaiming_normal_`."""
+    """`Net: fc1 (Linear): relu follows; std 0.0667, 0.41× what it needs; predicted signal at …`."""
     following, current = layer.following.activation, layer.current
     said = [f"{following} follows" if following != "unknown" else "what follows is not known"]
     factor = ratio(current, layer.recommended)
     if current is not None and current.std is not None:
         std = "std" if layer.nominal else f"std {current.std:.3g},"
         if factor is not None and layer.recommended is not None:
-            said.append(f"{std} {times(factor)} that of {layer.recommended.name}")
+            needed = "what it needs" if is_reported else f"that of {layer.recommended.name}"
+            said.append(f"{std} {times(factor)} {needed}")
         elif not layer.nominal:
             said.append(std.rstrip(","))
+    said += [predicted(layer).removeprefix("; ")] if is_reported and layer.signal else []
     reason = "" if is_reported else silence(layer, reasons)
     said += [f"no rule reports it, because {reason}"] if reason else []
-    return shown(
-        f"{layer.model}: {layer.layer or layer.parameter} ({layer.type}): {'; '.join(said)}"
-    )
+    return shown(f"{layer.model}: {called(layer)} ({layer.type}): {'; '.join(said)}")
 
 
 def range_of(site: Site, judgement: Judgement) -> types.Range:

@@ -83,15 +83,19 @@ class Judgement:
         return self._texts
 
     def layers_at(self, line: int, column: int) -> list[Layer]:
-        """The layers whose construction covers a position."""
-        return [
-            layer
+        """The layers whose construction covers a position, or else those of its line."""
+        here = [
+            (layer, layer.site)
             for layer in self.report.layers
             if layer.site is not None
             and layer.site.path == self.path
-            and (layer.site.line, layer.site.column) <= (line, column)
-            and (line, column) <= (layer.site.end_line, layer.site.end_column)
+            and layer.site.line <= line <= layer.site.end_line
         ]
+        return [
+            layer
+            for layer, site in here
+            if (site.line, site.column) <= (line, column) <= (site.end_line, site.end_column)
+        ] or [layer for layer, _ in here]
 
     def edits(self, finding: Finding) -> tuple[Edit, ...]:
         """The edits of a finding's fix in the document; none if it cannot be fixed alone."""

@@ -172,7 +172,7 @@ def test_what_is_no_target_is_refused(target):
     for function in (initlint.check, initlint.fix):
         with pytest.raises(InitlintError, match=f"takes a path, .* not a {kind}"):
             function(target)
-    with pytest.raises(InitlintError, match=r"fix takes a path, .* not a type"):
+    with pytest.raises(InitlintError, match=r"fix takes a path, .* not type"):
         initlint.fix(Net)
 
 
@@ -294,6 +294,12 @@ def test_the_new_text_of_a_file_in_another_encoding(net, encoding):
     net.write_bytes(text.encode(encoding))
     fixed = initlint.fix("net.py")
     assert fixed.source.startswith(text.partition("class")[0]) and "kaiming_" in fixed.source
+
+
+def test_a_fix_is_one_line_to_look_at():
+    shown = repr(initlint.fix(SOURCE))
+    assert shown.startswith("<Fixed: 1 finding in 1 file; Report: ") and "\n" not in shown
+    assert len(shown) < 160
 
 
 def test_fix_all_writes_only_if_asked(net):

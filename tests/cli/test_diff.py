@@ -49,6 +49,32 @@ def _new(here, *changes):
     (here / "new.py").write_text(text)
 
 
+def test_a_base_class_in_another_file_that_makes_a_layer_now_changes_nothing(here, run):
+    base = """from torch import nn
+
+class Base(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(64, 10)
+
+"""
+    for folder in ("one", "two"):
+        (here / folder).mkdir()
+    net = "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    body = "        self.fc = nn.Linear(64, 64)\n"
+    (here / "one/net.py").write_text(
+        "from torch import nn\n\n" + net + body + "        self.head = nn.Linear(64, 10)\n"
+    )
+    (here / "two/base.py").write_text(base)
+    (here / "two/net.py").write_text(
+        "from torch import nn\nfrom base import Base\n\n" + net.replace("nn.Module", "Base") + body
+    )
+    _, out, err = run("diff", "one", "two")
+    # The base class is new; of Net nothing is.
+    assert out.startswith("base.py: Base\n") and "Net" not in out
+    assert err == "0 parameters start differently, 2 added, 4 alike.\n"
+
+
 def test_no_forward_is_followed(here, run, monkeypatch):
     """How a model starts does not depend on its data; a forward that cannot be read is no gap."""
     from initlint.reading.models import recording

@@ -207,7 +207,7 @@ def test_a_device_that_is_not_here_is_refused(device):
 
 
 def test_what_builds_no_model_is_refused():
-    with pytest.raises(InitlintError, match=r"materialize takes a class, .* not a NoneType"):
+    with pytest.raises(InitlintError, match=r"materialize takes a class, .* not NoneType"):
         initlint.materialize(None, scope="all")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import initlint
 from initlint.cli import main as cli
-from initlint.output.phrases import call
+from initlint.output.phrases import call, message
 from initlint.output.silence import silence
 from initlint.project.sourcefiles import texts_of
 
@@ -51,6 +51,44 @@ def test_a_member_of_a_bare_sequential_is_named_with_its_model(tmp_path):
     assert all("predicted signal at actor[6]" in m for m in messages if m.startswith("actor"))
 
 
+NAMES = """\
+from torch import nn
+from torch.nn import functional as F
+
+class Net(nn.Module):
+    def __init__(self, width=64):
+        super().__init__()
+        self.stem = nn.Linear(8, width)
+        self.hidden = nn.ModuleList([nn.Linear(width, width) for _ in range({depth})])
+        self.a_rather_long_name_of_a_layer = nn.Linear(width, width)
+        self.head = nn.Linear(width, 2)
+
+    def forward(self, x):
+        x = {act}
+        for layer in self.hidden:
+            x = {act}
+        x = self.a_rather_long_name_of_a_layer(x)
+        return self.head({act})
+"""
+ACTS = ["F.relu(layer(x))", "F.leaky_relu(layer(x), 0.01)", "F.gelu(layer(x))"]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 12])
+@pytest.mark.parametrize("act", ACTS)
+def test_a_line_has_at_most_160_characters_and_names_as_in_the_source(tmp_path, act, depth):
+    first = act.replace("layer", "self.stem")
+    last = act.replace("layer(x)", "x")
+    code = NAMES.format(depth=depth, act="{act}")
+    code = code.replace("{act}", first, 1).replace("{act}", act, 1).replace("{act}", last, 1)
+    report = checked(tmp_path, code)
+    lines = [message(finding, texts_of(report)) for finding in report.findings]
+    assert any(line.startswith("hidden[0] keeps") for line in lines)
+    assert all(len(line) <= 160 for line in lines)
+    assert all("hidden.0" not in line for line in lines)
+    # The value to write is the last to go.
+    assert all("; write " in line for line in lines if "leaky" not in line)
+
+
 def test_members_of_a_class_keep_their_names(tmp_path):
     code = """
         from torch import nn
@@ -66,7 +104,7 @@ def test_members_of_a_class_keep_their_names(tmp_path):
                 return self.body(x)
     """
     found = checked(tmp_path, code).findings
-    assert {finding.message.split()[0] for finding in found} == {"body.2", "body.4"}
+    assert {finding.message.split()[0] for finding in found} == {"body[2]", "body[4]"}
 
 
 def test_a_line_that_makes_the_output_too_says_so_and_what_to_write(tmp_path, monkeypatch, capsys):

@@ -283,7 +283,7 @@ def test_what_cannot_be_profiled_is_refused_in_one_line(make, said):
 
 
 def test_other_things_are_refused():
-    with pytest.raises(initlint.InitlintError, match="not a int"):
+    with pytest.raises(initlint.InitlintError, match="not int"):
         initlint.profile(3)
 
 

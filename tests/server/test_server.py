@@ -201,8 +201,10 @@ def test_hover(tmp_path):
         uri, _ = await editor.open(tmp_path / "net.py", NET)
         said = (await editor.hover(uri, 8, 20)).contents.value
         assert said.startswith(
-            "Net: b (Linear): relu follows; std 0.204, 0.41× that of kaiming_normal_\n"
+            "Net: b (Linear): relu follows; std 0.204, 0.41× what it needs; predicted "
         )
+        # Anywhere on the line, as on the name that the layer is assigned to.
+        assert (await editor.hover(uri, 8, 14)).contents.value == said
         assert said.endswith("\nINIT101: default-before-rectifier")
         said = (await editor.hover(uri, 9, 25)).contents.value
         assert "no rule reports it, because no activation follows" in said
