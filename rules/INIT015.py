@@ -25,7 +25,7 @@ def dead_product(layer: Layer, model: Model) -> Problems:
         yield (
             other,
             f"{described(other)} is drawn by {origin(other.current)}, and so is "
-            f"{described(layer)}: the adapter changes the model at once; make one of them zero",
+            f"{described(layer)}: the adapter acts at once; make one zero",
         )
 
 

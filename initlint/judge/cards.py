@@ -222,8 +222,8 @@ def _reject_unlike_examples(
             raise wrong(path, sections[heading][0], f"there is no example under '{heading}'")
     good = [number for number in opened["Good"] if lines[number].strip() == "```python"]
     if good and "fix" not in values:
-        reason = "'fix' is missing; where a person writes it, the example begins with "
-        raise wrong(path, good[0] + 1, f"{reason}```python by-hand")
+        reason = "begin this example with ```python by-hand, or give the rule a `fix` for it"
+        raise wrong(path, good[0] + 1, reason)
     if "fix" in values and len(good) != len(opened["Bad"]):
         reason = "with a fix, Good has for each example under Bad what the fix makes of it"
         raise wrong(path, sections["Good"][0], reason)

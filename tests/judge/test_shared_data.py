@@ -26,7 +26,7 @@ def test_a_deep_network_beside_a_shallow_one(judge):
     report = judge(TWO.replace("DEPTH", "9"))
     assert set(report.codes) == {f"critic.{index}.weight" for index in range(2, 18, 2)}
     for finding in report.findings:
-        assert "signal at critic.18" in finding.message
+        assert "signal at critic[18]" in finding.message
 
 
 def test_two_shallow_networks_are_silent(judge):

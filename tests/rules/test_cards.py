@@ -84,7 +84,7 @@ WRONG = {
     "- none\n": {"- none\n\n## More\n": "76: no section may follow these", "": "72: the section"},
     "```\n\n## Good": {"\n## Good": "22: this code fence is not closed"},
     "```python by-hand": {
-        "```python": "38: 'fix' is missing; where a person writes it",
+        "```python": "38: begin this example with ```python by-hand, or give",
         "```py": "38: an example begins with ```python",
     },
     "A wide input.\n": {"": "54: nothing above this example says why"},

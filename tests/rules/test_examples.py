@@ -10,6 +10,7 @@ import pytest
 from initlint import api
 from initlint.judge import cards, load
 from initlint.project.select import Selection
+from initlint.records import InitlintError
 
 FENCE = re.compile(r"^```python[^\n]*\n.*?^```", re.DOTALL | re.MULTILINE)
 
@@ -17,7 +18,10 @@ FENCE = re.compile(r"^```python[^\n]*\n.*?^```", re.DOTALL | re.MULTILINE)
 def pytest_generate_tests(metafunc):
     """One test for each rule, or for each example that it leaves alone."""
     names = metafunc.fixturenames
-    rules = load(metafunc.config.getoption("--rules"))
+    try:
+        rules = load(metafunc.config.getoption("--rules"))
+    except InitlintError as error:
+        raise pytest.UsageError(str(error)) from None
     wanted = [card for card in rules.cards.values() if card.fix or "fixable" not in names]
     name = "fixable" if "fixable" in names else "rule"
     if "spared" in names:
@@ -63,7 +67,8 @@ def judge(request, tmp_path, trace):
 
 def reasons(rule):
     """What stands above each example that is left alone."""
-    return [text.strip() for text in FENCE.split(rule.sections["Leave alone"]) if text.strip()]
+    *above, _last = FENCE.split(rule.sections["Leave alone"])
+    return [text.strip() for text in above]
 
 
 def report_on(path, options):
