@@ -170,7 +170,7 @@ def test_paths_may_be_given_as_such(net):
 def test_what_is_no_target_is_refused(target):
     kind = type(target).__name__
     for function in (initlint.check, initlint.fix):
-        with pytest.raises(InitlintError, match=f"takes a path, .* not a {kind}"):
+        with pytest.raises(InitlintError, match=f"takes a path, .* not {kind}"):
             function(target)
     with pytest.raises(InitlintError, match=r"fix takes a path, .* not type"):
         initlint.fix(Net)
