@@ -17,7 +17,7 @@ def engine(monkeypatch, project):
     """Stands for initlint.reading: keeps what it was asked and answers with one of each."""
     asked = SimpleNamespace(paths=None, texts=None)
 
-    def read(paths, texts, jobs, parameters, imported, starts):
+    def read(paths, texts, jobs, parameters, imported, starts, data):
         asked.paths, asked.texts = list(paths), dict(texts)
         broken = [Unanalysed("a.py", "a.py:3: invalid syntax")]
         return SimpleNamespace(
