@@ -32,9 +32,17 @@ def depth_scale_off_stream(model: Model) -> Problems:
                 bases = {_std(x) for x in inner if x.shape == layer.shape}
                 if _std(layer) in written[number]:
                     yield from _off_stream(layer, bases, (2 * count, count))
-                elif len(written[number] & bases) == 1 and count >= _DEEP:
-                    # What writes into the stream has the std of the others: the two are swapped.
-                    yield from _off_stream(layer, written[number] & bases, (2 * count,))
+                elif count >= _DEEP and not _is_by_fans(layer, block, 2 * count):
+                    # What writes into the stream has the std that the others should have.
+                    yield from _off_stream(layer, written[number], (2 * count,))
+
+
+def _is_by_fans(layer: Layer, block: Iterable[Layer], depth: int) -> bool:
+    """Whether stds that are computed from the fans would differ by the same factor."""
+    fans = ((x.fan_in, layer.fan_in) for x in block if _writes(x))
+    outs = ((x.fan_out, layer.fan_out) for x in block if _writes(x))
+    ratios = (own / theirs for theirs, own in (*fans, *outs) if own and theirs)
+    return any(math.isclose(ratio, depth, rel_tol=_SAME) for ratio in ratios)
 
 
 def _off_stream(layer: Layer, bases: Iterable[float], depths: Iterable[int]) -> Problems:

@@ -145,6 +145,8 @@ class Graph:
         self.results: dict[object, Any] = {}
         # The parameters and buffers that the operations take in, as the engine knows them.
         self.touched: set[Any] = set()
+        # What is known to arrive at an input, as a value of the predicted signal.
+        self.arriving: dict[Op, Any] = {}
         # Those that an operation writes to in place.
         self.written: set[Any] = set()
 

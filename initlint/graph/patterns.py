@@ -137,7 +137,7 @@ def _region(end: Op, origin: Op) -> list[Op] | None:
 def _rename(op: Op, origin: Op, region: Sequence[Op]) -> bool:
     """Make `op` the one operation that its region is, if that is known."""
     if any(map(_is_reduction, region)):
-        return _rename_by_degree(op, origin)
+        return not _adds_a_sum(op) and _rename_by_degree(op, origin)
     found = recognised(op, origin)
     if found is None:
         return any(map(_is_proportional, region)) and _rename_by_degree(op, origin)
@@ -146,6 +146,11 @@ def _rename(op: Op, origin: Op, region: Sequence[Op]) -> bool:
     if op.role == "activation":
         op.activation, op.args = found
     return True
+
+
+def _adds_a_sum(op: Op) -> bool:
+    """Whether a sum over many values is added to a value, as in `h + h.sum(1, keepdim=True)`."""
+    return op.role == "merge_add" and any(value.bare_name == "sum" for value in op.inputs)
 
 
 def _rename_by_degree(op: Op, origin: Op) -> bool:

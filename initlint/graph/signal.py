@@ -321,7 +321,8 @@ class _Forward:
 
     def _scale(self, op: Op, values: list[Value]) -> Sent | str:
         factor = op.args.get("factor")
-        if self.given.is_raw and op.inputs[0].role == "input" and not isinstance(factor, Operand):
+        is_data = op.inputs[0].role == "input" and op.inputs[0] not in self.given.arriving
+        if self.given.is_raw and is_data and not isinstance(factor, Operand):
             # `x / 255` brings the data to their scale, whatever it was.
             return Sent(values[0], (1.0,))
         if type(factor) is Operand:

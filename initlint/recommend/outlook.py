@@ -28,6 +28,10 @@ from initlint.records import Layer, Signal
 _Found = tuple[float, Op, Op]
 # A signal that is off by no more than this is right.
 _MATTERS = 2.0
+# Of data that are far louder than 1, so little has to be left before more is worth while.
+_FAINT = 0.01
+# What may lie between a layer and its normalisation.
+_PASSING = ("shape", "dropout", "scale", "choice")
 
 
 def with_signals(
@@ -44,9 +48,10 @@ def with_signals(
     if not factors and not heads:
         return with_wholes(layers, ops, given, factors, charge)
     charge(2 * cost(ops))
-    outlook = _Outlook(ops, given, factors, {x.parameter: x.layer or x.parameter for x in layers})
-    signals = outlook.signals()
+    names = {x.parameter: x.layer or x.parameter for x in layers}
     chosen = {x.parameter for x in layers if scheme(x) == "explicit"}
+    outlook = _Outlook(ops, given, factors, names, chosen)
+    signals = outlook.signals()
     firsts = [x.parameter for x in layers if weakens(x) and not x.harmless]
     signals |= outlook.of_first(firsts, {name for name in factors if name not in chosen})
     for name, rms in outlook.results(heads).items():
@@ -67,15 +72,22 @@ class _Outlook:
         given: Given,
         factors: Mapping[str, float],
         names: Mapping[str, str],
+        chosen: Collection[str],
     ) -> None:
         self._ops, self._names, self._factors = ops, names, factors
-        given = replace(given, is_raw=True)
+        given = self._given = replace(given, is_raw=True)
         self._weights = {op: tuple(given.weights(op)) for op in ops if op.weights}
         self._present = predicted(ops, replace(given, weights=self._as_they_are))
         self._recommended = predicted(ops, replace(given, weights=self._as_recommended))
         self._runs = runs(ops, self._present)
-        self._ahead, self._back = self._on_paths()
         self._beside_sums = beside_sums(ops, self._present)
+        self._users: dict[Op, list[Op]] = {op: [] for op in ops}
+        for op in ops:
+            for value in op.inputs:
+                self._users[value].append(op)
+        others = self._holding([name for name in factors if name not in chosen])
+        self._unchosen = {read(op, self._runs) for op in others}
+        self._ahead, self._back = self._on_paths()
 
     def _as_they_are(self, op: Op) -> Sequence[Known]:
         return self._weights.get(op, ())
@@ -111,6 +123,8 @@ class _Outlook:
             # A layer whose weight is computed reads what arrives like any other.
             if not (op.weights or op.final or op.role == "weighted"):
                 continue
+            if read(op, self._runs) not in self._unchosen and self._is_restored(op):
+                continue
             for value in op.inputs:
                 if self._runs[value] is not read(op, self._runs):
                     continue
@@ -120,6 +134,18 @@ class _Outlook:
                     back[op, value] = (self._off_back(value), op, value)
         paths = (on_paths(self._ops, self._runs, side, _further) for side in (ahead, back))
         return next(paths), next(paths)
+
+    def _is_restored(self, op: Op) -> bool:
+        """Whether a result goes nowhere but into normalisations, and is not as small as their eps.
+
+        So the first layer of a DCGAN's critic may have the std 0.02 of all others.
+        """
+        users = self._users[op]
+        if op.role == "norm":
+            return abs(self._off(op)) < math.log(_MATTERS)
+        if op.final or not users or (op.role not in _PASSING and not op.weights):
+            return False
+        return all(user.role in (*_PASSING, "norm") and self._is_restored(user) for user in users)
 
     def of_first(self, firsts: Collection[str], behind: Collection[str]) -> dict[str, Signal]:
         """By each of these first layers the signal on its paths, if it ends in one that is off.
@@ -154,16 +180,33 @@ class _Outlook:
         found: dict[str, float] = {}
         for op in heads:
             if not self._present.starts.get(self._runs[op.inputs[0]]):
-                rms = self._recommended.values[op].rms
+                rms = self._recommended.values[op].rms / self._loudness(read(op, self._runs))
                 found |= {weight.name: rms for weight in self._weights[op]}
         return found
 
     def _off(self, value: Op) -> float:
-        """log of the present rms against the recommended one."""
-        return _log_ratio(self._present.values[value].q, self._recommended.values[value].q)
+        """log of the present rms against the recommended one.
+
+        0 where data that are far from unit scale come nearer to it as they are: with pixels from 0
+        to 255, PyTorch's default may fade them to what the loss can bear.
+        """
+        present, wanted = (x.values[value].q for x in (self._present, self._recommended))
+        is_nearer = abs(_log_ratio(present, 1.0)) <= abs(_log_ratio(wanted, 1.0))
+        is_faint = present < _FAINT**2 or wanted < 1
+        if self._loudness(self._runs[value]) > 1 and (is_nearer or (present < 1 and not is_faint)):
+            return 0.0
+        return _log_ratio(present, wanted)
 
     def _off_back(self, value: Op) -> float:
-        return _log_ratio(self._present.gradients[value], self._recommended.gradients[value])
+        found = _log_ratio(self._present.gradients[value], self._recommended.gradients[value])
+        rms = self._loudness(self._runs[value])
+        # The gradient of a weight is multiplied by the data, too.
+        return 0.0 if rms > 1 and math.log(_FAINT / rms) < found < 0 else found
+
+    def _loudness(self, start: Op) -> float:
+        """The rms of the data that a run begins with, if they are known to be loud; else 1."""
+        known = self._given.arriving.get(start)
+        return known.rms if known is not None else 1.0
 
     def _signal(
         self,

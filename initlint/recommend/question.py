@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from initlint.recommend import accepted, has_mean, ratio, sees_data
+from initlint.recommend import accepted, family, has_mean, ratio, sees_data
 from initlint.records import Layer
 
 
@@ -26,9 +26,19 @@ def in_question(layer: Layer) -> bool:
     if is_lazy(layer) and sees_data(layer):
         # As wide as the data: of one or three channels, the default is about right.
         return False
+    if _adds_up(layer) and value < 1:
+        return False
     if layer.branch == "last" or (layer.branch and value < 1) or is_small_share(layer):
         return False
     return not is_small_head(layer)
+
+
+def _adds_up(layer: Layer) -> bool:
+    """Whether a layer feeds a rectified recurrence, whose state is a sum over all steps.
+
+    Le et al. 2015 give it the std 0.001, beside an identity as recurrent weight.
+    """
+    return layer.recurrent == "input" and family(layer) == "rectifier"
 
 
 def scheme(layer: Layer) -> str:

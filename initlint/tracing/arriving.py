@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,10 +13,13 @@ from torch import fx, nn
 
 from initlint.graph.ops import Op
 from initlint.graph.samples import Value
+from initlint.recommend import sees_data
+from initlint.records import Layer
 from initlint.tracing.recorded import tensors_in
 
 # So many indices of a table are compared with each other.
 _MOST_INDICES = 2048
+_LOUD = 4.0
 
 
 def placed(
@@ -36,6 +40,29 @@ def placed(
             return {}
         found = {node: bound.get(str(node.target).lstrip("*")) for node in nodes}
     return {node: v for node, v in found.items() if isinstance(v, torch.Tensor)}
+
+
+def loud(tensor: torch.Tensor) -> Value | None:
+    """The moments of data whose root mean square is above 4, as of pixels from 0 to 255.
+
+    None for all others: their scale is near enough to 1.
+    """
+    if not tensor.is_floating_point() or tensor.is_meta or not tensor.numel():
+        return None
+    value = value_of(tensor)
+    return value if _LOUD < value.rms < math.inf else None
+
+
+def loud_data(layers: Iterable[Layer], inputs: Sequence[Any]) -> Iterator[str]:
+    """What is to be said of data so far from unit scale that layers cannot be judged by it."""
+    found = [x for tensor in tensors_in(inputs) if (x := loud(tensor))]
+    seeing = next((x for x in layers if sees_data(x) and not x.harmless), None)
+    if found and seeing is not None:
+        rms = max(value.rms for value in found)
+        yield (
+            f"its inputs have an rms of {rms:.3g}: scale them to about 1 first (as x / 255 does); "
+            "layers are judged by whether their signal comes nearer to 1"
+        )
 
 
 def value_of(tensor: torch.Tensor) -> Value:

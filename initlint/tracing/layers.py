@@ -20,13 +20,14 @@ from initlint.recommend.outlook import with_signals
 from initlint.records import Following, Initializer, Layer, Parameter, Site
 from initlint.torchlib import catalog
 from initlint.torchlib.draws import drawn_by
+from initlint.tracing.arriving import loud, placed
 from initlint.tracing.build import Built
 from initlint.tracing.capture import CaptureError, capture
 from initlint.tracing.islands import has_forward, is_unimplemented, islands
 from initlint.tracing.measure import measured
 from initlint.tracing.parameters import parameters_of
 from initlint.tracing.signal import given
-from initlint.tracing.steps import operations
+from initlint.tracing.steps import operations_of_nodes
 from initlint.tracing.unchanged import LAZY, unchanged
 from initlint.tracing.weights import weights_of_module
 
@@ -61,7 +62,10 @@ def graphs_of(built: Built, inputs: Sequence[Any] = ()) -> list[Graph]:
     if has_forward(built.model):
         try:
             captured = capture(built.model, built.name, inputs, built.rebuild)
-            whole.append(operations(captured.graph, captured.model))
+            graph, nodes = operations_of_nodes(captured.graph, captured.model)
+            tensors = placed(captured.graph, captured.model, (inputs, {}))
+            graph.arriving = {nodes[n]: x for n, t in tensors.items() if (x := loud(t))}
+            whole.append(graph)
         except CaptureError as error:
             if not is_unimplemented(error.__cause__):
                 raise
@@ -97,7 +101,8 @@ def layers_of_graphs(
         for layer in reached
     ]
     for graph in graphs:
-        reached = with_signals(reached, graph.nodes, given(owners.filled, {}, owners.canonical))
+        known = given(owners.filled, {}, owners.canonical, graph.arriving)
+        reached = with_signals(reached, graph.nodes, known)
     return (*reached, *_unreached(owners, set(by_parameter)))
 
 

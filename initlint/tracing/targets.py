@@ -134,6 +134,7 @@ def _built(target: Any, given: _Given) -> Sequence[Built | Unanalysed]:
 
 def _layers(model: Built | Unanalysed, target: Any, given: _Given) -> Traced:
     """The records of one model, and its parameters that cannot be judged."""
+    from initlint.tracing.arriving import loud_data
     from initlint.tracing.build import described, where
     from initlint.tracing.capture import CaptureError
     from initlint.tracing.foreign import contained
@@ -149,6 +150,7 @@ def _layers(model: Built | Unanalysed, target: Any, given: _Given) -> Traced:
         with contained(), restored():
             layers, parameters = recorded(model, given.inputs)
             gaps = tuple(Unanalysed(f"{model.name}: {n}", why) for n, why in unusual(model.model))
+            gaps += tuple(Unanalysed(model.name, why) for why in loud_data(layers, given.inputs))
             shapes = {model.name: _signature(model)} if isinstance(target, str) else {}
             is_alone = model.factory is not None and not is_model(str(target))
             alone = (model.name,) if is_alone else ()

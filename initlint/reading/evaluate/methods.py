@@ -53,10 +53,11 @@ def call_method(
     reader.budget.elements(costs(receiver, name, args) // 4)
     result = asked(receiver, name, args, kwargs)
     if result is NotImplemented:
+        if receiver is PLAIN or reader.nodes_in([*args, *kwargs.values()]):
+            # Noise or a mask (`torch.randn_like(std).mul(std)`) goes on as the data do.
+            return operate(reader, name, [receiver, *args], kwargs)
         if isinstance(receiver, Compared):
             return receiver
-        if receiver is PLAIN or reader.nodes_in([*args, *kwargs.values()]):
-            return operate(reader, name, [receiver, *args], kwargs)
         return lost(reader, args, kwargs, name)
     return result
 

@@ -17,6 +17,7 @@ from initlint.reading.abstract.parts import leaves
 from initlint.reading.abstract.sizes import computed, is_size
 from initlint.reading.abstract.values import (
     PLAIN,
+    Compared,
     Fresh,
     Held,
     Kept,
@@ -74,7 +75,7 @@ def operate(
     if multiplies and any(type(part) is Operand for part in leaves_of((given, named))):
         return _multiplied(reader, name, given, named, inputs)
     result = value_of(meaning(name, given, named), reader.graph)
-    is_written = bool(args) and type(args[0]) is Tensor and type(result) is Tensor
+    is_written = bool(args) and type(args[0]) in (Tensor, Compared) and type(result) is Tensor
     if is_written and writes_in_place(name, args, keywords):
         overwritten(reader, args[0], result)
     return result
