@@ -145,15 +145,19 @@ def verdict(net: Net, make: Make) -> tuple[dict[str, Any], str]:
 
 
 def factor(report: initlint.Report) -> float:
-    """The worst factor by which the signal of a run is predicted to be off; 1 where none is.
+    """The worst factor by which a signal is predicted to be off; 1 where none is.
 
-    Findings that no prediction stands behind count as 10.
+    That of a run, of several layers together, or of a loud result. A finding that no prediction
+    stands behind counts as 2, about what is worth a word.
     """
-    worst = 10.0 if any(x.code[:5] != "INIT1" for x in report.findings) else 1.0
+    worst = 2.0 if any(x.code[:5] != "INIT1" for x in report.findings) else 1.0
     for layer in report.layers:
+        found = [x.forward for x in layer.wholes if x.kind in ("run", "stream")]
+        found += [x.backward for x in layer.wholes if x.kind == "run"]
         if layer.signal is not None:
-            logs = (abs(math.log(x)) for x in (layer.signal.forward, layer.signal.backward) if x)
-            worst = max(worst, math.exp(min(50.0, max(logs, default=0.0))))
+            found += [layer.signal.forward, layer.signal.backward, max(1.0, layer.signal.result)]
+        logs = (abs(math.log(x)) for x in found if x)
+        worst = max(worst, math.exp(min(50.0, max(logs, default=0.0))))
     return worst
 
 
