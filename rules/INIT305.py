@@ -1,15 +1,13 @@
 """A last layer whose results are so large that training starts with a confident error."""
 
-from initlint.judge import Layer, Problems, called
+from initlint.judge import LOUD, Layer, Problems, called
 
-# As logits of this rms, the first cross entropy is 8 above ln(classes).
-_LOUD = 4.0
 _SATURATING = ("sigmoid", "tanh")
 
 
 def loud_logits(layer: Layer) -> Problems:
     """A model whose results, or what its own sigmoid gets, have a predicted rms above 4."""
-    if layer.signal is None or layer.signal.result <= _LOUD:
+    if layer.signal is None or layer.signal.result <= LOUD:
         return
     rms, bounded = layer.signal.result, layer.following.activation
     what = f": as logits, the first loss is {rms * rms / 2:.3g} above ln(classes)"

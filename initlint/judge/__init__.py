@@ -32,11 +32,13 @@ from initlint.judge.wording import (
     predicted,
     shortened,
 )
-from initlint.recommend import family, magnitude, ratio
+from initlint.recommend import family, is_biased_head, magnitude, ratio
+from initlint.recommend.loud import LOUD
 from initlint.recommend.question import is_lazy, is_small_head, scheme
 from initlint.records import Call, Draw, Finding, Layer, Parameter, Test
 
 __all__ = [
+    "LOUD",
     "Call",
     "Draw",
     "Layer",
@@ -55,6 +57,7 @@ __all__ = [
     "family",
     "findings",
     "growth",
+    "is_biased_head",
     "is_by_visit",
     "is_installed",
     "is_lazy",

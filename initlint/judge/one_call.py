@@ -6,6 +6,7 @@ import math
 
 from initlint.recommend import TOLERANCE, accepted, only_sees_data, ratio, suits
 from initlint.recommend.calls import call
+from initlint.recommend.loud import LOUD
 from initlint.records import Fan, Initializer, Layer
 
 _BY_FAN = {"normal_", "trunc_normal_", "uniform_"}
@@ -45,9 +46,11 @@ def _fan(layer: Layer, of: str) -> float:
 
 def has_wish(layer: Layer) -> bool:
     """Whether it matters how a layer is filled, and it is known how."""
-    if layer.recommended is None or layer.harmless:
+    if layer.recommended is None:
         return False
-    return bool(accepted(layer)) or layer.recommended.name == "zeros_"
+    if layer.signal is not None and layer.signal.result > LOUD:
+        return True
+    return not layer.harmless and (bool(accepted(layer)) or layer.recommended.name == "zeros_")
 
 
 def suited_by(layer: Layer, donor: Layer, quiet: bool) -> bool:

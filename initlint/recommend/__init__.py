@@ -56,7 +56,12 @@ def accepted(layer: Layer) -> tuple[tuple[float, float], ...]:
     Empty if any gain is right (output, linear, gate, attention, softmax) or nothing is known.
     """
     activation = catalog.activations().get(layer.following.activation)
-    if activation is None or activation.family == "unscaled" or not layer.fan_in:
+    if activation is None or not layer.fan_in:
+        return ()
+    if is_biased_head(layer):
+        one = 1 / math.sqrt(layer.fan_in)
+        return ((one, one),)
+    if activation.family == "unscaled":
         return ()
     if is_own_output(layer) or _has_no_gain(layer):
         return ()
@@ -182,6 +187,21 @@ def is_own_output(layer: Layer) -> bool:
         return False
     is_quantity = layer.shape[:1] == (1,) and not layer.nominal
     return family(layer) == "saturating" or (family(layer) == "rectifier" and is_quantity)
+
+
+_RESULTS = ("output", "softmax", "log_softmax", "sigmoid", "tanh")
+
+
+def is_biased_head(layer: Layer) -> bool:
+    """Whether a layer that gives the model's result has a mean, which adds up over all inputs.
+
+    So all its results are nearly the same, and large: `nn.init.uniform_` draws from [0, 1). A
+    constant is chosen on purpose.
+    """
+    current, is_result = layer.current, layer.following.activation in _RESULTS
+    return (
+        layer.head and is_result and current is not None and has_mean(current) and current.std != 0
+    )
 
 
 def times(factor: float) -> str:

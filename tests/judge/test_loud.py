@@ -1,7 +1,12 @@
 """INIT305: last layers whose results are loud, wherever the scale of their input is known."""
 
+import textwrap
+
 import pytest
 
+import initlint
+
+HEAD = "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
 NET = """
     class Net(nn.Module):
         def __init__(self):
@@ -35,10 +40,23 @@ LOUD = {
 def test_it_is_reported(judge, fill, result):
     found = judge(NET.format(fill=fill, result=result))
     (finding,) = found.findings
-    assert finding.code == "INIT305" and finding.fix is None
+    assert finding.code == "INIT305"
+    # A tied head is filled where its embedding is.
+    assert (finding.fix is not None) == ("nn.init" in fill)
     assert "gives results of rms" in finding.message and len(finding.message) <= 160
     is_saturated = "sigmoid" in result or "tanh" in result
     assert ("lets hardly any gradient through" in finding.message) == is_saturated
+
+
+@pytest.mark.parametrize(
+    "result", ["self.head(x)", "self.head(x).tanh()", "self.head(x).softmax(1)"]
+)
+@pytest.mark.parametrize("fill", [DRAWN, "nn.init.uniform_(self.head.weight)"])
+def test_the_unsafe_fix_quiets_it(fill, result):
+    source = HEAD + textwrap.dedent(NET.format(fill=fill, result=result))
+    assert not initlint.fix(source).count
+    fixed = initlint.fix(source, unsafe=True)
+    assert fixed.count == 1 and not initlint.check(fixed.source).findings
 
 
 QUIET = {

@@ -147,3 +147,28 @@ def test_magnitude():
     assert magnitude(Initializer("eye_", {}, 0.3, mean=0.4)) == 0.3
     assert not has_mean(Initializer("uniform_", {}, 0.3, mean=1e-9))
     assert has_mean(Initializer("constant_", {}, 0.0, mean=1e-9))
+
+
+HEADS = {
+    "U(0, 1)": ("nn.init.uniform_(self.out.weight)", {"INIT106"}),
+    "a normal draw with a mean": ("nn.init.normal_(self.out.weight, 0.5, 0.1)", {"INIT106"}),
+    "before a tanh": ("nn.init.uniform_(self.out.weight); self.act = nn.Tanh()", {"INIT106"}),
+    "a small mean": ("nn.init.uniform_(self.out.weight, 0, 0.001)", set()),
+    "a sum, which is loud": ("nn.init.ones_(self.out.weight)", {"INIT305"}),
+    "a mean on purpose": ("nn.init.constant_(self.out.weight, 1 / 64)", set()),
+}
+
+
+@pytest.mark.parametrize(("fill", "codes"), HEADS.values(), ids=HEADS)
+def test_a_mean_in_the_last_layer_adds_up_too(judge, fill, codes):
+    found = judge(f"""
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a, self.out, self.act = nn.Linear(64, 64), nn.Linear(64, 1), nn.Identity()
+                {fill}
+            def forward(self, x):
+                return self.act(self.out(torch.sigmoid(self.a(x))))
+    """)
+    assert {finding.code for finding in found.findings} == codes
+    assert all(finding.fix.applicability == "unsafe" for finding in found.findings)
