@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from initlint.fill.apply import Progress
     from initlint.fill.given import Wanted
+    from initlint.tracing.build import Built
 
 _Model = TypeVar("_Model", bound="nn.Module")
 
@@ -203,4 +204,17 @@ def _applied_target(
     if built.factory is None:
         model = built.model.to(device)
         return model, begun(model, options.inputs, wanted, progress)
-    return materialized(built.factory, options.inputs, Ways(device), wanted, progress)
+    ways = Ways(device, unwritten=_unwritten(built))
+    return materialized(built.factory, options.inputs, ways, wanted, progress)
+
+
+def _unwritten(built: Built) -> frozenset[str]:
+    """The parameters and buffers of a built model that nothing has written."""
+    from initlint.tracing.unchanged import LAZY
+
+    if built.recorder is None:
+        return frozenset()
+    recorder, model = built.recorder, built.model
+    every = (*model.named_parameters(), *model.named_buffers())
+    sized = ((name, tensor) for name, tensor in every if not isinstance(tensor, LAZY))
+    return frozenset(n for n, t in sized if t.numel() and not recorder.drawn(t).name)

@@ -117,12 +117,16 @@ def wanted_of(
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """How materialize makes a model: where, with which arguments, and what is called on it."""
+    """How materialize makes a model: where, with which arguments, and what is called on it.
+
+    `unwritten` are the parameters and buffers that nothing wrote when it was built once before.
+    """
 
     device: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     init: Callable[[nn.Module], object] | None = None
     shard: Callable[[nn.Module], object] | None = None
+    unwritten: frozenset[str] = frozenset()
 
     def sharded(self, model: nn.Module) -> nn.Module:
         """The model, sharded if that is asked for; what the user's function returns, if a model."""

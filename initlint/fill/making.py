@@ -27,7 +27,7 @@ from initlint.fill.materialize import (
 from initlint.fill.normed import renorm
 from initlint.fill.outcomes import report_on
 from initlint.fill.planning import chosen, layers_and_facts, refuse_unwritten
-from initlint.fill.present import Present, present_in
+from initlint.fill.present import Present, present_in, with_unwritten
 from initlint.fill.scope import Scope
 from initlint.fill.shards import parts_of
 from initlint.fill.stages import refuse_strangers, whole_of
@@ -140,8 +140,11 @@ def _made(
             with torch.no_grad():
                 ways.init(model)
         model = ways.sharded(model)
-        return model, _applied(model, inputs, wanted, present_in(model), progress)
+        present = with_unwritten(present_in(model), ways.unwritten)
+        return model, _applied(model, inputs, wanted, present, progress)
     present = present_in(skeleton.model, skeleton.journal)
+    real = {name for name, part in parts_of(skeleton.model).items() if not part.local.is_meta}
+    present = with_unwritten(present, ways.unwritten & real)
     layers, known = layers_and_facts(
         skeleton.model, inputs, wanted, present, rebuild, skeleton.journal
     )
@@ -150,7 +153,7 @@ def _made(
     if live:
         empty = {name for name, part in parts_of(model).items() if part.local.is_meta}
         choice = choice.among(empty)
-    refuse_unwritten(skeleton.model, choice, wanted, known.scope)
+    refuse_unwritten(skeleton.model, choice, wanted, known.scope, ways.unwritten)
     with on_meta_again(model):
         fill_rest(model, skeleton, choice, seed, torch.device(ways.device))
         # Tensors without memory have no values to copy back.

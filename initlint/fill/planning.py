@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -44,14 +44,24 @@ def chosen(model: nn.Module, layers: Sequence[Layer], wanted: Wanted, known: Kno
     return overridden(model, choice, wanted.overrides, wanted.seed, known.scope)
 
 
-def refuse_unwritten(model: nn.Module, choice: Choice, wanted: Wanted, scope: Scope) -> None:
-    """Raise for parameters and buffers with memory that nothing wrote, and that nothing fills."""
+def refuse_unwritten(
+    model: nn.Module,
+    choice: Choice,
+    wanted: Wanted,
+    scope: Scope,
+    unwritten: Collection[str] = (),
+) -> None:
+    """Raise for parameters and buffers with memory that nothing wrote, and that nothing fills.
+
+    Of those without memory, only for the `unwritten`.
+    """
 
     names, parts = names_of(model), parts_of(model)
     asked = (
         name
         for name, part in parts.items()
-        if not part.local.is_meta and is_wanted(names.get(name, [name]), wanted.only, wanted.skip)
+        if (not part.local.is_meta or name in unwritten)
+        and is_wanted(names.get(name, [name]), wanted.only, wanted.skip)
     )
     scope.refuse_unwritten(choice.sources, asked)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,11 @@ def present_in(
     default is that of the layers of `whole`, if given: a stage may have none of torch's classes.
     """
     return _Presence(model, journal, model if whole is None else whole).all()
+
+
+def with_unwritten(present: Mapping[str, Present], names: Collection[str]) -> Mapping[str, Present]:
+    """The same, where nothing wrote the tensors of these names, whatever their memory holds."""
+    return {name: _UNWRITTEN if name in names else one for name, one in present.items()}
 
 
 class _Presence:

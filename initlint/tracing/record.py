@@ -33,6 +33,7 @@ from initlint.tracing.norms import Norms
 from initlint.tracing.partly import Partly
 from initlint.tracing.places import (
     INIT,
+    OWN,
     TORCH,
     Sites,
     arguments_of,
@@ -52,11 +53,14 @@ _HARMLESS = {
 }
 # What hands memory to code that no mode sees.
 _ESCAPING = {"numpy", "__array__", "__dlpack__"}
+# The same where the user's code asks for it; torch does to copy a tensor.
+_STORAGES = {"untyped_storage", "storage", "data_ptr"}
 # Operations whose result is as little known as the memory that they read.
 _READING = {
     *("add", "sub", "mul", "div", "truediv", "radd", "rsub", "rmul", "neg", "abs", "pow", "sqrt"),
     *("exp", "log", "clamp", "clamp_min", "clamp_max", "round", "floor", "sigmoid", "tanh"),
     *("stack", "cat", "concat", "repeat", "tile", "flip", "roll"),
+    *("matmul", "mm", "bmm", "einsum", "interpolate"),
 }
 
 
@@ -220,7 +224,9 @@ class Recorder(TorchFunctionMode):
             self._write(written, replace(draw, spelled=name), frame)
         first = args[0] if args else None
         every = first if isinstance(first, (tuple, list)) and name.endswith("_") else ()
-        escaping = [first] if name in _ESCAPING else []
+        is_users = not frame.f_code.co_filename.startswith((TORCH, OWN))
+        escapes = name in _ESCAPING or (name in _STORAGES and is_users)
+        escaping = [first] if escapes else []
         for tensor in (*every, *escaping):
             if isinstance(tensor, torch.Tensor) and not self.drawn(tensor).name:
                 self._write(tensor, replace(UNCLEAR, spelled=name), frame)

@@ -58,6 +58,8 @@ RAISES = {
     "a lazy convolution": "self.lazy = nn.LazyConv2d(4, 3)\nnn.init.normal_(self.lazy.weight)",
 }
 RUNS = {
+    "an attribute of another object": "import argparse\nparser = argparse.ArgumentParser()\n"
+    "for action in parser._actions:\n    print(action)",
     "a parameter for a parameter": "self.fc.weight = nn.Parameter(torch.eye(d))",
     "another one's parameter": "self.fc.weight = self.out.weight",
     "no parameter": "self.fc.bias = None",

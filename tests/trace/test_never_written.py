@@ -90,6 +90,17 @@ NEVER = {
     "skip_init": "self.m = nn.utils.skip_init(nn.Linear, 4, 4)",
     "a layer's new bias": "self.m = nn.Linear(4, 4)\nself.m.bias = P(torch.empty(4))",
     "new memory": "self.m = nn.Linear(4, 4)\nself.m.weight.data = torch.empty(4, 4)",
+    "a product": "self.w = P(torch.empty(4, 4) @ torch.eye(4))",
+    "an einsum": "self.w = P(torch.einsum('ij,jk->ik', torch.empty(4, 4), torch.eye(4)))",
+    "a larger picture": "self.w = P(F.interpolate(torch.empty(1, 1, 2, 2), size=4)[0, 0])",
+    "another type of another one": "self.w = P(torch.empty(4, dtype=torch.float16))\n"
+    "self.w.data.float().zero_()",
+    "a memory that was exchanged": EMPTY + "self.w.data.zero_()\nself.w.data = torch.empty(4, 4)",
+    "a memory of its .data": EMPTY + "self.w.data.set_(torch.zeros(4, 4))",
+    "a gradient": EMPTY + "self.w.grad = torch.zeros(4, 4)",
+    "a statistic": "self.m = nn.BatchNorm1d(4)\nself.m.running_mean = torch.empty(4)",
+    "a step without a gradient": EMPTY + "torch.optim.SGD([self.w], 0.1).step()",
+    "another key": EMPTY + "self.load_state_dict({'fc.bias': torch.zeros(4)}, strict=False)",
     "beside a lazy layer": "self.m = nn.LazyLinear(4)\nself.w = P(torch.empty(4))",
 }
 WRITTEN = {
@@ -115,6 +126,24 @@ WRITTEN = {
     "scaled afterwards": EMPTY + "self.w.data.normal_().mul_(0.1)",
     "nothing to write": "self.register_buffer('w', torch.empty(0))\n"
     "self.register_buffer('v', None)\nself.register_parameter('u', None)",
+    "its storage": EMPTY + "self.w.data.untyped_storage().fill_(0)",
+    "another library": EMPTY + "torch.from_dlpack(self.w.data).fill_(1)",
+    "numpy's copy": EMPTY + "numpy.copyto(self.w.detach().numpy(), 1.0)",
+    "every column": EMPTY + "for i in range(4):\n    self.w.data[:, i] = i",
+    "every row by its name": EMPTY + "for row, v in zip(self.w.data, torch.eye(4)):\n"
+    "    row.copy_(v)",
+    "narrow": EMPTY + "self.w.data.narrow(0, 0, 2).zero_()\nself.w.data.narrow(0, 2, 2).zero_()",
+    "strides": EMPTY + "self.w.data.as_strided((16,), (1,)).fill_(2)",
+    "other distributions": EMPTY + "self.w.data.exponential_().log_()",
+    "out of a product": EMPTY + "torch.matmul(torch.eye(4), torch.eye(4), out=self.w.data)",
+    "out of a range": "self.register_buffer('b', torch.empty(4))\ntorch.arange(4, out=self.b)",
+    "a weight norm": "self.m = nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))",
+    "a spectral norm": "self.m = nn.utils.parametrizations.spectral_norm(nn.Linear(4, 4))",
+    "orthogonal": "self.m = nn.utils.parametrizations.orthogonal(nn.Linear(4, 4))",
+    "meta, then reset": "with torch.device('meta'):\n    m = nn.Linear(4, 4)\n"
+    "self.m = m.to_empty(device='cpu')\nself.m.reset_parameters()",
+    "a state of several modules": "ms = [nn.Linear(4, 4) for _ in range(2)]\n"
+    "stacked, _ = torch.func.stack_module_state(ms)\nself.w = P(stacked['weight'].detach())",
     "half of new memory": "self.w = P(torch.zeros(4, 4))\nself.w.data[0] = 1.0",
 }
 

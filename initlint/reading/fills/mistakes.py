@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from initlint.reading.abstract.frames import Code, Frame
-from initlint.reading.abstract.holders import Instance, truth
+from initlint.reading.abstract.holders import Bound, Function, Instance, Method, truth
 from initlint.reading.abstract.values import External, Fresh, Held, Slot, Value
 from initlint.reading.evaluate.compiled import code_of
-from initlint.reading.fills.effects import is_sure, is_uncalled, note
+from initlint.reading.fills.effects import is_sure, note
 from initlint.reading.reader import Reader
 
 _NUMBERED = ("LongTensor", "IntTensor", "ShortTensor", "ByteTensor", "BoolTensor", "randint")
@@ -64,13 +64,29 @@ def _is_early(reader: Reader, owner: Instance, node: ast.AST) -> bool:
 
 def check_iterated(reader: Reader, node: ast.expr, value: Value) -> None:
     """Note a loop over a method that was meant to be called: `for m in self.modules:`."""
-    if is_uncalled(value) and is_sure(reader):
+    if _is_walk(value) and is_sure(reader):
         text = ast.unparse(node)
         if len(text) <= _LONGEST:
             why = f"it is a method, not what the method gives; write {text}()"
             note(reader, node, f"the loop over {text}", [], "raises", why)
 
 
+def _is_walk(value: Value) -> bool:
+    """Whether a value is a method of a module that gives its modules or parameters."""
+    if not isinstance(value, (Bound, Method)) or not isinstance(value.receiver, Instance):
+        return False
+    name = value.name if isinstance(value, Method) else getattr(_node(value.function), "name", "")
+    return bool(value.receiver.torch) and name in _WALKS
+
+
+def _node(value: Value) -> ast.AST | None:
+    return value.node if isinstance(value, Function) else None
+
+
+_WALKS = {
+    *("modules", "named_modules", "children", "named_children", "parameters"),
+    *("named_parameters", "buffers", "named_buffers"),
+}
 _LONGEST = 60
 
 
