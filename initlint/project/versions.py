@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, cast
 from initlint.extras import missing
 from initlint.project.config import Settings
 from initlint.project.discover import SUFFIXES
+from initlint.project.gitfolder import metadata_folders, refuse_waiting
 from initlint.project.targets import Targets, gather, is_model
 from initlint.records import InitlintError
 from initlint.safe.regular import SETTINGS, limit_of, read_regular
@@ -119,6 +120,8 @@ def _taken_out(written: str, folder: Path) -> Path:
         repository = _repository()
     except ImportError:
         raise missing(written, "dulwich") from None
+    except InitlintError:
+        raise
     except NotGitRepository:
         raise InitlintError(f"{written}: the working directory is in no git repository") from None
     except Exception as error:
@@ -153,6 +156,8 @@ def _repository() -> Repo:
     """
     from dulwich.config import ConfigFile
     from dulwich.repo import Repo
+
+    refuse_waiting(metadata_folders(Path.cwd()))
 
     class Alone(Repo):
         def get_config(self) -> ConfigFile:

@@ -71,3 +71,63 @@ def test_settings_that_are_no_file_are_not_opened(repository, capsys):
     os.mkfifo(repository / ".git" / "config")
     assert main(["diff", "git:HEAD", "net.py"]) == 2
     assert "it is a named pipe, not a file" in capsys.readouterr().err
+
+
+PLACES = [
+    "HEAD",
+    "config",
+    "refs/heads/master",
+    "refs/heads/deep/er",
+    "packed-refs",
+    "shallow",
+    "commondir",
+    "info/grafts",
+    "objects/info/alternates",
+    "objects/pack/pack-1.idx",
+]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_a_pipe_or_a_device_in_the_place_of_a_file_of_git_is_not_opened(
+    kind, place, repository, capsys
+):
+    file = repository / ".git" / place
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    os.mkfifo(file) if kind == "pipe" else file.symlink_to("/dev/zero")
+    assert main(["diff", "git:HEAD", "net.py"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{place}: it is a" in line
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("place", [".git", "linked", "objects", "objects of objects", "common"])
+def test_a_pipe_is_found_wherever_a_repository_leads(place, repository, capsys):
+    git, away = repository / ".git", repository / "away"
+    (away / "more").mkdir(parents=True)
+    os.mkfifo(away / "more" / "pipe")
+    if place == ".git":
+        git.rename(repository / "was")
+        os.mkfifo(git)
+    elif place == "linked":
+        (git / "refs" / "linked").symlink_to(away)
+    elif place == "objects":
+        (git / "objects" / "info" / "alternates").write_text("../../away\n")
+    elif place == "objects of objects":
+        (repository / "between" / "info").mkdir(parents=True)
+        (repository / "between" / "info" / "alternates").write_text("../away\n")
+        (git / "objects" / "info" / "alternates").write_text("../../between\n")
+    else:
+        (git / "commondir").write_text("../away\n")
+    assert main(["diff", "git:HEAD", "net.py"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "a named pipe, not a file" in line
+
+
+def test_a_worktree_and_a_link_in_git_are_read(repository, monkeypatch, capsys):
+    (repository / ".git").rename(repository.parent / "kept")
+    (repository / ".git").write_text(f"gitdir: {repository.parent / 'kept'}\n")
+    (repository.parent / "kept" / "refs" / "up").symlink_to("..")
+    assert main(["diff", "git:HEAD", "net.py"]) == 0
