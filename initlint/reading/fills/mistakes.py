@@ -54,12 +54,21 @@ def _is_early(reader: Reader, owner: Instance, node: ast.AST) -> bool:
     bases = [getattr(base, "attr", "") or getattr(base, "id", "") for base in cls.node.bases]
     if bases != ["Module"] or cls.node.decorator_list or not is_sure(reader):
         return False
-    begun = [
-        inner.lineno
-        for inner in ast.walk(constructor)
-        if isinstance(inner, ast.Attribute) and inner.attr == "__init__"
-    ]
-    return not begun or getattr(node, "lineno", 0) < min(begun)
+    begins = _begins(constructor)
+    return begins is None or getattr(node, "lineno", 0) < begins
+
+
+@lru_cache(maxsize=1024)
+def _begins(constructor: ast.FunctionDef) -> int | None:
+    """The first line that names an `__init__`; looked for once, not for every part."""
+    return min(
+        (
+            inner.lineno
+            for inner in ast.walk(constructor)
+            if isinstance(inner, ast.Attribute) and inner.attr == "__init__"
+        ),
+        default=None,
+    )
 
 
 def check_iterated(reader: Reader, node: ast.expr, value: Value) -> None:
