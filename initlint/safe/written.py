@@ -34,6 +34,8 @@ def replacing(out: str, option: str) -> Iterator[str]:
     target = Path(out)
     with _one_line(out, option):
         _refuse_kind(target, option)
+        # A model that is built meanwhile may change the working directory.
+        target = target.absolute()
         folder = target.with_name(f".initlint-{secrets.token_hex(4)}")
         folder.mkdir(mode=0o700)
         try:

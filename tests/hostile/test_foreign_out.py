@@ -141,3 +141,17 @@ def test_weights_are_written(folder, capfd):
     assert cli.main(["apply", "net.py:Net", "--seed", "0", "--out", "w.safetensors"]) == 0
     assert set(load_file("w.safetensors")) == {"a.weight", "a.bias"}
     assert "Written to w.safetensors" in capfd.readouterr().err
+
+
+def test_weights_are_written_where_the_user_is_and_not_where_the_model_goes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "net.py").write_text(
+        "import os\nfrom torch import nn\n\n\nclass Net(nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.f = nn.Linear(8, 8)\n"
+        f"        os.chdir({str(tmp_path / 'elsewhere')!r})\n\n"
+        "    def forward(self, x):\n        return self.f(x).relu()\n"
+    )
+    assert cli.main(["apply", "net.py:Net", "--out", "w.safetensors"]) == 0
+    assert (tmp_path / "w.safetensors").exists()
+    assert not list((tmp_path / "elsewhere").iterdir())
