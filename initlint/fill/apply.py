@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from initlint.fill.blocks import Source
+from initlint.fill.centring import CENTRED
 from initlint.fill.held import Held
 from initlint.fill.memory import read_only, sharing
 from initlint.fill.normed import effective_name
@@ -45,7 +46,7 @@ from initlint.records import Initializer, InitlintError, Layer, Unanalysed
 from initlint.tracing.unchanged import LAZY
 
 # Distributions of blocks by the recommended initialiser; any other is normal.
-_DISTRIBUTIONS = {"zeros_": "constant", "orthogonal_": "orthogonal"}
+_DISTRIBUTIONS = {"zeros_": "constant", "orthogonal_": "orthogonal", CENTRED: "centred"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,15 @@ def orthogonal(source: Source, shape: tuple[int, ...], device: torch.device) -> 
     return torch.cat(made).view(shape)
 
 
+def centred(source: Source, shape: tuple[int, ...], device: torch.device) -> torch.Tensor:
+    """A normal tensor of `shape`, in float32, each of whose rows sums to zero, of the same std."""
+    drawn = _normal(replace(source, distribution="normal", std=1.0), math.prod(shape), device)
+    rows = drawn.view(shape[0], -1)
+    size = rows.shape[1]
+    rows = rows - rows.mean(1, keepdim=True)
+    return (rows * (source.std * math.sqrt(size / max(1, size - 1)))).view(shape)
+
+
 def matrices_of(layer: Layer) -> tuple[int, int] | None:
     """How many matrices lie one after the other in a weight, and of how many columns.
 

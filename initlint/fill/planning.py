@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from initlint.fill.apply import Choice, Known, choose, is_wanted, matches, names_of, refuse_idle
+from initlint.fill.centring import CENTRED
 from initlint.fill.given import Wanted
 from initlint.fill.held import Held
 from initlint.fill.journal import Journal
@@ -159,7 +160,15 @@ def _recommended(layers: tuple[Layer, ...], policy: str) -> tuple[Layer, ...]:
     if policy == "calibrated":
         layers = tuple(map(_before_calibration, layers))
     orthogonal = Preferences(distribution="orthogonal")
-    return tuple(preferred([x], orthogonal)[0] if matrices_of(x) else x for x in layers)
+
+    def found(layer: Layer) -> Layer:
+        wanted = layer.recommended
+        # Orthogonal rows have means; calibration takes the means away itself.
+        if wanted is not None and wanted.name == CENTRED and policy == "orthogonal":
+            return layer
+        return preferred([layer], orthogonal)[0] if matrices_of(layer) else layer
+
+    return tuple(map(found, layers))
 
 
 def _before_calibration(layer: Layer) -> Layer:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from initlint.fill.attention import with_scaled_queries
+from initlint.fill.centring import with_centred
 from initlint.graph.branches import Branch, branches
 from initlint.graph.mixing import with_mixings
 from initlint.graph.ops import Graph
@@ -28,7 +29,7 @@ def with_recipes(layers: Sequence[Layer], graphs: Sequence[Graph]) -> tuple[Laye
     """The layers, recommended by the recipe of their architecture where there is one."""
     writers = stream_writers(graphs)
     alike = tuple(_of_recurrence(layer) for layer in _like_siblings(layers))
-    found = with_scaled_queries(alike, graphs)
+    found = with_centred(with_scaled_queries(alike, graphs), graphs)
     return tuple(_into_stream(layer, writers.get(layer.parameter, 0)) for layer in found)
 
 

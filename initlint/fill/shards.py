@@ -15,7 +15,7 @@ from torch import nn
 
 from initlint.fill.blocks import Source, block_size, drawn_block, fill_piece, pieces
 from initlint.fill.memory import is_array, unwrapped
-from initlint.fill.orthogonal import orthogonal
+from initlint.fill.orthogonal import centred, orthogonal
 from initlint.fill.undo import Copies
 from initlint.records import InitlintError
 from initlint.tracing.build import described
@@ -25,6 +25,7 @@ Work = tuple[torch.Tensor, Callable[[], None]]
 Advance = Callable[[int], None]
 # Prefixes that wrappers add to parameter names.
 _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+_WHOLE = {"orthogonal": orthogonal, "centred": centred}
 # Smaller parameters are filled without threads.
 _SMALL = 2**15
 
@@ -200,8 +201,8 @@ def _works(part: Part, source: Source) -> Iterator[Work]:
     local, shape = part.local, part.shape
     if local.numel() == 0:
         return
-    if source.distribution == "orthogonal":
-        yield local, partial(_orthogonal, part, source)
+    if source.distribution in _WHOLE:
+        yield local, partial(_cut, part, source)
     elif part.first is not None:
         yield from _flat(local, part.first, shape, source)
     elif local.shape[1:] == shape[1:] and local.is_contiguous():
@@ -211,9 +212,10 @@ def _works(part: Part, source: Source) -> Iterator[Work]:
         yield local, partial(_scattered, local, part.offsets, shape, source)
 
 
-def _orthogonal(part: Part, source: Source) -> None:
-    """Orthogonal matrices are made whole wherever a part of them is held."""
-    part.local.copy_(part.cut(orthogonal(source, part.shape, part.local.device)))
+def _cut(part: Part, source: Source) -> None:
+    """Matrices that are not drawn number by number are made whole wherever a part is held."""
+    made = _WHOLE[source.distribution](source, part.shape, part.local.device)
+    part.local.copy_(part.cut(made))
 
 
 def _flat(flat: torch.Tensor, start: int, shape: tuple[int, ...], source: Source) -> Iterator[Work]:

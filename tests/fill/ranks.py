@@ -39,6 +39,14 @@ class Net(nn.Module):
         return self.c(self.b(self.a(x).relu()).relu())
 
 
+class Sigmoids(nn.Sequential):
+    """Hidden sigmoids, whose rows are centred."""
+
+    def __init__(self) -> None:
+        layers = [m for _ in range(4) for m in (nn.Linear(65, 65), nn.Sigmoid())]
+        super().__init__(*layers, nn.Linear(65, 7))
+
+
 def alone(count: int) -> nn.Module:
     return Net()
 
@@ -224,6 +232,10 @@ def run(rank: int, count: int, kinds: tuple[str, ...], folder: str) -> None:
 def _filled(kind: str, count: int, folder: str) -> nn.Module:
     if kind in ("calibrated", "calibrated_own"):
         return calibrated(count, kind == "calibrated_own")
+    if kind == "centred":
+        model = fully_shard(Sigmoids(), mesh=init_device_mesh("cpu", (count,)))
+        initlint.apply_(model, seed=SEED)
+        return model
     if kind in ("refused", "saved"):
         return refused(count) if kind == "refused" else saved(count, folder)
     if kind == "trap":

@@ -15,7 +15,7 @@ import initlint
 SCOPED = ("scoped_fsdp", "scoped_fsdp1", "scoped_tensor_parallel", "scoped_both")
 CALIBRATED = ("calibrated", "calibrated_own")
 OTHERS = (
-    *("unseeded", "trap", "materialized", "orthogonal", "set", "saved", "refused"),
+    *("unseeded", "trap", "materialized", "orthogonal", "set", "saved", "refused", "centred"),
     *(*CALIBRATED, *SCOPED),
 )
 KINDS = {
@@ -23,7 +23,7 @@ KINDS = {
     2: ("fsdp", "fsdp1", "offloaded", "tensor_parallel", "replicated", *OTHERS[:-1]),
     3: (
         *("fsdp", "fsdp1", "tensor_parallel", "from_meta", "materialized", "scoped_fsdp1"),
-        *("orthogonal", "calibrated"),
+        *("orthogonal", "calibrated", "centred"),
     ),
     4: ("fsdp", "hybrid", "both", "scoped_both", "orthogonal", "saved", *CALIBRATED),
 }
@@ -83,6 +83,15 @@ def test_shards_of_orthogonal_matrices_are_of_the_same_ones(count):
     for found in gathered(count)["orthogonal"]:
         for name, value in expected.items():
             assert torch.equal(found[name], value), name
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_shards_of_centred_rows_are_of_the_same_ones(count):
+    model = ranks.Sigmoids()
+    initlint.apply_(model, seed=ranks.SEED)
+    for found in gathered(count)["centred"]:
+        assert torch.equal(found["2.weight"], model[2].weight)
+        assert torch.allclose(found["4.weight"], model[4].weight, atol=1e-6)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
