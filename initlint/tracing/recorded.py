@@ -319,4 +319,5 @@ def tensors_in(values: Sequence[Any], depth: int = 6) -> Iterator[torch.Tensor]:
         elif depth and isinstance(value, (list, tuple)):
             yield from tensors_in(value, depth - 1)
         elif depth and dataclasses.is_dataclass(value) and not isinstance(value, type):
-            yield from tensors_in(list(vars(value).values()), depth - 1)
+            # One with slots (a described input) has no table of its attributes.
+            yield from tensors_in(list(getattr(value, "__dict__", {}).values()), depth - 1)
