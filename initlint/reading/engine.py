@@ -377,6 +377,14 @@ class _Engine:
         self._kinds |= {_kind_of(layer) for layer in found}
 
     def _found(self, model: Model, held: Sequence[tuple[Place, Slot, str]], again: bool) -> Found:
+        """What is recorded of a model; nothing, and a gap, if that is too much."""
+        try:
+            return self._told(model, held, again)
+        except TooMuchError as error:
+            self.attempts.give_up(model.path, model.name, str(error))
+            return Found([], [], [], [])
+
+    def _told(self, model: Model, held: Sequence[tuple[Place, Slot, str]], again: bool) -> Found:
         """What is recorded of a model, here or by another process."""
         ahead, are_news = self._ahead.pop(model, None), self._are_news if again else bool
         try:
@@ -405,7 +413,7 @@ class _Engine:
         def found(model: Model) -> Found | None:
             try:
                 return self._recorder.found(model, self._recorder.held(model.instance))
-            except TooMuchSignalError:
+            except TooMuchError:
                 # Of all processes together, the first models have the budget.
                 return None
 
