@@ -222,8 +222,8 @@ def test_a_model_that_cannot_be_captured_is_left_as_it_was():
     [
         (Net, r"apply_ fills a model, and Net only builds one; write materialize\(Net\)"),
         (torch.jit.trace(nn.ReLU(), torch.ones(1)), "fill it before torch.jit.script"),
-        (None, "apply_ fills a torch.nn.Module, not a NoneType"),
-        ("net.py", "not a str"),
+        (None, "apply_ fills a torch.nn.Module, not NoneType"),
+        ("net.py", "not str"),
     ],
     ids=str,
 )

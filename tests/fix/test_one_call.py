@@ -134,7 +134,12 @@ def test_the_same_call(
     for each in calls:
         ast.parse(each)
         assert f"help: {each} (" in shown["full"]
-        assert f"; write {each}\n" in shown["concise"]
+        if f"; write {each}\n" not in shown["concise"]:
+            # A line of more than 160 characters names the weight in general.
+            name, _, rest = each.partition("(")
+            lines = [x for x in shown["concise"].splitlines() if f"{name[8:]}(weight, " in x]
+            assert lines
+            assert all(len(x.partition(": ")[2]) + len(rest) > 160 for x in lines)
         assert shown["full"].count(each) == calls.count(each)
     assert squeezed(call) in squeezed(api.fix("net.py").source)
 

@@ -85,12 +85,12 @@ def convolved(m, x, adj):
     return x
 
 
-def test_a_deep_graph_convolution_has_findings():
+def test_the_scales_of_a_deep_graph_convolution_are_not_judged():
+    # The number of neighbours multiplies the signal, too (tests/judge/test_sums.py).
     model = Model(convolved)
     inputs = (torch.zeros(6, 8), torch.eye(6))
     report = initlint.check(model, *inputs)
-    [finding] = report.findings
-    assert finding.code == "INIT101" and len(finding.parameters) == 2
+    assert report.findings == ()
 
 
 READ = """
