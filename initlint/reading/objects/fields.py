@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from initlint.reading.abstract.frames import Frame
 from initlint.reading.abstract.holders import Instance
 from initlint.reading.abstract.user_class import UserClass
-from initlint.reading.abstract.values import UNKNOWN, External, Value
+from initlint.reading.abstract.values import UNKNOWN, Value
 from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.compiled import evaluate
-from initlint.reading.objects.classes import lookup, method_of, order_of
+from initlint.reading.objects.classes import lookup, method_of, order_of, outside_of
 from initlint.reading.reader import Reader
 
 # Decorators, and base classes, that generate a constructor from the annotated fields of a class.
@@ -41,8 +41,7 @@ def _has_fields(reader: Reader, cls: UserClass) -> bool:
         name = node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
         if name in _DECORATORS:
             return True
-    bases = [base for base in order_of(reader, cls) if isinstance(base, External)]
-    return any(base.name.rpartition(".")[2] in _BASES for base in bases)
+    return any(base.name.rpartition(".")[2] in _BASES for base in outside_of(reader, cls))
 
 
 def fill_fields(
