@@ -37,6 +37,7 @@ def neighbours(
     known = {_place(path) for path in paths}
     found: dict[Path, str] = {}
     projects: dict[Path, list[str]] = {}
+    strangers: dict[Path, list[str]] = {}
     accused = _homes(findings, paths, texts)
     every = _homes(layers, paths, texts)
     for path in dict.fromkeys((*accused, *every)):
@@ -55,7 +56,9 @@ def neighbours(
         makers = [other for other in found.values() if other in users][:_FEW_USERS]
         more = list(_further(makers, treated, projects[place.parent]))
         if names:
-            more += _of_strangers(projects[place.parent])
+            if place.parent not in strangers:
+                strangers[place.parent] = _of_strangers(projects[place.parent])
+            more += strangers[place.parent]
         found |= {_place(other): other for other in more}
     return sorted(found.values())[:_READ]
 

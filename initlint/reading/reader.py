@@ -95,6 +95,8 @@ class Reader:
         self.alone: set[ast.AST | None] = set()
         # Of names that are filled, whether they are copies that nothing else uses.
         self.lost_copies: dict[ast.AST, bool] = {}
+        # Of classes, whether something wraps their constructor, and whether they wrap their heirs'.
+        self.altering: dict[UserClass, tuple[bool, bool]] = {}
         # What code has put in the place of names outside the files: `nn.Linear = Quiet`.
         self.replaced: dict[str, Value] = {}
         # Methods that code calls of models of which nobody knows the class, with a place; under the

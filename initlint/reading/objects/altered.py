@@ -37,8 +37,13 @@ def is_altered(reader: Reader, cls: UserClass) -> bool:
     """
     if cls.altered is None:
         own = [each for each in order_of(reader, cls) if isinstance(each, UserClass)]
-        cls.altered = any(_wraps_constructor(reader, each) for each in own)
-        cls.altered = cls.altered or any(_minds_heirs(reader, each) for each in own[1:])
+        for each in own:
+            # In a long line of classes each is looked at once.
+            if each not in reader.altering:
+                minds = _minds_heirs(reader, each)
+                reader.altering[each] = (_wraps_constructor(reader, each), minds)
+        cls.altered = any(reader.altering[each][0] for each in own)
+        cls.altered = cls.altered or any(reader.altering[each][1] for each in own[1:])
     return cls.altered
 
 

@@ -89,6 +89,8 @@ def _build(
             furnish(reader, instance, args, kwargs)
         if is_altered(reader, cls):
             release(reader, [instance])
+            why = f"code that wraps the constructor of {cls.name} may fill what it makes"
+            reader.unfollowed = reader.unfollowed or why
     finally:
         reader.active.pop()
         reader.constructing = outer

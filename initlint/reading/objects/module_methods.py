@@ -340,6 +340,8 @@ def _pre_hook(reader: Reader, instance: Instance, asked: _Asked) -> Value:
     is_named = isinstance(function, Function) and not isinstance(function.node, ast.Lambda)
     if is_named and fills(function.node.body):
         release(reader, [instance])
+        why = "a hook may fill it before its first forward"
+        reader.unfollowed = reader.unfollowed or why
     return PLAIN
 
 
