@@ -102,6 +102,10 @@ def _filled(
 
     if wanted.policy == "calibrated":
         calibrate_(model, choice, inputs, wanted.seed, copies)
+        if choice.followers:
+            # The run has met the copies with the values that they had.
+            follow(model, choice.followers, copies)
+            calibrate_(model, choice, inputs, wanted.seed, copies)
     else:
         fill_(model, choice, copies, progress)
     renorm(model, choice.sources, copies)

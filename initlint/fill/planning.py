@@ -24,6 +24,7 @@ from initlint.fill.recipes import per_part, with_recipes
 from initlint.fill.scope import Scope, with_present
 from initlint.fill.shards import parts_of
 from initlint.fill.stages import Whole, products_within, within
+from initlint.fill.summed import with_default_scales
 from initlint.fill.tied import with_tied_heads
 from initlint.fill.twins import traceable
 from initlint.graph.ops import Graph
@@ -83,7 +84,8 @@ def layers_and_facts(
         nothing = Products(frozenset(), {}, {}, {})
         return (), Known(nothing, Held(model, journal), Scope(wanted.scope, present, ()))
     layers, graphs, products = _captured(model, inputs, present, rebuild)
-    known = Known(products, Held(model, journal), Scope(wanted.scope, present, layers))
+    scope = Scope(wanted.scope, present, layers, products.summed)
+    known = Known(products, Held(model, journal), scope)
     return _planned(model, layers, graphs, known, wanted), known
 
 
@@ -98,8 +100,8 @@ def _of_stage(
 
     everything = {**whole.present, **present}
     layers, graphs, products = _captured(whole.model, inputs, everything)
-    held = Held(stage)
-    known = Known(products_within(stage, products), held, Scope(wanted.scope, everything, layers))
+    scope = Scope(wanted.scope, everything, layers, products.summed)
+    known = Known(products_within(stage, products), Held(stage), scope)
     return within(stage, _planned(whole.model, layers, graphs, known, wanted)), known
 
 
@@ -133,7 +135,8 @@ def _planned(
     alive = tuple(per_part(known.alive(layer)) for layer in layers)
     recommended = with_normed(with_recommendations(alive), model)
     planned = with_tied_heads(with_recipes(recommended, graphs), model)
-    return _recommended(planned, wanted.policy)
+    safe = with_default_scales(planned, known.products.summed)
+    return _recommended(safe, wanted.policy)
 
 
 def _is_open(model: nn.Module, wanted: Wanted, present: Mapping[str, Present]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
+from initlint.fill.summed import summed_in
 from initlint.graph.branches import Branch, branches
 from initlint.graph.mixing import with_mixings
 from initlint.graph.ops import Graph, Op, Operand, leaves_of
@@ -29,7 +30,7 @@ class Products:
     last weight of a residual branch, the other parameters that its branch is a product with:
     scales (alpha, a LayerScale), which are never filled, and weights. `computed` are the parameters
     from which a factor of the branch is computed, each with the number at which it makes that zero;
-    None where that is not known.
+    None where that is not known. `summed` are beside a sum over an unknown number of values.
     """
 
     recurrent: frozenset[str]
@@ -37,6 +38,7 @@ class Products:
     factors: Mapping[str, tuple[str, ...]]
     before: Mapping[str, tuple[str, ...]]
     computed: Mapping[str, tuple[tuple[str, float | None], ...]] = field(default_factory=dict)
+    summed: frozenset[str] = frozenset()
 
 
 def products_of(model: nn.Module, graphs: Sequence[Graph]) -> Products:
@@ -47,8 +49,10 @@ def products_of(model: nn.Module, graphs: Sequence[Graph]) -> Products:
     factors: dict[str, tuple[str, ...]] = {}
     before: dict[str, tuple[str, ...]] = {}
     computed: dict[str, tuple[tuple[str, float | None], ...]] = {}
+    summed: set[str] = set()
     for graph in graphs:
         recurrent |= {first.get(name, name) for name in used_again(graph)}
+        summed |= {first.get(name, name) for name in summed_in(graph)}
         steps = with_mixings({op: op for op in graph.nodes}, graph.whole)
         for branch in branches(steps):
             for last, multiplied, weights in _branch_products(steps, branch):
@@ -60,7 +64,7 @@ def products_of(model: nn.Module, graphs: Sequence[Graph]) -> Products:
             for weight, multiplied in _scaled_inputs(steps, branch):
                 name = first.get(weight, weight)
                 before[name] = tuple(first.get(other, other) for other in multiplied)
-    return Products(frozenset(recurrent), scales, factors, before, computed)
+    return Products(frozenset(recurrent), scales, factors, before, computed, frozenset(summed))
 
 
 def used_again(graph: Graph) -> set[str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from initlint.fill.present import Present
+from initlint.fill.summed import SUMMED
 from initlint.recommend import weakens, with_recommendations
 from initlint.records import InitlintError, Layer
 
@@ -34,12 +35,20 @@ class Scope:
     - findings: memory that nothing wrote, and layers with a finding.
     - recommended: also layers that hold PyTorch's default where something else is recommended,
       unless a hidden layer of the model is unknown: then all of them stay as they are.
-    - all: every layer that has a recommendation.
+    - all: every layer that has a recommendation; `summed`, those beside a sum over an unknown
+      number of values, have none.
     """
 
-    def __init__(self, name: str, present: Mapping[str, Present], layers: Sequence[Layer]) -> None:
+    def __init__(
+        self,
+        name: str,
+        present: Mapping[str, Present],
+        layers: Sequence[Layer],
+        summed: Collection[str] = (),
+    ) -> None:
         self.name = name
         self.present = present
+        self._summed = summed
         self._reported = _reported(layers, present) if name != "all" else frozenset()
         unknown = [layer.parameter for layer in layers if _is_hidden_unknown(layer)]
         self._unknown = unknown[0] if unknown else ""
@@ -47,8 +56,10 @@ class Scope:
     def keeps(self, layer: Layer) -> Kept:
         """Why a layer's weight, which could be filled, is left as it is."""
         found = self.present.get(layer.parameter)
-        if self.name == "all" or found is None or found.kind == "unwritten":
+        if found is not None and found.kind == "unwritten":
             return Kept()
+        if self.name == "all" or found is None:
+            return Kept(SUMMED) if layer.parameter in self._summed else Kept()
         if found.is_meant:
             return Kept(f"it was set to {found.words}", meant=True)
         if self.name == "findings" and found.kind == "default" and self._is_left_alone(layer):
@@ -59,6 +70,8 @@ class Scope:
             return Kept(f"it was set, not drawn by PyTorch's default: {found.words}", meant=True)
         if self.name == "findings":
             return Kept(layer.harmless or "PyTorch's default does no harm here: no finding")
+        if layer.parameter in self._summed:
+            return Kept(SUMMED)
         if self._unknown:
             why = f"the hidden layer {self._unknown} is unknown, and layers are filled together"
             return Kept(why)

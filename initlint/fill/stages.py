@@ -82,11 +82,14 @@ def products_within(stage: nn.Module, products: Products) -> Products:
             if name in names
         }
 
-    recurrent = frozenset(name for name in products.recurrent if name in names)
+    recurrent, summed = (
+        frozenset(name for name in some if name in names)
+        for some in (products.recurrent, products.summed)
+    )
     scales, factors, before = map(kept, (products.scales, products.factors, products.before))
     computed = {
         name: tuple(pair for pair in pairs if pair[0] in names)
         for name, pairs in products.computed.items()
         if name in names
     }
-    return Products(recurrent, scales, factors, before, computed)
+    return Products(recurrent, scales, factors, before, computed, summed)

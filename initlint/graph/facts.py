@@ -114,6 +114,8 @@ def of_call(
         return {}
     if bare in _SPLITTING and len(args) > 1:
         return {"equal": len(set(args[1])) == 1 if isinstance(args[1], tuple) else True}
+    if bare == "einsum":
+        return {"equation": args[0]} if args and isinstance(args[0], str) else {}
     names = _OF_FUNCTIONS.get(bare)
     if names is None:
         return {}

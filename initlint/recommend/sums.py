@@ -10,6 +10,9 @@ from initlint.graph.signal import Prediction
 
 # What adds rows that an index names; how many there are, the data decide.
 _INDEXED = ("scatter_add", "scatter_reduce", "index_add", "index_reduce", "segment_reduce")
+_SUMS = ("sum", "nansum", "cumsum")
+# Products with a matrix: one that the model keeps may be that of a graph.
+_MATRICES = ("matmul", "rmatmul", "mm", "bmm", "spmm", "tensordot")
 
 
 def beside_sums(ops: Sequence[Op], found: Prediction) -> set[Op]:
@@ -37,17 +40,39 @@ def beside_sums(ops: Sequence[Op], found: Prediction) -> set[Op]:
     return behind | before
 
 
+def may_sum(op: Op) -> bool:
+    """Whether an operation may be such a sum, by its kind alone."""
+    is_pooled = op.role == "pool" and op.bare_name in (*_SUMS, *_MATRICES, "einsum")
+    return is_pooled or op.role == "attention" or op.bare_name.startswith(_INDEXED)
+
+
 def _sums(ops: Sequence[Op], found: Prediction) -> Iterator[Op]:
     mixed = with_mixings({op: op for op in ops}, whole=True)
+    touched: set[Op] = set()
     for op in ops:
+        if op.role == "weighted" or not touched.isdisjoint(op.inputs):
+            touched.add(op)
         if isinstance(mixed[op], Mixing):
             if not any(found.values[value].shares for value in op.inputs):
                 yield op
-        elif op.role == "pool" and found.starts.get(op):
-            if op.bare_name == "sum" and not _is_mean(op.inputs[0], found):
+        elif op.role == "pool" and op.bare_name in _SUMS:
+            if found.starts.get(op) and not _is_mean(op.inputs[0], found):
                 yield op
-        elif op.bare_name.startswith(_INDEXED):
+        elif (op.role == "pool" and op in touched and _multiplies(op)) or op.bare_name.startswith(
+            _INDEXED
+        ):
             yield op
+
+
+def _multiplies(op: Op) -> bool:
+    """Whether an operation sums over the positions of data by a matrix that the model keeps."""
+    if op.bare_name != "einsum":
+        return op.bare_name in _MATRICES
+    equation = op.args.get("equation", "")
+    terms, arrow, result = equation.replace("...", "").partition("->")
+    if not arrow:
+        return True
+    return any(name.isalpha() and name not in result for name in terms)
 
 
 def _is_mean(op: Op, found: Prediction) -> bool:

@@ -70,10 +70,14 @@ def trained(
     size: int = 64,
     sgd: bool = False,
 ) -> float:
-    """Train on the indices of batches; the mean loss of the last tenth of the steps."""
+    """Train on the indices of batches; the mean loss of the last tenth of the steps.
+
+    A model may bring its own optimisers (`scaled.py`).
+    """
     parameters = [p for p in model.parameters() if p.requires_grad]
+    optimisers = getattr(model, "optimisers", torch.optim)
     momentum = {"lr": rate, "momentum": 0.9}
-    step = torch.optim.SGD(parameters, **momentum) if sgd else torch.optim.Adam(parameters, rate)
+    step = optimisers.SGD(parameters, **momentum) if sgd else optimisers.Adam(parameters, lr=rate)
     seen = []
     torch.manual_seed(seed)
     for index in batches(count, size, steps, seed):

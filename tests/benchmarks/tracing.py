@@ -1,4 +1,4 @@
-"""What `initlint.check` costs beside bare symbolic tracing, and how it grows with depth.
+"""What `check` and `apply_` cost beside bare symbolic tracing, and how it grows with depth.
 
     python tests/benchmarks/tracing.py
 
@@ -32,13 +32,13 @@ MODELS = (
 
 
 def seconds(action: Callable[[], object], repeats: int = 5) -> float:
-    """The median time of an action, once it has run before."""
+    """The median processor time of an action, once it has run before."""
     action()
     times = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         action()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return statistics.median(times)
 
 
@@ -48,26 +48,45 @@ def deep(depth: int) -> nn.Module:
     return nn.Sequential(*layers)
 
 
-def main() -> None:
-    """Print the ratio for each of ten models, their median, and the growth with depth."""
-    models = import_torchvision().models
-    ratios = []
-    for name in MODELS:
-        model = models.get_model(name, weights=None)
-        bare = seconds(lambda model=model: fx.symbolic_trace(model))
-        ours = seconds(lambda model=model: initlint.check(model))
-        ratios.append(ours / bare)
-        print(
-            f"{name:20} trace {bare * 1e3:7.1f} ms   check {ours * 1e3:7.1f} ms   ×{ratios[-1]:.2f}"
-        )
-    print(
-        f"median of {len(MODELS)} models: check takes ×{statistics.median(ratios):.2f} of the trace"
+def normed(depth: int) -> nn.Module:
+    """The same with norms: no layer is in question."""
+    blocks = ((nn.LayerNorm(8), nn.Linear(8, 8), nn.ReLU()) for _ in range(depth))
+    return nn.Sequential(*(part for block in blocks for part in block))
+
+
+def printed(name: str, model: nn.Module, repeats: int) -> tuple[float, float]:
+    """The times of check and of apply_ for a model, as multiples of the trace's; prints them."""
+    bare = seconds(lambda: fx.symbolic_trace(model), repeats)
+    check = seconds(lambda: initlint.check(model), repeats)
+    apply = seconds(lambda: initlint.apply_(model, seed=0), repeats)
+    shown = (
+        f"check {check:8.3f} s ×{check / bare:5.1f}   apply_ {apply:8.3f} s ×{apply / bare:5.1f}"
     )
-    with torch.device("meta"):
-        short, long = deep(100), deep(10_000)
-    ours = seconds(lambda: initlint.check(long), 1) / seconds(lambda: initlint.check(short))
-    bare = seconds(lambda: fx.symbolic_trace(long), 1) / seconds(lambda: fx.symbolic_trace(short))
-    print(f"100 times the layers (100 to 10,000): check ×{ours:.0f}, bare trace ×{bare:.0f}")
+    print(f"{name:22} trace {bare:8.3f} s   {shown}", flush=True)
+    return check / bare, apply / bare
+
+
+def initialised(model: nn.Module) -> None:
+    """What people write by hand."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            nn.init.zeros_(module.bias)
+
+
+def main() -> None:
+    """Print the ratios for ten models, their medians, and the growth with depth."""
+    models = import_torchvision().models
+    torch.set_num_threads(1)
+    ratios = [printed(name, models.get_model(name, weights=None), 3) for name in MODELS]
+    check, apply = map(statistics.median, zip(*ratios, strict=True))
+    print(f"median of {len(MODELS)}: check ×{check:.1f}, apply_ ×{apply:.1f}")
+    for depth in (100, 1_000, 10_000, 20_000):
+        model = deep(depth)
+        printed(f"{depth} layers, plain", model, 1)
+        loop = seconds(lambda model=model: initialised(model), 1)
+        print(f"{'':22} a loop of nn.init {loop:.3f} s")
+    printed("20,000 with norms", normed(20_000), 1)
 
 
 if __name__ == "__main__":

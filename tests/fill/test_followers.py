@@ -40,6 +40,33 @@ def test_frozen_copies_stay_equal(scope, policy):
     assert not any(value.requires_grad for value in model.target.parameters())
 
 
+def test_calibration_meets_copies_as_they_will_be():
+    class Control(nn.Module):
+        """A frozen net and a copy of it that trains and adds nothing at first."""
+
+        def __init__(self):
+            super().__init__()
+            self.trains = nn.ModuleList(nn.Linear(16, 16) for _ in range(4))
+            self.frozen = copy.deepcopy(self.trains).requires_grad_(False)
+            self.zeros = nn.ModuleList(nn.Linear(16, 16) for _ in range(4))
+            for layer in self.zeros:
+                nn.init.zeros_(layer.weight)
+                nn.init.zeros_(layer.bias)
+            self.out = nn.Linear(16, 4)
+
+        def forward(self, x):
+            y = x
+            for frozen, trains, zero in zip(self.frozen, self.trains, self.zeros, strict=True):
+                x, y = torch.relu(frozen(x)), torch.relu(trains(y))
+                x = x + zero(y)
+            return self.out(x)
+
+    model, data = Control(), torch.randn(256, 16)
+    initlint.apply_(model, data, seed=0, scope="recommended", policy="calibrated")
+    assert torch.equal(model.frozen[1].weight, model.trains[1].weight)
+    assert 0.25 < model(data).std() < 0.4
+
+
 def test_what_differs_or_is_left_out_stays():
     model = Momentum()
     model.target[6].weight.data[0, 0] += 1e-3

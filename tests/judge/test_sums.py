@@ -16,6 +16,7 @@ NET = """
                 nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64)) for _ in range(4)
             )
             self.out = nn.Linear(64, 2)
+            self.register_buffer("graph", torch.ones(5, 5))
 
         def forward(self, x, graph):
             h = self.first(x)
@@ -39,6 +40,12 @@ SUMS = {
     ),
     "pairs": ("h + (h[:, None] * graph[..., None]).sum(1)", ADJACENCY),
     "of both": ("h + torch.tanh(h[:, None] + h[None]).sum(dim=1)", ADJACENCY),
+    "of one": ("h + torch.einsum('nd->d', h)", ADJACENCY),
+    "running": ("h + h.cumsum(0)", ADJACENCY),
+    "without nan": ("h + torch.nansum(h, 0, keepdim=True)", ADJACENCY),
+    "kept": ("h + self.graph @ h", ADJACENCY),
+    "kept, einsum": ("torch.einsum('ij,jd->id', self.graph, h)", ADJACENCY),
+    "ones": ("h + torch.ones(5, 5) @ h", ADJACENCY),
     "beside": ("h + torch.cat([h, (h[:, None] * graph[..., None]).sum(1)], -1)[:, :64]", ADJACENCY),
 }
 # What is a mean by its shares, or no sum.
@@ -47,6 +54,8 @@ MEANS = {
     "shares": ("torch.softmax(graph, -1) @ h", ADJACENCY),
     "weighted": ("(torch.softmax(graph, 0)[:, :1] * h).sum(0, keepdim=True) + h", ADJACENCY),
     "mean": ("h + h.mean(0, keepdim=True)", ADJACENCY),
+    "transposed": ("torch.einsum('nd->dn', h).T", ADJACENCY),
+    "by units": ("torch.einsum('nd,d->nd', h, torch.ones(64))", ADJACENCY),
 }
 
 
