@@ -265,7 +265,8 @@ class Call:
     the copy that it fills, is kept by nobody). Such a call may be one of any function: an in-place
     method, or one that gives a new tensor; `resolved` is then as `spelled`. A method that would
     initialise and that nothing calls has the effect uncalled; `site` is where it is defined,
-    `within` its class.
+    `within` its class. `apply` that draws all weights again that a model of another package has
+    loaded has the effect reloaded.
     """
 
     model: str
@@ -287,8 +288,9 @@ class Test:
 
     - `kind`: class (isinstance, type), class_name (a text against the name of the class), name (a
       text against the name of a parameter or module), attribute (hasattr), shape, always (it is
-      true whatever it is asked of, since `wanted` is a text or a class and no condition), or first
-      (of `A or B`, for which it asks, only A counts).
+      true whatever it is asked of, since `wanted` is a text or a class and no condition), first
+      (of `A or B`, for which it asks, only A counts), or both (it asks whether one module is of two
+      classes, of which none derives from the other).
     - `subject`: what the question is asked of: module, parameter; name and pair for loops that
       yield names, or pairs of a name and a module, where the code expects a module; class for a
       class that is compared with a text, instance for a module that is compared with a class.
@@ -301,6 +303,8 @@ class Test:
       modules (name, shape) of which it was asked, each once.
     - `missed`: classes of the modules within those asked that satisfy it, but of which it is never
       asked, and whose weights nobody has filled.
+    - `loose`: classes of modules that satisfy it and that lie in plain lists of those asked, where
+      no walk goes, and whose weights nobody has filled.
     - `late`: classes of modules that satisfy it and that the constructor which asks makes only
       afterwards, and whose weights nobody has filled.
     - `taken`: the earlier conditions of an `elif` that are true for all that would satisfy it.
@@ -330,6 +334,7 @@ class Test:
     unsure: int = 0
     asked: tuple[str, ...] = ()
     missed: tuple[str, ...] = ()
+    loose: tuple[str, ...] = ()
     fills: bool = True
     elsewhere: bool = False
     calls: tuple[str, ...] = ()

@@ -22,6 +22,18 @@ def init_matches_nothing(test: Test, model: Model) -> Problems:
         if test.fills and test.over:
             yield test, f"{test.text} is {test.wanted[0].rpartition('.')[2]} alone; write a tuple"
         return
+    if test.kind == "both":
+        if test.fills and test.over:
+            yield test, f"{test.text} holds for nothing: no module is of both classes; write or"
+        return
+    if test.loose and test.fills:
+        inside = ", ".join(test.loose[:3])
+        yield (
+            test,
+            f"{test.text} is never asked of {inside} in a plain list, where modules() does not "
+            "look, nor does an optimizer; make it a ModuleList",
+        )
+        return
     if test.taken and test.fills and test.over and not test.elsewhere:
         before = " and ".join(test.taken[:2])
         yield test, f"{test.text} is never reached: {before} above takes all that satisfy it"
@@ -170,7 +182,8 @@ def _by_words(test: Test) -> str:
             mine, theirs = set(layer.split("_")), set(own.split("_"))
             if layer and own and last == end and (mine < theirs or theirs < mine):
                 shared = mine & theirs
-                if max(map(len, shared), default=0) >= _SHORTEST - 1:
+                is_mark = all(len(word) == 1 for word in mine ^ theirs)
+                if max(map(len, shared), default=0) >= (2 if is_mark else _SHORTEST - 1):
                     return name
     return ""
 

@@ -1,9 +1,10 @@
 """Loaded weights that an initialisation draws again."""
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 from initlint.judge import (
+    Call,
     Draw,
     Model,
     Parameter,
@@ -17,17 +18,25 @@ from initlint.judge import (
 )
 
 
-def pretrained_overwritten(model: Model) -> Problems:
+def pretrained_overwritten(record: Model | Call) -> Problems:
     """Weights that were loaded from a file, all of which a walk over modules then fills."""
+    if isinstance(record, Model):
+        yield from _lost(record)
+    elif record.effect == "reloaded":
+        yield record, f"{record.spelled} {record.reason}, which is lost"
+
+
+def _lost(model: Model) -> Problems:
+    """The weights of a model that were loaded, and that a walk over its modules fills."""
     lost: dict[object, list[tuple[Parameter, Draw, Draw]]] = {}
     for parameter in model.filled:
         for load, later in overwritten(parameter):
             is_lost = load.by == "load" and is_by_visit(later) and not _is_loaded(parameter, later)
-            if parameter.kind == "weight" and is_lost:
+            if is_lost and _counts(parameter, load):
                 lost.setdefault(load.site, []).append((parameter, load, later))
     loaded_at = _loaded_at(model) if lost else {}
     for site, found in lost.items():
-        if len(found) < loaded_at[site]:
+        if not _are_of_a_kind([parameter for parameter, _, _ in found], loaded_at[site]):
             # To draw only some again is a choice: a new head, or the last layers.
             continue
         for parameter, load, later in found:
@@ -50,9 +59,37 @@ def _is_loaded(parameter: Parameter, walk: Draw) -> bool:
     return any(not is_by_visit(draw) for draw in parameter.history[place + 1 :])
 
 
-def _loaded_at(model: Model) -> Mapping[object, int]:
-    """By line, how many weights of layers were loaded there."""
-    weights = [p.history for p in model.filled if p.kind == "weight"]
-    return Counter(
-        site for history in weights for site in {draw.site for draw in history if draw.by == "load"}
-    )
+def _loaded_at(model: Model) -> Mapping[object, list[Parameter]]:
+    """By line, the weights of layers that were loaded there."""
+    found: dict[object, list[Parameter]] = {}
+    for parameter in model.filled:
+        sites = {d.site for d in parameter.history if d.by == "load" and _counts(parameter, d)}
+        for site in sites:
+            found.setdefault(site, []).append(parameter)
+    return found
+
+
+def _counts(parameter: Parameter, load: Draw) -> bool:
+    """Whether a load is of a layer's weight, or of an embedding's table that is given it alone."""
+    is_table = parameter.kind == "table" and load.spelled == "from_pretrained"
+    return is_table or parameter.kind == "weight"
+
+
+def _are_of_a_kind(lost: Sequence[Parameter], loaded: Sequence[Parameter]) -> bool:
+    """Whether a walk draws all loaded weights again, or all of one class wherever they lie.
+
+    For example all `nn.Linear` of a transformer, but not its attention. A part all of whose weights
+    are drawn again may be replaced on purpose, and so may the last layers.
+    """
+    if len(lost) == len(loaded):
+        return True
+    holders = {parameter.holder for parameter in lost}
+    if len(lost) < sum(parameter.holder in holders for parameter in loaded):
+        return False
+    folders = [parameter.name.split(".")[:-2] for parameter in lost]
+    levels = takewhile(lambda words: len({*words}) == 1, zip(*folders, strict=False))
+    part = [words[0] for words in levels]
+    names = [p.name for p in loaded if p.name.split(".")[: len(part)] == part]
+    drawn = {parameter.name for parameter in lost}
+    first = next(place for place, name in enumerate(names) if name in drawn)
+    return len(lost) > 1 and not drawn.issuperset(names[first:])

@@ -1,4 +1,4 @@
-"""Stacks of deep copies, which begin with the same weights."""
+"""Stacks and twins of deep copies, which begin with the same weights."""
 
 import re
 
@@ -6,6 +6,8 @@ from initlint.judge import Model, Parameter, Problem, Problems
 
 _HELP = "make each layer by a call of its own, or call reset_parameters() of the copies"
 _NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
+# The number in the name of one of two twins: q1 and q2, critic and critic_2.
+_MARK = re.compile(r"_?\d+(?=\.|$)")
 
 
 def identical_clones(model: Model) -> Problems:
@@ -25,6 +27,31 @@ def identical_clones(model: Model) -> Problems:
         every = f"{start}*{end}"
         message = f"{every} begin with the same values: deep copies of one layer, not drawn again"
         for parameter in copied:
+            yield Problem(parameter, message, help=_HELP)
+    yield from _twins(model)
+
+
+def _twins(model: Model) -> Problems:
+    """Copies beside what they are copies of, if both are used and called alike but for a number.
+
+    A target network is called otherwise, or is no part of forward.
+    """
+    known = {parameter.name: parameter for parameter in model.parameters}
+    for parameter in filter(_is_random, model.parameters):
+        first = known.get(parameter.clone_of or "")
+        if first is None or not (first.used and parameter.used):
+            continue
+        names = zip(first.name.split("."), parameter.name.split("."), strict=False)
+        unlike = [(one, other) for one, other in names if one != other]
+        if len(unlike) != 1 or first.name.count(".") != parameter.name.count("."):
+            continue
+        ((one, other),) = unlike
+        # What is called by a number alone is one of a stack.
+        if _MARK.sub("", one) == _MARK.sub("", other) != "":
+            message = (
+                f"{other} is a deep copy of {one}, not drawn again: {parameter.name} begins with "
+                f"the values of {first.name}"
+            )
             yield Problem(parameter, message, help=_HELP)
 
 

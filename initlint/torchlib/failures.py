@@ -15,6 +15,9 @@ _DIMENSIONS: Mapping[str, tuple[int, int]] = {
     "dirac_": (3, 5),
 }
 
+# Arguments that are numbers; `a` of Kaiming is the negative slope.
+_NUMBERS = ("gain", "mean", "std", "b", "val", "sparsity")
+
 
 def why_it_raises(name: str, args: Mapping[str, Any], dimensions: int | None) -> str:
     """Why `torch.nn.init.<name>(tensor, **args)` raises an error; empty if it does not.
@@ -26,6 +29,10 @@ def why_it_raises(name: str, args: Mapping[str, Any], dimensions: int | None) ->
         wanted = f"{least}" if least == most else f"at least {least}"
         wanted = "3 to 5" if name == "dirac_" else wanted
         return f"it needs {wanted} dimensions; the tensor has {dimensions}"
+    text = next((key for key in _NUMBERS if isinstance(args.get(key), str)), "")
+    if text:
+        what = "; calculate_gain gives that of a nonlinearity" if text == "gain" else ""
+        return f"{text} is a number, not {args[text]!r}{what}"
     if name.startswith("kaiming"):
         return _of_kaiming(args)
     low, high, std = (_number(args.get(key)) for key in ("a", "b", "std"))

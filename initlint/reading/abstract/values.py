@@ -80,17 +80,21 @@ class Sampled(Unknown):
     """A module that is not read, or that torch fills with others: `options` are layers within it.
 
     Walks over modules reach these layers, by `names` from the module that holds the value. They
-    stand for all that are made as they are, and are no part of the graph.
+    stand for all that are made as they are, and are no part of the graph. `part` says that this is
+    only some part of that module, which may hold few of them.
     """
 
-    __slots__ = ("names",)
+    __slots__ = ("names", "part")
 
-    def __init__(self, options: tuple[Value, ...], names: tuple[str, ...]) -> None:
+    def __init__(
+        self, options: tuple[Value, ...], names: tuple[str, ...], part: bool = False
+    ) -> None:
         super().__init__(options)
         self.names = names
+        self.part = part
 
     def rebuilt(self, parts: Sequence[Value]) -> Value:
-        return Sampled(tuple(parts), self.names)
+        return Sampled(tuple(parts), self.names, self.part)
 
 
 class Plain(Kind):

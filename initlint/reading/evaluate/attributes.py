@@ -29,6 +29,7 @@ from initlint.reading.abstract.values import (
     Kept,
     Named,
     Plain,
+    Sampled,
     Slot,
     Tensor,
     Unknown,
@@ -113,6 +114,9 @@ def _of_others(reader: Reader, value: Value, name: str) -> Value:
         return getattr(value.node, "name", UNKNOWN)
     if value is None and name in ("data", "weight", "bias"):
         return Missing("None", name)
+    if type(value) is Sampled:
+        is_whole = name == "apply" and not value.part
+        return Method(value, name) if is_whole else Sampled(value.options, value.names, part=True)
     # An attribute of a value that may hold weights may hold them, too.
     return value if isinstance(value, Unknown) else UNKNOWN
 

@@ -18,6 +18,7 @@ from initlint.reading.evaluate.subscripts import gone_through
 from initlint.reading.evaluate.targets import target_of
 from initlint.reading.evaluate.visits import visit_of
 from initlint.reading.fills.mistakes import check_iterated
+from initlint.reading.fills.unpacked import check_unpacked
 from initlint.reading.fills.writes import walked
 from initlint.reading.reader import Reader
 
@@ -44,6 +45,8 @@ def for_step(reader: Reader, node: ast.For | ast.AsyncFor) -> Step:
         try:
             for place, item in enumerate(walked(reader, value, found), 1):
                 changes = reader.life.changes
+                if place == 1 and isinstance(value, Listing) and value.whole is not None:
+                    check_unpacked(reader, node.target, item)
                 target(item, frame)
                 visit = None if reader.drawing else visit_of(item)
                 if visit is not None:

@@ -6,14 +6,24 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from initlint.reading.abstract.holders import Instance, Optimiser, Super
-from initlint.reading.abstract.values import PLAIN, Compared, Fresh, Held, Kept, Slot, Tensor, Value
+from initlint.reading.abstract.values import (
+    PLAIN,
+    Compared,
+    Fresh,
+    Held,
+    Kept,
+    Sampled,
+    Slot,
+    Tensor,
+    Value,
+)
 from initlint.reading.evaluate.plain import asked, costs
 from initlint.reading.evaluate.subscripts import item_of
 from initlint.reading.evaluate.tensors import operate
 from initlint.reading.fills.in_place import write_in_place
 from initlint.reading.fills.initial import lost
 from initlint.reading.objects.fields import fill_fields, generated
-from initlint.reading.objects.module_methods import ask_module
+from initlint.reading.objects.module_methods import apply_to_loaded, ask_module
 from initlint.reading.reader import Reader
 
 
@@ -36,6 +46,8 @@ def call_method(
         return _ask_parameter(reader, receiver, name, args, kwargs, node)
     if isinstance(receiver, Instance):
         return ask_module(reader, receiver, name, args, kwargs, node)
+    if type(receiver) is Sampled:
+        return apply_to_loaded(reader, receiver, args, kwargs, node)
     if isinstance(receiver, Super):
         base = generated(reader, receiver.receiver.cls, receiver.owner)
         if base is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from initlint.reading.abstract.frames import Code
-from initlint.reading.abstract.holders import Instance
+from initlint.reading.abstract.holders import Instance, Listing
 from initlint.reading.abstract.submodules import all_within
 from initlint.reading.abstract.values import Slot, Value
 from initlint.reading.objects.torch_modules import type_of
@@ -60,6 +60,8 @@ class Question:
     always: bool = False
     # Whether only the first counts of what it asks for: `isinstance(m, nn.Conv2d or nn.Linear)`.
     first: bool = False
+    # Whether it asks of one thing whether it is of two classes that nothing is both of.
+    both: bool = False
     # The conditions of the `if`, and of each `elif`, to which this one is an alternative.
     earlier: tuple[ast.expr, ...] = ()
 
@@ -109,6 +111,7 @@ def _record(model: str, group: Sequence[Asked], filled: Collection[object]) -> T
         unsure=len({key for asked in group for key in asked.unsure}),
         asked=tuple(names)[:_MOST_NAMES],
         missed=_missed(first, things, over, filled),
+        loose=_loose(first, things),
         fills=first.question.fills,
         elsewhere=any(asked.elsewhere for asked in group),
         late=tuple({name: None for asked in group for name in _late(asked, over, filled)}),
@@ -134,6 +137,27 @@ def _missed(
             continue
         if asked.holds(module) and _is_untouched(module, filled):
             found[type_of(module)] = None
+    return tuple(found)
+
+
+def _loose(asked: Asked, things: Sequence[Value]) -> tuple[str, ...]:
+    """The classes of unfilled layers in plain lists of the modules asked, that satisfy it.
+
+    A list of one module may hide it on purpose.
+    """
+    if asked.holds is None or asked.subject != "module" or asked.question.opposite:
+        return ()
+    modules = [thing for thing in things if isinstance(thing, Instance)]
+    held = {id(module) for module in all_within(modules)}
+    found: dict[str, None] = {}
+    for listing in (v for m in modules for v in m.attrs.values() if type(v) is Listing):
+        parts = [part for part in listing.items if isinstance(part, Instance) and part.torch]
+        if len(parts) < 2 or len(parts) < len(listing.items):
+            continue
+        for layer in all_within(part for part in parts if id(part) not in held):
+            own = [value for value in layer.attrs.values() if isinstance(value, Slot)]
+            if asked.holds(layer) and own and all(slot.draw.default for slot in own):
+                found[type_of(layer)] = None
     return tuple(found)
 
 

@@ -87,7 +87,8 @@ def _note_denied(reader: Reader, node: ast.Call, begun: int) -> None:
     if any(other is not thing for other, _ in things) or not is_sure(reader):
         return
     name = _name(node)
-    if not any(word in name.lower() for word in ("init", "reset", "weight")):
+    if name == "__init__" or not any(w in name.lower() for w in ("init", "reset", "weight")):
+        # A constructor asks what it is handed in order to keep it, not to fill it.
         return
     if isinstance(thing, Slot):
         reason = f"it asks {text}, and is handed a parameter, which is no module"

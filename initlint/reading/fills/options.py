@@ -15,7 +15,9 @@ from initlint.torchlib.draws import ARGUMENTS, DEPRECATED
 _ABOUT_WEIGHTS = re.compile(
     r"zero_init_\w+|initializer(_range)?|initialization"
     r"|(weights?|kernel|bias|params?|layer|conv|linear|head|embed(ding)?)_init(ializer|ialization)?"
+    r"|(ortho(gonal)?|xavier|kaiming|lecun|zero|small|fixup|log_std|layer_?scale)_init(_values?)?"
     r"|init_(type|method|mode|std|scale|gain|weights?|bias|values?|range|scheme|strategy|fn|func)"
+    r"|init_(ortho(gonal)?|zeros?|log_std)"
 )
 # What a text that names a scheme has in it.
 _NAMED = re.compile(r"xavier|glorot|kaiming|msra|ortho|uniform|normal|gaussian", re.IGNORECASE)
@@ -100,7 +102,8 @@ def unread(name: str, node: ast.ClassDef, module: Module) -> Iterator[Test]:
     about = [argument for argument in _given(function) if _ABOUT_WEIGHTS.fullmatch(argument.arg)]
     used = _used(function) if about else None
     for argument in about if used is not None else ():
-        if argument.arg not in (used or ()) and not _is_read_beside(argument.arg, node, module):
+        is_lost = argument.arg not in (used or ()) or _is_set_anew(argument.arg, function)
+        if is_lost and not _is_read_beside(argument.arg, node, module):
             site = module.source.site(argument)
             yield Test(name, argument.arg, "argument", "option", site, within="__init__")
 
@@ -108,6 +111,16 @@ def unread(name: str, node: ast.ClassDef, module: Module) -> Iterator[Test]:
 def _constructor(node: ast.ClassDef) -> ast.FunctionDef | None:
     found = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
     return found[-1] if found else None
+
+
+def _is_set_anew(name: str, function: ast.FunctionDef) -> bool:
+    """Whether a function gives its argument another value before it reads it."""
+    for statement in function.body:
+        uses = [n for n in ast.walk(statement) if isinstance(n, ast.Name) and n.id == name]
+        if uses:
+            targets = statement.targets if isinstance(statement, ast.Assign) else []
+            return len(uses) == 1 and uses[0] in targets
+    return False
 
 
 def _given(function: ast.FunctionDef) -> list[ast.arg]:
@@ -121,7 +134,7 @@ def _is_read_beside(name: str, node: ast.ClassDef, module: Module) -> bool:
         if other is node or function is None or name not in [a.arg for a in _given(function)]:
             continue
         used = _used(function)
-        if used is None or name in used:
+        if used is None or (name in used and not _is_set_anew(name, function)):
             return True
     return False
 

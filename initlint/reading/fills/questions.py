@@ -15,7 +15,7 @@ from initlint.reading.abstract.values import PLAIN, External, Held, Slot, Value
 from initlint.reading.evaluate.builtins import belongs
 from initlint.reading.evaluate.compiled import code_of
 from initlint.reading.fills.asked import Asked, Question
-from initlint.reading.objects.torch_modules import type_of
+from initlint.reading.objects.torch_modules import ancestors, type_of
 from initlint.reading.reader import Reader
 
 _DIMENSIONS = ("dim", "ndim", "ndimension")
@@ -63,9 +63,12 @@ def _noting(
         parts = [_noting(reader, part, body, is_negated, test) for part in node.values]
         is_or = isinstance(node.op, ast.Or)
         always = _always(reader, node, body) if is_or and not is_negated else None
+        both = None if is_or or is_negated else _both(reader, node, body)
 
         def code(frame: Frame) -> Value:
             result: Value = not is_or
+            if both is not None and _exclude_each_other(both.wanted(frame)):
+                _note(reader, both, frame, False)
             for part, inner in zip(parts, node.values, strict=True):
                 value = part(frame)
                 found = truth(value)
@@ -105,6 +108,40 @@ def _always(
         return None
     text = ast.unparse(node)
     return lambda part: replace(question, text=text, node=node, wanted=part, always=True)
+
+
+def _both(reader: Reader, node: ast.BoolOp, body: Sequence[ast.stmt]) -> Question | None:
+    """The question of an `and` that asks twice for the class of one thing; None for any other."""
+    asked = [part for part in node.values if _form(part) == "class"]
+    if len(asked) < 2 or len({ast.dump(part.args[0]) for part in asked}) > 1:  # type: ignore[attr-defined]
+        return None
+    question = _question(reader, asked[0], body, False)
+    codes = [code_of(reader, part.args[1]) for part in asked]  # type: ignore[attr-defined]
+    return question and replace(
+        question,
+        text=ast.unparse(node),
+        node=node,
+        wanted=lambda frame: tuple(code(frame) for code in codes),
+        both=True,
+    )
+
+
+def _exclude_each_other(wanted: Value) -> bool:
+    """Whether these are classes of torch's of which none derives from another."""
+    if not isinstance(wanted, tuple) or not all(map(_is_layer_class, wanted)):
+        return False
+    names = [_name_of(each) for each in wanted]
+    return all(
+        one not in ancestors(other) and other not in ancestors(one)
+        for place, one in enumerate(names)
+        for other in names[:place]
+    )
+
+
+def _is_layer_class(value: Value) -> bool:
+    """Whether a value is a class of torch's layers, and no base of several."""
+    is_torch = isinstance(value, External) and value.name.startswith("torch.nn.")
+    return is_torch and not _name_of(value).startswith(("_", "Lazy", "Module", "Parameter", "RNNB"))
 
 
 def _first_of(reader: Reader, question: Question) -> Question | None:
@@ -286,7 +323,8 @@ def _note(reader: Reader, question: Question, frame: Frame, found: bool | None) 
         return
     if question.form == "type" and subject == "module" and _are_texts(question.wanted(frame)):
         kind, subject = "class_name", "class"
-    kind = "first" if question.first else "always" if question.always else kind
+    marks = {"first": question.first, "always": question.always, "both": question.both}
+    kind = next((mark for mark, holds in marks.items() if holds), kind)
     owner = reader.constructing or _home(reader, thing)
     if owner is None:
         owner = reader.nowhere

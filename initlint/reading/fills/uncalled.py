@@ -18,6 +18,7 @@ from initlint.records import Call
 from initlint.torchlib.draws import ARGUMENTS, UNWRITTEN
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _NAMES = {
     *("reset_parameters", "reset_params", "reset_weights", "init_weights", "init_weight"),
     *("initialize_weights", "initialise_weights", "init_parameters", "init_params"),
@@ -26,8 +27,18 @@ _NAMES = {
 }
 
 
-# What the names of other methods that initialise begin with: `init_film_layers`.
-_BEGINNING = re.compile(r"_*(init|initiali[sz]e|reset)_")
+# What the names of other methods that initialise begin with, `init_film_layers`, or say in the
+# middle: `lets_init_weights`.
+_OTHERS = re.compile(
+    r"_*(init|initiali[sz]e|reset)_|\w*_(init|initiali[sz]e|reset)_(\w+_)?(weight|param|layer)"
+)
+# Methods of modules that give all their parameters, or the modules that hold them.
+_WALKS = ("parameters", "named_parameters", "modules", "named_modules", "apply")
+# Base classes of other packages whose constructors call no such method.
+_PLAIN = re.compile(
+    r"(torch\.nn|abc|typing)\.|(pytorch_)?lightning\.(\w+\.)*LightningModule$"
+    r"|torch_geometric\.nn\.(\w+\.)*MessagePassing$"
+)
 
 
 class Uncalled:
@@ -108,7 +119,7 @@ class Uncalled:
             n for c in order_of(self._reader, cls) if isinstance(c, UserClass) for n in c.members
         }:
             is_usual = name.strip("_").lower() in _NAMES
-            if not is_usual and not _BEGINNING.match(name):
+            if not is_usual and not _OTHERS.match(name):
                 continue
             member = lookup(self._reader, cls, name)
             node = member[1] if member is not None else None
@@ -116,7 +127,7 @@ class Uncalled:
             if member is None or not is_function or node in self._reader.reached:
                 continue
             assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-            is_plain = is_usual or _fills_weights(node)
+            is_plain = is_usual or self._fills_weights(cls, node)
             if not node.decorator_list and fills(node.body) and is_plain:
                 yield name, member[0], node
 
@@ -124,7 +135,9 @@ class Uncalled:
         """What is not filled because a method is not called; empty if that may be meant."""
         named = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
         held = [slot for holder, slot in slots_of(module) if holder is module]
-        empty = [s.name for s in held if s.name in named and s.draw is UNWRITTEN]
+        empty = [s.name for s in held if s.draw is UNWRITTEN]
+        if named.isdisjoint(_WALKS):
+            empty = [each for each in empty if each in named]
         if empty:
             return f"{', '.join(empty)} stay memory that nothing writes"
         slots = [slot for _, slot in slots_of(module)]
@@ -132,6 +145,17 @@ class Uncalled:
         if is_default and (is_whole or name.startswith("_")):
             return "all layers keep PyTorch's default"
         return ""
+
+    def _fills_weights(self, cls: UserClass, node: _Function) -> bool:
+        """Whether a method that takes nothing fills weights, itself or by another method."""
+        if _calls_init(node):
+            return _is_bare(node)
+        called = {
+            n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute) and _is_self(n.value)
+        }
+        members = [lookup(self._reader, cls, name) for name in called]
+        helpers = [found[1] for found in members if found is not None]
+        return _is_bare(node) and any(isinstance(h, _FUNCTIONS) and _calls_init(h) for h in helpers)
 
     def _is_used(self, name: str, cls: UserClass) -> bool:
         """Whether code calls or names a method of this name that may be the one of a class."""
@@ -155,18 +179,21 @@ def _is_default(module: Instance) -> bool:
     return isinstance(weight, Slot) and weight.draw.default
 
 
-def _fills_weights(node: _Function) -> bool:
-    """Whether a method takes nothing, gives nothing, and fills weights by torch.nn.init.
+def _is_bare(node: _Function) -> bool:
+    """Whether a method takes nothing and gives nothing.
 
     `init_hidden` makes a state, and gives it; such methods are called from outside.
     """
     spec = node.args
     if len(spec.posonlyargs) + len(spec.args) + len(spec.kwonlyargs) > 1 or spec.vararg:
         return False
-    inner = [*ast.walk(node)]
-    if any(isinstance(each, ast.Return) and each.value is not None for each in inner):
-        return False
-    attributes = [each for each in inner if isinstance(each, ast.Attribute)]
+    returned = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
+    return all(value is None for value in returned)
+
+
+def _calls_init(node: ast.AST) -> bool:
+    """Whether a function names an initialiser of torch.nn.init."""
+    attributes = [each for each in ast.walk(node) if isinstance(each, ast.Attribute)]
     return any(each.attr in ARGUMENTS and _is_init(each.value) for each in attributes)
 
 
@@ -177,7 +204,7 @@ def _is_init(node: ast.expr) -> bool:
 
 def _is_plain(base: External) -> bool:
     """Whether a base class outside the files calls no such method."""
-    return base.name.startswith("torch.nn.") or base.name.partition(".")[0] in ("abc", "typing")
+    return bool(_PLAIN.match(base.name))
 
 
 def _users(tree: ast.AST, name: str) -> Iterator[str]:

@@ -6,14 +6,15 @@ import ast
 from dataclasses import replace
 
 from initlint.reading.abstract.holders import Instance, elements
-from initlint.reading.abstract.values import UNKNOWN, Held, Kept, Slot, Sym, Value
+from initlint.reading.abstract.values import UNKNOWN, Fresh, Held, Kept, Slot, Sym, Value
 from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.handlers import Args, Handler, Kwargs, handles
+from initlint.reading.fills.in_place import copy_into, set_trainable
 from initlint.reading.fills.initial import parameter_of, release
 from initlint.reading.fills.mistakes import check_numbers
 from initlint.reading.fills.writes import write
 from initlint.reading.models.life import slots_of
-from initlint.reading.objects.modules import buffer_of
+from initlint.reading.objects.modules import buffer_of, make_module
 from initlint.reading.reader import Reader
 from initlint.torchlib.draws import UNCLEAR, UNWRITTEN
 
@@ -34,6 +35,29 @@ def _uninitialised(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | N
         for _, slot in slots_of(made):
             slot.draw = UNWRITTEN
     return made
+
+
+@handles("torch.nn.Embedding.from_pretrained", "torch.nn.EmbeddingBag.from_pretrained")
+def _given_table(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    """An embedding whose table is a tensor that is given, as a rule one that was loaded."""
+    tensor = args[0] if args else kwargs.get("embeddings", UNKNOWN)
+    shape = tensor.shape if isinstance(tensor, (Slot, Held, Fresh)) else None
+    sizes = shape if shape is not None and len(shape) == _MATRIX else (UNKNOWN, UNKNOWN)
+    row = args[2] if len(args) > 2 else kwargs.get("padding_idx")
+    made = make_module(reader, "Embedding", sizes, {"padding_idx": row}, node)
+    slot = made.attrs.get("weight")
+    if isinstance(slot, Slot):
+        site = reader.site(node)
+        if isinstance(tensor, (Slot, Held, Fresh)):
+            copy_into(reader, slot, tensor, site, "from_pretrained")
+        else:
+            write(reader, slot, replace(UNCLEAR, by="load", site=site, spelled="from_pretrained"))
+        is_frozen = args[1] if len(args) > 1 else kwargs.get("freeze", True)
+        set_trainable(reader, slot, not is_frozen if isinstance(is_frozen, bool) else None)
+    return made
+
+
+_MATRIX = 2
 
 
 @handles("torch.nn.Buffer", "torch.nn.parameter.Buffer")

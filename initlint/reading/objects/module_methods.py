@@ -17,6 +17,7 @@ from initlint.reading.abstract.holders import (
     listed,
 )
 from initlint.reading.abstract.submodules import (
+    all_within,
     children,
     modules_of,
     named_slots,
@@ -30,6 +31,7 @@ from initlint.reading.abstract.values import (
     Held,
     Kept,
     Resumed,
+    Sampled,
     Slot,
     Unknown,
     Value,
@@ -164,6 +166,36 @@ def _apply(reader: Reader, instance: Instance, asked: _Asked) -> Value:
         finally:
             reader.visits.pop()
     return instance
+
+
+def apply_to_loaded(
+    reader: Reader,
+    model: Sampled,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    node: ast.AST | None,
+) -> Value:
+    """A function is called with the layers of a model of another package's that was loaded.
+
+    Noted is a function that draws all of its weights again.
+    """
+    function = args[0] if args else kwargs.get("fn")
+    layers = [module for layer in model.options for module in all_within([layer])]
+    weights = [slot for layer in layers if isinstance(slot := layer.attrs.get("weight"), Slot)]
+    loads = [reader.drawn(slot) for slot in weights]
+    for layer in layers if function is not None else ():
+        reader.visits.append(Visit(layer, layer, "*"))
+        try:
+            call(reader, function, [layer], {}, node)
+        finally:
+            reader.visits.pop()
+    draws = [reader.drawn(slot) for slot in weights]
+    are_loaded = bool(loads) and all(load.by == "load" for load in loads)
+    are_drawn = all(d.by != "load" and d.name != UNCLEAR.name and not d.perhaps for d in draws)
+    if are_loaded and are_drawn and is_sure(reader) and loads[0].site is not None:
+        reason = f"draws again what {loads[0].spelled} loads at line {loads[0].site.line}"
+        note(reader, node, "apply", [], "reloaded", reason)
+    return model
 
 
 def _modules_within(
