@@ -41,8 +41,16 @@ class Reading(NamedTuple):
 def diff(old: str, new: str, form: str, reading: Reading) -> int:
     """Print which parameters start differently in two versions; like diff, 1 where some do."""
     reading.refuse_idle(is_built(old) or is_built(new))
-    sides = [_version(written, reading) for written in with_paths(old, new)]
-    found = compared(*sides)
+    sides = _both(with_paths(old, new), reading)
+    for side in sides:
+        if side.gaps:
+            number = phrases.counted(side.gaps, "part")
+            terminal.err(
+                f"initlint: {side.written}: {number} not analysed (initlint check lists them)"
+            )
+        if side.error is not None:
+            raise side.error
+    found = compared(*(side.starts for side in sides))
     terminal.out(changes.render(found, form))
     terminal.err(changes.summary(found))
     return FOUND if found.changes else CLEAN
@@ -87,20 +95,46 @@ def against_lock(asked: Asked, report: Report, scope: Scope) -> Compared:
     return found
 
 
-def _version(written: str, reading: Reading) -> Starts:
-    settings = config.settings(reading.config, reading.isolated)
-    with version(written, settings) as found:
-        report = _report(found.targets, reading, data=False)
-    if report.unanalysed:
-        number = phrases.counted(len(report.unanalysed), "part")
-        terminal.err(f"initlint: {written}: {number} not analysed (initlint check lists them)")
+class _Side(NamedTuple):
+    """One version: how its parameters start, how many parts were not analysed, or what failed."""
+
+    written: str
+    starts: Starts
+    gaps: int = 0
+    error: InitlintError | None = None
+
+
+def _both(versions: tuple[str, str], reading: Reading) -> list[_Side]:
+    """Both versions, each read by a process of its own where the system can copy one."""
+
+    def side(turn: int) -> _Side:
+        return _version(versions[turn], reading, quiet=turn > 0)
+
+    if not hasattr(os, "fork"):
+        return [side(0), side(1)]
+    from initlint.reading.forks import forked
+
+    old, new = forked(side, 2, None)
+    # A process that has ended, as for want of memory, has told nothing.
+    return [old, new or side(1)]
+
+
+def _version(written: str, reading: Reading, quiet: bool) -> _Side:
+    try:
+        settings = config.settings(reading.config, reading.isolated)
+        with version(written, settings) as found:
+            report = _report(found.targets, reading, data=False, quiet=quiet)
+    except InitlintError as error:
+        return _Side(written, {}, error=error)
     every = starts(report.parameters, found.root)
+    nothing = None
     if not every:
-        raise InitlintError(f"{written}: no parameter was found, so nothing can be compared")
-    return every
+        why = "no parameter was found, so nothing can be compared"
+        nothing = InitlintError(f"{written}: {why}")
+    return _Side(written, every, len(report.unanalysed), nothing)
 
 
-def _report(targets: Targets, reading: Reading, data: bool = True) -> Report:
+def _report(targets: Targets, reading: Reading, data: bool = True, quiet: bool = False) -> Report:
     """The report with all parameters. Raises InitlintError for a target that fails.
 
     How they start needs no `data`; but what `check --locked` compares must be found as `lock` did.
@@ -120,7 +154,7 @@ def _report(targets: Targets, reading: Reading, data: bool = True) -> Report:
         apart=True,
         timeout=TIMEOUT if reading.timeout is None else reading.timeout,
     )
-    with terminal.working(requests.work(targets)):
+    with terminal.working(requests.work(targets), quiet):
         report = api.check_all(targets.all, options) if targets.all else Report()
     for gap in report.unanalysed:
         if gap.failed or gap.target in targets.all:

@@ -61,16 +61,23 @@ def _lines(found: Compared) -> Iterator[str]:
 def _told(change: Change) -> tuple[str, str, str]:
     """A mark, and what was and what is now; a model that is made in several ways has several."""
     mark = "~" if change.old and change.new else "+" if change.new else "-"
-    old, new = (" or ".join(map(_start, side)) for side in (change.old, change.new))
+    # Of a hook it is said what it does where it does not do so in both versions.
+    tells = any(a.hooked_unlike(b) for a in change.old for b in change.new)
+    sides = [[_start(start, tells) for start in side] for side in (change.old, change.new)]
+    old, new = (" or ".join(dict.fromkeys(side)) for side in sides)
     return mark, old, new
 
 
-def _start(start: Start) -> str:
+_HOOKED = {"covered": ", filled by the hook _init_weights", "missed": ", left out by the hook"}
+
+
+def _start(start: Start, tells_hook: bool) -> str:
     sizes = "unknown shape" if start.shape is None else _sizes(start.shape)
     writes = ", then ".join(map(_write, start.writes)) or "memory that nothing writes"
     sites = [write.site for write in start.writes if write.site]
     line = f" (line {sites[-1].line})" if sites else ""
-    return f"{sizes} {writes}{line}"
+    hooked = _HOOKED.get(start.hook, "") if tells_hook else ""
+    return f"{sizes} {writes}{line}{hooked}"
 
 
 def _sizes(shape: tuple[int | None, ...]) -> str:
@@ -99,6 +106,7 @@ def _as_data(change: Change) -> dict[str, Any]:
 def _data(start: Start) -> dict[str, Any]:
     return {
         "shape": None if start.shape is None else list(start.shape),
+        "hook": start.hook or None,
         "writes": [
             {
                 "initializer": write.initializer,

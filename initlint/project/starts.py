@@ -73,11 +73,16 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What one parameter holds when its model is made: none of the `writes` hides the others."""
+    """What one parameter holds when its model is made: none of the `writes` hides the others.
+
+    `hook` is covered or missed where a framework's hook (`_init_weights`) initialises the model:
+    what it misses is memory that nothing wrote if weights are loaded that lack this parameter.
+    """
 
     shape: tuple[int | None, ...] | None
     writes: tuple[Write, ...] = ()
     site: Site | None = field(default=None, compare=False)
+    hook: str = ""
 
     @property
     def known(self) -> bool:
@@ -86,16 +91,22 @@ class Start:
 
     def unlike(self, other: Start) -> bool:
         """Whether they differ even if all that is not understood is the same."""
-        if _clash(self.shape, other.shape):
+        if _clash(self.shape, other.shape) or self.hooked_unlike(other):
             return True
         pairs = list(zip(self.writes, other.writes, strict=False))
         return any(a.known and b.known and not a.may_be(b) for a, b in pairs) or (
             self.known and other.known and len(self.writes) != len(other.writes)
         )
 
+    def hooked_unlike(self, other: Start) -> bool:
+        """Whether a hook fills the one, and leaves out the other."""
+        return bool(self.hook and other.hook) and self.hook != other.hook
+
     def like(self, other: Start) -> bool:
         """Whether both have one shape and start from one distribution."""
         if self.shape != other.shape or len(self.writes) != len(other.writes):
+            return False
+        if self.hooked_unlike(other):
             return False
         return all(mine.like(yours) for mine, yours in zip(self.writes, other.writes, strict=True))
 
@@ -125,7 +136,8 @@ def starts(parameters: Iterable[Parameter], root: str) -> Starts:
     found: defaultdict[Place, list[Start]] = defaultdict(list)
     for parameter in parameters:
         place = Place(_path(parameter.site, root), _bare(parameter.model), parameter.name)
-        start = Start(parameter.shape, _left(parameter.history), parameter.site)
+        writes = _left(parameter.history)
+        start = Start(parameter.shape, writes, parameter.site, parameter.hook)
         if not any(start.like(other) for other in found[place]):
             found[place].append(start)
     return {place: tuple(every) for place, every in found.items()}

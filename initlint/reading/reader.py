@@ -97,6 +97,8 @@ class Reader:
         self.lost_copies: dict[ast.AST, bool] = {}
         # Of classes, whether something wraps their constructor, and whether they wrap their heirs'.
         self.altering: dict[UserClass, tuple[bool, bool]] = {}
+        # Of class decorators, and of functions that make such, whether they only look at the class.
+        self.looking: dict[tuple[ast.AST, bool], bool] = {}
         # What code has put in the place of names outside the files: `nn.Linear = Quiet`.
         self.replaced: dict[str, Value] = {}
         # Methods that code calls of models of which nobody knows the class, with a place; under the

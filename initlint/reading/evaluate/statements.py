@@ -22,6 +22,7 @@ from initlint.reading.fills.rebound import rebinding
 from initlint.reading.objects.altered import decorated
 from initlint.reading.objects.classes import class_of, lookup, method_of
 from initlint.reading.objects.containers import remove_item
+from initlint.reading.objects.looking import only_looks
 from initlint.reading.objects.module_methods import ask_module
 from initlint.reading.reader import Reader, Stepper
 from initlint.reading.sources.resolve import Import
@@ -174,6 +175,8 @@ def _define_class(reader: Reader, node: ast.ClassDef, frame: Frame) -> None:
     frame.names[node.name] = cls
     for decorator in reversed(node.decorator_list):
         # What it gives back stands for the class; that it enters the class in a table counts.
+        if only_looks(reader, decorator, frame):
+            continue
         function = evaluate(reader, decorator, frame)
         if isinstance(function, (Function, Bound)):
             given = call(reader, function, [cls], {}, decorator)

@@ -31,6 +31,7 @@ from initlint.reading.models.reach import Reach
 from initlint.reading.models.strangers import fills_what_it_makes
 from initlint.reading.objects.classes import function_in, torch_base
 from initlint.reading.objects.construct import construct
+from initlint.reading.objects.looking import only_looks
 from initlint.reading.reader import Reader
 from initlint.reading.sources.files import words_of
 from initlint.reading.sources.resolve import Import, Module, Program
@@ -106,13 +107,25 @@ class Scripts:
     def _top(self, module: Module) -> None:
         """Read the statements of a file in their order, as if the file were the program."""
         body = module.source.tree.body
-        if not any(_does_something(s) and self._reach.makes(module, s) for s in body):
+        if not any(self._does_something(module, s) and self._reach.makes(module, s) for s in body):
             # Its names are bound when somebody asks for them.
             return
         frame = Frame(module, names=module.values)
         frame.names["__name__"] = "__main__"
         self._reader.frames[:] = [frame]
         block_of(self._reader, body)(frame)
+
+    def _does_something(self, module: Module, statement: ast.stmt) -> bool:
+        """Whether a statement at the top level does more than to define or import something."""
+        if isinstance(statement, ast.ClassDef):
+            # A decorator may enter the class in a table.
+            frame = Frame(module)
+            decorators = statement.decorator_list
+            return not all(only_looks(self._reader, each, frame) for each in decorators)
+        if isinstance(statement, (*_FUNCTIONS, ast.Import, ast.ImportFrom)):
+            return False
+        is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        return not is_text
 
     def _call_rest(self, module: Module) -> None:
         """Call functions and make objects of plain classes that nothing has called or made."""
@@ -254,14 +267,3 @@ def _is_sequential(value: Value) -> bool:
 
 
 _WHOLE = "its top level"
-
-
-def _does_something(statement: ast.stmt) -> bool:
-    """Whether a statement at the top level does more than to define or import something."""
-    if isinstance(statement, ast.ClassDef):
-        # A decorator may enter the class in a table.
-        return bool(statement.decorator_list)
-    if isinstance(statement, (*_FUNCTIONS, ast.Import, ast.ImportFrom)):
-        return False
-    is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-    return not is_text
