@@ -125,6 +125,86 @@ def test_what_starts_differently_is_named(change, parameter, here, run):
     assert code == (1 if found["changes"] else 0)
 
 
+HOOKED = """import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+
+class Model(PreTrainedModel):
+    def __init__(self, config):
+        super().__init__(config)
+        self.fc = nn.Linear(config.width, 8)
+        self.norm = nn.LayerNorm(8)
+        self.scale = nn.Parameter(torch.ones(1))
+        self.post_init()
+
+    def _init_weights(self, module):
+        if isinstance(module, nn.Linear):
+            module.weight.data.normal_(0.0, self.config.std)
+            module.bias.data.zero_()
+
+    def forward(self, x):
+        return self.norm(self.fc(x)) * self.scale
+"""
+_HOOK_FILLS = """            module.bias.data.zero_()
+        elif isinstance(module, Model):
+            module.scale.data.fill_(1.0)
+"""
+
+
+def test_a_parameter_that_only_one_hook_fills_is_named(here, run):
+    """It has the same value in both, but not where weights are loaded that lack it."""
+    (here / "old.py").write_text(HOOKED)
+    (here / "new.py").write_text(
+        HOOKED.replace("            module.bias.data.zero_()\n", _HOOK_FILLS)
+    )
+    code, out, err = run("diff", "old.py", "new.py")
+    assert code == 1 and err == "1 parameter starts differently, 4 alike.\n"
+    assert out == (
+        "Model\n  ~ scale\n      was 1 ones (line 11), left out by the hook\n"
+        "      now 1 constant 1 (line 19), filled by the hook _init_weights\n"
+    )
+    code, out, _ = run("diff", "new.py", "old.py", "--output-format", "json")
+    (change,) = json.loads(out)["changes"]
+    assert [side[0]["hook"] for side in (change["old"], change["new"])] == ["covered", "missed"]
+
+
+RENAMED = {
+    "other words": ("module.bias.data.zero_()", "nn.init.zeros_(module.bias)"),
+    "other names": ("(self, module):", "(self, part):\n        module = part"),
+    "a base": ("isinstance(module, nn.Linear)", "isinstance(module, (nn.Linear, nn.Conv1d))"),
+    "a local": (
+        "module.weight.data.normal_(0.0, self.config.std)",
+        "std = self.config.std\n            module.weight.data.normal_(mean=0.0, std=std)",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", RENAMED.values(), ids=RENAMED)
+def test_a_hook_in_other_words_is_no_change(here, run, change):
+    old, new = change
+    (here / "old.py").write_text(HOOKED)
+    (here / "new.py").write_text(HOOKED.replace(old, new))
+    code, out, err = run("diff", "old.py", "new.py")
+    assert (code, out) == (0, "") and err == "0 parameters start differently, 5 alike.\n"
+
+
+def test_a_version_whose_process_has_ended_is_read_here(here, run, monkeypatch):
+    from initlint.reading import forks
+
+    monkeypatch.setattr(forks, "forked", lambda share, count, nothing: [share(0), nothing])
+    _new(here, ("kaiming_normal_", "zeros_"))
+    assert run("diff", "old.py", "new.py")[2] == "1 parameter starts differently, 4 alike.\n"
+
+
+def test_what_the_other_process_says_comes_in_order(here, run):
+    (here / "new.py").write_text("import torch\n")
+    code, out, err = run("diff", "old.py", "new.py")
+    assert (code, out) == (2, "")
+    why = "new.py: no parameter was found, so nothing can be compared"
+    assert err == f"initlint: error: {why}\n"
+
+
 def test_text_says_what_was_and_what_is(here, run):
     _new(here, ("kaiming_normal_(self.fc.weight)", "normal_(self.fc.weight, std=0.02)"))
     code, out, err = run("diff", "old.py", "new.py")
