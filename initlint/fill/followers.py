@@ -10,10 +10,15 @@ from torch import nn
 
 from initlint.fill.apply import Choice, is_wanted, names_of
 from initlint.fill.given import Wanted
+from initlint.fill.journal import Journal, Ref
+from initlint.fill.materialize import Skeleton
 from initlint.fill.memory import is_array, is_wrapper, plain, read_only, shares_itself
 from initlint.fill.shards import tensors_of
 from initlint.fill.twins import is_sharded
 from initlint.fill.undo import Copies
+
+# Calls that give one tensor the values of another.
+_COPYING = ("clone", "copy_", "__deepcopy__")
 
 
 def with_followers(model: nn.Module, choice: Choice, wanted: Wanted) -> Choice:
@@ -45,7 +50,52 @@ def with_followers(model: nn.Module, choice: Choice, wanted: Wanted) -> Choice:
         own = [one for one in _equal(tensor, chosen) if _layer(one) == layers.get(_layer(name))]
         found |= {name: own[0]} if own and name not in found else {}
     fixed = read_only({name: tensors[name] for name in found})
-    return replace(choice, followers={n: s for n, s in found.items() if n not in fixed})
+    followers = {n: s for n, s in found.items() if n not in fixed}
+    return replace(choice, followers={**choice.followers, **followers})
+
+
+def with_copied(skeleton: Skeleton, choice: Choice, wanted: Wanted) -> Choice:
+    """The choice, with the frozen tensors that construction has left equal to a chosen parameter.
+
+    Copies of chosen parameters follow by themselves; here are those that these are copies of (a
+    deep copy trains, its original is frozen), and other copies of the same tensor.
+    """
+    model, journal = skeleton.model, skeleton.journal
+    if not choice.sources or is_sharded(model):
+        return choice
+    tensors, names = tensors_of(model), names_of(model)
+    refs = {n: journal.ref(t) for n, t in tensors.items() if is_array(t) and t.is_meta}
+    sources = {_origin(journal, refs[n]): n for n in choice.sources if n in refs}
+    originals = set(_originals(model))
+    found = {
+        name: source
+        for name, ref in refs.items()
+        if not tensors[name].requires_grad
+        and name not in originals
+        and (source := sources.get(_origin(journal, ref)))
+        and is_wanted(names.get(name, [name]), wanted.only, wanted.skip)
+    }
+    return replace(choice, followers=found)
+
+
+def _origin(journal: Journal, ref: Ref) -> int:
+    """The storage that a tensor is a whole copy of, also a copy's copy; else its own."""
+    while (source := _copied_from(journal, ref)) is not None:
+        ref = source
+    return ref.storage
+
+
+def _copied_from(journal: Journal, ref: Ref) -> Ref | None:
+    last = journal.last_of(ref.storage)
+    if last is None or getattr(last.function, "__name__", "") not in _COPYING:
+        return None
+    given = [value for value in (*last.args, *last.keywords.values()) if isinstance(value, Ref)]
+    others = [value for value in given if value.storage != ref.storage]
+    if len(others) != 1 or any((x.size, x.dtype) != (ref.size, ref.dtype) for x in given):
+        return None
+    is_whole = journal.covers(ref) and journal.covers(others[0])
+    is_last = journal.before_last(last, others[0].storage) == 0
+    return others[0] if is_whole and is_last else None
 
 
 def _originals(model: nn.Module) -> Iterator[str]:

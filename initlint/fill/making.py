@@ -13,7 +13,7 @@ from torch import nn
 
 from initlint.fill.apply import Choice, Progress, fill_
 from initlint.fill.calibrate import calibrate_
-from initlint.fill.followers import follow, with_followers
+from initlint.fill.followers import follow, with_copied, with_followers
 from initlint.fill.given import Wanted, Ways
 from initlint.fill.materialize import (
     Skeleton,
@@ -158,6 +158,7 @@ def _made(
         empty = {name for name, part in parts_of(model).items() if part.local.is_meta}
         choice = choice.among(empty)
     refuse_unwritten(skeleton.model, choice, wanted, known.scope, ways.unwritten)
+    choice = with_copied(skeleton, choice, wanted)
     with on_meta_again(model):
         fill_rest(model, skeleton, choice, seed, torch.device(ways.device))
         # Tensors without memory have no values to copy back.

@@ -67,6 +67,66 @@ def test_calibration_meets_copies_as_they_will_be():
     assert 0.25 < model(data).std() < 0.4
 
 
+def _net():
+    return nn.Sequential(*[m for _ in range(8) for m in (nn.Linear(16, 16), nn.ReLU())])
+
+
+class Pair(nn.Module):
+    """Two nets, made by `pair`, of which the second is frozen."""
+
+    def __init__(self, pair):
+        super().__init__()
+        self.trains, self.frozen = pair()
+        self.frozen.requires_grad_(False)
+        self.out = nn.Linear(16, 4)
+
+    def forward(self, x):
+        return self.out(self.trains(x) - self.frozen(x))
+
+
+def original():
+    frozen = _net()
+    return copy.deepcopy(frozen), frozen
+
+
+def copied():
+    trains = _net()
+    return trains, copy.deepcopy(trains)
+
+
+def both():
+    base = _net()
+    return copy.deepcopy(base), copy.deepcopy(base)
+
+
+def loaded():
+    trains, frozen = _net(), _net()
+    trains.load_state_dict(frozen.state_dict())
+    return trains, frozen
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("pair", [original, copied, both, loaded])
+def test_materialize_leaves_copies_equal(pair, policy):
+    inputs = torch.randn(32, 16)
+    model = initlint.materialize(lambda: Pair(pair), inputs, seed=0, policy=policy)
+    nets = (model.trains.state_dict(), model.frozen.state_dict())
+    assert all(torch.equal(nets[0][name], nets[1][name]) for name in nets[0])
+    assert model.trains[4].weight.std() > 1.5 * _net()[4].weight.std()
+
+
+def test_materialize_leaves_a_copy_that_was_drawn_again():
+    def again():
+        trains, frozen = original()
+        for layer in frozen[::2]:
+            nn.init.orthogonal_(layer.weight)
+        return trains, frozen
+
+    model = initlint.materialize(lambda: Pair(again), torch.randn(32, 16), seed=0)
+    weight = model.frozen[4].weight
+    torch.testing.assert_close(weight @ weight.T, torch.eye(16), atol=1e-5, rtol=0)
+
+
 def test_what_differs_or_is_left_out_stays():
     model = Momentum()
     model.target[6].weight.data[0, 0] += 1e-3
