@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NoReturn
 
 # The units of one step, which is the reading of a statement or a call.
@@ -11,11 +12,14 @@ _NODE, _FOLLOWED = 4, 8
 # The steps for a weight's record, from graph to finding; the first of a model cost nothing.
 _RECORD, _FREE = 30, 20
 # The most steps of a class or function, and its steps when the run's are used up.
-SHARE, _LEAST = 30_000, 300
+SHARE, _LEAST = 100_000, 300
 # What all these least shares may come to, in steps, and what each is left after that.
 _RESERVE, _GLANCE = 100_000, 10
-# The steps of a run: the base, and one for so many characters of source.
+# The steps of a run: the base, and one for so many characters of source. A file beside the
+# largest brings as many again for each of its characters, up to a bound: a repository of many
+# small models takes more than one file that is as long.
 _BASE, _CHARACTERS = 150_000, 2
+_OF_A_FILE, _AT_MOST = 10, 20_000
 # What the predictions of a run may cost, in units of graph/signal_cost.py, of 0.05 ms each: the
 # base, and one for so many characters of source.
 _PREDICTED, _CHARACTERS_OF_ONE = 25_000, 3
@@ -56,8 +60,11 @@ class Budget:
     are read even if earlier ones would use all of them.
     """
 
-    def __init__(self, characters: int) -> None:
-        self.left = (_BASE + characters // _CHARACTERS) * STEP
+    def __init__(self, sizes: Sequence[int]) -> None:
+        """The budget of a run over files of these sizes, in characters."""
+        characters = sum(sizes)
+        further = sum(min(_AT_MOST, size * _OF_A_FILE) for size in sorted(sizes)[:-1])
+        self.left = (_BASE + further + characters // _CHARACTERS) * STEP
         self.spent = 0
         self._reserve = _RESERVE * STEP
         # What may still be spent on predictions of the signal.

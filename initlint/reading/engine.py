@@ -22,6 +22,7 @@ from initlint.reading.fills.asked import known_elsewhere
 from initlint.reading.fills.options import unread
 from initlint.reading.fills.resets import forgotten
 from initlint.reading.known import frameworks
+from initlint.reading.models.hollow import unseen_part
 from initlint.reading.models.layers import (
     Followed,
     Place,
@@ -342,6 +343,11 @@ class _Engine:
             held = [each for each in held if site_of(each[1]) not in self._sites]
         else:
             held = self._recorder.held(instance)
+            has_some = held or any(slots_of(instance))
+            part = "" if has_some else unseen_part(self.reader, instance)
+            if part:
+                reason = f"the modules in {part} are only known when the code runs"
+                self.attempts.give_up(model.path, model.name, reason)
         every = self._found(model, held, again)
         found, parameters = every.layers, every.parameters
         if apart:

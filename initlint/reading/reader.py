@@ -75,7 +75,7 @@ class Reader:
         # Where a name of a file's top level is set within a function.
         self.globals: set[ast.Name] = set()
         self.program = program
-        self.budget = Budget(program.characters)
+        self.budget = Budget(program.sizes)
         self.graph = Graph(self.budget)
         self.constructing: Instance | None = None
         self.arms: tuple[int, ...] = ()

@@ -65,5 +65,44 @@ def test_a_generator_that_ends_is_followed():
     assert (len(found.layers), found.unanalysed) == (8, ())
 
 
-def test_a_list_that_is_empty_in_the_constructor_is_no_gap():
-    assert read(["net.py"], {"net.py": model("nn.ModuleList([])")}).unanalysed == ()
+def test_an_empty_list_beside_a_layer_is_no_gap():
+    source = model("nn.ModuleList([])\n        self.fc = nn.Linear(8, 8)")
+    assert read(["net.py"], {"net.py": source}).unanalysed == ()
+
+
+HOLLOW = {
+    "an empty list": ("nn.ModuleList([])", "layers"),
+    "a list that is filled later": ("nn.ModuleList()", "layers"),
+    "parts by a function of another file": ("nn.Sequential(*build())", "layers"),
+    "a part by a function of another file": ("[build()]\n        self.body = build()", "body"),
+}
+
+
+@pytest.mark.parametrize(("made", "part"), HOLLOW.values(), ids=HOLLOW)
+def test_a_model_without_a_layer_that_is_known_is_a_gap(made, part):
+    source = model(made, "from elsewhere import build\n")
+    source += "    def encode(self, x):\n        return self.body(x)\n"
+    found = read(["net.py"], {"net.py": source})
+    assert found.layers == ()
+    assert [gap.reason for gap in found.unanalysed] == [
+        f"net.py: Net: the modules in {part} are only known when the code runs"
+    ]
+
+
+QUIET = {
+    "a loss": "    def forward(self, x, y):\n        return (x - y).pow(2).mean()\n",
+    "parts that are given": (
+        "    def __init__(self, body):\n        super().__init__()\n        self.body = body\n"
+        "    def forward(self, x):\n        return self.body(x)\n"
+    ),
+    "a number from elsewhere": (
+        "    def __init__(self):\n        super().__init__()\n        self.scale = number()\n"
+        "    def forward(self, x):\n        return x * self.scale\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("body", QUIET.values(), ids=QUIET)
+def test_a_module_that_makes_no_layers_is_no_gap(body):
+    source = f"from torch import nn\nfrom elsewhere import number\n\nclass Net(nn.Module):\n{body}"
+    assert read(["net.py"], {"net.py": source}).unanalysed == ()

@@ -36,6 +36,15 @@ FRESH = {
     "by a method that nothing calls": "class Agent:\n    def __init__(self):\n"
     "        self.net = Net()\n    def load(self, path):\n"
     "        self.net.load_state_dict(torch.load(path))\n",
+    "one way, and not the other": "def main(resume=None):\n    net = Net()\n    if resume:\n"
+    "        net.load_state_dict(torch.load(resume))\n    else:\n        print('fresh')\n",
+    "one way wholly, the other in part": "def main(resume=None):\n    net = Net()\n    if resume:\n"
+    "        net.load_state_dict(torch.load(resume))\n    else:\n"
+    "        net.a.load_state_dict(torch.load('a.pt'))\n",
+    "in a script that trains, not in one that tries": "def train():\n    net = Net()\n"
+    "    torch.optim.SGD(net.parameters(), lr=0.1)\ndef test():\n    net = Net()\n"
+    "    net.load_state_dict(torch.load('net.pt'))\n"
+    "    net(torch.autograd.Variable(torch.randn(2, 64)))\n",
     "in another program": "def train():\n    net = Net()\n"
     "    net(torch.randn(2, 64)).sum().backward()\ndef test():\n    net = Net()\n"
     "    net.load_state_dict(torch.load('net.pt'))\n",
@@ -46,6 +55,14 @@ LOADED = {
     "    net.load_state_dict(state)\n    return net\n",
     "then copied": "net = Net()\nnet.load_state_dict(torch.load('net.pt'))\n"
     "target = copy.deepcopy(net)\n",
+    "one way or the other": "def main(resume=None):\n    net = Net()\n    if resume:\n"
+    "        net.load_state_dict(torch.load(resume))\n    else:\n"
+    "        net.a.load_state_dict(torch.load('a.pt'))\n"
+    "        net.b.load_state_dict(torch.load('b.pt'))\n",
+    "one of three ways": "def main(kind):\n    net = Net()\n    if kind == 'a':\n"
+    "        net.load_state_dict(torch.load('a.pt'))\n    elif kind == 'b':\n"
+    "        net.load_state_dict(torch.load('b.pt'))\n    else:\n"
+    "        raise ValueError(kind)\n",
     "by name": "net = Net()\nstate = torch.hub.load_state_dict_from_url('u')\n"
     "net.load_state_dict(state_dict=state)\n",
 }

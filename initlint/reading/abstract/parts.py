@@ -223,7 +223,7 @@ def choice(values: list[Value], most: int = 0) -> Value:
 
 _MOST_OPTIONS = 6
 # A script may choose one of many models or agents by its name.
-MOST_MADE = 32
+MOST_MADE = 128
 
 
 def _is_made_or_maker(value: Value) -> bool:

@@ -11,14 +11,14 @@ from initlint.reading.abstract.frames import Flow, Frame, ImpossibleError, Step
 from initlint.reading.abstract.holders import truth
 from initlint.reading.abstract.joins import joined
 from initlint.reading.abstract.memory import Memory
-from initlint.reading.abstract.values import Value
+from initlint.reading.abstract.values import Resumed, Slot, Value
 from initlint.reading.evaluate.compiled import block_of
 from initlint.reading.evaluate.match import as_conditions
 from initlint.reading.evaluate.targets import publish
 from initlint.reading.fills.mistakes import check_truth, truths
 from initlint.reading.fills.options import in_branch
 from initlint.reading.fills.questions import asking
-from initlint.reading.fills.writes import settle
+from initlint.reading.fills.writes import load_either_way, settle
 from initlint.reading.reader import Reader
 
 
@@ -73,6 +73,8 @@ def either(
     outer = reader.arms
     ends: list[tuple[Flow | None, Any]] = []
     fresh: list[tuple[int, int]] = []
+    # What each way that is not left by an error has loaded.
+    filled: list[dict[Slot, Resumed | None]] = []
     loads = reader.life.loads
     for body in bodies:
         begun, loaded, resumed = len(reader.undecided), reader.life.loads, len(reader.resumed)
@@ -81,6 +83,8 @@ def either(
             flow = run(body, memory) if run is not None else block_of(reader, body)(frame)
         except ImpossibleError:
             flow = Flow.DEAD
+        if flow is not Flow.DEAD:
+            filled.append({slot: slot.resumed for slot in reader.resumed[resumed:]})
         if flow is not None:
             # What comes next is not reached from a load that ends in a return.
             for slot in reader.resumed[resumed:]:
@@ -94,6 +98,8 @@ def either(
         # The other ways are those that a fresh start takes.
         for begun, ended in fresh:
             settle(reader, begun, ended)
+        if filled:
+            load_either_way(reader, filled)
     return _met(reader, ends, memory, frame)
 
 

@@ -68,15 +68,15 @@ def call_other(
         if name.endswith("_") and is_sure(reader):
             note(reader, node, name, [], "raises", function.reason())
         return UNKNOWN
+    # A method of what may be any of some models reaches these models.
+    given = [function, *args] if type(function) is Unknown else args
     if reader.outside:
-        if is_trained(reader, [*args, *kwargs.values()]):
+        reached = [*given, *kwargs.values()]
+        if is_trained(reader, reached):
             return UNKNOWN
-        reader.life.give(
-            [*args, *kwargs.values()], _spelled(node) or "a function", reader.site(node)
-        )
+        reader.life.give(reached, _spelled(node) or "a function", reader.site(node))
     if is_stranger(function):
         strangers.asked(reader, _spelled(node), args, node, call)
-    given = [function, *args] if type(function) is Unknown else args
     return lost(reader, given, kwargs, _spelled(node))
 
 

@@ -141,6 +141,10 @@ def _wraps(name: str) -> bool:
     return "torch" in name and (is_parametrised or last in ("weight_norm", "spectral_norm"))
 
 
+# Functions of torch's that compute gradients; `autograd.Variable` only hands on what it gets.
+_GRADIENTS = ("autograd.grad", "autograd.backward")
+
+
 def torch_or_lost(
     reader: Reader,
     name: str,
@@ -151,7 +155,7 @@ def torch_or_lost(
     """The result of a function of torch's, or of one of which nothing is known."""
     package, _, rest = name.partition(".")
     bare = name.rpartition(".")[2]
-    if rest.startswith("autograd.") and reader.outside:
+    if rest in _GRADIENTS and reader.outside:
         reader.life.train_used()
     if package == "torch" and not rest.startswith(_WRITING):
         if rest.startswith("optim"):

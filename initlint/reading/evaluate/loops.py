@@ -36,7 +36,7 @@ def for_step(reader: Reader, node: ast.For | ast.AsyncFor) -> Step:
     def step(frame: Frame) -> Flow | None:
         value = iterable(frame)
         found = gone_through(reader, value)
-        if found is None:
+        if found is None or (isinstance(value, Listing) and value.open and not found):
             check_iterated(reader, node.iter, value)
             # It may run, or not.
             item = element_of(value)

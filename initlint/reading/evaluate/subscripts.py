@@ -37,7 +37,14 @@ from initlint.reading.abstract.values import (
 from initlint.reading.budget import ELEMENTS, LONGEST_NAME
 from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.tensors import operate
-from initlint.reading.objects.classes import hold, lookup, method_of
+from initlint.reading.objects.classes import (
+    constant_of,
+    enumerated,
+    hold,
+    is_enum,
+    lookup,
+    method_of,
+)
 from initlint.reading.objects.containers import part_at
 from initlint.reading.reader import Reader
 
@@ -63,6 +70,8 @@ def item_of(reader: Reader, value: Value, index: Value) -> Value:
     if type(value) is External and value.name == "sys.modules" and reader.frames:
         # Nearly always by `__name__`: the file itself.
         return reader.frames[-1].module
+    if isinstance(value, UserClass):
+        return _item_of_class(reader, value, index)
     if isinstance(value, Choice):
         return choice([item_of(reader, one, index) for one in value.options if one is not None])
     if isinstance(value, Named) and isinstance(index, (int, str)):
@@ -72,6 +81,16 @@ def item_of(reader: Reader, value: Value, index: Value) -> Value:
     if is_of_library(value):
         return external(f"{value.name}[]") if len(value.name) < LONGEST_NAME else UNKNOWN
     return PLAIN if isinstance(value, (Plain, Sym, Named)) else UNKNOWN
+
+
+def _item_of_class(reader: Reader, cls: UserClass, index: Value) -> Value:
+    """What a class in brackets is: a member of an enumeration, else the class (`Base[T]`)."""
+    if not is_enum(reader, cls):
+        return UNKNOWN if lookup(reader, cls, "__class_getitem__") else cls
+    found = lookup(reader, cls, index) if isinstance(index, str) else None
+    if found is None or not isinstance(index, str):
+        return UNKNOWN
+    return enumerated(reader, cls, index, constant_of(reader, *found))
 
 
 def _item_of_instance(reader: Reader, value: Instance, index: Value) -> Value:

@@ -173,7 +173,7 @@ def copy_into(
     if isinstance(slot, Slot) and isinstance(source, (Slot, Held)):
         reader.life.follow(slot.holder, source)
     draw = _copied(reader, source, site)
-    if not (reader.outside and is_same(reader.drawn(slot), draw)):
+    if not is_same(reader.drawn(slot), draw):
         write(reader, slot, replace(draw, spelled=spelled, default=False))
 
 

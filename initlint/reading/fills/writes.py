@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from initlint.reading.abstract.holders import Instance, Listing
-from initlint.reading.abstract.values import Fresh, Slot, Sym, Value, known_number
+from initlint.reading.abstract.values import Fresh, Resumed, Slot, Sym, Value, known_number
 from initlint.reading.objects.use import Use
 from initlint.reading.reader import Reader, Walk
 from initlint.records import Site
@@ -42,6 +42,26 @@ def write(reader: Reader, slot: Slot | Fresh, draw: Draw) -> None:
         slot.draw = entry
     else:
         reader.constructing.overrides[slot] = entry
+
+
+def load(reader: Reader, slot: Slot, loaded: Draw) -> None:
+    """A parameter gets what a file holds.
+
+    A load under a condition (`if resume:`) changes nothing about how a fresh model begins.
+    """
+    is_left = reader.trying or any(frame.returned for frame in reader.frames)
+    if reader.is_certain(slot) and not is_left:
+        write(reader, slot, loaded)
+    else:
+        slot.resumed = Resumed(perhaps(loaded), reader.arms, reader.constructing)
+        reader.resumed.append(slot)
+
+
+def load_either_way(reader: Reader, ways: Sequence[Mapping[Slot, Resumed | None]]) -> None:
+    """What every way from a condition has loaded is loaded, whichever is gone."""
+    for slot, found in ways[0].items():
+        if found is not None and all(slot in way for way in ways):
+            load(reader, slot, found.draw.perhaps or found.draw)
 
 
 def _before(reader: Reader, slot: Slot | Fresh) -> Draw:

@@ -30,7 +30,6 @@ from initlint.reading.abstract.values import (
     Fresh,
     Held,
     Kept,
-    Resumed,
     Sampled,
     Slot,
     Unknown,
@@ -44,7 +43,7 @@ from initlint.reading.fills.effects import is_sure, note
 from initlint.reading.fills.in_place import copy_into, set_trainable, write_in_place
 from initlint.reading.fills.initial import release
 from initlint.reading.fills.questions import fills
-from initlint.reading.fills.writes import walked, write
+from initlint.reading.fills.writes import load, walked, write
 from initlint.reading.known import frameworks
 from initlint.reading.objects.classes import hold
 from initlint.reading.objects.containers import ask_container
@@ -59,7 +58,6 @@ from initlint.reading.objects.transformers import (
 )
 from initlint.reading.reader import Reader
 from initlint.torchlib.draws import UNCLEAR, UNWRITTEN
-from initlint.torchlib.history import perhaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,24 +280,17 @@ def _load_state(reader: Reader, instance: Instance, asked: _Asked) -> Value:
 
 
 def _load(reader: Reader, instance: Instance, content: Value, node: ast.AST | None) -> None:
-    """Fill a module with the content of a state dict: another module's, or a file's.
-
-    A load under a condition (`if resume:`) changes nothing about how a fresh model begins.
-    """
+    """Fill a module with the content of a state dict: another module's, or a file's."""
     site = reader.site(node)
     loaded = replace(UNCLEAR, by="load", site=site, spelled="load_state_dict")
     table = content.items if isinstance(content, Table) else {}
     reader.life.loads += not table
-    is_sure = not (reader.trying or any(frame.returned for frame in reader.frames))
     for name, slot in _parameters_within(reader, instance):
         source = table.get(name)
         if isinstance(source, (Slot, Held, Fresh)):
             copy_into(reader, slot, source, site, "load_state_dict")
-        elif reader.is_certain(slot) and is_sure:
-            write(reader, slot, loaded)
         else:
-            slot.resumed = Resumed(perhaps(loaded), reader.arms, reader.constructing)
-            reader.resumed.append(slot)
+            load(reader, slot, loaded)
     for slot in (kept.slot for kept in _buffers_within(instance)):
         if slot.draw is UNWRITTEN and slot.lasting:
             write(reader, slot, loaded)

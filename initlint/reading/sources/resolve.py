@@ -50,7 +50,8 @@ class Program:
         # The folder in which an import begins, by the importing file and the first name.
         self.starts = starts or {}
         self._above = _packages_above()
-        self.characters = sum(len(source.data) for source in files if source.hinted)
+        # In characters, of each file that may use torch.
+        self.sizes = [len(source.data) for source in files if source.hinted]
         self.modules: list[Module] = []
         self._by_stem: dict[str, list[Module]] = {}
         self._by_parts: dict[tuple[str, ...], Module] = {}

@@ -1,0 +1,49 @@
+"""Models of which no layer is known, because their parts are only known when the code runs."""
+
+from __future__ import annotations
+
+import ast
+
+from initlint.reading.abstract.holders import CONTAINERS, Instance
+from initlint.reading.abstract.submodules import modules_of
+from initlint.reading.abstract.user_class import UserClass
+from initlint.reading.abstract.values import Unknown
+from initlint.reading.objects.classes import order_of
+from initlint.reading.reader import Reader
+
+
+def unseen_part(reader: Reader, model: Instance) -> str:
+    """The name of a part whose layers only running the code can tell; empty if there is none.
+
+    That is a container which stayed empty (`nn.Sequential(*build(config))`), or what the class
+    calls and has from a function that is not read (`self.body = build(config)`). What a module is
+    given is judged where it is made.
+    """
+    for name, module in modules_of(model):
+        prefix = f"{name}." if name else ""
+        unknown = {key for key, value in module.attrs.items() if isinstance(value, Unknown)}
+        if unknown:
+            unknown &= _made(reader, module)
+        for key, value in module.attrs.items():
+            is_container = isinstance(value, Instance) and value.torch in CONTAINERS
+            if key in unknown or (is_container and not value.attrs):
+                return f"{prefix}{key}"
+    return ""
+
+
+def _made(reader: Reader, module: Instance) -> set[str]:
+    """The attributes that a module's class sets to what a call gives, and calls itself."""
+    if not isinstance(module.cls, UserClass):
+        return set()
+    own = [cls for cls in order_of(reader, module.cls) if isinstance(cls, UserClass)]
+    nodes = [node for cls in own for node in ast.walk(cls.node)]
+    called = {_own(node.func) for node in nodes if isinstance(node, ast.Call)}
+    calls = [n for n in nodes if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call)]
+    return (called & {_own(target) for node in calls for target in node.targets}) - {""}
+
+
+def _own(node: ast.expr) -> str:
+    """The name of an attribute of `self`; empty for anything else."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return node.attr if node.value.id == "self" else ""
+    return ""
