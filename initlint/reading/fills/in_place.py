@@ -173,8 +173,10 @@ def copy_into(
     if isinstance(slot, Slot) and isinstance(source, (Slot, Held)):
         reader.life.follow(slot.holder, source)
     draw = _copied(reader, source, site)
-    if not is_same(reader.drawn(slot), draw):
-        write(reader, slot, replace(draw, spelled=spelled, default=False))
+    is_as_before = is_same(reader.drawn(slot), draw)
+    if not (reader.outside and is_as_before):
+        default = draw.default and is_as_before
+        write(reader, slot, replace(draw, spelled=spelled, default=default))
 
 
 def _follow_mixed(reader: Reader, slot: Slot, node: ast.Call) -> None:
