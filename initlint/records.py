@@ -114,6 +114,8 @@ class Whole:
     - `blocks`: the number of residual branches.
     - `share`: the part of E[x²] that faint branches have added to it, or that all tokens have in
       common.
+    - `inner`: the other layers in the branches of a stream that make them louder than they need
+      be: those that no activation follows, as queries, keys and values.
     """
 
     kind: str
@@ -122,6 +124,7 @@ class Whole:
     backward: float = 1.0
     blocks: int = 0
     share: float = 0.0
+    inner: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ def _reported(layers: Sequence[Layer], present: Mapping[str, Present]) -> frozen
     together = {name for one in found if one.code in _TOGETHER for name in one.parameters}
     first = [layer for layer in judged if layer.parameter in together]
     wholes = [whole for layer in first for whole in layer.wholes]
-    names = names.union(*(whole.layers for whole in wholes))
+    names = names.union(*((*whole.layers, *whole.inner) for whole in wholes))
     for layer in first:
         if any(whole.kind == "faint" for whole in layer.wholes):
             names |= {other.parameter for other in judged if _is_as_small(other, layer)}

@@ -90,6 +90,14 @@ def growth(layer: Layer, whole: Whole, code: str) -> str:
     return _told(what, "begin with zeros_", code)
 
 
+def loudness(layer: Layer, whole: Whole, code: str) -> str:
+    """One sentence on a layer inside such branches that makes them louder still."""
+    present, wanted = layer.current, layer.recommended
+    factor = magnitude(present) / wanted.std if present and wanted and wanted.std else 1.0
+    what = f"{called(layer)} is inside the residual branches that multiply their stream by "
+    return _told(f"{what}{_plain(whole.forward)}", f"{times(factor)} the std it needs", code)
+
+
 def faintness(layer: Layer, whole: Whole, code: str) -> str:
     """One sentence on residual branches that add nothing to their stream."""
     std = layer.current.std if layer.current is not None and layer.current.std is not None else 0.0

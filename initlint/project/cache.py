@@ -122,7 +122,7 @@ def _layer(row: Iterable[Any]) -> Layer:
 
 def _whole(row: Iterable[Any]) -> Whole:
     values = _named(Whole, row)
-    return Whole(**{**values, "layers": tuple(values["layers"])})
+    return Whole(**values | {name: tuple(values[name]) for name in ("layers", "inner")})
 
 
 def _parameter(row: Iterable[Any]) -> Parameter:

@@ -10,7 +10,7 @@ from initlint.graph.branches import Branch, Charge, branches
 from initlint.graph.ops import Op, Operand
 from initlint.graph.signal import Given, predicted
 from initlint.graph.signal_cost import cost
-from initlint.recommend import magnitude
+from initlint.recommend import TOLERANCE, magnitude, recommended
 from initlint.recommend.question import scheme
 from initlint.recommend.runs import runs
 from initlint.records import Layer, Whole
@@ -21,6 +21,8 @@ _BETWEEN = ("shape", "dropout", "scale", "choice", "activation")
 _AFTER = ("shape", "dropout", "scale")
 # A growth of E[x²] that is worth a prediction, and one that is worth a word.
 _LIKELY, _GROWN = 100.0, 30.0**2
+# No activation follows a layer.
+_BARE = ("linear", "attention", "gate")
 # A stream has so many branches.
 _FEWEST = 4
 # A gain so small that a branch may add nothing, and the part of E[x²] that is next to nothing.
@@ -52,7 +54,7 @@ def streams(
         stream = replace(stream, forward=math.sqrt(last / first), blocks=len(chain))
         is_bare = not any(branch.normalised for branch in chain)
         if may_grow and is_bare and not known[-1].closed and last > _GROWN * first:
-            yield stream
+            yield replace(stream, inner=_louder(chain, given, by_name))
         is_behind_norms = all(branch.normalised for branch in chain)
         is_fixed = len(writers) == len(known) == len(chain) and _is_fixed(known, layers)
         if (
@@ -64,6 +66,27 @@ def streams(
             share = 1 - first / last
             if share < _LITTLE:
                 yield replace(stream, kind="faint", share=share)
+
+
+def _louder(chain: Sequence[Branch], given: Given, by_name: Mapping[str, Layer]) -> tuple[str, ...]:
+    """The layers in branches that no activation follows and whose std is above Xavier's.
+
+    With zeros behind them the stream begins right, but not its first steps: a transformer without
+    norms, all by Kaiming, trains in one run of five, and in all with Xavier in queries, keys and
+    values, too (docs/outcomes.md).
+    """
+    names = [weight.name for op in _inner(chain) if op.weights for weight in given.weights(op)]
+    layers = [by_name[name] for name in names if name in by_name]
+    return tuple(dict.fromkeys(layer.parameter for layer in layers if _is_louder(layer)))
+
+
+def _is_louder(layer: Layer) -> bool:
+    if layer.following.activation not in _BARE or layer.current is None or layer.harmless:
+        return False
+    wanted = recommended(layer)
+    if wanted is None or not wanted.std or layer.times:
+        return False
+    return magnitude(layer.current) > TOLERANCE * wanted.std
 
 
 def _may_grow(layers: Sequence[Layer]) -> bool:

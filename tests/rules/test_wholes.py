@@ -168,6 +168,64 @@ def test_a_stream_that_stays_is_not_reported(tmp_path, trace, count, fill, step,
     assert found(tmp_path, source, trace) == []
 
 
+ATTENDING = (
+    HEAD
+    + """class Block(nn.Module):
+    def __init__(self, width=32):
+        super().__init__()
+        self.q, self.k = nn.Linear(width, width), nn.Linear(width, width)
+        self.v = nn.Linear(width, width)
+        self.o = nn.Linear(width, width)
+        self.up = nn.Linear(width, 2 * width)
+        self.down = nn.Linear(2 * width, width)
+        for layer in self.children():
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        {fill}
+
+    def forward(self, x):
+        scores = self.q(x) @ self.k(x).transpose(-2, -1) / math.sqrt(32)
+        x = x + self.o(scores.softmax(-1) @ self.v(x))
+        return x + self.down(F.relu(self.up(x)))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.out = nn.Linear(8, 32), nn.Linear(32, 10)
+        self.blocks = nn.Sequential(*[Block() for _ in range(4)])
+
+    def forward(self, x):
+        return self.out(self.blocks(self.first(x)).mean(1))
+"""
+)
+LOUD = {
+    "Kaiming": ("pass", "1.41×"),
+    "Xavier": ("nn.init.xavier_normal_(self.v.weight)", ""),
+    "PyTorch's default": ("self.v.reset_parameters()", ""),
+    "a large std": ("nn.init.normal_(self.v.weight, std=1)", "5.66×"),
+    "zeros": ("nn.init.zeros_(self.v.weight)", ""),
+}
+
+
+@both
+@pytest.mark.parametrize(("fill", "said"), LOUD.values(), ids=LOUD)
+def test_values_inside_loud_branches_are_reported_with_them(tmp_path, trace, fill, said):
+    every = found(tmp_path, ATTENDING.format(fill=fill), trace)
+    assert {finding.code for finding in every} <= {"INIT303"}
+    inner = [x for x in every if x.layer.endswith(".v")]
+    assert [x.layer for x in inner] == (["blocks.0.v"] if said else [])
+    assert all(len(x.parameters) == 4 and said in x.message for x in inner)
+    # Queries and keys only weigh what others hold.
+    assert not any(x.layer.endswith((".q", ".k", ".up")) for x in every)
+
+
+def test_the_fix_gives_such_values_xavier():
+    fixed = api.fix(ATTENDING.format(fill="pass"), unsafe=True)
+    assert "nn.init.xavier_normal_(self.v.weight)" in fixed.source
+    assert "nn.init.zeros_(self.o.weight)" in fixed.source
+    assert api.check(fixed.source).findings == ()
+
+
 BRANCHES = (
     HEAD
     + """class Block(nn.Module):
