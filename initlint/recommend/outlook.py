@@ -17,6 +17,7 @@ from initlint.graph.signal import Given, predicted
 from initlint.graph.signal_cost import cost
 from initlint.graph.signal_weighted import Known
 from initlint.recommend import recommended, remedy, weakens
+from initlint.recommend.couplings import in_couplings
 from initlint.recommend.loud import last_layers, may_be_loud
 from initlint.recommend.question import in_question, may_be_off, scheme
 from initlint.recommend.runs import is_lookup, on_paths, read, runs
@@ -50,7 +51,7 @@ def with_signals(
     charge(2 * cost(ops))
     names = {x.parameter: x.layer or x.parameter for x in layers}
     chosen = {x.parameter for x in layers if scheme(x) == "explicit"}
-    outlook = _Outlook(ops, given, factors, names, chosen)
+    outlook = _Outlook(ops, given, factors, names, chosen, charge)
     signals = outlook.signals()
     firsts = [x.parameter for x in layers if weakens(x) and not x.harmless]
     signals |= outlook.of_first(firsts, {name for name in factors if name not in chosen})
@@ -73,6 +74,7 @@ class _Outlook:
         factors: Mapping[str, float],
         names: Mapping[str, str],
         chosen: Collection[str],
+        charge: Charge,
     ) -> None:
         self._ops, self._names, self._factors = ops, names, factors
         given = self._given = replace(given, is_raw=True)
@@ -80,7 +82,7 @@ class _Outlook:
         self._present = predicted(ops, replace(given, weights=self._as_they_are))
         self._recommended = predicted(ops, replace(given, weights=self._as_recommended))
         self._runs = runs(ops, self._present)
-        self._beside_sums = beside_sums(ops, self._present)
+        self._spared = beside_sums(ops, self._present) | in_couplings(ops, charge)
         self._users: dict[Op, list[Op]] = {op: [] for op in ops}
         for op in ops:
             for value in op.inputs:
@@ -107,7 +109,7 @@ class _Outlook:
         """
         found_signals: dict[str, Signal] = {}
         for op, weights in self._weights.items():
-            if op in self._beside_sums:
+            if op in self._spared:
                 continue
             for weight in weights:
                 if weight.name in self._factors:
@@ -169,7 +171,7 @@ class _Outlook:
     def _holding(self, names: Collection[str]) -> list[Op]:
         """The operations with a weight of one of these names."""
         holding = [op for op, ws in self._weights.items() if any(w.name in names for w in ws)]
-        return [op for op in holding if op not in self._beside_sums]
+        return [op for op in holding if op not in self._spared]
 
     def results(self, heads: Iterable[Op]) -> dict[str, float]:
         """By the parameter of each of these layers, the rms of its result.
