@@ -20,7 +20,8 @@ def beside_sums(ops: Sequence[Op], found: Prediction) -> set[Op]:
 
     A degree of 4 multiplies the signal by up to 4 in every round, whatever the weights are: with
     recommended scales a graph network that trains explodes (docs/outcomes.md). A sum counts for
-    what is before it only if a weighted operation reads it: at the model's end it is a result.
+    what is before it only if a weighted operation reads it, or a product with another computed
+    matrix, as in a network whose weights another one makes: at the model's end it is a result.
     """
     sums = set(_sums(ops, found))
     if not sums:
@@ -33,7 +34,7 @@ def beside_sums(ops: Sequence[Op], found: Prediction) -> set[Op]:
     feeding: set[Op] = set()
     for op in reversed(ops):
         # Where this operation's inputs lead: to a weight, and through a sum to a weight.
-        if op.role == "weighted" or op in feeding:
+        if op.role in ("weighted", "attention") or op in feeding:
             feeding.update(op.inputs)
         if op.role != "norm" and (op in before or (op in sums and op in feeding)):
             before.update(op.inputs)

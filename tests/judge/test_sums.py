@@ -72,6 +72,39 @@ def test_beside_a_mean_it_may_be(judge, form):
     assert set(found.codes.values()) == {"INIT101"}
 
 
+GENERATED = """
+    class Net(nn.Module):
+        def __init__(self, h=64, w=16):
+            super().__init__()
+            self.w = w
+            self.hyper = nn.Sequential(
+                nn.Linear(4, h), nn.ReLU(), nn.Linear(h, h), nn.ReLU(), nn.Linear(h, h), nn.ReLU()
+            )
+            self.w1, self.b1, self.w2 = nn.Linear(h, 2 * w), nn.Linear(h, w), nn.Linear(h, w)
+        def forward(self, t, x):
+            z = self.hyper(t)
+            made, bias = self.w1(z).view(-1, 2, self.w), self.b1(z).unsqueeze(1)
+            return {result}
+"""
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        "torch.bmm(torch.relu(torch.bmm(x, made) + bias), self.w2(z).unsqueeze(2)).squeeze(2)",
+        "(F.relu(x @ made + bias) @ self.w2(z)[:, :, None])[..., 0]",
+        "torch.einsum('bpw,bw->bp', torch.tanh(x @ made), self.w2(z))",
+    ],
+)
+def test_a_network_that_makes_the_weights_of_another_is_not_judged(judge, result):
+    """Loss of the first form .15..0.19 by default, .24..0.31 with recommended scales.
+
+    A bias made so is added to what the data decide, and does no harm: .17..0.20.
+    """
+    found = judge(GENERATED.format(result=result), torch.randn(3, 4), torch.randn(3, 5, 2))
+    assert found.codes.keys() <= {"b1.weight"}
+
+
 LAST = """
     class Net(nn.Module):
         def __init__(self):
