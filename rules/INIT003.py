@@ -10,6 +10,8 @@ _TENSORS = ("torch.nn.Parameter", "torch.nn.parameter.Parameter", "torch.Tensor"
 _ALIKE = 0.8
 # Shorter names have the same letters by chance.
 _SHORTEST = 5
+# Names of so many letters are not alike by chance but for one.
+_LONG = 7
 
 
 def init_matches_nothing(test: Test, model: Model) -> Problems:
@@ -190,15 +192,26 @@ def _by_words(test: Test) -> str:
 
 def _is_meant(text: str, part: str, exact: bool) -> bool:
     """Whether a text that nothing is called was meant for this part of a name."""
-    is_longer = exact and part.startswith((f"{text}_ih_l", f"{text}_hh_l"))
+    is_longer = exact and part.startswith((f"{text}_ih_l", f"{text}_hh_l", f"{text}_l"))
     return is_longer or _is_misspelt(text.strip("."), part)
 
 
 def _is_misspelt(text: str, name: str) -> bool:
-    """Whether two names have the same letters in another order, or in another case."""
+    """Whether two names have the same letters in another order or case, or all of them but one."""
     if len(text) < _SHORTEST or text == name:
         return False
-    return text.lower() == name.lower() or sorted(text.lower()) == sorted(name.lower())
+    one, other = text.lower(), name.lower()
+    return one == other or sorted(one) == sorted(other) or _lacks_letter(one, other)
+
+
+def _lacks_letter(one: str, other: str) -> bool:
+    """Whether a letter within the longer of two names is all that the other one lacks.
+
+    The first and the last letter may tell names apart: `v_proj`, `heads`.
+    """
+    short, long = sorted((one, other), key=len)
+    places = range(1, len(long) - 1) if len(short) >= _LONG and len(long) == len(short) + 1 else ()
+    return any(long[i].isalpha() and long[:i] + long[i + 1 :] == short for i in places)
 
 
 def _near_text(wanted: Iterable[str], classes: Iterable[str], exact: bool) -> str:

@@ -190,7 +190,8 @@ def _asked_in_source(
 ) -> list[Finding]:
     """What the tests in the source of built models tell: a run does not show what was asked.
 
-    Nor does it show a method that nothing calls, and a copy that is filled and lost.
+    Nor does it show a method that nothing calls, a copy that is filled and lost, and what is written
+    to a weight that a parametrization has computed for one use.
     """
     rules, codes = _asked(options)
     of_tests = {code for code, each in rules.functions.items() if records.Test in each.kinds}
@@ -204,7 +205,7 @@ def _asked_in_source(
     if not named or not wanted:
         return []
     written, judgement = _read([*named], replace(options, codes=wanted), texts)
-    unshown = {call.site for call in written.calls if call.effect in ("lost", "uncalled")}
+    unshown = {call.site for call in written.calls if call.effect in _UNSHOWN}
     built = {layer.model for layer in found.layers}
     # Rules of tests may be rules of calls as well, and these a run has judged.
     known = {call.site for call in found.calls}
@@ -216,6 +217,10 @@ def _asked_in_source(
         and (each.code in of_tests or each.site in unshown)
         and each.model in built | named.get(each.site.path, set())
     ]
+
+
+# What calls do that only the source shows.
+_UNSHOWN = ("lost", "uncalled", "recomputed", "reloaded")
 
 
 def _home_of(target: Any) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from initlint.tracing.guarded import guarded
 from initlint.tracing.hooks import forward_replaced, is_hooked
 from initlint.tracing.inplace import written_back
 from initlint.tracing.inputs import Guesser
+from initlint.tracing.loads import key_of
 from initlint.tracing.recorded import RunError, is_leaf, meta_twin, record
 from initlint.tracing.steps import is_known_call
 from initlint.tracing.unchanged import LAZY, unchanged
@@ -135,8 +136,18 @@ def traced(model: nn.Module) -> fx.Graph:
                 and str(node.target).startswith("_")
                 and (node.target not in before)
             ):
-                node.meta["constant"] = getattr(model, str(node.target), None)
+                constant = getattr(model, str(node.target), None)
+                node.meta["constant"] = constant
+                node.meta["viewed"] = _viewed(model, constant) - written
     return written_back(graph, model)
+
+
+def _viewed(model: nn.Module, constant: object) -> set[str]:
+    """The buffers in whose memory a constant of forward lies: `self.table[None]` is computed."""
+    if not isinstance(constant, torch.Tensor):
+        return set()
+    memory = key_of(constant)
+    return {name for name, buffer in model.named_buffers() if key_of(buffer) == memory}
 
 
 def _versions(model: nn.Module) -> defaultdict[str, int]:

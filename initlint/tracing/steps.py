@@ -82,6 +82,7 @@ class _Translation:
         self._graph.touched.add(target)
         if node.meta.get("written"):
             self._graph.written.add(target)
+        self._graph.touched.update(node.meta.get("viewed", ()))
         if target in self._tensors:
             shape = shape_of(self._tensors[target])
             return Operand(target, shape, shape)
@@ -112,7 +113,7 @@ class _Translation:
 
     def _function(self, node: fx.Node) -> Any:
         name = function_name(node)
-        if name.endswith("_") or name == "setitem":
+        if name in _SETTING or (name.endswith("_") and not name.endswith("__")):
             self._graph.written.update(_memory_of(node))
         args, keywords = self._given(node.args), self._given(node.kwargs)
         if isinstance(node.target, type):
@@ -145,6 +146,12 @@ def _memory_of(node: fx.Node) -> Iterator[str]:
         node = first
 
 
+_CHANGING = "add sub mul div truediv floordiv mod pow and or xor lshift rshift matmul"
+# Operators that write to their first operand: `b[0] = x`, `b += x`.
+_SETTING = {
+    *("setitem", "__setitem__"),
+    *(name for word in _CHANGING.split() for name in (f"i{word}", f"__i{word}__")),
+}
 # A view of a view of a view …
 _MOST_VIEWS = 6
 

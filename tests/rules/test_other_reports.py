@@ -329,3 +329,41 @@ def test_a_mark_of_one_letter_before_the_name(text, expected, tmp_path):
         f"    if n.endswith('{text}'): nn.init.normal_(p, std=0.3)"
     )
     assert count(tmp_path, net(body), "INIT003") == expected
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        ("str(type(m)) == 'Linear'", 1),
+        ("str(m.__class__) == 'Linear'", 1),
+        ("str(type(m)) == \"<class 'torch.nn.modules.linear.Linear'>\"", 0),
+        ("'Linear' in str(type(m))", 0),
+    ],
+)
+def test_the_text_of_a_class_is_not_its_name(test, expected, tmp_path):
+    assert count(tmp_path, net(WALK.format(test=test)), "INIT003") == expected
+
+
+NAMED = """self.{part} = nn.LSTM(8, 8)
+for n, p in self.named_parameters():
+    if {test}: p.data.zero_()"""
+
+
+@pytest.mark.parametrize(
+    ("part", "test", "expected"),
+    [
+        ("decoder_rnn", "'decder_rnn' in n", 1),
+        ("classifier", "'classifer' in n", 1),
+        ("classifier", "'clasifier' in n", 1),
+        # One letter may tell names apart, at their ends above all.
+        ("kprojection", "'projection' in n", 0),
+        ("embedding", "'embeddings' in n", 0),
+        ("encoder", "'decoder' in n", 0),
+        ("rnn", "n == 'weight_hh'", 1),
+    ],
+)
+def test_a_name_that_lacks_a_letter(part, test, expected, tmp_path):
+    body = NAMED.format(part=part, test=test)
+    if "==" in test:
+        body = body.replace("self.named", "self.rnn.named")
+    assert count(tmp_path, net(body), "INIT003") == expected

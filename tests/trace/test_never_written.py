@@ -148,9 +148,9 @@ WRITTEN = {
 }
 
 
-def found(tmp_path, lines):
+def found(tmp_path, lines, net=NET):
     path = tmp_path / "net.py"
-    path.write_text(NET.replace("{lines}", lines.replace("\n", "\n        ")))
+    path.write_text(net.replace("{lines}", lines.replace("\n", "\n        ")))
     report = api.check_all([f"{path}:Net"], api.Options(codes=frozenset({"INIT001"})))
     assert report.parameters
     return report.findings
@@ -169,3 +169,51 @@ def test_memory_that_something_writes(tmp_path, lines):
 def test_what_is_missing_is_counted(tmp_path):
     (finding,) = found(tmp_path, NEVER["some rows"])
     assert "nothing writes 4 of its elements" in finding.message
+
+
+TABLE = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+        self.register_buffer("table", torch.empty(16, 8))
+
+    def forward(self, x):
+        x = self.fc(x)
+        {lines}
+"""
+READ = [
+    "return x @ self.table.t()",
+    "return x + self.table[0]",
+    "return x + self.table[None, 0]",
+    "return x + self.table.unsqueeze(0)[:, 0]",
+    "return x @ self.table.view(8, 16)",
+    "return self.table[x.argmax(-1)]",
+    "return self.table[torch.cdist(x, self.table).argmin(-1)]",
+    "return nn.functional.embedding(x.argmax(-1), self.table)",
+    "return x + self.table.to(x.dtype)[1]",
+    "return torch.einsum('bd,nd->bn', x, self.table)",
+    "if x.shape[0] > 3:\n    x = x * 2\nreturn self.table[x.argmax(-1)]",
+]
+WRITTEN_BY_FORWARD = [
+    "self.table[0] = 1\nreturn x @ self.table.t()",
+    "self.table += 1\nreturn x @ self.table.t()",
+    "self.table.copy_(x)\nreturn x @ self.table.t()",
+    "self.table.mul_(0.9).add_(x.mean())\nreturn x @ self.table.t()",
+    "with torch.no_grad():\n    self.table[:] = x[:16]\nreturn x @ self.table.t()",
+]
+
+
+@pytest.mark.parametrize("lines", READ)
+def test_a_buffer_that_forward_reads(tmp_path, lines):
+    (finding,) = found(tmp_path, lines, TABLE)
+    assert finding.parameter == "table"
+
+
+@pytest.mark.parametrize("lines", WRITTEN_BY_FORWARD)
+def test_a_buffer_that_forward_writes(tmp_path, lines):
+    assert found(tmp_path, lines, TABLE) == ()

@@ -192,7 +192,9 @@ def _form(node: ast.expr) -> str:
 
 
 def _class_of(node: ast.expr) -> ast.expr | None:
-    """x of `type(x)` and `x.__class__`."""
+    """x of `type(x)` and `x.__class__`, and of `str()` of these."""
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "str" and node.args:
+        node = node.args[0]
     if isinstance(node, ast.Attribute) and node.attr == "__class__":
         return node.value
     is_type = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "type"
@@ -323,6 +325,10 @@ def _note(reader: Reader, question: Question, frame: Frame, found: bool | None) 
         return
     if question.form == "type" and subject == "module" and _are_texts(question.wanted(frame)):
         kind, subject = "class_name", "class"
+        texts = _names(question.wanted(frame))
+        if is_met is None and not any(text.startswith("<") for text in texts):
+            # `str(type(m))` is "<class 'torch.nn.modules.linear.Linear'>".
+            is_met = False
     marks = {"first": question.first, "always": question.always, "both": question.both}
     kind = next((mark for mark, holds in marks.items() if holds), kind)
     owner = reader.constructing or _home(reader, thing)

@@ -26,8 +26,9 @@ HOOK = "_init_weights"
 # Methods of a model by which its parts are initialised.
 STARTS = ("post_init", "init_weights")
 # The hook of PreTrainedModel itself, which models override or call by super(): that of
-# transformers 4.56 to 4.57 (Apache 2.0), in the words that decide. It stands in for the class's own
-# file, since the rest of that file depends on the configuration and on what is installed.
+# transformers 4.56 to 5.23 (Apache 2.0), in the words that decide. It stands in for the class's own
+# file, since the rest of that file depends on the configuration and on what is installed. (Xavier
+# fills the gates of an LSTM there, which nobody who reads a model of theirs can change.)
 _TEXT = b"""
 from torch import nn
 
@@ -38,6 +39,8 @@ def _init_weights(self, module):
         module.weight.data.normal_(mean=0.0, std=std)
         if module.bias is not None:
             module.bias.data.zero_()
+    elif isinstance(module, nn.LSTM):
+        module.reset_parameters()
     elif isinstance(module, nn.Embedding):
         module.weight.data.normal_(mean=0.0, std=std)
         if module.padding_idx is not None:
