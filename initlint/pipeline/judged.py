@@ -190,8 +190,8 @@ def _asked_in_source(
 ) -> list[Finding]:
     """What the tests in the source of built models tell: a run does not show what was asked.
 
-    Nor does it show a method that nothing calls, a copy that is filled and lost, and what is written
-    to a weight that a parametrization has computed for one use.
+    Nor does it show a method that nothing calls, a copy that is filled and lost, and a write to a
+    weight that a parametrization has computed for one use.
     """
     rules, codes = _asked(options)
     of_tests = {code for code, each in rules.functions.items() if records.Test in each.kinds}

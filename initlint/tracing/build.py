@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import sysconfig
 import types
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -201,12 +202,19 @@ def where(error: BaseException, otherwise: str) -> str:
     place, trace = otherwise, error.__traceback__
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
-        if not name.startswith((TORCH, "<", str(Path(__file__).parent.parent))) and (
-            "importlib" not in name
-        ):
+        is_users = not name.startswith((TORCH, "<", str(Path(__file__).parent.parent)))
+        if is_users and not _is_of_python(name):
             place = f"{shown_path(name)}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place
+
+
+def _is_of_python(path: str) -> bool:
+    """Whether a file belongs to Python's own library, where a mistake of the user's only shows."""
+    return path.startswith(_LIBRARY) and "site-packages" not in path
+
+
+_LIBRARY = sysconfig.get_path("stdlib")
 
 
 def _nearest(name: str, module: types.ModuleType) -> str:
