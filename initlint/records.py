@@ -436,11 +436,14 @@ class Unanalysed:
     """A target, or part of one, that was not analysed, and the reason in one sentence.
 
     `failed` is true if the user's own code raised an error or ended the process when it was built.
+    `unseen` is true if code that is not read makes what is in it, so that nobody asked for it: this
+    fails no request.
     """
 
     target: str
     reason: str
     failed: bool = False
+    unseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def _verdict(asked: Asked) -> int:
     request = asked.request
     fixed = _repaired(asked) if request.fix else None
     report = _with_gaps(fixed.report, asked) if fixed else _checked(asked)
-    if report.layers or not report.unanalysed:
+    if report.layers or not asked.failures(report):
         _say(request, phrases.summary(report))
     _say_gone(asked, report)
     changed = request.exit_non_zero_on_fix and fixed is not None and bool(fixed.files)

@@ -139,12 +139,13 @@ class Asked(NamedTuple):
         return [config.absolute(name) for name in self.written if is_folder(name)]
 
     def failures(self, report: Report) -> list[Unanalysed]:
-        """The gaps of targets named by the user, and errors; all gaps if nothing was analysed.
+        """The gaps of targets named by the user, and errors; nearly all if nothing was analysed.
 
         With --trace the user asks for every class of the files that needs no argument.
         """
         if not report.layers:
-            return [gap for gap in report.unanalysed if gap not in self.targets.notes]
+            others = [gap for gap in report.unanalysed if not gap.unseen]
+            return [gap for gap in others if gap not in self.targets.notes]
         named = {*self.request.targets, *self.targets.all}
         return [
             gap

@@ -165,7 +165,9 @@ def counted(number: int, noun: str) -> str:
 
 def _nothing_found(report: Report) -> str:
     if not report.layers:
-        return "Nothing could be analysed." if report.unanalysed else "Found no weights to judge."
+        if any(not gap.unseen for gap in report.unanalysed):
+            return "Nothing could be analysed."
+        return "; ".join(filter(None, ("Found no weights to judge", missed(report)))) + "."
     models = counted(len({layer.model for layer in report.layers}), "model")
     found = f"No findings in {counted(len(report.layers), 'weight')} of {models}"
     return "; ".join(filter(None, (found, _known(report), missed(report)))) + "."

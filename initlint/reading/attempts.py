@@ -58,10 +58,10 @@ class Attempts:
             self.give_up(module.path, name, reason)
         return None
 
-    def give_up(self, path: str, name: str, reason: str) -> None:
+    def give_up(self, path: str, name: str, reason: str, unseen: bool = False) -> None:
         """List a class or function as not analysed; the first reason is kept."""
         target = f"{path}:{name}"
-        gap = Unanalysed(target, f"{path}: {name}: {reason}")
+        gap = Unanalysed(target, f"{path}: {name}: {reason}", unseen=unseen)
         self.gaps.setdefault(target, gap)
 
 

@@ -270,7 +270,7 @@ class _Engine:
         base = self.attempts.run(module, cls.name, stranger_of, self.reader, cls)
         if base:
             reason = f"its base class {base} is not read, so that it is not known as a model"
-            self.attempts.give_up(module.path, cls.name, reason)
+            self.attempts.give_up(module.path, cls.name, reason, unseen=True)
 
     def _made(self, cls: UserClass) -> Instance | None:
         """An instance of a class, with symbolic values for arguments without a default."""
@@ -347,7 +347,7 @@ class _Engine:
             part = "" if has_some else unseen_part(self.reader, instance)
             if part:
                 reason = f"the modules in {part} are only known when the code runs"
-                self.attempts.give_up(model.path, model.name, reason)
+                self.attempts.give_up(model.path, model.name, reason, unseen=True)
         every = self._found(model, held, again)
         found, parameters = every.layers, every.parameters
         if apart:

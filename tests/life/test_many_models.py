@@ -27,7 +27,7 @@ parser.add_argument("--gpu", action="store_true")
 args = parser.parse_args()
 {choice}
 if args.gpu:
-    net = net.cuda()
+    net = net.{asked}()
 optimiser = torch.optim.SGD(net.parameters(), lr=0.1)
 for images, labels in []:
     loss = net(images).sum()
@@ -36,14 +36,14 @@ for images, labels in []:
 """
 
 
-def written(folder, count):
-    """A repository of so many models, and the script that chooses among them."""
+def written(folder, count, asked="cuda"):
+    """A repository of so many models, and the script that chooses among them, and asks one."""
     choice = ""
     for n in range(count):
         (folder / f"net{n}.py").write_text(NET.format(n=n))
         choice += f"{'el' if n else ''}if args.net == 'net{n}':\n"
         choice += f"    from net{n} import Net{n}\n    net = Net{n}()\n"
-    (folder / "train.py").write_text(SCRIPT.format(choice=choice))
+    (folder / "train.py").write_text(SCRIPT.format(choice=choice, asked=asked))
     return api.check(".")
 
 
@@ -54,13 +54,23 @@ def test_each_of_many_models_is_judged(folder, count):
     assert report.unanalysed == ()
 
 
-def test_more_models_than_are_told_apart_are_a_gap(folder, monkeypatch):
+@pytest.fixture
+def few(monkeypatch):
+    """No more than eight models are told apart."""
     monkeypatch.setattr("initlint.reading.abstract.joins.MOST_MADE", 8)
     monkeypatch.setattr("initlint.reading.abstract.parts.MOST_MADE", 8)
+
+
+def test_a_method_that_every_module_has_fills_none_of_more_models_than_are_told_apart(folder, few):
     report = written(folder, 12)
+    assert [finding.code for finding in report.findings] == ["INIT101"] * 12
+
+
+def test_more_models_than_are_told_apart_are_a_gap(folder, few):
+    report = written(folder, 12, "made_ready")
     assert report.findings == ()
     assert {gap.reason.partition(": ")[2].partition(": ")[2] for gap in report.unanalysed} == {
-        "cuda gets it at train.py:46, is not read, and may fill it"
+        "made_ready gets it at train.py:46, is not read, and may fill it"
     }
 
 

@@ -40,6 +40,8 @@ IDENTITY = {
     *("torch.jit.script", "torch.compile", "torch.jit.export", "torch.jit.ignore"),
     *("torch.fx.wrap", "torch.jit._script_if_tracing", "torch.quantization.fuse_modules"),
     *("torch.jit.script_if_tracing", "torch.compiler.disable", "torch.jit.unused"),
+    *("torch.nn.SyncBatchNorm.convert_sync_batchnorm", "apex.parallel.convert_syncbn_model"),
+    "apex.parallel.DistributedDataParallel",
 }
 NUMBERS: dict[str, Callable[..., Any]] = {
     "builtins.int": int,

@@ -51,6 +51,12 @@ from initlint.torchlib.draws import ARGUMENTS
 
 # How often a function may call itself (those that visit a tree of modules do).
 _RECURSION = 8
+# Methods of modules that leave the weights as they are.
+_LOOKING = {
+    *("parameters", "named_parameters", "modules", "named_modules", "children", "named_children"),
+    *("buffers", "named_buffers", "state_dict", "zero_grad", "requires_grad_", "share_memory"),
+    *("train", "eval", "to", "cuda", "cpu", "half", "float", "double", "bfloat16"),
+}
 # transformers' functions of torch.nn.init's names: they only pass over what was loaded.
 _INITIALISERS = ("transformers", "initialization")
 
@@ -68,6 +74,9 @@ def call_other(
         if name.endswith("_") and is_sure(reader):
             note(reader, node, name, [], "raises", function.reason())
         return UNKNOWN
+    if type(function) is Unknown and function.options and _spelled(node) in _LOOKING:
+        # It gives the module, or what is in it.
+        return function
     # A method of what may be any of some models reaches these models.
     given = [function, *args] if type(function) is Unknown else args
     if reader.outside:

@@ -39,8 +39,11 @@ from initlint.torchlib.draws import ARGUMENTS
 _Callee = Callable[[Reader, Sequence[Value], Mapping[str, Value], "ast.AST | None"], Value]
 
 
-# Helpers of torch's that write to the parameters they are given.
+# Methods of trainers that make what they are given ready, wrapped, and hand it back.
+_PREPARING = ("prepare", "prepare_model", "setup", "setup_module", "auto_model")
+# Helpers of torch's that write to the parameters they are given, and those beside that do not.
 _WRITING = ("utils", "nn.utils.vector_to", "nn.utils.prune", "nn.utils.skip_init")
+_SHOWING = ("utils.tensorboard", "utils.data", "utils.flop_counter", "utils.benchmark")
 
 
 def call_external(
@@ -157,14 +160,19 @@ def torch_or_lost(
     bare = name.rpartition(".")[2]
     if rest in _GRADIENTS and reader.outside:
         reader.life.train_used()
-    if package == "torch" and not rest.startswith(_WRITING):
+    if package == "torch" and (not rest.startswith(_WRITING) or rest.startswith(_SHOWING)):
         if rest.startswith("optim"):
             return _optimised(reader, args, kwargs)
+        if args and _is_module(args[0]) and not reader.nodes_in(args):
+            # Compiled, sharded, quantised, traced: the module, or what holds it.
+            return args[0]
         return operate(reader, bare, args, kwargs)
     if package in TRUSTED and is_operation(bare) and reader.nodes_in(args):
         return operate(reader, bare, args, kwargs)
     if package in ("math", "operator"):
         return operate(reader, bare, args, kwargs) if reader.nodes_in(args) else PLAIN
+    if package in TRAINING and bare in _PREPARING and args:
+        return args[0] if len(args) == 1 else tuple(args)
     if package in TRAINING and reader.outside:
         reader.life.train([*args, *kwargs.values()])
         return External(f"{name}()")

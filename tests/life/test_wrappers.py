@@ -1,0 +1,80 @@
+"""Functions that wrap a model and hand it back: what fills the wrapped model fills the model."""
+
+import pytest
+
+from initlint import api
+
+NET = """\
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)
+        )
+
+    def forward(self, x):
+        return self.body(x)
+"""
+SCRIPT = """\
+import torch
+from torch import nn
+from net import Net
+
+def init(m):
+    if isinstance(m, nn.Linear):
+        nn.init.kaiming_normal_(m.weight)
+
+net = Net()
+"""
+WRAPPED = {
+    "synchronised": "net = nn.SyncBatchNorm.convert_sync_batchnorm(net)",
+    "synchronised by apex": "import apex\nnet = apex.parallel.convert_syncbn_model(net)",
+    "parallel": "net = nn.parallel.DistributedDataParallel(net)",
+    "parallel by apex": "from apex.parallel import DistributedDataParallel\n"
+    "net = DistributedDataParallel(net)",
+    "compiled": "net = torch.compile(net)",
+    "traced": "net = torch.fx.symbolic_trace(net)",
+    "ready for quantisation": "net = torch.ao.quantization.prepare_qat(net)",
+    "sharded": "from torch.distributed.fsdp import fully_shard\nnet = fully_shard(net)",
+    "in tensor parallel": "from torch.distributed.tensor.parallel import parallelize_module\n"
+    "net = parallelize_module(net, None, {})",
+    "prepared": "from accelerate import Accelerator\nnet = Accelerator().prepare(net)",
+    "prepared with others": "from accelerate import Accelerator\n"
+    "optimiser = torch.optim.SGD(net.parameters(), lr=0.1)\n"
+    "net, optimiser = Accelerator().prepare(net, optimiser)",
+    "set up": "from lightning import Fabric\nnet = Fabric().setup(net)",
+}
+
+
+def codes(folder, script):
+    (folder / "net.py").write_text(NET)
+    (folder / "run.py").write_text(f"{SCRIPT}{script}\n")
+    report = api.check(".")
+    assert report.unanalysed == ()
+    return [finding.code for finding in report.findings]
+
+
+@pytest.mark.parametrize("wrapped", WRAPPED.values(), ids=WRAPPED)
+def test_what_is_filled_in_its_wrapper_is_filled(folder, wrapped):
+    assert codes(folder, f"{wrapped}\nnet.apply(init)") == []
+
+
+@pytest.mark.parametrize("wrapped", WRAPPED.values(), ids=WRAPPED)
+def test_a_wrapper_fills_nothing(folder, wrapped):
+    assert codes(folder, f"{wrapped}\nnet(torch.randn(2, 64)).sum().backward()") == ["INIT101"]
+
+
+LOOKED_AT = {
+    "by tensorboard": "from torch.utils.tensorboard import SummaryWriter\n"
+    "SummaryWriter().add_graph(net, torch.randn(2, 64))",
+    "by tensorboard's own function": "from torch.utils.tensorboard._pytorch_graph import graph\n"
+    "graph(net, torch.randn(2, 64))",
+    "saved": "torch.save(net, 'net.pt')",
+}
+
+
+@pytest.mark.parametrize("looked", LOOKED_AT.values(), ids=LOOKED_AT)
+def test_what_only_shows_a_model_fills_nothing(folder, looked):
+    assert codes(folder, looked) == ["INIT101"]
