@@ -248,6 +248,7 @@ class Net(nn.Module):
         self.first, self.out = {first}, nn.Linear(width, 10)
         self.blocks = nn.ModuleList([Block() for _ in range({count})])
         self.norm = nn.LayerNorm(width)
+        {also}
 
     def forward(self, x):
         x = self.first(x)
@@ -258,21 +259,25 @@ class Net(nn.Module):
 )
 PRENORM = "x + self.b(F.gelu(self.a(self.norm(x))))"
 USUAL = {"width": 64, "std": 0.02, "fill": "pass", "step": PRENORM, "count": 6}
-USUAL |= {"first": "nn.Linear(64, width)"}
+USUAL |= {"first": "nn.Linear(64, width)", "also": "pass"}
+TABLE = {"first": "nn.Embedding(100, width)"}
+SMALL = "nn.init.normal_(self.first.weight, std={})"
+NARROW = {"width": 24, "std": 0.005, **TABLE}
+NARROW |= {"fill": "nn.init.zeros_(self.a.bias); nn.init.zeros_(self.b.bias)"}
 FAINT = {
     "0.02 at 64": {},
     "more blocks": {"count": 8},
     "a smaller std": {"std": 0.005, "width": 256},
     "dropout": {"step": "x + F.dropout(self.b(F.gelu(self.a(self.norm(x)))), 0.1)"},
-    "a large embedding": {"first": "nn.Embedding(100, width)"},
+    "a large embedding": TABLE,
+    "an embedding of 0.1": {**NARROW, "also": SMALL.format(0.1)},
 }
 STRONG = {
     "a larger std": {"std": 0.07},
     "PyTorch's default": {"fill": "self.a.reset_parameters(); self.b.reset_parameters()"},
     "0.02 at 768": {"width": 768},
-    "an embedding of 0.02": {
-        "first": "nn.Embedding(100, width); nn.init.normal_(self.first.weight, std=0.02)"
-    },
+    "an embedding of 0.02": {**TABLE, "also": SMALL.format(0.02)},
+    "a small stream": {**NARROW, "also": SMALL.format(0.02)},
     "divided by the depth": {"fill": "nn.init.normal_(self.b.weight, std=0.02 / 12**0.5)"},
     "zeros at the end": {"fill": "nn.init.zeros_(self.b.weight)"},
     "a learned scale": {"step": "x + self.scale * self.b(F.gelu(self.a(self.norm(x))))"},
