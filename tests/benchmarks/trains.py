@@ -231,8 +231,8 @@ def scored(line: dict[str, Any] | None) -> dict[str, float]:
     """The scores in a line of the file by the print of the weights."""
     if line is None:
         return {}
-    both = ((line["prints"][way][0], line["scores"][way][0]) for way in line["scores"])
-    return dict(both)
+    known = [way for way, scores in line["scores"].items() if scores]
+    return {line["prints"][way][0]: line["scores"][way][0] for way in known}
 
 
 def _line(found: dict[str, Any]) -> str:
