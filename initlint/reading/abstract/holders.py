@@ -18,18 +18,20 @@ from initlint.torchlib.draws import Draw
 class Listing(Kind):
     """A list; `open` if it may have more elements than are known.
 
-    `whole` is the module whose modules or parameters these are.
+    `whole` is the module whose modules or parameters these are. `perhaps` if it may also be
+    empty, for an undecided condition.
     """
 
     items: list[Value] = field(default_factory=list)
     open: bool = False
     whole: Instance | None = None
+    perhaps: bool = False
 
     def parts(self) -> Sequence[Value]:
         return self.items
 
     def rebuilt(self, parts: Sequence[Value]) -> Value:
-        return Listing([*parts], self.open)
+        return Listing([*parts], self.open, perhaps=self.perhaps)
 
     def refill(self, parts: Sequence[Value]) -> None:
         """Put others in the place of its parts."""
@@ -39,6 +41,8 @@ class Listing(Kind):
         return self.open
 
     def truth(self) -> bool | None:
+        if self.perhaps:
+            return None
         return True if self.items else (None if self.open else False)
 
     def elements(self) -> list[Value] | None:
@@ -47,19 +51,20 @@ class Listing(Kind):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Table(Kind):
-    """A dict; `open` if it may have more keys than are known.
+    """A dict; `open` and `perhaps` as of a list, for its keys.
 
     Its parts are the values first, then the keys that are no numbers or text: layers, parameters.
     """
 
     items: dict[Any, Value] = field(default_factory=dict)
     open: bool = False
+    perhaps: bool = False
 
     def parts(self) -> Sequence[Value]:
         return [*self.items.values(), *filter(_is_object, self.items)]
 
     def rebuilt(self, parts: Sequence[Value]) -> Value:
-        twin = Table(self.items, self.open)
+        twin = Table(self.items, self.open, self.perhaps)
         twin.refill(parts)
         return twin
 
@@ -73,6 +78,8 @@ class Table(Kind):
         return (self.open, *self.items)
 
     def truth(self) -> bool | None:
+        if self.perhaps:
+            return None
         return True if self.items else (None if self.open else False)
 
     def elements(self) -> list[Value] | None:

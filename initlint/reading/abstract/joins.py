@@ -49,8 +49,10 @@ def _joined_holders(reader: Reader, one: Listing | Table, other: Listing | Table
     long, short = (one, other) if len(one.items) >= len(other.items) else (other, one)
     kept = {id(value) for value in long.parts()}
     lost = [value for value in short.parts() if id(value) not in kept and may_hold(value)]
-    if not lost:
+    if not lost and (short.items or not long.items):
         return long
+    if not lost:
+        return _perhaps(long)
     if not (is_small(long) and is_small(short)):
         return unsure([long, short])
     if isinstance(long, Listing) and isinstance(short, Listing):
@@ -62,6 +64,13 @@ def _joined_holders(reader: Reader, one: Listing | Table, other: Listing | Table
         if key in long.items:
             both[key] = joined(reader, long.items[key], short.items[key])
     return Table(both, long.open or short.open)
+
+
+def _perhaps(value: Listing | Table) -> Value:
+    """A list or table that may also be empty."""
+    if isinstance(value, Listing):
+        return Listing([*value.items], value.open, value.whole, perhaps=True)
+    return Table(dict(value.items), value.open, perhaps=True)
 
 
 def _joined_tensors(reader: Reader, one: Value, other: Value) -> Value:

@@ -72,6 +72,7 @@ class Memory:
                 if isinstance(thing, Listing):
                     _join_list(thing, other, join)
                 elif isinstance(thing, Table):
+                    thing.perhaps |= other[2] or bool(thing.items) != bool(other[0])
                     _join_items(thing.items, other[0], join)
                     thing.open = thing.open or other[1]
                 elif thing.torch in _ORDERED:
@@ -152,17 +153,17 @@ def _is_container(value: Value) -> bool:
 
 def _content(thing: Any) -> Any:
     if isinstance(thing, Listing):
-        return list(thing.items), thing.open
+        return list(thing.items), thing.open, thing.perhaps
     if isinstance(thing, Table):
-        return dict(thing.items), thing.open
+        return dict(thing.items), thing.open, thing.perhaps
     return dict(thing.attrs)
 
 
 def _fill(thing: Any, content: Any) -> None:
     if isinstance(thing, Listing):
-        thing.items, thing.open = list(content[0]), content[1]
+        thing.items, thing.open, thing.perhaps = list(content[0]), content[1], content[2]
     elif isinstance(thing, Table):
-        thing.items, thing.open = dict(content[0]), content[1]
+        thing.items, thing.open, thing.perhaps = dict(content[0]), content[1], content[2]
     else:
         thing.attrs.clear()
         thing.attrs.update(content)
@@ -188,8 +189,9 @@ def _join_items(one: dict[Any, Value], other: dict[Any, Value], join: _Join) -> 
         one[key] = Choice((*options_of(value), None)) if isinstance(value, Kind) else PLAIN
 
 
-def _join_list(one: Listing, other: tuple[list[Value], bool], join: _Join) -> None:
-    items, is_open = other
+def _join_list(one: Listing, other: tuple[list[Value], bool, bool], join: _Join) -> None:
+    items, is_open, is_empty = other
+    one.perhaps |= is_empty or bool(one.items) != bool(items)
     one.items = _aligned(one.items, items, join)
     one.open = one.open or is_open
 

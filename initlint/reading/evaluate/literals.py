@@ -132,12 +132,15 @@ def named_code(reader: Reader, node: ast.NamedExpr) -> Code:
 def comprehension_code(reader: Reader, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Code:
     """A list or set comprehension, or a generator."""
     loops, element = _loops(reader, node.generators), code_of(reader, node.elt)
+    is_filtered = any(loop.tests for loop in loops)
 
     def code(frame: Frame) -> Value:
         inner = Frame(frame.module, frame, frame.receiver, frame.owner)
-        result = Listing()
+        result, is_sure = Listing(), not is_filtered
         for sure in _rounds(reader, loops, inner):
             extend(result, [element(inner)], not sure)
+            is_sure = is_sure or sure
+            result.perhaps = not is_sure
             if len(result.items) == ELEMENTS:
                 result.open = True
                 break
@@ -150,14 +153,17 @@ def dict_comprehension_code(reader: Reader, node: ast.DictComp) -> Code:
     """A dict comprehension."""
     loops = _loops(reader, node.generators)
     key_of, value_of = code_of(reader, node.key), code_of(reader, node.value)
+    is_filtered = any(loop.tests for loop in loops)
 
     def code(frame: Frame) -> Value:
         inner = Frame(frame.module, frame, frame.receiver, frame.owner)
-        result = Table()
+        result, is_sure = Table(), not is_filtered
         for sure in _rounds(reader, loops, inner):
             key = key_of(inner)
             put(reader, result, key, value_of(inner))
             result.open = result.open or not sure
+            is_sure = is_sure or sure
+            result.perhaps = not is_sure
             if len(result.items) == ELEMENTS:
                 result.open = True
                 break

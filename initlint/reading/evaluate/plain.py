@@ -61,7 +61,7 @@ def _list(receiver: Listing, name: str, args: Sequence[Value]) -> Value:
     if name in ("pop", "popleft"):
         return _popped(receiver, 0 if name == "popleft" else args[0] if args else -1)
     if name == "copy":
-        return Listing(list(receiver.items), receiver.open)
+        return Listing(list(receiver.items), receiver.open, perhaps=receiver.perhaps)
     if name == "remove" and args:
         places = [i for i, item in enumerate(receiver.items) if key_of(item) == key_of(args[0])]
         receiver.items = without(receiver.items, places[0] if places else UNKNOWN)
@@ -102,9 +102,9 @@ def _table(receiver: Table, name: str, args: Sequence[Value], kwargs: Mapping[st
         return None
     if name in ("items", "keys", "values"):
         found = {"items": list(items.items()), "keys": list(items)}.get(name, list(items.values()))
-        return Listing(list(found), receiver.open)
+        return Listing(list(found), receiver.open, perhaps=receiver.perhaps)
     if name == "copy":
-        return Table(dict(items), receiver.open)
+        return Table(dict(items), receiver.open, receiver.perhaps)
     return NotImplemented
 
 

@@ -174,7 +174,9 @@ def _slice(
     ends = (index.start, index.stop, index.step)
     if all(end is None or type(end) is int for end in ends):
         part = items[index]
-        return Listing(list(part), value.open) if isinstance(value, Listing) else part
+        if isinstance(value, Listing):
+            return Listing(list(part), value.open, perhaps=value.perhaps)
+        return part
     if isinstance(value, str):
         return PLAIN
     return Listing(list(items), True)

@@ -90,8 +90,10 @@ def _list(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> V
     found = elements(args[0])
     if found is None:
         return args[0] if isinstance(args[0], (Plain, Tensor)) else UNKNOWN
+    if not isinstance(args[0], (Listing, Table)):
+        return Listing(found)
     whole = args[0].whole if isinstance(args[0], Listing) else None
-    return Listing(found, isinstance(args[0], (Listing, Table)) and args[0].open, whole)
+    return Listing(found, args[0].open, whole, args[0].perhaps)
 
 
 @handles("builtins.dict", "collections.OrderedDict", "collections.defaultdict")
