@@ -17,8 +17,8 @@ from initlint.safe.strings import strings
 class Selection:
     """The rules that the command line selects, or else the settings.
 
-    As in ruff, --select replaces `select` and `ignore` of the settings, --ignore adds to `ignore`,
-    and --extend-select to either.
+    As in ruff, --select replaces `select` and `ignore` of the settings, --ignore takes from what
+    they leave, and --extend-select adds to either.
     """
 
     select: tuple[str, ...]
@@ -64,7 +64,9 @@ def _codes(
                 ("extend-select", config.extend_select),
             )
         ]
-        chosen = expand(lists[0], (*lists[1], *ignore), cards, (*lists[2], *extend))
+        chosen = expand(lists[0], lists[1], cards, (*lists[2], *extend))
+        # --ignore comes after the settings, however specific these are.
+        chosen -= _ignored(ignore, extend, cards)
     silent = _checked(config.place("per-file-ignores"), ignored, cards)
     return chosen - (expand(silent, (), cards) if silent else frozenset())
 
@@ -103,6 +105,20 @@ def expand(
         if gain > max((_weight(entry, rule) for entry in unwanted), default=-1):
             chosen.add(rule.code)
     return frozenset(chosen)
+
+
+def _ignored(
+    ignore: Sequence[str], extend: Sequence[str], rules: Mapping[str, Rule]
+) -> frozenset[str]:
+    """The codes that --ignore names, but for those that --extend-select names more specifically."""
+    unwanted = _checked("--ignore", ignore, rules)
+    wanted = _checked("--extend-select", extend, rules)
+    found = set()
+    for rule in rules.values():
+        weight = max((_weight(entry, rule) for entry in unwanted), default=-1)
+        if weight >= max([0, *(_weight(entry, rule) for entry in wanted)]):
+            found.add(rule.code)
+    return frozenset(found)
 
 
 def _weight(selector: str, rule: Rule) -> int:

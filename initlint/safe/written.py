@@ -61,6 +61,9 @@ def refuse_place(out: str, option: str) -> None:
 def _refuse_kind(target: Path, option: str) -> None:
     if "\0" in str(target):
         raise InitlintError(f"{option}: the name has a null character; cannot be written")
+    if str(target) == "-":
+        # A file of this name would be taken for the standard input from then on.
+        raise InitlintError(f"{option} -: is no name of a file; leave {option} out, or name one")
     if target.is_symlink():
         aim = os.path.realpath(target)
         raise InitlintError(

@@ -218,6 +218,11 @@ CHOICES = [
     ('ignore = ["INIT101"]', (), (), {"INIT102"}, {"INIT101"}),
     ('ignore = ["INIT101"]', (), ("INIT102",), {"INIT103"}, {"INIT101", "INIT102"}),
     ('ignore = ["INIT101"]', ("INIT101",), (), {"INIT101"}, {"INIT102"}),
+    # --ignore comes after the settings, also where these are more specific.
+    ('select = ["INIT101"]', (), ("ALL",), set(), {"INIT101", "INIT102"}),
+    ('select = ["INIT101", "INIT2"]', (), ("INIT1",), {"INIT201"}, {"INIT101"}),
+    ('extend-select = ["INIT106"]', (), ("INIT1",), {"INIT201"}, {"INIT106"}),
+    ("", (), ("INIT1",), {"INIT201", "INIT001"}, {"INIT106"}),
     ('select = ["INIT101"]', ("INIT102",), (), {"INIT102"}, {"INIT101"}),
     ('extend-select = ["default-before-rectifier"]', (), (), {"INIT101", "INIT102"}, set()),
 ]  # fmt: skip
