@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from initlint.api import Report, check, fix
+    from initlint.api import Fixed, Report, check, fix
     from initlint.fill.filling import apply_, materialize
     from initlint.profile.profiling import profile
     from initlint.profile.result import Profile
@@ -22,6 +22,7 @@ except ImportError:
 
 __all__ = [
     "Finding",
+    "Fixed",
     "Following",
     "Initializer",
     "InitlintError",
@@ -37,18 +38,21 @@ __all__ = [
 ]
 
 _HOMES = {
-    **dict.fromkeys(("Report", "check", "fix"), "initlint.api"),
+    **dict.fromkeys(("Fixed", "Report", "check", "fix"), "initlint.api"),
     **dict.fromkeys(("apply_", "materialize"), "initlint.fill.filling"),
     "profile": "initlint.profile.profiling",
     "Profile": "initlint.profile.result",
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'initlint' has no attribute {name!r}")
-    home = importlib.import_module(_HOMES.get(name, "initlint.records"))
-    return getattr(home, name)
+# Type checkers would take any name for one that is there.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module 'initlint' has no attribute {name!r}")
+        home = importlib.import_module(_HOMES.get(name, "initlint.records"))
+        return getattr(home, name)
 
 
 def __dir__() -> list[str]:

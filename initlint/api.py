@@ -96,18 +96,27 @@ def check(
     if not isinstance(target, str) and not callable(target):
         kind = type(target).__name__
         raise InitlintError(f"check takes a path, a model, a class or a function, not {kind}")
+    arguments = by_name(args)
     if trace:
         need_torch("check(trace=True)")
-    options = Options(trace, by_name(args), inputs, codes, rules=rules, parameters=True)
+    options = Options(trace, arguments, inputs, codes, rules=rules, parameters=True)
     if not isinstance(target, str) or is_model(target):
         report, _ = judged([target], options)
         if report.unanalysed and not report.layers:
             raise InitlintError(report.unanalysed[0].reason)
         return _planned(report, options)
+    if (arguments or inputs) and not trace:
+        raise _idle("args has" if arguments else "inputs have")
     if "\n" in target:
         options = replace(options, texts={SOURCE: target.encode("utf-8", "surrogatepass")})
         return check_all([SOURCE], options)
     return check_all(files_of(target), options)
+
+
+def _idle(what: str) -> InitlintError:
+    """The error for what only a model that is built takes."""
+    why = "no model is built: name one (net.py:Net), or give trace=True"
+    return InitlintError(f"{what} no effect here: {why}")
 
 
 def files_of(path: str) -> tuple[str, ...]:
@@ -218,8 +227,7 @@ def fix(
     if trace:
         need_torch("fix(trace=True)")
     elif arguments and not is_model(target):
-        what = "no model is built: name one (net.py:Net), or give trace=True"
-        raise InitlintError(f"args has no effect here: {what}")
+        raise _idle("args has")
     options = Options(trace, arguments, (), codes, rules=rules, preferences=_chosen(preferences))
     if "\n" in target:
         return _fix_text(target, options, unsafe)
