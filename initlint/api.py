@@ -19,7 +19,7 @@ from initlint.project.sourcefiles import Texts, decoded, encoded, texts_of
 from initlint.project.targets import is_model
 from initlint.records import Finding, InitlintError, Preferences
 from initlint.tracing.alone import alone
-from initlint.tracing.needs import need_torch
+from initlint.tracing.needs import need_torch, refuse_disguised
 
 if TYPE_CHECKING:
     from torch import nn
@@ -267,7 +267,8 @@ def _with_source(fixed: Fixed, path: str) -> Fixed:
 
 
 def _spelled(target: Any) -> Any:
-    """A path as a string, anything else as it is."""
+    """A path as a string, anything else as it is. Raises InitlintError for a disguised object."""
+    refuse_disguised(target)
     return os.fsdecode(target) if isinstance(target, os.PathLike) else target
 
 

@@ -14,6 +14,7 @@ from initlint.fill.apply import agreed_seed
 from initlint.fill.overrides import Overrides, overrides_of
 from initlint.records import POLICIES, SCOPES, InitlintError
 from initlint.safe.strings import strings
+from initlint.tracing.needs import refuse_disguised
 
 # The most bits of a seed; a longer one is surely a mistake.
 _BITS = 4096
@@ -21,6 +22,7 @@ _BITS = 4096
 
 def model_of(given: Any) -> nn.Module:
     """`given`, which must be a model: no class or function that makes one, and not scripted."""
+    refuse_disguised(given)
     if isinstance(given, torch.jit.ScriptModule):
         raise InitlintError(
             "apply_ cannot follow a scripted model; fill it before torch.jit.script"
@@ -42,6 +44,7 @@ def model_of(given: Any) -> nn.Module:
 
 def builder_of(given: Any) -> nn.Module | Callable[..., nn.Module]:
     """`given`, which must be a model, or something that can be called for one."""
+    refuse_disguised(given)
     if callable(given):
         return given  # type: ignore[no-any-return]
     kind = type(given).__name__

@@ -37,7 +37,8 @@ from initlint.pipeline.judged import Report
 from initlint.records import InitlintError, Layer
 from initlint.tracing.alone import alone
 from initlint.tracing.build import construct, described, where
-from initlint.tracing.foreign import asked, contained, foreign, kind_of
+from initlint.tracing.foreign import asked, contained, foreign, interrupts_noted, kind_of
+from initlint.tracing.walks import refuse_strange
 
 
 @contextlib.contextmanager
@@ -45,7 +46,7 @@ def one_line(name: str) -> Iterator[None]:
     """Turn exceptions of the user's code, and of torch because of it, into InitlintError."""
 
     try:
-        with contained():
+        with interrupts_noted(), contained():
             yield
     except InitlintError:
         raise
@@ -60,6 +61,7 @@ def begun(
     """`apply_` with a given seed: looks at the values, fills what is to be filled."""
 
     with one_line(kind_of(model)):
+        refuse_strange(model)
         whole = None if wanted.whole is None else whole_of(wanted.whole)
         if whole is not None:
             refuse_strangers(model, whole)
@@ -175,6 +177,8 @@ def _skeleton(build: Any, ways: Ways) -> Skeleton | None:
     """The model on the meta device, with the record of what initialises it; None if it cannot."""
 
     live = isinstance(build, nn.Module)
+    if live:
+        refuse_strange(build)
     if live and not any(part.is_meta for part in (*build.parameters(), *build.buffers())):
         raise InitlintError(
             "no parameter is on the meta device, so there is nothing to fill: use apply_"
@@ -184,6 +188,7 @@ def _skeleton(build: Any, ways: Ways) -> Skeleton | None:
     )
     if skeleton is None:
         return None
+    refuse_strange(skeleton.model)
     if live:
         reset(skeleton)
     if live or ways.init is not None:

@@ -149,6 +149,26 @@ class Parsed:
         return self._blocks[id(statements)]
 
 
+# libcst keeps these one within another, and overflows the stack of the process at some thousands.
+_MOST_CHAINED = 1_000
+
+
+def refuse_chained(tree: ast.AST) -> None:
+    """Raise RefusedError for chains that libcst cannot parse: `a and b and …`, `import a.b.…`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BoolOp):
+            length = len(node.values)
+        elif isinstance(node, ast.alias):
+            length = node.name.count(".")
+        elif isinstance(node, ast.ImportFrom):
+            length = (node.module or "").count(".")
+        else:
+            continue
+        if length > _MOST_CHAINED:
+            line = getattr(node, "lineno", 1)
+            raise RefusedError(f"line {line} has a chain of more than {_MOST_CHAINED:,} parts")
+
+
 def parse(source: bytes) -> Parsed:
     """A file's bytes, parsed. Raises RefusedError if they are not Python."""
     text = decode(source)

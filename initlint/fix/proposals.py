@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from initlint.fix.edits import Edit
-from initlint.fix.parsed import Parsed, parse
+from initlint.fix.parsed import Parsed, parse, refuse_chained
 from initlint.fix.rewrite import edits_of
 from initlint.fix.text import RefusedError, Text, comments_of
 from initlint.fix.transform import transformed
@@ -126,6 +126,8 @@ class _File:
         import libcst
 
         if group.first not in self._trees:
+            for statement in group.statements:
+                refuse_chained(statement)
             try:
                 tree = libcst.parse_module(content)
             except libcst.ParserSyntaxError as error:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from initlint.fix.correct import correction, parting, renaming
 from initlint.fix.edits import Correction, Edit, Import, Insertion, NamedResult, Removal
 from initlint.fix.insert import insertions
-from initlint.fix.parsed import Parsed, parse, tree_of
+from initlint.fix.parsed import Parsed, parse, refuse_chained, tree_of
 from initlint.fix.place import overfull
 from initlint.fix.spelling import IMPORT
 from initlint.fix.text import ArmError, RefusedError, Text, comments_of
@@ -317,6 +317,7 @@ def printed(parsed: Parsed, edits: Sequence[Edit]) -> str:
     from initlint.fix.transform import transformed
 
     content, tail = _without_tail(parsed.text.content)
+    refuse_chained(parsed.tree)
     try:
         with _uncollected():
             module = libcst.parse_module(content)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from initlint.output.paint import painter
-from initlint.safe.shown import shown
+from initlint.safe.shown import COMMAND, shown
 
 
 class Styled(NamedTuple):
@@ -40,5 +41,6 @@ def as_json(content: Any) -> str:
     """`content` as JSON in plain ASCII, indented, without raw control characters."""
     import json
 
-    # json escapes all of them but DEL, which stands in strings only.
-    return json.dumps(content, indent=2, allow_nan=False).replace("\x7f", "\\u007f") + "\n"
+    # json escapes all of them but DEL, which stands in strings only, as commands of a CI do.
+    text = json.dumps(content, indent=2, allow_nan=False).replace("\x7f", "\\u007f")
+    return re.sub(COMMAND, r"\\u0023", text) + "\n"

@@ -14,7 +14,7 @@ from initlint.project.sourcefiles import texts_of
 from initlint.project.targets import is_model
 from initlint.records import InitlintError
 from initlint.tracing.alone import alone
-from initlint.tracing.needs import need_torch
+from initlint.tracing.needs import need_torch, refuse_disguised
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,6 +42,7 @@ def profile(
     followed; an operation that is not known is none of these reasons: what follows it is then
     relative to it.
     """
+    refuse_disguised(target)
     found = os.fsdecode(target) if isinstance(target, os.PathLike) else target
     if not isinstance(found, str) and not callable(found):
         kind = type(found).__name__

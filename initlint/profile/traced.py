@@ -26,6 +26,7 @@ from initlint.tracing.capture import unwrapped
 from initlint.tracing.foreign import contained
 from initlint.tracing.signal import given, graphed, measured_content
 from initlint.tracing.unchanged import LAZY, unchanged
+from initlint.tracing.walks import refuse_strange
 
 # Draws the numbers of the inputs and of the two other initialisations.
 _SEED = 0
@@ -37,6 +38,7 @@ def signals(model: nn.Module, name: str, inputs: Sequence[Any]) -> Signals:
 
     Every run is that of a copy. Raises InitlintError if the model cannot be copied or captured.
     """
+    refuse_strange(model)
     if any(parameter.is_meta for parameter in model.parameters()):
         what = "its parameters are on the meta device, and have no values"
         raise InitlintError(f"{name}: {what}; give the class, or the model materialized")

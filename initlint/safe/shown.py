@@ -14,12 +14,22 @@ STEERING = (
     # Nothing is seen of these: two names that differ by them look alike.
     r"\xad\u180e\u200b-\u200d\u2060-\u2064\ufeff\U000e0000-\U000e007f"
 )
-_STEERING = re.compile(f"[{STEERING}]")
+# What Azure Pipelines, TeamCity and GitHub obey wherever it stands in a line of a log.
+COMMAND = r"\#(?=\#(?:vso|teamcity)?\[)"
+_STEERING = re.compile(f"[{STEERING}]|{COMMAND}")
+# What GitHub obeys at the beginning of a line.
+_OPENING = "::"
 
 
 def shown(text: str) -> str:
-    """`text` on one line; what would end the line or steer a terminal as Python escapes: `\\n`."""
-    return _STEERING.sub(escape, text)
+    """`text` on one line, without what would end the line, steer a terminal or command a CI.
+
+    Such characters become Python escapes: `\\n`, and `\\x3a:` for a `::` at the beginning.
+    """
+    harmless = _STEERING.sub(escape, text)
+    if harmless.lstrip().startswith(_OPENING):
+        return harmless.replace(":", r"\x3a", 1)
+    return harmless
 
 
 def cut(text: str, most: int = 80) -> str:
@@ -29,6 +39,8 @@ def cut(text: str, most: int = 80) -> str:
 
 def escape(found: re.Match[str]) -> str:
     """One character as Python escapes it: `\\n`, `\\x1b`, `\\u202e`."""
+    if found[0].isascii() and found[0].isprintable():
+        return f"\\x{ord(found[0]):02x}"
     return found[0].encode("unicode_escape").decode("ascii")
 
 

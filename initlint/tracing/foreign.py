@@ -39,7 +39,7 @@ def foreign() -> Iterator[None]:
     """
     _folders.append(_present_folder())
     try:
-        with _interrupts_noted(), restored(), quiet():
+        with interrupts_noted(), restored(), quiet():
             with contained():
                 yield
             if _interrupted():
@@ -122,7 +122,7 @@ def _interrupted() -> bool:
 
 
 @contextlib.contextmanager
-def _interrupts_noted() -> Iterator[None]:
+def interrupts_noted() -> Iterator[None]:
     """While it lasts, a SIGINT is noted before the handler that was there raises for it.
 
     The outermost block does this. Handlers run in the main thread alone.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -94,7 +95,11 @@ class _Translation:
     def _module(self, node: fx.Node) -> Any:
         name = str(node.target)
         module = self._modules[name]
-        self._graph.touched.update(f"{name}.{key}" for key in module.state_dict())
+        held = itertools.chain(
+            module.named_parameters(remove_duplicate=False),
+            module.named_buffers(remove_duplicate=False),
+        )
+        self._graph.touched.update(f"{name}.{key}" for key, _ in held)
         args, keywords = self._given(node.args), self._given(node.kwargs)
         kind = type(module).__name__
         operation = catalog.operation_of_module(kind)

@@ -136,18 +136,19 @@ def _layers(model: Built | Unanalysed, target: Any, given: _Given) -> Traced:
     """The records of one model, and its parameters that cannot be judged."""
     from initlint.tracing.arriving import loud_data
     from initlint.tracing.build import described, where
-    from initlint.tracing.capture import CaptureError
     from initlint.tracing.foreign import contained
     from initlint.tracing.layers import recorded
     from initlint.tracing.measure import unusual
     from initlint.tracing.parameters import calls_of
     from initlint.tracing.process import restored
+    from initlint.tracing.walks import refuse_strange
 
     if isinstance(model, Unanalysed):
         return Traced(gaps=(model,))
     given.begun(model.name)
     try:
         with contained(), restored():
+            refuse_strange(model.model)
             layers, parameters = recorded(model, given.inputs)
             gaps = tuple(Unanalysed(f"{model.name}: {n}", why) for n, why in unusual(model.model))
             gaps += tuple(Unanalysed(model.name, why) for why in loud_data(layers, given.inputs))
@@ -155,7 +156,7 @@ def _layers(model: Built | Unanalysed, target: Any, given: _Given) -> Traced:
             is_alone = model.factory is not None and not is_model(str(target))
             alone = (model.name,) if is_alone else ()
             return Traced(layers, parameters, calls_of(model), gaps, shapes, alone)
-    except CaptureError as error:
+    except InitlintError as error:
         reason = str(error)
     except Exception as error:
         reason = f"{where(error, model.name)}: cannot be analysed: {described(error)}"

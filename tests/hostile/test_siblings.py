@@ -166,3 +166,29 @@ def test_names_of_modules_with_dots_are_no_error(statement, base, capsys):
     )
     code, _, err = checked(capsys, "net.py")
     assert code in (0, 1) and "internal error" not in err and "bug in initlint" not in err
+
+
+CHAINS = {
+    "operands": "x = " + " and ".join(["k"] * 20_000),
+    "parts of an import": "import a" + ".b" * 20_000,
+    "parts of an import from": "from a" + ".b" * 20_000 + " import c",
+    "parts of another name": "import a" + ".b" * 20_000 + " as c",
+    "texts": 'x = ("a" ' + '"a" ' * 20_000 + ")",
+    "patterns": "match k:\n    case " + " | ".join(map(str, range(20_000))) + ":\n        pass",
+}
+
+
+@pytest.mark.parametrize("option", ["--fix", "--diff", "--output-format=json"])
+@pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
+def test_a_chain_that_libcst_would_nest_ends_no_process(chain, option, capsys):
+    net = (
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.f, self.g = nn.Linear(8, 8), nn.Linear(8, 8)\n"
+        "    def forward(self, x):\n        return torch.relu(self.g(torch.relu(self.f(x))))\n"
+    )
+    source = f"{HEAD}{net}\n\n{chain}\n"
+    Path("net.py").write_text(source)
+    code, out, err = checked(capsys, option, "net.py")
+    assert code in (0, 1) and "internal error" not in out + err
+    if code == 1 and option == "--fix":
+        assert Path("net.py").read_text() == source

@@ -61,14 +61,12 @@ def _is_early(reader: Reader, owner: Instance, node: ast.AST) -> bool:
 @lru_cache(maxsize=1024)
 def _begins(constructor: ast.FunctionDef) -> int | None:
     """The first line that names an `__init__`; looked for once, not for every part."""
-    return min(
-        (
-            inner.lineno
-            for inner in ast.walk(constructor)
-            if isinstance(inner, ast.Attribute) and inner.attr == "__init__"
-        ),
-        default=None,
-    )
+    for statement in constructor.body:
+        names = (node for node in ast.walk(statement) if isinstance(node, ast.Attribute))
+        lines = [node.lineno for node in names if node.attr == "__init__"]
+        if lines:
+            return min(lines)
+    return None
 
 
 def check_iterated(reader: Reader, node: ast.expr, value: Value) -> None:

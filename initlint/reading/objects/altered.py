@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 
 from initlint.reading.abstract.frames import Frame
 from initlint.reading.abstract.holders import Function
@@ -69,6 +70,7 @@ def _minds_heirs(reader: Reader, cls: UserClass) -> bool:
     return "__init__" in names | texts and _fills(hook)
 
 
+@lru_cache(maxsize=256)
 def _fills(function: _Function) -> bool:
     """Whether a function calls what fills, by its name.
 
