@@ -139,7 +139,7 @@ def _made(
 
     seed, live = wanted.seed, isinstance(build, nn.Module)
     rebuild = None if live else functools.partial(_built, build, ways.arguments, "cpu", seed)
-    skeleton = _skeleton(build, ways)
+    skeleton = _skeleton(build, ways, seed)
     if skeleton is None:
         model = _built(build, ways.arguments, ways.device, seed)
         if ways.init is not None:
@@ -173,7 +173,7 @@ def _made(
         return model, _filled(model, inputs, layers, choice, wanted, copies, scope, progress)
 
 
-def _skeleton(build: Any, ways: Ways) -> Skeleton | None:
+def _skeleton(build: Any, ways: Ways, seed: int) -> Skeleton | None:
     """The model on the meta device, with the record of what initialises it; None if it cannot."""
 
     live = isinstance(build, nn.Module)
@@ -184,7 +184,9 @@ def _skeleton(build: Any, ways: Ways) -> Skeleton | None:
             "no parameter is on the meta device, so there is nothing to fill: use apply_"
         )
     skeleton = (
-        Skeleton(traceable(build), built=build) if live else constructed(build, ways.arguments)
+        Skeleton(traceable(build), built=build)
+        if live
+        else constructed(build, ways.arguments, seed)
     )
     if skeleton is None:
         return None

@@ -50,8 +50,13 @@ class Skeleton:
         return self.model if self.built is None else self.built
 
 
-def constructed(build: Callable[..., nn.Module], arguments: Mapping[str, Any]) -> Skeleton | None:
-    """What `build(**arguments)` makes on the meta device; None where it cannot be built there."""
+def constructed(
+    build: Callable[..., nn.Module], arguments: Mapping[str, Any], seed: int
+) -> Skeleton | None:
+    """What `build(**arguments)` makes on the meta device; None where it cannot be built there.
+
+    `seed` decides what is drawn into memory that it makes all the same (`torch.FloatTensor(2)`).
+    """
     try:
         with (
             contained(),
@@ -60,9 +65,10 @@ def constructed(build: Callable[..., nn.Module], arguments: Mapping[str, Any]) -
             torch.device("meta"),
             Journal() as journal,
         ):
+            torch.manual_seed(seed % 2**64)
             model = build(**arguments)
             if isinstance(model, nn.Module):
-                initialize_passed_over(model)
+                initialize_passed_over(model, is_new=True)
     except Exception:
         # A broken constructor raises the same error on a real device; report that one.
         return None

@@ -37,7 +37,7 @@ def whole_of(given: Any) -> Whole:
     if not callable(given):
         kind = type(given).__name__
         raise InitlintError(f"whole takes a model, a class or a function, not {kind}")
-    skeleton = constructed(given, {})
+    skeleton = constructed(given, {}, 0)
     if skeleton is None:
         model = construct(given, kind_of(given), {}, "cpu").model
         return Whole(model, present_in(model))

@@ -16,19 +16,20 @@ _HOOK = "_init_weights"
 _DONE = "_is_hf_initialized"
 
 
-def initialize_passed_over(model: nn.Module) -> None:
+def initialize_passed_over(model: nn.Module, is_new: bool = False) -> None:
     """Let the models of transformers in `model` initialise themselves.
 
     From version 5 on their constructors do so only where the default device is another one: on the
     meta device there is nothing to be seen of it. Whatever their `_init_weights` raises goes
-    through.
+    through. If a model `is_new`, its tensors that have memory all the same (`torch.FloatTensor(2)`)
+    are initialised, too, unless transformers has marked them (loaded weights).
     """
     if _is_of_transformers(model):
-        with _untied(model), _unmarked(model):
+        with _untied(model), _unmarked(model, is_new):
             model.initialize_weights()  # type: ignore[operator]
         return
     for child in model.children():
-        initialize_passed_over(child)
+        initialize_passed_over(child, is_new)
 
 
 @contextlib.contextmanager
@@ -54,15 +55,18 @@ def _untied(model: nn.Module) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _unmarked(model: nn.Module) -> Iterator[None]:
+def _unmarked(model: nn.Module, is_new: bool) -> Iterator[None]:
     """A context in which those tensors are marked as initialised that have memory, and no others.
 
+    Those of a model that is new keep the marks that they have.
     What accelerate moves to the meta device was initialised before, and its values are lost.
     """
     tensors = (*model.parameters(), *model.buffers())
-    tables = [*map(vars, model.modules()), *map(vars, tensors)]
+    there = [tensor for tensor in tensors if not tensor.is_meta]
+    others = [tensor for tensor in tensors if tensor.is_meta or not is_new]
+    tables = [*map(vars, model.modules()), *map(vars, others)]
     marks = [table.pop(_DONE, None) for table in tables]
-    held = [vars(tensor) for tensor in tensors if not tensor.is_meta]
+    held = [] if is_new else list(map(vars, there))
     for table in held:
         table[_DONE] = True
     try:

@@ -70,3 +70,24 @@ def test_the_distribution_and_the_values_are_those_of_construction(make):
         result = stats.ks_2samp(torch.cat(made[name]), torch.cat(values))
         assert result.pvalue > 1e-5, (name, result)
         assert not made[name][0].equal(made[name][1]), name
+
+
+def test_seed_decides_what_is_drawn_into_memory_made_on_the_cpu():
+    class Old(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.old = nn.Parameter(torch.FloatTensor(4, 8))
+            nn.init.normal_(self.old)
+            self.table = nn.Parameter(torch.randn(3, device="cpu"))
+            self.layer = nn.Linear(8, 4)
+
+        def forward(self, x):
+            return self.layer(x) + x @ self.old.T
+
+    def made(seed, state):
+        torch.manual_seed(state)
+        model = initlint.materialize(Old, seed=seed)
+        return torch.cat([value.flatten() for value in model.state_dict().values()])
+
+    assert torch.equal(made(0, 1), made(0, 2))
+    assert not torch.equal(made(0, 1), made(1, 1))
