@@ -45,6 +45,12 @@ FRESH = {
     "    torch.optim.SGD(net.parameters(), lr=0.1)\ndef test():\n    net = Net()\n"
     "    net.load_state_dict(torch.load('net.pt'))\n"
     "    net(torch.autograd.Variable(torch.randn(2, 64)))\n",
+    "of its own state": "net = Net()\nstate = {**net.state_dict()}\n"
+    "state.update({})\nnet.load_state_dict(dict(state))\n",
+    "in a script that ends elsewhere": "import sys\nnet = Net()\ndef main(resume):\n"
+    "    if resume:\n        net.load_state_dict(torch.load(resume))\n"
+    "    torch.optim.SGD(net.parameters(), lr=0.1)\n    sys.exit(0)\n"
+    "if __name__ == '__main__':\n    sys.exit(main(sys.argv[1:]))\n",
     "in another program": "def train():\n    net = Net()\n"
     "    net(torch.randn(2, 64)).sum().backward()\ndef test():\n    net = Net()\n"
     "    net.load_state_dict(torch.load('net.pt'))\n",
@@ -63,6 +69,25 @@ LOADED = {
     "        net.load_state_dict(torch.load('a.pt'))\n    elif kind == 'b':\n"
     "        net.load_state_dict(torch.load('b.pt'))\n    else:\n"
     "        raise ValueError(kind)\n",
+    "of those parameters that a file has": "net = Net()\nold = torch.load('net.pt')\n"
+    "state = net.state_dict()\nold = {k: v for k, v in old.items() if k in state}\n"
+    "state.update(old)\nnet.load_state_dict(state)\n",
+    "of two dicts": "net = Net()\nold = torch.load('net.pt')\n"
+    "net.load_state_dict({**net.state_dict(), **old})\n",
+    "of joined dicts": "net = Net()\nold = torch.load('net.pt')\n"
+    "net.load_state_dict(net.state_dict() | old)\n",
+    "or an error": "net = Net()\ntry:\n    net.load_state_dict(torch.load('net.pt'))\n"
+    "except FileNotFoundError as error:\n    raise RuntimeError('no weights') from error\n",
+    "or an end": "import sys\nnet = Net()\ntry:\n    net.load_state_dict(torch.load('net.pt'))\n"
+    "except FileNotFoundError:\n    print('no weights')\n    sys.exit(1)\n",
+    "where it is there, else an end": "import os, sys\nnet = Net()\n"
+    "if not os.path.exists('net.pt'):\n    print('no weights')\n    sys.exit(1)\n"
+    "else:\n    net.load_state_dict(torch.load('net.pt'))\n",
+    "where it is asked for, else a wrong option": "import argparse\nnet = Net()\n"
+    "parser = argparse.ArgumentParser()\nargs = parser.parse_args()\nif args.old:\n"
+    "    net.load_state_dict(torch.load(args.old))\nelse:\n    parser.error('no --old')\n",
+    "by torch's checkpoints": "from torch.distributed.checkpoint.state_dict import (\n"
+    "    set_model_state_dict)\nnet = Net()\nset_model_state_dict(net, torch.load('net.pt'))\n",
     "by name": "net = Net()\nstate = torch.hub.load_state_dict_from_url('u')\n"
     "net.load_state_dict(state_dict=state)\n",
 }

@@ -19,6 +19,7 @@ from initlint.reading.abstract.holders import (
     Partial,
     Super,
     Table,
+    update,
 )
 from initlint.reading.abstract.values import (
     BARE,
@@ -240,6 +241,20 @@ def unsure(values: Iterable[Value]) -> Unknown:
 
 
 _MOST_HELD = 1000
+
+
+def take_in(table: Table, other: Value) -> None:
+    """Add what another table holds to a table: `state.update(pretrained)`.
+
+    Where it is not known what that is, it may be other values for any parameter.
+    """
+    if isinstance(other, Table):
+        update(table, other)
+    if not isinstance(other, Table) or other.open:
+        table.open = True
+        for key, value in table.items.items():
+            if isinstance(value, (Slot, Held)):
+                table.items[key] = unsure([value])
 
 
 def _holds_nothing(value: Value) -> bool:

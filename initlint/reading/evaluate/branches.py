@@ -11,8 +11,8 @@ from initlint.reading.abstract.frames import Flow, Frame, ImpossibleError, Step
 from initlint.reading.abstract.holders import truth
 from initlint.reading.abstract.joins import joined
 from initlint.reading.abstract.memory import Memory
-from initlint.reading.abstract.values import Resumed, Slot, Value
-from initlint.reading.evaluate.compiled import block_of
+from initlint.reading.abstract.values import External, Resumed, Slot, Value
+from initlint.reading.evaluate.compiled import block_of, evaluate
 from initlint.reading.evaluate.match import as_conditions
 from initlint.reading.evaluate.targets import publish
 from initlint.reading.fills.mistakes import check_truth, truths
@@ -83,6 +83,8 @@ def either(
             flow = run(body, memory) if run is not None else block_of(reader, body)(frame)
         except ImpossibleError:
             flow = Flow.DEAD
+        if flow is None and body and _exits(reader, body[-1], frame):
+            flow = Flow.DEAD
         if flow is not Flow.DEAD:
             filled.append({slot: slot.resumed for slot in reader.resumed[resumed:]})
         if flow is not None:
@@ -101,6 +103,26 @@ def either(
         if filled:
             load_either_way(reader, filled)
     return _met(reader, ends, memory, frame)
+
+
+def _exits(reader: Reader, statement: ast.stmt, frame: Frame) -> bool:
+    """Whether a statement ends the process: `sys.exit(1)`, or `parser.error("no such file")`."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if not isinstance(call, ast.Call):
+        return False
+    function = call.func
+    if getattr(function, "attr", getattr(function, "id", "")) not in _EXITING:
+        return False
+    value = evaluate(reader, function, frame)
+    return isinstance(value, External) and value.name in _EXITS
+
+
+# The functions that end the process, and what they are called.
+_EXITS = {
+    *("sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit"),
+    *("argparse.ArgumentParser().error", "argparse.ArgumentParser().exit"),
+}
+_EXITING = {name.rpartition(".")[2] for name in _EXITS}
 
 
 def _met(
@@ -124,18 +146,21 @@ def try_step(reader: Reader, node: ast.Try) -> Step:
     """A body, and its handlers where it raises an error."""
     body, last = block_of(reader, [*node.body, *node.orelse]), block_of(reader, node.finalbody)
     handlers = [handler.body for handler in node.handlers]
-    goes_on = [body for body in handlers if not any(map(leaves_loop, body))]
+    staying = [body for body in handlers if not any(map(leaves_loop, body))]
     returns = any(isinstance(body[-1], ast.Return) for body in handlers)
 
     def step(frame: Frame) -> Flow | None:
         loads, resumed = reader.life.loads, len(reader.resumed)
-        reader.trying += bool(handlers)
+        goes_on = [body for body in staying if not _exits(reader, body[-1], frame)]
+        # Where each handler raises or exits, what comes next is reached by way of the body alone.
+        is_tried = bool(goes_on) or any(not _raises(reader, body, frame) for body in handlers)
+        reader.trying += is_tried
         try:
             flow = body(frame)
         except ImpossibleError:
             flow = Flow.DEAD
         finally:
-            reader.trying -= bool(handlers)
+            reader.trying -= is_tried
         if flow is Flow.DEAD and handlers:
             flow = either(reader, handlers, frame)
         elif flow is None and reader.life.loads > loads and goes_on:
@@ -145,6 +170,11 @@ def try_step(reader: Reader, node: ast.Try) -> Step:
         return end if end is not None else flow
 
     return step
+
+
+def _raises(reader: Reader, body: list[ast.stmt], frame: Frame) -> bool:
+    """Whether a handler ends in an error, or ends the process."""
+    return isinstance(body[-1], ast.Raise) or _exits(reader, body[-1], frame)
 
 
 def _started_afresh(

@@ -17,11 +17,10 @@ from initlint.reading.abstract.holders import (
     Super,
     Table,
     truth,
-    update,
 )
 from initlint.reading.abstract.joins import joined
 from initlint.reading.abstract.lists import combined
-from initlint.reading.abstract.parts import choice, contents_of
+from initlint.reading.abstract.parts import choice, contents_of, take_in
 from initlint.reading.abstract.sizes import computed
 from initlint.reading.abstract.values import (
     BARE,
@@ -105,10 +104,10 @@ def binary(reader: Reader, kind: type[ast.operator], left: Value, right: Value) 
     if isinstance(left, (Listing, tuple)) or isinstance(right, (Listing, tuple)):
         reader.budget.elements((len(contents_of(left)) + len(contents_of(right))) // 8)
         return combined(kind, left, right)
-    if kind is ast.BitOr and isinstance(left, Table) and isinstance(right, Table):
-        reader.budget.elements(len(left.items) + len(right.items))
+    if kind is ast.BitOr and isinstance(left, Table):
+        reader.budget.elements(len(left.items) + len(contents_of(right)))
         both = Table(dict(left.items), left.open)
-        update(both, right)
+        take_in(both, right)
         return both
     return computed(kind, left, right)
 

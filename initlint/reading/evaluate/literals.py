@@ -14,9 +14,9 @@ from initlint.reading.abstract.holders import (
     extend,
     listed,
     truth,
-    update,
 )
 from initlint.reading.abstract.lists import element_of, tuple_of
+from initlint.reading.abstract.parts import take_in
 from initlint.reading.abstract.values import PLAIN, UNKNOWN, Value, bounded
 from initlint.reading.budget import ELEMENTS
 from initlint.reading.evaluate.compiled import code_of, evaluate
@@ -84,11 +84,9 @@ def dict_code(reader: Reader, node: ast.Dict) -> Code:
             value = value_of(frame)
             if key_of is not None:
                 put(reader, result, key_of(frame), value)
-            elif isinstance(value, Table):
-                reader.budget.elements(len(value.items))
-                update(result, value)
             else:
-                result.open = True
+                reader.budget.elements(len(value.items) if isinstance(value, Table) else 1)
+                take_in(result, value)
         return result
 
     return code

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from string import Formatter
 
-from initlint.reading.abstract.holders import Listing, Table, elements, extend, listed, update
-from initlint.reading.abstract.parts import choice, contents_of, key_of
+from initlint.reading.abstract.holders import Listing, Table, elements, extend, listed
+from initlint.reading.abstract.parts import choice, contents_of, key_of, take_in
 from initlint.reading.abstract.values import PLAIN, UNKNOWN, Value, bounded
 from initlint.reading.objects.containers import rearranged, without
 
@@ -95,9 +95,7 @@ def _table(receiver: Table, name: str, args: Sequence[Value], kwargs: Mapping[st
         return _got(receiver, name, args)
     if name == "update":
         for given in args:
-            if isinstance(given, Table):
-                update(receiver, given)
-            receiver.open = receiver.open or not isinstance(given, Table)
+            take_in(receiver, given)
         items.update({key: value for key, value in kwargs.items() if key not in ("*", "**")})
         return None
     if name in ("items", "keys", "values"):

@@ -269,14 +269,32 @@ _INITIALISING = ("init", "reset", "fill", "normal", "uniform", "kaiming", "xavie
 def fills(body: Sequence[ast.stmt]) -> bool:
     """Whether statements call what fills tensors, by its name, or assign to memory."""
     for node in (node for statement in body for node in ast.walk(statement)):
-        if isinstance(node, ast.Call):
-            if _is_filling(node):
-                return True
-        elif isinstance(node, (ast.Assign, ast.AugAssign)):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(t, ast.Attribute) and t.attr == "data" for t in targets):
-                return True
+        if _writes_memory(node) or (isinstance(node, ast.Call) and _is_filling(node)):
+            return True
     return False
+
+
+@lru_cache(maxsize=256)
+def may_fill(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a function calls what fills, by its name, or `apply`, or assigns to memory.
+
+    What it is given it may call by any name: `init(self)` is the constructor that it wraps. This
+    only decides that something is not known, never that it is filled.
+    """
+    parts = list(ast.walk(function))
+    own = {part.arg for part in parts if isinstance(part, ast.arg)}
+    own |= {p.id for p in parts if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)}
+    called = [part.func for part in parts if isinstance(part, ast.Call)]
+    names = {getattr(func, "attr", "") or getattr(func, "id", "") for func in called} - own
+    is_called = any(name == "apply" or fills_by(name) for name in names if name[:2] != "__")
+    return is_called or any(map(_writes_memory, parts))
+
+
+def _writes_memory(node: ast.AST) -> bool:
+    """Whether a statement assigns to the memory of a tensor: `weight.data = values`."""
+    targets = node.targets if isinstance(node, ast.Assign) else ()
+    targets = [node.target] if isinstance(node, ast.AugAssign) else targets
+    return any(isinstance(t, ast.Attribute) and t.attr == "data" for t in targets)
 
 
 def _is_filling(node: ast.Call) -> bool:

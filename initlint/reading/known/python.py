@@ -18,10 +18,9 @@ from initlint.reading.abstract.holders import (
     elements,
     listed,
     truth,
-    update,
 )
 from initlint.reading.abstract.lists import chained, counted, numbered, ranged, zipped
-from initlint.reading.abstract.parts import choice, options_of, parts_of, reached
+from initlint.reading.abstract.parts import choice, options_of, parts_of, reached, take_in
 from initlint.reading.abstract.sizes import computed, square_root
 from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.abstract.values import (
@@ -101,7 +100,7 @@ def _dict(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> V
     result = Table({}, "**" in kwargs)
     for value in args:
         if isinstance(value, Table):
-            update(result, value)
+            take_in(result, value)
         elif isinstance(value, (Listing, tuple)):
             items = value if isinstance(value, tuple) else value.items
             pairs = [item for item in items if isinstance(item, tuple) and len(item) == 2]

@@ -102,7 +102,13 @@ def _told(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> V
     return UNKNOWN
 
 
-@handles("torch.distributed.checkpoint.load", "torch.distributed.checkpoint.load_state_dict")
+@handles(
+    *("torch.distributed.checkpoint.load", "torch.distributed.checkpoint.load_state_dict"),
+    *(
+        f"torch.distributed.checkpoint.state_dict.set_{kind}"
+        for kind in ("model_state_dict", "state_dict")
+    ),
+)
 def _loaded(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     release(reader, [*args, *kwargs.values()], replace(UNCLEAR, by="load", site=reader.site(node)))
     return UNKNOWN

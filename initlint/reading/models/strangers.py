@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from initlint.reading.abstract.user_class import UserClass
-from initlint.reading.fills.questions import fills
+from initlint.reading.fills.questions import fills, may_fill
 from initlint.reading.objects.classes import order_of
 from initlint.reading.reader import Reader
 from initlint.reading.sources.resolve import Import, Module, Program
@@ -53,7 +53,7 @@ class Strangers:
         for each in order_of(self._reader, cls):
             for name in each.members.keys() & self._called if isinstance(each, UserClass) else ():
                 method = each.members[name]
-                if isinstance(method, _FUNCTIONS) and _fills(method):
+                if isinstance(method, _FUNCTIONS) and may_fill(method):
                     yield name
 
     @cached_property
@@ -87,12 +87,6 @@ def _program(program: Program, path: str) -> Iterator[str]:
             if isinstance(found, Module) and found.path not in seen:
                 seen.add(found.path)
                 waiting.append(found.path)
-
-
-def _fills(method: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether a method fills its model, or hands `apply` what does."""
-    names = {node.attr for node in ast.walk(method) if isinstance(node, ast.Attribute)}
-    return "apply" in names or fills(method.body)
 
 
 def fills_what_it_makes(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from functools import lru_cache
 
 from initlint.reading.abstract.frames import Frame
 from initlint.reading.abstract.holders import Function
@@ -12,7 +11,7 @@ from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.abstract.values import Value
 from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.compiled import evaluate
-from initlint.reading.fills.questions import fills_by
+from initlint.reading.fills.questions import may_fill
 from initlint.reading.objects.classes import function_in, lookup, order_of
 from initlint.reading.reader import Reader
 
@@ -67,21 +66,7 @@ def _minds_heirs(reader: Reader, cls: UserClass) -> bool:
     function = function_in(cls, hook)
     names = {part.attr for part in ast.walk(function.node) if isinstance(part, ast.Attribute)}
     texts = {part.value for part in ast.walk(function.node) if isinstance(part, ast.Constant)}
-    return "__init__" in names | texts and _fills(hook)
-
-
-@lru_cache(maxsize=256)
-def _fills(function: _Function) -> bool:
-    """Whether a function calls what fills, by its name.
-
-    What it is given it may call by any name: `init(self)` is the constructor that it wraps.
-    """
-    parts = list(ast.walk(function))
-    own = {part.arg for part in parts if isinstance(part, ast.arg)}
-    own |= {p.id for p in parts if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)}
-    called = [part.func for part in parts if isinstance(part, ast.Call)]
-    names = {getattr(func, "attr", "") or getattr(func, "id", "") for func in called}
-    return any(name == "apply" or fills_by(name) for name in names - own if name[:2] != "__")
+    return "__init__" in names | texts and may_fill(hook)
 
 
 def _filling(reader: Reader, node: _Function, frame: Frame) -> Iterator[Function]:
@@ -90,5 +75,5 @@ def _filling(reader: Reader, node: _Function, frame: Frame) -> Iterator[Function
         if isinstance(decorator, (ast.Name, ast.Attribute)):
             value = evaluate(reader, decorator, frame)
             is_named = isinstance(value, Function) and isinstance(value.node, _FUNCTIONS)
-            if is_named and _fills(value.node):
+            if is_named and may_fill(value.node):
                 yield value

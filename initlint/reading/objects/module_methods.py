@@ -284,7 +284,7 @@ def _load(reader: Reader, instance: Instance, content: Value, node: ast.AST | No
     site = reader.site(node)
     loaded = replace(UNCLEAR, by="load", site=site, spelled="load_state_dict")
     table = content.items if isinstance(content, Table) else {}
-    reader.life.loads += not table
+    reader.life.loads += not any(isinstance(v, (Slot, Held, Fresh)) for v in table.values())
     for name, slot in _parameters_within(reader, instance):
         source = table.get(name)
         if isinstance(source, (Slot, Held, Fresh)):
