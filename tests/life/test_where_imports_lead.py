@@ -53,7 +53,8 @@ def written(files):
 
 
 def codes(*paths):
-    return [finding.code for finding in api.check(*paths).findings]
+    files = [str(file) for path in paths for file in sorted(Path(path).rglob("*.py")) or [path]]
+    return [finding.code for finding in api.check_all(files, api.Options()).findings]
 
 
 SETTINGS = {
