@@ -22,6 +22,7 @@ from initlint.project.config import Settings
 from initlint.project.imports import Imported, Imports
 from initlint.project.select import Selection
 from initlint.project.sourcefiles import Texts, texts_of
+from initlint.reading.sources.files import why_too_large
 from initlint.records import Finding, Layer
 
 _UNSAVED = "it rests on other files: save this one to have it judged anew"
@@ -172,6 +173,9 @@ def _key(finding: Finding) -> Key:
 
 
 def _parses(source: bytes) -> bool:
+    """Whether a document can be judged; one that is too large is, to say so."""
+    if why_too_large(source):
+        return True
     try:
         with warnings.catch_warnings(action="ignore"):
             ast.parse(source)

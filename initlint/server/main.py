@@ -68,7 +68,9 @@ class Server(LanguageServer):
         return judgement
 
     def fix_all(self, uri: str) -> types.WorkspaceEdit:
-        """The edits of all safe fixes, for which the whole project is read."""
+        """The edits of all safe fixes of an open document, for which the whole project is read."""
+        if uri not in self.workspace.text_documents:
+            return answers.fix_all(None, uri)
         found = self.judged(uri)
         if found is None or not found.is_whole:
             found = self._judge(self.workspace.get_text_document(uri), typed=False)

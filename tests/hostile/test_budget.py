@@ -213,8 +213,17 @@ def test_half_a_module_is_none():
     }
 
 
-def test_a_constructor_that_raises_is_named():
-    found = reading(model("raise NotImplementedError"))
+ENDS = {
+    "an error": "raise NotImplementedError",
+    "an exit": "import sys\nsys.exit(0)",
+    "an exit of os": "import os\nos._exit(1)",
+    "the built-in exit": "exit()",
+}
+
+
+@pytest.mark.parametrize("ends", ENDS.values(), ids=ENDS)
+def test_a_constructor_that_ends_before_its_layers_is_named(ends):
+    found = reading(model(ends))
     assert found.layers == ()
     assert [gap.reason for gap in found.unanalysed] == [
         "net.py: Net: its constructor raises an error, as far as it can be read"

@@ -286,6 +286,26 @@ def test_an_editor_that_resolves_gets_the_edits_of_all_fixes_when_one_asks(tmp_p
     session(steps, tmp_path, RESOLVING)
 
 
+def test_edits_for_a_document_that_is_not_open_are_none(tmp_path):
+    async def steps(editor, answer):
+        uri, _ = await editor.open(tmp_path / "net.py", NET)
+        (action,) = await editor.actions(uri, 0, [types.CodeActionKind.SourceFixAll])
+        action.data = (tmp_path / "elsewhere.py").as_uri()
+        resolved = await editor.code_action_resolve_async(action)
+        assert resolved.edit is not None and not resolved.edit.changes
+
+    session(steps, tmp_path, RESOLVING)
+
+
+def test_a_document_that_is_too_large_is_not_parsed_and_said(tmp_path):
+    async def steps(editor, answer):
+        _, found = await editor.open(tmp_path / "data.py", f"DATA = [{'1, ' * 250_000}]\n")
+        (said,) = editor.logged
+        assert not found and "which is data, not code" in said
+
+    session(steps, tmp_path)
+
+
 FILLED = """from torch import nn
 
 from net import Net

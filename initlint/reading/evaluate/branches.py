@@ -83,7 +83,7 @@ def either(
             flow = run(body, memory) if run is not None else block_of(reader, body)(frame)
         except ImpossibleError:
             flow = Flow.DEAD
-        if flow is None and body and _exits(reader, body[-1], frame):
+        if flow is None and body and exits(reader, body[-1], frame):
             flow = Flow.DEAD
         if flow is not Flow.DEAD:
             filled.append({slot: slot.resumed for slot in reader.resumed[resumed:]})
@@ -105,16 +105,21 @@ def either(
     return _met(reader, ends, memory, frame)
 
 
-def _exits(reader: Reader, statement: ast.stmt, frame: Frame) -> bool:
+def exits(reader: Reader, statement: ast.stmt, frame: Frame) -> bool:
     """Whether a statement ends the process: `sys.exit(1)`, or `parser.error("no such file")`."""
-    call = statement.value if isinstance(statement, ast.Expr) else None
-    if not isinstance(call, ast.Call):
-        return False
-    function = call.func
-    if getattr(function, "attr", getattr(function, "id", "")) not in _EXITING:
+    function = called_to_exit(statement)
+    if function is None:
         return False
     value = evaluate(reader, function, frame)
     return isinstance(value, External) and value.name in _EXITS
+
+
+def called_to_exit(statement: ast.stmt) -> ast.expr | None:
+    """The function that a statement calls, if its name is that of one that ends the process."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    function = call.func if isinstance(call, ast.Call) else None
+    name = getattr(function, "attr", getattr(function, "id", ""))
+    return function if name in _EXITING else None
 
 
 # The functions that end the process, and what they are called.
@@ -151,7 +156,7 @@ def try_step(reader: Reader, node: ast.Try) -> Step:
 
     def step(frame: Frame) -> Flow | None:
         loads, resumed = reader.life.loads, len(reader.resumed)
-        goes_on = [body for body in staying if not _exits(reader, body[-1], frame)]
+        goes_on = [body for body in staying if not exits(reader, body[-1], frame)]
         # Where each handler raises or exits, what comes next is reached by way of the body alone.
         is_tried = bool(goes_on) or any(not _raises(reader, body, frame) for body in handlers)
         reader.trying += is_tried
@@ -174,7 +179,7 @@ def try_step(reader: Reader, node: ast.Try) -> Step:
 
 def _raises(reader: Reader, body: list[ast.stmt], frame: Frame) -> bool:
     """Whether a handler ends in an error, or ends the process."""
-    return isinstance(body[-1], ast.Raise) or _exits(reader, body[-1], frame)
+    return isinstance(body[-1], ast.Raise) or exits(reader, body[-1], frame)
 
 
 def _started_afresh(

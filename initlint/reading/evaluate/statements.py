@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
 from initlint.reading.abstract.frames import Flow, Frame, Step
 from initlint.reading.abstract.holders import CONTAINERS, Bound, Function, Instance, Listing, extend
 from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.abstract.values import UNKNOWN, External, Held, Slot, Tensor, Unknown, Value
-from initlint.reading.evaluate.branches import if_step, match_step, try_step
+from initlint.reading.evaluate.branches import called_to_exit, exits, if_step, match_step, try_step
 from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.compiled import block_of, code_of, evaluate
 from initlint.reading.evaluate.expressions import binary
@@ -36,7 +37,19 @@ def _expression(reader: Reader, node: ast.Expr) -> Step | None:
         return None
     if isinstance(value, (ast.Yield, ast.YieldFrom)):
         return lambda frame: _yield(reader, value, frame)
-    return dropped(reader, value)
+    step = dropped(reader, value)
+    return _ending(reader, node, step) if called_to_exit(node) else step
+
+
+def _ending(reader: Reader, node: ast.Expr, call: Callable[[Frame], None]) -> Step:
+    """A call that may end the process: in a constructor, nothing comes after it."""
+
+    def step(frame: Frame) -> Flow | None:
+        call(frame)
+        is_over = reader.constructing is not None and exits(reader, node, frame)
+        return Flow.DEAD if is_over else None
+
+    return step
 
 
 def _yield(reader: Reader, node: ast.Yield | ast.YieldFrom, frame: Frame) -> None:

@@ -218,11 +218,19 @@ def _bytes(path: str, texts: Mapping[str, str | bytes]) -> bytes:
     data = texts[path] if path in texts else regular.read_regular(path, regular.SOURCE)
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")
-    if len(data) > regular.SOURCE:
-        raise ValueError(f"larger than {regular.SOURCE // 1_000_000} MB")
-    if len(data) > _SMALL and sum(1 for _ in _TOKEN.finditer(data)) > _MOST_TOKENS:
-        raise ValueError(f"more than {_MOST_TOKENS:,} words and marks, which is data, not code")
+    refusal = why_too_large(data)
+    if refusal:
+        raise ValueError(refusal)
     return data
+
+
+def why_too_large(data: bytes) -> str:
+    """Why a source is not parsed, because of its size; empty if it is."""
+    if len(data) > regular.SOURCE:
+        return f"larger than {regular.SOURCE // 1_000_000} MB"
+    if len(data) > _SMALL and sum(1 for _ in _TOKEN.finditer(data)) > _MOST_TOKENS:
+        return f"more than {_MOST_TOKENS:,} words and marks, which is data, not code"
+    return ""
 
 
 def _broken(path: str, data: bytes, error: Exception) -> Unanalysed:
