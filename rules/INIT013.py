@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from initlint.judge import Layer, Model, Problems
 from initlint.judge.geometry import described, origin
@@ -24,10 +24,14 @@ def depth_scale_off_stream(model: Model) -> Problems:
     for blocks in stacks.values():
         written = {n: {_std(x) for x in block if _writes(x)} for n, block in blocks.items()}
         is_even = all(stds == written[min(blocks)] for stds in written.values())
+        same = _same_everywhere(blocks)
         for number, block in blocks.items() if len(blocks) > 1 else ():
             count = len(blocks) if is_even else number + 1
             inner = [layer for layer in block if _writes(layer) is False]
             for layer in inner:
+                if not is_even and _place(layer) in same:
+                    # What is divided by the root of a block's number differs from block to block.
+                    continue
                 # A std that is computed from the fans is the same for the same shape.
                 bases = {_std(x) for x in inner if x.shape == layer.shape}
                 if _std(layer) in written[number]:
@@ -35,6 +39,19 @@ def depth_scale_off_stream(model: Model) -> Problems:
                 elif count >= _DEEP and not _is_by_fans(layer, block, 2 * count):
                     # What writes into the stream has the std that the others should have.
                     yield from _off_stream(layer, written[number], (2 * count,))
+
+
+def _same_everywhere(blocks: Mapping[int, list[Layer]]) -> set[str]:
+    """The layers within a block that have the same std in all blocks which have them."""
+    stds: dict[str, set[float]] = {}
+    for layer in (layer for block in blocks.values() for layer in block):
+        stds.setdefault(_place(layer), set()).add(_std(layer))
+    return {place for place, found in stds.items() if len(found) == 1}
+
+
+def _place(layer: Layer) -> str:
+    """The name of a parameter behind that of its block."""
+    return _BLOCK.sub("", layer.parameter, count=1)
 
 
 def _is_by_fans(layer: Layer, block: Iterable[Layer], depth: int) -> bool:

@@ -156,6 +156,34 @@ class AttnPool(nn.Module):
         a = self.score(torch.tanh(x)).softmax(1)
         return self.out((a * x).sum(1))
 """,
+    "queries of T5, whose std is the root of eight smaller in every block, also in the fourth": """
+class Block(nn.Module):
+    def __init__(self, i=0):
+        super().__init__()
+        self.q, self.k, self.v, self.o = (nn.Linear(32, 32, bias=False) for _ in range(4))
+        self.norm, self.other = nn.LayerNorm(32), nn.LayerNorm(32)
+        self.up, self.down = nn.Linear(32, 48), nn.Linear(48, 32)
+        nn.init.normal_(self.q.weight, std=0.0625)
+        for layer in (self.k, self.v, self.o):
+            nn.init.normal_(layer.weight, std=32**-0.5)
+        nn.init.normal_(self.up.weight, std=32**-0.5)
+        nn.init.normal_(self.down.weight, std=0.14 if i % 2 else 0.12)
+    def forward(self, x):
+        y = self.norm(x)
+        y = F.softmax(self.q(y) @ self.k(y).transpose(-2, -1), -1) @ self.v(y)
+        x = x + self.o(y)
+        return x + self.down(F.relu(self.up(self.other(x))))
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(i) for i in range(6))
+        self.norm, self.head = nn.LayerNorm(32), nn.Linear(32, 5)
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(x))
+""",
 }
 CODES = ("INIT009", "INIT013", "INIT015", "INIT2")
 

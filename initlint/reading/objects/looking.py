@@ -72,7 +72,7 @@ class _Looks:
         results = [
             self._inner(place, result)
             for result in _results(place.node)
-            if not _is_none(place, result)
+            if not _is_of_bare_use(place, result)
         ]
         return bool(results) and all(
             inner is not None and self.hands_back(inner, 0) for inner in results
@@ -267,11 +267,11 @@ def _results(function: _Function) -> Iterator[ast.expr]:
             yield node.value or ast.Constant(None)
 
 
-def _is_none(place: _Place, result: ast.expr) -> bool:
-    """Whether a result needs the class, which a function that makes a decorator is not given."""
+def _is_of_bare_use(place: _Place, result: ast.expr) -> bool:
+    """Whether a result is that of `@told` without brackets, which gets the class itself."""
     first = _parameter(place.node, 0)
-    is_call = isinstance(result, ast.Call) and len(result.args) == 1
-    return is_call and getattr(result.args[0], "id", None) == first  # type: ignore[attr-defined]
+    arguments = result.args if isinstance(result, ast.Call) else []
+    return len(arguments) == 1 and getattr(arguments[0], "id", None) == first
 
 
 def _is_private(name: str) -> bool:
