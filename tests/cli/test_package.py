@@ -17,7 +17,7 @@ from initlint.profile import profiling, result
 @pytest.mark.parametrize("name", initlint.__all__)
 def test_public_names_are_those_of_their_rooms(name):
     rooms = {"apply_": filling, "materialize": filling, "profile": profiling, "Profile": result}
-    home = rooms.get(name, api if name in ("Report", "check", "fix") else records)
+    home = rooms.get(name, api if name in ("Fixed", "Report", "check", "fix") else records)
     assert getattr(initlint, name) is getattr(home, name)
 
 
