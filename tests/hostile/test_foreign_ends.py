@@ -211,9 +211,9 @@ ENDLESS = {
 @pytest.mark.parametrize("command", ["check", "apply"])
 @pytest.mark.parametrize("text", ENDLESS.values(), ids=ENDLESS)
 def test_code_without_end_is_ended(run, text, command):
-    code, _, err = run(HEAD + text, command, "net.py:Loop", "--timeout", "6")
+    code, _, err = run(HEAD + text, command, "net.py:Loop", "--timeout", "3")
     assert code == 2
-    said = "net.py:Loop: its code ran for more than 6 s; --timeout SECONDS sets another limit"
+    said = "net.py:Loop: its code ran for more than 3 s; --timeout SECONDS sets another limit"
     assert err == f"initlint: error: {said}\n"
 
 
@@ -227,10 +227,10 @@ def test_code_without_end_costs_one_class(run):
     loop = "class Loop(Base):\n    def __init__(self):\n        while True: pass\n"
     first, last = "class First(Base): pass\n", "class Last(Base): pass\n"
     text = HEAD + first + loop + last
-    options = ("--timeout", "25", "--output-format", "json")
+    options = ("--timeout", "15", "--output-format", "json")
     code, out, _ = run(text, "check", "--trace", "net.py", *options)
     assert code == 2
-    wanted = {"net.py:Loop": "its code ran for more than 25 s"}
+    wanted = {"net.py:Loop": "its code ran for more than 15 s"}
     assert_judged(out, wanted | {"net.py:Base": None})
 
 
