@@ -15,9 +15,9 @@ _RECORD, _FREE = 30, 20
 SHARE, _LEAST = 100_000, 300
 # What all these least shares may come to, in steps, and what each is left after that.
 _RESERVE, _GLANCE = 100_000, 10
-# The steps of a run: the base, and one for so many characters of source. A file beside the
-# largest brings as many again for each of its characters, up to a bound: a repository of many
-# small models takes more than one file that is as long.
+# The steps of a run: the base, and one for so many characters of source. Each file but the largest
+# adds `_OF_A_FILE` steps for each of its characters, at most `_AT_MOST`: a repository of many small
+# models takes more than one file that is as long.
 _BASE, _CHARACTERS = 150_000, 2
 _OF_A_FILE, _AT_MOST = 10, 20_000
 # What the predictions of a run may cost, in units of graph/signal_cost.py, of 0.05 ms each: the

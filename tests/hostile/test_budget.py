@@ -1,6 +1,5 @@
 """Source that asks for more work than it is long: reading ends within its budget, and says so."""
 
-import re
 import textwrap
 import tracemalloc
 from pathlib import Path
@@ -161,11 +160,11 @@ def test_what_is_given_up_is_named(name, source):
 
 
 def test_the_loop_is_named():
-    (gap,) = reading(
-        model("for i in range(999):\n    for j in range(99):\n        pass")
-    ).unanalysed
-    reason = r"net\.py: Net: gave up after [34]\d,\d{3} steps, in the loop at net\.py:10"
-    assert re.fullmatch(reason, gap.reason)
+    source = model("for i in range(999):\n    for j in range(99):\n        pass")
+    (gap,) = reading(source).unanalysed
+    # A quarter of what a run over this file may take.
+    steps = (150_000 + len(source) // 2) // 4
+    assert gap.reason == f"net.py: Net: gave up after {steps:,} steps, in the loop at net.py:10"
 
 
 def test_a_run_over_many_files_may_take_more_than_one_over_a_long_file():

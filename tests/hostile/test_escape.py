@@ -383,22 +383,11 @@ def test_file_names(name, flags, tmp_path, monkeypatch, capfd):
     "line",
     [
         *(["check", "--select"], ["check", "--ignore"], ["check", "--arg"], ["check", "--input"]),
-        *(["check", "--config"], ["check", "--style"], ["check"], ["rule"]),
+        *(["check", "--config"], ["check", "--style"], ["check"], ["rule"], ["apply"]),
     ],
     ids=" ".join,
 )
 def test_options(line, text, tmp_path, monkeypatch, capfd):
-    refused(line, text, tmp_path, monkeypatch, capfd)
-
-
-# Each of these runs in a process of its own: a few stand for all.
-@pytest.mark.parametrize("kind", ["newline", "clear", "command of GitHub", "surrogates"])
-def test_targets_of_apply(kind, tmp_path, monkeypatch, capfd):
-    refused(["apply"], HOSTILE[kind], tmp_path, monkeypatch, capfd)
-
-
-def refused(line, text, tmp_path, monkeypatch, capfd):
-    """A command line that ends in a hostile text is refused in one line."""
     monkeypatch.chdir(tmp_path)
     # No argument can hold the other two.
     code, _, err = run([*line, re.sub("[\0\ud800]", "", text)], capfd)

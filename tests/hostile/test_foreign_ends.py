@@ -227,10 +227,10 @@ def test_code_without_end_costs_one_class(run):
     loop = "class Loop(Base):\n    def __init__(self):\n        while True: pass\n"
     first, last = "class First(Base): pass\n", "class Last(Base): pass\n"
     text = HEAD + first + loop + last
-    options = ("--timeout", "15", "--output-format", "json")
+    options = ("--timeout", "25", "--output-format", "json")
     code, out, _ = run(text, "check", "--trace", "net.py", *options)
     assert code == 2
-    wanted = {"net.py:Loop": "its code ran for more than 15 s"}
+    wanted = {"net.py:Loop": "its code ran for more than 25 s"}
     assert_judged(out, wanted | {"net.py:Base": None})
 
 

@@ -66,6 +66,18 @@ def test_a_wrapper_fills_nothing(folder, wrapped):
     assert codes(folder, f"{wrapped}\nnet(torch.randn(2, 64)).sum().backward()") == ["INIT101"]
 
 
+RUN = {
+    "with other weights": "torch.func.functional_call(net, dict(net.named_parameters()), data)",
+    "for a derivative": "torch.autograd.functional.jacobian(net, data)",
+}
+
+
+@pytest.mark.parametrize("run", RUN.values(), ids=RUN)
+def test_what_runs_a_model_gives_data_and_no_model(folder, run):
+    script = f"data = torch.randn(2, 64)\nout = {run}\nout.clamp_(0, 1)\nout.fill_(0.0)"
+    assert codes(folder, script) == ["INIT101"]
+
+
 LOOKED_AT = {
     "by tensorboard": "from torch.utils.tensorboard import SummaryWriter\n"
     "SummaryWriter().add_graph(net, torch.randn(2, 64))",

@@ -41,6 +41,8 @@ _Callee = Callable[[Reader, Sequence[Value], Mapping[str, Value], "ast.AST | Non
 
 # Methods of trainers that make what they are given ready, wrapped, and hand it back.
 _PREPARING = ("prepare", "prepare_model", "setup", "setup_module", "auto_model")
+# Functions of torch's that run the module they are given: what they give are data.
+_RUNNING = ("func.", "autograd.", "nn.utils.stateless.")
 # Helpers of torch's that write to the parameters they are given, and those beside that do not.
 _WRITING = ("utils", "nn.utils.vector_to", "nn.utils.prune", "nn.utils.skip_init")
 _SHOWING = ("utils.tensorboard", "utils.data", "utils.flop_counter", "utils.benchmark")
@@ -163,7 +165,8 @@ def torch_or_lost(
     if package == "torch" and (not rest.startswith(_WRITING) or rest.startswith(_SHOWING)):
         if rest.startswith("optim"):
             return _optimised(reader, args, kwargs)
-        if args and _is_module(args[0]) and not reader.nodes_in(args):
+        is_wrapped = bool(args) and _is_module(args[0]) and not rest.startswith(_RUNNING)
+        if is_wrapped and not reader.nodes_in(args):
             # Compiled, sharded, quantised, traced: the module, or what holds it.
             return args[0]
         return operate(reader, bare, args, kwargs)

@@ -27,8 +27,8 @@ HOOK = "_init_weights"
 STARTS = ("post_init", "init_weights")
 # The hook of PreTrainedModel itself, which models override or call by super(): that of
 # transformers 4.56 to 5.23 (Apache 2.0), in the words that decide. It stands in for the class's own
-# file, since the rest of that file depends on the configuration and on what is installed. (Xavier
-# fills the gates of an LSTM there, which nobody who reads a model of theirs can change.)
+# file, since the rest of that file depends on the configuration and on what is installed. An LSTM,
+# whose gates it fills by Xavier, stands here as filled by torch's own reset.
 _TEXT = b"""
 from torch import nn
 

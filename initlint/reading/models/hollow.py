@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 
 from initlint.reading.abstract.holders import CONTAINERS, Instance
 from initlint.reading.abstract.submodules import modules_of
@@ -36,10 +37,19 @@ def _made(reader: Reader, module: Instance) -> set[str]:
     if not isinstance(module.cls, UserClass):
         return set()
     own = [cls for cls in order_of(reader, module.cls) if isinstance(cls, UserClass)]
-    nodes = [node for cls in own for node in ast.walk(cls.node)]
-    called = {_own(node.func) for node in nodes if isinstance(node, ast.Call)}
+    pairs = [_called_and_set(cls.node) for cls in own]
+    called, found = (set[str]().union(*names) for names in zip(*pairs, strict=True))
+    return called & found
+
+
+@lru_cache(maxsize=1024)
+def _called_and_set(node: ast.ClassDef) -> tuple[frozenset[str], frozenset[str]]:
+    """The attributes of `self` that the text of a class calls, and that it sets to a call."""
+    nodes = list(ast.walk(node))
+    called = {_own(each.func) for each in nodes if isinstance(each, ast.Call)}
     calls = [n for n in nodes if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call)]
-    return (called & {_own(target) for node in calls for target in node.targets}) - {""}
+    found = {_own(target) for each in calls for target in each.targets}
+    return frozenset(called - {""}), frozenset(found)
 
 
 def _own(node: ast.expr) -> str:
