@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from initlint.graph.ops import Graph, Op
-from initlint.graph.signal import Given, predicted
+from initlint.graph.signal import predicted
+from initlint.graph.signal_terms import Given
 from initlint.graph.signal_weighted import Known
 from initlint.recommend.sums import beside_sums, may_sum
 from initlint.records import Initializer, Layer

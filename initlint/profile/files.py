@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from initlint.graph.ops import Op
-from initlint.graph.signal import Given, predicted
+from initlint.graph.signal import predicted
+from initlint.graph.signal_terms import Given
 from initlint.graph.signal_weighted import Known
 from initlint.profile.predicted import Named, assumed_of, rows_of
 from initlint.profile.result import DEFAULT, PRESENT, RECOMMENDED, Signals

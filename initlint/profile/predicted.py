@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from initlint.graph.ops import Op
-from initlint.graph.signal import Prediction
+from initlint.graph.signal_terms import Prediction
 from initlint.profile.result import Row
 
 _GAUSSIAN = "the prediction assumes inputs with mean 0 and variance 1"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from initlint.graph.ops import Op
-from initlint.graph.signal import Given
+from initlint.graph.signal_terms import Given
 
 # As logits of this rms, the first cross entropy is 8 above ln(classes).
 LOUD = 4.0

@@ -13,8 +13,9 @@ from dataclasses import replace
 
 from initlint.graph.branches import Charge, free
 from initlint.graph.ops import Op
-from initlint.graph.signal import Given, predicted
+from initlint.graph.signal import predicted
 from initlint.graph.signal_cost import cost
+from initlint.graph.signal_terms import Given
 from initlint.graph.signal_weighted import Known
 from initlint.recommend import recommended, remedy, weakens
 from initlint.recommend.couplings import in_couplings

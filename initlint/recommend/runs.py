@@ -7,7 +7,7 @@ from functools import reduce
 from typing import TypeVar
 
 from initlint.graph.ops import Op
-from initlint.graph.signal import Prediction
+from initlint.graph.signal_terms import Prediction
 
 _T = TypeVar("_T")
 _ENDING = ("RNN", "LSTM", "GRU", "Embedding", "embedding")

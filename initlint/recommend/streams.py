@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from initlint.graph.branches import Branch, Charge, branches
 from initlint.graph.ops import Op, Operand
-from initlint.graph.signal import Given, predicted
+from initlint.graph.signal import predicted
 from initlint.graph.signal_cost import cost
+from initlint.graph.signal_terms import Given
 from initlint.recommend import TOLERANCE, magnitude, recommended
 from initlint.recommend.question import scheme
 from initlint.recommend.runs import runs

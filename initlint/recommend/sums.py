@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from initlint.graph.mixing import Mixing, with_mixings
 from initlint.graph.ops import Op
-from initlint.graph.signal import Prediction
+from initlint.graph.signal_terms import Prediction
 
 # What adds rows that an index names; how many there are, the data decide.
 _INDEXED = ("scatter_add", "scatter_reduce", "index_add", "index_reduce", "segment_reduce")

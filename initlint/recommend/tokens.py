@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from initlint.graph.branches import Charge
 from initlint.graph.ops import Op, Operand
-from initlint.graph.signal import Given, predicted
+from initlint.graph.signal import predicted
 from initlint.graph.signal_cost import cost
+from initlint.graph.signal_terms import Given
 from initlint.graph.signal_weighted import Known
 from initlint.recommend.runs import is_lookup
 from initlint.records import Layer, Whole

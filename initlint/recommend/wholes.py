@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from initlint.graph.branches import Charge, free
 from initlint.graph.ops import Op
-from initlint.graph.signal import Given, Prediction, predicted
+from initlint.graph.signal import predicted
 from initlint.graph.signal_cost import cost
+from initlint.graph.signal_terms import Given, Prediction
 from initlint.graph.signal_weighted import Known
 from initlint.recommend import has_mean, magnitude, recommended, sees_data
 from initlint.recommend.loud import last_layers

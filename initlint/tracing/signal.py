@@ -13,7 +13,8 @@ from torch import fx, nn
 from initlint.graph.ops import Op
 from initlint.graph.patterns import name_patterns
 from initlint.graph.samples import Value
-from initlint.graph.signal import Given, Prediction, predicted
+from initlint.graph.signal import predicted
+from initlint.graph.signal_terms import Given, Prediction
 from initlint.graph.signal_weighted import Known, Moments
 from initlint.graph.steps import Weight
 from initlint.records import Initializer

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from initlint.reading.abstract.holders import Instance
 from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.abstract.values import External, Slot
-from initlint.reading.fills.questions import fills
+from initlint.reading.fills.filling import fills
 from initlint.reading.known import frameworks
 from initlint.reading.models.life import slots_of
 from initlint.reading.objects.classes import has_heirs, lookup, order_of, outside_of

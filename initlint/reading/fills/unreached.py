@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator
 
-from initlint.reading.fills.questions import fills
+from initlint.reading.fills.filling import fills
 from initlint.reading.sources.resolve import Program
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef

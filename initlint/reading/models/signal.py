@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from initlint.graph.ops import Op, Operand
-from initlint.graph.signal import Given
+from initlint.graph.signal_terms import Given
 from initlint.graph.signal_weighted import Known, Moments
 from initlint.graph.weights import whole
 from initlint.reading.abstract.sizes import is_size, nominal

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from initlint.reading.abstract.user_class import UserClass
-from initlint.reading.fills.questions import fills, may_fill
+from initlint.reading.fills.filling import fills, may_fill
 from initlint.reading.objects.classes import order_of
 from initlint.reading.reader import Reader
 from initlint.reading.sources.resolve import Import, Module, Program

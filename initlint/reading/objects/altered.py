@@ -11,7 +11,7 @@ from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.abstract.values import Value
 from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.compiled import evaluate
-from initlint.reading.fills.questions import may_fill
+from initlint.reading.fills.filling import may_fill
 from initlint.reading.objects.classes import function_in, lookup, order_of
 from initlint.reading.reader import Reader
 

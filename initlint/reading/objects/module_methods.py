@@ -40,9 +40,9 @@ from initlint.reading.evaluate.attributes import attribute
 from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.visits import Visit
 from initlint.reading.fills.effects import is_sure, note
+from initlint.reading.fills.filling import fills
 from initlint.reading.fills.in_place import copy_into, set_trainable, write_in_place
 from initlint.reading.fills.initial import release
-from initlint.reading.fills.questions import fills
 from initlint.reading.fills.writes import load, walked, write
 from initlint.reading.known import frameworks
 from initlint.reading.objects.classes import hold

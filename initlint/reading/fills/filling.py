@@ -1,0 +1,64 @@
+"""Whether statements fill tensors, as far as the names of what they call tell."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from functools import lru_cache
+
+_INITIALISING = ("init", "reset", "fill", "normal", "uniform", "kaiming", "xavier", "orthogonal")
+
+
+def fills(body: Sequence[ast.stmt]) -> bool:
+    """Whether statements call what fills tensors, by its name, or assign to memory."""
+    for node in (node for statement in body for node in ast.walk(statement)):
+        if _writes_memory(node) or (isinstance(node, ast.Call) and _is_filling(node)):
+            return True
+    return False
+
+
+@lru_cache(maxsize=256)
+def may_fill(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a function calls what fills, by its name, or `apply`, or assigns to memory.
+
+    What it is given it may call by any name: `init(self)` is the constructor that it wraps. This
+    only decides that something is not known, never that it is filled.
+    """
+    parts = list(ast.walk(function))
+    own = {part.arg for part in parts if isinstance(part, ast.arg)}
+    own |= {p.id for p in parts if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)}
+    called = [part.func for part in parts if isinstance(part, ast.Call)]
+    names = {getattr(func, "attr", "") or getattr(func, "id", "") for func in called} - own
+    is_called = any(name == "apply" or fills_by(name) for name in names if name[:2] != "__")
+    return is_called or any(map(_writes_memory, parts))
+
+
+def _writes_memory(node: ast.AST) -> bool:
+    """Whether a statement assigns to the memory of a tensor: `weight.data = values`."""
+    targets = node.targets if isinstance(node, ast.Assign) else ()
+    targets = [node.target] if isinstance(node, ast.AugAssign) else targets
+    return any(isinstance(t, ast.Attribute) and t.attr == "data" for t in targets)
+
+
+def _is_filling(node: ast.Call) -> bool:
+    return fills_by(getattr(node.func, "attr", "") or getattr(node.func, "id", ""))
+
+
+def fills_by(name: str) -> bool:
+    """Whether the name of a function says that it fills tensors."""
+    is_in_place = name.endswith("_") and not name.endswith("__")
+    return is_in_place or any(word in name.lower() for word in _INITIALISING)
+
+
+@lru_cache(maxsize=64)
+def given_to_fill(function: ast.FunctionDef | ast.AsyncFunctionDef) -> frozenset[str]:
+    """The names in the arguments of the calls by which a function fills tensors."""
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+    given = [word for call in calls if _is_filling(call) for word in (*call.args, *call.keywords)]
+    names = (node for word in given for node in ast.walk(word) if isinstance(node, ast.Name))
+    return frozenset(name.id for name in names)
+
+
+def skips(body: Sequence[ast.stmt]) -> bool:
+    """Whether statements only end this round: what is negated then guards all that follows."""
+    return len(body) == 1 and isinstance(body[0], (ast.Continue, ast.Return, ast.Pass))
