@@ -16,6 +16,8 @@ from initlint.records import Finding
 from initlint.safe.shown import reach
 
 _MANY = 8
+# What gives a tensor its values: a call, arithmetic with new values, or the target that gets them.
+_PRESENT = (ast.BinOp, ast.UnaryOp, ast.Attribute, ast.Subscript)
 _AND = "; "
 
 
@@ -122,7 +124,7 @@ def _trigger(parsed: Parsed, spot: Spot, finding: Finding) -> _Trigger | None:
     if present.site.path != finding.fix.site.path:
         return None
     try:
-        chain = parsed.spot(present.site).chain
+        chain = parsed.spot(present.site, *_PRESENT).chain
     except RefusedError:
         return None
     functions = [node for node in chain if isinstance(node, Function)]
@@ -178,12 +180,14 @@ def _called(node: ast.AST) -> str:
 
 
 def _end(parsed: Parsed, trigger: _Trigger) -> Place:
-    """The end of the constructor, after the statement that initialises again."""
+    """Behind the statement that initialises again: the end of the constructor, if nothing between
+    them reads the weights."""
     body = trigger.constructor.body
-    last, index = body[-1], body.index(trigger.statement)
+    index = body.index(trigger.statement)
     facts = parsed.facts(trigger.constructor, trigger.constructor.args.args[0].arg)
-    end = len(body)
-    if not begins_line(parsed, body[0]) or facts.bound(index) != end or facts.may_leave(index, end):
+    end = facts.bound(index)
+    last = body[end - 1]
+    if not begins_line(parsed, body[0]) or facts.may_leave(index, end):
         raise RefusedError(f"`{trigger.name}` would undo it, and calls cannot follow that")
     if not ends_line(parsed, last):
         raise RefusedError(f"`{trigger.name}` would undo it, and shares its line")

@@ -131,7 +131,7 @@ def _of_parameters(
     shape = first.shape if name in _SAME else None
     if name in _TURNS and first.shape is not None and len(first.shape) == 2:
         shape = first.shape[::-1]
-    if _is_one_matrix(name, first, args):
+    if _is_one_part(name, first, args):
         shape = first.shape[1:] if first.shape is not None else None
     is_whole = name in WHOLE_VIEWS or (name == "getitem" and _is_all(args[1:]))
     return replace(first, shape=shape, part=first.part or not is_whole)
@@ -168,9 +168,9 @@ def _is_all(index: Sequence[Any]) -> bool:
     return all(part is None or part == slice(None) for part in leaves_of(tuple(index)))
 
 
-def _is_one_matrix(name: str, operand: Operand, args: Sequence[Any]) -> bool:
-    """Whether one matrix of a stack is taken by its number: `w[0]`, or `w.select(0, 0)`."""
-    if operand.shape is None or len(operand.shape) < 3:
+def _is_one_part(name: str, operand: Operand, args: Sequence[Any]) -> bool:
+    """Whether a row, or a matrix of a stack, is taken by its number: `w[0]`, `w.select(0, 0)`."""
+    if not operand.shape:
         return False
     bare = name.strip("_")
     where = (0, *args[1:]) if bare == "getitem" else tuple(args[1:])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from initlint.judge.wording import LONGEST, brief, unhinted
 from initlint.output.lines import Line, Styled
 from initlint.output.paint import style_of
+from initlint.output.silence import is_unjudged
 from initlint.project.discover import LeftOut
 from initlint.project.sourcefiles import Texts
 from initlint.recommend import calls, magnitude
@@ -170,4 +171,7 @@ def _nothing_found(report: Report) -> str:
         return "; ".join(filter(None, ("Found no weights to judge", missed(report)))) + "."
     models = counted(len({layer.model for layer in report.layers}), "model")
     found = f"No findings in {counted(len(report.layers), 'weight')} of {models}"
+    unjudged = sum(map(is_unjudged, report.layers))
+    if unjudged:
+        found += f", {unjudged} of them not judged (--show-layers says why)"
     return "; ".join(filter(None, (found, _known(report), missed(report)))) + "."

@@ -13,6 +13,7 @@ from initlint.records import Initializer, Layer, Report
 _BRANCH = {"inside": "it is inside a residual branch", "last": "it ends a residual branch"}
 
 _UNKNOWN = "unknown"
+_UNKNOWN_BEHIND = "what follows it is not known"
 _UNKNOWN_BEFORE = "what comes before it is not known"
 
 
@@ -36,6 +37,14 @@ def silence(layer: Layer, reasons: Mapping[tuple[str, str], str]) -> str:
     return told or _unjudged(layer) or _suited(layer)
 
 
+def is_unjudged(layer: Layer) -> bool:
+    """Whether no rule on scales could speak, as what fills a weight or follows it is not known."""
+    reason = _unjudged(layer)
+    if reason or layer.current is None:
+        return reason.startswith(_UNKNOWN_BEHIND)
+    return ratio(layer) is None
+
+
 def _unjudged(layer: Layer) -> str:
     """Why the scale is not judged."""
     activation = layer.following.activation
@@ -51,7 +60,7 @@ def _unjudged(layer: Layer) -> str:
         return _BRANCH.get(layer.branch, "")
     if activation == "unknown":
         by = layer.following.by
-        return f"what follows it is not known: {by}()" if by else "what follows it is not known"
+        return f"{_UNKNOWN_BEHIND}: {by}()" if by else _UNKNOWN_BEHIND
     if activation == "mixed":
         return "different activations follow"
     if family(layer) == "unscaled":

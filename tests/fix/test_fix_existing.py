@@ -231,8 +231,8 @@ def test_calls_come_after_a_later_loop_of_the_same_constructor() -> None:
 
 UNDONE = {
     "the class is not the model": (LATER, "Outer", "`init`, which `Net` calls, would undo it"),
-    "weights are loaded after it": (
-        LATER.replace("self.n = 3  # blocks", "self.load_state_dict(torch.load('a'))"),
+    "it may leave early": (
+        LATER.replace("self.n = 3  # blocks", "if self.n:\n            return"),
         "Net",
         "`init` would undo it, and calls cannot follow that",
     ),
@@ -248,6 +248,14 @@ UNDONE = {
 def test_refused_where(source: str, model: str, reason: str) -> None:
     result, reasons = later(source, ("blocks.0.fc.weight",), model)
     assert result == unmarked(source)[0] and reasons == [reason]
+
+
+def test_calls_come_before_what_is_loaded_after_it() -> None:
+    load = "        self.load_state_dict(torch.load('a'))"
+    source = LATER.replace("        self.n = 3  # blocks", load)
+    result, reasons = later(source, ("blocks.0.fc.weight",))
+    call = "        nn.init.zeros_(self.blocks[0].fc.weight)\n"
+    assert result == unmarked(source)[0].replace(load, call + load) and reasons == []
 
 
 def test_refused_where_its_layers_are_members_of_no_one_list() -> None:

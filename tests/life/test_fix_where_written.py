@@ -87,6 +87,31 @@ def test_a_callback_that_the_constructor_applies_is_corrected(tmp_path, monkeypa
     assert after["net.py"] == text.replace("nn.init.normal_(m.weight, 0.0, 2.0)", wanted)
 
 
+WRITTEN = {
+    "memory": "self.{}.weight.data = torch.randn(64, 64) * 0.01",
+    "copy": "self.{}.weight.data.copy_(torch.randn(64, 64) * 0.01)",
+    "parameter": "self.{}.weight = nn.Parameter(torch.randn(64, 64) * 0.01)",
+    "negative": "self.{}.weight.data = -torch.randn(64, 64)",
+}
+
+
+@pytest.mark.parametrize("how", WRITTEN.values(), ids=WRITTEN)
+@pytest.mark.parametrize("place", ["constructor", "method"])
+def test_a_call_follows_what_cannot_be_corrected(tmp_path, monkeypatch, how, place):
+    fills = [how.format(name) for name in "ab"]
+    body = "".join(f"        {line}\n" for line in fills)
+    if place == "method":
+        text = NET.replace("n_out)\n", "n_out)\n        self.fill()\n", 1).rstrip()
+        text += f"\n\n    def fill(self):\n{body}"
+    else:
+        text = NET.replace("n_out)\n", f"n_out)\n{body}", 1)
+    said, after = fixed(tmp_path, monkeypatch, {"net.py": text})
+    assert reasons(said) == ["", ""]
+    assert {WANTED.format(f"self.{name}.weight") in after["net.py"] for name in "ab"} == {True}
+    left = [line for line in after["net.py"].splitlines() if "kaiming" not in line]
+    assert left == text.splitlines()
+
+
 OTHER = """class Other(nn.Module):
     def __init__(self):
         super().__init__()

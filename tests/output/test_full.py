@@ -11,7 +11,7 @@ from initlint.output import concise, phrases, text
 from initlint.output.excerpt import excerpt
 from initlint.output.lines import joined
 from initlint.recommend import times
-from initlint.records import Fix, Initializer, Report, Site, Unanalysed
+from initlint.records import Fix, Following, Initializer, Report, Site, Unanalysed
 from initlint.safe.shown import access
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -275,6 +275,17 @@ def with_fixes(*applicabilities):
         ),
         (Report(layers=(layer(),)), "No findings in 1 weight of 1 model."),
         (Report(layers=(layer(), layer(model="b"))), "No findings in 2 weights of 2 models."),
+        (
+            Report(
+                layers=(
+                    layer(),
+                    layer("a", current=Initializer("unknown", default=False)),
+                    layer("b", following=Following("unknown")),
+                    layer("c", following=Following("unknown"), harmless="a norm follows"),
+                )
+            ),
+            "No findings in 4 weights of 1 model, 2 of them not judged (--show-layers says why).",
+        ),
         (
             Report(layers=(layer(),), unanalysed=(Unanalysed("a", "b"),)),
             "No findings in 1 weight of 1 model; 1 not analysed.",

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from initlint.reading.abstract.holders import Instance, Optimiser, Super
+from initlint.reading.abstract.sizes import product
 from initlint.reading.abstract.values import (
     PLAIN,
     Compared,
@@ -75,7 +76,8 @@ def call_method(
 
 
 # Methods that tell a tensor's sizes, and look at none of its elements.
-_MEASURING = ("size", "dim", "numel", "ndimension", "nelement")
+_COUNTING = ("numel", "nelement")
+_MEASURING = ("size", "dim", "ndimension", *_COUNTING)
 
 
 def _ask_parameter(
@@ -92,7 +94,7 @@ def _ask_parameter(
     if name in _MEASURING and shape is not None:
         if name == "size":
             return item_of(reader, shape, args[0]) if args else shape
-        return len(shape) if name.startswith(("dim", "ndim")) else PLAIN
+        return product(shape) if name in _COUNTING else len(shape)
     if name == "detach":
         # It has the same memory: what is written to it is written to the parameter.
         return receiver if isinstance(receiver, Held) else Held(receiver, shape)

@@ -7,6 +7,7 @@ from string import Formatter
 
 from initlint.reading.abstract.holders import Listing, Table, elements, extend, listed
 from initlint.reading.abstract.parts import choice, contents_of, key_of, take_in
+from initlint.reading.abstract.sizes import product
 from initlint.reading.abstract.values import PLAIN, UNKNOWN, Value, bounded
 from initlint.reading.objects.containers import rearranged, without
 
@@ -22,6 +23,9 @@ def asked(receiver: Value, name: str, args: Sequence[Value], kwargs: Mapping[str
             return _filled(receiver, args, kwargs)
         return _text(receiver, name, args)
     if isinstance(receiver, tuple):
+        if name == "numel":
+            # Of a shape.
+            return product(receiver)
         return PLAIN if name in ("index", "count") else NotImplemented
     return NotImplemented
 

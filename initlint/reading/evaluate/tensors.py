@@ -168,7 +168,10 @@ def _use(factor: Factor) -> Use:
 
 def _created(name: str, args: Sequence[Value], keywords: Mapping[str, Value]) -> Fresh:
     shape = _shape_of_new(name, args, keywords)
-    if name in EMPTY and name[0].isupper() and not _are_sizes(args):
+    is_legacy = name in EMPTY and name[0].isupper()
+    if (is_legacy or name == "tensor") and args and type(args[0]) is Fresh:
+        return Fresh(args[0].shape, args[0].draw)
+    if is_legacy and not _are_sizes(args):
         # torch.Tensor([1.0, 2.0]) holds these numbers.
         return Fresh(None, UNCLEAR)
     values = [value if known_number(value) else None for value in args]
@@ -219,20 +222,28 @@ def _derived(fresh: Fresh, name: str, args: Sequence[Value]) -> Fresh:
         return Fresh(fresh.shape, fresh.draw, None if name == "clone" else fresh)
     if name in WHOLE_VIEWS:
         return Fresh(None, fresh.draw if fresh.draw.std is not None else UNCLEAR, fresh)
+    known = worked_out(fresh.draw, fresh.shape)
+    if name in _CHOOSING and known.std is not None:
+        # Of several draws for each element one is taken, such as the first within two std.
+        return Fresh(None, known)
     number = next((value for value in args if known_number(value)), None)
     factor = next((value for value in args if type(value) is Sym), None)
     if number is None and factor is not None and name in ("mul", "rmul", "multiply", "truediv"):
         factor = factor if name != "truediv" else computed(ast.Div, 1.0, factor)
         draw = explicit(fresh.draw, factor, None)
         return Fresh(fresh.shape, draw) if draw.name == "normal_" else Fresh(None, UNCLEAR, fresh)
-    known = worked_out(fresh.draw, fresh.shape)
     draw = replace(transformed(name, known, number, None), spelled=fresh.draw.spelled)
     if draw.std is None:
         return Fresh(None, UNCLEAR, fresh)
     return Fresh(fresh.shape, draw)
 
 
-_COPIES = {"to", "clone", "contiguous", "type_as", "float", "half", "bfloat16", "requires_grad_"}
+_CHOOSING = ("gather", "take_along_dim", "index_select")
+_COPIES = {
+    *("to", "clone", "contiguous", "type_as", "float", "half", "bfloat16", "requires_grad_"),
+    # A tensor of an array of NumPy's, and the array in another type.
+    *("from_numpy", "as_tensor", "asarray", "astype"),
+}
 
 
 def explicit(draw: Draw, factor: Value, site: Any) -> Draw:
