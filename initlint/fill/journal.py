@@ -201,6 +201,7 @@ class Journal(TorchFunctionMode):
         refs = {self.ref(t).storage for t, _ in before}
         lowered = self._lowered(args), self._lowered(keywords)
         result = func(*args, **keywords)
+        _advance(func, args, keywords)
         if getattr(func, "__name__", "") == "__set__":
             return result
         self._note_real(func, result, [t for t, old in given if t._version != old])
@@ -229,6 +230,7 @@ class Journal(TorchFunctionMode):
             written, name = (self.ref(tensor).storage,), func.__name__
             lowered = self._lowered(args), self._lowered(keywords)
             self._note(func, *lowered, written, (), name, default)
+            _advance(func, args, keywords)
             return tensor
         if _is_tensor(tensor):
             self._note_real(func, None, [tensor])
@@ -246,6 +248,7 @@ class Journal(TorchFunctionMode):
             written, name = (self.ref(values["tensor"]).storage,), frame.f_code.co_name
             lowered, default = self._lowered(values), by_torch(frame)
             self._note(getattr(nn.init, name), (), lowered, written, (), name, default)
+            _advance(getattr(nn.init, name), (), values)
         else:
             self._note_real(None, None, [values["tensor"]])
 
@@ -274,11 +277,30 @@ class Journal(TorchFunctionMode):
         )
 
 
-def _copied(value: Any) -> Any:
-    """An argument as it is now, if it is an array or tensor that construction may yet change.
+def _advance(func: Callable[..., Any], args: Any, keywords: Mapping[str, Any]) -> None:
+    """Draw on the CPU what was drawn on the meta device from a generator of the user's.
 
-    Large ones (loaded weights) are not copied.
+    On the meta device a generator stays where it is, so that its next draw would be the same.
     """
+    given = pytree.tree_leaves((args, dict(keywords)))
+    is_meta = any(_is_tensor(value) and value.is_meta for value in given)
+    if not is_meta or not any(isinstance(value, torch.Generator) for value in given):
+        return
+    args, keywords = pytree.tree_map(
+        lambda v: torch.empty_like(v, device="cpu") if _is_tensor(v) and v.is_meta else v,
+        (args, dict(keywords)),
+    )
+    with torch.no_grad():
+        func(*args, **keywords)
+
+
+def _copied(value: Any) -> Any:
+    """An argument as it is now, if construction may yet change it: an array, a generator's state.
+
+    Large arrays (loaded weights) are not copied.
+    """
+    if isinstance(value, torch.Generator):
+        return value.clone_state()
     is_array = isinstance(value, numpy.ndarray)
     if not (is_array or _is_tensor(value)) or value.nbytes > _LARGE:
         return value

@@ -22,6 +22,7 @@ from initlint.fill.materialize import (
     follow_convention,
     on_meta_again,
     reset,
+    seed_everything,
     sharded,
 )
 from initlint.fill.normed import renorm
@@ -112,7 +113,7 @@ def _filled(
         fill_(model, choice, copies, progress)
     renorm(model, choice.sources, copies)
     follow(model, choice.followers, copies)
-    return report_on(model, layers, choice, scope.present)
+    return report_on(model, layers, choice, scope)
 
 
 @alone
@@ -202,8 +203,7 @@ def _built(build: Any, arguments: Mapping[str, Any], device: str, seed: int) -> 
     """A model built on `device` with values; `seed` decides its random numbers."""
 
     with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
-        # Torch's seeds have 64 bits.
-        torch.manual_seed(seed % 2**64)
+        seed_everything(seed)
         return construct(build, _name_of(build), arguments, device).model
 
 

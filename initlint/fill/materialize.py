@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy
 import torch
 from torch import nn
 from torch.utils import _pytree as pytree
@@ -55,7 +57,8 @@ def constructed(
 ) -> Skeleton | None:
     """What `build(**arguments)` makes on the meta device; None where it cannot be built there.
 
-    `seed` decides what is drawn into memory that it makes all the same (`torch.FloatTensor(2)`).
+    `seed` decides what is drawn into memory that it makes all the same (`torch.FloatTensor(2)`),
+    and what numpy and Python draw.
     """
     try:
         with (
@@ -65,7 +68,7 @@ def constructed(
             torch.device("meta"),
             Journal() as journal,
         ):
-            torch.manual_seed(seed % 2**64)
+            seed_everything(seed)
             model = build(**arguments)
             if isinstance(model, nn.Module):
                 initialize_passed_over(model, is_new=True)
@@ -73,6 +76,16 @@ def constructed(
         # A broken constructor raises the same error on a real device; report that one.
         return None
     return Skeleton(model, journal) if isinstance(model, nn.Module) else None
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the default generators of torch, numpy and Python.
+
+    Torch takes seeds of 64 bits, numpy of 32.
+    """
+    torch.manual_seed(seed % 2**64)
+    numpy.random.seed(seed % 2**32)
+    random.seed(seed)
 
 
 def reset(skeleton: Skeleton) -> None:

@@ -10,6 +10,7 @@ from torch import nn
 from initlint.fill.apply import Choice
 from initlint.fill.normed import normed
 from initlint.fill.present import Present
+from initlint.fill.scope import Scope
 from initlint.fill.shards import Part, parts_of, plain_name, tensors_of
 from initlint.pipeline.judged import Report
 from initlint.records import Initializer, Layer, Outcome
@@ -24,7 +25,7 @@ def report_on(
     model: nn.Module,
     layers: Sequence[Layer],
     choice: Choice,
-    present: Mapping[str, Present],
+    scope: Scope,
 ) -> Report:
     """The report after filling: each filled layer has its measured std in `current`."""
     parts, filled = parts_of(model), {layer.parameter for layer in choice.layers}
@@ -35,8 +36,8 @@ def report_on(
         return replace(layer, current=replace(layer.recommended, std=_std(parts, layer)))
 
     after = tuple(map(now, layers))
-    outcomes = _outcomes(model, choice, present, {x.parameter: x for x in after})
-    return Report(after, (), choice.skipped, outcomes=outcomes)
+    outcomes = _outcomes(model, choice, scope.present, {x.parameter: x for x in after})
+    return Report(after, (), choice.skipped, outcomes=outcomes, scope=scope.name)
 
 
 def _std(parts: Mapping[str, Part], layer: Layer) -> float | None:

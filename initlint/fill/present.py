@@ -107,8 +107,11 @@ class _Presence:
     def _is_fresh(self, facts: Mapping[str, Facts]) -> bool:
         """Whether a model has just been given memory (`to_empty`): none of its weights was drawn.
 
-        Such memory holds zeros, or NaN, or leftovers.
+        Such memory holds zeros, or NaN, or leftovers. A journal knows which tensors nothing wrote,
+        and only a few of its model's tensors are in memory.
         """
+        if self._journal is not None:
+            return False
         weights = [
             one
             for name, one in facts.items()

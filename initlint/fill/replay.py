@@ -107,6 +107,8 @@ class Replay:
     def _raised(self, value: Any, made: Storages) -> Any:
         if isinstance(value, Ref):
             return self.view(value, self._memory(value.storage, made))
+        if isinstance(value, torch.Generator):
+            return value.clone_state()
         is_meta = isinstance(value, str) and value == "meta"
         if is_meta or (isinstance(value, torch.device) and value.type == "meta"):
             return self.device
@@ -135,14 +137,16 @@ class Replay:
         if target is None or not self._is_whole(target):
             return None
         values = {key: value for key, value in entry.keywords.items() if key != "tensor"}
+        if any(isinstance(value, torch.Generator) for value in (*entry.args, *values.values())):
+            return None
         if entry.initializer:
             given = bound(ARGUMENTS.get(name, {}), entry.args[1:], values)
-        elif name in METHODS and values.get("generator") is None:
+        elif name in METHODS:
             name, arguments = METHODS[name]
             given = bound(arguments, entry.args[1:], renamed(values))
         else:
             return None
-        if values.get("generator") is not None or not target.dtype.is_floating_point:
+        if not target.dtype.is_floating_point:
             return None
         return drawn_by(name, given, target.size), target.storage
 

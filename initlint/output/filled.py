@@ -10,6 +10,12 @@ from initlint.records import Outcome, Report
 from initlint.safe.shown import shown
 
 _SHOWN = 6
+# What no weight of a model is, by the scope under which nothing was filled.
+_NEEDLESS = {
+    "recommended": "is uninitialised, has a finding, or holds a default where another is better",
+    "all": "has a recommendation that could be drawn",
+}
+_FINDINGS = "is uninitialised or has a finding"
 _STD = re.compile(r"std (\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 
 
@@ -30,7 +36,7 @@ def summary(report: Report) -> str:
     rest = f"{counts['kept']} kept"
     rest += f", {counts['unknown']} not understood" if counts["unknown"] else ""
     if not counts["filled"]:
-        return f"Nothing to fill: no weight is uninitialised or has a finding ({rest})."
+        return f"Nothing to fill: no weight {_NEEDLESS.get(report.scope, _FINDINGS)} ({rest})."
     return f"Filled {counted(counts['filled'], 'parameter')}; {rest}."
 
 

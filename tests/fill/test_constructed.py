@@ -1,5 +1,8 @@
 """materialize gives what has no finding the distribution, or values, that construction gives."""
 
+import random
+
+import numpy
 import pytest
 import torch
 from torch import nn
@@ -91,3 +94,95 @@ def test_seed_decides_what_is_drawn_into_memory_made_on_the_cpu():
 
     assert torch.equal(made(0, 1), made(0, 2))
     assert not torch.equal(made(0, 1), made(1, 1))
+
+
+def kaiming(weight, own):
+    nn.init.kaiming_uniform_(weight, generator=own)
+
+
+def positional(weight, own):
+    nn.init.normal_(weight, 0.0, 0.3, own)
+
+
+def method(weight, own):
+    weight.data.normal_(0, 0.3, generator=own)
+
+
+def scaled(weight, own):
+    weight.data.uniform_(-1, 1, generator=own).mul_(0.1)
+
+
+@pytest.mark.parametrize("draw", [kaiming, positional, method, scaled])
+@pytest.mark.parametrize("scope", ["findings", "recommended"])
+def test_draws_from_a_generator_of_the_constructors_own_have_its_values(draw, scope):
+    def build():
+        own = torch.Generator().manual_seed(3)
+        model = nn.Sequential(*(nn.Linear(8, 8) for _ in range(3)), nn.Linear(8, 2))
+        for layer in model[:3]:
+            draw(layer.weight, own)
+        return model
+
+    usual, made = build(), initlint.materialize(build, seed=5, scope=scope)
+    for layer, other in zip(usual[:3], made[:3], strict=True):
+        assert layer.weight.equal(other.weight)
+    assert not made[0].weight.equal(made[1].weight)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: numpy.random.normal(size=(8, 8)),
+        lambda: [[random.gauss(0, 1) for _ in range(8)] for _ in range(8)],
+    ],
+    ids=["numpy", "python"],
+)
+def test_seed_decides_what_numpy_and_python_draw(draw):
+    def build():
+        model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 2))
+        model[0].weight = nn.Parameter(torch.tensor(draw(), dtype=torch.float))
+        return model
+
+    states = str(numpy.random.get_state()), random.getstate()
+    first, second, third = (initlint.materialize(build, seed=seed)[0].weight for seed in (0, 0, 1))
+    assert first.equal(second)
+    assert not first.equal(third)
+    assert states == (str(numpy.random.get_state()), random.getstate())
+
+
+def by_skip_init():
+    return nn.utils.skip_init(nn.Linear, 8, 8)
+
+
+def by_device():
+    return nn.Linear(8, 8, device="cpu")
+
+
+def by_to_empty():
+    with torch.device("meta"):
+        layer = nn.Linear(8, 8)
+    return layer.to_empty(device="cpu")
+
+
+@pytest.mark.parametrize("make", [by_skip_init, by_device, by_to_empty])
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("number", [0.0, 0.1])
+def test_layers_that_are_made_on_the_cpu_and_set_are_kept(make, count, number):
+    class Controlled(nn.Module):
+        """ControlNet's layers: zeros, made without a draw before."""
+
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.ModuleList(nn.Linear(8, 8) for _ in range(count))
+            self.zero = nn.ModuleList(make() for _ in range(count))
+            for parameter in self.zero.parameters():
+                parameter.detach().fill_(number)
+
+        def forward(self, x):
+            for inner, zero in zip(self.inner, self.zero, strict=True):
+                x = x + zero(torch.relu(inner(x)))
+            return x
+
+    for scope in ("findings", "recommended"):
+        model = initlint.materialize(Controlled, seed=0, scope=scope)
+        assert all(bool((value == number).all()) for value in model.zero.parameters())
+        assert all(inner.weight.std() > 0.1 for inner in model.inner)

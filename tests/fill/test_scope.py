@@ -71,6 +71,23 @@ def test_a_model_that_needs_nothing_is_not_changed_and_that_is_said_in_one_line(
     assert len(str(report).splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("scope", "why"),
+    [
+        ("findings", "is uninitialised or has a finding"),
+        ("recommended", "is uninitialised, has a finding, or holds a default where another is"),
+        ("all", "has a recommendation that could be drawn"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["embedding", "norm", "frozen"])
+def test_the_line_says_why_nothing_is_filled_under_a_scope(scope, why, kind):
+    kinds = {"embedding": nn.Embedding(9, 8), "norm": nn.LayerNorm(8), "frozen": nn.Linear(8, 8)}
+    model = nn.Sequential(kinds[kind]).requires_grad_(kind != "frozen")
+    report = initlint.apply_(model, seed=1, scope=scope)
+    assert str(report).startswith(f"Nothing to fill: no weight {why}")
+    assert len(str(report).splitlines()) == 1
+
+
 @pytest.mark.parametrize("scope", ["findings", "recommended", "all"])
 @pytest.mark.parametrize("make", [deep, PreNorm], ids=["deep", "prenorm"])
 def test_every_parameter_and_buffer_is_in_the_report(make, scope):
