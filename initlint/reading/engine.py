@@ -226,7 +226,8 @@ class _Engine:
     def _named(self, birth: Birth, scripts: Scripts) -> Model:
         """A model with the name of the function that gives it back, else of its class.
 
-        A Sequential that no variable holds and nothing trains may be a part: it has no name.
+        A Sequential that no variable holds, nothing trains, and no code gets that is not read, may
+        be a part: it has no name.
         """
         instance = birth.model if birth.is_treated() or birth.origin is None else birth.origin
         if birth.origin is None and instance.cls is None:
@@ -240,7 +241,8 @@ class _Engine:
             return Model(name, path, instance, doors)
         if instance.cls is not None:
             return Model(instance.cls.name, instance.cls.module.path, instance, doors)
-        name = birth.name or ("model" if birth.trained or birth.doors else "")
+        is_used = birth.trained or birth.doors or birth.given
+        name = birth.name or ("model" if is_used else "")
         return Model(name, birth.path, instance, doors)
 
     def _unsure(self, stopped: Sequence[Module]) -> set[Value]:

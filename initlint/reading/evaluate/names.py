@@ -13,7 +13,7 @@ from initlint.reading.evaluate.targets import target_of
 from initlint.reading.objects.altered import decorated
 from initlint.reading.objects.classes import class_of
 from initlint.reading.reader import Reader
-from initlint.reading.sources.outside import is_known
+from initlint.reading.sources.outside import brought, is_known
 from initlint.reading.sources.resolve import Import, Module
 
 _BUILTINS = frozenset(dir(builtins))
@@ -125,6 +125,9 @@ def _starred(reader: Reader, module: Module, name: str) -> Value:
         elif name in _BUILTINS:
             # What a package outside exports under such a name does the same.
             continue
-        elif isinstance(found, External) and is_known(f"{found.name}.{name}"):
-            return external(f"{found.name}.{name}")
+        elif isinstance(found, External):
+            other, whole = brought(found.name, name), f"{found.name}.{name}"
+            # What no other statement brings must come from the only star import.
+            if other or len(module.stars) == 1 or is_known(whole):
+                return external(other or whole)
     return external(f"builtins.{name}") if name in _BUILTINS else UNKNOWN

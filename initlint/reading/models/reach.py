@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from initlint.reading.abstract.values import External
+from initlint.reading.sources.outside import brought, is_known
 from initlint.reading.sources.resolve import Import, Module, Program
 
 
@@ -39,8 +40,14 @@ class Reach:
         """The statement that defines a name, in its file; or whether the name leads to modules."""
         for _ in range(_MOST_IMPORTS):
             entry = self._program.names(module).get(dotted[0])
+            if entry is None:
+                starred = self._starred(module, dotted[0])
+                if isinstance(starred, bool):
+                    return module, starred or dotted[0] in _LOOKING_UP
+                module = starred
+                continue
             if not isinstance(entry, Import):
-                return module, dotted[0] in _LOOKING_UP if entry is None else entry
+                return module, entry
             rest = (*([entry.name] if entry.name else []), *dotted[1:])
             found = self._program.imported(module, entry)
             if isinstance(found, External):
@@ -55,6 +62,24 @@ class Reach:
                 return module, found is None or found.source.hinted
             module, dotted = found, rest
         return module, True
+
+    def _starred(self, module: Module, name: str) -> Module | bool:
+        """The file from which star imports bring a name; or whether it leads to modules."""
+        waiting, seen = [module], {module.path}
+        while waiting:
+            here = waiting.pop()
+            for star in here.stars:
+                found = self._program.imported(here, star)
+                if isinstance(found, External):
+                    other, whole = brought(found.name, name), f"{found.name}.{name}"
+                    if (other or is_known(whole)) and _is_of_modules(other or whole):
+                        return True
+                elif found is not None and found.path not in seen:
+                    if name in self._program.names(found):
+                        return found
+                    seen.add(found.path)
+                    waiting.append(found)
+        return False
 
 
 # Files that import a name from each other in a circle lead nowhere.

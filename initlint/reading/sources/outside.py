@@ -54,6 +54,15 @@ TRAINING = {
     *("pytorch_lightning", "lightning", "accelerate", "ignite", "skorch", "catalyst", "fastai"),
     *("deepspeed", "horovod", "ray", "transformers", "composer", "poutyne", "tianshou"),
 }
+# What a star import of these packages brings of other ones (fastai/torch_imports.py, imports.py).
+_OF_FASTAI = {
+    "torch": "torch",
+    "nn": "torch.nn",
+    "F": "torch.nn.functional",
+    "np": "numpy",
+    "Learner": "fastai.learner.Learner",
+}
+STARRED = {"fastai": _OF_FASTAI, "fastbook": _OF_FASTAI}
 # Constants of Python's libraries that are the same wherever code runs.
 CONSTANTS: dict[str, float | bool] = {
     **dict.fromkeys(("typing.TYPE_CHECKING", "typing_extensions.TYPE_CHECKING"), False),
@@ -65,6 +74,11 @@ CONSTANTS: dict[str, float | bool] = {
 }
 # Packages of torch's that hold functions, classes and modules, and nothing else.
 _CALLABLE = ("torch.nn.", "torch.optim.", "torch.distributions.")
+
+
+def brought(package: str, name: str) -> str:
+    """What a star import of a package brings under a name, if that is of another package."""
+    return STARRED.get(package.partition(".")[0], {}).get(name, "")
 
 
 def truth_of(name: str) -> bool | None:
