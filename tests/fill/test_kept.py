@@ -370,6 +370,22 @@ def test_every_expert_of_a_stack_is_orthogonal(sizes, policy):
             assert torch.allclose(square, square[0, 0] * torch.eye(len(wide)), atol=1e-4)
 
 
+@pytest.mark.parametrize("policy", ["orthogonal", "calibrated"])
+@pytest.mark.parametrize(("std", "is_filled"), [(0.001, True), (0.25, False), (10.0, True)])
+def test_by_default_experts_with_a_finding_become_orthogonal_and_others_stay(
+    policy, std, is_filled
+):
+    model = Experts(4, 32, 32)
+    nn.init.normal_(model.up, std=std)
+    before = model.up.detach().clone()
+    report = initlint.apply_(model, torch.randn(32, 32), seed=0, policy=policy)
+    assert ("up" in kept(report)) == (not is_filled)
+    assert model.up.equal(before) == (not is_filled)
+    for matrix in model.up.detach() if is_filled else ():
+        square = matrix @ matrix.T
+        assert torch.allclose(square, square[0, 0] * torch.eye(32), atol=1e-4)
+
+
 def test_projections_of_heads_in_one_tensor_are_orthogonal_together():
     class Heads(nn.Module):
         def __init__(self):
