@@ -312,6 +312,7 @@ class Test:
       afterwards, and whose weights nobody has filled.
     - `taken`: the earlier conditions of an `elif` that are true for all that would satisfy it.
     - `fills`: True if the code that runs where it is satisfied fills tensors.
+    - `partial`: True if the model may hold modules of which it is asked only when the code runs.
     - `elsewhere`: True if anything satisfies it, or may, in any model read or outside of a loop.
 
     Of more kinds nothing is asked one after another: option, a text against an option, where
@@ -343,6 +344,7 @@ class Test:
     calls: tuple[str, ...] = ()
     late: tuple[str, ...] = ()
     taken: tuple[str, ...] = ()
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,16 @@ def init_without_effect(record: Call | Parameter, model: Model) -> Problems:
         if record.effect == "lost":
             yield record, f"{record.spelled} has no effect: {record.reason}"
         return
+    walked = _walked_twice(record, model)
+    if walked is not None:
+        last = record.history[-1]
+        own, other = record.name.partition(".")[0], walked.name.partition(".")[0]
+        message = (
+            f"{last.through} goes through {own} twice, and {other}, which is made of the same "
+            "layers, keeps PyTorch's default: one of the two calls was meant for it"
+        )
+        yield Problem(record, message, at=last.site)
+        return
     left = _left_layer(record, model)
     if left is not None:
         part = record.history[-1]
@@ -40,6 +50,49 @@ def init_without_effect(record: Call | Parameter, model: Model) -> Problems:
             yield again, message
         elif record.kind != "bias":
             yield Problem(record, message, at=twice.site)
+
+
+def _walked_twice(parameter: Parameter, model: Model) -> Parameter | None:
+    """The same parameter of a twin that nobody has drawn, if a walk has drawn this part twice."""
+    part, _, rest = parameter.name.partition(".")
+    weights = _weights_of(model)
+    own = weights.get(part, {})
+    if not rest or next(iter(own.values()), None) is not parameter:
+        return None
+    if not all(_is_redrawn(each) for each in own.values()):
+        return None
+    for other, twins in weights.items():
+        are_alike = [(n, p.holder) for n, p in own.items()] == [
+            (n, p.holder) for n, p in twins.items()
+        ]
+        if other != part and are_alike and not any(map(_is_drawn, twins.values())):
+            return twins[rest]
+    return None
+
+
+def _is_redrawn(parameter: Parameter) -> bool:
+    """Whether one line of the user's has drawn a parameter twice, in two walks of one length."""
+    if len(parameter.history) < 2 or parameter.tied_to:
+        return False
+    first, second = parameter.history[-2:]
+    are_walks = first.visited == second.visited > 1 and not (first.nested or second.nested)
+    are_same = first.site == second.site and first.through == second.through
+    return are_walks and are_same and first.by == second.by == "user" and second.certain
+
+
+def _is_drawn(parameter: Parameter) -> bool:
+    return any(draw.by != "torch" for draw in parameter.history)
+
+
+@lru_cache(maxsize=1)
+def _weights_of(model: Model) -> Mapping[str, Mapping[str, Parameter]]:
+    """The weights of layers by the part of the model that they lie in, and their names there."""
+    found: dict[str, dict[str, Parameter]] = {}
+    for parameter in model.parameters:
+        part, _, rest = parameter.name.partition(".")
+        if rest and parameter.kind == "weight":
+            found.setdefault(part, {})[rest] = parameter
+    return found
 
 
 def _left_layer(parameter: Parameter, model: Model) -> Parameter | None:

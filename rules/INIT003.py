@@ -153,7 +153,8 @@ def _near(test: Test, model: Model) -> str:
         return ""
     holders = dict.fromkeys(test.asked)
     known = {p.name.rpartition(".")[2] for p in model.parameters if p.holder in holders}
-    near = next((name for name in sorted(known) if _is_misspelt(test.wanted[0], name)), "")
+    text = test.wanted[0]
+    near = next((name for name in sorted(known) if _is_attribute(text, name)), "")
     return f"{_asked_of(test, 'module')}: the attribute is called {near}" if near else ""
 
 
@@ -204,6 +205,11 @@ def _is_misspelt(text: str, name: str) -> bool:
     return one == other or sorted(one) == sorted(other) or _lacks_letter(one, other)
 
 
+def _is_attribute(text: str, name: str) -> bool:
+    """Whether an attribute that nothing has was meant for this one: also the plural of its name."""
+    return _is_misspelt(text, name) or text == f"{name}s" or name == f"{text}s"
+
+
 def _lacks_letter(one: str, other: str) -> bool:
     """Whether a letter within the longer of two names is all that the other one lacks.
 
@@ -227,7 +233,7 @@ def _near_text(wanted: Iterable[str], classes: Iterable[str], exact: bool) -> st
 def _whole(test: Test, model: Model) -> str:
     """Why a function fills nothing of a model: none of its tests holds for any of its modules."""
     is_by_class = test.kind in ("class", "class_name") and test.subject == "module"
-    if not is_by_class and test.kind != "shape":
+    if (not is_by_class and test.kind != "shape") or test.partial:
         return ""
     group = _beside(test, model)
     first = next(t for t in group if t.fills)

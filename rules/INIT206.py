@@ -30,11 +30,28 @@ def mode_of_matmul(layer: Layer, model: Model) -> Problems:
         return
     if layer.counted != "out" and not (_is_of_outputs(layer) and _is_proved(layer, model)):
         return
+    if _is_of_gates(layer, model):
+        return
     sizes = "" if layer.nominal else f" ({layer.fan_out:g} in place of {layer.fan_in:g})"
     yield (
         layer,
         f"{described(layer)}: the scale of {origin(current)} is computed from its outputs"
         f"{sizes}{_side(layer)}",
+    )
+
+
+def _is_of_gates(layer: Layer, model: Model) -> bool:
+    """Whether the scale is 1/√hidden, as of torch's own GRU, whose three gates lie in a matrix.
+
+    Then the std of that bound is 1/√fan_out by chance; the matrix of the state tells it.
+    """
+    return any(
+        other.fan_out == layer.fan_out == 3 * (other.fan_in or 0)
+        and other.current is not None
+        and layer.current is not None
+        and (other.current.site, other.current.std) == (layer.current.site, layer.current.std)
+        for other in model.layers
+        if other.fan_in != layer.fan_in
     )
 
 

@@ -17,8 +17,9 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
-from initlint.torchlib.creators import EMPTY
+from initlint.torchlib.creators import EMPTY, READING
 from initlint.torchlib.draws import INITIALIZERS
+from initlint.tracing.partly import TRIANGLES, made_zero
 from initlint.tracing.places import (
     arguments_of,
     by_torch,
@@ -136,11 +137,23 @@ class Journal(TorchFunctionMode):
         return entries[-1] if entries else None
 
     def is_written(self, storage: int) -> bool:
-        """Whether anything but its allocation concerns a storage."""
-        return any(
-            storage in entry.written or getattr(entry.function, "__name__", "") not in EMPTY
-            for entry in self._memories[storage].entries
-        )
+        """Whether anything but its allocation concerns a storage.
+
+        What is computed from memory that nothing wrote is no more than that.
+        """
+        waiting, seen = [storage], {storage}
+        while waiting:
+            current = waiting.pop()
+            for entry in self._memories[current].entries:
+                name = getattr(entry.function, "__name__", "")
+                first = pytree.tree_leaves(entry.args[:1])
+                sources = {value.storage for value in first if isinstance(value, Ref)}
+                if name.strip("_") in READING and sources:
+                    waiting += sources - seen
+                    seen |= sources
+                elif current in entry.written or name not in EMPTY:
+                    return True
+        return False
 
     def is_filled(self, ref: Ref) -> bool:
         """Whether calls write all elements of a tensor, as far as that can be told."""
@@ -156,8 +169,13 @@ class Journal(TorchFunctionMode):
             target = entry.target
             if ref.storage not in entry.written:
                 continue
-            is_index = getattr(entry.function, "__name__", "") == "__setitem__"
-            index = entry.args[1] if is_index else ...
+            name = getattr(entry.function, "__name__", "")
+            index = entry.args[1] if name == "__setitem__" else ...
+            if target is not None and name in TRIANGLES:
+                index = made_zero(name, target.size, entry.args[1:], entry.keywords)
+            elif name.endswith("_") and name.strip("_") in READING:
+                # What it leaves is as little known as what was there.
+                continue
             if target is None or target.storage != ref.storage or _has_ref(index):
                 return False
             torch.as_strided(mask, target.size, target.stride, target.offset)[index] = True

@@ -21,8 +21,8 @@ def is_whole(draw: Draw) -> bool:
 
 
 def is_by_visit(draw: Draw) -> bool:
-    """Whether the user's code fills the parameter because a walk over modules has reached it."""
-    return draw.by == "user" and draw.visited > 1 and is_whole(draw)
+    """Whether code fills or resets the parameter because a walk over modules has reached it."""
+    return draw.by in ("user", "torch") and draw.visited > 1 and is_whole(draw)
 
 
 def is_same(one: Draw, other: Draw) -> bool:

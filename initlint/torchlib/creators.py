@@ -56,6 +56,13 @@ METHODS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "fill_": ("constant_", {"val": 0.0}),
     "zero_": ("zeros_", {}),
 }
+# Operations whose result is as little known as the memory that they read.
+READING = {
+    *("add", "sub", "mul", "div", "truediv", "radd", "rsub", "rmul", "neg", "abs", "pow", "sqrt"),
+    *("exp", "log", "clamp", "clamp_min", "clamp_max", "round", "floor", "sigmoid", "tanh"),
+    *("stack", "cat", "concat", "repeat", "tile", "flip", "roll"),
+    *("matmul", "mm", "bmm", "einsum", "interpolate", "index_select", "gather", "lerp"),
+}
 # Methods that do not change the values.
 KEEPING = {"clone", "contiguous", "to", "float", "double", "half", "bfloat16", "type", "clamp_"}
 

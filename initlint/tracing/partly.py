@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
 # Memory with more elements is not gone through: it counts as written.
 _MOST = 1 << 24
+# Methods that make a part of a tensor zero.
+TRIANGLES = ("tril_", "triu_")
 
 
 class Partly:
@@ -50,3 +53,11 @@ class Partly:
             self._written[storage._cdata] = (storage, mask)
         mask = self._written[storage._cdata][1]
         return mask if mask.numel() == count else None
+
+
+def made_zero(
+    name: str, shape: Sequence[int], args: tuple[Any, ...], keywords: Mapping[str, Any]
+) -> torch.Tensor:
+    """The elements that `tril_` or `triu_` makes zero, as an index."""
+    kept = getattr(torch.ones(tuple(shape), device="cpu"), name)(*args, **keywords)
+    return torch.eq(kept, 0)

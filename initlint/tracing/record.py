@@ -18,6 +18,7 @@ from initlint.torchlib.creators import (
     CREATORS,
     KEEPING,
     METHODS,
+    READING,
     bound,
     created,
     renamed,
@@ -30,7 +31,7 @@ from initlint.tracing.legacy import is_sized
 from initlint.tracing.loads import Loads, key_of, replaced
 from initlint.tracing.made import Made
 from initlint.tracing.norms import Norms
-from initlint.tracing.partly import Partly
+from initlint.tracing.partly import TRIANGLES, Partly, made_zero
 from initlint.tracing.places import (
     INIT,
     OWN,
@@ -55,13 +56,8 @@ _HARMLESS = {
 _ESCAPING = {"numpy", "__array__", "__dlpack__"}
 # The same where the user's code asks for it; torch does to copy a tensor.
 _STORAGES = {"untyped_storage", "storage", "data_ptr"}
-# Operations whose result is as little known as the memory that they read.
-_READING = {
-    *("add", "sub", "mul", "div", "truediv", "radd", "rsub", "rmul", "neg", "abs", "pow", "sqrt"),
-    *("exp", "log", "clamp", "clamp_min", "clamp_max", "round", "floor", "sigmoid", "tanh"),
-    *("stack", "cat", "concat", "repeat", "tile", "flip", "roll"),
-    *("matmul", "mm", "bmm", "einsum", "interpolate"),
-}
+# What gives a tensor back that is one already.
+_SAME = {"as_tensor", "asarray", "atleast_1d", "atleast_2d", "atleast_3d"}
 
 
 @dataclass(slots=True)
@@ -218,6 +214,8 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         """Writes to something else than the first argument, and writes that nobody will see."""
         written = keywords.get("out")
+        for result in written if isinstance(written, (tuple, list)) else ():
+            self._write(result, replace(UNCLEAR, spelled=name), frame)
         if isinstance(written, torch.Tensor):
             inputs = {key: value for key, value in keywords.items() if key != "out"}
             draw = _left_in(name, args, inputs, tuple(written.shape), UNCLEAR)
@@ -316,7 +314,13 @@ class Recorder(TorchFunctionMode):
         source: Draw,
         frame: FrameType,
     ) -> None:
+        if name in _SAME:
+            return
         tensor, site = args[0], self._sites.of(user_frame(frame))
+        if name in TRIANGLES and not source.name:
+            zero = made_zero(name, tensor.shape, args[1:], keywords)
+            self._write_part(tensor, name, frame, zero)
+            return
         given = {key: value for key, value in keywords.items() if key != "alpha"}
         operand = next(iter((*args[1:], *given.values())), None)
         if isinstance(operand, (int, float)):
@@ -329,7 +333,7 @@ class Recorder(TorchFunctionMode):
         elif name == "copy_" and isinstance(operand, torch.Tensor):
             self._write(tensor, self._copied(operand), frame)
             self._loads.copied(operand, tensor)
-        elif name not in KEEPING and (source.name or name.rstrip("_") not in _READING):
+        elif name not in KEEPING and (source.name or name.rstrip("_") not in READING):
             draw = transformed(name, source, operand, site)
             self._write(tensor, replace(draw, spelled=name), frame)
 
@@ -408,7 +412,7 @@ def _left_in(
     if name == "new":
         is_size = all(isinstance(a, (int, torch.Size)) for a in args[1:])
         return UNWRITTEN if is_size else UNCLEAR
-    if not source.name and name.strip("_") in _READING:
+    if not source.name and name.strip("_") in READING:
         return UNWRITTEN
     operand = next((a for a in args if not isinstance(a, torch.Tensor)), None)
     return replace(transformed(name, source, operand, None), spelled=source.spelled)

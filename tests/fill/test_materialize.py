@@ -1,5 +1,6 @@
 """materialize: from a class, a factory, or a model on meta to the weights that are right."""
 
+import functools
 import math
 
 import pytest
@@ -237,3 +238,34 @@ def test_memory_that_is_written_in_parts(write, is_whole):
     else:
         with pytest.raises(InitlintError, match=r"cannot be filled \(table\)"):
             initlint.materialize(Part)
+
+
+COMPUTED = {
+    "log": ("torch.log(torch.empty(3))", False),
+    "stacked": ("torch.stack([torch.empty(3), torch.empty(3)])", False),
+    "scaled in place": ("torch.empty(3).mul_(0.1)", False),
+    "a triangle": ("torch.empty(3, 3).tril_()", False),
+    "log of numbers": ("torch.log(torch.arange(1.0, 4.0))", True),
+    "log of a draw": ("torch.log(torch.empty(3).uniform_(1, 2))", True),
+    "drawn and scaled": ("torch.empty(3).normal_().mul_(0.1)", True),
+    "a triangle of ones": ("torch.ones(3, 3).tril_()", True),
+    "triangles of a draw": ("torch.empty(3, 3).tril_().normal_()", True),
+    "one row after the other": ("functools.reduce(torch.add, [torch.ones(3)] * 3000)", True),
+}
+
+
+@pytest.mark.parametrize(("made", "is_written"), COMPUTED.values(), ids=COMPUTED)
+def test_what_is_computed_from_memory_that_nothing_wrote(made, is_written):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(eval(made, {"torch": torch, "functools": functools}))
+
+        def forward(self, x):
+            return x * self.scale.sum()
+
+    if is_written:
+        assert not torch.isnan(initlint.materialize(Net, seed=0).scale).any()
+    else:
+        with pytest.raises(InitlintError, match="scale"):
+            initlint.materialize(Net, seed=0)

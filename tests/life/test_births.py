@@ -293,6 +293,42 @@ def test_models_that_one_line_makes_draw_their_own_values(folder, nets, found):
     assert codes(folder, code) & {"INIT010"} == found
 
 
+PLAYERS = """
+    class Agent(nn.Module):
+        def __init__(self, net, optimiser=None):
+            super().__init__()
+            self.net = net
+            self.optimiser = optimiser
+
+        def forward(self, x):
+            return self.net(x)
+
+
+    class Game(nn.Module):
+        def __init__(self, player_1, player_2):
+            super().__init__()
+            self.player_1 = player_1
+            self.player_2 = player_2
+
+        def forward(self, x):
+            return self.player_1(x) - self.player_2(x)
+
+    """
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ("agent = Agent(net, torch.optim.SGD(net.parameters(), 0.1))", set()),
+        ("agent = Agent(net)\noptimiser = torch.optim.SGD(agent.parameters(), 0.1)", set()),
+        ("agent = Agent(net)", {"INIT010"}),
+    ],
+)
+def test_a_copy_of_what_is_trained_is_meant(folder, lines, found):
+    code = f"net = Net()\n{lines}\ngame = Game(agent, copy.deepcopy(agent))\n"
+    assert codes(folder, textwrap.dedent(FLOWS + PLAYERS) + code) & {"INIT010"} == found
+
+
 def test_a_model_that_is_filled_and_one_that_is_not_are_both_judged(folder):
     code = "plain = Net()\nnet = Net()\nnet.apply(tiny)\n"
     assert codes(folder, code) == TINY | DEFAULT

@@ -101,6 +101,17 @@ NEVER = {
     "a statistic": "self.m = nn.BatchNorm1d(4)\nself.m.running_mean = torch.empty(4)",
     "a step without a gradient": EMPTY + "torch.optim.SGD([self.w], 0.1).step()",
     "another key": EMPTY + "self.load_state_dict({'fc.bias': torch.zeros(4)}, strict=False)",
+    "the same tensor again": "self.w = P(torch.as_tensor(torch.empty(4)))",
+    "some of its rows": "self.w = P(torch.empty(4, 4).index_select(0, torch.tensor([0, 1])))",
+    "below the diagonal": EMPTY + "self.w.data.tril_()",
+    "above the diagonal": EMPTY + "self.w.data.triu_(diagonal=1)",
+    "half of the way": EMPTY + "self.w.data.lerp_(torch.ones(4, 4), 0.5)",
+    "a copied parameter": EMPTY + "self.v = copy.deepcopy(self.w)\nnn.init.zeros_(self.w)",
+    "a walk by another name": EMPTY + "for k, p in self.named_parameters():\n"
+    "    if 'weight' in k:\n        nn.init.zeros_(p)",
+    "a parameter made late": "self.w = nn.UninitializedParameter()\nself.w.materialize((4, 4))",
+    "norms without memory": "self.m = nn.BatchNorm1d(4, device='meta').to_empty(device='cpu')\n"
+    "self.m.reset_running_stats()",
     "beside a lazy layer": "self.m = nn.LazyLinear(4)\nself.w = P(torch.empty(4))",
 }
 WRITTEN = {
@@ -144,6 +155,12 @@ WRITTEN = {
     "self.m = m.to_empty(device='cpu')\nself.m.reset_parameters()",
     "a state of several modules": "ms = [nn.Linear(4, 4) for _ in range(2)]\n"
     "stacked, _ = torch.func.stack_module_state(ms)\nself.w = P(stacked['weight'].detach())",
+    "out of two": EMPTY + "r = torch.empty(4, 4)\n"
+    "torch.linalg.qr(torch.randn(4, 4), out=(self.w.data, r))",
+    "a triangle afterwards": EMPTY + "self.w.data.fill_(1.0).tril_()",
+    "a triangle beforehand": EMPTY + "self.w.data.tril_()\nself.w.data.normal_()",
+    "made late": "self.w = nn.UninitializedParameter()\nself.w.materialize((4, 4))\n"
+    "nn.init.normal_(self.w)",
     "half of new memory": "self.w = P(torch.zeros(4, 4))\nself.w.data[0] = 1.0",
 }
 

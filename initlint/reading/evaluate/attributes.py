@@ -144,6 +144,8 @@ def _of_parameter(reader: Reader, value: Slot | Held, name: str) -> Value:
         return slot.trainable
     if name in _ALIKE:
         return operate(reader, name, [value])
+    if name in ("weight", "bias"):
+        return Missing("a tensor", name)
     return PLAIN if name in _FACTS else Method(value, name)
 
 

@@ -42,6 +42,7 @@ from initlint.reading.evaluate.signatures import Signature, signature_of
 from initlint.reading.fills import strangers
 from initlint.reading.fills.configured import literal_stds
 from initlint.reading.fills.effects import Missing, is_sure, note
+from initlint.reading.fills.filling import fills_by
 from initlint.reading.fills.initial import initialise, lost
 from initlint.reading.fills.options import in_function
 from initlint.reading.objects.construct import construct
@@ -71,7 +72,9 @@ def call_other(
     """The result of calling a value that may be anything."""
     if isinstance(function, Missing):
         name = _spelled(node)
-        if name.endswith("_") and is_sure(reader):
+        # Outside of a model, its wrapper may have other attributes.
+        is_inside = reader.constructing is not None or bool(reader.visits)
+        if (name.endswith("_") or (is_inside and fills_by(name))) and is_sure(reader):
             note(reader, node, name, [], "raises", function.reason())
         return UNKNOWN
     if type(function) is Unknown and function.options and _spelled(node) in _LOOKING:

@@ -22,6 +22,7 @@ from initlint.reading.budget import ELEMENTS
 from initlint.reading.evaluate.compiled import code_of, evaluate
 from initlint.reading.evaluate.subscripts import gone_through, put
 from initlint.reading.evaluate.targets import Bind, target_of
+from initlint.reading.fills.options import in_table
 from initlint.reading.fills.writes import walked
 from initlint.reading.reader import Reader
 
@@ -73,6 +74,7 @@ def list_code(reader: Reader, node: ast.List | ast.Set) -> Code:
 
 def dict_code(reader: Reader, node: ast.Dict) -> Code:
     """A dict."""
+    in_table(reader, node)
     pairs = [
         (None if key is None else code_of(reader, key), code_of(reader, value))
         for key, value in zip(node.keys, node.values, strict=True)

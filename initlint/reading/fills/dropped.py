@@ -11,6 +11,7 @@ from initlint.reading.abstract.submodules import parameters_of
 from initlint.reading.abstract.values import Slot, Value
 from initlint.reading.evaluate.compiled import code_of
 from initlint.reading.fills.effects import is_sure, is_uncalled, lost_call, note
+from initlint.reading.fills.filling import fills_by
 from initlint.reading.objects.torch_modules import type_of
 from initlint.reading.reader import Reader
 
@@ -70,10 +71,19 @@ def _may_be_lost(reader: Reader, node: ast.Call) -> bool:
 
 
 def _receivers(reader: Reader, node: ast.Call) -> list[Callable[[Frame], Value]]:
-    """What gives the value whose method is called, and the first argument, if they are simple."""
+    """What gives the value whose method is called, and the first argument, if they are simple.
+
+    Of calls within these, the same: `torch.log(self.rate.abs())`.
+    """
     parts = [node.func.value] if isinstance(node.func, ast.Attribute) else []
     parts += node.args[:1]
-    return [code_of(reader, part) for part in parts if isinstance(part, (ast.Name, ast.Attribute))]
+    found: list[Callable[[Frame], Value]] = []
+    for part in parts:
+        if isinstance(part, ast.Call):
+            found += _receivers(reader, part)
+        elif isinstance(part, (ast.Name, ast.Attribute)):
+            found.append(code_of(reader, part))
+    return found
 
 
 def _name(node: ast.Call) -> str:
@@ -87,7 +97,7 @@ def _note_denied(reader: Reader, node: ast.Call, begun: int) -> None:
     if any(other is not thing for other, _ in things) or not is_sure(reader):
         return
     name = _name(node)
-    if name == "__init__" or not any(w in name.lower() for w in ("init", "reset", "weight")):
+    if name == "__init__" or not (fills_by(name) or "weight" in name.lower()):
         # A constructor asks what it is handed in order to keep it, not to fill it.
         return
     if isinstance(thing, Slot):

@@ -121,7 +121,7 @@ def lacks(instance: Instance, name: str) -> bool:
 _CHANGING = {
     *("add", "sub", "mul", "div", "true_divide", "clamp", "clip", "neg", "abs", "round"),
     *("masked_fill", "index_fill", "index_copy", "scatter", "clone", "multiply", "divide"),
-    *("subtract", "pow", "sqrt"),
+    *("subtract", "pow", "sqrt", "log", "exp", "expm1", "logit", "sigmoid", "tanh"),
 }
 # Functions that make a new tensor with known values.
 _MAKING = {"zeros", "ones", "full", "eye", "zeros_like", "ones_like", "full_like", "randn_like"}

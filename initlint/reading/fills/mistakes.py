@@ -9,17 +9,23 @@ from functools import lru_cache
 
 from initlint.reading.abstract.frames import Code, Frame
 from initlint.reading.abstract.holders import Bound, Function, Instance, Method, truth
+from initlint.reading.abstract.parts import leaves
 from initlint.reading.abstract.values import External, Fresh, Held, Slot, Value
 from initlint.reading.evaluate.compiled import code_of
-from initlint.reading.fills.effects import is_sure, note
+from initlint.reading.fills.effects import Missing, is_sure, lacks, note
 from initlint.reading.reader import Reader
 
 _NUMBERED = ("LongTensor", "IntTensor", "ShortTensor", "ByteTensor", "BoolTensor", "randint")
+# What is meant by attributes that no layer of torch's has.
+_PLURALS = {"weights": "weight", "biases": "bias"}
 _WHOLE_TYPES = ("int", "bool", "long", "short", "int64", "int32", "int16", "int8", "uint8")
 
 
 def check_assigned(reader: Reader, owner: Instance, target: ast.Attribute, value: Value) -> None:
-    """Note a tensor that takes a parameter's place, and parts that come before Module.__init__."""
+    """Note what takes a parameter's place and cannot, or is meant to and misses its name.
+
+    So are parts that come before `Module.__init__`.
+    """
     if not owner.torch:
         return
     old = owner.attrs.get(target.attr)
@@ -30,10 +36,20 @@ def check_assigned(reader: Reader, owner: Instance, target: ast.Attribute, value
         if is_sure(reader) and is_certain and not _is_parameter(value):
             why = "a parameter can only be replaced by an nn.Parameter, or its .data by a tensor"
             note(reader, target, f"the assignment to {target.attr}", [old], "raises", why)
+    meant = _singular(owner, target.attr)
+    if isinstance(value, Slot) and meant is not None and is_sure(reader):
+        why = f"{owner.torch} has no {target.attr}, and goes on with its {meant.name}"
+        note(reader, target, f"the assignment to {target.attr}", [meant], "lost", why)
     is_part = isinstance(value, Slot) or (isinstance(value, Instance) and bool(value.torch))
     if is_part and owner is reader.constructing and _is_early(reader, owner, target):
         why = "parts of a module can only be set after super().__init__()"
         note(reader, target, f"the assignment to {target.attr}", [], "raises", why)
+
+
+def _singular(owner: Instance, name: str) -> Slot | None:
+    """The parameter of a layer of torch's whose name was meant: `weight` by `weights`."""
+    found = owner.attrs.get(_PLURALS.get(name, ""))
+    return found if isinstance(found, Slot) and lacks(owner, name) else None
 
 
 def _is_parameter(value: Value) -> bool:
@@ -70,12 +86,25 @@ def _begins(constructor: ast.FunctionDef) -> int | None:
 
 
 def check_iterated(reader: Reader, node: ast.expr, value: Value) -> None:
-    """Note a loop over a method that was meant to be called: `for m in self.modules:`."""
-    if _is_walk(value) and is_sure(reader):
+    """Note a loop over a method that was meant to be called: `for m in self.modules:`.
+
+    So is one, in a callback of `apply`, over an attribute that the module does not have.
+    """
+    if isinstance(value, Missing) and reader.visits and is_sure(reader):
+        note(reader, node, f"the loop over {value.name}", [], "raises", value.reason())
+    elif _is_walk(value) and is_sure(reader):
         text = ast.unparse(node)
         if len(text) <= _LONGEST:
             why = f"it is a method, not what the method gives; write {text}()"
             note(reader, node, f"the loop over {text}", [], "raises", why)
+
+
+def check_classes(reader: Reader, node: ast.AST | None, wanted: Value) -> None:
+    """Note an isinstance that is given a text for a class: `isinstance(m, ("Linear",))`."""
+    texts = [each for each in leaves(wanted, (tuple,)) if isinstance(each, str)]
+    if texts and is_sure(reader):
+        why = f"it takes classes, and gets the text {texts[0]!r}"
+        note(reader, node, "isinstance", [], "raises", why)
 
 
 def _is_walk(value: Value) -> bool:

@@ -47,6 +47,8 @@ def note(reader: Reader, question: Question, frame: Frame, found: bool | None) -
         asked.elsewhere = asked.elsewhere or is_met is not False
         if is_met is False:
             reader.denied.append((thing, question.text))
+            if kind == "attribute":
+                asked.over[id(thing)] = (thing, name)
         return
     asked.subject = asked.subject or subject
     asked.over[id(thing) if thing is not None else hash(name)] = (thing, name)

@@ -16,8 +16,8 @@ _ABOUT_WEIGHTS = re.compile(
     r"zero_init_\w+|initializer(_range)?|initialization"
     r"|(weights?|kernel|bias|params?|layer|conv|linear|head|embed(ding)?)_init(ializer|ialization)?"
     r"|(ortho(gonal)?|xavier|kaiming|lecun|zero|small|fixup|log_std|layer_?scale)_init(_values?)?"
-    r"|init_(type|method|mode|std|scale|gain|weights?|bias|values?|range|scheme|strategy|fn|func)"
-    r"|init_(ortho(gonal)?|zeros?|log_std)"
+    r"|(\w+_)?init_(type|method|mode|std|scale|gain|weights?|bias|values?|range|scheme|strategy)"
+    r"|init_(fn|func|ortho(gonal)?|zeros?|log_std)|prior_prob(ability)?"
 )
 # What a text that names a scheme has in it.
 _NAMED = re.compile(r"xavier|glorot|kaiming|msra|ortho|uniform|normal|gaussian", re.IGNORECASE)
@@ -55,12 +55,19 @@ def in_function(reader: Reader, node: ast.FunctionDef | ast.AsyncFunctionDef) ->
         _note(reader, node.name, f"{node.name}()", node, node.body)
 
 
+def in_table(reader: Reader, node: ast.Dict) -> None:
+    """Note the entries of a dict that are called after a scheme, and what each would call."""
+    for key, value in zip(node.keys, node.values, strict=True):
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            _note(reader, key.value, ast.unparse(key), key, [value])
+
+
 def _note(
     reader: Reader,
     name: str,
     text: str,
     node: ast.expr | ast.stmt,
-    body: Sequence[ast.stmt],
+    body: Sequence[ast.AST],
 ) -> None:
     calls = _called(body) if _NAMED.search(name) and reader.frames else ()
     if calls:
@@ -72,8 +79,8 @@ def _note(
             reader.options.append(test)
 
 
-def _called(body: Sequence[ast.stmt]) -> tuple[str, ...]:
-    """The initialisers that statements name, each once."""
+def _called(body: Sequence[ast.AST]) -> tuple[str, ...]:
+    """The initialisers that statements, or an expression, name, each once."""
     names: dict[str, None] = {}
     for node in (node for statement in body for node in ast.walk(statement)):
         name = getattr(node, "attr", "") or getattr(node, "id", "")
@@ -103,6 +110,7 @@ def unread(name: str, node: ast.ClassDef, module: Module) -> Iterator[Test]:
     used = _used(function) if about else None
     for argument in about if used is not None else ():
         is_lost = argument.arg not in (used or ()) or _is_set_anew(argument.arg, function)
+        is_lost = is_lost or _is_only_handed_on(argument.arg, function, node)
         if is_lost and not _is_read_beside(argument.arg, node, module):
             site = module.source.site(argument)
             yield Test(name, argument.arg, "argument", "option", site, within="__init__")
@@ -123,6 +131,40 @@ def _is_set_anew(name: str, function: ast.FunctionDef) -> bool:
     return False
 
 
+def _is_only_handed_on(name: str, function: ast.FunctionDef, node: ast.ClassDef) -> bool:
+    """Whether a constructor only hands its argument to a method of its class that never reads it.
+
+    Not in a class that derives from another one: then the method may be there for its heirs.
+    """
+    methods = {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
+    bases = {getattr(base, "attr", "") or getattr(base, "id", "") for base in node.bases}
+    uses = [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == name]
+    handed = [
+        (use, methods[call.func.attr], place)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and getattr(call.func.value, "id", "") == "self"
+        and call.func.attr in methods
+        for place, use in enumerate(call.args, 1)
+        if use in uses
+    ]
+    return (
+        bases == {"Module"}
+        and bool(uses)
+        and len(handed) == len(uses)
+        and all(_is_unread(method, place) for _, method, place in handed)
+    )
+
+
+def _is_unread(method: ast.FunctionDef, place: int) -> bool:
+    """Whether a method does something, and never reads the argument at this place."""
+    given, used = _given(method), _read(method)
+    is_plain = not method.decorator_list and place < len(given)
+    calls = any(isinstance(node, ast.Call) for node in ast.walk(method))
+    return is_plain and calls and used is not None and given[place].arg not in used
+
+
 def _given(function: ast.FunctionDef) -> list[ast.arg]:
     return [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
 
@@ -141,13 +183,17 @@ def _is_read_beside(name: str, node: ast.ClassDef, module: Module) -> bool:
 
 def _used(function: ast.FunctionDef) -> set[str] | None:
     """The names that a function reads or deletes; None if it may read them all, or does nothing."""
+    is_set = any(isinstance(node, (ast.Assign, ast.AnnAssign)) for node in ast.walk(function))
+    return _read(function) if is_set else None
+
+
+def _read(function: ast.FunctionDef) -> set[str] | None:
+    """The names that a function reads or deletes; None if it may read them all."""
     used: set[str] = set()
-    does_something = False
     for node in (node for statement in function.body for node in ast.walk(statement)):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store):
             used.add(node.id)
         called = node.func if isinstance(node, ast.Call) else None
         if (getattr(called, "attr", "") or getattr(called, "id", "")) in _ALL_AT_ONCE:
             return None
-        does_something = does_something or isinstance(node, (ast.Assign, ast.AnnAssign))
-    return used if does_something else None
+    return used

@@ -45,6 +45,7 @@ from initlint.reading.evaluate.names import top_level
 from initlint.reading.evaluate.subscripts import item_of
 from initlint.reading.evaluate.tensors import operate
 from initlint.reading.fills.effects import lacks
+from initlint.reading.fills.mistakes import check_classes
 from initlint.reading.models.life import twin
 from initlint.reading.objects.classes import hold, lookup, surely_lacks, torch_base
 from initlint.reading.objects.torch_modules import reset_of
@@ -274,6 +275,8 @@ def _isinstance(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None
     if len(args) < 2:
         return PLAIN
     answers = {belongs(reader, option, args[1]) for option in options_of(args[0])}
+    if True not in answers and isinstance(args[0], (Instance, Slot, Held)):
+        check_classes(reader, node, args[1])
     answer = answers.pop()
     return PLAIN if answers or answer is None else answer
 
@@ -414,7 +417,8 @@ def _copy(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> V
         reader.budget.elements(1)
     source = reader.life.of.get(value) if reader.outside and isinstance(value, Instance) else None
     if source is not None and source.model is value:
-        made = twin(value, {}, is_copy=True)
+        # A copy of what an optimiser has is a state of it: an opponent, or a starting point.
+        made = twin(value, {}, is_copy=not source.trained)
         path = reader.frames[-1].module.path
         reader.life.born(made, None, node, path, copy_of=source)
         return made

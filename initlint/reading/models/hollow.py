@@ -21,15 +21,23 @@ def unseen_part(reader: Reader, model: Instance) -> str:
     given is judged where it is made.
     """
     for name, module in modules_of(model):
-        prefix = f"{name}." if name else ""
-        unknown = {key for key, value in module.attrs.items() if isinstance(value, Unknown)}
-        if unknown:
-            unknown &= _made(reader, module)
+        unknown = _unknown_of(reader, module)
         for key, value in module.attrs.items():
             is_container = isinstance(value, Instance) and value.torch in CONTAINERS
             if key in unknown or (is_container and not value.attrs):
-                return f"{prefix}{key}"
+                return f"{name}.{key}" if name else key
     return ""
+
+
+def has_unknown_part(reader: Reader, model: Instance) -> bool:
+    """Whether a model calls what a function that is not read gave it: perhaps modules."""
+    return any(_unknown_of(reader, module) for _, module in modules_of(model))
+
+
+def _unknown_of(reader: Reader, module: Instance) -> set[str]:
+    """The attributes of a module that it calls and has from a function that is not read."""
+    unknown = {key for key, value in module.attrs.items() if isinstance(value, Unknown)}
+    return unknown & _made(reader, module) if unknown else unknown
 
 
 def _made(reader: Reader, module: Instance) -> set[str]:

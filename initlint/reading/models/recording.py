@@ -20,6 +20,7 @@ from initlint.reading.fills.asked import tests_of
 from initlint.reading.fills.uncalled import Uncalled
 from initlint.reading.fills.unreached import Unreached
 from initlint.reading.known import frameworks
+from initlint.reading.models.hollow import has_unknown_part
 from initlint.reading.models.layers import (
     Drawn,
     Followed,
@@ -178,6 +179,8 @@ class Recorder:
         calls = calls_of(model.name, modules, places)
         calls += self._uncalled.of(model.name, modules, instance.cls in self._about.trained)
         tests = tests_of(model.name, modules, overrides)
+        if tests and has_unknown_part(self._reader, instance):
+            tests = [replace(test, partial=True) for test in tests]
         return Found(found, parameters, calls, tests, graph)
 
     def _told(self, found: Sequence[Layer], held: Sequence[tuple[Place, Slot, str]]) -> list[Layer]:
