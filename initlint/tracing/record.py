@@ -393,7 +393,8 @@ class Recorder(TorchFunctionMode):
 
 def _hidden_failure(name: str, args: Mapping[str, Any]) -> str:
     """Why an initialiser that does nothing on meta raises an error on any other device."""
-    return why_it_raises(name, args, None) if name in ("uniform_", "trunc_normal_") else ""
+    unchecked = ("uniform_", "trunc_normal_", "orthogonal_")
+    return why_it_raises(name, args, None) if name in unchecked else ""
 
 
 def _left_in(

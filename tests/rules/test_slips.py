@@ -271,3 +271,12 @@ def test_a_part_that_is_only_known_when_the_code_runs(tmp_path):
     methods = "\ndef head(self, x):\n    return self.norm(x)\n"
     body = f"self.norm = NORMS['gn'](8)\n{walk}"
     assert count(tmp_path, "INIT003", body, methods, before=other) == 0
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("gain", "wrong"), [("'relu'", 1), ("nn.init.calculate_gain('relu')", 0)])
+def test_a_gain_that_no_draw_on_the_meta_device_looks_at(gain, wrong, tmp_path):
+    source = NET.format(
+        arguments="", body=f"        nn.init.orthogonal_(self.body.weight, {gain})", methods=""
+    )
+    assert len(found(tmp_path, HEAD + source, "INIT007", trace=True)) == wrong
