@@ -173,7 +173,7 @@ class _Engine:
                 self._record(model, False, self._doubt(cls, unsure))
         known = {call.site for call in self.calls}
         loose = [call for call in self.reader.loose if call.site not in known]
-        self.calls += merged("", loose, {})
+        self.calls += merged("", loose, {}, self.reader.acting)
         self.tests += self.reader.options
         for cls in classes:
             self.tests += unread(cls.name, cls.node, cls.module)

@@ -108,6 +108,8 @@ class Reader:
         self.ungraded = 0
         # How many writes, and calls of unknown functions, there were.
         self.acts = 0
+        # The calls that have filled something, at least once, and are statements of their own.
+        self.acting: set[Site | None] = set()
         # Questions that a function asked of what it is handed, and that were answered with no.
         self.denied: list[tuple[Any, str]] = []
         # What loops over modules and parameters, and callbacks, are at, outermost first.

@@ -372,3 +372,45 @@ def test_a_class_in_a_table_that_nothing_takes_it_from_is_not_judged(folder):
     report = api.check_all(["net.py"], api.Options())
     assert not report.findings
     assert ["passed on as a value" in gap.reason for gap in report.unanalysed] == [True]
+
+
+WALKS = {
+    "recursion": """
+        def walk(m):
+            init_weights(m)
+            for c in m.children():
+                walk(c)
+        walk(net)
+        """,
+    "while": """
+        place, every = 0, list(net.modules())
+        while place < len(every):
+            init_weights(every[place])
+            place += 1
+        """,
+    "stack": """
+        stack = [net]
+        while stack:
+            m = stack.pop()
+            init_weights(m)
+            stack.extend(m.children())
+        """,
+    "list": """
+        for m in [net, net.a, net.b]:
+            init_weights(m)
+        """,
+    "tables": """
+        for m in vars(net)["_modules"].values():
+            init_weights(m)
+        """,
+}
+MEANT = HEAD.replace("def tiny(", "def init_weights(") + "net = Net()\n"
+
+
+@pytest.mark.parametrize("walk", WALKS.values(), ids=WALKS)
+def test_a_walk_of_ones_own_fills_what_it_comes_to(folder, walk):
+    assert found(folder, walk, MEANT) == TINY
+
+
+def test_a_callback_that_is_only_called_on_the_model_has_no_effect(folder):
+    assert ("INIT002", "a") in found(folder, "init_weights(net)\n", MEANT)

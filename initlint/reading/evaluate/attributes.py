@@ -221,8 +221,11 @@ def _of_instance(reader: Reader, value: Instance, name: str) -> Value:
     if name == "module" and value in reader.life.of:
         # What DataParallel holds under this name.
         return value
+    if name == "__dict__" and not value.torch:
+        return Table(value.attrs)
     if name == "__dict__":
-        return Table({**value.attrs}, True) if value.torch else Table(value.attrs)
+        tables = {key: _of_instance(reader, value, key) for key in ("_modules", "_parameters")}
+        return Table({**value.attrs, **tables}, True)
     if not value.torch:
         return UNKNOWN
     if name in value.args:

@@ -35,6 +35,8 @@ def dropped(reader: Reader, node: ast.expr) -> Callable[[Frame], None]:
         value = code(frame)
         if reader.drawing:
             return
+        if reader.acts != acts:
+            reader.acting.add(reader.site(call))
         if is_of_copy and _may_be_lost(reader, call):
             note(reader, call, _name(call), [], "lost", "it fills a copy that nothing keeps")
         elif reader.acts == acts and len(reader.denied) > denied:
@@ -102,14 +104,14 @@ def _note_denied(reader: Reader, node: ast.Call, begun: int) -> None:
         return
     if isinstance(thing, Slot):
         reason = f"it asks {text}, and is handed a parameter, which is no module"
-        note(reader, node, name, [thing], "lost", reason)
+        note(reader, node, name, [thing], "lost", reason, denied=True)
     elif isinstance(thing, Instance):
         slots = [slot for _, slot in parameters_of(thing)]
         if slots and all(slot.draw.default for slot in slots):
             reason = (
                 f"it asks {text}, and is handed a {type_of(thing)}, which it does not look into"
             )
-            note(reader, node, name, slots[:1], "lost", reason)
+            note(reader, node, name, slots[:1], "lost", reason, denied=True)
 
 
 def _uncalled(reader: Reader, node: ast.Attribute) -> Callable[[Frame], None]:

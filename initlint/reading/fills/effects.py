@@ -18,7 +18,8 @@ from initlint.torchlib.members import OF_EVERY
 class Noted:
     """A call of an initialiser as it was read: `tensor` is what it was given.
 
-    `effect` and `reason` are those of `records.Call` where they are known at once.
+    `effect` and `reason` are those of `records.Call` where they are known at once. `denied` says
+    that what is called asked what it is handed, and did nothing: this time, in a loop.
     """
 
     spelled: str
@@ -29,6 +30,7 @@ class Noted:
     targets: list[Slot | Fresh]
     effect: str = ""
     reason: str = ""
+    denied: bool = False
 
 
 @dataclass(eq=False, repr=False)
@@ -59,12 +61,12 @@ def note(
     targets: Sequence[Slot],
     effect: str,
     reason: str,
+    denied: bool = False,
 ) -> None:
     """Keep a call that fills nothing with the module in whose constructor it stands."""
     holders = [slot.holder for slot in targets if isinstance(slot.holder, Instance)]
-    noted = Noted(
-        spelled, spelled, reader.site(node), reader.within(), None, [*targets], effect, reason
-    )
+    site, within = reader.site(node), reader.within()
+    noted = Noted(spelled, spelled, site, within, None, [*targets], effect, reason, denied)
     owners = [reader.constructing] if reader.constructing is not None else holders
     for owner in owners:
         owner.calls.append(noted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from initlint.reading.fills.effects import Noted
 from initlint.reading.models.layers import Place, site_of, walk
 from initlint.reading.objects.defaults import eps_by_place, is_padded, statistics
 from initlint.reading.objects.torch_modules import NORMS, type_of
-from initlint.records import Call, Parameter
+from initlint.records import Call, Parameter, Site
 from initlint.torchlib.draws import UNCLEAR, UNWRITTEN, Draw
 from initlint.torchlib.gains import gain_use, is_norm
 from initlint.torchlib.history import after, entries
@@ -190,22 +190,31 @@ def _is_used(slot: Slot, module: Instance, kind: str, ledger: Ledger) -> bool | 
 
 
 def calls_of(
-    model: str, modules: Sequence[Instance], places: Mapping[int, Sequence[Place]]
+    model: str,
+    modules: Sequence[Instance],
+    places: Mapping[int, Sequence[Place]],
+    acting: Container[Site | None],
 ) -> list[Call]:
     """The initialising calls that making a model runs, one for each line that makes some.
 
-    `modules` are the model and all its parts, `places` the names of its parameters.
+    `modules` are the model and all its parts, `places` the names of its parameters, `acting` the
+    calls that have filled something at least once.
     """
     noted = [call for module in modules for call in module.calls]
-    return merged(model, noted, places)
+    return merged(model, noted, places, acting)
 
 
 def merged(
-    model: str, noted: Collection[Noted], places: Mapping[int, Sequence[Place]]
+    model: str,
+    noted: Collection[Noted],
+    places: Mapping[int, Sequence[Place]],
+    acting: Container[Site | None],
 ) -> list[Call]:
     """One record for all that one line calls to one effect, with the names of all it fills."""
     found: dict[object, Call] = {}
     for call in noted:
+        if call.denied and call.site in acting:
+            continue
         held = (place for slot in call.targets for place in places.get(id(slot), ()))
         targets = tuple(place.parameter for place in held)
         # What one line fills for some modules, and fails to fill for others, gives two records.

@@ -176,7 +176,7 @@ class Recorder:
             ledger = Ledger(touched, is_whole, overrides, hook)
             parameters = parameters_of(model.name, instance, ledger, _MOST_NAMES)
             parameters = [p if p.history else self._unproven(instance, p) for p in parameters]
-        calls = calls_of(model.name, modules, places)
+        calls = calls_of(model.name, modules, places, self._reader.acting)
         calls += self._uncalled.of(model.name, modules, instance.cls in self._about.trained)
         tests = tests_of(model.name, modules, overrides)
         if tests and has_unknown_part(self._reader, instance):
