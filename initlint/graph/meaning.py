@@ -164,8 +164,9 @@ def _computed(bare: str, operands: Sequence[Operand], args: Sequence[Any]) -> Op
 
 
 def _is_all(index: Sequence[Any]) -> bool:
-    """Whether a subscript takes all elements: `w[:]`, and `w[None]`, which only adds an axis."""
-    return all(part is None or part == slice(None) for part in leaves_of(tuple(index)))
+    """Whether a subscript takes all elements: `w[:]`, `w[...]`, or `w[None]` with one axis more."""
+    parts = leaves_of(tuple(index))
+    return all(part is None or part is ... or part == slice(None) for part in parts)
 
 
 def _is_one_part(name: str, operand: Operand, args: Sequence[Any]) -> bool:

@@ -414,3 +414,42 @@ def test_a_walk_of_ones_own_fills_what_it_comes_to(folder, walk):
 
 def test_a_callback_that_is_only_called_on_the_model_has_no_effect(folder):
     assert ("INIT002", "a") in found(folder, "init_weights(net)\n", MEANT)
+
+
+ASKED = [
+    "isinstance(m, nn.Linear | nn.Conv2d)",
+    "isinstance(m, nn.Conv1d | nn.Conv2d | nn.Linear)",
+    "isinstance(m, kinds | nn.Linear)",
+    'hasattr(m, "in_features")',
+]
+
+
+@pytest.mark.parametrize("test", ASKED)
+def test_what_a_callback_asks_of_layers(folder, test):
+    code = f"""
+        kinds = nn.Conv1d | nn.Conv2d
+        net = Net()
+        for m in net.modules():
+            if {test}:
+                nn.init.normal_(m.weight, std=math.pow(10, -4))
+        """
+    assert found(folder, code, "import math\n" + HEAD) == TINY
+
+
+WRITING = {
+    "torch.clamp_(net.b.weight.data, -1e-9, 1e-9)": set(),
+    "net.b.weight.data.clamp_(min=0)": set(),
+    "net.b.weight.data.clamp_(-1, 1)": DEFAULT,
+    "torch.normal(0.0, 1e-4, size=(64, 64), out=net.b.weight.data)": set(),
+    "torch._foreach_mul_([net.a.weight.data, net.b.weight.data], 1e-3)": set(),
+    "torch._foreach_zero_([p.data for p in net.parameters()])": {
+        ("INIT009", "a"),
+        ("INIT009", "b"),
+    },
+    "torch.mul(net.b.weight, 2.0)": DEFAULT,
+}
+
+
+@pytest.mark.parametrize("call", WRITING)
+def test_functions_of_torch_that_write_to_what_they_are_given(folder, call):
+    assert found(folder, f"net = Net()\n{call}\n") == WRITING[call]

@@ -54,6 +54,7 @@ NUMBERS: dict[str, Callable[..., Any]] = {
     "math.log2": math.log2,
     "math.exp": math.exp,
     "math.erf": math.erf,
+    "math.pow": math.pow,
     "math.prod": math.prod,
     "numpy.ceil": math.ceil,
     "numpy.floor": math.floor,

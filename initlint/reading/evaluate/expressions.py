@@ -22,6 +22,7 @@ from initlint.reading.abstract.joins import joined
 from initlint.reading.abstract.lists import combined
 from initlint.reading.abstract.parts import choice, contents_of, take_in
 from initlint.reading.abstract.sizes import computed
+from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.abstract.values import (
     BARE,
     PLAIN,
@@ -55,6 +56,7 @@ from initlint.reading.evaluate.names import name_code
 from initlint.reading.evaluate.subscripts import item_of
 from initlint.reading.evaluate.tensors import OPERATORS, operate
 from initlint.reading.reader import Compiler, Reader
+from initlint.reading.sources.outside import is_callable
 
 _SUPER = "builtins.super"
 _SIGNALS = {Tensor, Slot, Held, Fresh}
@@ -101,6 +103,8 @@ def binary(reader: Reader, kind: type[ast.operator], left: Value, right: Value) 
     """The result of an operator."""
     if type(left) in _SIGNALS or type(right) in _SIGNALS:
         return operate(reader, OPERATORS.get(kind, "unknown"), [left, right])
+    if kind is ast.BitOr and (one := _classes_in(left)) and (other := _classes_in(right)):
+        return (*one, *other)
     if isinstance(left, (Listing, tuple)) or isinstance(right, (Listing, tuple)):
         reader.budget.elements((len(contents_of(left)) + len(contents_of(right))) // 8)
         return combined(kind, left, right)
@@ -110,6 +114,20 @@ def binary(reader: Reader, kind: type[ast.operator], left: Value, right: Value) 
         take_in(both, right)
         return both
     return computed(kind, left, right)
+
+
+def _classes_in(value: Value) -> tuple[Value, ...]:
+    """A class, or those of a union (`nn.Linear | nn.Conv2d`); empty for anything else."""
+    parts = value if isinstance(value, tuple) else (value,)
+    are_classes = len(parts) <= _UNION and all(
+        isinstance(part, UserClass) or (isinstance(part, External) and is_callable(part.name))
+        for part in parts
+    )
+    return parts if are_classes else ()
+
+
+# Unions of more classes are not followed.
+_UNION = 64
 
 
 def _unary(reader: Reader, node: ast.UnaryOp) -> Code:

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 
-from initlint.reading.abstract.holders import Instance, Optimiser
-from initlint.reading.abstract.values import PLAIN, UNKNOWN, External, Value
+from initlint.reading.abstract.holders import Instance, Optimiser, elements
+from initlint.reading.abstract.values import PLAIN, UNKNOWN, External, Fresh, Held, Slot, Value
 from initlint.reading.evaluate.builtins import (
     ANSWERS,
     IDENTITY,
@@ -20,7 +20,8 @@ from initlint.reading.evaluate.builtins import (
 from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.handlers import HANDLERS
 from initlint.reading.evaluate.tensors import operate
-from initlint.reading.fills.initial import initialise, lost
+from initlint.reading.fills.in_place import write_in_place
+from initlint.reading.fills.initial import initialise, lost, release
 from initlint.reading.objects.module_methods import ask_module
 from initlint.reading.objects.modules import make_module
 from initlint.reading.objects.samples import may_be_trained, trained
@@ -150,6 +151,31 @@ def _wraps(name: str) -> bool:
 _GRADIENTS = ("autograd.grad", "autograd.backward")
 
 
+def _written(
+    reader: Reader,
+    bare: str,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    node: ast.AST | None,
+) -> Value:
+    """The tensors that a function of torch's writes to: its first argument, or `out`; else None."""
+    out = kwargs.get("out")
+    if isinstance(out, _TENSORS):
+        release(reader, [out], name=bare)
+        return out
+    if not args or not bare.endswith("_") or bare.endswith("__"):
+        return None
+    several = bare.startswith("_foreach_")
+    method = bare.removeprefix("_foreach_")
+    for tensor in (elements(args[0]) or ()) if several else args[:1]:
+        if isinstance(tensor, _TENSORS):
+            write_in_place(reader, tensor, method, args[1:], kwargs, node)
+    return args[0] if several or isinstance(args[0], _TENSORS) else None
+
+
+_TENSORS = (Slot, Held, Fresh)
+
+
 def torch_or_lost(
     reader: Reader,
     name: str,
@@ -169,7 +195,7 @@ def torch_or_lost(
         if is_wrapped and not reader.nodes_in(args):
             # Compiled, sharded, quantised, traced: the module, or what holds it.
             return args[0]
-        return operate(reader, bare, args, kwargs)
+        return _written(reader, bare, args, kwargs, node) or operate(reader, bare, args, kwargs)
     if package in TRUSTED and is_operation(bare) and reader.nodes_in(args):
         return operate(reader, bare, args, kwargs)
     if package in ("math", "operator"):

@@ -87,14 +87,18 @@ def is_module(instance: Instance) -> bool:
     return bool(catalog.operation_of_module(kind) or catalog.activation_of_module(kind))
 
 
-# What layers with parameters have besides their arguments and parameters: names that no user gives.
-_OF_LAYERS = {
+# Arguments of layers that are attributes of theirs, and no modules or parameters.
+LASTING = {
     *("in_features", "out_features", "in1_features", "in2_features", "in_channels"),
     *("out_channels", "kernel_size", "stride", "padding", "dilation", "transposed", "groups"),
     *("output_padding", "padding_mode", "num_embeddings", "embedding_dim", "padding_idx"),
     *("max_norm", "norm_type", "scale_grad_by_freq", "sparse", "normalized_shape", "eps"),
     *("elementwise_affine", "num_groups", "num_channels", "num_features", "momentum", "affine"),
-    *("track_running_stats", "running_mean", "running_var", "num_batches_tracked", "weight"),
+    "track_running_stats",
+}
+# What layers with parameters have: names that no user gives.
+_OF_LAYERS = LASTING | {
+    *("running_mean", "running_var", "num_batches_tracked", "weight"),
     *("bias", "parametrizations", "reset_parameters", "reset_running_stats", "from_pretrained"),
 }
 _LAYERS = {

@@ -29,7 +29,7 @@ from initlint.torchlib.draws import (
 )
 from initlint.torchlib.failures import why_it_raises
 
-# Methods in place after which a parameter is still drawn as it was, or nearly so.
+# Methods in place after which a parameter may still be drawn as it was, or nearly so.
 _SHIFTING = ("clamp_", "add_", "sub_")
 # What gives a parameter the values of another tensor: by its method, or as `p.data = tensor`.
 _COPYING = ("copy_", "data")
@@ -157,10 +157,11 @@ def set_trainable(reader: Reader, slot: Slot | Fresh, value: Value) -> None:
 
 
 def _is_moved(reader: Reader, slot: Slot | Fresh, name: str) -> bool:
-    """Whether an addition or a clamp may change the mean of the values."""
+    """Whether an addition, or a clamp that cuts more than a little, may change how values lie."""
     if name not in _SHIFTING:
         return False
-    return isinstance(slot, Fresh) or reader.drawn(slot).name in _WITH_MEAN
+    is_drawn_around = isinstance(slot, Fresh) or reader.drawn(slot).name in _WITH_MEAN
+    return name == "clamp_" or is_drawn_around
 
 
 def copy_into(
