@@ -124,7 +124,11 @@ def _of_parameters(
 ) -> Operand | Given:
     """The operand for a value computed from the model's own tensors."""
     first = operands[0]
-    if len(operands) > 1 or not (role in ("shape", "dropout") or name in _SAME):
+    is_view = role in ("shape", "dropout") or name in _SAME
+    if is_view and args and isinstance(args[0], Given):
+        # Only its shape or type is that of a parameter: `loaded.view_as(weight)`.
+        return args[0]
+    if len(operands) > 1 or not is_view:
         if is_unsure:
             return UNSURE
         return _computed(name.strip("_"), operands, args)

@@ -105,6 +105,7 @@ def read(
 
 # Why a model is not judged.
 _STOPPED = "code that may make and fill it was not followed to its end"
+_LOADED = "code that is read only makes it from a checkpoint"
 _GIVEN = "it is passed on as a value and made by no code that is read, so other code may fill it"
 # Layers whose initialisation no rule judges.
 _UNJUDGED = ("Embedding", "EmbeddingBag")
@@ -307,6 +308,8 @@ class _Engine:
 
     def _doubt(self, cls: UserClass, unsure: Mapping[Value, str]) -> str:
         """Why code that is not seen may fill a class that nothing makes; empty if it may not."""
+        if cls in self.reader.loaded:
+            return _LOADED
         if any(isinstance(c, UserClass) and c.used for c in order_of(self.reader, cls)):
             return ""
         given = _GIVEN if cls in self._apart else ""

@@ -106,6 +106,8 @@ class Reader:
         self.strangers: dict[str, Site | None] = {}
         # Around what is read, how many `with` may switch gradients off.
         self.ungraded = 0
+        # The classes of which code makes models from checkpoints: `Net.load_from_checkpoint(path)`.
+        self.loaded: set[UserClass] = set()
         # How many writes, and calls of unknown functions, there were.
         self.acts = 0
         # The calls that have filled something, at least once, and are statements of their own.

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from initlint.reading.abstract.holders import Choice, Listing, Table
+from initlint.reading.abstract.holders import Choice, Listing, Method, Table
 from initlint.reading.abstract.parts import is_small, key_of, options_of
 from initlint.reading.abstract.values import (
     BARE,
@@ -62,6 +62,12 @@ def _is_constant(value: Value) -> bool:
     return isinstance(value, External) and not is_callable(value.name)
 
 
+def _is_unknown(value: Value) -> bool:
+    """Whether a value may be anything: a constant that is not read, an attribute of what is not."""
+    is_attribute = isinstance(value, Method) and isinstance(value.receiver, (Plain, Unknown))
+    return is_attribute or _is_constant(value)
+
+
 def _same(left: Value, right: Value) -> bool | None:
     if type(left) in BARE and type(right) in BARE:
         return left is right or bool(left == right)
@@ -69,7 +75,7 @@ def _same(left: Value, right: Value) -> bool | None:
         return None
     if key_of(left) == key_of(right):
         return True
-    if _is_constant(left) or _is_constant(right):
+    if _is_unknown(left) or _is_unknown(right):
         return None
     if isinstance(left, _OPEN) or isinstance(right, _OPEN):
         # A size is never None; any other symbolic value may be.

@@ -54,6 +54,7 @@ from initlint.reading.objects.classes import (
 )
 from initlint.reading.objects.torch_modules import attribute_of, reset_of, type_of
 from initlint.reading.reader import Reader
+from initlint.reading.sources.outside import TRAINING
 from initlint.reading.sources.resolve import Module
 from initlint.torchlib import catalog
 from initlint.torchlib.members import OF_EVERY, OF_SOME
@@ -184,6 +185,8 @@ def _of_class(reader: Reader, cls: UserClass, name: str) -> Value:
         return cls.name
     found = lookup(reader, cls, name)
     if found is None:
+        if name == "load_from_checkpoint" and _is_of_framework(reader, cls):
+            reader.loaded.add(cls)
         return _applied(reader, cls) if name == "apply" else UNKNOWN
     owner, node = found
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -191,6 +194,12 @@ def _of_class(reader: Reader, cls: UserClass, name: str) -> Value:
         return Bound(function, cls) if "classmethod" in _decorators(node) else function
     value = constant_of(reader, owner, node)
     return enumerated(reader, cls, name, value) if is_enum(reader, cls) else value
+
+
+def _is_of_framework(reader: Reader, cls: UserClass) -> bool:
+    """Whether a class derives from one of a framework that trains models."""
+    bases = (base.name for base in order_of(reader, cls) if isinstance(base, External))
+    return any(name.partition(".")[0] in TRAINING for name in bases)
 
 
 def _applied(reader: Reader, cls: UserClass) -> Value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 
 from initlint.reading.abstract.holders import Instance, Optimiser, elements
@@ -20,6 +20,7 @@ from initlint.reading.evaluate.builtins import (
 from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.handlers import HANDLERS
 from initlint.reading.evaluate.tensors import operate
+from initlint.reading.fills.filling import may_fill
 from initlint.reading.fills.in_place import write_in_place
 from initlint.reading.fills.initial import initialise, lost, release
 from initlint.reading.objects.module_methods import ask_module
@@ -176,6 +177,37 @@ def _written(
 _TENSORS = (Slot, Held, Fresh)
 
 
+def _trained_by(reader: Reader, name: str, values: Sequence[Value], node: ast.AST | None) -> Value:
+    """What a framework does to models that it trains: nothing before, but for loads and callbacks.
+
+    accelerate's `load_state` loads all that it has prepared.
+    """
+    site, path = reader.site(node), reader.frames[-1].module.path
+    if name.rpartition(".")[2].startswith("load"):
+        found = [value for value in values if _is_module(value)]
+        models = found or [b.model for b in reader.life.births if b.path == path]
+        reader.life.give(models, name, site)
+        release(reader, models, name=name)
+        return External(f"{name}()")
+    reader.life.callbacks += [filler for value in values for filler in _fillers(reader, value)]
+    if reader.life.callbacks:
+        reader.life.give(values, reader.life.callbacks[0], site)
+        release(reader, filter(_is_module, values), name=reader.life.callbacks[0])
+    reader.life.train(values)
+    return External(f"{name}()")
+
+
+def _fillers(reader: Reader, value: Value) -> Iterator[str]:
+    """The methods of callbacks that may fill the model that a framework hands them."""
+    for part in elements(value) or [value]:
+        if not isinstance(part, Instance) or part.torch or part.cls is None:
+            continue
+        for name, method in part.cls.members.items():
+            is_method = isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef))
+            if is_method and name != "__init__" and may_fill(method):
+                yield f"{part.cls.name}.{name}"
+
+
 def torch_or_lost(
     reader: Reader,
     name: str,
@@ -203,8 +235,7 @@ def torch_or_lost(
     if package in TRAINING and bare in _PREPARING and args:
         return args[0] if len(args) == 1 else tuple(args)
     if package in TRAINING and reader.outside:
-        reader.life.train([*args, *kwargs.values()])
-        return External(f"{name}()")
+        return _trained_by(reader, name, [*args, *kwargs.values()], node)
     if package in LOOKING and not name.startswith(FILLING):
         return External(f"{name}()")
     caller = reader.frames[-1].module.path if reader.frames else ""

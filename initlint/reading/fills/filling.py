@@ -6,6 +6,11 @@ import ast
 from collections.abc import Sequence
 from functools import lru_cache
 
+# Functions in place that leave the values of weights as they are.
+_KEEPING = {
+    *("requires_grad_", "detach_", "share_memory_", "retain_grad_"),
+    *("clip_grad_norm_", "clip_grad_value_"),
+}
 _INITIALISING = ("init", "reset", "fill", "normal", "uniform", "kaiming", "xavier", "orthogonal")
 
 
@@ -46,7 +51,7 @@ def _is_filling(node: ast.Call) -> bool:
 
 def fills_by(name: str) -> bool:
     """Whether the name of a function says that it fills tensors."""
-    is_in_place = name.endswith("_") and not name.endswith("__")
+    is_in_place = name.endswith("_") and not name.endswith("__") and name not in _KEEPING
     return is_in_place or any(word in name.lower() for word in _INITIALISING)
 
 

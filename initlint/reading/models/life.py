@@ -90,12 +90,15 @@ class Life:
         self.changes = 0
         # Parameters that have been trained: what is written to them now is no initialisation.
         self.frozen: set[Slot] = set()
+        # Methods of callbacks that the present program's trainer has got, and that may fill.
+        self.callbacks: list[str] = []
         # How often code has filled a model with the content of a file.
         self.loads = 0
 
     def begin(self) -> None:
         """Begin with another program: one file, or one function that nothing calls."""
         self._used.clear()
+        self.callbacks.clear()
 
     def born(
         self,

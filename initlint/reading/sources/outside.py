@@ -48,7 +48,7 @@ OWN_MODELS = {
     *("pretrainedmodels", "monai", "torch_geometric", "sentence_transformers", "clip"),
 }
 # Those of their functions that fill all the same: fvcore.nn.weight_init.c2_msra_fill.
-FILLING = ("fvcore.nn.weight_init.",)
+FILLING = ("fvcore.nn.weight_init.", "fvcore.common.checkpoint.")
 # Packages that train a model which they are given, as it is.
 TRAINING = {
     *("pytorch_lightning", "lightning", "accelerate", "ignite", "skorch", "catalyst", "fastai"),
