@@ -100,6 +100,7 @@ def test_a_model_that_is_only_made_from_a_checkpoint(folder):
         ("module.net.a.weight.data.zero_()", set()),
         ("nn.utils.clip_grad_norm_(module.parameters(), 1.0)", {"INIT101"}),
         ("print(trainer.global_step)", {"INIT101"}),
+        ("self.scale = Normalize(0.5)", {"INIT101"}),
     ],
 )
 def test_a_callback_may_fill(folder, base, body, expected):
@@ -109,3 +110,9 @@ def test_a_callback_may_fill(folder, base, body, expected):
     code = f"{HEAD}{LIT}{start}from transformers import Trainer\n"
     code += "Trainer(model=Lit(), callbacks=[Start()]).train()\n"
     assert codes(folder, code) == expected
+
+
+def test_an_object_that_gets_no_model_fills_none(folder):
+    data = "class Data:\n    def prepare(self):\n        self.x.normal_()\n\n"
+    code = f"{HEAD}{LIT}{data}L.Trainer().fit(Lit(), datamodule=Data())\n"
+    assert codes(folder, code) == {"INIT101"}

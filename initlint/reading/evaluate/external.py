@@ -204,7 +204,8 @@ def _fillers(reader: Reader, value: Value) -> Iterator[str]:
             continue
         for name, method in part.cls.members.items():
             is_method = isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef))
-            if is_method and name != "__init__" and may_fill(method):
+            is_handed = is_method and name != "__init__" and len(method.args.args) > 1
+            if is_handed and may_fill(method):
                 yield f"{part.cls.name}.{name}"
 
 

@@ -52,7 +52,9 @@ def _is_filling(node: ast.Call) -> bool:
 def fills_by(name: str) -> bool:
     """Whether the name of a function says that it fills tensors."""
     is_in_place = name.endswith("_") and not name.endswith("__") and name not in _KEEPING
-    return is_in_place or any(word in name.lower() for word in _INITIALISING)
+    # A class in capitals makes something: transforms.Normalize.
+    is_class = name[:1].isupper()
+    return is_in_place or (not is_class and any(word in name.lower() for word in _INITIALISING))
 
 
 @lru_cache(maxsize=64)
