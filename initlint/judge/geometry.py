@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from initlint.judge.suited import STRIDED
 from initlint.judge.suited import is_off as fades_by
 from initlint.judge.wording import called, origin
 from initlint.recommend import TOLERANCE, suits, times
@@ -96,8 +97,8 @@ def stride_forgotten(layer: Layer) -> float | None:
 
 
 def fades(layer: Layer) -> bool:
-    """Whether the predicted signal or gradient of a layer's run is off by more than a factor 2."""
-    return fades_by(layer, _FAR)
+    """Whether the run of a transposed convolution with a stride is off by more than it may be."""
+    return fades_by(layer, STRIDED)
 
 
 def matters(layer: Layer) -> bool:

@@ -8,6 +8,7 @@ branches, pooling and padding do to the signal counts as it is, and is no layer'
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -32,6 +33,9 @@ _Found = tuple[float, Op, Op]
 _MATTERS = 2.0
 # Of data that are far louder than 1, so little has to be left before more is worth while.
 _FAINT = 0.01
+# Behind a first layer that is made stronger have to be so many layers, or it does harm
+# (docs/trains.md, "The first layer before GELU").
+_SEVERAL = 2
 # What may lie between a layer and its normalisation.
 _PASSING = ("shape", "dropout", "scale", "choice")
 
@@ -151,13 +155,14 @@ class _Outlook:
         return all(user.role in (*_PASSING, "norm") and self._is_restored(user) for user in users)
 
     def of_first(self, firsts: Collection[str], behind: Collection[str]) -> dict[str, Signal]:
-        """By each of these first layers the signal on its paths, if it ends in one that is off.
+        """By each of these first layers the signal on its paths, if they end in one that is off.
 
-        `behind` are the parameters in question that a rule may report.
+        `behind` are the parameters in question that a rule may report; at least two of its run.
         """
         if not firsts:
             return {}
-        reach = {read(op, self._runs) for op in self._holding(behind)}
+        off = Counter(read(op, self._runs) for op in self._holding(behind))
+        reach = {run for run, count in off.items() if count >= _SEVERAL}
         signals: dict[str, Signal] = {}
         for op in self._holding(firsts):
             signal = self._signal_at(op)
@@ -203,8 +208,9 @@ class _Outlook:
     def _off_back(self, value: Op) -> float:
         found = _log_ratio(self._present.gradients[value], self._recommended.gradients[value])
         rms = self._loudness(self._runs[value])
-        # The gradient of a weight is multiplied by the data, too.
-        return 0.0 if rms > 1 and math.log(_FAINT / rms) < found < 0 else found
+        # The gradient of a weight is multiplied by the data, too. Where recommended scales keep the
+        # data loud, what is bounded saturates, and their gradient is the smaller one.
+        return 0.0 if rms > 1 and math.log(_FAINT / rms) < found < math.log(rms) else found
 
     def _loudness(self, start: Op) -> float:
         """The rms of the data that a run begins with, if they are known to be loud; else 1."""

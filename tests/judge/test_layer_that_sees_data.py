@@ -30,6 +30,7 @@ CASES = {
     "elu passes a weak signal as it is": ("F.elu", "pass", False),
     "softplus has a mean": ("F.softplus", "pass", False),
     "tanh": ("torch.tanh", "pass", False),
+    "one layer behind it is off": ("F.gelu", "nn.init.kaiming_normal_(self.a.weight)", False),
     "nothing behind it is off": ("F.gelu", BEHIND, False),
     "someone drew it": ("F.gelu", "nn.init.normal_(self.first.weight, std=0.1)", False),
 }

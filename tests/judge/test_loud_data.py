@@ -1,5 +1,7 @@
 """Layers of a model whose given data are far from unit scale, as pixels from 0 to 255."""
 
+import itertools
+
 import pytest
 
 import initlint
@@ -79,3 +81,20 @@ def test_a_model_that_scales_its_data_is_judged_as_before(form):
 def test_loud_data_are_no_loud_logits():
     """INIT305 is about the last layer, not about the data."""
     assert _codes(initlint.check(_net(depth=1), _pixels())) == []
+
+
+def test_a_default_that_keeps_an_output_from_saturating_is_no_finding():
+    """Recommended scales leave selu's signal loud, and its sigmoid lets less gradient through."""
+    import torch
+    from torch import nn
+
+    generator = torch.Generator().manual_seed(0)
+    codes, ways = torch.randn(64, 6, generator=generator), torch.randn(6, 24, generator=generator)
+    data = 255 * (codes @ ways / 6**0.5).sigmoid()
+    torch.manual_seed(0)
+    sizes = itertools.pairwise((24, 32, 32, 12, 32, 32, 24))
+    layers = [part for a, b in sizes for part in (nn.Linear(a, b), nn.SELU())]
+    model = nn.Sequential(*layers[:-1], nn.Sigmoid())
+    assert _codes(initlint.check(model, data)) == []
+    report = initlint.apply_(model, data, seed=0)
+    assert {x.status for x in report.outcomes} == {"kept"}
