@@ -8,9 +8,9 @@ class Voc(nn.Module):
     def __init__(self):
         super().__init__()
         self.ups = nn.ModuleList(
-            nn.ConvTranspose1d(64 // 2**i, 64 // 2 ** (i + 1), 16, 8, 4) for i in range(3)
+            nn.ConvTranspose1d(64 // 2**i, 64 // 2 ** (i + 1), 16, 8, 4) for i in range(4)
         )
-        self.out = nn.Conv1d(8, 1, 7, padding=3)
+        self.out = nn.Conv1d(4, 1, 7, padding=3)
         for m in self.ups:
             nn.init.kaiming_normal_(m.weight, a=0.1)
 
