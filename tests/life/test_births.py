@@ -329,6 +329,36 @@ def test_a_copy_of_what_is_trained_is_meant(folder, lines, found):
     assert codes(folder, textwrap.dedent(FLOWS + PLAYERS) + code) & {"INIT010"} == found
 
 
+@pytest.mark.parametrize(
+    ("made", "found"), [("Whole()", set()), ("copy.deepcopy(whole)", {"INIT010"})]
+)
+def test_models_whose_parts_they_fill_draw_their_own_values(folder, made, found):
+    """A draw that a constructor writes over that of its part is each model's own, too."""
+    code = f"""
+    class Part(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.fc = nn.Linear(n, n)
+
+        def forward(self, x):
+            return self.fc(x)
+
+    class Whole(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.part = Part(8)
+            nn.init.uniform_(self.part.fc.weight, -0.1, 0.1)
+
+        def forward(self, x):
+            return self.part(x)
+
+    whole = Whole()
+    chain = Chain([{made} for _ in range(3)])
+    """
+    code = textwrap.dedent(FLOWS) + textwrap.dedent(code)
+    assert codes(folder, code) & {"INIT010"} == found
+
+
 def test_a_model_that_is_filled_and_one_that_is_not_are_both_judged(folder):
     code = "plain = Net()\nnet = Net()\nnet.apply(tiny)\n"
     assert codes(folder, code) == TINY | DEFAULT

@@ -244,8 +244,7 @@ def twin(origin: Instance, shared: Container[Instance], is_copy: bool = False) -
     known: dict[int, Value] = {}
     drawn: dict[int, Draw] = {}
 
-    def draw_of(slot: Slot) -> Draw:
-        draw: Draw = slot.draw
+    def own_draw(draw: Draw) -> Draw:
         if is_copy or draw is UNWRITTEN or draw is UNCLEAR:
             return draw
         if id(draw) not in drawn:
@@ -262,7 +261,8 @@ def twin(origin: Instance, shared: Container[Instance], is_copy: bool = False) -
             if part.holder in shared:
                 return part
             holder, home = known.get(id(part.holder), part.holder), known.get(id(part.home))
-            copy = Slot(holder, part.name, part.shape, draw_of(part), part.arms, home, part.site)
+            draw = own_draw(part.draw)
+            copy = Slot(holder, part.name, part.shape, draw, part.arms, home, part.site)
             copy.picked, copy.trainable = part.picked, part.trainable
             copy.lasting = part.lasting
             copy.origin, copy.resumed = part.origin, part.resumed
@@ -285,7 +285,7 @@ def twin(origin: Instance, shared: Container[Instance], is_copy: bool = False) -
         for slot, draw in part.overrides.items():
             own = known.get(id(slot))
             if own is not None and own is not slot:
-                own.draw = draw
+                own.draw = own_draw(draw)
         copy.overrides = {s: d for s, d in part.overrides.items() if id(s) not in known}
         copy.calls, copy.questions = list(part.calls), dict(part.questions)
     return made
