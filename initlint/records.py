@@ -148,8 +148,8 @@ class Layer:
       of an LSTM, or q, k and v; 1 if it is one matrix.
     - `stacked`: True if a matrix product takes a tensor of more than two dimensions, of which
       torch.nn.init counts other fans.
-    - `counted`: in or out, the fan from which a scale was computed by hand; known only where sizes
-      are symbols.
+    - `counted`: in, out or both, the fan from which a scale was computed by hand; known only where
+      sizes are symbols.
     - `times`: the other factor, if a weight is computed as a product of two, as `B @ A`.
     - `signal`: the predicted signal of its run, if its scale is off or its result may be loud.
     - `wholes`: what this layer and others do to the signal together, if it is much.

@@ -14,6 +14,7 @@ from initlint.judge.geometry import (
     origin,
 )
 from initlint.judge.zeros import number_in
+from initlint.records import Initializer
 
 # Calls of one function of the user's are seldom further apart.
 _LINES = 10
@@ -30,7 +31,7 @@ def mode_of_matmul(layer: Layer, model: Model) -> Problems:
         return
     if layer.counted != "out" and not (_is_of_outputs(layer) and _is_proved(layer, model)):
         return
-    if _is_of_gates(layer, model):
+    if _is_of_gates(layer, model) or _is_of_a_cell(layer, model):
         return
     sizes = "" if layer.nominal else f" ({layer.fan_out:g} in place of {layer.fan_in:g})"
     yield (
@@ -69,6 +70,30 @@ def _is_written(layer: Layer) -> bool:
     current = layer.current
     is_matrix = len(layer.shape) == 2 and not layer.recurrent
     return is_matrix and current is not None and not current.default
+
+
+def _is_of_a_cell(layer: Layer, model: Model) -> bool:
+    """Whether the layer of a state, beside it, is drawn alike, by the number of *its* inputs.
+
+    torch's own recurrent cells draw all that they hold from ±1/√hidden_size.
+    """
+    current = layer.current
+    for other in model.layers:
+        drawn = other.current
+        if drawn is None or current is None or other is layer:
+            continue
+        is_alike = (drawn.site, drawn.args) == (current.site, current.args)
+        is_beside = (other.before, other.after) == (layer.before, layer.after)
+        if is_alike and is_beside and _is_of_inputs(other, drawn):
+            return True
+    return False
+
+
+def _is_of_inputs(layer: Layer, drawn: Initializer) -> bool:
+    """Whether the scale is a root of fan_in."""
+    if layer.nominal or not layer.fan_in:
+        return layer.counted in ("in", "both")
+    return gain_by_hand(drawn, layer.fan_in) is not None
 
 
 def _is_of_outputs(layer: Layer) -> bool:

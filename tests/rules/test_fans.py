@@ -223,6 +223,50 @@ def test_sizes_that_are_only_names(tmp_path, side, wrong):
     assert codes == (["INIT206"] if wrong else [])
 
 
+CELL = """\
+class Cell(nn.Module):
+    def __init__(self, {given}):
+        super().__init__()
+        self.layer, self.state = {layers}
+        bound = 1.0 / math.sqrt(self.state.{inputs})
+        for parameter in {filled}:
+            parameter.data.uniform_(-bound, bound)
+
+    def forward(self, x, h):
+        {forward}
+"""
+LAYERS = "nn.Linear(wide, {0} * hidden), nn.Linear(hidden, {0} * hidden)"
+BARE = "nn.Parameter(torch.empty(wide, hidden)), nn.Parameter(torch.empty(hidden, hidden))"
+PLAIN = "return torch.tanh(self.layer(x) + self.state(h))"
+GATED = """x, h = self.layer(x).chunk(3, 1), self.state(h).chunk(3, 1)
+        r, z = torch.sigmoid(x[0] + h[0]), torch.sigmoid(x[1] + h[1])
+        return z * torch.tanh(x[2] + r * h[2])"""
+
+
+@pytest.mark.parametrize(
+    ("layers", "inputs", "forward"),
+    [
+        (LAYERS.format(1), "in_features", PLAIN),
+        (LAYERS.format(3), "in_features", GATED),
+        (BARE, "size(0)", "return torch.tanh(x @ self.layer + h @ self.state)"),
+    ],
+)
+@pytest.mark.parametrize("given", ["wide, hidden", "wide=300, hidden=77"])
+def test_cells_that_begin_as_torchs_own(tmp_path, layers, inputs, forward, given):
+    path = tmp_path / "net.py"
+    cell = {"given": given, "layers": layers, "inputs": inputs, "forward": forward}
+    path.write_text(HEAD + CELL.format(**cell, filled="self.parameters()"))
+    assert [f.code for f in api.check(str(path)).findings] == []
+
+
+def test_a_matrix_that_leads_to_the_other_is_no_part_of_a_cell(tmp_path):
+    path = tmp_path / "net.py"
+    cell = {"given": "wide, hidden", "layers": BARE, "inputs": "size(0)"}
+    forward = "return torch.tanh(torch.tanh(x @ self.layer) @ self.state) + h"
+    path.write_text(HEAD + CELL.format(**cell, forward=forward, filled="self.parameters()"))
+    assert [f.code for f in api.check(str(path)).findings] == ["INIT206"]
+
+
 def test_one_cause_gives_one_finding(found):
     """The wrong scale that comes of a wrong fan is not reported besides."""
     fill = "nn.init.kaiming_normal_(self.layer, nonlinearity='relu')"

@@ -356,9 +356,11 @@ def _counted(use: Use) -> str:
         return ""
     squared = [(name, -2 * power) for name, power in scale.powers]
     ends = [_powers(fan) for fan in use.fans]
-    if None in ends or ends[0] == ends[1]:
+    if None in ends:
         return ""
     places = zip(("in", "out"), ends, strict=True)
+    if ends[0] == ends[1]:
+        return "both" if list(ends[0]) == squared else ""
     return next((place for place, powers in places if list(powers) == squared), "")
 
 
