@@ -144,6 +144,9 @@ class _Engine:
         born = [(birth, self._named(birth, scripts)) for birth in told(self.reader.life)]
         made = {cls: self._made(cls) for cls in classes if not cls.made}
         self._apart = self._parts(classes, [birth for birth, _ in born])
+        # A class that nothing makes is a part if those that inherit from it are.
+        of_parts = {base for c in classes if c.used for base in order_of(self.reader, c)[1:]}
+        self._apart |= of_parts & made.keys()
         homes = {(cls.name, cls.module.path) for cls in classes}
         homes |= {(model.name, model.path) for _, model in born if model.name}
         ambiguous = {name for name, many in Counter(n for n, _ in homes).items() if many > 1}

@@ -83,7 +83,10 @@ class Reader:
         self.active: list[object] = []
         # What of the present class or function was not followed; empty where all of it was.
         self.unfollowed = ""
-        self.memo: dict[object, Instance] = {}
+        # By class, line and arguments, a module that was made, and what it held then.
+        self.memo: dict[object, tuple[Instance, Sequence[object]]] = {}
+        # The modules whose constructors are running, outermost first.
+        self.builders: list[Instance] = []
         self.results: dict[object, Value] = {}
         # Initialising calls that are made outside of constructors, on what no module holds.
         self.loose: list[Any] = []

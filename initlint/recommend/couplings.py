@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from initlint.graph.branches import Charge, dominators, free
+from initlint.graph.branches import Charge, free
 from initlint.graph.ops import Op
 
 _PASSED = ("shape", "dropout", "scale", "choice")
+# What makes a factor of s; a sigmoid is a gate elsewhere.
+_FACTORS = ("exp", "sigmoid", "softplus")
 
 
 def in_couplings(ops: Sequence[Op], charge: Charge = free) -> set[Op]:
@@ -18,38 +20,52 @@ def in_couplings(ops: Sequence[Op], charge: Charge = free) -> set[Op]:
     residual branch without normalisation, they are left alone.
     """
     found: set[Op] = set()
-    forks: Mapping[Op, Op | None] | None = None
-    for join in ops:
-        for gate in _scaled_by_exp(join):
-            forks = forks or dominators({op: op for op in ops}, charge)
-            # What is multiplied is the stream; all else that is added or is the factor counts.
-            ends = [value for value in join.inputs if value is not gate]
-            ends += [value for value in gate.inputs if _is_exp(value)]
-            found |= _between(ends, forks[join])
+    for op in ops:
+        for stream, factor, shift in _forms(op):
+            fork = _source(stream)
+            scaling, shifting = _before(factor, fork), _before(shift, fork)
+            charge(len(scaling) + len(shifting))
+            # The stream goes by; a gate is a factor of what has been added, or of another gate.
+            is_gate = op in scaling or _source(shift).role == "gate"
+            if not is_gate and fork.role != "weighted" and _weighs(scaling) and _weighs(shifting):
+                found |= scaling | shifting
     return found
 
 
-def _scaled_by_exp(join: Op) -> Iterator[Op]:
-    """The products with an exponential among the two values that are added."""
-    if join.role != "merge_add" or len(join.inputs) != 2:
+def _forms(op: Op) -> Iterator[tuple[Op, Op, Op]]:
+    """Stream, factor and shift, where an operation is `x * f + t` or `(x + t) * f`."""
+    if len(op.inputs) != 2:
         return
-    for value in join.inputs:
-        while value.role in _PASSED and len(value.inputs) == 1:
-            value = value.inputs[0]
-        if value.role == "gate" and len(value.inputs) == 2 and any(map(_is_exp, value.inputs)):
-            yield value
+    for one, other in (op.inputs, op.inputs[::-1]):
+        inner = _source(one)
+        if len(inner.inputs) != 2:
+            continue
+        for stream, second in (inner.inputs, inner.inputs[::-1]):
+            if op.role == "merge_add" and inner.role == "gate" and _is_factor(second):
+                yield stream, second, other
+            elif op.role == "gate" and inner.role == "merge_add" and _is_factor(other):
+                yield stream, other, second
 
 
-def _is_exp(value: Op) -> bool:
+def _source(value: Op) -> Op:
+    """What a value is, moved, masked or scaled."""
     while value.role in _PASSED and len(value.inputs) == 1:
         value = value.inputs[0]
-    return value.activation == "exp"
+    return value
 
 
-def _between(ends: Sequence[Op], fork: Op | None) -> set[Op]:
-    """The operations before `ends`, and behind `fork`, up to a normalisation."""
+def _is_factor(value: Op) -> bool:
+    return _source(value).activation in _FACTORS
+
+
+def _weighs(ops: set[Op]) -> bool:
+    return any(op.role == "weighted" for op in ops)
+
+
+def _before(end: Op, fork: Op) -> set[Op]:
+    """The operations before `end`, and behind `fork`, up to a normalisation."""
     found: set[Op] = set()
-    waiting = list(ends)
+    waiting = [end]
     while waiting:
         op = waiting.pop()
         if op not in found and op is not fork and op.role != "norm":

@@ -36,12 +36,52 @@ FLOW = """
                 total = total + change
             return x, total
 """
-COUPLINGS = ("b * torch.exp(s) + t", "t + s.exp() * b", "b.mul(torch.exp(0.5 * s)).add(t)")
+COUPLINGS = (
+    *("b * torch.exp(s) + t", "t + s.exp() * b", "b.mul(torch.exp(0.5 * s)).add(t)"),
+    # First shifted, then scaled, and the way back.
+    *("(b + t) * torch.exp(s)", "torch.exp(-s) * (b - t)", "(b - t) / torch.exp(s)"),
+    # Glow, and the scales of nflows.
+    *("(b + t) * torch.sigmoid(s + 2)", "b * torch.sigmoid(s + 2.0) + t"),
+    *("b * (F.softplus(s) + 1e-3) + t", "t + (torch.sigmoid(s + 2) + 1e-3) * b"),
+)
 
 
 @pytest.mark.parametrize("coupled", COUPLINGS)
 def test_the_networks_of_a_coupling_are_left_alone(judge, coupled):
     assert judge(FLOW.format(coupled=coupled), torch.randn(5, 8)).codes == {}
+
+
+GATED = """
+    def net():
+        return nn.Sequential(
+            *(part for _ in range(5) for part in (nn.Linear(64, 64), nn.ReLU()))
+        )
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c = net(), net(), nn.Linear(64, 64)
+            self.out = nn.Linear(64, 8)
+        def forward(self, x):
+            a, b, c = self.a(x), self.b(x), self.c(x)
+            return self.out({gated})
+"""
+
+
+@pytest.mark.parametrize(
+    "gated",
+    [
+        "a * torch.sigmoid(c)",
+        "a * torch.sigmoid(c) + b",
+        # A highway, and a gated recurrence: two shares of one whole.
+        "a * torch.sigmoid(c) + x * (1 - torch.sigmoid(c))",
+        "torch.sigmoid(c) * x + (1 - torch.sigmoid(c)) * b",
+        # Squeeze and excitation of what was added.
+        "(h := x + a) * torch.sigmoid(self.c(h))",
+    ],
+)
+def test_gates_are_no_couplings(judge, gated):
+    assert "INIT101" in judge(GATED.format(gated=gated), torch.randn(3, 64)).codes.values()
 
 
 ENCODER = """

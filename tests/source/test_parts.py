@@ -21,6 +21,7 @@ NO_PARTS = {
     *(
         "str",
         "bool",
+        "int",
         "bool | None",
         "Shape",
         "Draw",

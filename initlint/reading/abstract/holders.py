@@ -245,6 +245,8 @@ class Instance(Kind):
     recomputed: str = ""
     owner: tuple[Any, str] | None = None
     arms: tuple[int, ...] = ()
+    # How many others made alike it is, too.
+    stands_for: int = 0
 
     def parts(self) -> Sequence[Value]:
         return (*self.attrs.values(), *self.args.values(), self.cls)
@@ -253,6 +255,7 @@ class Instance(Kind):
         twin = Instance(self.cls, self.torch, self.site, self.args, self.attrs)
         twin.overrides, twin.reparametrised = dict(self.overrides), self.reparametrised
         twin.owner, twin.arms, twin.recomputed = self.owner, self.arms, self.recomputed
+        twin.stands_for = self.stands_for
         twin.refill(parts)
         return twin
 

@@ -42,6 +42,7 @@ from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.names import is_dispatched, member_of
 from initlint.reading.evaluate.tensors import operate
 from initlint.reading.fills.effects import Missing, lacks
+from initlint.reading.objects.apart import set_apart
 from initlint.reading.objects.classes import (
     constant_of,
     enumerated,
@@ -216,7 +217,8 @@ def _applied(reader: Reader, cls: UserClass) -> Value:
 
 def _of_instance(reader: Reader, value: Instance, name: str) -> Value:
     if name in value.attrs:
-        return value.attrs[name]
+        held = value.attrs[name]
+        return value.attrs[name] if set_apart(reader, value, held) else held
     if name == "_modules" and value.torch in CONTAINERS:
         return value
     if value.cls is not None:

@@ -75,7 +75,9 @@ def _attribute(reader: Reader, node: ast.Attribute) -> Code:
     def code(frame: Frame) -> Value:
         owner = owner_of(frame)
         if type(owner) is Instance and name in owner.attrs:
-            return owner.attrs[name]
+            found = owner.attrs[name]
+            if type(found) is not Instance or not found.stands_for:
+                return found
         return attribute(reader, owner, name)
 
     return code

@@ -37,6 +37,7 @@ from initlint.reading.abstract.values import (
 from initlint.reading.budget import ELEMENTS, LONGEST_NAME
 from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.tensors import operate
+from initlint.reading.objects.apart import set_apart
 from initlint.reading.objects.classes import (
     constant_of,
     enumerated,
@@ -62,7 +63,8 @@ def item_of(reader: Reader, value: Value, index: Value) -> Value:
     if isinstance(value, Kept):
         reader.graph.touched.add(value.slot)
     if isinstance(value, (tuple, Listing, str)):
-        return _element(value, index)
+        found = _element(value, index)
+        return _element(value, index) if set_apart(reader, value, found) else found
     if isinstance(value, Table):
         return _entry(value, index)
     if isinstance(value, Instance):
@@ -95,11 +97,14 @@ def _item_of_class(reader: Reader, cls: UserClass, index: Value) -> Value:
 
 def _item_of_instance(reader: Reader, value: Instance, index: Value) -> Value:
     if value.torch in CONTAINERS:
-        return part_at(value, index)
+        found = part_at(value, index)
+        return part_at(value, index) if set_apart(reader, value, found) else found
     if value.cls is None:
         return UNKNOWN
-    found = lookup(reader, value.cls, "__getitem__")
-    return UNKNOWN if found is None else call(reader, method_of(reader, *found), [value, index], {})
+    method = lookup(reader, value.cls, "__getitem__")
+    if method is None:
+        return UNKNOWN
+    return call(reader, method_of(reader, *method), [value, index], {})
 
 
 def put(reader: Reader, value: Value, index: Value, item: Value) -> None:

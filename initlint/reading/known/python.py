@@ -47,6 +47,7 @@ from initlint.reading.evaluate.tensors import operate
 from initlint.reading.fills.effects import LASTING, lacks
 from initlint.reading.fills.mistakes import check_classes
 from initlint.reading.models.life import twin
+from initlint.reading.objects.apart import set_apart
 from initlint.reading.objects.classes import hold, lookup, surely_lacks, torch_base
 from initlint.reading.objects.torch_modules import reset_of
 from initlint.reading.reader import Reader
@@ -116,11 +117,16 @@ def _dict(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> V
 @handles("builtins.enumerate")
 def _enumerate(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     start = args[1] if len(args) > 1 else kwargs.get("start", 0)
+    for part in (elements(args[0]) or []) if args else []:
+        set_apart(reader, args[0], part)
     return numbered(args[0] if args else UNKNOWN, start)
 
 
 @handles("builtins.zip")
 def _zip(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    for value in args:
+        for part in elements(value) or []:
+            set_apart(reader, value, part)
     return zipped(args)
 
 

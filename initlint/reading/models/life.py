@@ -120,6 +120,19 @@ class Life:
             # Its own constructor has given its parameters to an optimiser.
             birth.trained |= any(type(value) is Optimiser for value in module.attrs.values())
 
+    def split(self, part: Instance, other: Instance) -> None:
+        """Note that a part of a model, which stood for several, has a twin in the same model."""
+        for (_, old), (_, new) in zip(modules_of(part), modules_of(other), strict=True):
+            if old in self.of:
+                self.of[new] = self.of[old]
+        for (_, slot), (_, own) in zip(slots_of(part), slots_of(other), strict=True):
+            for birth in self._holding.get(slot, ()):
+                begun = birth.begun[slot]
+                birth.begun[own] = own.draw if begun is slot.draw else begun
+                self._holding.setdefault(own, []).append(birth)
+            if slot in self.frozen:
+                self.frozen.add(own)
+
     def birth_of(self, value: Value) -> Iterator[Birth]:
         """The births of the models that a value may be."""
         for option in options_of(value):

@@ -15,6 +15,7 @@ from initlint.reading.fills.initial import lost, release
 from initlint.reading.known import frameworks
 from initlint.reading.models.life import twin
 from initlint.reading.objects.altered import is_altered
+from initlint.reading.objects.apart import is_own
 from initlint.reading.objects.classes import lookup, method_of, order_of, torch_base
 from initlint.reading.objects.fields import fill_fields, generated
 from initlint.reading.objects.modules import furnish
@@ -32,7 +33,10 @@ def construct(
     kwargs: Mapping[str, Value],
     node: ast.AST | None,
 ) -> Value:
-    """A new object of a class; equal modules made by the same line are one object."""
+    """A new object of a class; equal modules made by the same line are one object.
+
+    One that has been filled or changed since is made anew: `m = Conv(8); xavier_(m.weight)`.
+    """
     kind = torch_base(reader, cls)
     if not kind:
         return _plain_object(reader, cls, args, kwargs)
@@ -47,10 +51,10 @@ def construct(
         tuple(map(key_of, args)),
         tuple((name, key_of(value)) for name, value in kwargs.items()),
     )
-    instance = reader.memo.get(key)
-    if instance is None:
+    instance, made = reader.memo.get(key, (None, ()))
+    if instance is None or not _is_as_made(reader, instance, made):
         instance = Instance(cls, kind, reader.site(node), arms=reader.arms)
-        reader.memo[key] = instance
+        reader.memo[key] = instance, ()
         try:
             _build(reader, instance, args, kwargs)
             if reader.constructing is None:
@@ -59,7 +63,35 @@ def construct(
             # A module whose constructor was given up is not usable.
             del reader.memo[key]
             raise
+        reader.memo[key] = instance, _content(reader, instance)
+    elif is_own([*args, *kwargs.values()]):
+        instance.stands_for += 1
     return _born(reader, instance, node) if reader.outside else instance
+
+
+def _content(reader: Reader, instance: Instance) -> list[object]:
+    """What a module and its parts hold, one after the other."""
+    found: list[object] = []
+    for _, module in modules_of(instance):
+        found += (module, module.reparametrised, *module.attrs.values())
+    reader.budget.elements(len(found))
+    return found
+
+
+def _is_as_made(reader: Reader, instance: Instance, made: Sequence[object]) -> bool:
+    """Whether nobody has filled or changed a module since its constructor, where `made` is empty.
+
+    What constructors around it write to its parameters is not in these, but in `overrides`.
+    """
+    if made:
+        now = _content(reader, instance)
+        if len(now) != len(made) or any(
+            one is not other for one, other in zip(now, made, strict=True)
+        ):
+            return False
+    written = {slot.holder for builder in reader.builders for slot in builder.overrides}
+    reader.budget.elements(len(written))
+    return not written or not any(holder in written for _, holder in modules_of(instance))
 
 
 def _born(reader: Reader, origin: Instance, node: ast.AST | None) -> Instance:
@@ -79,6 +111,7 @@ def _build(
     cls: UserClass = instance.cls
     outer, reader.constructing = reader.constructing, instance
     reader.active.append(cls)
+    reader.builders.append(instance)
     try:
         found, fields = lookup(reader, cls, "__init__"), generated(reader, cls)
         if fields is not None:
@@ -93,6 +126,7 @@ def _build(
             reader.unfollowed = reader.unfollowed or why
     finally:
         reader.active.pop()
+        reader.builders.pop()
         reader.constructing = outer
     cls.made.append(instance)
     claim(instance)
