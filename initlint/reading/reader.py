@@ -111,6 +111,8 @@ class Reader:
         self.ungraded = 0
         # The classes of which code makes models from checkpoints: `Net.load_from_checkpoint(path)`.
         self.loaded: set[UserClass] = set()
+        # How often code was gone both ways, because nothing decides a condition.
+        self.forks = 0
         # How many writes, and calls of unknown functions, there were.
         self.acts = 0
         # The calls that have filled something, at least once, and are statements of their own.

@@ -254,6 +254,17 @@ ENDLESS = {
     "a loop without end": NET.replace(
         "return", "while True:\n            x = x + 1\n        return"
     ),
+    "two lists that items go to and fro between": NET.replace(
+        "nn.Linear(8, 2)",
+        "nn.Linear(8, 2)\n"
+        "        few, many = [1, 2], [3, 4]\n"
+        "        while len(few) > 0 and len(many) > 0:\n"
+        "            one, other = few.pop(), many.pop()\n"
+        "            if torch.rand(1) < one:\n"
+        "                few.append(other)\n"
+        "            else:\n"
+        "                many.append(other)\n",
+    ),
     "a name of itself": "from torch import nn\na = b\nb = a\nclass N(a, nn.Module):\n    pass\n",
     "files of one another": "from net import *\nfrom net import Net\n",
     "a huge power": NET.replace("nn.Linear(8, 2)", "nn.Linear(10 ** 10 ** 10, 9 ** 9 ** 9)"),
@@ -279,6 +290,27 @@ ENDLESS = {
 def test_what_has_no_end_is_read_all_the_same(source):
     found = read([written("net.py", source)])
     assert found.broken == found.unanalysed == ()
+
+
+def test_a_list_of_things_to_do_is_gone_through_to_its_end():
+    """Its length stays what it is for a while, but nothing is undecided."""
+    layers = "\n        ".join(
+        (
+            "todo, found = [120], []",
+            "while len(todo) > 0:",
+            "    left = todo.pop()",
+            "    found.append(nn.Linear(8, 8))",
+            "    if left > 1:",
+            "        todo.append(left - 1)",
+            "self.more = nn.Sequential(*found)",
+            "self.c = nn.Linear(8, 2)",
+        )
+    )
+    source = NET.replace("self.c = nn.Linear(8, 2)", layers).replace(
+        "return self.c(", "return self.c(self.more("
+    )
+    source = source.rstrip() + ")\n"
+    assert len(read([written("net.py", source)]).layers) == 123
 
 
 def test_nothing_is_executed():

@@ -70,6 +70,7 @@ def either(
     `run` reads a way, where that is not only one statement after the other.
     """
     memory = Memory(frame, bodies, reader.budget)
+    reader.forks += 1
     outer = reader.arms
     ends: list[tuple[Flow | None, Any]] = []
     fresh: list[tuple[int, int]] = []

@@ -24,6 +24,8 @@ from initlint.reading.reader import Reader
 
 # Rounds of a loop that may end at any time, for all that is known: more tell no more.
 _FEW_ROUNDS = 3
+# Rounds with undecided conditions after which lists that have not become shorter will not do so.
+_STUCK = 50
 # Loops with so many rounds are read to their end, whatever they do.
 _SHORT = 8
 
@@ -135,7 +137,8 @@ def _rounds_of(
 
 def while_step(reader: Reader, node: ast.While, frame: Frame) -> Flow | None:
     """A `while`: iterations until it ends, may end, or nothing changes any more."""
-    rounds, ways_out = 0, frame.ways_out
+    rounds, ways_out, stuck = 0, frame.ways_out, 0
+    left: tuple[int, ...] = ()
     is_endless = isinstance(node.test, ast.Constant) and not any(map(leaves_loop, node.body))
     while True:
         reader.budget.steps()
@@ -145,15 +148,29 @@ def while_step(reader: Reader, node: ast.While, frame: Frame) -> Flow | None:
             return block_of(reader, node.orelse)(frame)
         if test is None:
             return _rounds_of(reader, node, None, frame)
+        forks = reader.forks
         flow = _round(reader, node, frame)
         if flow in (Flow.RETURN, Flow.DEAD):
             return flow
         rounds += 1
+        # Of two lists that a value may be in, each is as long as if it were in that one.
+        before, left = left, _items_left(node.test, frame)
+        stuck = stuck + 1 if left and before == left and reader.forks > forks else 0
+        if stuck >= _STUCK:
+            return None
         may_end = is_endless or frame.ways_out > ways_out
         if flow is Flow.BREAK or (may_end and rounds >= _FEW_ROUNDS):
             return None
         if _tells_no_more(reader, rounds, changes):
             return None
+
+
+def _items_left(test: ast.expr, frame: Frame) -> tuple[int, ...]:
+    """The lengths of the lists in a condition, as `len(todo) > 0`; empty if it has other names."""
+    names = {node.id for node in ast.walk(test) if isinstance(node, ast.Name)} - {"len"}
+    lists = [frame.names.get(name) for name in sorted(names)]
+    found = tuple(len(value.items) for value in lists if isinstance(value, Listing))
+    return found if len(found) == len(lists) else ()
 
 
 def _place(node: ast.stmt, frame: Frame) -> str:
