@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
+import collections.abc
 import math
+import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -41,7 +43,7 @@ IDENTITY = {
     *("torch.fx.wrap", "torch.jit._script_if_tracing", "torch.quantization.fuse_modules"),
     *("torch.jit.script_if_tracing", "torch.compiler.disable", "torch.jit.unused"),
     *("torch.nn.SyncBatchNorm.convert_sync_batchnorm", "apex.parallel.convert_syncbn_model"),
-    "apex.parallel.DistributedDataParallel",
+    *("apex.parallel.DistributedDataParallel", "weakref.proxy", "types.MappingProxyType"),
 }
 NUMBERS: dict[str, Callable[..., Any]] = {
     "builtins.int": int,
@@ -164,6 +166,8 @@ def _is_parameter(value: Slot | Held, wanted: Value) -> bool | None:
     return False if wanted.name.startswith("torch.nn.") and last[:1].isupper() else None
 
 
+# Where Python has the classes of numbers and texts.
+_OF_PLAIN = {"builtins": builtins, "numbers": numbers, "collections.abc": collections.abc}
 _ITERABLES = ("Iterable", "Sequence", "Collection", "Sized")
 
 
@@ -175,12 +179,14 @@ def _is_plain(value: Value, name: str) -> bool | None:
     if isinstance(value, (Listing, tuple)):
         if package == "builtins" and last in ("list", "tuple"):
             return (last == "tuple") == isinstance(value, tuple) or None
-        return True if last in _ITERABLES else (False if package == "builtins" else None)
+        return (
+            True if last in _ITERABLES else (False if package in ("builtins", "numbers") else None)
+        )
     if value is None or name == "builtins.NoneType":
         return value is None and name == "builtins.NoneType"
     if isinstance(value, (bool, int, float, str)):
-        if package == "builtins":
-            kind = getattr(builtins, last, None)
+        if package in _OF_PLAIN:
+            kind = getattr(_OF_PLAIN[package], last, None)
             return isinstance(value, kind) if isinstance(kind, type) else None
         return isinstance(value, str) if last in _ITERABLES else False
     if isinstance(value, External) and not is_callable(value.name):
@@ -208,9 +214,9 @@ def _number(name: str, args: Args) -> Value:
         return first
     if isinstance(first, (Listing, tuple)):
         first = tuple(first if isinstance(first, tuple) else first.items)
-    numbers = first if isinstance(first, tuple) else tuple(args)
+    given = first if isinstance(first, tuple) else tuple(args)
     is_text = isinstance(first, str) and name in ("builtins.int", "builtins.float")
-    if not is_text and not all(map(known_number, numbers)):
+    if not is_text and not all(map(known_number, given)):
         return UNKNOWN if isinstance(first, Unknown) else PLAIN
     # round(5, -n) works with the n-th power of ten.
     if name == "builtins.round" and len(args) > 1 and abs(args[1]) > _DIGITS:

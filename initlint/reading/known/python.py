@@ -83,7 +83,8 @@ def _tuple(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> 
 
 
 @handles(
-    "builtins.list", "builtins.set", "builtins.sorted", "builtins.frozenset", "collections.deque"
+    *("builtins.list", "builtins.set", "builtins.sorted", "builtins.frozenset"),
+    *("collections.deque", "weakref.WeakSet"),
 )
 def _list(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     if not args:
@@ -97,7 +98,10 @@ def _list(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> V
     return Listing(found, args[0].open, whole, args[0].perhaps)
 
 
-@handles("builtins.dict", "collections.OrderedDict", "collections.defaultdict")
+@handles(
+    *("builtins.dict", "collections.OrderedDict", "collections.defaultdict"),
+    *("collections.UserDict", "weakref.WeakKeyDictionary", "weakref.WeakValueDictionary"),
+)
 def _dict(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     result = Table({}, "**" in kwargs)
     for value in args:
@@ -408,6 +412,11 @@ def _callable(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) 
 @handles("functools.partial", "functools.partialmethod")
 def _partial(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     return Partial(args[0], tuple(args[1:]), dict(kwargs)) if args else UNKNOWN
+
+
+@handles("weakref.ref")
+def _reference(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
+    return Partial(External("weakref.proxy"), tuple(args[:1]), {}) if args else UNKNOWN
 
 
 @handles("copy.copy")
