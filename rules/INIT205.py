@@ -46,7 +46,7 @@ def _is_line(parameter: Parameter) -> bool:
     shape = parameter.shape
     if parameter.kind != "bare":
         return True
-    return shape is not None and None not in shape and sum(size != 1 for size in shape) < 2
+    return shape is not None and sum(size != 1 for size in shape) < 2
 
 
 def _is_scheme(parameter: Parameter, draw: Draw) -> bool:
@@ -62,7 +62,8 @@ def _is_scheme(parameter: Parameter, draw: Draw) -> bool:
 def _is_around_zero(draw: Draw) -> bool:
     """Whether values are drawn around zero; their std may be a name, such as a config's."""
     if draw.std is None or draw.mean is None:
-        return draw.spelled.strip("_") in _AROUND_A_MEAN and draw.args.get("mean") == 0
+        is_normal = draw.spelled.strip("_") in _AROUND_A_MEAN and draw.args.get("mean") == 0
+        return is_normal or draw.spelled.startswith(_SCHEMES)
     return abs(draw.mean) < draw.std
 
 

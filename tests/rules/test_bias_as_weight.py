@@ -175,3 +175,47 @@ def test_the_functions_by_which_transformers_5_fills(tmp_path, monkeypatch):
     report = api.check_all([f"transformers/{name}" for name in files], api.Options())
     (finding,) = report.findings
     assert (finding.code, finding.site.path) == ("INIT205", "transformers/models/net.py")
+
+
+CHANNELS = """\
+import torch
+from torch import nn
+
+
+class ChannelNorm(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.gamma = nn.Parameter(torch.Tensor(1, channels, 1))
+        self.beta = nn.Parameter(torch.Tensor(1, channels, 1))
+        self.gamma.data.fill_(1)
+        self.beta.data.zero_()
+
+    def forward(self, x):
+        x = x - x.mean(1, keepdim=True)
+        return self.gamma * x / (x.pow(2).mean(1, keepdim=True) + 1e-8).sqrt() + self.beta
+
+
+class Net(nn.Module):
+    def __init__(self, channels{default}):
+        super().__init__()
+        self.conv = nn.Conv1d(8, channels, 3)
+        self.norm = ChannelNorm(channels)
+        self.out = nn.Conv1d(channels, 4, 3)
+        for p in self.parameters():
+            if p.dim() > {most}:
+                nn.init.{call}(p)
+
+    def forward(self, x):
+        return self.out(self.norm(self.conv(x)).relu())
+"""
+
+
+@pytest.mark.parametrize("call", ["xavier_normal_", "kaiming_uniform_"])
+@pytest.mark.parametrize("default", ["=16", ""])
+@pytest.mark.parametrize(("most", "wrong"), [(1, True), (3, False)])
+def test_a_gain_whose_size_is_only_a_name(tmp_path, call, default, most, wrong):
+    """A gain of shape (1, channels, 1) has three dimensions, and is no weight."""
+    path = tmp_path / "net.py"
+    path.write_text(CHANNELS.format(call=call, default=default, most=most))
+    codes = {finding.code for finding in api.check(str(path)).findings}
+    assert ("INIT205" in codes) == wrong
