@@ -83,8 +83,13 @@ class Reader:
         self.active: list[object] = []
         # What of the present class or function was not followed; empty where all of it was.
         self.unfollowed = ""
-        # By class, line and arguments, a module that was made, and what it held then.
-        self.memo: dict[object, tuple[Instance, Sequence[object]]] = {}
+        self.memo: dict[object, Instance] = {}
+        # What modules held when their constructors had ended.
+        self.contents: dict[Instance, Sequence[object]] = {}
+        # How often code has filled or changed a part of another module, and how often it had when
+        # a module was last found to be as its constructor left it.
+        self.altered = 0
+        self.unaltered: dict[Instance, int] = {}
         # The modules whose constructors are running, outermost first.
         self.builders: list[Instance] = []
         self.results: dict[object, Value] = {}

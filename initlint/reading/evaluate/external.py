@@ -122,6 +122,7 @@ def _of_module(
         return make_module(reader, kind, args, kwargs, node)
     if _wraps(name) and isinstance(first, Instance):
         first.reparametrised = is_layer(first)
+        reader.altered += 1
         # The old spectral_norm leaves `weight` in the memory of the parameter until the forward.
         is_lost = name != "torch.nn.utils.spectral_norm" and first.arms == reader.arms
         named = args[1] if len(args) > 1 else kwargs.get("name", "weight")

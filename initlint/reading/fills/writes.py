@@ -42,6 +42,7 @@ def write(reader: Reader, slot: Slot | Fresh, draw: Draw) -> None:
         slot.draw = entry
     else:
         reader.constructing.overrides[slot] = entry
+        reader.altered += 1
 
 
 def load(reader: Reader, slot: Slot, loaded: Draw) -> None:

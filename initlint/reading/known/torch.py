@@ -85,6 +85,7 @@ def _sequentially(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | No
 def _parametrised(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
     if args and isinstance(args[0], Instance):
         args[0].reparametrised = True
+        reader.altered += 1
         if args[1:2] == ["weight"] and args[0].arms == reader.arms:
             args[0].recomputed = "a parametrization"
         if reader.outside:

@@ -107,6 +107,7 @@ def hold(reader: Reader, instance: Instance, name: str, value: Value) -> None:
     if isinstance(slot, Slot) and not slot.name:
         slot.holder, slot.name = instance, name
     instance.attrs[name] = value
+    reader.altered += instance is not reader.constructing
     if reader.hooking is not None and isinstance(value, Slot):
         reader.covered[reader.hooking].add(value)
     if not instance.torch and instance.cls is not None and (is_part(value) or may_hold(value)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Mapping, Sequence
 
 from initlint.reading.abstract.holders import Instance
@@ -51,10 +52,10 @@ def construct(
         tuple(map(key_of, args)),
         tuple((name, key_of(value)) for name, value in kwargs.items()),
     )
-    instance, made = reader.memo.get(key, (None, ()))
-    if instance is None or not _is_as_made(reader, instance, made):
+    instance = reader.memo.get(key)
+    if instance is None or not _is_as_made(reader, instance):
         instance = Instance(cls, kind, reader.site(node), arms=reader.arms)
-        reader.memo[key] = instance, ()
+        reader.memo[key] = instance
         try:
             _build(reader, instance, args, kwargs)
             if reader.constructing is None:
@@ -63,35 +64,46 @@ def construct(
             # A module whose constructor was given up is not usable.
             del reader.memo[key]
             raise
-        reader.memo[key] = instance, _content(reader, instance)
+        reader.contents[instance] = _content(reader, instance)
+        reader.unaltered[instance] = reader.altered
     elif is_own([*args, *kwargs.values()]):
         instance.stands_for += 1
     return _born(reader, instance, node) if reader.outside else instance
 
 
 def _content(reader: Reader, instance: Instance) -> list[object]:
-    """What a module and its parts hold, one after the other."""
+    """What a module and its layers hold, one after the other; not what its user-made parts hold."""
     found: list[object] = []
-    for _, module in modules_of(instance):
-        found += (module, module.reparametrised, *module.attrs.values())
-    reader.budget.elements(len(found))
+    waiting, seen = [instance], set()
+    while waiting:
+        module = waiting.pop()
+        if module not in seen:
+            seen.add(module)
+            found += (module, module.reparametrised, *module.attrs.values())
+            waiting += [part for _, part in children(module) if part.cls is None]
+    reader.budget.elements(len(found) // 8)
     return found
 
 
-def _is_as_made(reader: Reader, instance: Instance, made: Sequence[object]) -> bool:
-    """Whether nobody has filled or changed a module since its constructor, where `made` is empty.
+def _is_as_made(reader: Reader, instance: Instance) -> bool:
+    """Whether nobody has filled or changed a module since its constructor.
 
     What constructors around it write to its parameters is not in these, but in `overrides`.
     """
-    if made:
-        now = _content(reader, instance)
-        if len(now) != len(made) or any(
-            one is not other for one, other in zip(now, made, strict=True)
-        ):
-            return False
+    if reader.unaltered.get(instance) == reader.altered:
+        return True
     written = {slot.holder for builder in reader.builders for slot in builder.overrides}
-    reader.budget.elements(len(written))
-    return not written or not any(holder in written for _, holder in modules_of(instance))
+    reader.budget.elements(len(written) // 8)
+    for _, module in modules_of(instance):
+        made = reader.contents.get(module)
+        if module in written:
+            return False
+        if made is not None:
+            now = _content(reader, module)
+            if len(now) != len(made) or any(map(operator.is_not, now, made)):
+                return False
+    reader.unaltered[instance] = reader.altered
+    return True
 
 
 def _born(reader: Reader, origin: Instance, node: ast.AST | None) -> Instance:

@@ -47,6 +47,7 @@ def _pair(instance: Instance, items: Sequence[Value]) -> None:
 
 def ask_container(reader: Reader, instance: Instance, name: str, args: Sequence[Value]) -> Value:
     """A method of a Sequential, a ModuleList, a ModuleDict or a list of parameters."""
+    reader.altered += name in _REBUILDING
     if reader.outside and name in _REBUILDING:
         reader.life.rebuild(instance)
     if name == "append" and args and _is_numbered(instance):

@@ -360,6 +360,7 @@ def _pre_hook(reader: Reader, instance: Instance, asked: _Asked) -> Value:
     function = hook.function if isinstance(hook, Bound) else hook
     if is_layer(instance):
         instance.reparametrised = True
+        reader.altered += 1
     is_named = isinstance(function, Function) and not isinstance(function.node, ast.Lambda)
     if is_named and fills(function.node.body):
         release(reader, [instance])
