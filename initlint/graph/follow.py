@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -136,7 +136,7 @@ def uses(
     found = branches(steps, charge)
     up = _upstream(steps, whole)
     down = _downstream(steps, up, absorbed, skips(steps, found))
-    bare = [branch for branch in found if not branch.normalised and not down[branch.join].normed]
+    bare = _bare(steps, found, down)
     inside, repeats, cut = _memberships(bare), recurrences(steps), packings(steps)
     met = [
         _with_recurrence(
@@ -396,6 +396,29 @@ def _through(word: str, answer: Following) -> Following:
     if not word or word in answer.via:
         return answer
     return replace(answer, via=(word, *answer.via))
+
+
+def _bare(steps: Steps, found: Sequence[Branch], down: Mapping[Node, Downstream]) -> list[Branch]:
+    """The residual branches without normalisation, in the order of their joins.
+
+    A sum that is normalised next (`norm(x + f(x))`) is none of them, unless its stream has come
+    from one: then that is the norm at the end of a stack, and its last block is as the others.
+    """
+    bare: list[Branch] = []
+    streams: set[Node] = set()
+    for branch in found:
+        is_open = not down[branch.join].normed or _source(steps, branch.fork) in streams
+        if is_open and not branch.normalised:
+            bare.append(branch)
+            streams.add(branch.join)
+    return bare
+
+
+def _source(steps: Steps, node: Node) -> Node:
+    """The operation whose result a node passes on in another shape, or thinned."""
+    while steps[node].role in ("shape", "dropout") and steps[node].inputs:
+        node = steps[node].inputs[0]
+    return node
 
 
 def _memberships(bare: list[Branch]) -> dict[Node, str]:

@@ -205,3 +205,41 @@ def test_q_k_and_v_in_one_layer_are_filled_by_their_own_fans(policy):
         if policy == "orthogonal":
             square = part @ part.T
             assert torch.allclose(square, square[0, 0] * torch.eye(32), atol=1e-4)
+
+
+@pytest.mark.parametrize("zeros", [True, False])
+def test_the_last_block_before_the_norm_at_the_end_of_a_stack_is_as_the_others(zeros):
+    class Stack(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.ModuleList(nn.Linear(8, 8) for _ in range(4))
+            self.last = nn.ModuleList(nn.Linear(8, 8) for _ in range(4))
+            for parameter in self.last.parameters() if zeros else ():
+                nn.init.zeros_(parameter)
+            self.norm, self.out = nn.LayerNorm(8), nn.Linear(8, 2)
+
+        def forward(self, x):
+            for inner, last in zip(self.inner, self.last, strict=True):
+                x = x + last(torch.relu(inner(x)))
+            return self.out(self.norm(x))
+
+    report = initlint.check(Stack)
+    assert not report.findings
+    branches = {layer.parameter: layer.branch for layer in report.layers}
+    for place in range(4):
+        assert branches[f"inner.{place}.weight"] == "inside"
+        assert branches[f"last.{place}.weight"] == "last"
+    assert not any(one.status == "filled" for one in initlint.apply_(Stack(), seed=0).outcomes)
+
+
+def test_a_block_that_ends_in_its_own_norm_has_no_bare_branch():
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.up, self.down, self.norm = nn.Linear(8, 8), nn.Linear(8, 8), nn.LayerNorm(8)
+
+        def forward(self, x):
+            return self.norm(x + self.down(torch.relu(self.up(x))))
+
+    model = nn.Sequential(nn.Linear(8, 8), *(Block() for _ in range(3)), nn.Linear(8, 2))
+    assert not any(layer.branch for layer in initlint.check(model).layers)
