@@ -407,18 +407,24 @@ def _bare(steps: Steps, found: Sequence[Branch], down: Mapping[Node, Downstream]
     bare: list[Branch] = []
     streams: set[Node] = set()
     for branch in found:
-        is_open = not down[branch.join].normed or _source(steps, branch.fork) in streams
+        is_open = not down[branch.join].normed or _passed_on(steps, branch.fork) in streams
         if is_open and not branch.normalised:
             bare.append(branch)
             streams.add(branch.join)
     return bare
 
 
-def _source(steps: Steps, node: Node) -> Node:
+def _passed_on(steps: Steps, node: Node) -> Node:
     """The operation whose result a node passes on in another shape, or thinned."""
-    while steps[node].role in ("shape", "dropout") and steps[node].inputs:
+    for _ in range(_NEAR):
+        if steps[node].role not in ("shape", "dropout") or not steps[node].inputs:
+            break
         node = steps[node].inputs[0]
     return node
+
+
+# Between two blocks of a stack lie no more operations than these.
+_NEAR = 8
 
 
 def _memberships(bare: list[Branch]) -> dict[Node, str]:

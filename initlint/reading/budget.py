@@ -57,7 +57,8 @@ class Budget:
     `spent` itself, and calls `refuse` where that is beyond `end`.
 
     A class or function gets at most a quarter of the run's remaining units, so that later classes
-    are read even if earlier ones would use all of them.
+    are read even if earlier ones would use all of them. Half of what further files bring is kept
+    for the classes, which are read after the scripts: a package may hold hundreds of these.
     """
 
     def __init__(self, sizes: Sequence[int]) -> None:
@@ -66,12 +67,17 @@ class Budget:
         further = sum(min(_AT_MOST, size * _OF_A_FILE) for size in sorted(sizes)[:-1])
         self.left = (_BASE + further + characters // _CHARACTERS) * STEP
         self.spent = 0
+        self._kept = further * STEP // 2
         self._reserve = _RESERVE * STEP
         # What may still be spent on predictions of the signal.
         self.predictable = _PREDICTED + characters // _CHARACTERS_OF_ONE
         self._begun = 0
         self.end = 0
         self.begin()
+
+    def begin_classes(self) -> None:
+        """From here on all that is left may be spent: the scripts have been read."""
+        self._kept = 0
 
     def begin(self) -> None:
         """Account for the last class or function, and give the next one its share."""
@@ -80,7 +86,7 @@ class Budget:
         self.left = max(0, self.left - cost)
         self._begun = self.spent
         least = _LEAST if self._reserve > 0 else _GLANCE
-        self.end = self.spent + max(least * STEP, min(SHARE * STEP, self.left // 4))
+        self.end = self.spent + max(least * STEP, min(SHARE * STEP, (self.left - self._kept) // 4))
 
     def elements(self, count: int) -> None:
         """Charge elements of a list, tuple or table that are visited or copied, of a unit each.

@@ -140,6 +140,7 @@ class _Engine:
         modules = self.program.followed()
         scripts = Scripts(self.reader, self.program, self.attempts.run)
         scripts.follow(modules)
+        self.reader.budget.begin_classes()
         classes = [cls for module in modules for cls in self._classes(module)]
         born = [(birth, self._named(birth, scripts)) for birth in told(self.reader.life)]
         made = {cls: self._made(cls) for cls in classes if not cls.made}

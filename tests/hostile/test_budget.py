@@ -175,7 +175,12 @@ def test_a_run_over_many_files_may_take_more_than_one_over_a_long_file():
     assert many == long + 9 * 20_000 * STEP
     # A crowd of files with nothing in them buys nothing.
     assert tiny < long
-    assert Budget([6_000] * 10).end == (150_000 + 30_000 + 180_000) * STEP // 4
+    # Half of what the files bring is kept for the classes, which come after the scripts.
+    budget = Budget([6_000] * 10)
+    assert budget.end == (150_000 + 30_000 + 90_000) * STEP // 4
+    budget.begin_classes()
+    budget.begin()
+    assert budget.end == (150_000 + 30_000 + 180_000) * STEP // 4
 
 
 def test_no_class_gets_more_than_its_share_however_many_files_there_are():
