@@ -22,6 +22,7 @@ from initlint.reading.fills.asked import known_elsewhere
 from initlint.reading.fills.options import unread
 from initlint.reading.fills.resets import forgotten
 from initlint.reading.known import frameworks
+from initlint.reading.models.generated import templates
 from initlint.reading.models.hollow import unseen_part
 from initlint.reading.models.layers import (
     Followed,
@@ -105,6 +106,7 @@ def read(
 
 # Why a model is not judged.
 _STOPPED = "code that may make and fill it was not followed to its end"
+_TEMPLATE = "a file beside it is generated from it, and judged in its place"
 _LOADED = "code that is read only makes it from a checkpoint"
 _GIVEN = "it is passed on as a value and made by no code that is read, so other code may fill it"
 # Layers whose initialisation no rule judges.
@@ -137,7 +139,7 @@ class _Engine:
 
     def run(self, jobs: int = 1) -> None:
         """Read every class, and what functions and top levels make of them."""
-        modules = self.program.followed()
+        modules = self._running()
         scripts = Scripts(self.reader, self.program, self.attempts.run)
         scripts.follow(modules)
         self.reader.budget.begin_classes()
@@ -184,6 +186,14 @@ class _Engine:
             self.tests += unread(cls.name, cls.node, cls.module)
             for instance in [*cls.made, made.get(cls)][:1]:
                 self.tests += forgotten(cls, instance) if instance is not None else ()
+
+    def _running(self) -> list[Module]:
+        """The files whose code runs: those from which others are generated are listed as gaps."""
+        modules, sources = self.program.followed(), {*templates(self.program.modules)}
+        for module in modules:
+            if module.path in sources:
+                self.attempts.give_up(module.path, "its models", _TEMPLATE, unseen=True)
+        return [module for module in modules if module.path not in sources]
 
     def _unrecorded(self, cls: UserClass) -> Instance | None:
         """An instance of a class that is not a submodule of any recorded model."""

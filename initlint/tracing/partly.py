@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,7 +58,9 @@ class Partly:
 
 def made_zero(
     name: str, shape: Sequence[int], args: tuple[Any, ...], keywords: Mapping[str, Any]
-) -> torch.Tensor:
-    """The elements that `tril_` or `triu_` makes zero, as an index."""
+) -> Any:
+    """The elements that `tril_` or `triu_` makes zero, as an index; all of large memory."""
+    if math.prod(shape) > _MOST:
+        return ...
     kept = getattr(torch.ones(tuple(shape), device="cpu"), name)(*args, **keywords)
     return torch.eq(kept, 0)
