@@ -220,3 +220,37 @@ def test_a_gain_whose_size_is_only_a_name(tmp_path, call, default, most, wrong):
     path.write_text(CHANNELS.format(call=call, default=default, most=most))
     codes = {finding.code for finding in api.check(str(path)).findings}
     assert ("INIT205" in codes) == wrong
+
+
+TABLES = """\
+import torch
+from torch import nn
+
+
+class Positions(nn.Module):
+    def __init__(self, shape, dims):
+        super().__init__()
+        self.weights = nn.ParameterList()
+        for axis, d in enumerate(dims):
+            sizes = [1] * len(shape)
+            sizes[axis] = shape[axis]
+            self.weights.append(nn.Parameter(torch.ones(tuple(sizes) + (d,))))
+        self.fc = nn.Linear(64, 64)
+        self.apply(self.init)
+
+    def init(self, m):
+        if isinstance(m, nn.Linear):
+            nn.init.normal_(m.weight, 0.0, 0.02)
+        if isinstance(m, Positions):
+            for w in m.weights:
+                nn.init.normal_(w, std=0.02)
+
+    def forward(self, x):
+        return self.fc(x) + torch.cat([w.expand(x.shape) for w in self.weights], -1)
+"""
+
+
+def test_a_tensor_of_an_unknown_number_of_dimensions_is_no_line(tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text(TABLES)
+    assert not api.check(str(path), select=["INIT205"]).findings

@@ -203,6 +203,9 @@ def _shape_of_new(
         return tuple(places) if len(places) > 1 else (*places, *places)
     sizes = keywords.get("size", places[0] if len(places) == 1 else tuple(places))
     if isinstance(sizes, Listing):
+        # Of a list of unknown length it is not known how many dimensions there are.
+        if sizes.open:
+            return None
         sizes = tuple(sizes.items)
     return _shape_of(sizes if isinstance(sizes, tuple) else (sizes,))
 
