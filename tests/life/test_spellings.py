@@ -453,3 +453,15 @@ WRITING = {
 @pytest.mark.parametrize("call", WRITING)
 def test_functions_of_torch_that_write_to_what_they_are_given(folder, call):
     assert found(folder, f"net = Net()\n{call}\n") == WRITING[call]
+
+
+CLIPS = [
+    "for p in net.parameters():\n    torch.nn.utils.clip_grad_norm_(p, 1.0)",
+    "nn.utils.clip_grad_value_(net.b.weight, 1.0)",
+    "nn.utils.clip_grad_norm_(net.parameters(), 1.0)",
+]
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+def test_clipping_gradients_writes_to_no_weight(folder, clip):
+    assert found(folder, f"net = Net()\n{clip}\n") == DEFAULT

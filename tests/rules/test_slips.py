@@ -5,6 +5,8 @@ import textwrap
 import pytest
 from judged import found
 
+from initlint import api
+
 HEAD = "import copy\nimport math\n\nimport torch\nfrom torch import nn\n\n"
 NET = """
 
@@ -280,3 +282,25 @@ def test_a_gain_that_no_draw_on_the_meta_device_looks_at(gain, wrong, tmp_path):
         arguments="", body=f"        nn.init.orthogonal_(self.body.weight, {gain})", methods=""
     )
     assert len(found(tmp_path, HEAD + source, "INIT007", trace=True)) == wrong
+
+
+OWN_ATTRIBUTE = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Conv2d(8, 8, 3)
+        self.a.weights = nn.Parameter(torch.ones(3))
+
+    def forward(self, x):
+        return self.a(x) * self.a.weights.sum()
+"""
+
+
+def test_an_attribute_of_ones_own_that_is_read_is_no_slip(tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text(OWN_ATTRIBUTE)
+    assert not api.check(str(path), select=["INIT002"]).findings

@@ -155,17 +155,20 @@ _GRADIENTS = ("autograd.grad", "autograd.backward")
 
 def _written(
     reader: Reader,
-    bare: str,
+    rest: str,
     args: Sequence[Value],
     kwargs: Mapping[str, Value],
     node: ast.AST | None,
 ) -> Value:
-    """The tensors that a function of torch's writes to: its first argument, or `out`; else None."""
-    out = kwargs.get("out")
+    """The tensors that a function of torch's writes to: its first argument, or `out`; else None.
+
+    `rest` is its name within torch. Others that end so (`nn.utils.clip_grad_norm_`) do not write.
+    """
+    out, bare = kwargs.get("out"), rest.removeprefix("nn.functional.")
     if isinstance(out, _TENSORS):
         release(reader, [out], name=bare)
         return out
-    if not args or not bare.endswith("_") or bare.endswith("__"):
+    if not args or "." in bare or not bare.endswith("_") or bare.endswith("__"):
         return None
     several = bare.startswith("_foreach_")
     method = bare.removeprefix("_foreach_")
@@ -183,14 +186,16 @@ def _trained_by(reader: Reader, name: str, values: Sequence[Value], node: ast.AS
 
     accelerate's `load_state` loads all that it has prepared.
     """
-    site, path = reader.site(node), reader.frames[-1].module.path
+    site = reader.site(node)
     if name.rpartition(".")[2].startswith("load"):
         found = [value for value in values if _is_module(value)]
-        models = found or [b.model for b in reader.life.births if b.path == path]
+        models = found or [
+            birth.model for birth in reader.life.births if site is None or birth.path == site.path
+        ]
         reader.life.give(models, name, site)
         release(reader, models, name=name)
         return External(f"{name}()")
-    reader.life.callbacks += [filler for value in values for filler in _fillers(reader, value)]
+    reader.life.callbacks += _fillers(reader, values)
     if reader.life.callbacks:
         reader.life.give(values, reader.life.callbacks[0], site)
         release(reader, filter(_is_module, values), name=reader.life.callbacks[0])
@@ -198,16 +203,18 @@ def _trained_by(reader: Reader, name: str, values: Sequence[Value], node: ast.AS
     return External(f"{name}()")
 
 
-def _fillers(reader: Reader, value: Value) -> Iterator[str]:
+def _fillers(reader: Reader, values: Sequence[Value]) -> Iterator[str]:
     """The methods of callbacks that may fill the model that a framework hands them."""
-    for part in elements(value) or [value]:
-        if not isinstance(part, Instance) or part.torch or part.cls is None:
-            continue
-        for name, method in part.cls.members.items():
+    parts = [part for value in values for part in elements(value) or [value]]
+    reader.budget.elements(len(parts))
+    objects = (part for part in parts if isinstance(part, Instance) and not part.torch)
+    for cls in dict.fromkeys(part.cls for part in objects if part.cls is not None):
+        reader.budget.steps(len(cls.members))
+        for name, method in cls.members.items():
             is_method = isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef))
             is_handed = is_method and name != "__init__" and len(method.args.args) > 1
             if is_handed and may_fill(method):
-                yield f"{part.cls.name}.{name}"
+                yield f"{cls.name}.{name}"
 
 
 def torch_or_lost(
@@ -229,7 +236,7 @@ def torch_or_lost(
         if is_wrapped and not reader.nodes_in(args):
             # Compiled, sharded, quantised, traced: the module, or what holds it.
             return args[0]
-        return _written(reader, bare, args, kwargs, node) or operate(reader, bare, args, kwargs)
+        return _written(reader, rest, args, kwargs, node) or operate(reader, bare, args, kwargs)
     if package in TRUSTED and is_operation(bare) and reader.nodes_in(args):
         return operate(reader, bare, args, kwargs)
     if package in ("math", "operator"):

@@ -88,7 +88,7 @@ def is_module(instance: Instance) -> bool:
 
 
 # Arguments of layers that are attributes of theirs, and no modules or parameters.
-LASTING = {
+ARGUMENTS_OF_LAYERS = {
     *("in_features", "out_features", "in1_features", "in2_features", "in_channels"),
     *("out_channels", "kernel_size", "stride", "padding", "dilation", "transposed", "groups"),
     *("output_padding", "padding_mode", "num_embeddings", "embedding_dim", "padding_idx"),
@@ -97,7 +97,7 @@ LASTING = {
     "track_running_stats",
 }
 # What layers with parameters have: names that no user gives.
-_OF_LAYERS = LASTING | {
+_OF_LAYERS = ARGUMENTS_OF_LAYERS | {
     *("running_mean", "running_var", "num_batches_tracked", "weight"),
     *("bias", "parametrizations", "reset_parameters", "reset_running_stats", "from_pretrained"),
 }

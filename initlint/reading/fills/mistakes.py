@@ -37,13 +37,29 @@ def check_assigned(reader: Reader, owner: Instance, target: ast.Attribute, value
             why = "a parameter can only be replaced by an nn.Parameter, or its .data by a tensor"
             note(reader, target, f"the assignment to {target.attr}", [old], "raises", why)
     meant = _singular(owner, target.attr)
-    if isinstance(value, Slot) and meant is not None and is_sure(reader):
+    if (
+        isinstance(value, Slot)
+        and meant is not None
+        and is_sure(reader)
+        and not _is_read(reader, target)
+    ):
         why = f"{owner.torch} has no {target.attr}, and goes on with its {meant.name}"
         note(reader, target, f"the assignment to {target.attr}", [meant], "lost", why)
     is_part = isinstance(value, Slot) or (isinstance(value, Instance) and bool(value.torch))
     if is_part and owner is reader.constructing and _is_early(reader, owner, target):
         why = "parts of a module can only be set after super().__init__()"
         note(reader, target, f"the assignment to {target.attr}", [], "raises", why)
+
+
+def _is_read(reader: Reader, target: ast.Attribute) -> bool:
+    """Whether the file reads an attribute of this name: then it is one of the author's own."""
+    tree = reader.frames[-1].module.source.tree
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr == target.attr
+        and isinstance(node.ctx, ast.Load)
+        for node in ast.walk(tree)
+    )
 
 
 def _singular(owner: Instance, name: str) -> Slot | None:

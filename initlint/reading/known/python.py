@@ -44,7 +44,7 @@ from initlint.reading.evaluate.handlers import Args, Kwargs, handles
 from initlint.reading.evaluate.names import top_level
 from initlint.reading.evaluate.subscripts import item_of
 from initlint.reading.evaluate.tensors import operate
-from initlint.reading.fills.effects import LASTING, lacks
+from initlint.reading.fills.effects import ARGUMENTS_OF_LAYERS, lacks
 from initlint.reading.fills.mistakes import check_classes
 from initlint.reading.models.life import twin
 from initlint.reading.objects.apart import set_apart
@@ -308,7 +308,7 @@ def _hasattr(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -
         return True
     if name in ("weight", "bias") and owner.torch and owner.cls is None:
         return False
-    if owner.cls is None and name in owner.args and name in LASTING:
+    if owner.cls is None and name in owner.args and name in ARGUMENTS_OF_LAYERS:
         return True
     if owner.torch and name and (name in OF_EVERY or name == reset_of(owner.torch)):
         return True

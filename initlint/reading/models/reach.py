@@ -67,6 +67,8 @@ class Reach:
         """The file from which star imports bring a name; or whether it leads to modules."""
         waiting, seen = [module], {module.path}
         while waiting:
+            if len(seen) > _MOST_IMPORTS:
+                return True
             here = waiting.pop()
             for star in here.stars:
                 found = self._program.imported(here, star)
@@ -82,7 +84,7 @@ class Reach:
         return False
 
 
-# Files that import a name from each other in a circle lead nowhere.
+# Files that import a name from each other in a circle lead nowhere; of more, nothing is known.
 _MOST_IMPORTS = 50
 
 
