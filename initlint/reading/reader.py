@@ -148,6 +148,8 @@ class Reader:
         self.walks: list[Walk] = []
         # How many `try` with handlers are around what is read.
         self.trying = 0
+        # Each `try` in a loop that is left only from its body.
+        self.retried: set[ast.Try] = set()
         # Models, each with a module that a framework's hook has initialised for it.
         self.hooked: set[tuple[Instance, Instance]] = set()
         # The model whose hook is running; of each model, what its hook has written.

@@ -51,6 +51,22 @@ FRESH = {
     "    if resume:\n        net.load_state_dict(torch.load(resume))\n"
     "    torch.optim.SGD(net.parameters(), lr=0.1)\n    sys.exit(0)\n"
     "if __name__ == '__main__':\n    sys.exit(main(sys.argv[1:]))\n",
+    "not before an early return": "def load(net, path):\n    if not path.exists():\n"
+    "        return net\n    net.load_state_dict(torch.load(path))\n    return net\n"
+    "def main(path):\n    net = load(Net(), path)\n",
+    "in part before an early return": "def load(net, path):\n    state = torch.load(path)\n"
+    "    if 'a' in state:\n        net.a.load_state_dict(state['a'])\n        return net\n"
+    "    net.load_state_dict(state)\n    return net\nnet = load(Net(), 'net.pt')\n",
+    "tried before an early return": "def load(net, path, verbose):\n    try:\n"
+    "        net.load_state_dict(torch.load(path))\n    except OSError:\n        pass\n"
+    "    if verbose:\n        return net\n    print(path)\n    return net\n"
+    "def main(verbose):\n    net = load(Net(), 'net.pt', verbose)\n",
+    "of the first file that is there": "net = Net()\nfor path in ('a.pt', 'b.pt'):\n    try:\n"
+    "        net.load_state_dict(torch.load(path))\n        break\n"
+    "    except OSError:\n        continue\n",
+    "until there is none": "net = Net()\nwhile True:\n    try:\n"
+    "        net.load_state_dict(torch.load('net.pt'))\n        break\n"
+    "    except OSError:\n        break\n",
     "in another program": "def train():\n    net = Net()\n"
     "    net(torch.randn(2, 64)).sum().backward()\ndef test():\n    net = Net()\n"
     "    net.load_state_dict(torch.load('net.pt'))\n",
@@ -86,6 +102,24 @@ LOADED = {
     "where it is asked for, else a wrong option": "import argparse\nnet = Net()\n"
     "parser = argparse.ArgumentParser()\nargs = parser.parse_args()\nif args.old:\n"
     "    net.load_state_dict(torch.load(args.old))\nelse:\n    parser.error('no --old')\n",
+    "before each return": "def load(net, path):\n    state = torch.load(path)\n"
+    "    if 'model' in state:\n        net.load_state_dict(state['model'])\n        return net\n"
+    "    net.load_state_dict(state)\n    return net\nnet = load(Net(), 'net.pt')\n",
+    "before a return on request": "def load(net, path, verbose):\n"
+    "    net.load_state_dict(torch.load(path))\n    if verbose:\n        return net\n"
+    "    print(path)\n    return net\ndef main(verbose):\n"
+    "    net = load(Net(), 'net.pt', verbose)\n",
+    "before each return, or an error": "def load(net, path):\n    state = torch.load(path)\n"
+    "    if 'model' in state:\n        net.load_state_dict(state['model'])\n        return net\n"
+    "    if 'net' in state:\n        net.load_state_dict(state['net'])\n        return net\n"
+    "    raise ValueError(path)\nnet = load(Net(), 'net.pt')\n",
+    "tried until it is there": "import time\nnet = Net()\nwhile True:\n    try:\n"
+    "        net.load_state_dict(torch.load('net.pt'))\n        break\n"
+    "    except OSError:\n        time.sleep(1)\n",
+    "tried a number of times": "def main(tries=3):\n    net = Net()\n"
+    "    for number in range(tries):\n        try:\n"
+    "            net.load_state_dict(torch.load('net.pt'))\n            break\n"
+    "        except OSError:\n            if number == tries - 1:\n                raise\n",
     "by torch's checkpoints": "from torch.distributed.checkpoint.state_dict import (\n"
     "    set_model_state_dict)\nnet = Net()\nset_model_state_dict(net, torch.load('net.pt'))\n",
     "by name": "net = Net()\nstate = torch.hub.load_state_dict_from_url('u')\n"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from initlint.reading.abstract.holders import Listing
-from initlint.reading.abstract.values import Value
+from initlint.reading.abstract.values import Resumed, Slot, Value
 from initlint.reading.sources.resolve import Module
 
 
@@ -30,8 +30,9 @@ class Frame:
     returns: list[Value] = field(default_factory=list)
     yields: Listing | None = None
     ways_out: int = 0
-    # Undecided conditions, and errors, under which the function was left: a fresh start may be one.
-    returned: int = 0
+    # What each way has loaded on which the function was left, under an undecided condition or by an
+    # error: a fresh start may be one.
+    left: list[dict[Slot, Resumed]] = field(default_factory=list)
     # The names that the function sets at the top level of its file.
     outer: tuple[str, ...] = ()
 

@@ -318,7 +318,7 @@ def elements(value: Value) -> list[Value] | None:
 
 def around(node: ast.AST, closure: Any) -> Sequence[Value]:
     """The values of the names in the text of `node` that the functions around it define."""
-    names = _mentioned(node) if closure is not None else ()
+    names = mentioned(node) if closure is not None else ()
     found = []
     while closure is not None:
         found += [closure.names[name] for name in names if name in closure.names]
@@ -327,7 +327,7 @@ def around(node: ast.AST, closure: Any) -> Sequence[Value]:
 
 
 @lru_cache(maxsize=1024)
-def _mentioned(node: ast.AST) -> tuple[str, ...]:
+def mentioned(node: ast.AST) -> tuple[str, ...]:
     """The names in a function's text, each once."""
     names = (inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))
     return tuple(dict.fromkeys(names))

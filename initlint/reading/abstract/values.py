@@ -217,11 +217,15 @@ class Slot(Kind):
 
 
 class Resumed(NamedTuple):
-    """A load under undecided conditions, and the module in whose constructor it stands."""
+    """A load under undecided conditions, and the module in whose constructor it stands.
+
+    `tried` is True if it stands in a `try`, from which code goes on without it.
+    """
 
     draw: Draw
     arms: tuple[int, ...]
     by: Instance | None
+    tried: bool = False
 
 
 @dataclass(slots=True, unsafe_hash=True)

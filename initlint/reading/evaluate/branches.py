@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from initlint.reading.evaluate.targets import publish
 from initlint.reading.fills.mistakes import check_truth, truths
 from initlint.reading.fills.options import in_branch
 from initlint.reading.fills.questions import asking
-from initlint.reading.fills.writes import load_either_way, settle
+from initlint.reading.fills.writes import load_either_way, loaded_here, settle
 from initlint.reading.reader import Reader
 
 
@@ -76,6 +76,7 @@ def either(
     fresh: list[tuple[int, int]] = []
     # What each way that is not left by an error has loaded.
     filled: list[dict[Slot, Resumed | None]] = []
+    left: list[dict[Slot, Resumed]] = []
     loads = reader.life.loads
     for body in bodies:
         begun, loaded, resumed = len(reader.undecided), reader.life.loads, len(reader.resumed)
@@ -88,6 +89,8 @@ def either(
             flow = Flow.DEAD
         if flow is not Flow.DEAD:
             filled.append({slot: slot.resumed for slot in reader.resumed[resumed:]})
+        if flow is Flow.RETURN:
+            left.append(loaded_here(reader))
         if flow is not None:
             # What comes next is not reached from a load that ends in a return.
             for slot in reader.resumed[resumed:]:
@@ -103,6 +106,7 @@ def either(
             settle(reader, begun, ended)
         if filled:
             load_either_way(reader, filled)
+    frame.left += left
     return _met(reader, ends, memory, frame)
 
 
@@ -137,7 +141,6 @@ def _met(
     going = [state for flow, state in ends if flow is None]
     if going:
         frame.ways_out += any(flow in (Flow.BREAK, Flow.RETURN) for flow, _ in ends)
-        frame.returned += any(flow is Flow.RETURN for flow, _ in ends)
         memory.merge(frame, going, partial(joined, reader))
         publish(frame)
         return None
@@ -154,12 +157,14 @@ def try_step(reader: Reader, node: ast.Try) -> Step:
     handlers = [handler.body for handler in node.handlers]
     staying = [body for body in handlers if not any(map(leaves_loop, body))]
     returns = any(isinstance(body[-1], ast.Return) for body in handlers)
+    is_retried = node in reader.retried
 
     def step(frame: Frame) -> Flow | None:
         loads, resumed = reader.life.loads, len(reader.resumed)
         goes_on = [body for body in staying if not exits(reader, body[-1], frame)]
         # Where each handler raises or exits, what comes next is reached by way of the body alone.
         is_tried = bool(goes_on) or any(not _raises(reader, body, frame) for body in handlers)
+        is_tried = is_tried and not is_retried
         reader.trying += is_tried
         try:
             flow = body(frame)
@@ -171,7 +176,8 @@ def try_step(reader: Reader, node: ast.Try) -> Step:
             flow = either(reader, handlers, frame)
         elif flow is None and reader.life.loads > loads and goes_on:
             flow = _started_afresh(reader, goes_on, resumed, frame)
-        frame.returned += returns
+        if returns:
+            frame.left.append({})
         end = last(frame)
         return end if end is not None else flow
 
@@ -205,6 +211,28 @@ def match_step(reader: Reader, node: ast.Match) -> Step:
     return block_of(reader, as_conditions(node))
 
 
+def retried(loop: ast.While | ast.For | ast.AsyncFor) -> Iterator[ast.Try]:
+    """Each `try` in a loop whose body leaves it, and whose handlers go round again or raise.
+
+    What comes behind such a loop is reached by way of the body alone: `while True` with a `break`
+    behind a load, or a number of tries, the last of which raises the error.
+    """
+    is_endless = isinstance(loop, ast.While) and isinstance(loop.test, ast.Constant)
+    for node in loop.body:
+        if isinstance(node, ast.Try) and node.handlers:
+            last = (node.orelse or node.body)[-1]
+            raising = [_has(handler, ast.Raise) for handler in node.handlers]
+            leaving = [_has(handler, ast.Break, ast.Return) for handler in node.handlers]
+            is_left = isinstance(last, (ast.Break, ast.Return)) and not any(leaving)
+            if is_left and (is_endless or all(raising)):
+                yield node
+
+
+def _has(node: ast.AST, *kinds: type[ast.AST]) -> bool:
+    """Whether a statement of one of these kinds lies within another."""
+    return any(isinstance(each, kinds) for each in ast.walk(node))
+
+
 def leaves_loop(statement: ast.stmt) -> bool:
     """Whether a statement may end a loop that it stands in."""
-    return any(isinstance(n, (ast.Break, ast.Return, ast.Raise)) for n in ast.walk(statement))
+    return _has(statement, ast.Break, ast.Return, ast.Raise)

@@ -14,6 +14,7 @@ from initlint.reading.abstract.frames import Code, Flow, Frame, ImpossibleError,
 from initlint.reading.abstract.joins import joined
 from initlint.reading.abstract.values import Value
 from initlint.reading.budget import STEP
+from initlint.reading.fills.writes import load_either_way, loaded_here
 from initlint.reading.reader import Reader
 
 
@@ -53,6 +54,8 @@ def body_of(reader: Reader, statements: list[ast.stmt]) -> Code:
 
 def _returned(reader: Reader, frame: Frame, flow: Flow | None) -> Value:
     """What a function returns whose last statement ended like this."""
+    if frame.left:
+        _load_on_every_way(reader, frame, flow)
     if frame.yields is not None:
         return frame.yields
     returns = frame.returns
@@ -66,6 +69,13 @@ def _returned(reader: Reader, frame: Frame, flow: Flow | None) -> Value:
     for other in returns[1:]:
         result = joined(reader, result, other)
     return result
+
+
+def _load_on_every_way(reader: Reader, frame: Frame, flow: Flow | None) -> None:
+    """What is loaded on every way out of a function is loaded behind it."""
+    ways = frame.left if flow is Flow.DEAD else [*frame.left, loaded_here(reader)]
+    frame.left = []
+    load_either_way(reader, ways)
 
 
 def block_of(reader: Reader, body: list[ast.stmt]) -> Step:

@@ -21,6 +21,7 @@ from initlint.reading.evaluate.calling import call
 from initlint.reading.evaluate.handlers import HANDLERS
 from initlint.reading.evaluate.tensors import operate
 from initlint.reading.fills.filling import may_fill
+from initlint.reading.fills.handed import filled_by_handlers
 from initlint.reading.fills.in_place import write_in_place
 from initlint.reading.fills.initial import initialise, lost, release
 from initlint.reading.objects.module_methods import ask_module
@@ -200,6 +201,9 @@ def _trained_by(reader: Reader, name: str, values: Sequence[Value], node: ast.AS
         reader.life.give(values, reader.life.callbacks[0], site)
         release(reader, filter(_is_module, values), name=reader.life.callbacks[0])
     reader.life.train(values)
+    models = [*filled_by_handlers(reader, values)]
+    reader.life.give(models, name, site, early=True)
+    release(reader, models, name=name)
     return External(f"{name}()")
 
 
@@ -250,11 +254,13 @@ def torch_or_lost(
     caller = reader.frames[-1].module.path if reader.frames else ""
     if reader.program.starts.get((caller, package)) == "":
         reader.astray[caller, name] = None
+    given = [*args, *kwargs.values()]
     if reader.outside:
-        if is_trained(reader, [*args, *kwargs.values()]):
+        if is_trained(reader, given):
             return UNKNOWN
-        reader.life.give([*args, *kwargs.values()], name, reader.site(node))
-    found = lost(reader, args, kwargs, name.lstrip("."))
+        given += filled_by_handlers(reader, given)
+        reader.life.give(given, name, reader.site(node))
+    found = lost(reader, given, {}, name.lstrip("."))
     is_of_library = found is UNKNOWN and reader.outside and package in OWN_MODELS
     return External(f"{name}()") if is_of_library else found
 

@@ -11,7 +11,7 @@ from initlint.reading.abstract.memory import Memory
 from initlint.reading.abstract.parts import reached
 from initlint.reading.abstract.values import Fresh, Held, Kept, Slot, Unknown, Value
 from initlint.reading.budget import TooMuchError
-from initlint.reading.evaluate.branches import either, leaves_loop
+from initlint.reading.evaluate.branches import either, leaves_loop, retried
 from initlint.reading.evaluate.compiled import block_of, code_of, evaluate
 from initlint.reading.evaluate.rounds import Round
 from initlint.reading.evaluate.subscripts import gone_through
@@ -34,6 +34,7 @@ def for_step(reader: Reader, node: ast.For | ast.AsyncFor) -> Step:
     """A `for`: every iteration, or one that stands for all if their number is not known."""
     iterable, target = code_of(reader, node.iter), target_of(reader, node.target)
     body, orelse = block_of(reader, node.body), block_of(reader, node.orelse)
+    reader.retried.update(retried(node))
 
     def step(frame: Frame) -> Flow | None:
         value = iterable(frame)
@@ -135,8 +136,13 @@ def _rounds_of(
     return None if flow in (Flow.BREAK, Flow.CONTINUE) else flow
 
 
-def while_step(reader: Reader, node: ast.While, frame: Frame) -> Flow | None:
+def while_step(reader: Reader, node: ast.While) -> Step:
     """A `while`: iterations until it ends, may end, or nothing changes any more."""
+    reader.retried.update(retried(node))
+    return lambda frame: _rounds_while(reader, node, frame)
+
+
+def _rounds_while(reader: Reader, node: ast.While, frame: Frame) -> Flow | None:
     rounds, ways_out, stuck = 0, frame.ways_out, 0
     left: tuple[int, ...] = ()
     is_endless = isinstance(node.test, ast.Constant) and not any(map(leaves_loop, node.body))

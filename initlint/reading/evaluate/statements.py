@@ -18,6 +18,7 @@ from initlint.reading.evaluate.names import is_dispatched, member_of, top_level
 from initlint.reading.evaluate.subscripts import gone_through
 from initlint.reading.evaluate.targets import target_of
 from initlint.reading.fills.dropped import dropped
+from initlint.reading.fills.handed import hand_to_decorators
 from initlint.reading.fills.in_place import write_in_place
 from initlint.reading.fills.rebound import rebinding
 from initlint.reading.objects.altered import decorated
@@ -180,6 +181,7 @@ def _define(reader: Reader, node: ast.FunctionDef | ast.AsyncFunctionDef, frame:
     is_known = not is_dispatched(node)
     function = Function(node, frame.module, closure)
     frame.names[node.name] = decorated(reader, function, node, frame) if is_known else UNKNOWN
+    hand_to_decorators(reader, function, node, frame)
 
 
 def _define_class(reader: Reader, node: ast.ClassDef, frame: Frame) -> None:
@@ -273,7 +275,7 @@ STATEMENTS: dict[type[ast.AST], Stepper] = {
     ast.If: if_step,
     ast.For: for_step,
     ast.AsyncFor: for_step,
-    ast.While: lambda reader, node: lambda frame: while_step(reader, node, frame),
+    ast.While: while_step,
     ast.With: _with,
     ast.AsyncWith: _with,
     ast.Try: try_step,

@@ -51,10 +51,15 @@ def _is_filling(node: ast.Call) -> bool:
 
 def fills_by(name: str) -> bool:
     """Whether the name of a function says that it fills tensors."""
-    is_in_place = name.endswith("_") and not name.endswith("__") and name not in _KEEPING
     # A class in capitals makes something: transforms.Normalize.
     is_class = name[:1].isupper()
-    return is_in_place or (not is_class and any(word in name.lower() for word in _INITIALISING))
+    is_said = not is_class and any(word in name.lower() for word in _INITIALISING)
+    return writes_in_place(name) or is_said
+
+
+def writes_in_place(name: str) -> bool:
+    """Whether the name of a function says that it writes to a tensor: `normal_`."""
+    return name.endswith("_") and not name.endswith("__") and name not in _KEEPING
 
 
 @lru_cache(maxsize=64)

@@ -50,12 +50,23 @@ def load(reader: Reader, slot: Slot, loaded: Draw) -> None:
 
     A load under a condition (`if resume:`) changes nothing about how a fresh model begins.
     """
-    is_left = reader.trying or any(frame.returned for frame in reader.frames)
-    if reader.is_certain(slot) and not is_left:
+    is_tried, is_left = reader.trying > 0, any(frame.left for frame in reader.frames)
+    if reader.is_certain(slot) and not is_tried and not is_left:
         write(reader, slot, loaded)
     else:
-        slot.resumed = Resumed(perhaps(loaded), reader.arms, reader.constructing)
+        slot.resumed = Resumed(perhaps(loaded), reader.arms, reader.constructing, is_tried)
         reader.resumed.append(slot)
+
+
+def loaded_here(reader: Reader) -> dict[Slot, Resumed]:
+    """What has been loaded wherever the present code runs, though not on every way past it."""
+    reader.budget.elements(len(reader.resumed))
+    found = {}
+    for slot in reader.resumed:
+        load = slot.resumed
+        if load is not None and not load.tried and reader.arms[: len(load.arms)] == load.arms:
+            found[slot] = load
+    return found
 
 
 def load_either_way(reader: Reader, ways: Sequence[Mapping[Slot, Resumed | None]]) -> None:

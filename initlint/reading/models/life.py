@@ -177,12 +177,19 @@ class Life:
         for birth in self._used:
             self._freeze(birth)
 
-    def give(self, values: Iterable[Value], function: str, site: Site | None) -> None:
-        """Note that a function which is not read gets the models that lie in these values."""
+    def give(
+        self, values: Iterable[Value], function: str, site: Site | None, early: bool = False
+    ) -> None:
+        """Note that a function which is not read gets the models that lie in these values.
+
+        `early` if it may act before they are trained, though a trainer has got them already.
+        """
         for birth in self._births_in(values):
             if birth.given:
                 continue
             self._budget.elements(len(birth.begun))
+            if early:
+                self.frozen.difference_update(birth.begun)
             if self.frozen.isdisjoint(birth.begun):
                 place = f" at {site.path}:{site.line}" if site is not None else ""
                 birth.given = f"{function} gets it{place}, is not read, and may fill it"
