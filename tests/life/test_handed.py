@@ -97,3 +97,11 @@ def test_a_decorated_function_that_the_file_calls_is_followed(folder):
     (folder / "net.py").write_text(HEAD + code)
     report = api.check_all(["net.py"], api.Options())
     assert {each.code for each in report.findings} == {"INIT101"}
+
+
+def test_a_test_is_no_handler(folder):
+    code = "import pytest\nnet = Net()\ntorch.optim.SGD(net.parameters(), lr=0.1)\n"
+    code += "@pytest.mark.parametrize('x', [1])\ndef test_it(x):\n    net.load_state_dict({})\n"
+    (folder / "net.py").write_text(HEAD + code)
+    report = api.check_all(["net.py"], api.Options())
+    assert {each.code for each in report.findings} == {"INIT101"}

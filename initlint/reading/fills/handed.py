@@ -16,7 +16,9 @@ from initlint.reading.sources.outside import TRAINING
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef
 # Packages whose decorators call what they get where it is called, and not at another time.
-_HERE = {"abc", "builtins", "contextlib", "dataclasses", "functools", "torch", "typing"}
+_HERE = {
+    *("abc", "builtins", "contextlib", "dataclasses", "functools", "pytest", "torch", "typing"),
+}
 
 
 def filled_by_handlers(reader: Reader, values: Iterable[Value]) -> Iterator[Instance]:
