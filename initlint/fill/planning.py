@@ -36,6 +36,10 @@ from initlint.tracing.foreign import kind_of
 from initlint.tracing.layers import graphs_of, layers_of_graphs
 from initlint.tracing.unchanged import unchanged
 
+# Types of layers that have no default of PyTorch's to fall back on, or another one.
+_OTHERS = ("Parameter", "Embedding", "EmbeddingBag")
+_NOT_KNOWN = "PyTorch's default: nobody wrote the weight, and what follows is not known"
+
 
 def chosen(model: nn.Module, layers: Sequence[Layer], wanted: Wanted, known: Known) -> Choice:
     """What is to be filled, and with what."""
@@ -136,7 +140,20 @@ def _planned(
     recommended = with_normed(with_recommendations(alive), model)
     planned = with_tied_heads(with_recipes(recommended, graphs), model)
     safe = with_default_scales(planned, known.products.summed)
-    return _recommended(safe, wanted.policy)
+    whole = tuple(_with_some_scale(layer, known.scope.present) for layer in safe)
+    return _recommended(whole, wanted.policy)
+
+
+def _with_some_scale(layer: Layer, present: Mapping[str, Present]) -> Layer:
+    """A layer of torch's; with PyTorch's std, if nobody wrote it and what follows is unknown."""
+    found = present.get(layer.parameter)
+    if found is None or found.kind != "unwritten" or layer.recommended or not layer.fan_in:
+        return layer
+    is_unknown = layer.following.activation in ("unknown", "mixed")
+    if not is_unknown or layer.harmless or layer.recurrent or layer.type in _OTHERS:
+        return layer
+    std = 1 / math.sqrt(3 * layer.fan_in)
+    return replace(layer, recommended=Initializer("normal_", {"std": std}, std, reason=_NOT_KNOWN))
 
 
 def _is_open(model: nn.Module, wanted: Wanted, present: Mapping[str, Present]) -> bool:

@@ -94,7 +94,7 @@ class _Presence:
         }
         facts = _of_all_ranks(facts, self._tensors, parts)
         if self._is_fresh(facts):
-            found = {n: _UNWRITTEN for n in facts if n not in self._buffers or facts[n].broken}
+            found = {name: self._left(name, one) for name, one in facts.items()}
         else:
             found = {name: self._seen(name, one) for name, one in facts.items()}
         return {
@@ -120,6 +120,14 @@ class _Presence:
         bare = [one for one in weights if one.count]
         drawn = any(one.is_plausible and one.largest for one in bare)
         return len(bare) > 1 and not drawn
+
+    def _left(self, name: str, facts: Facts) -> Present:
+        """What a tensor holds in a model whose weights are all memory that nothing wrote.
+
+        torch counts writes in place, as those of `nn.init.ones_(norm.weight)` after `to_empty`.
+        """
+        is_written = name in self._buffers or self._tensors[name]._version > 0
+        return self._seen(name, facts) if is_written and not facts.broken else _UNWRITTEN
 
     def _seen(self, name: str, facts: Facts) -> Present:
         """What is known of a tensor from its values."""

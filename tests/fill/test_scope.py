@@ -378,6 +378,16 @@ def test_what_is_left_out_may_have_no_values_yet():
     assert model[0].weight.isfinite().all() and model[1].gain.isnan().all()
 
 
+@pytest.mark.usefixtures("broken_memory")
+def test_what_was_written_after_to_empty_is_no_empty_memory():
+    with torch.device("meta"):
+        model = with_norm(Scale)()
+    model.to_empty(device="cpu")
+    nn.init.ones_(model[1].gain)
+    initlint.apply_(model, seed=0)
+    assert model[0].weight.isfinite().all() and (model[1].gain == 1).all()
+
+
 def test_a_second_call_finds_nothing_to_do():
     for make in (deep, lambda: deep(activation=nn.Tanh)):
         model = make()
