@@ -54,7 +54,7 @@ def products_of(model: nn.Module, graphs: Sequence[Graph]) -> Products:
         recurrent |= {first.get(name, name) for name in used_again(graph)}
         summed |= {first.get(name, name) for name in summed_in(graph)}
         steps = with_mixings({op: op for op in graph.nodes}, graph.whole)
-        for branch in branches(steps):
+        for branch in filter(lambda one: one.sure, branches(steps)):
             for last, multiplied, weights in _branch_products(steps, branch):
                 name = first.get(last, last)
                 scales[name] = tuple(first.get(other, other) for other in multiplied)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from initlint.graph.steps import Node, Steps
 
 _NONLINEAR = ("activation", "gate", "attention", "unknown")
+_BENDING = ("activation", "gate", "attention")
 _THROUGH = ("shape", "dropout", "scale", "pool")
 # A longer branch is the trunk of a network (U-Net), not a branch of a block.
 _LONGEST = 2000
@@ -18,7 +19,8 @@ _CHARGED = 8
 class Branch(NamedTuple):
     """One residual branch: its join, its nodes, and its last weighted node if it ends in one.
 
-    `skip` are the nodes of the other side, by which the stream passes the branch.
+    `skip` are the nodes of the other side, by which the stream passes the branch. It is not `sure`
+    that this is a residual branch if an operation on the other side is not known.
     """
 
     join: Node
@@ -27,6 +29,7 @@ class Branch(NamedTuple):
     skip: frozenset[Node]
     last: Node | None
     normalised: bool
+    sure: bool
 
 
 # Told of work before it is done; may raise where it is too much.
@@ -109,12 +112,13 @@ def _branch(steps: Steps, join: Node, fork: Node | None, charge: Charge) -> Bran
         zip((s or frozenset() for s in sides), steps[join].inputs, strict=True),
         key=lambda pair: _weight(steps, pair[0]),
     )
-    if _nonlinear(steps, skip) or not _weighted(steps, side):
+    if any(steps[node].role in _BENDING for node in skip) or not _weighted(steps, side):
         return None
     if skip and not _nonlinear(steps, side):
         return None
     normalised = any(steps[node].role == "norm" for node in side)
-    return Branch(join, fork, side, skip, _last(steps, end, side), normalised)
+    sure = not _nonlinear(steps, skip)
+    return Branch(join, fork, side, skip, _last(steps, end, side), normalised, sure)
 
 
 def _side(steps: Steps, end: Node, fork: Node, charge: Charge) -> frozenset[Node] | None:

@@ -148,7 +148,7 @@ def uses(
         for weight in step.weights
         if step.role == "weighted"
     ]
-    return met, len(bare)
+    return met, sum(branch.sure for branch in bare)
 
 
 def _with_recurrence(use: Use, node: Node, repeats: Recurrences) -> Use:
@@ -432,7 +432,7 @@ def _memberships(bare: list[Branch]) -> dict[Node, str]:
     inside: dict[Node, str] = {}
     for branch in bare:
         inside.update({node: "inside" for node in branch.nodes if node not in inside})
-        if branch.last is not None:
+        if branch.last is not None and branch.sure:
             inside[branch.last] = "last"
     return inside
 

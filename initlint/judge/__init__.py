@@ -34,7 +34,7 @@ from initlint.judge.wording import (
     shortened,
 )
 from initlint.recommend import family, is_biased_head, magnitude, ratio
-from initlint.recommend.loud import LOUD
+from initlint.recommend.loud import LOUD, first_loss
 from initlint.recommend.question import is_lazy, is_small_head, scheme
 from initlint.records import Call, Draw, Finding, Layer, Parameter, Test
 
@@ -57,6 +57,7 @@ __all__ = [
     "faintness",
     "family",
     "findings",
+    "first_loss",
     "growth",
     "is_biased_head",
     "is_by_visit",

@@ -119,6 +119,7 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
     known |= {draw.site for p in built.parameters for draw in p.history if draw.site}
     # What reading gave up and tracing has judged, or failed to build, is said once.
     said = {*found.signatures, *(gap.target for gap in found.gaps)}
+    unsaid = (gap for gap in written.gaps if not _is_said(gap, said))
     # Rules may have needed those of files that were not asked for.
     listed = written.parameters if options.parameters else ()
     asked = _asked_in_source(models, paths, found, options, texts)
@@ -126,7 +127,7 @@ def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[R
     report = Report(
         (*built.layers, *_elsewhere(written.layers, known)),
         tuple(_with_cells(finding, texts) for finding in found_here),
-        (*(gap for gap in written.gaps if not _is_said(gap, said)), *found.gaps),
+        tuple(_gap_with_cells(gap, texts) for gap in (*unsaid, *found.gaps)),
         parameters=(*built.parameters, *_elsewhere(listed, known)),
         calls=(*built.calls, *_elsewhere(written.calls, known)),
         tests=written.tests,
@@ -142,6 +143,12 @@ def _with_cells(finding: Finding, texts: Texts) -> Finding:
     """The finding; places in a notebook are named by cell in its message."""
     message = texts.with_cells(finding.message, finding.site.path if finding.site else "")
     return finding if message == finding.message else replace(finding, message=message)
+
+
+def _gap_with_cells(gap: Unanalysed, texts: Texts) -> Unanalysed:
+    path = gap.target.rpartition(":")[0] or gap.target
+    reason = texts.with_cells(gap.reason, path)
+    return gap if reason == gap.reason else replace(gap, reason=reason)
 
 
 def _is_said(gap: Unanalysed, said: Collection[str]) -> bool:

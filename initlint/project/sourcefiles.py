@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import linecache
 import os
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from initlint.project.notebooks import Notebook
 
 NOTEBOOK = ".ipynb"
+_NOTEBOOKS = re.compile(r"[^\s:()]+\.ipynb(?=:\d)")
 
 
 class Texts:
@@ -106,12 +108,24 @@ class Texts:
         return cell, replace(site, line=line, end_line=line + site.end_line - site.line)
 
     def with_cells(self, message: str, path: str) -> str:
-        """A message in which the lines of a notebook are those of its cells."""
-        if not path.endswith(NOTEBOOK) or path not in message:
+        """A message in which the lines of notebooks are those of their cells.
+
+        `path` is the file that it is about, whose name may have spaces.
+        """
+        if f"{NOTEBOOK}:" not in message:
             return message
+        if path.endswith(NOTEBOOK):
+            message = self._counted(message, path)
+        for other in dict.fromkeys(_NOTEBOOKS.findall(message)):
+            with contextlib.suppress(InitlintError):
+                message = self._counted(message, other)
+        return message
+
+    def _counted(self, message: str, path: str) -> str:
+        notebook = self.notebook(path)
 
         def in_cell(found: re.Match[str]) -> str:
-            cell, line = self.notebook(path).locate(int(found[1]))
+            cell, line = notebook.locate(int(found[1]))
             return f"{path}:cell {cell}:{line}"
 
         return re.sub(re.escape(path) + r":(\d+)\b", in_cell, message)

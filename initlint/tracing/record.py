@@ -279,7 +279,10 @@ class Recorder(TorchFunctionMode):
             return
         if name in _HARMLESS:
             return
-        if name == "__setitem__":
+        if name == "__setitem__" and _is_all(args[1]):
+            filled = "copy_" if isinstance(args[2], torch.Tensor) else "fill_"
+            self._note_in_place(filled, (args[0], args[2]), {}, source, frame)
+        elif name == "__setitem__":
             self._write_part(args[0], "index_put_", frame, args[1])
         elif args and result is args[0]:
             self._note_in_place(name, args, keywords, source, frame)
@@ -417,3 +420,8 @@ def _left_in(
         return UNWRITTEN
     operand = next((a for a in args if not isinstance(a, torch.Tensor)), None)
     return replace(transformed(name, source, operand, None), spelled=source.spelled)
+
+
+def _is_all(index: Any) -> bool:
+    """Whether an index stands for all elements: `w[:] = x`, `w[...] = x`, and `w[None] = x`."""
+    return index is None or index is Ellipsis or (isinstance(index, slice) and index == slice(None))

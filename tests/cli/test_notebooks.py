@@ -173,3 +173,12 @@ def test_messages_name_the_cell_of_another_line(tmp_path, monkeypatch):
     (tmp_path / "n.ipynb").write_bytes(cells)
     messages = [finding.message for finding in api.check("n.ipynb").findings]
     assert messages and all("at n.ipynb:cell 3:3 " in message for message in messages)
+
+
+def test_what_was_not_analysed_names_the_cell_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = "from torch import nn\nnet = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8))"
+    cells = source(made, "from lib import start", "x = 1\nstart(net)")
+    (tmp_path / "my net.ipynb").write_bytes(cells)
+    (gap,) = api.check("my net.ipynb").unanalysed
+    assert "start gets it at my net.ipynb:cell 3:2, is not read" in gap.reason

@@ -234,3 +234,36 @@ def test_parameters_of_files_are_listed_only_where_they_are_asked_for(tmp_path):
     wanted = api.check_all([str(path)], dataclasses.replace(options, parameters=True))
     assert {p.name for p in wanted.parameters} >= {"conv.bias", "mask", "bare"}
     assert api.check(str(path)).parameters == wanted.parameters
+
+
+ASSIGNED = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(64, 64)
+        with torch.no_grad():
+            self.layer.{write}
+
+    def forward(self, x):
+        return self.layer(x)
+"""
+ASSIGNMENTS = {
+    "weight[:] = torch.randn(64, 64) * 0.1": ("normal_", 0.1),
+    "weight.data[...] = torch.randn(64, 64) * 0.1": ("normal_", 0.1),
+    "weight[None] = torch.zeros(64, 64)": ("zeros_", 0.0),
+    "weight[...] = 0": ("constant_", 0.0),
+    "weight[:3] = torch.randn(3, 64) * 0.1": ("unknown", None),
+    "weight[:, 0] = 0": ("unknown", None),
+    "weight[torch.eye(64) > 0] = 1": ("unknown", None),
+}
+
+
+@pytest.mark.parametrize("write", ASSIGNMENTS)
+def test_what_an_assignment_to_all_elements_leaves(write, tmp_path):
+    for found in both(ASSIGNED.format(write=write), tmp_path)[:2]:
+        last = found["layer.weight"].history[-1]
+        assert (last.name, last.std) == ASSIGNMENTS[write]

@@ -5,6 +5,7 @@ import textwrap
 import pytest
 
 import initlint
+from initlint.judge import first_loss
 
 HEAD = "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
 NET = """
@@ -103,3 +104,31 @@ def test_the_scale_of_embeddings_is_known(judge):
     body = NET.replace("self.norm(self.body(self.embed(ids)))", "self.body(self.embed(ids))")
     (finding,) = judge(body.format(fill=TIED, result="self.head(x)")).findings
     assert "results of rms 4.6" in finding.message or "results of rms 4.7" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("rms", "classes", "loss"),
+    # From a million draws, with NumPy.
+    [(4.0, 2, 2.373), (7.54, 2, 4.306), (1.0, 10, 2.729), (30.0, 10, 46.1), (4.0, 1000, 13.97)],
+)
+def test_the_first_loss_is_that_of_independent_normal_logits(rms, classes, loss):
+    assert first_loss(rms, classes) == pytest.approx(loss, rel=0.01)
+
+
+@pytest.mark.parametrize("units", [2, 100])
+def test_the_message_names_the_loss_of_so_many_classes(judge, units):
+    source = NET.format(fill=DRAWN, result="self.head(x)").replace(
+        "nn.Linear(64, 100,", f"nn.Linear(64, {units},"
+    )
+    (finding,) = judge(source).findings
+    assert f": as {units} logits, the first loss is " in finding.message
+    said = float(finding.message.split("loss is ")[1].split()[0])
+    assert said == pytest.approx(first_loss(8.0, units), rel=0.05)
+
+
+def test_one_result_is_no_class(judge):
+    source = NET.format(fill=DRAWN, result="self.head(x)").replace(
+        "nn.Linear(64, 100,", "nn.Linear(64, 1,"
+    )
+    (finding,) = judge(source).findings
+    assert "loss" not in finding.message

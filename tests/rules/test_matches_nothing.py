@@ -175,3 +175,69 @@ class Other(nn.Module):
     callback = CALLBACK.format("nn.Conv2d", ".weight")
     assert found(tmp_path, "self.apply(fill)", callback + after) == ()
     assert found(tmp_path, "self.apply(fill)", callback) != ()
+
+
+LAZY = """\
+import torch
+from torch import nn
+
+
+def start(m):
+    if {test}:
+        nn.init.xavier_uniform_(m.weight)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.LazyConv2d(6, 3), nn.ReLU(), nn.LazyConv2d(6, 3), nn.ReLU(),
+            nn.Flatten(), nn.LazyLinear(10))
+
+    def forward(self, x):
+        return self.net(x)
+
+    def begin(self, inputs, init):
+        self.forward(*inputs)
+        self.net.apply(init)
+
+
+def main(data):
+    model, x = Net(), next(iter(data))[0]
+    {run}
+    model.apply(start)
+    torch.optim.SGD(model.parameters(), lr=1.0)
+"""
+RUNS = [
+    "model(x)",
+    "model(torch.zeros(1, 1, 28, 28))",
+    "model.forward(x)",
+    "_ = model.net(x)",
+    "model.begin([x], start)",
+    "for layer in model.net: x = layer(x)",
+]
+EXACT = ["type(m) == nn.Linear", "type(m) in (nn.Conv2d, nn.Linear)", "m.__class__ is nn.Conv2d"]
+NAMED = ["m.__class__.__name__ == 'Conv2d'", "type(m).__name__ in ('Conv2d', 'Linear')"]
+
+
+def of_lazy(tmp_path, test, run):
+    (tmp_path / "lazy.py").write_text(LAZY.format(test=test, run=run))
+    return api.check_all([str(tmp_path / "lazy.py")], api.Options(codes=frozenset(["INIT003"])))
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("test", [*EXACT, *NAMED])
+def test_lazy_layers_that_have_got_data_are_of_the_class_that_they_became(tmp_path, test, run):
+    assert not of_lazy(tmp_path, test, run).findings
+
+
+@pytest.mark.parametrize("run", ["pass", "model.eval()", "print(model)", "len(model.net)"])
+@pytest.mark.parametrize("test", EXACT)
+def test_lazy_layers_without_data_are_not(tmp_path, test, run):
+    assert of_lazy(tmp_path, test, run).findings
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_nothing_is_a_lazy_layer_any_more(tmp_path, run):
+    (finding,) = of_lazy(tmp_path, "type(m) == nn.LazyLinear", run).findings
+    assert "holds for none" in finding.message

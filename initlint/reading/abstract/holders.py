@@ -247,6 +247,8 @@ class Instance(Kind):
     arms: tuple[int, ...] = ()
     # How many others made alike it is, too.
     stands_for: int = 0
+    # Whether it has got data: then a lazy layer is one of the class that it was to become.
+    has_run: bool = False
 
     def parts(self) -> Sequence[Value]:
         return (*self.attrs.values(), *self.args.values(), self.cls)
@@ -255,9 +257,13 @@ class Instance(Kind):
         twin = Instance(self.cls, self.torch, self.site, self.args, self.attrs)
         twin.overrides, twin.reparametrised = dict(self.overrides), self.reparametrised
         twin.owner, twin.arms, twin.recomputed = self.owner, self.arms, self.recomputed
-        twin.stands_for = self.stands_for
+        twin.stands_for, twin.has_run = self.stands_for, self.has_run
         twin.refill(parts)
         return twin
+
+    def kind(self) -> str:
+        """The name of its class in torch at present."""
+        return self.torch.removeprefix("Lazy") if self.has_run else self.torch
 
     def refill(self, parts: Sequence[Value]) -> None:
         """Put others in the place of its parts."""

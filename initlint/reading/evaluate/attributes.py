@@ -228,7 +228,7 @@ def _of_instance(reader: Reader, value: Instance, name: str) -> Value:
         if name == "__class__":
             return value.cls
     if name == "__class__" and value.torch:
-        return External(f"torch.nn.{value.torch}")
+        return External(f"torch.nn.{value.kind()}")
     if name == "module" and value in reader.life.of:
         # What DataParallel holds under this name.
         return value

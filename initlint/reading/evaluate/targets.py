@@ -100,8 +100,8 @@ def _item_target(reader: Reader, node: ast.Subscript) -> Bind:
 
 
 def _is_all(index: Value) -> bool:
-    """Whether an index stands for all elements: `w[:] = x`, and `w[None] = x`."""
-    return index is None or (isinstance(index, slice) and index == slice(None))
+    """Whether an index stands for all elements: `w[:] = x`, `w[...] = x`, and `w[None] = x`."""
+    return index is None or index is Ellipsis or (isinstance(index, slice) and index == slice(None))
 
 
 def _several(reader: Reader, nodes: Sequence[ast.expr]) -> Bind:

@@ -99,7 +99,7 @@ def _of_text(
     if isinstance(value, (UserClass, External)):
         # What a helper gives may be a class: it is compared with a text.
         for visit in reversed(reader.visits):
-            if isinstance(visit.thing, Instance) and name_of(value) == type_of(visit.thing):
+            if isinstance(visit.thing, Instance) and name_of(value) in _names_of(visit.thing):
                 return "class_name", "class", visit.thing, visit.name
         # So is what a helper gives as the name of the activation that follows.
         is_meant = _is_of_torch(value) and _is_called_name(question.node)
@@ -111,11 +111,16 @@ def _of_text(
         return None
     for visit in reversed(reader.visits):
         thing = visit.thing.slot if isinstance(visit.thing, Held) else visit.thing
-        if isinstance(thing, Instance) and value.lower() == type_of(thing).lower():
+        if isinstance(thing, Instance) and value.lower() in _names_of(thing, str.lower):
             return "class_name", "module", thing, visit.name
         if value == visit.name:
             return "name", _subject_of(thing) if thing is not None else "parameter", thing, value
     return None
+
+
+def _names_of(thing: Instance, spelled: Callable[[str], str] = str) -> tuple[str, str]:
+    """The name of a module's class, and the one that a lazy layer has got by now."""
+    return spelled(type_of(thing)), spelled(thing.kind())
 
 
 def _is_of_torch(value: UserClass | External) -> bool:

@@ -395,7 +395,7 @@ def _type(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> V
     if isinstance(value, Instance) and value.cls is not None:
         return value.cls
     if isinstance(value, Instance) and value.torch:
-        return External(f"torch.nn.{value.torch}")
+        return External(f"torch.nn.{value.kind()}")
     return UNKNOWN
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from initlint.reading.abstract.holders import Instance, Optimiser
 from initlint.reading.abstract.parts import is_content, mapped, options_of, reached
-from initlint.reading.abstract.submodules import modules_of
+from initlint.reading.abstract.submodules import all_within, modules_of
 from initlint.reading.abstract.values import Fresh, Held, Kept, Sampled, Slot, Value
 from initlint.reading.budget import Budget
 from initlint.records import Site
@@ -166,6 +166,10 @@ class Life:
             if birth.model is value:
                 birth.doors[method] = None
                 self._used.add(birth)
+        if isinstance(value, Instance):
+            for part in all_within([value]):
+                self._budget.elements(1)
+                part.has_run = True
 
     def train(self, values: Iterable[Value]) -> None:
         """Note that the models whose parameters lie in these values are trained from now on."""

@@ -195,7 +195,7 @@ def is_instance(reader: Reader, value: Instance, wanted: Value) -> bool | None:
     name = wanted.name.rpartition(".")[2]
     if not wanted.name.startswith("torch."):
         return False
-    return bool(value.torch) and name in ancestors(value.torch)
+    return bool(value.torch) and name in ancestors(value.kind())
 
 
 def surely_lacks(reader: Reader, instance: Instance, name: str) -> bool:

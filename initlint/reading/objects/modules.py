@@ -148,6 +148,7 @@ def run_torch(
             value = result if is_sure else joined(reader, result, value)
         return value
     reader.budget.steps()
+    instance.has_run = True
     operation = catalog.operation_of_module(instance.torch)
     is_weighted = operation is not None and operation.role == "weighted"
     weights = tuple([current(reader, use) for use in uses_of(instance)]) if is_weighted else ()
