@@ -47,7 +47,8 @@ _OFF = ("use_cache", "output_attentions", "output_hidden_states")
 _KEPT = ("past_key_values",)
 # Arguments of a decoder in addition to the encoder's.
 _DECODED = ("decoder_input_ids", "decoder_input_values")
-# Seconds after which no further guess is made, and the most elements of a guess.
+# Seconds of processor time after which no further guess is made, so that a busy machine gives the
+# same answer, and the most elements of a guess.
 _PATIENCE, _MOST = 20.0, 1 << 26
 _FREE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -71,7 +72,7 @@ class Guesser:
         self._kinds: dict[str, str] = {}
         self._made: dict[str, torch.Tensor] = {}
         self._others: dict[str, list[Spec]] = {}
-        self._deadline = time.monotonic() + _PATIENCE
+        self._deadline = time.thread_time() + _PATIENCE
         for name in self._wanted():
             self._want(name)
         self._example = None if inputs else guesses.example_of(model)
@@ -106,7 +107,7 @@ class Guesser:
             *(self._learn_number, self._learn_length, self._learn_width, self._learn_size),
             self._learn_other,
         )
-        if not self._specs or time.monotonic() > self._deadline:
+        if not self._specs or time.thread_time() > self._deadline:
             return False
         return any(lesson(error) and self._is_reasonable() for lesson in lessons_of)
 

@@ -15,7 +15,7 @@ from initlint.tracing.recorded import RunError, is_leaf
 from initlint.tracing.steps import operations
 from initlint.tracing.unchanged import LAZY
 
-# Seconds after which no further part is tried.
+# Seconds of processor time after which no further part is tried.
 _PATIENCE = 15.0
 
 
@@ -49,9 +49,9 @@ def islands(model: nn.Module, name: str, graphs: Sequence[Graph]) -> Iterator[Gr
         for weight in op.weights
         if weight.parameter in tensors
     }
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.thread_time() + _PATIENCE
     for prefix, part in _parts("", model, used):
-        if time.monotonic() > deadline:
+        if time.thread_time() > deadline:
             return
         yield from _captured(model, f"{name}.{prefix}", prefix, part, used)
 
