@@ -21,16 +21,25 @@ _REACH, _STEP = 7.0, 0.05
 _COUNT = 16
 
 
-def gaussian_moments(
-    function: Callable[[float], float], value: Value
-) -> tuple[float, float, float, float]:
-    """E[y²], E[y], and E[y y'] of two positions and of two examples, for y = f(x).
+class Found(NamedTuple):
+    """E[y²], E[y], E[y y'] of two positions and of two examples, and the slopes that belong to it.
+
+    `slope` is E[f'(x) f'(x')] of two positions.
+    """
+
+    moments: tuple[float, float, float, float]
+    slope: float
+
+
+def gaussian_moments(function: Callable[[float], float], value: Value, slope: float = 0.0) -> Found:
+    """The moments of y = f(x), where `slope` is E[f'(x)²].
 
     Of a Gaussian x with f(x) = sum_k c_k h_k(x) in normalised Hermite polynomials,
 
         E[f(x) f(x')] = sum_k c_k² ρ^k,  ρ the correlation of x and x'
 
-    (Mehler's formula; O'Donnell 2014, Analysis of Boolean Functions, prop. 11.31).
+    (Mehler's formula; O'Donnell 2014, Analysis of Boolean Functions, prop. 11.31). E[f'(x) f'(x')]
+    is its derivative by the covariance of x and x' (Price's theorem).
     """
     points, weights, polynomials = _grid()
     centre, spread = value.mean, math.sqrt(value.variance)
@@ -47,13 +56,19 @@ def gaussian_moments(
     mean = coefficients[0]
     q: float = sum(map(mul, weights, map(mul, values, values)))
 
-    def common(before: float) -> float:
+    def correlation(before: float) -> float:
         share = (before - centre**2) / value.variance if value.variance > 0 else 1.0
-        share = min(1.0, max(0.0, share))
+        return min(1.0, max(0.0, share))
+
+    def common(share: float) -> float:
         found = math.fsum(square * share**k for k, square in enumerate(squares))
         return found + max(0.0, q - math.fsum(squares)) * float(share**_COUNT)
 
-    return q, mean, common(value.places), common(value.examples)
+    places, examples = map(correlation, (value.places, value.examples))
+    slopes = [k * square / value.variance for k, square in enumerate(squares)] if spread else []
+    together = math.fsum(part * places ** (k - 1) for k, part in enumerate(slopes) if k)
+    together += max(0.0, slope - math.fsum(slopes)) * float(places**_COUNT)
+    return Found((q, mean, common(places), common(examples)), together)
 
 
 class _Grid(NamedTuple):

@@ -54,10 +54,14 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Slopes:
-    """The squared derivative of a function: its mean, and how to have it at each sample."""
+    """The squared derivative of a function: its mean, and how to have it at each sample.
+
+    `shared` gives E[f'(x) f'(x')] of two positions.
+    """
 
     mean: float
     each: Callable[[], Samples]
+    shared: Callable[[], float]
 
 
 @dataclass(slots=True, eq=False)
@@ -112,6 +116,11 @@ class Value:
     def variance(self) -> float:
         """E[x²] - E[x]²."""
         return max(0.0, self.q - self.mean * self.mean)
+
+    @property
+    def is_one_position(self) -> bool:
+        """Whether an example has one position only, as a vector."""
+        return self.size is not None and math.prod(self.size) == 1
 
     def profile_of_size(self) -> Profile:
         """How E[x²] goes over the positions; even where that is not known."""

@@ -23,5 +23,5 @@ def predicted(ops: Sequence[Op], given: Given) -> Prediction:
     for op in ops:
         forward.follow(op)
     found = forward.found
-    add_gradients(ops, found, given, forward.backs, forward.past)
+    add_gradients(ops, found, given, forward.backs, forward.past, forward.shared)
     return found

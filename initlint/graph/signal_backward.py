@@ -7,6 +7,7 @@ from operator import add, mul
 
 from initlint.graph.ops import Op
 from initlint.graph.samples import SIZE, Samples, Slopes, average
+from initlint.graph.signal_shared import Shared
 from initlint.graph.signal_terms import LARGEST, Given, Prediction, kind_of_norm
 
 # What E[g²] is multiplied with on the way from an operation to each of its inputs.
@@ -16,9 +17,16 @@ Past = Mapping[Op, tuple[tuple[Op, float], ...]]
 
 
 def add_gradients(
-    ops: Sequence[Op], found: Prediction, given: Given, backs: Backs, past: Past
+    ops: Sequence[Op],
+    found: Prediction,
+    given: Given,
+    backs: Backs,
+    past: Past,
+    shared: Mapping[Op, tuple[Shared, ...]],
 ) -> None:
     """Add the gradients: E[g²] of a value is the sum of what its consumers send back.
+
+    So is what two positions have in common. A value of one position has it all in common.
 
     Through activations and sums it goes sample by sample: in a rectified stream with branches, a
     unit that one ReLU lets through is let through by the next one more often than another, so that
@@ -30,17 +38,23 @@ def add_gradients(
         if op.final:
             own.add(1.0)
         is_unknown = op in found.starts and op.role != "input"
+        if found.values[op].is_one_position:
+            own.common = own.mean
+        share = own.common / own.mean if own.mean else 0.0
         sending = past.get(op) or zip(op.inputs, backs[op], strict=True)
         slopes = found.values[op].slopes if op.role == "activation" else None
-        for value, back in sending:
+        for (value, back), rule in zip(sending, shared[op], strict=False):
+            before, factor = gradients[value], back * (1 + rule.summed * share)
             if is_unknown and not op.final:
-                gradients[value].add(1.0)
+                before.add(1.0)
             elif slopes is not None:
-                gradients[value].add_through(slopes, own)
+                before.add_through(slopes, own)
             elif _goes_on(op, value, found):
-                gradients[value].add_all(own, back)
+                before.add_all(own, factor)
             else:
-                gradients[value].add(own.mean * back)
+                before.add(own.mean * factor)
+            if slopes is None:
+                before.common += back * (rule.made * own.mean + rule.kept * own.common)
             if op in found.loose or (is_unknown and not op.final):
                 found.loose.add(value)
     found.gradients = {op: gradient.mean for op, gradient in gradients.items()}
@@ -81,9 +95,11 @@ class _Gradient:
 
     Of what came through an activation with the same gradient for all samples, the mean is known
     without them: `_through` has these gradients and slopes, until the samples are asked for.
+    `common` is E[g g'] of two positions.
     """
 
     def __init__(self) -> None:
+        self.common = 0.0
         self._even = 0.0
         self._each: Samples | None = None
         self._through: list[tuple[float, Slopes]] = []
@@ -101,8 +117,13 @@ class _Gradient:
         """Add the gradient behind an activation, times its slope at every sample."""
         if behind._is_even:
             self._through.append((behind._even, slopes))
+            passed = slopes.mean
         else:
-            self.add_each(list(map(mul, slopes.each(), behind.samples())))
+            each = list(map(mul, slopes.each(), behind.samples()))
+            self.add_each(each)
+            passed = average(each) / behind.mean if behind.mean else 0.0
+        if behind.common and slopes.mean:
+            self.common += behind.common * passed * slopes.shared() / slopes.mean
 
     def add_all(self, other: _Gradient, factor: float) -> None:
         """Add another one, times a factor."""

@@ -14,11 +14,15 @@ from initlint.graph import signal_pools as pools
 from initlint.graph import signal_shapes as sizes
 from initlint.graph.ops import Op, Operand
 from initlint.graph.samples import Value
+from initlint.graph.signal_pools import TYPICAL
+from initlint.graph.signal_shared import ALL, Shared, of_keys, of_reshaping
 from initlint.graph.signal_terms import LARGEST, LEAST, Given, Prediction, kind_of_norm
 from initlint.graph.signal_weighted import Known, Moments, Sent, looked_up, recurrent, weighted
 
 _HALVES = ("chunk", "split", "unbind", "split_with_sizes", "tensor_split", "unsafe_chunk")
 _SCALING = ("truediv", "div", "divide", "mul", "rmul", "multiply")
+# Dropouts that drop all positions at once.
+_WHOLE = ("feature_", "stochastic_depth", "drop_path")
 _LARGEST_OF = ("amax", "max")
 _MIXING = ("matmul", "rmatmul", "mm", "bmm", "spmm", "addmm", "einsum")
 _LINEAR = ("bilinear", "linear", "bicubic", "trilinear")
@@ -32,6 +36,7 @@ class Forward:
         self._shapes = given.shapes
         self.found = Prediction()
         self.backs: dict[Op, tuple[float, ...]] = {}
+        self.shared: dict[Op, tuple[Shared, ...]] = {}
         # A norm of a concatenation sends its gradient past it, to each part by its own variance.
         self.past: dict[Op, tuple[tuple[Op, float], ...]] = {}
         self._draws = 0
@@ -70,6 +75,11 @@ class Forward:
             sent = sent._replace(value=Value(LARGEST, sources=self._bit()))
         self.found.values[op] = sizes.sized(self._shapes, op, sent.value)
         self.backs[op] = (sent.backs + (0.0,) * len(values))[: len(values)]
+        shared = sent.shared
+        if op.role == "shape" and not shared:
+            before, after = values[0].size, self.found.values[op].size
+            shared = (of_reshaping(before, after, sent.backs[0]),)
+        self.shared[op] = shared + (ALL,) * len(values)
 
     def _bit(self) -> int:
         self._draws += 1
@@ -104,7 +114,7 @@ class Forward:
             sent = weighted(value, known[0], op.args, kind, bit)
         if sent is None:
             return f"the sizes of {known[0].name} are not known"
-        return Sent(sent.value, sent.backs + (0.0,) * (len(values) - 1))
+        return Sent(sent.value, sent.backs + (0.0,) * (len(values) - 1), sent.shared)
 
     def _multihead(self, op: Op, values: list[Value], known: list[Known]) -> Sent | str:
         """Projections of query, key and value, attention, and the projection of the result."""
@@ -125,7 +135,8 @@ class Forward:
             return f"the sizes of {known[-1].name} are not known"
         last = sent[2]
         back = out.backs[0] * mixed.backs[0] * (last.backs[0] if last else 1.0)
-        return Sent(out.value, (0.0,) * (len(values) - 1) + (back,))
+        none = len(values) - 1
+        return Sent(out.value, (0.0,) * none + (back,), (ALL,) * none + mixed.shared)
 
     def _activation(self, op: Op, values: list[Value]) -> Sent | str:
         value, name = values[0], op.activation
@@ -193,6 +204,7 @@ class Forward:
                 (part, square / (max(0.0, v.q - v.examples) + least))
                 for part, (_, v) in zip(before.inputs, value.parts, strict=True)
             )
+            return sent._replace(shared=sent.shared * len(value.parts))
         return sent
 
     def _mean_of_batch(self, op: Op, value: Value) -> float:
@@ -216,7 +228,8 @@ class Forward:
         p = op.args.get("p") if is_plain and op.args.get("training") is not False else None
         if is_plain and p is None and op.name.startswith("Dropout"):
             p = 0.5
-        return norms.dropped(values[0], float(p) if isinstance(p, (int, float)) else 0.0)
+        is_whole = name.startswith(_WHOLE) or name[-2:] in ("1d", "2d", "3d")
+        return norms.dropped(values[0], float(p) if isinstance(p, (int, float)) else 0.0, is_whole)
 
     def _scale(self, op: Op, values: list[Value]) -> Sent | str:
         factor = op.args.get("factor")
@@ -272,14 +285,7 @@ class Forward:
     def _gate(self, op: Op, values: list[Value]) -> Sent | str:
         if "div" in op.bare_name or op.bare_name.startswith("grid"):
             return f"{op.name} of two computed values is not known"
-        sent = joins.multiplied(values)
-        counts = [math.prod(value.size) if value.size is not None else 0 for value in values]
-        most = max(counts)
-        backs = tuple(
-            back * (most / count if count else 1.0)
-            for back, count in zip(sent.backs, counts, strict=True)
-        )
-        return Sent(sent.value, backs)
+        return joins.multiplied(values)
 
     def _attention(self, op: Op, values: list[Value]) -> Sent | str:
         bit = self._bit()
@@ -296,16 +302,22 @@ class Forward:
             if count and is_causal:
                 # A query at place t sees t keys: E[1/t] is about (ln T + 0.58) / T.
                 count = count / (math.log(count) + 0.58)
-            sent = norms.attended(shares or (1.0, 1.0), value, count, bit)
+            lengths = (queries, keys) if queries and keys else None
+            sent = norms.attended(shares or (1.0, 1.0), value, count, bit, lengths)
             if len(values) != 3:
-                return Sent(sent.value, sent.backs)
+                return sent
             scale, shape = op.keywords.get("scale"), self._shapes.get(op.inputs[0])
             # Unless it is given, the scale is 1 over the root of the width.
             factor = scale**2 * shape[-1] if isinstance(scale, float) and shape else 1.0
-            ahead, aside = norms.scoring_backs(query, key, value, keys, is_causal)
+            ahead, aside = norms.scoring_backs(
+                query, key, value, keys, self._width_before(op.inputs[1]), is_causal
+            )
             # So many queries send their gradient to each key and its value.
             each = queries / keys if queries and keys else 1.0
-            return Sent(sent.value, (factor * ahead, factor * aside * each, sent.backs[0] * each))
+            backs = (factor * ahead, factor * aside * each, sent.backs[0] * each)
+            share = query.places / query.q if query.q else 0.0
+            number = queries or count or TYPICAL
+            return Sent(sent.value, backs, (ALL, of_keys(share, number), *sent.shared))
         if len(values) != 2:
             return f"{op.name} is not known"
         for place, (first, second) in enumerate((values, values[::-1])):
@@ -317,18 +329,35 @@ class Forward:
                     sizes.length(self._shapes, op.inputs[1 - place], axis),
                     sizes.length(self._shapes, op, axis),
                 )
-                sent = norms.attended(first.shares, second, keys, bit)
+                lengths = (queries, keys) if queries and keys else None
+                sent = norms.attended(first.shares, second, keys, bit, lengths)
                 # The gradient of a weight is the product of g with a value that has its own part.
                 width = shape[-3 - axis] if shape else 0.0
                 ahead = width * max(0.0, second.q - second.places)
                 back = sent.backs[0] * (queries / keys if queries and keys else 1.0)
-                return Sent(sent.value, (ahead, back) if place == 0 else (back, ahead))
+                if place == 0:
+                    return Sent(sent.value, (ahead, back), (ALL, *sent.shared))
+                return Sent(sent.value, (back, ahead), (*sent.shared, ALL))
         shape, ours = (self._shapes.get(x) for x in (op.inputs[0], op))
         sent = norms.scored(values[0], values[1], float(shape[-1]) if shape else None)
         if ours is None:
             return sent
         apart = max(0.0, values[1].q - values[1].places)
-        return Sent(sent.value, (ours[-1] * apart, ours[-2] * values[0].q))
+        query = values[0]
+        share = query.places / query.q if query.q else 0.0
+        # As in `scoring_backs`.
+        ahead = ours[-1] * apart * (1 + ours[-1] / self._width_before(op.inputs[1]))
+        aside = ours[-2] * query.q
+        return Sent(sent.value, (ahead, aside), (ALL, of_keys(share, ours[-2])))
+
+    def _width_before(self, op: Op) -> float:
+        """The width of what a value is made of, by the last weight before it."""
+        for _ in range(_FAR):
+            if op.role == "weighted" or not op.inputs:
+                break
+            op = op.inputs[0]
+        known = self.given.weights(op) if op.weights else ()
+        return (known[0].fan_in if known else None) or math.inf
 
     def _unknown(self, op: Op, values: list[Value]) -> Sent | str:
         numbers = op.args.get("numbers", ())
@@ -370,6 +399,8 @@ def _part_of(part: Op, whole: Op) -> bool:
     return False
 
 
+# Between a projection and the attention lie no more operations.
+_FAR = 40
 # Between a value and its slice with the other sign lie no more operations.
 _NEAR = 5
 

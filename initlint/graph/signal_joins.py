@@ -24,6 +24,7 @@ from initlint.graph.samples import (
     moved,
     shuffled,
 )
+from initlint.graph.signal_shared import copies, of_copies
 from initlint.graph.signal_weighted import Moments, Sent
 from initlint.torchlib import catalog
 
@@ -97,7 +98,8 @@ def added(values: Sequence[Value], signs: Sequence[float]) -> Sent:
     for value, sign in zip(values[1:], signs[1:], strict=True):
         other = value if sign > 0 else multiplied_by(value, -1.0).value
         total = _sum(total, other)
-    return Sent(total, (1.0,) * len(values))
+    numbers = copies([value.size for value in values])
+    return Sent(total, tuple(numbers), tuple(map(of_copies, numbers)))
 
 
 def _sum(one: Value, two: Value) -> Value:
@@ -126,8 +128,15 @@ def _sum(one: Value, two: Value) -> Value:
 def multiplied(values: Sequence[Value]) -> Sent:
     """A product of computed values: E[x²y²] = E[x²] E[y²] where they depend on different draws.
 
-    A gate is one of them. Back, each factor gets the gradient times the other one.
+    A gate is one of them. Back, each factor gets the gradient times the other one, and a factor of
+    many positions the sum of theirs.
     """
+    numbers = copies([value.size for value in values])
+    shared = []
+    for place, number in enumerate(numbers):
+        others = [value for k, value in enumerate(values) if k != place]
+        shares = [min(1.0, value.places / value.q) if value.q else 1.0 for value in others]
+        shared.append(of_copies(number, math.prod(shares)))
     total, backs = values[0], [1.0] * len(values)
     for place, value in enumerate(values[1:], 1):
         backs = [back * value.q for back in backs]
@@ -148,7 +157,7 @@ def multiplied(values: Sequence[Value]) -> Sent:
         product.size = total.size or value.size
         product.noise = total.noise + value.noise
         total = product
-    return Sent(total, tuple(backs))
+    return Sent(total, tuple(map(mul, backs, numbers)), tuple(shared))
 
 
 def side_by_side(values: Sequence[Value], along_places: bool) -> Sent:

@@ -15,6 +15,12 @@ from initlint.graph.samples import (
 )
 from initlint.graph.signal_joins import multiplied_by, shifted_by, side_by_side
 from initlint.graph.signal_pools import TYPICAL
+from initlint.graph.signal_shared import (
+    Shared,
+    of_interpolation,
+    of_statistics,
+    of_values,
+)
 from initlint.graph.signal_weighted import Moments, Sent
 
 # Added to a variance by torch's norms, if nothing else is said.
@@ -46,7 +52,7 @@ def normalised(
         result = side_by_side([sent.value for _, sent in inner], False).value
         result = replace(result, mean=0.0, examples=0.0, units=0.0, width=value.width)
         back = sum(w * sent.backs[0] for w, sent in inner)
-        return _with_gain(result, affine, back)
+        return _with_gain(result, affine, back, (of_statistics(kind),))
     common = {"batch": value.examples, "instance": value.places, "layer": value.units}.get(kind, 0)
     whole = max(0.0, value.q - common) + least
     common += min(chance, 0.9 * whole)
@@ -72,27 +78,34 @@ def normalised(
     if kind != "batch":
         result.profile = None
     result.noise = 0.0
-    return _with_gain(result, affine, 1 / whole)
+    return _with_gain(result, affine, 1 / whole, (of_statistics(kind),))
 
 
-def _with_gain(value: Value, affine: tuple[Moments, Moments], back: float) -> Sent:
+def _with_gain(
+    value: Value, affine: tuple[Moments, Moments], back: float, shared: tuple[Shared, ...]
+) -> Sent:
     (gain, shift), result = affine, value
     if gain != (1.0, 0.0):
         sent = multiplied_by(result, gain)
         result, back = sent.value, back * sent.backs[0]
     if shift != (0.0, 0.0):
         result = shifted_by(result, shift, 1).value
-    return Sent(result, (back,))
+    return Sent(result, (back,), shared)
 
 
-def dropped(value: Value, p: float) -> Sent:
-    """Dropout in training: E[y²] = E[x²] / (1 - p); two positions are dropped independently."""
+def dropped(value: Value, p: float, is_whole: bool) -> Sent:
+    """Dropout in training: E[y²] = E[x²] / (1 - p).
+
+    Two positions are dropped independently; or both, with a whole channel or a whole branch.
+    """
     if not 0 < p < 1:
         return Sent(value, (1.0,))
-    result = replace(value, q=value.q / (1 - p), parts=())
+    kept = 1.0 if is_whole else 1 - p
+    places = value.places * kept / (1 - p)
+    result = replace(value, q=value.q / (1 - p), places=places, parts=())
     if value.samples is not None:
         result.samples = moved(value.samples, result.mean, result.variance)
-    return Sent(result, (1 / (1 - p),))
+    return Sent(result, (1 / (1 - p),), (Shared(kept),))
 
 
 def scored(query: Value, key: Value, width: float | None) -> Sent:
@@ -123,11 +136,20 @@ def softened(value: Value, width: float | None) -> Sent | None:
     result.q, result.mean = min(1.0, result.shares[0] / number**2), 1 / number
     result.places = result.examples = result.units = 1 / number**2
     result.samples = None
-    return Sent(result, (result.q,))
+    return Sent(result, (result.q,), (Shared(kept=result.shares[1] / result.shares[0]),))
 
 
-def attended(shares: tuple[float, float], value: Value, count: float | None, bit: int) -> Sent:
+def attended(
+    shares: tuple[float, float],
+    value: Value,
+    count: float | None,
+    bit: int,
+    lengths: tuple[float, float] | None = None,
+) -> Sent:
     """A mean of values over T keys with attention's weights.
+
+    `count` is T, or of causal attention the T that 1/T has in the mean over the queries; `lengths`
+    are the numbers of queries and keys.
 
     E[y²] = E[v v'] + (E[v²] - E[v v']) sum_j E[a_j²]; of two queries with sum_j E[a_j a'_j].
     """
@@ -136,29 +158,34 @@ def attended(shares: tuple[float, float], value: Value, count: float | None, bit
     apart = max(0.0, value.q - value.places)
     result = replace(value, q=value.places + apart * own, samples=None, slopes=None, parts=())
     result.places, result.sources = value.places + apart * min(own, shared), bit
-    return Sent(result, (own,))
+    return Sent(result, (own,), (of_values(own, min(own, shared), *(lengths or (number, number))),))
 
 
 def scoring_backs(
-    query: Value, key: Value, value: Value, keys: float | None, is_causal: bool
+    query: Value, key: Value, value: Value, keys: float | None, source: float, is_causal: bool
 ) -> tuple[float, float]:
     """What attention sends back to queries and keys, with scores divided by the root of the width.
 
     With a_ij close to 1/T, softmax sends back (g_i v_j - mean over j) / T: of the values only what
     differs between the keys counts, of the width D sum D terms, which the scores' 1/D cancels.
 
-        E[g_q²] = E[g²] (E[v²] - E[v v']) (E[k²] - E[k k']) (1 - 1/T) / T
+        E[g_q²] = E[g²] (E[v²] - E[v v']) (E[k²] - E[k k']) ((1 - 1/T) / T + (1 - 1/T)² / n)
         E[g_k²] = E[g²] (E[v²] - E[v v']) E[q²] (1 - 1/T) / T
 
-    with T queries; with others, their number over T times as much.
+    with T queries; with others, their number over T times as much. The term with n, the width of
+    the tokens x that keys and values are made of (`source`): sum_j (g v_j) k_j / T is
+    K (sum_j x_j x_j' / T) V' g, of which the mean K V' g is the same however many keys there are.
     A causal query at place t has t in place of T, so that the mean over t counts.
     """
     count = keys or (math.prod(value.size) if value.size else TYPICAL)
-    share = (1 - 1 / count) / count
+    # E[1/t] and E[1/t²].
+    once, twice = 1 / count, 1 / count**2
     if is_causal:
-        share = max(0.0, math.log(count) + 0.58 - math.pi**2 / 6) / count
-    common = share * max(0.0, value.q - value.places)
-    return common * max(0.0, key.q - key.places), common * query.q
+        once, twice = (math.log(count) + 0.58) / count, math.pi**2 / 6 / count
+    alone, together = max(0.0, once - twice), max(0.0, 1 - 2 * once + twice)
+    apart = max(0.0, value.q - value.places)
+    ahead = apart * max(0.0, key.q - key.places) * (alone + together / source)
+    return ahead, apart * query.q * alone
 
 
 def spread_out(value: Value, scale: float | None, is_linear: bool) -> Sent:
@@ -172,4 +199,5 @@ def spread_out(value: Value, scale: float | None, is_linear: bool) -> Sent:
     result = replace(value, q=value.places + (value.q - value.places) * share, size=size)
     if is_linear:
         result = replace(result, samples=None, parts=())
-    return Sent(result, (float(scale or 1) ** rank * share,))
+    copies = float(scale or 1) ** rank
+    return Sent(result, (copies * share,), (of_interpolation(copies, share),))

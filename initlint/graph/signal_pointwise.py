@@ -22,6 +22,7 @@ from initlint.graph.samples import (
     Value,
     first_samples,
     mapped,
+    moment,
     moments,
     reordered,
 )
@@ -74,7 +75,10 @@ def sine(value: Value, omega: float) -> Sent:
     slope = square * (1 - result.q)
     factor = slope / sent.backs[0] if sent.backs[0] else 0.0
     each = result.slopes.each if result.slopes else list
-    result.slopes = Slopes(slope, lambda: [factor * part for part in each()])
+    c = min(max(0.0, value.places - centre**2), value.variance)
+    near, far = square * (value.variance - c), square * (value.variance + c)
+    both = square * (math.exp(-near) + math.exp(-far) * wave) / 2
+    result.slopes = Slopes(slope, lambda: [factor * part for part in each()], lambda: both)
     return Sent(result, (slope,))
 
 
@@ -117,7 +121,7 @@ class _Response(NamedTuple):
 
     `found` are the moments of the result, `slopes` the squared derivatives at the first samples,
     `slope` is their mean, `elasticity` d log E[f²] / d log E[x²], of which a bounded function has
-    little, `fourth` E[f⁴] / E[f²]².
+    little, `fourth` E[f⁴] / E[f²]², `shared` gives E[f'(x) f'(x')] of two positions.
     """
 
     found: _Moments
@@ -125,20 +129,29 @@ class _Response(NamedTuple):
     slope: float
     elasticity: float
     fourth: float
+    shared: Callable[[], float]
+
+
+def _rises(function: Callable[[float], float], before: Samples, behind: Samples) -> Samples:
+    """The derivative at every sample before the function, whose values are behind it."""
+    ahead = [function(x + _STEP) for x in before]
+    return [(y - x) / _STEP for x, y in zip(behind, ahead, strict=True)]
 
 
 def _response(
-    function: Callable[[float], float], before: Samples, behind: Samples, found: _Moments
+    rises: Samples,
+    before: Samples,
+    behind: Samples,
+    found: _Moments,
+    shared: Callable[[], float],
 ) -> _Response:
     """By the first samples before and behind the function, and the moments of its result."""
-    ahead = [function(x + _STEP) for x in before]
-    rises = [(y - x) / _STEP for x, y in zip(behind, ahead, strict=True)]
     q = found[0]
     slopes = [rise * rise for rise in rises]
     products = map(mul, map(mul, before, behind), rises)
     elasticity = sum(products) / SIZE / q if q > 0 else 1.0
     fourth = sum((x * x / q) ** 2 for x in behind) / SIZE if q > 0 else 1.0
-    return _Response(found, slopes, sum(slopes) / SIZE, elasticity, fourth)
+    return _Response(found, slopes, sum(slopes) / SIZE, elasticity, fourth, shared)
 
 
 @lru_cache(maxsize=64)
@@ -149,15 +162,25 @@ def _of_gaussian(
     value = Value(q, mean, places, examples)
     before = first_samples(value)
     behind = list(map(function, before))
-    return _response(function, before, behind, gaussian_moments(function, value))
+    rises = _rises(function, before, behind)
+    found = gaussian_moments(function, value, moment(rises, rises))
+    return _response(rises, before, behind, found.moments, lambda: found.slope)
 
 
 def _of_samples(
     function: Callable[[float], float], value: Value, samples: Drawn, result: Drawn
 ) -> _Response:
     """The response of a value whose samples are known."""
-    found = gaussian_moments(function, value) if value.is_gaussian else moments(result)
-    return _response(function, samples.triple()[0], result.triple()[0], found)
+    (before, place, _), (behind, there, _) = samples.triple(), result.triple()
+    rises = _rises(function, before, behind)
+
+    def shared() -> float:
+        return moment(rises, _rises(function, place, there))
+
+    if value.is_gaussian:
+        gaussian = gaussian_moments(function, value, moment(rises, rises))
+        return _response(rises, before, behind, gaussian.moments, lambda: gaussian.slope)
+    return _response(rises, before, behind, moments(result), shared)
 
 
 def _elementwise(value: Value, function: Callable[[float], float]) -> Sent:
@@ -177,7 +200,7 @@ def _elementwise(value: Value, function: Callable[[float], float]) -> Sent:
     units = mean**2 + min(1.0, max(0.0, part)) * max(0.0, q - mean**2)
     result = replace(value, q=q, mean=mean, places=places, examples=examples, units=units)
     result = replace(result, samples=samples, parts=(), scores=None, shares=None)
-    result.slopes = Slopes(of.slope, each)
+    result.slopes = Slopes(of.slope, each, of.shared)
     result.latent = (value, function) if is_gaussian else None
     share = min(1.0, value.examples / value.q) if value.q > 0 else 0.0
     result.noise = value.noise * min(1.0, of.elasticity**2)

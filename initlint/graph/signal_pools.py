@@ -23,6 +23,7 @@ from initlint.graph.samples import (
     permutation,
     windows_of,
 )
+from initlint.graph.signal_shared import of_largest, of_mean
 from initlint.graph.signal_weighted import Sent, each
 
 # Slopes are differences over this step.
@@ -51,7 +52,8 @@ def averaged(value: Value, count: float | None, size: tuple[int, ...] | None, bi
         result.samples = moved(drawn, result.mean, result.variance)
     else:
         result.sources = bit
-    return Sent(result, (_density(value, size, number) / number,))
+    density = _density(value, size, number)
+    return Sent(result, (density / number,), (of_mean(number, density, size),))
 
 
 def largest(value: Value, count: float | None, size: tuple[int, ...] | None) -> Sent:
@@ -78,7 +80,8 @@ def largest(value: Value, count: float | None, size: tuple[int, ...] | None) -> 
     result = replace(result, samples=drawn, slopes=None, parts=(), size=size, latent=None)
     if size == ():
         result.places = q
-    return Sent(result, (_density(value, size, number) * steep,))
+    density = _density(value, size, number)
+    return Sent(result, (density * steep,), (of_largest(density, size),))
 
 
 def _largest_of(found: Sequence[Triple]) -> Triple:

@@ -20,6 +20,8 @@ def sized(shapes: Shapes, op: Op, value: Value) -> Value:
     shape = shapes.get(op)
     if shape is None or len(shape) < 2:
         return value
+    if len(shape) == 2:
+        return replace(value, size=())
     width = value.width
     if width is None and op.role == "input":
         is_image = len(shape) >= 4 or (len(shape) == 3 and shape[1] < shape[2])

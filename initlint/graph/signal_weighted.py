@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from initlint.graph.samples import Profile, Value, average, first_samples, moment
+from initlint.graph.signal_shared import Shared, of_windows
 from initlint.torchlib import catalog
 
 Moments = tuple[float, float]
@@ -44,10 +45,14 @@ class Known(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """The result of a rule: the value, and for each input the factor of its gradient's E[g²]."""
+    """The result of a rule: the value, and for each input the factor of its gradient's E[g²].
+
+    `shared` says what becomes of what two positions have in common; without it, they keep it.
+    """
 
     value: Value
     backs: tuple[float, ...]
+    shared: tuple[Shared, ...] = ()
 
 
 def weighted(value: Value, weight: Known, facts: Any, kind: str, bit: int) -> Sent | None:
@@ -96,8 +101,9 @@ def weighted(value: Value, weight: Known, facts: Any, kind: str, bit: int) -> Se
         profile=profile,
     )
     result.noise = _noise(value, result, weight)
-    back = (variance + mean**2) * weight.fan_out * inside * _density(value, grown, window)
-    return Sent(result, (back,))
+    density = _density(value, grown, window)
+    back = (variance + mean**2) * weight.fan_out * inside * density
+    return Sent(result, (back,), (of_windows(density, both / inside if inside else 1.0),))
 
 
 def _noise(value: Value, result: Value, weight: Known) -> float:
