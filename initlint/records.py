@@ -390,7 +390,7 @@ class Fix:
     - `cases`: if the activation decides, pairs of its module classes and their initialiser.
     - `uncorrected`: why a new call is inserted although someone has written one that is wrong.
     - `otherwise`: the new call to insert if the one at `site` cannot be replaced.
-    - `parts`: the number of equal matrices that the call at `site` is to fill one by one; else 0.
+    - `parts`: the number of equal matrices that are to be filled one by one; 0 for one matrix.
     """
 
     kind: str

@@ -18,8 +18,8 @@ from initlint.graph.ops import Graph
 from initlint.graph.steps import Node, Steps
 from initlint.records import Initializer, Layer
 
-# The gates that the rows of a recurrent layer's weights are for.
-_GATES = {"LSTM": 4, "LSTMCell": 4, "GRU": 3, "GRUCell": 3, "RNN": 1, "RNNCell": 1}
+# torch's recurrent layers and cells.
+_RECURRENT = ("LSTM", "LSTMCell", "GRU", "GRUCell", "RNN", "RNNCell")
 # Operations between a weight and the stream that its result is added to.
 _TO_STREAM = ("shape", "dropout", "scale", "pool", "gate", "merge_add")
 _DIGITS = re.compile(r"\d+")
@@ -88,26 +88,17 @@ def _into_stream(layer: Layer, count: int) -> Layer:
 
 
 def _of_recurrence(layer: Layer) -> Layer:
-    """Orthogonal recurrent weights, Xavier input weights, each gate on its own.
+    """Orthogonal recurrent weights, and of torch's own Xavier input weights, gate by gate.
 
-    Orthogonal matrices keep the state's norm (Saxe 2014, Le 2015); a gate's fan_out is its rows,
-    not those of all gates. Only torch's own layers and cells.
+    A gate's fan_out is its rows, not those of all gates.
     """
-    gates = _GATES.get(layer.type, 0)
-    if not gates or len(layer.shape) != 2 or not layer.recurrent:
+    rows = layer.shape[0] // layer.parts if layer.shape else 0
+    if layer.recurrent == "state" and layer.recommended is not None:
+        return replace(layer, fan_out=rows)
+    if layer.recurrent != "input" or layer.type not in _RECURRENT or len(layer.shape) != 2:
         return layer
-    rows, columns = layer.shape[0] // gates, layer.shape[1]
-    if layer.recurrent == "input":
-        std = math.sqrt(2 / (rows + columns))
-        wanted = Initializer(
-            "normal_", {"std": std}, std, reason="Xavier for every gate (Glorot 2010)"
-        )
-    elif rows == columns:
-        std = 1 / math.sqrt(rows)
-        reason = "every gate's matrix orthogonal (Saxe 2014)"
-        wanted = Initializer("orthogonal_", {}, std, reason=reason)
-    else:
-        return layer
+    std = math.sqrt(2 / (rows + layer.shape[1]))
+    wanted = Initializer("normal_", {"std": std}, std, reason="Xavier for every gate (Glorot 2010)")
     return replace(layer, fan_out=rows, recommended=wanted)
 
 

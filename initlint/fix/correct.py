@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from initlint.fix.edits import Correction, Loop
 from initlint.fix.parsed import Parsed
@@ -21,6 +21,8 @@ _TWICE = "its tensor is made by an expression that must not be evaluated twice"
 # Creators that draw values, with the arguments of torch.empty.
 _DRAWS = {"torch.rand", "torch.randn"}
 _METHODS = {"fill_", "normal_", "uniform_", "zero_"}
+# Names for one of the matrices of a tensor, and of a recurrent one.
+_PARTS, GATES = ("part", "gate", "matrix"), ("gate", "part", "matrix")
 # Nodes that may enclose the call, because they do not change its values.
 _HOLDERS = (
     *(ast.Expr, ast.Assign, ast.AnnAssign, ast.Return, ast.Lambda, ast.Call, ast.keyword),
@@ -66,33 +68,52 @@ def renaming(parsed: Parsed, fix: Fix) -> tuple[Correction, bool]:
     return Correction(spot.statement, spot.call, new, function=name), spelling.needs_import
 
 
-def parting(parsed: Parsed, fix: Fix) -> tuple[Correction, bool]:
-    """The present call for each of the matrices of its tensor, in a loop over these.
+def parting(parsed: Parsed, fix: Fix, kept: bool) -> tuple[Correction, bool]:
+    """A call for each of the matrices of its tensor, in a loop over these: the present one, `kept`,
+    or that of the fix. And whether it needs an import.
 
     Raises RefusedError where the call is no statement of its own.
     """
     text, spot = parsed.text, parsed.spot(fix.site)
     call, statement = spot.call, spot.statement
-    is_function = _init_module(parsed, call) is not None or isinstance(call.func, ast.Name)
-    if not is_function or not call.args or last_name(call.func) != fix.initializer.name:
-        raise RefusedError(
-            f"`{text.segment(call.func)}` is called here, not {fix.initializer.name}"
-        )
+    module = _init_module(parsed, call)
+    if kept:
+        is_function = module is not None or isinstance(call.func, ast.Name)
+        if not is_function or not call.args or last_name(call.func) != fix.initializer.name:
+            raise RefusedError(
+                f"`{text.segment(call.func)}` is called here, not {fix.initializer.name}"
+            )
+        tensor = call.args[0]
+    else:
+        _written(parsed, spot, module is not None)
+        _check_arguments(spot, call, module is not None)
+        tensor = _tensor(call, module is not None)
     is_alone = isinstance(statement, ast.Expr) and statement.value is call
     if not is_alone or text.shares_line(statement) or comments_of(f"({text.segment(call)}\n)"):
         raise RefusedError("the call is no statement on a line of its own")
-    tensor = call.args[0]
     if not isinstance(tensor, (ast.Name, ast.Attribute, ast.Subscript)):
         raise RefusedError(_TWICE)
+    own = text.segment(tensor)
+    loop = over_parts(parsed, spot, own, fix.parts, _PARTS if kept else GATES)
+    if kept:
+        begin, (start, end) = text.span(call)[0], text.span(tensor)
+        written = text.segment(call)
+        new = written[: start - begin] + loop.variable + written[end - begin :]
+        return Correction(statement, call, new, loop=loop), False
+    wanted, hidden = fix.initializer, parsed.hidden(spot)
+    spelling = parsed.speller.spell(wanted, hidden, spot.start, preferred=module)
+    new = calls.call(wanted, loop.variable, None, spelling.function, text.quote)
+    new = _with_generator(parsed, call, new)
+    return Correction(statement, call, new, loop=loop), spelling.needs_import
+
+
+def over_parts(parsed: Parsed, spot: Spot, tensor: str, parts: int, names: Sequence[str]) -> Loop:
+    """A loop over the matrices of a tensor. Raises RefusedError if none of `names` is free."""
     taken = parsed.names(spot.scope)
-    name = next((n for n in ("part", "gate", "matrix") if n not in taken), "")
+    name = next((n for n in names if n not in taken), "")
     if not name:
         raise RefusedError("there is no free name for the parts")
-    begin, (start, end) = text.span(call)[0], text.span(tensor)
-    written, own = text.segment(call), text.segment(tensor)
-    new = written[: start - begin] + name + written[end - begin :]
-    loop = Loop(name, f"{own}.chunk({fix.parts})")
-    return Correction(statement, call, new, loop=loop), False
+    return Loop(name, f"{tensor}.chunk({parts})")
 
 
 def corrected(parsed: Parsed, fix: Fix) -> tuple[str, bool]:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from initlint.fix.correct import GATES, over_parts
 from initlint.fix.edits import Edit, Filling, Header, Insertion, Loop, Test, is_instance
 from initlint.fix.members import Attribute, Each, Guard, Handed, Item, Step
 from initlint.fix.names import PARAMETER, Naming, Tail, Target, narrowed, tails
@@ -25,6 +26,8 @@ _VARIABLES = {
     "parameter": ("parameter", "tensor", "weight", "the_parameter"),
 }
 
+# The loops and tests around a call, what owns the parameter, and its name.
+Reached = tuple[tuple[Header, ...], str, str]
 # The loops and tests around a call, what it is to give, and what owns the parameter.
 _Wanted = tuple[tuple[Header, ...], Initializer, str, str]
 _ZEROS = Initializer("zeros_", {}, 0.0)
@@ -88,7 +91,8 @@ class _Calls:
 
     def of(self, target: Target, tail: Tail, place: Place, biases: bool) -> list[Insertion]:
         """The missing calls that fill one tensor and the layer's bias."""
-        headers, owner, parameter = expression(self._parsed, self._spot, target, tail)
+        reached = expression(self._parsed, self._spot, target, tail)
+        headers, owner, parameter = of_parts(self._parsed, self._spot, self._fix.parts, reached)
         cases = self._cases(target, place)
         wanted: list[_Wanted] = [((*headers, *test), i, owner, parameter) for test, i in cases]
         wanted += self._bias(headers, owner, parameter, biases)
@@ -101,7 +105,13 @@ class _Calls:
             raise RefusedError("a later call would undo it")
         wanted: list[_Wanted] = []
         for each in named:
-            wanted.append((each.headers, self._fix.initializer, each.owner, each.parameter))
+            headers, owner, parameter = of_parts(
+                self._parsed,
+                self._spot,
+                self._fix.parts,
+                (each.headers, each.owner, each.parameter),
+            )
+            wanted.append((headers, self._fix.initializer, owner, parameter))
             wanted += self._bias(each.headers, each.owner, each.parameter, biases)
         return Written([*self._made(place, wanted)], self.needs_import)
 
@@ -152,6 +162,16 @@ class _Calls:
         return Insertion(place.after, order, headers, filling, variable, member=member)
 
 
+def of_parts(parsed: Parsed, spot: Spot, parts: int, reached: Reached) -> Reached:
+    """The same in a loop over the matrices of the tensor, if it is filled in `parts`."""
+    headers, owner, parameter = reached
+    if not parts:
+        return reached
+    tensor = reach(owner, [parameter]) if parameter else owner
+    loop = over_parts(parsed, spot, tensor, parts, GATES)
+    return (*headers, loop), loop.variable, ""
+
+
 def filling_of(
     parsed: Parsed, spot: Spot, found: Initializer, owner: str, parameter: str
 ) -> Filling:
@@ -161,9 +181,7 @@ def filling_of(
     return Filling.of(found, owner, parameter, linear, spelling, parsed.text.quote)
 
 
-def expression(
-    parsed: Parsed, spot: Spot, target: Target, tail: Tail
-) -> tuple[tuple[Header, ...], str, str]:
+def expression(parsed: Parsed, spot: Spot, target: Target, tail: Tail) -> Reached:
     """The loops and tests around the call; what owns the tensor within them, and its name there.
 
     The name is empty where the owner is the tensor itself.

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from initlint.fix.correct import corrected, parting, renaming
 from initlint.fix.edits import Loop
-from initlint.fix.insert import expression, filling_of
+from initlint.fix.insert import expression, filling_of, of_parts
 from initlint.fix.members import Attribute, Each, Handed, Item, Step
 from initlint.fix.names import Naming, Tail, Target, tails
 from initlint.fix.parsed import Parsed, parse
@@ -29,8 +29,8 @@ def call(source: bytes, finding: Finding, initializer: Initializer) -> str:
     """
     fix, written = finding.fix, ""
     with suppress(RefusedError, RecursionError):
-        if fix and fix.parts:
-            return _parted(_parsed(source), fix)
+        if fix and fix.kind == "correct" and fix.parts:
+            return _parted(_parsed(source), fix, finding.recommended is None)
         if fix and fix.kind == "correct":
             written = corrected(_parsed(source), fix)[0]
         elif fix and fix.kind == "rename":
@@ -39,16 +39,16 @@ def call(source: bytes, finding: Finding, initializer: Initializer) -> str:
             written = _inserted(_parsed(source), finding, fix)
     if not written and fix and fix.otherwise and fix.otherwise.site.path == fix.site.path:
         return call(source, replace(finding, fix=fix.otherwise), initializer)
-    if fix and fix.parts:
+    if fix and fix.parts and finding.recommended is None:
         return finding.help
     if fix and fix.kind == "rename":
         return f"nn.init.{initializer.name}"
     return written or _by_model(source, finding, initializer)
 
 
-def _parted(parsed: Parsed, fix: Fix) -> str:
+def _parted(parsed: Parsed, fix: Fix, kept: bool) -> str:
     """The loop over the matrices of one parameter, on one line."""
-    change = parting(parsed, fix)[0]
+    change = parting(parsed, fix, kept)[0]
     head = change.loop.text() if change.loop is not None else ""
     return f"{head} {ast.unparse(ast.parse(change.text, mode='eval'))}"
 
@@ -125,7 +125,8 @@ def _inserted(parsed: Parsed, finding: Finding, fix: Fix) -> str:
         spot = parsed.kept(as_made_in_method(spot))
     target = Naming(spot, parsed.text, parsed.own_classes, parsed.names).target()
     tail = tails(spot.call, [finding.parameter], target.pattern)[0]
-    headers, owner, parameter = expression(parsed, spot, _at_index(target, tail, finding), tail)
+    reached = expression(parsed, spot, _at_index(target, tail, finding), tail)
+    headers, owner, parameter = of_parts(parsed, spot, fix.parts, reached)
     filling = filling_of(parsed, spot, fix.initializer, owner, parameter)
     loops = [header.text() for header in headers if isinstance(header, Loop)]
     if len(loops) > 1:

@@ -153,8 +153,11 @@ def _plan(parsed: Parsed, path: str, finding: Finding, fix: Fix, preferences: Pr
         return _Plan([renamed], needs_import)
     if fix.kind == "correct":
         try:
-            make = parting if fix.parts else correction
-            changed, needs_import = make(parsed, fix)
+            changed, needs_import = (
+                parting(parsed, fix, kept=finding.recommended is None)
+                if fix.parts
+                else correction(parsed, fix)
+            )
         except RefusedError as refusal:
             if fix.otherwise is None or fix.otherwise.site.path != path:
                 raise

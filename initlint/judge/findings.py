@@ -31,7 +31,7 @@ def merged(
     others: dict[tuple[object, ...], list[Problem]] = {}
     for problem in problems:
         record = problem.record
-        alone = (record.model, *_alike(problem)) if problem.site is None else ()
+        alone = (record.model, *_alike(problem)) if problem.site is None else _apart(record)
         kind = groups if isinstance(record, Layer) else others
         kind.setdefault((problem.code, problem.site, *alone), []).append(problem)
     places = Places(layers, calls)
@@ -50,6 +50,13 @@ def _alike(problem: Problem) -> tuple[object, ...]:
     scale = round(_STEPS * share)
     wanted = call(record.recommended, "weight")
     return (record.type, following.activation, current.name, current.default, scale, wanted)
+
+
+def _apart(record: object) -> tuple[object, ...]:
+    """What a recurrent weight does not share with others of its line: the call that fills it."""
+    if not isinstance(record, Layer) or record.recurrent != "state" or record.current is None:
+        return ()
+    return (record.recurrent, record.current.site)
 
 
 def _finding(card: Rule, group: list[Problem], places: Places) -> Finding:

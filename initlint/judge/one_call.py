@@ -24,11 +24,18 @@ def takes(layer: Layer, donor: Layer) -> bool:
     own, other = layer.recommended, donor.recommended
     if own is None or other is None or own.name != other.name:
         return False
+    if _is_state(layer) != _is_state(donor) or (_is_state(layer) and layer.parts != donor.parts):
+        return False
     if recipe(own) == recipe(other):
         return True
     # Such a draw is written as a factor over a fan of the tensor's own: the factor carries over.
     std = (other.std or 0.0) * math.sqrt(_counted(donor, other) / _counted(layer, other))
     return own.name in _BY_FAN and bool(accepted(layer)) and suits(layer, std)
+
+
+def _is_state(layer: Layer) -> bool:
+    """Whether a weight is recurrent: one of several gates is filled by itself, and by no gain."""
+    return layer.recurrent == "state"
 
 
 def _counted(layer: Layer, found: Initializer) -> float:
@@ -48,6 +55,8 @@ def has_wish(layer: Layer) -> bool:
     """Whether it matters how a layer is filled, and it is known how."""
     if layer.recommended is None:
         return False
+    if _is_state(layer):
+        return True
     if layer.signal is not None and layer.signal.result > LOUD:
         return True
     return not layer.harmless and (bool(accepted(layer)) or layer.recommended.name == "zeros_")
@@ -60,6 +69,8 @@ def suited_by(layer: Layer, donor: Layer, quiet: bool) -> bool:
         return False
     if may_get(layer, donor):
         return True
+    if _is_state(layer) or _is_state(donor):
+        return False
     std = _given(layer, donor)
     if not std or not own.std:
         return False
@@ -112,4 +123,6 @@ def _given(layer: Layer, donor: Layer) -> float | None:
 
 def may_get(layer: Layer, donor: Layer) -> bool:
     """Whether the call that `donor` needs is right for a layer, or its scale does not matter."""
-    return takes(layer, donor) or bool(layer.harmless and layer.recommended)
+    if takes(layer, donor):
+        return True
+    return not (_is_state(layer) or _is_state(donor)) and bool(layer.harmless and layer.recommended)

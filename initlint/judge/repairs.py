@@ -104,7 +104,7 @@ class _Wishes:
         self.is_free = self.is_free and (layer.current is None or layer.current.default)
         if layer.recommended is None:
             self._calls.add(None)
-        elif not layer.harmless:
+        elif not layer.harmless or layer.recurrent == "state":
             self._calls.add(recipe(layer.recommended))
 
     def agree_with(self, donor: Layer) -> bool:
@@ -145,10 +145,11 @@ def repair(applicability: str, group: list[Problem], donor: Layer | None, places
     try:
         # Where a call beside the layers would do, the present one is corrected only if that harms
         # no other.
-        wanted = places.corrected(present, layer, quiet=found is not None).recommended
-        assert wanted is not None
+        other = places.corrected(present, layer, quiet=found is not None)
+        assert other.recommended is not None
         applicability = "display" if is_installed(present) else applicability
-        return Fix("correct", present, wanted, applicability, otherwise=found)
+        wanted, parts = other.recommended, _gates(other)
+        return Fix("correct", present, wanted, applicability, otherwise=found, parts=parts)
     except NoRepairError as error:
         if found is None:
             raise
@@ -175,13 +176,25 @@ def _beside(
     layer = layer_in(group[0])
     if donor is None or donor.recommended is None or layer.site is None:
         return _by_cases(group, applicability, places)
-    made = places.constructed[layer.site]
+    # The call names the parameter, and leaves others of a module alone.
+    names = {_own_name(layer_in(problem)) for problem in group}
+    made = [other for other in places.constructed[layer.site] if _own_name(other) in names]
     spared = _spared(made, layer, donor)
-    of_type = _type_of(layer, donor, places)
-    fix = Fix("insert", layer.site, donor.recommended, applicability, of_type, spared)
+    of_type, parts = _type_of(layer, donor, places), _gates(donor)
+    fix = Fix("insert", layer.site, donor.recommended, applicability, of_type, spared, parts=parts)
     if spared and not _is_run([other for other in made if other.model == layer.model]):
         return _by_cases(group, applicability, places)
     return None if spared and _lengths_differ(made, layer) else fix
+
+
+def _own_name(layer: Layer) -> str:
+    """The name of a parameter in its module."""
+    return layer.parameter.rpartition(".")[2]
+
+
+def _gates(layer: Layer) -> int:
+    """The number of matrices that a recurrent weight is filled in; 0 if it is one."""
+    return layer.parts if layer.recurrent == "state" and layer.parts > 1 else 0
 
 
 def _spared(made: Sequence[Layer], layer: Layer, donor: Layer) -> tuple[str, ...]:

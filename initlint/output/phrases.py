@@ -50,7 +50,7 @@ def message(finding: Finding, texts: Texts) -> str:
     said = unhinted(finding.message, finding.code)
     tries = [f"{one}; write {written}" for one in (finding.message, said, brief(said))]
     initializer = finding.fix.initializer if finding.fix else finding.recommended
-    if initializer is not None:
+    if initializer is not None and not (finding.fix and finding.fix.parts):
         tensor = finding.parameter.rpartition(".")[2]
         short = calls.call(initializer, tensor, spelled=str)
         tries.append(f"{brief(said)}; write {short}")

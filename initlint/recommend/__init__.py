@@ -29,13 +29,15 @@ def with_recommendations(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 def recommended(layer: Layer) -> Initializer | None:
     """The recommended initialiser of `layer`.
 
-    None if the following activation or the fans are not known, and for recurrent and
-    reparametrised weights, for which the activation's gain is not the right rule.
+    None if the following activation or the fans are not known, and for reparametrised weights,
+    for which the activation's gain is not the right rule. Recurrent weights are orthogonal.
 
     The std is gain/sqrt(fan_in) for Kaiming and normal, gain*sqrt(2/(fan_in+fan_out)) for Xavier,
     with the gain of `rules/activations.toml` for the following activation, and 0 for the last
     layer of a residual branch without normalisation (Zhang 2019).
     """
+    if layer.recurrent == "state":
+        return _orthogonal(layer)
     activation = catalog.activations().get(layer.following.activation)
     if activation is None or not layer.fan_in or not layer.fan_out or _has_no_gain(layer):
         return None
@@ -104,6 +106,8 @@ def ratio(layer: Layer) -> float | None:
     wrote suits if it is right for any.
     """
     if layer.current is None or layer.current.std is None or layer.recommended is None:
+        return None
+    if layer.recurrent == "state":
         return None
     scale = magnitude(layer.current)
     if layer.current.default and (layer.recurrent == "input" or _is_left_alone(layer)):
@@ -256,8 +260,29 @@ def _wanted_gain(layer: Layer, activation: Activation) -> float:
     return activation.recommended_gain(layer.following.args, _is_first(layer), layer.fan_in or 1)
 
 
+def _orthogonal(layer: Layer) -> Initializer | None:
+    """Orthogonal matrices, one for each gate, which keep the state's norm (Saxe 2014).
+
+    None for those that are not square, and for states that no saturating activation bounds: all of
+    torch's own have a choice of gates or of tanh, or are documented as rectified.
+    """
+    known = {layer.following.activation, *layer.following.args.get("activations", ())} - {"mixed"}
+    families = {found.family for name in known if (found := catalog.activations().get(name))}
+    is_bounded = families == {"saturating"} or layer.type.startswith(("RNN", "LSTM", "GRU"))
+    if not is_bounded or len(layer.shape) != 2 or layer.harmless.startswith(_REPARAMETRISED):
+        return None
+    rows, columns = layer.shape
+    if rows != columns * layer.parts:
+        return None
+    reason = "an orthogonal matrix keeps the state's norm (Saxe 2014)"
+    return Initializer("orthogonal_", {}, 1 / math.sqrt(columns), reason=reason)
+
+
+_REPARAMETRISED = "the weight is reparametrised"
+
+
 def _has_no_gain(layer: Layer) -> bool:
-    return layer.recurrent == "state" or layer.harmless.startswith("the weight is reparametrised")
+    return layer.recurrent == "state" or layer.harmless.startswith(_REPARAMETRISED)
 
 
 def _gains(layer: Layer, activation: Activation) -> tuple[float, float]:

@@ -29,7 +29,8 @@ def _varied(layer: Layer, found: Initializer, wanted: Preferences) -> Initialize
     if wanted.mode == "fan_out":
         found = _of_other_fan(layer, found)
     vary = {"uniform": _uniform, "trunc_normal": _truncated, "orthogonal": _orthogonal}
-    if wanted.distribution not in vary or found.name == "zeros_" or found.std is None:
+    is_fixed = found.name == "zeros_" or layer.recurrent == "state"
+    if wanted.distribution not in vary or is_fixed or found.std is None:
         return found
     return vary[wanted.distribution](layer, found)
 

@@ -1,6 +1,7 @@
-"""Recurrent weights are neither reported nor given a recommendation by gain."""
+"""Recurrent weights are orthogonal, gate by gate; they are not reported by gain."""
 
 import math
+import textwrap
 
 import pytest
 import torch
@@ -130,7 +131,18 @@ def test_a_weight_used_again_on_its_own_result_is_recurrent(judge, source):
     states = [x for name, x in found.layers.items() if "u" in {part[0] for part in name.split(".")}]
     assert states
     for layer in states:
-        assert (layer.recommended, layer.harmless) == (None, "the weight is recurrent")
+        assert layer.harmless == "the weight is recurrent"
+        is_square = layer.shape[0] == layer.shape[1]
+        is_bounded = layer.following.activation == "tanh"
+        assert wanted(layer) == (orthogonal(layer) if is_square and is_bounded else None)
+
+
+def wanted(layer):
+    return layer.recommended and (layer.recommended.name, layer.recommended.std)
+
+
+def orthogonal(layer):
+    return "orthogonal_", pytest.approx(layer.shape[1] ** -0.5)
 
 
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
@@ -152,7 +164,8 @@ def test_layers_of_torchs_are(judge, kind, options):
     hidden = {name: x for name, x in found.layers.items() if "weight_hh" in name}
     assert len(hidden) == (4 if options else 1)
     for layer in hidden.values():
-        assert (layer.recommended, layer.harmless) == (None, "the weight is recurrent")
+        assert layer.harmless == "the weight is recurrent"
+        assert wanted(layer) == orthogonal(layer)
 
 
 @pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell"])
@@ -173,7 +186,19 @@ def test_cells_of_torchs_are(judge, kind):
         torch.zeros(2, 5, 32),
     )
     assert found.codes == {}
-    assert found.layers["cell.weight_hh"].recommended is None
+    layer = found.layers["cell.weight_hh"]
+    assert wanted(layer) == orthogonal(layer)
+    found = judge(
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.rnn, self.out = nn.LSTM(32, 64, proj_size=16), nn.Linear(16, 10)\n"
+        "    def forward(self, x):\n"
+        "        return self.out(self.rnn(x)[0][-1])\n",
+        torch.zeros(5, 2, 32),
+    )
+    assert [x.shape for x in found.layers.values()][1:3] == [(256, 16), (16, 64)]
+    assert [x.recommended for name, x in found.layers.items() if "_h" in name] == [None, None]
 
 
 def test_what_feeds_a_recurrence_gets_gain_one_and_keeps_the_default(judge):
@@ -322,7 +347,7 @@ def test_a_spectral_radius_far_from_one_is_reported(judge, made, said):
     found = judge(RADII.format(kind=kind, fill=fill)).findings
     messages = [f.message for f in found if f.parameter == "cell.weight_hh_l0"]
     assert [said in message for message in messages] == [True] * bool(said)
-    assert all(f.code == "INIT106" and f.fix is None for f in found)
+    assert all(f.code == "INIT106" and f.fix.initializer.name == "orthogonal_" for f in found)
     assert all(len(f.message.partition(" (no fix")[0]) <= 160 for f in found)
 
 
@@ -343,3 +368,94 @@ def test_of_a_recurrence_that_is_written_out_too(judge):
     data = torch.zeros(2, 6, 8)
     assert judge(source.format(std=1.0), data).codes == {"h.weight": "INIT106"}
     assert judge(source.format(std=0.2), data).codes == {}
+
+
+FIXES = {
+    ("RNN", "nn.init.normal_(self.cell.weight_hh_l0)"): [
+        "nn.init.orthogonal_(self.cell.weight_hh_l0)"
+    ],
+    ("LSTM", "nn.init.normal_(self.cell.weight_hh_l0)  # why"): [
+        "for gate in self.cell.weight_hh_l0.chunk(4):",
+        "    nn.init.orthogonal_(gate)  # why",
+    ],
+    ("GRU", "self.cell.weight_hh_l0.data.uniform_(0, 1)"): [
+        "for gate in self.cell.weight_hh_l0.data.chunk(3):",
+        "    nn.init.orthogonal_(gate)",
+    ],
+    ("LSTM", "nn.init.orthogonal_(self.cell.weight_hh_l0, gain=9)"): None,
+    ("RNN", "[nn.init.uniform_(p) for p in self.parameters() if p.dim() > 1]"): [
+        "[nn.init.uniform_(p) for p in self.parameters() if p.dim() > 1]",
+        "nn.init.xavier_normal_(self.cell.weight_ih_l0)",
+        "nn.init.orthogonal_(self.cell.weight_hh_l0)",
+        "nn.init.xavier_normal_(self.out.weight)",
+    ],
+}
+
+
+@pytest.mark.parametrize(("made", "written"), FIXES.items(), ids=[" ".join(x) for x in FIXES])
+def test_the_fix_makes_every_gate_orthogonal(made, written):
+    kind, fill = made
+    source = textwrap.dedent(RADII.format(kind=kind, fill=fill))
+    source = f"import torch\nfrom torch import nn\n\n\n{source.lstrip()}"
+    found = initlint.fix(source, unsafe=True)
+    if written is None:
+        # INIT204 writes the loop, and the gain stays.
+        assert "part in self.cell.weight_hh_l0.chunk(4)" in found.source
+        assert "gate" not in found.source
+        return
+    lines = textwrap.indent("\n".join(written), " " * 8)
+    assert found.source == source.replace(f"        {fill}", lines)
+    assert initlint.fix(found.source, unsafe=True).source == found.source
+    names = {}
+    exec(compile(found.source, "<fixed>", "exec"), names)
+    weight = names["Net"]().cell.weight_hh_l0
+    for gate in weight.chunk(weight.shape[0] // 64):
+        assert torch.allclose(gate @ gate.T, torch.eye(64), atol=1e-4)
+
+
+TWO = """
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.RNN(16, 64, num_layers=2)
+        self.out = nn.Linear(64, 4)
+        nn.init.uniform_(self.rnn.weight_hh_l0)
+        nn.init.normal_(self.rnn.weight_hh_l1{})
+
+    def forward(self, x):
+        return self.out(self.rnn(x)[0][-1])
+"""
+
+
+def test_each_call_for_the_weights_of_one_line_is_corrected():
+    fixed = initlint.fix(TWO.format(""), unsafe=True)
+    wanted = TWO.format("").replace("uniform_", "orthogonal_").replace("normal_", "orthogonal_")
+    assert fixed.source == wanted
+    one = initlint.fix(TWO.format(", std=0.1"), unsafe=True)
+    assert one.source == TWO.format(", std=0.1").replace("uniform_", "orthogonal_")
+
+
+def test_apply_fills_a_recurrent_weight_with_a_finding_and_by_scope_the_default():
+    class Net(nn.Module):
+        def __init__(self, std):
+            super().__init__()
+            self.rnn, self.out = nn.LSTM(32, 64), nn.Linear(64, 10)
+            if std:
+                nn.init.normal_(self.rnn.weight_hh_l0, std=std)
+
+        def forward(self, x):
+            return self.out(self.rnn(x)[0])
+
+    def is_orthogonal(std, **options):
+        net = Net(std)
+        initlint.apply_(net, torch.zeros(5, 2, 32), seed=0, **options)
+        gates = net.rnn.weight_hh_l0.chunk(4)
+        return all(torch.allclose(gate @ gate.T, torch.eye(64), atol=1e-4) for gate in gates)
+
+    assert is_orthogonal(1.0)
+    assert not is_orthogonal(0.1)
+    assert not is_orthogonal(None)
+    assert is_orthogonal(None, scope="recommended")

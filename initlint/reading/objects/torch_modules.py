@@ -40,7 +40,7 @@ _CONVOLUTION = "in_channels out_channels kernel_size stride padding dilation gro
 _TRANSPOSED = (
     "in_channels out_channels kernel_size stride padding output_padding groups bias dilation"
 )
-_RECURRENT = "input_size hidden_size num_layers bias batch_first dropout bidirectional"
+_RECURRENT = "input_size hidden_size num_layers bias batch_first dropout bidirectional proj_size"
 _STATISTICAL = "num_features eps momentum affine track_running_stats"
 # The arguments of torch's constructors in their order; those of others are not needed.
 _SIGNATURES: dict[str, str] = {
@@ -75,6 +75,7 @@ _DEFAULTS: Mapping[str, Value] = {
     "padding_idx": None,
     "num_layers": 1,
     "bidirectional": False,
+    "proj_size": 0,
     "kdim": None,
     "vdim": None,
     "nonlinearity": "tanh",
@@ -266,12 +267,17 @@ def _fill_recurrent(instance: Instance) -> None:
     is_known = isinstance(hidden, int) and is_size(hidden) and hidden
     bound = 1 / math.sqrt(hidden) if is_known else None
     layers = argument(instance, "num_layers")
-    for name, columns in _recurrent_names(instance, layers, width, hidden):
+    # An LSTM may give less than its state holds.
+    given = argument(instance, "proj_size") or hidden
+    for name, columns in _recurrent_names(instance, layers, width, given):
         slot = Slot(instance, name, (rows, columns), _uniform(bound))
         instance.attrs[name] = slot
         if argument(instance, "bias") is not False:
             bias = name.replace("weight", "bias")
             instance.attrs[bias] = Slot(instance, bias, (rows,), within(hidden))
+        if given is not hidden and "_hh" in name:
+            last = name.replace("_hh", "_hr")
+            instance.attrs[last] = Slot(instance, last, (given, hidden), _uniform(bound))
 
 
 def _recurrent_names(
