@@ -141,6 +141,7 @@ class Layer:
     - `head`: True if the result reaches the model's output through no other weighted layer.
     - `nominal`: True if sizes are symbols (`width`): only ratios of stds mean anything.
     - `spread`: the factor by which the stride of a transposed convolution divides fan_in.
+    - `dropped`: the share of its input that a dropout leaves out in training, at least.
     - `recurrent`: state, if the weight is multiplied with its own earlier result; input, if its
       result is added to that of such a weight.
     - `late`: True if code outside the model's constructor has filled this weight last.
@@ -176,6 +177,7 @@ class Layer:
     head: bool = False
     nominal: bool = False
     spread: float = 1
+    dropped: float = 0.0
     recurrent: str = ""
     late: bool = False
     parts: int = 1

@@ -72,6 +72,8 @@ _OF_NORMS: Mapping[str, tuple[str, ...]] = {
 }
 # They cut a value into parts of given sizes.
 _SPLITTING = ("split", "unsafe_split", "split_with_sizes")
+# Dropout of units, and of whole branches, by how their names begin.
+DROPOUTS, DROPPED_PATHS = ("dropout", "feature_dropout"), ("stochastic_depth", "drop_path")
 _ROLES = frozenset({"pool", "dropout", "shape", "norm", "merge_cat"})
 _SUMS = ("add", "iadd", "radd")
 _DIFFERENCES = ("sub", "isub", "rsub", "subtract")
@@ -191,3 +193,12 @@ def _of_arithmetic(bare: str, args: Sequence[Any], keywords: Mapping[str, Any]) 
         if bare in _DIFFERENCES:
             known["sign"] = -1.0
     return known
+
+
+def left_out(name: str, args: Mapping[str, Any], kinds: tuple[str, ...] = DROPOUTS) -> float:
+    """The share of its input that a dropout leaves out in training; 0 if it is not known."""
+    is_kind = name.rpartition(".")[2].strip("_").lower().startswith(kinds)
+    p = args.get("p") if is_kind and args.get("training") is not False else None
+    if is_kind and p is None and name.startswith("Dropout"):
+        p = 0.5
+    return float(p) if isinstance(p, (int, float)) and 0 < p < 1 else 0.0

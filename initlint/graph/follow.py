@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from initlint.graph.branches import Branch, Charge, branches, free, skips
+from initlint.graph.facts import left_out
 from initlint.graph.mixing import SHARES, with_mixings
 from initlint.graph.packing import packings
 from initlint.graph.recurrence import Recurrences, identity, recurrences
@@ -56,6 +57,7 @@ class Upstream(NamedTuple):
       the scale of layers before it does not matter.
     - `bounded`: the value is the result of an activation with values between 0 and 1.
     - `factor`: the numbers by which it was multiplied after the last operation of another kind.
+    - `dropped`: the share of it that dropout has left out since the last weighted operation.
     """
 
     layers: int = 0
@@ -64,6 +66,7 @@ class Upstream(NamedTuple):
     normalised: bool = False
     bounded: bool = False
     factor: float = 1.0
+    dropped: float = 0.0
 
 
 class Downstream(NamedTuple):
@@ -202,6 +205,8 @@ def _after_step(step: Step, values: list[Upstream]) -> Upstream:
         return Upstream()
     if len(values) == 1 and step.role in _THROUGH:
         factor, value = _factor(step), values[0]
+        if step.role == "dropout":
+            value = value._replace(dropped=max(value.dropped, left_out(step.name, step.args)))
         if factor == 1.0:
             return value
         return value._replace(factor=value.factor * factor)

@@ -72,6 +72,7 @@ def layer_of(
         head=not any(use.downstream.weighted for use in group),
         nominal=nominal,
         spread=first.weight.spread,
+        dropped=min(use.upstream.dropped for use in group),
         recurrent=_recurrent(group, states),
         stacked=first.weight.stacked,
         counted=counted,

@@ -12,6 +12,7 @@ from initlint.graph import signal_norms as norms
 from initlint.graph import signal_pointwise as pointwise
 from initlint.graph import signal_pools as pools
 from initlint.graph import signal_shapes as sizes
+from initlint.graph.facts import DROPOUTS, DROPPED_PATHS, left_out
 from initlint.graph.ops import Op, Operand
 from initlint.graph.samples import Value
 from initlint.graph.signal_pools import TYPICAL
@@ -224,12 +225,9 @@ class Forward:
     def _dropout(self, op: Op, values: list[Value]) -> Sent | str:
         # Stochastic depth leaves out whole examples of a branch, and scales the others as dropout.
         name = op.name.rpartition(".")[2].strip("_").lower()
-        is_plain = name.startswith(("dropout", "feature_dropout", "stochastic_depth", "drop_path"))
-        p = op.args.get("p") if is_plain and op.args.get("training") is not False else None
-        if is_plain and p is None and op.name.startswith("Dropout"):
-            p = 0.5
         is_whole = name.startswith(_WHOLE) or name[-2:] in ("1d", "2d", "3d")
-        return norms.dropped(values[0], float(p) if isinstance(p, (int, float)) else 0.0, is_whole)
+        p = left_out(op.name, op.args, (*DROPOUTS, *DROPPED_PATHS))
+        return norms.dropped(values[0], p, is_whole)
 
     def _scale(self, op: Op, values: list[Value]) -> Sent | str:
         factor = op.args.get("factor")

@@ -12,7 +12,7 @@ from initlint.records import Layer
 
 # Recall of a symbol five steps back suffers beyond these, and below the least: docs/outcomes.md,
 # "Recurrent weights". Gates, whose state passes beside the weights, stand more, and need none.
-_MOST, _MOST_GATED, _LEAST = 2.0, 4.0, 0.1
+_MOST, _MOST_GATED, _LEAST = 2.0, 4.0, 0.25
 # torch's recurrent layers without gates. Whether one that is written out has gates is not asked.
 _PLAIN = ("RNN", "RNNCell")
 _TORCH = ("RNN", "LSTM", "GRU")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from initlint.judge import is_lazy, is_small_head, ratio, scheme
 from initlint.project.sourcefiles import NOTEBOOK
 from initlint.recommend import family, is_own_output, only_sees_data
-from initlint.recommend.question import is_small_share
+from initlint.recommend.question import is_dropped, is_small_share
 from initlint.records import Initializer, Layer, Report
 
 _BRANCH = {"inside": "it is inside a residual branch", "last": "it ends a residual branch"}
@@ -98,6 +98,8 @@ def _suited(layer: Layer) -> str:
             return "its std suits"
         # Behind a GRU, or an operation that is not known, it may see anything.
         return "it sees the data" if layer.origin == "input" else _UNKNOWN_BEFORE
+    if value < 1 and is_dropped(layer):
+        return "dropout leaves out half of its input"
     if is_small_share(layer):
         return "it adds its share to a stream"
     if is_lazy(layer):

@@ -289,6 +289,9 @@ def _gains(layer: Layer, activation: Activation) -> tuple[float, float]:
     """The lowest and the highest accepted gain of `layer`."""
     is_first = _is_first(layer)
     low, high = activation.accepted(layer.following.args, is_first, layer.fan_in or 1)
+    # Dropout multiplies E[x²] by 1/(1 - p) in training: the gain that keeps it is smaller by the
+    # root (Hendrycks and Gimpel 2016, arXiv 1607.02488). That of the activation suits as well.
+    low *= math.sqrt(1 - layer.dropped)
     if _is_left_alone(layer):
         # It sees data, whose scale nobody knows, and its factor does not compound.
         low = min(low, _DEFAULT_GAIN)

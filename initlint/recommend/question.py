@@ -26,7 +26,7 @@ def in_question(layer: Layer) -> bool:
     if is_lazy(layer) and sees_data(layer):
         # As wide as the data: of one or three channels, the default is about right.
         return False
-    if _adds_up(layer) and value < 1:
+    if value < 1 and (_adds_up(layer) or is_dropped(layer)):
         return False
     if layer.branch == "last" or (layer.branch and value < 1) or is_small_share(layer):
         return False
@@ -39,6 +39,19 @@ def _adds_up(layer: Layer) -> bool:
     Le et al. 2015 give it the std 0.001, beside an identity as recurrent weight.
     """
     return layer.recurrent == "input" and family(layer) == "rectifier"
+
+
+def is_dropped(layer: Layer) -> bool:
+    """Whether dropout leaves out half of what a layer sees, or more.
+
+    What it leaves is twice as loud, and each example's noise as strong as its signal. Measured:
+    four and eight layers of relu with dropout 0.5 learn digits and a regression no better with
+    larger weights than PyTorch's default, and often worse (docs/trains.md, "Dropout").
+    """
+    return layer.dropped >= _HALF
+
+
+_HALF = 0.5
 
 
 def scheme(layer: Layer) -> str:
