@@ -19,6 +19,7 @@ from initlint.fill.memory import read_only, sharing
 from initlint.fill.normed import effective_name
 from initlint.fill.orthogonal import matrices_of
 from initlint.fill.products import Products
+from initlint.fill.recipes import RECURRENT_TYPES
 from initlint.fill.scope import Scope
 from initlint.fill.shards import (
     Advance,
@@ -199,7 +200,9 @@ class _Offered:
 
     def _alone(self, layer: Layer) -> str:
         name = layer.parameter
-        has_recipe = layer.recurrent == "state" and layer.recommended is not None
+        # One that is written out by hand is filled only where it has a finding.
+        is_filled = layer.type in RECURRENT_TYPES or self.scope.is_reported(name)
+        has_recipe = layer.recurrent == "state" and layer.recommended is not None and is_filled
         if name in self.tensors and name in self.products.recurrent and not has_recipe:
             return self._spared(name) or RECURRENT
         if name not in self.tensors or layer.recommended is None:

@@ -69,7 +69,9 @@ def calibrate_(
     fill_(model, choice, copies)
     loud = loudness(model, lambda name: _rms(model.get_parameter(name)))
     # Embeddings look rows up; as tied heads they keep the scale that was planned.
-    layers = tuple(x for x in choice.layers if "norm" not in x.following.via and x.fan_in)
+    found = (x for x in choice.layers if "norm" not in x.following.via and x.fan_in)
+    # The scale of a recurrent weight would compound.
+    layers = tuple(x for x in found if x.recurrent != "state")
     subject = _Subject(bare, layers, gathered, frozenset(tensors), probes, loud)
     try:
         with _running(bare), as_written(bare), gathered.resharded(), contained():

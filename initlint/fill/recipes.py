@@ -19,7 +19,7 @@ from initlint.graph.steps import Node, Steps
 from initlint.records import Initializer, Layer
 
 # torch's recurrent layers and cells.
-_RECURRENT = ("LSTM", "LSTMCell", "GRU", "GRUCell", "RNN", "RNNCell")
+RECURRENT_TYPES = ("LSTM", "LSTMCell", "GRU", "GRUCell", "RNN", "RNNCell")
 # Operations between a weight and the stream that its result is added to.
 _TO_STREAM = ("shape", "dropout", "scale", "pool", "gate", "merge_add")
 _DIGITS = re.compile(r"\d+")
@@ -95,7 +95,7 @@ def _of_recurrence(layer: Layer) -> Layer:
     rows = layer.shape[0] // layer.parts if layer.shape else 0
     if layer.recurrent == "state" and layer.recommended is not None:
         return replace(layer, fan_out=rows)
-    if layer.recurrent != "input" or layer.type not in _RECURRENT or len(layer.shape) != 2:
+    if layer.recurrent != "input" or layer.type not in RECURRENT_TYPES or len(layer.shape) != 2:
         return layer
     std = math.sqrt(2 / (rows + layer.shape[1]))
     wanted = Initializer("normal_", {"std": std}, std, reason="Xavier for every gate (Glorot 2010)")

@@ -92,6 +92,10 @@ class Scope:
         is_along = weakens(layer) and layer.parameter in self._reported
         return _sees_data(layer) and not is_along
 
+    def is_reported(self, name: str) -> bool:
+        """Whether a weight has a finding; under the scope all, nobody asks."""
+        return name in self._reported
+
     def keeps_bias(self, name: str) -> str:
         """Why the bias of a layer that is filled is left as it is; empty if it becomes zero."""
         found = self.present.get(name)
