@@ -70,6 +70,7 @@ _OF_NORMS: Mapping[str, tuple[str, ...]] = {
     "rms_norm": ("normalized_shape", "weight", "eps"),
     "group_norm": ("num_groups", "weight", "bias", "eps"),
 }
+_RESHAPING = ("view", "reshape")
 # They cut a value into parts of given sizes.
 _SPLITTING = ("split", "unsafe_split", "split_with_sizes")
 # Dropout of units, and of whole branches, by how their names begin.
@@ -118,12 +119,28 @@ def of_call(
         return {"equal": len(set(args[1])) == 1 if isinstance(args[1], tuple) else True}
     if bare == "einsum":
         return {"equation": args[0]} if args and isinstance(args[0], str) else {}
+    if bare in _RESHAPING and len(args) > 1:
+        return _ones_at_the_end(args[1] if isinstance(args[1], tuple) else args[1:])
     names = _OF_FUNCTIONS.get(bare)
     if names is None:
         return {}
+    if (
+        bare == "getitem"
+        and len(args) > 1
+        and isinstance(args[1], tuple)
+        and args[1][-1:] == (None,)
+    ):
+        return _ones_at_the_end(args[1])
     given = {**dict(zip(names, args[1:], strict=False)), **keywords}
     found = {name: plain(given[name]) for name in names if name in given}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _ones_at_the_end(sizes: Sequence[Any]) -> dict[str, Any]:
+    """How many axes of size one a reshape, or an index (`x[:, :, None, None]`), puts at the end."""
+    others = (place for place, size in enumerate(reversed(sizes)) if size != 1 and size is not None)
+    count = next(others, len(sizes))
+    return {"ones": count} if count else {}
 
 
 def plain(value: Any) -> Any:

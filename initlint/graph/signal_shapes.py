@@ -18,6 +18,8 @@ _POSITIONS = ("cat", "concat", "concatenate")
 def sized(shapes: Shapes, op: Op, value: Value) -> Value:
     """The value with the positions that its shape tells, if that is known."""
     shape = shapes.get(op)
+    if shape is None and op.role == "shape" and op.args.get("ones"):
+        return replace(value, size=(1,) * op.args["ones"])
     if shape is None or len(shape) < 2:
         return value
     if len(shape) == 2:

@@ -102,7 +102,11 @@ def weighted(value: Value, weight: Known, facts: Any, kind: str, bit: int) -> Se
     )
     result.noise = _noise(value, result, weight)
     density = _density(value, grown, window)
-    back = (variance + mean**2) * weight.fan_out * inside * density
+    reached = inside * density
+    if window.transposed and value.size and grown:
+        # The share of an input's taps that do not land in the padding.
+        reached *= math.prod(grown) / (math.prod(value.size) * weight.spread)
+    back = (variance + mean**2) * weight.fan_out * reached
     return Sent(result, (back,), (of_windows(density, both / inside if inside else 1.0),))
 
 
@@ -178,8 +182,10 @@ def _inside(value: Value, window: Window) -> tuple[float, float, Profile | None]
     First the mean over all places, then what two places have in common, then how E[y²] goes over
     the places of the result in each dimension. 1, 1 and None if sizes are not known.
     """
-    if window.transposed or value.size is None or len(value.size) != len(window.kernel):
+    if value.size is None or len(value.size) != len(window.kernel):
         return 1.0, 1.0, None
+    if window.transposed:
+        return _inside_transposed(value, window)
     one = two = 1.0
     profile = []
     before = value.profile_of_size()
@@ -200,6 +206,31 @@ def _inside(value: Value, window: Window) -> tuple[float, float, Profile | None]
 
 
 _MOST_TAPS = 20_000
+
+
+def _inside_transposed(value: Value, window: Window) -> tuple[float, float, Profile | None]:
+    """The same for a transposed convolution: at the border fewer taps land on a place.
+
+    Of an input of 1 × 1, one tap lands on each.
+    """
+    share = 1.0
+    profile = []
+    before = value.profile_of_size()
+    for course, kernel, stride, padding, dilation in zip(before, *window[:4], strict=True):
+        size = len(course)
+        grown = int((size - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1)
+        if grown < 1 or size * kernel > _MOST_TAPS:
+            return 1.0, 1.0, None
+        sums = [0.0] * grown
+        for place, square in enumerate(course):
+            for tap in range(kernel):
+                lands = int(place * stride + tap * dilation - padding)
+                if 0 <= lands < grown:
+                    sums[lands] += square
+        mean = sum(sums) / grown
+        share *= mean * min(kernel, stride // math.gcd(stride, dilation)) / kernel
+        profile.append(tuple(part / mean for part in sums) if mean else (1.0,) * grown)
+    return share, share, tuple(profile)
 
 
 def _density(value: Value, grown: tuple[int, ...] | None, window: Window) -> float:

@@ -151,6 +151,13 @@ NETS = {
     "depthwise": (lambda: images(nn.Conv2d(16, 16, 3, groups=16), channels=16), IMAGE),
     "transposed": (lambda: images(nn.ConvTranspose2d(16, 32, 4, 2, 1), nn.ReLU()), IMAGE),
     "transposed, stride 3": (lambda: images(nn.ConvTranspose2d(16, 32, 3, 3)), IMAGE),
+    "transposed, of one place": (lambda: images(nn.ConvTranspose2d(16, 32, 5, 2)), (16, 1, 1)),
+    "transposed, of few places": (
+        lambda: images(
+            nn.ConvTranspose2d(16, 32, 5, 2), nn.ReLU(), nn.ConvTranspose2d(32, 32, 6, 3, 1)
+        ),
+        (16, 3, 3),
+    ),
     "max pooling": (lambda: images(nn.Conv2d(16, 32, 3), nn.ReLU(), nn.MaxPool2d(2)), IMAGE),
     "overlapping pooling": (lambda: images(nn.Conv2d(16, 32, 3), nn.MaxPool2d(3, 2)), IMAGE),
     "average pooling": (lambda: images(nn.Conv2d(16, 32, 3), nn.ReLU(), nn.AvgPool2d(2)), IMAGE),
