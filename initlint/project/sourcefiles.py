@@ -114,11 +114,11 @@ class Texts:
         """
         if f"{NOTEBOOK}:" not in message:
             return message
-        if path.endswith(NOTEBOOK):
-            message = self._counted(message, path)
-        for other in dict.fromkeys(_NOTEBOOKS.findall(message)):
+        own = [path] if path.endswith(NOTEBOOK) else []
+        for name in dict.fromkeys([*own, *_NOTEBOOKS.findall(message)]):
+            # The message may be that it cannot be read.
             with contextlib.suppress(InitlintError):
-                message = self._counted(message, other)
+                message = self._counted(message, name)
         return message
 
     def _counted(self, message: str, path: str) -> str:
