@@ -272,7 +272,8 @@ def _orthogonal(layer: Layer) -> Initializer | None:
     if not is_bounded or len(layer.shape) != 2 or layer.harmless.startswith(_REPARAMETRISED):
         return None
     rows, columns = layer.shape
-    if rows != columns * layer.parts:
+    # Sizes that are not known are 0.
+    if not columns or rows != columns * layer.parts:
         return None
     reason = "an orthogonal matrix keeps the state's norm (Saxe 2014)"
     return Initializer("orthogonal_", {}, 1 / math.sqrt(columns), reason=reason)

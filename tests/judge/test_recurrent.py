@@ -459,3 +459,19 @@ def test_apply_fills_a_recurrent_weight_with_a_finding_and_by_scope_the_default(
     assert not is_orthogonal(0.1)
     assert not is_orthogonal(None)
     assert is_orthogonal(None, scope="recommended")
+
+
+def test_of_unknown_sizes_nothing_is_recommended():
+    source = """
+        from torch import nn
+        class Net(nn.Module):
+            def __init__(self, config):
+                super().__init__()
+                sizes = [int(size) for size in config.sizes]
+                self.rnn = nn.LSTM(sizes[0], sum(sizes))
+                nn.init.uniform_(self.rnn.weight_hh_l0)
+            def forward(self, x):
+                return self.rnn(x)[0]
+    """
+    layers = {x.parameter: x for x in initlint.check(textwrap.dedent(source)).layers}
+    assert layers["rnn.weight_hh_l0"].recommended is None
