@@ -124,23 +124,15 @@ def of_call(
     names = _OF_FUNCTIONS.get(bare)
     if names is None:
         return {}
-    if (
-        bare == "getitem"
-        and len(args) > 1
-        and isinstance(args[1], tuple)
-        and args[1][-1:] == (None,)
-    ):
-        return _ones_at_the_end(args[1])
     given = {**dict(zip(names, args[1:], strict=False)), **keywords}
     found = {name: plain(given[name]) for name in names if name in given}
     return {name: value for name, value in found.items() if value is not None}
 
 
 def _ones_at_the_end(sizes: Sequence[Any]) -> dict[str, Any]:
-    """How many axes of size one a reshape, or an index (`x[:, :, None, None]`), puts at the end."""
-    others = (place for place, size in enumerate(reversed(sizes)) if size != 1 and size is not None)
-    count = next(others, len(sizes))
-    return {"ones": count} if count else {}
+    """How many axes of size one a reshape puts behind examples and units: pictures of 1 × 1."""
+    places = sizes[2:]
+    return {"ones": len(places)} if len(places) > 1 and all(n == 1 for n in places) else {}
 
 
 def plain(value: Any) -> Any:
