@@ -1,4 +1,4 @@
-"""Methods that would initialise a module, and that nothing calls."""
+"""Methods and functions that would initialise a module, and that nothing calls."""
 
 from initlint.judge import Call, Problems
 
@@ -6,8 +6,6 @@ from initlint.judge import Call, Problems
 def init_never_called(call: Call) -> Problems:
     """A reset_parameters, init_weights or _init_weights that is defined and never runs."""
     if call.effect == "uncalled":
-        yield (
-            call,
-            f"{call.within}.{call.spelled} is never called: {call.reason}; call it at the end of "
-            "the constructor",
-        )
+        where = "at the end of the constructor" if call.within else "on the model"
+        name = ".".join(filter(None, (call.within, call.spelled)))
+        yield call, f"{name} is never called: {call.reason}; call it {where}"

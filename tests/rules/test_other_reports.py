@@ -162,6 +162,58 @@ def test_a_public_method_of_a_model_that_is_trained(tmp_path):
     assert count(tmp_path, net("self.lets_init_weights()", method) + TRAINED, "INIT004") == 0
 
 
+WITHIN = "def init(m):\n    nn.init.zeros_(m.weight)\n"
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ("", 1),
+        ("self.init = True", 1),
+        ("self.fc.apply(init)", 0),
+        # Whoever has it may call it.
+        ("self.init = init", 0),
+        ("self.start = locals()", 0),
+        # Another start was meant.
+        ("nn.init.zeros_(self.fc.weight)", 0),
+    ],
+)
+def test_a_function_that_its_constructor_does_not_name(after, expected, tmp_path):
+    assert count(tmp_path, net(WITHIN + after), "INIT004") == expected
+
+
+def test_a_method_of_a_class_within_a_constructor(tmp_path):
+    inner = "class Inner(nn.Linear):\n    def init(self):\n        nn.init.zeros_(self.weight)\n"
+    assert count(tmp_path, net(inner + "self.inner = Inner(9, 9)"), "INIT004") == 0
+
+
+BESIDE = "\n\ndef init_model(model):\n    nn.init.zeros_(model.fc.weight)\n"
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        (TRAINED, 1),
+        ("\nnet = Net()\n" + TRAINED + "\ninit_model(net)", 0),
+        (TRAINED + "\nnet.apply(init_model)", 0),
+        (TRAINED + "\n__all__ = ['init_model']", 0),
+        (TRAINED + "\nSTARTS = {'zero': init_model}", 0),
+        # Who trains it is in another file.
+        ("", 0),
+    ],
+)
+def test_a_function_beside_a_trained_model(after, expected, tmp_path):
+    assert count(tmp_path, net("pass") + BESIDE + after, "INIT004") == expected
+
+
+def test_a_function_of_the_same_name_in_another_file(tmp_path):
+    (tmp_path / "other.py").write_text(BESIDE + "\n\ndef run(model):\n    init_model(model)\n")
+    (tmp_path / "net.py").write_text(net("pass") + BESIDE + TRAINED)
+    options = api.Options(codes=frozenset({"INIT004"}))
+    paths = [str(tmp_path / name) for name in ("net.py", "other.py")]
+    assert len(api.check_all(paths, options).findings) == 1
+
+
 @pytest.mark.parametrize(
     ("base", "expected"),
     [

@@ -148,14 +148,14 @@ class Uncalled:
 
     def _fills_weights(self, cls: UserClass, node: _Function) -> bool:
         """Whether a method that takes nothing fills weights, itself or by another method."""
-        if _calls_init(node):
+        if calls_init(node):
             return _is_bare(node)
         called = {
             n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute) and _is_self(n.value)
         }
         members = [lookup(self._reader, cls, name) for name in called]
         helpers = [found[1] for found in members if found is not None]
-        return _is_bare(node) and any(isinstance(h, _FUNCTIONS) and _calls_init(h) for h in helpers)
+        return _is_bare(node) and any(isinstance(h, _FUNCTIONS) and calls_init(h) for h in helpers)
 
     def _is_used(self, name: str, cls: UserClass) -> bool:
         """Whether code calls or names a method of this name that may be the one of a class."""
@@ -191,7 +191,7 @@ def _is_bare(node: _Function) -> bool:
     return all(value is None for value in returned)
 
 
-def _calls_init(node: ast.AST) -> bool:
+def calls_init(node: ast.AST) -> bool:
     """Whether a function names an initialiser of torch.nn.init."""
     attributes = [each for each in ast.walk(node) if isinstance(each, ast.Attribute)]
     return any(each.attr in ARGUMENTS and _is_init(each.value) for each in attributes)

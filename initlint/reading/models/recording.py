@@ -19,6 +19,7 @@ from initlint.reading.budget import TooMuchSignalError
 from initlint.reading.fills.asked import tests_of
 from initlint.reading.fills.uncalled import Uncalled
 from initlint.reading.fills.unreached import Unreached
+from initlint.reading.fills.unused import unused_functions
 from initlint.reading.known import frameworks
 from initlint.reading.models.hollow import has_unknown_part
 from initlint.reading.models.layers import (
@@ -177,7 +178,9 @@ class Recorder:
             parameters = parameters_of(model.name, instance, ledger, _MOST_NAMES)
             parameters = [p if p.history else self._unproven(instance, p) for p in parameters]
         calls = calls_of(model.name, modules, places, self._reader.acting)
-        calls += self._uncalled.of(model.name, modules, instance.cls in self._about.trained)
+        is_trained = instance.cls in self._about.trained
+        calls += self._uncalled.of(model.name, modules, is_trained)
+        calls += unused_functions(self._reader, model.name, modules, is_trained)
         tests = tests_of(model.name, modules, overrides)
         if tests and has_unknown_part(self._reader, instance):
             tests = [replace(test, partial=True) for test in tests]
