@@ -35,7 +35,9 @@ DEFAULT = {("INIT101", "b")}
 def found(folder, code, head=HEAD):
     (folder / "net.py").write_text(head + textwrap.dedent(code))
     report = api.check_all(["net.py"], api.Options())
-    return {(finding.code, finding.layer.removeprefix("net.")) for finding in report.findings}
+    codes = {(finding.code, finding.layer.removeprefix("net.")) for finding in report.findings}
+    # The function that HEAD has is not always called.
+    return codes - {("INIT004", "")}
 
 
 CALLBACKS = {

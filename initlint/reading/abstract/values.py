@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from initlint.graph.ops import Op
 from initlint.reading.budget import BITS, CHARACTERS, ELEMENTS, LONGEST_NAME
-from initlint.reading.sources.outside import CONSTANTS, OWN_MODELS, truth_of
+from initlint.reading.sources.outside import CONSTANTS, OWN_MODELS, TRAINING, truth_of
 from initlint.torchlib.draws import Draw
 
 if TYPE_CHECKING:
@@ -267,8 +267,11 @@ class Fresh(Kind):
 
 
 def is_of_library(value: Value) -> bool:
-    """Whether something comes from a package whose models are of its own classes."""
-    return type(value) is External and value.name.partition(".")[0] in OWN_MODELS
+    """Whether something comes from a framework, or a package whose models are of its classes."""
+    if type(value) is not External:
+        return False
+    package = value.name.partition(".")[0]
+    return package in OWN_MODELS or (package in TRAINING and value.name.endswith("()"))
 
 
 def is_stranger(value: Value) -> bool:

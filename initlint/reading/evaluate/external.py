@@ -185,7 +185,7 @@ _TENSORS = (Slot, Held, Fresh)
 def _trained_by(reader: Reader, name: str, values: Sequence[Value], node: ast.AST | None) -> Value:
     """What a framework does to models that it trains: nothing before, but for loads and callbacks.
 
-    accelerate's `load_state` loads all that it has prepared.
+    accelerate's `load_state` loads all that it has prepared, as does the engine of DeepSpeed.
     """
     site = reader.site(node)
     if name.rpartition(".")[2].startswith("load"):
@@ -200,7 +200,11 @@ def _trained_by(reader: Reader, name: str, values: Sequence[Value], node: ast.AS
     if reader.life.callbacks:
         reader.life.give(values, reader.life.callbacks[0], site)
         release(reader, filter(_is_module, values), name=reader.life.callbacks[0])
-    reader.life.train(values)
+    if name == "deepspeed.initialize":
+        # An engine, which may load a checkpoint before its first step.
+        reader.life.optimise(values)
+    else:
+        reader.life.train(values)
     models = [*filled_by_handlers(reader, values)]
     reader.life.give(models, name, site, early=True)
     release(reader, models, name=name)
