@@ -23,7 +23,6 @@ from initlint.reading.fills.options import unread
 from initlint.reading.fills.resets import forgotten
 from initlint.reading.known import frameworks
 from initlint.reading.models.generated import templates
-from initlint.reading.models.hollow import unseen_part
 from initlint.reading.models.layers import (
     Followed,
     Place,
@@ -47,6 +46,7 @@ from initlint.reading.objects.classes import (
     torch_base,
 )
 from initlint.reading.objects.construct import claim, construct
+from initlint.reading.objects.hollow import unseen_part
 from initlint.reading.sources.files import sources
 from initlint.reading.sources.resolve import Import, Module, Program
 from initlint.records import Call, Initializer, Layer, Parameter, Site, Test, Unanalysed
@@ -177,7 +177,9 @@ class _Engine:
                 continue
             if instance is not None and cls not in done:
                 model = Model(cls.name, cls.module.path, instance)
-                self._record(model, False, self._doubt(cls, unsure))
+                doubt = self._doubt(cls, unsure)
+                of_rest = "" if doubt else self._doubt_of_rest(cls)
+                self._record(model, False, doubt, of_rest=of_rest)
         known = {call.site for call in self.calls}
         loose = [call for call in self.reader.loose if call.site not in known]
         self.calls += merged("", loose, {}, self.reader.acting)
@@ -324,10 +326,18 @@ class _Engine:
         """Why code that is not seen may fill a class that nothing makes; empty if it may not."""
         if cls in self.reader.loaded:
             return _LOADED
-        if any(isinstance(c, UserClass) and c.used for c in order_of(self.reader, cls)):
+        if self._is_named(cls):
             return ""
         given = _GIVEN if cls in self._apart else ""
         return unsure.get(cls) or self._strangers.doubt(cls) or given
+
+    def _doubt_of_rest(self, cls: UserClass) -> str:
+        """Why code may fill what such a class leaves at PyTorch's default; empty if it may not."""
+        return "" if self._is_named(cls) else self._strangers.doubt_of_part(cls)
+
+    def _is_named(self, cls: UserClass) -> bool:
+        """Whether code that is read makes or names a class, or one that it inherits from."""
+        return any(isinstance(c, UserClass) and c.used for c in order_of(self.reader, cls))
 
     def _unclaimed(self, birth: Birth, scripts: Scripts) -> str:
         """Why code may fill the model that a function gives back which nothing calls by its name.
@@ -340,11 +350,14 @@ class _Engine:
             return ""
         return self._strangers.doubt(cls)
 
-    def _record(self, model: Model, again: bool, doubt: str, given: str = "") -> None:
+    def _record(
+        self, model: Model, again: bool, doubt: str, given: str = "", of_rest: str = ""
+    ) -> None:
         """Record a model's layers; for a submodule or a known class, only the new ones.
 
         The weights of a submodule, and of a model with a `doubt`, may be filled by unseen code;
-        `given` says which function may have filled those that are unknown.
+        `given` says which function may have filled those that are unknown, `of_rest` why those of
+        PyTorch's default may be filled.
         """
         instance = model.instance
         apart = instance.cls in self._apart
@@ -380,9 +393,12 @@ class _Engine:
             self.attempts.give_up(model.path, model.name, doubt)
         elif given and any(current and current.name == "unknown" for current in judged):
             self.attempts.give_up(model.path, model.name, given)
+        if of_rest and any(current and current.default for current in judged):
+            self.attempts.give_up(model.path, model.name, of_rest)
+            found = [_in_doubt(x) if x.current and x.current.default else x for x in found]
+            parameters = [_unseen(p) if _is_default(p) else p for p in parameters]
         if apart or doubt:
-            found = [replace(layer, current=Initializer("unknown")) for layer in found]
-            parameters = [replace(p, history=(*p.history, UNSEEN)) for p in parameters]
+            found, parameters = [*map(_in_doubt, found)], [*map(_unseen, parameters)]
         late = {place.parameter for place, slot, _ in held if slot in self._late}
         if late:
             found = [replace(x, late=x.parameter in late) for x in found]
@@ -448,6 +464,19 @@ class _Engine:
         for turn, (every, gaps) in enumerate(forked(share, jobs, ([], {}))):
             attempts.gaps = {**gaps, **attempts.gaps}
             self._ahead.update(zip(models[turn::jobs], every, strict=False))
+
+
+def _in_doubt(layer: Layer) -> Layer:
+    return replace(layer, current=Initializer("unknown"))
+
+
+def _unseen(parameter: Parameter) -> Parameter:
+    """A parameter that code which is not seen may have filled once more."""
+    return replace(parameter, history=(*parameter.history, UNSEEN))
+
+
+def _is_default(parameter: Parameter) -> bool:
+    return all(draw.by == "torch" for draw in parameter.history)
 
 
 def _holds_others(module: Instance) -> bool:

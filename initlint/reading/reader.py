@@ -112,6 +112,8 @@ class Reader:
         # Methods that code calls of models of which nobody knows the class, with a place; under the
         # empty name, a place that fills one.
         self.strangers: dict[str, Site | None] = {}
+        # The classes that fill a part of theirs of which nobody knows the class, with a place.
+        self.hosts: dict[UserClass | None, Site | None] = {}
         # Around what is read, how many `with` may switch gradients off.
         self.ungraded = 0
         # The classes of which code makes models from checkpoints: `Net.load_from_checkpoint(path)`.

@@ -114,6 +114,51 @@ def test_what_a_function_gets_and_nobody_gives_says_nothing_of_a_class():
     assert [finding.code for finding in checked().findings] == ["INIT101"] * 3
 
 
+AGENT = """
+class Agent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = {made}
+        self.head = nn.Linear(64, 64)
+        self.value = nn.Linear(64, 1)
+        {filled}
+
+    def forward(self, x):
+        return self.value(self.head(self.body(x)).relu())
+"""
+PARTS = {
+    "hydra": "instantiate(args.body)",
+    "module": "importlib.import_module(args.home).make()",
+}
+# How it fills all its parts, and how none.
+INNER = {
+    "apply": ("self.apply(fill)", 0),
+    "method": ("self.apply(self.start)\n\n    def start(self, m):\n        fill(m)", 0),
+    "lambda": ("self.apply(lambda m: fill(m))", 0),
+    "loop": ("for m in self.modules():\n            fill(m)", 0),
+    "parameters": ("for p in self.parameters():\n            nn.init.normal_(p, 0, 0.1)", 0),
+    "its own": ("fill(self.head)", 3),
+    "a look": ("for m in self.modules():\n            print(m)", 3),
+}
+
+
+@pytest.mark.parametrize("filled", INNER)
+@pytest.mark.parametrize("made", PARTS)
+def test_the_class_of_a_part_that_a_model_fills_with_its_own_is_in_doubt(made, filled):
+    line, count = INNER[filled]
+    text = HEAD + ARGS + "from hydra.utils import instantiate\n"
+    text += AGENT.format(made=PARTS[made], filled=line)
+    written({"net.py": NET, "fill.py": FILL, "main.py": text})
+    report = checked()
+    assert len(report.findings) == count
+    assert ["Net" in gap.reason or "Net" in gap.target for gap in report.unanalysed] == [True] * (
+        not count
+    )
+    # The model that holds the part is judged: it is no part of itself.
+    layers = {layer.layer: layer.current.name for layer in report.layers if layer.model == "Agent"}
+    assert layers["head"] in ("kaiming_normal_", "normal_") or filled == "a look"
+
+
 METHOD = """
     def start(self):
         for m in self.modules():

@@ -45,6 +45,9 @@ LOOKS = {
     "profile-under-another-name": "import initlint as il\nm = Tanh20()\nil.profile(m)",
     "api": "from initlint import api\nm = Tanh20()\napi.check(m)",
     "summary": "import torchinfo\nm = Tanh20()\ntorchinfo.summary(m)",
+    "what is loaded, or not": "import torch\nif A:\n    m = torch.load('m.pt').float()\nelse:\n"
+    "    m = Tanh20()\nn = sum([p.nelement() for p in m.parameters()])\n"
+    "n -= sum([p.nelement() for p in m.head.parameters()])",
     "captum": "from captum.attr import Saliency\nm = Tanh20()\nSaliency(m)",
 }
 

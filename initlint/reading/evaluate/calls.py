@@ -58,6 +58,11 @@ _LOOKING = {
     *("buffers", "named_buffers", "state_dict", "zero_grad", "requires_grad_", "share_memory"),
     *("train", "eval", "to", "cuda", "cpu", "half", "float", "double", "bfloat16"),
 }
+# Methods of tensors that tell of their sizes or place, and write to none.
+_TELLING = {
+    *("numel", "nelement", "size", "dim", "ndimension", "stride", "element_size", "data_ptr"),
+    *("get_device", "is_contiguous", "is_floating_point", "item", "tolist"),
+}
 # transformers' functions of torch.nn.init's names: they only pass over what was loaded.
 _INITIALISERS = ("transformers", "initialization")
 
@@ -80,6 +85,8 @@ def call_other(
     if type(function) is Unknown and function.options and _spelled(node) in _LOOKING:
         # It gives the module, or what is in it.
         return function
+    if type(function) is Unknown and function.options and _spelled(node) in _TELLING:
+        return UNKNOWN
     # A method of what may be any of some models reaches these models.
     given = [function, *args] if type(function) is Unknown else args
     if reader.outside:

@@ -20,6 +20,7 @@ from initlint.reading.evaluate.visits import visit_of
 from initlint.reading.fills.mistakes import check_iterated
 from initlint.reading.fills.unpacked import check_unpacked
 from initlint.reading.fills.writes import walked
+from initlint.reading.objects import hollow
 from initlint.reading.reader import Reader
 
 # Rounds of a loop that may end at any time, for all that is known: more tell no more.
@@ -50,6 +51,7 @@ def for_step(reader: Reader, node: ast.For | ast.AsyncFor) -> Step:
                 changes = reader.life.changes
                 if place == 1 and isinstance(value, Listing) and value.whole is not None:
                     check_unpacked(reader, node.target, item)
+                    hollow.gone_through(reader, value.whole, node.body, node)
                 target(item, frame)
                 visit = None if reader.drawing else visit_of(item)
                 if visit is not None:

@@ -21,7 +21,6 @@ from initlint.reading.fills.uncalled import Uncalled
 from initlint.reading.fills.unreached import Unreached
 from initlint.reading.fills.unused import unused_functions
 from initlint.reading.known import frameworks
-from initlint.reading.models.hollow import has_unknown_part
 from initlint.reading.models.layers import (
     Drawn,
     Followed,
@@ -37,6 +36,7 @@ from initlint.reading.models.layers import records as records_of
 from initlint.reading.models.parameters import Ledger, calls_of, parameters_of
 from initlint.reading.objects.classes import order_of
 from initlint.reading.objects.entries import entered, entered_by
+from initlint.reading.objects.hollow import has_unknown_part
 from initlint.reading.objects.torch_modules import type_of
 from initlint.reading.reader import Reader
 from initlint.records import Call, Initializer, Layer, Parameter, Test

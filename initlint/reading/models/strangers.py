@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from initlint.reading.fills.filling import fills, may_fill
 from initlint.reading.objects.classes import order_of
 from initlint.reading.reader import Reader
 from initlint.reading.sources.resolve import Import, Module, Program
+from initlint.records import Site
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 # Methods by which code reaches all that is in a model.
@@ -38,8 +39,18 @@ class Strangers:
 
     def doubt(self, cls: UserClass) -> str:
         """Why code may fill models of a class that it names nowhere; empty if it may not."""
-        for name in self._filling(cls):
-            site = self._reader.strangers.get(name)
+        return self._said(cls, map(self._reader.strangers.get, self._filling(cls)))
+
+    def doubt_of_part(self, cls: UserClass) -> str:
+        """Why code may fill such models as parts of others; empty if it may not.
+
+        One that fills parts of an unknown class itself is what they lie in.
+        """
+        hosts = self._reader.hosts
+        return self._said(cls, hosts.values()) if cls not in hosts else ""
+
+    def _said(self, cls: UserClass, places: Iterable[Site | None]) -> str:
+        for site in places:
             if site is not None and self._reaches(site.path, cls.module.path):
                 return (
                     f"the code at {site.path}:{site.line} fills a model whose class is only known"

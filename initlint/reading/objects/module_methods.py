@@ -45,6 +45,7 @@ from initlint.reading.fills.in_place import copy_into, set_trainable, write_in_p
 from initlint.reading.fills.initial import release
 from initlint.reading.fills.writes import load, walked, write
 from initlint.reading.known import frameworks
+from initlint.reading.objects import hollow
 from initlint.reading.objects.classes import hold
 from initlint.reading.objects.containers import ask_container
 from initlint.reading.objects.instances import call_instance
@@ -153,6 +154,7 @@ def _apply(reader: Reader, instance: Instance, asked: _Asked) -> Value:
             reason = "it gets None: the function is called here, and not handed over"
             note(reader, asked.node, "apply", [], "raises", reason)
         return instance
+    hollow.applied(reader, instance, function, asked.node)
     modules = _modules_within(reader, instance)
     reader.budget.elements(len(modules))
     walk = Listing([module for _, module in reversed(modules)], whole=instance)

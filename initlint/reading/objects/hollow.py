@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from functools import lru_cache
 
-from initlint.reading.abstract.holders import CONTAINERS, Instance
+from initlint.reading.abstract.holders import CONTAINERS, Bound, Function, Instance, Partial
 from initlint.reading.abstract.submodules import modules_of
 from initlint.reading.abstract.user_class import UserClass
-from initlint.reading.abstract.values import Unknown
+from initlint.reading.abstract.values import Unknown, Value, is_stranger
+from initlint.reading.fills.filling import fills
 from initlint.reading.objects.classes import order_of
 from initlint.reading.reader import Reader
 
@@ -34,20 +36,42 @@ def has_unknown_part(reader: Reader, model: Instance) -> bool:
     return any(_unknown_of(reader, module) for _, module in modules_of(model))
 
 
+def gone_through(
+    reader: Reader, model: Value, body: Sequence[ast.stmt], node: ast.AST | None
+) -> None:
+    """Note that code goes through a model to fill it: a part may be of any class."""
+    if isinstance(model, Instance) and fills(body):
+        for _, module in modules_of(model):
+            unknown = {key for key, value in module.attrs.items() if is_stranger(value)}
+            if unknown and not unknown.isdisjoint(_called_and_made(reader, module)[0]):
+                reader.hosts.setdefault(model.cls, reader.site(node))
+
+
+def applied(reader: Reader, model: Instance, function: Value, node: ast.AST | None) -> None:
+    """The same of `apply`, and of the function that it is handed."""
+    while isinstance(function, (Bound, Partial)):
+        function = function.function
+    if isinstance(function, Function):
+        code = function.node
+        body = [ast.Expr(code.body)] if isinstance(code, ast.Lambda) else code.body
+        gone_through(reader, model, body, node)
+
+
 def _unknown_of(reader: Reader, module: Instance) -> set[str]:
     """The attributes of a module that it calls and has from a function that is not read."""
     unknown = {key for key, value in module.attrs.items() if isinstance(value, Unknown)}
-    return unknown & _made(reader, module) if unknown else unknown
+    called, made = _called_and_made(reader, module) if unknown else (set[str](), set[str]())
+    return unknown & called & made
 
 
-def _made(reader: Reader, module: Instance) -> set[str]:
-    """The attributes that a module's class sets to what a call gives, and calls itself."""
+def _called_and_made(reader: Reader, module: Instance) -> tuple[set[str], set[str]]:
+    """The attributes that a module's class calls, and those that it sets to what a call gives."""
     if not isinstance(module.cls, UserClass):
-        return set()
+        return set(), set()
     own = [cls for cls in order_of(reader, module.cls) if isinstance(cls, UserClass)]
     pairs = [_called_and_set(cls.node) for cls in own]
-    called, found = (set[str]().union(*names) for names in zip(*pairs, strict=True))
-    return called & found
+    called, made = (set[str]().union(*names) for names in zip(*pairs, strict=True))
+    return called, made
 
 
 @lru_cache(maxsize=1024)
