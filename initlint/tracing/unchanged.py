@@ -16,8 +16,8 @@ from torch import nn
 # Their entries are written in place, so that a copy of the reference alone would not do.
 _TABLES = ("_parameters", "_buffers", "_modules")
 LAZY = nn.parameter.UninitializedTensorMixin  # type: ignore[attr-defined]
-# The depth to which other objects than modules are searched, and the most of them.
-_DEEPEST, _MOST = 4, 10_000
+# The depth to which values within the attributes of modules are searched, and the most of them.
+_DEEPEST, _MOST = 4, 100_000
 
 
 @contextlib.contextmanager
@@ -49,6 +49,7 @@ class _Copies:
     def __init__(self, model: nn.Module) -> None:
         self._known: dict[int, Any] = {}
         self._alive: list[Any] = []
+        self._within = 0
         self._noted: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self._classes: dict[type, dict[str, Any]] = {}
         parameters = list(model.parameters())
@@ -103,7 +104,9 @@ class _Copies:
         kind = type(value)
         if kind in _ATOMS or id(value) in self._same or depth > _DEEPEST:
             return value
-        if id(value) not in self._known and len(self._known) < _MOST:
+        # What modules hold themselves is always copied, however many they are.
+        self._within += depth > 0
+        if id(value) not in self._known and (depth == 0 or self._within <= _MOST):
             # A first entry, so that what holds itself is copied once.
             self._known[id(value)] = value
             self._alive.append(value)

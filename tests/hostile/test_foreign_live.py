@@ -194,6 +194,27 @@ def test_a_check_changes_nothing_of_real_models(name):
 # Parameters that are no plain arrays of numbers
 
 
+class Counting(nn.Module):
+    """A layer that counts its calls, as timm's BatchNormAct2d does in training."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes, self.pads, self.seen = (3, 3), (1, 1), [torch.zeros(2)]
+        self.register_buffer("calls", torch.tensor(0))
+
+    def forward(self, x):
+        self.calls.add_(1)
+        self.seen[0].add_(1)
+        return x
+
+
+def test_a_check_changes_nothing_of_a_model_with_many_parts():
+    model = nn.Sequential(nn.Linear(4, 4), *(Counting() for _ in range(3_000)))
+    initlint.check(model)
+    initlint.apply_(model, seed=0)
+    assert not any(part.calls or part.seen[0].any() for part in model[1:])
+
+
 def quantised(weight):
     return torch.quantize_per_tensor(weight, 0.1, 0, torch.qint8)
 
