@@ -140,6 +140,17 @@ def test_a_module_inside_a_package_is_not_at_the_top_level():
     assert "INIT101" in codes(".")
 
 
+def test_a_package_called_torch_within_another_one_is_not_torch():
+    base = "from torch import nn\n\nclass Base(nn.Module):\n    pass\n"
+    net = NET.replace("nn.Module", "Base") + "\n"
+    inner = {"lib/__init__.py": "", "lib/torch/__init__.py": "", "lib/torch/core.py": base}
+    written(
+        {"setup.py": "", **inner, "lib/torch/net.py": f"from lib.torch.core import Base\n{net}"}
+    )
+    assert codes(".") == ["INIT101"] * 2
+    assert len(api.check("lib/torch/net.py").findings) == 2
+
+
 def test_of_two_packages_neither_is_accused_and_the_import_is_named():
     written({"pyproject.toml": "", "a/zoo/net.py": NET, "b/zoo/net.py": NET})
     written({"scripts/run.py": "\n" + FILLED.format(imports=FROM, name="Net")})

@@ -44,6 +44,15 @@ def test_parts_are_found_under_names_that_code_makes(put, got, tmp_path):
     assert found == {"part0": "relu", "part1": "relu", "head": "output"}
 
 
+@pytest.mark.parametrize("put", PUT.values(), ids=PUT)
+def test_a_part_under_a_name_that_is_not_known_is_a_part(put, tmp_path):
+    path = tmp_path / "net.py"
+    source = SOURCE.format(put=put, got="self.head").replace("in range(2)", "in sizes")
+    path.write_text(source.replace("(self):", "(self, sizes):"))
+    # How the name begins, and a number of its own.
+    assert {layer.layer for layer in read([str(path)]).layers} == {"part{0}", "head"}
+
+
 TEXTS = {
     '"part{}".format(1)': "part1",
     '"{name}{0}".format(1, name="part")': "part1",

@@ -27,7 +27,7 @@ from initlint.reading.evaluate.tensors import assigned, operate
 from initlint.reading.fills.effects import is_sure, note
 from initlint.reading.fills.in_place import set_trainable, write_in_place
 from initlint.reading.fills.mistakes import check_assigned
-from initlint.reading.objects.classes import hold
+from initlint.reading.objects.classes import hold, name_of
 from initlint.reading.reader import Reader
 
 # A compiled target of an assignment.
@@ -81,8 +81,8 @@ def _item_target(reader: Reader, node: ast.Subscript) -> Bind:
     def bind(value: Value, frame: Frame) -> None:
         owner, index = owner_of(frame), index_of(frame)
         module = module_of(frame) if module_of is not None else None
-        if isinstance(module, Instance) and isinstance(index, str):
-            hold(reader, module, index, value)
+        if isinstance(module, Instance):
+            hold(reader, module, name_of(module, index, node.slice), value)
         elif isinstance(owner, Tensor):
             target_of(reader, node.value)(assigned(reader, owner, index, value), frame)
         elif isinstance(owner, Kept):

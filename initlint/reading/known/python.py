@@ -48,7 +48,14 @@ from initlint.reading.fills.effects import ARGUMENTS_OF_LAYERS, lacks
 from initlint.reading.fills.mistakes import check_classes
 from initlint.reading.models.life import twin
 from initlint.reading.objects.apart import set_apart
-from initlint.reading.objects.classes import hold, lookup, surely_lacks, torch_base
+from initlint.reading.objects.classes import (
+    argument_at,
+    hold,
+    lookup,
+    name_of,
+    surely_lacks,
+    torch_base,
+)
 from initlint.reading.objects.torch_modules import reset_of
 from initlint.reading.reader import Reader
 from initlint.reading.sources.outside import is_callable, trusted_kind
@@ -342,11 +349,9 @@ def _any_part(value: Value) -> Value:
 
 @handles("builtins.setattr")
 def _setattr(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -> Value:
-    if len(args) == 3 and isinstance(args[0], Instance) and isinstance(args[1], str):
-        hold(reader, args[0], args[1], args[2])
-    elif len(args) == 3 and isinstance(args[0], Instance):
+    if len(args) == 3 and isinstance(args[0], Instance):
         # A part under a name that is not known is a part all the same.
-        hold(reader, args[0], f"{{{len(args[0].attrs)}}}", args[2])
+        hold(reader, args[0], name_of(args[0], args[1], argument_at(node, 1)), args[2])
     elif len(args) == 3 and _is_of_torch(args[0]) and isinstance(args[1], str):
         reader.replace(f"{args[0].name}.{args[1]}", args[2])
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Collection, Sequence
 from functools import lru_cache
@@ -117,6 +118,29 @@ def hold(reader: Reader, instance: Instance, name: str, value: Value) -> None:
             if reader.outside:
                 reader.life.give([value], who, None)
             lost(reader, [value], {})
+
+
+def name_of(instance: Instance, name: Value, written: ast.AST | None) -> str:
+    """The name of a part; of one that is only known when the code runs, how it begins.
+
+    Of `f"fc{i}"`, `"fc%d" % i`, `"fc{}".format(i)` and `"fc" + str(i)` that is fc; a number comes
+    after it, so that the parts of a module have names of their own.
+    """
+    if isinstance(name, str):
+        return name
+    texts = [n.value for n in ast.walk(written) if isinstance(n, ast.Constant)] if written else []
+    begin = next((text for text in texts if isinstance(text, str)), "")
+    found = _BEGINS.match(begin)
+    return f"{found[0] if found else ''}{{{len(instance.attrs)}}}"
+
+
+# The part of a text before its first placeholder that may begin a name.
+_BEGINS = re.compile(r"[A-Za-z_]\w{0,60}(?=$|[%{])")
+
+
+def argument_at(node: ast.AST | None, place: int) -> ast.expr | None:
+    """The text of an argument that is given by its place."""
+    return node.args[place] if isinstance(node, ast.Call) and len(node.args) > place else None
 
 
 def heirs_of(reader: Reader, parts: Collection[Value], classes: Sequence[UserClass]) -> set[Value]:

@@ -46,7 +46,7 @@ from initlint.reading.fills.initial import release
 from initlint.reading.fills.writes import load, walked, write
 from initlint.reading.known import frameworks
 from initlint.reading.objects import hollow
-from initlint.reading.objects.classes import hold
+from initlint.reading.objects.classes import argument_at, hold, name_of
 from initlint.reading.objects.containers import ask_container
 from initlint.reading.objects.instances import call_instance
 from initlint.reading.objects.modules import adopt, buffer_of, furnish, run_torch
@@ -252,12 +252,12 @@ def _listing(
 def _register(reader: Reader, instance: Instance, asked: _Asked) -> Value:
     """A buffer, a parameter or a module gets its name."""
     given = [*asked.args, *asked.kwargs.values()]
-    if len(given) > 1 and isinstance(given[0], str):
-        value = given[1]
+    if len(given) > 1:
+        name, value = name_of(instance, given[0], argument_at(asked.node, 0)), given[1]
         if asked.name == "register_buffer" and value is not None:
-            value = buffer_of(reader, instance, given[0], value, asked.node)
+            value = buffer_of(reader, instance, name, value, asked.node)
             value.slot.lasting = asked.given(2, "persistent", True) is not False
-        hold(reader, instance, given[0], value)
+        hold(reader, instance, name, value)
     return None
 
 
@@ -265,9 +265,7 @@ def _set_attribute(reader: Reader, instance: Instance, asked: _Asked) -> Value:
     """`self.__setattr__(name, value)`: a part, also under a name that is not known."""
     if len(asked.args) == len(("name", "value")):
         name, value = asked.args
-        hold(
-            reader, instance, name if isinstance(name, str) else f"{{{len(instance.attrs)}}}", value
-        )
+        hold(reader, instance, name_of(instance, name, argument_at(asked.node, 0)), value)
     return None
 
 

@@ -126,9 +126,13 @@ class Program:
             if module.parts[: len(other.parts) - len(dotted)] == other.parts[: -len(dotted)]
         ]
         if dotted[0] == "torch":
-            # A file or folder called torch is not the library, unless its own files import it.
+            # A file or folder called torch is not the library, unless its own files import it and
+            # it lies in no other package: rlkit/torch is rlkit.torch.
             fitting = [
-                o for o in fitting if _top(o, dotted) == module.parts[: len(_top(o, dotted))]
+                o
+                for o in fitting
+                if _top(o, dotted) == module.parts[: len(_top(o, dotted))]
+                and not _is_inner(o, dotted)
             ]
         # Of two that could be meant, Python finds the one in the folder that is searched first;
         # which that is cannot be known, but the nearest is what its author sees.
@@ -181,6 +185,16 @@ def _packages_above() -> tuple[str, ...]:
 def _top(module: Module, dotted: tuple[str, ...]) -> tuple[str, ...]:
     """The place of the package that the first part of `dotted` names, if it names `module`."""
     return module.parts[: len(module.parts) - len(dotted) + 1]
+
+
+def _is_inner(module: Module, dotted: tuple[str, ...]) -> bool:
+    """Whether the package that the first part of `dotted` names lies in another package."""
+    path = Path(module.path)
+    place = path.parent if _is_package(module) else path.with_suffix("")
+    try:
+        return (place.parents[len(dotted) - 1] / "__init__.py").is_file()
+    except (IndexError, OSError):
+        return False
 
 
 def _is_package(module: Module) -> bool:
