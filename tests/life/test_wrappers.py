@@ -44,6 +44,10 @@ WRAPPED = {
     "prepared with others": "from accelerate import Accelerator\n"
     "optimiser = torch.optim.SGD(net.parameters(), lr=0.1)\n"
     "net, optimiser = Accelerator().prepare(net, optimiser)",
+    "cast by apex": "from apex import amp\nnet = amp.initialize(net, opt_level='O2')",
+    "cast with others": "from apex import amp\n"
+    "optimiser = torch.optim.SGD(net.parameters(), lr=0.1)\n"
+    "net, optimiser = amp.initialize(net, optimiser, opt_level='O1')",
     "set up": "from lightning import Fabric\nnet = Fabric().setup(net)",
 }
 

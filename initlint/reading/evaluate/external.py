@@ -251,6 +251,9 @@ def torch_or_lost(
         return operate(reader, bare, args, kwargs) if reader.nodes_in(args) else PLAIN
     if package in TRAINING and bare in _PREPARING and args:
         return args[0] if len(args) == 1 else tuple(args)
+    if name == "apex.amp.initialize" and args:
+        # The models, and the optimisers if there are any: what comes after is how they are cast.
+        return tuple(args[:2]) if len(args) > 1 else args[0]
     if package in TRAINING and reader.outside:
         return _trained_by(reader, name, [*args, *kwargs.values()], node)
     if package in LOOKING and not name.startswith(FILLING):
