@@ -2,20 +2,15 @@
 
 import re
 
-import collection
 import pytest
 import torch
+from filled import COLLECTIONS, tensors
 from test_public import NEEDS, needs
 
 import initlint
 from initlint.fill.apply import bias_of
 from initlint.records import InitlintError
 
-COLLECTIONS = {
-    "torchvision": collection.torchvision_models,
-    "timm": collection.timm_models,
-    "transformers": collection.transformers_models,
-}
 SHORT = {
     "torchvision": ("mobilenet_v3_small", "squeezenet1_1", "shufflenet_v2_x0_5"),
     "timm": ("test_vit", "test_nfnet", "test_maxvit", "test_mambaout", "levit_128s"),
@@ -28,10 +23,6 @@ SHORT_CASES = [
 ]
 # Parameters of a model that is worth building three times.
 _MOST = 30_000_000
-
-
-def tensors(model):
-    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
 
 
 def role(name):
