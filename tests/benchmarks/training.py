@@ -20,7 +20,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import fields
+import generative
 import sequences
+import structures
 import tasks
 import torch
 from tasks import Task
@@ -29,7 +31,8 @@ from torch import nn
 import initlint
 
 SEEDS = (0, 1, 2)
-EVERY = (*tasks.TASKS, *fields.TASKS, *sequences.TASKS)
+PLACES = (tasks, fields, sequences, structures, generative)
+EVERY = tuple(task for place in PLACES for task in place.TASKS)
 WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
 QUICK = ("MLP 5 relu", "Highway", "RetinaNet", "policy", "IRNN")
 
