@@ -473,7 +473,7 @@ class Report:
     `off` has the findings of rules that ran and are off in the finding's file.
     `silenced` has the findings that a comment in their file silences, `known` those that the
     baseline has. `texts` has the text of the files named in the report, as it was when they were
-    read; comparing reports ignores it. `scope` is that of `apply_` or `materialize`.
+    read; comparing reports ignores it. `scope` and `policy` are those of `apply_` or `materialize`.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -488,6 +488,7 @@ class Report:
     outcomes: tuple[Outcome, ...] = ()
     off: tuple[Finding, ...] = ()
     scope: str = ""
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ A test module that imports torch carries the marker `torch`; without torch it is
 Two variables of the environment say what has to be there, and a run fails where it is not:
 
     INITLINT_TEST_EXPECTS=torch,timm    these packages can be imported
-    INITLINT_TEST_DEVICES=cpu,cuda      the tests marked `gpu` run as well
+    INITLINT_TEST_DEVICES=cpu,cuda      the tests marked `gpu` run as well; else they are skipped
 """
 
 import os
@@ -21,6 +21,8 @@ TESTS = Path(__file__).parent
 GOLDEN = TESTS / "golden"
 TORCH = find_spec("torch") is not None
 DEVICES = ("cpu", "cuda")
+NO_GPU = "no CUDA device"
+LEFT_OUT = pytest.StashKey[str]()
 MISSING = re.compile(r"could not import|No module named|not installed")
 
 
@@ -95,10 +97,18 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if item.path.is_relative_to(TESTS) and imports_torch(item.path):
             item.add_marker("torch")
-    if "cuda" not in devices():
-        left_out = [item for item in items if item.get_closest_marker("gpu")]
-        items[:] = [item for item in items if not item.get_closest_marker("gpu")]
-        config.hook.pytest_deselected(items=left_out)
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if marked and "cuda" not in devices():
+        why = "not asked for, by INITLINT_TEST_DEVICES=cpu,cuda" if cuda_is_here() else NO_GPU
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason=why))
+        config.stash[LEFT_OUT] = f"skipped: {why} (tests marked gpu: {len(marked)})"
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Says it under -q too, where pytest does not say why a test is skipped."""
+    if LEFT_OUT in config.stash:
+        terminalreporter.write_line(config.stash[LEFT_OUT])
 
 
 # No silent skip

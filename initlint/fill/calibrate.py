@@ -25,7 +25,7 @@ from initlint.records import InitlintError, Layer
 from initlint.tracing.build import described
 from initlint.tracing.capture import unwrapped
 from initlint.tracing.foreign import contained, quiet
-from initlint.tracing.unchanged import unchanged
+from initlint.tracing.unchanged import LAZY, unchanged
 
 # A function, its positional and its keyword arguments.
 _Call = tuple[Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]
@@ -63,6 +63,13 @@ def calibrate_(
     or if a weight is not finite; `copies` then has the old weights.
     """
     bare, _ = unwrapped(model)
+    lazy = [
+        name
+        for name, one in (*model.named_parameters(), *model.named_buffers())
+        if isinstance(one, LAZY)
+    ]
+    if lazy:
+        raise InitlintError(f"{lazy[0]} is lazy: run the model once, so that it has a shape")
     tensors = {n: p for n, p in model.named_parameters() if n in choice.sources}
     gathered = Gathered(model, tensors)
     probes = probes_for(bare, inputs, seed)
@@ -276,7 +283,14 @@ def _gradient_ratio(subject: _Subject, plans: Mapping[str, _Plan]) -> float:
 @contextlib.contextmanager
 def _running(model: nn.Module) -> Iterator[None]:
     """For the run: no dropout, but normalisations use the statistics of what they see."""
-    with quiet(), unchanged(model):
-        for module in model.modules():
-            module.training = isinstance(module, _NormBase)
-        yield
+    # Scripted modules keep their mode in C++.
+    before = [(module, module.training) for module in model.modules()]
+    try:
+        with quiet(), unchanged(model):
+            for module, _ in before:
+                module.training = isinstance(module, _NormBase)
+            yield
+    finally:
+        for module, training in before:
+            if module.training != training:
+                module.training = training

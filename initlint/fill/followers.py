@@ -16,6 +16,7 @@ from initlint.fill.memory import is_array, is_wrapper, plain, read_only, shares_
 from initlint.fill.shards import tensors_of
 from initlint.fill.twins import is_sharded
 from initlint.fill.undo import Copies
+from initlint.tracing.walks import part_called
 
 # Calls that give one tensor the values of another.
 _COPYING = ("clone", "copy_", "__deepcopy__")
@@ -101,7 +102,7 @@ def _copied_from(journal: Journal, ref: Ref) -> Ref | None:
 def _originals(model: nn.Module) -> Iterator[str]:
     """The parameters of layers of which peft trains a whole copy, and to which one can go back."""
     for prefix, module in model.named_modules():
-        original = getattr(module, "original_module", None)
+        original = part_called(module, "original_module")
         if isinstance(original, nn.Module) and hasattr(module, "modules_to_save"):
             yield from (name for name, _ in original.named_parameters(f"{prefix}.original_module"))
 

@@ -79,7 +79,10 @@ class Gathered:
 
     def all_finite(self) -> list[str]:
         """The names of parameters that are not finite everywhere, on any rank."""
-        flags = [float(not part_of(t).local.isfinite().all()) for t in self._tensors.values()]
+        # Torch asks no numbers of eight bits.
+        locals_ = (part_of(tensor).local for tensor in self._tensors.values())
+        wide = (x.float() if x.element_size() == 1 else x for x in locals_)
+        flags = [float(not one.isfinite().all()) for one in wide]
         everywhere = self.mean(torch.tensor(flags)) if flags else torch.tensor([])
         return [name for name, bad in zip(self._tensors, everywhere.tolist(), strict=True) if bad]
 

@@ -32,6 +32,7 @@ from initlint.fill.present import Present, present_in, with_unwritten
 from initlint.fill.scope import Scope
 from initlint.fill.shards import parts_of
 from initlint.fill.stages import refuse_strangers, whole_of
+from initlint.fill.together import Together
 from initlint.fill.twins import traceable
 from initlint.fill.undo import Copies, all_or_nothing, same_random_state
 from initlint.pipeline.judged import Report
@@ -87,7 +88,10 @@ def _applied(
         layers, known = layers_and_facts(model, inputs, wanted, present)
         choice = with_followers(model, chosen(model, layers, wanted, known), wanted)
         refuse_unwritten(model, choice, wanted, known.scope)
-        with all_or_nothing() as copies, contained():
+        # A run of all ranks ends for the others where one of them leaves it.
+        together = None if wanted.policy == "calibrated" else Together(model)
+        any_failed = bool if together is None else together.any_failed
+        with all_or_nothing(any_failed) as copies, contained():
             return _filled(model, inputs, layers, choice, wanted, copies, known.scope, progress)
 
 
@@ -103,7 +107,7 @@ def _filled(
 ) -> Report:
     """Fill the chosen parameters by the policy, and report."""
 
-    if wanted.policy == "calibrated":
+    if wanted.policy == "calibrated" and choice.sources:
         calibrate_(model, choice, inputs, wanted.seed, copies)
         if choice.followers:
             # The run has met the copies with the values that they had.
@@ -113,7 +117,7 @@ def _filled(
         fill_(model, choice, copies, progress)
     renorm(model, choice.sources, copies)
     follow(model, choice.followers, copies)
-    return report_on(model, layers, choice, scope)
+    return report_on(model, layers, choice, scope, wanted.policy)
 
 
 @alone

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,6 +17,7 @@ from initlint.fill.twins import is_sharded
 from initlint.fill.undo import Copies
 from initlint.recommend import recommended
 from initlint.records import Layer
+from initlint.tracing.walks import part_called
 
 # Rounding that a norm may differ by.
 _CLOSE = 1e-3
@@ -61,7 +63,9 @@ def normed(model: nn.Module) -> Iterator[Normed]:
                 v, g = getattr(module, f"{stem}v"), getattr(module, f"{stem}g")
                 stem = start + stem
                 yield Normed(module, hook.name, f"{stem}v", f"{stem}g", v, g, hook.dim)
-        for name, every in getattr(module, "parametrizations", {}).items():
+        held = part_called(module, "parametrizations")
+        found: dict[str, Any] = dict(held.items()) if isinstance(held, nn.ModuleDict) else {}
+        for name, every in found.items():
             if len(every) == 1 and isinstance(every[0], _WeightNorm):
                 stem = f"{start}parametrizations.{name}.original"
                 v, g = every.original1, every.original0

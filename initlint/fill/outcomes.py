@@ -26,6 +26,7 @@ def report_on(
     layers: Sequence[Layer],
     choice: Choice,
     scope: Scope,
+    policy: str = "",
 ) -> Report:
     """The report after filling: each filled layer has its measured std in `current`."""
     parts, filled = parts_of(model), {layer.parameter for layer in choice.layers}
@@ -37,7 +38,7 @@ def report_on(
 
     after = tuple(map(now, layers))
     outcomes = _outcomes(model, choice, scope.present, {x.parameter: x for x in after})
-    return Report(after, (), choice.skipped, outcomes=outcomes, scope=scope.name)
+    return Report(after, (), choice.skipped, outcomes=outcomes, scope=scope.name, policy=policy)
 
 
 def _std(parts: Mapping[str, Part], layer: Layer) -> float | None:

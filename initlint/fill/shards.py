@@ -122,7 +122,13 @@ def _handles(model: nn.Module) -> list[Any]:
         return []
     from torch.distributed.fsdp._traversal_utils import _get_fsdp_handles
 
-    return [handle for handle in _get_fsdp_handles(model) if handle.uses_sharded_strategy]
+    handles = _get_fsdp_handles(model)
+    if any(handle.flat_param._params is None for handle in handles):
+        raise InitlintError(
+            "FSDP1 has put the parameters into flat ones without a shape: wrap the model with "
+            "use_orig_params=True, or fill it before it is wrapped"
+        )
+    return [handle for handle in handles if handle.uses_sharded_strategy]
 
 
 def fill_parameters(

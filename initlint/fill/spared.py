@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from collections.abc import Sequence
 
@@ -59,7 +60,9 @@ def adapters_of(model: nn.Module) -> set[str]:
     """
     found = set()
     for prefix, module in model.named_modules():
-        for attribute in getattr(module, "adapter_layer_names", ()):
+        # A `__getattr__` of the user's is not asked.
+        listed = inspect.getattr_static(module, "adapter_layer_names", ())
+        for attribute in listed if isinstance(listed, (tuple, list, set)) else ():
             if attribute == "modules_to_save":
                 continue
             start = f"{prefix}.{attribute}" if prefix else str(attribute)

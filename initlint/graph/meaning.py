@@ -8,9 +8,10 @@ from typing import Any
 
 from initlint.graph import facts
 from initlint.graph.ops import FIXED, UNSURE, Given, Op, Operand, leaves_of, ops_in, signals_of
+from initlint.graph.views import shape_after
 from initlint.torchlib import catalog
 
-# Operations on a matrix that exchange its two axes; other shape operations hide them.
+# Operations that exchange axes.
 _TURNS = {"t", "T", "mT", "transpose", "swapaxes", "swapdims", "adjoint"}
 _SAME = {"to", "clone", "contiguous", "type_as", "float", "half", "bfloat16", "requires_grad_"}
 # Views of a whole parameter.
@@ -63,7 +64,7 @@ def meaning(name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         if not op.inputs:
             # A parameter in the shape of data is that parameter.
             own = [part for part in leaves_of(args[0]) if type(part) is Operand]
-            return _of_parameters(name, role, own, False, args) if own else FIXED
+            return _of_parameters(name, role, own, False, args, keywords) if own else FIXED
     else:
         op.role = _role(name, role, args, inputs)
     if _is_masked_by(leaves, inputs):
@@ -113,14 +114,19 @@ def _without_signal(
     # Keywords of such calls say what kind of tensor is wanted: a dtype, a device.
     is_unsure = role != "query" and UNSURE in leaves_of(tuple(args))
     if operands and role != "query":
-        return _of_parameters(name, role, operands, is_unsure, args)
+        return _of_parameters(name, role, operands, is_unsure, args, keywords)
     if any(type(part) is Op for part in parts):
         return Op("query", (), name, tuple(args), keywords)
     return UNSURE if is_unsure else FIXED
 
 
 def _of_parameters(
-    name: str, role: str, operands: Sequence[Operand], is_unsure: bool, args: Sequence[Any]
+    name: str,
+    role: str,
+    operands: Sequence[Operand],
+    is_unsure: bool,
+    args: Sequence[Any],
+    keywords: Mapping[str, Any],
 ) -> Operand | Given:
     """The operand for a value computed from the model's own tensors."""
     first = operands[0]
@@ -132,11 +138,9 @@ def _of_parameters(
         if is_unsure:
             return UNSURE
         return _computed(name.strip("_"), operands, args)
-    shape = first.shape if name in _SAME else None
-    if name in _TURNS and first.shape is not None and len(first.shape) == 2:
-        shape = first.shape[::-1]
-    if _is_one_part(name, first, args):
-        shape = first.shape[1:] if first.shape is not None else None
+    shape = first.shape
+    if name not in _SAME and shape is not None:
+        shape = shape_after(name, shape, args, keywords)
     is_whole = name in WHOLE_VIEWS or (name == "getitem" and _is_all(args[1:]))
     return replace(first, shape=shape, part=first.part or not is_whole)
 
@@ -171,15 +175,6 @@ def _is_all(index: Sequence[Any]) -> bool:
     """Whether a subscript takes all elements: `w[:]`, `w[...]`, or `w[None]` with one axis more."""
     parts = leaves_of(tuple(index))
     return all(part is None or part is ... or part == slice(None) for part in parts)
-
-
-def _is_one_part(name: str, operand: Operand, args: Sequence[Any]) -> bool:
-    """Whether a row, or a matrix of a stack, is taken by its number: `w[0]`, `w.select(0, 0)`."""
-    if not operand.shape:
-        return False
-    bare = name.strip("_")
-    where = (0, *args[1:]) if bare == "getitem" else tuple(args[1:])
-    return bare in ("getitem", "select") and where[:1] == (0,) and type(where[-1]) is int
 
 
 def _role(name: str, role: str, args: Sequence[Any], inputs: Sequence[Op]) -> str:

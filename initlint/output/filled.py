@@ -16,6 +16,12 @@ _NEEDLESS = {
     "all": "has a recommendation that could be drawn",
 }
 _FINDINGS = "is uninitialised or has a finding"
+# Policies that somebody has asked for, who may wonder why weights stay.
+_NAMED = ("orthogonal", "calibrated")
+_HOW = (
+    " The policy {} says how weights are drawn, the scope which: "
+    "all draws every weight that has a recommendation."
+)
 _STD = re.compile(r"std (\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 
 
@@ -35,9 +41,11 @@ def summary(report: Report) -> str:
         counts[one.status] += 1
     rest = f"{counts['kept']} kept"
     rest += f", {counts['unknown']} not understood" if counts["unknown"] else ""
+    found = f"Filled {counted(counts['filled'], 'parameter')}; {rest}."
     if not counts["filled"]:
-        return f"Nothing to fill: no weight {_NEEDLESS.get(report.scope, _FINDINGS)} ({rest})."
-    return f"Filled {counted(counts['filled'], 'parameter')}; {rest}."
+        found = f"Nothing to fill: no weight {_NEEDLESS.get(report.scope, _FINDINGS)} ({rest})."
+    is_part = report.scope != "all" and counts["kept"] > 0
+    return found + (_HOW.format(report.policy) if report.policy in _NAMED and is_part else "")
 
 
 def _others(report: Report, status: str, word: str) -> Iterator[str]:

@@ -34,7 +34,8 @@ _TIMES, _MORE = 100, 10_000
 
 def refuse_strange(model: nn.Module) -> None:
     """Raise InitlintError for a part of `model` whose own walk cannot be relied on."""
-    parts = _parts_of(model)
+    # The tables of a scripted part lie in C++.
+    parts = [part for part in _parts_of(model) if not _is_scripted(part)]
     for part in parts:
         refuse_disguised(part)
     most = _MORE + _TIMES * sum(1 + len(_table(part, "_parameters")) for part in parts)
@@ -53,9 +54,20 @@ def _parts_of(model: nn.Module) -> list[nn.Module]:
         part = waiting.pop()
         if id(part) not in found:
             found[id(part)] = part
+            if _is_scripted(part):
+                continue
             held = _table(part, "_modules").values()
             waiting += [child for child in held if issubclass(type(child), nn.Module)]
     return list(found.values())
+
+
+def part_called(module: nn.Module, name: str) -> nn.Module | None:
+    """A part of a module by its name; a `__getattr__` of the user's is not asked."""
+    return None if _is_scripted(module) else module._modules.get(name)
+
+
+def _is_scripted(part: nn.Module) -> bool:
+    return issubclass(type(part), torch.jit.ScriptModule)
 
 
 def _table(part: nn.Module, name: str) -> Mapping[str, Any]:

@@ -228,3 +228,71 @@ def test_layers_that_are_normalised_keep_pytorchs_scale():
     initlint.apply_(model, seed=0, policy="calibrated", scope="all")
     assert model[0].weight.std().item() == pytest.approx(1 / math.sqrt(3 * 64), rel=0.02)
     assert not model[0].bias.any()
+
+
+@pytest.mark.parametrize("make", [torch.jit.script, lambda m: torch.jit.trace(m, torch.ones(2, 8))])
+def test_scripted_parts_are_left_alone_and_keep_their_mode(make):
+    """They are opaque: what is before them is not understood, what is behind them is filled."""
+    scripted = make(nn.Sequential(nn.ReLU(), nn.Linear(8, 8), nn.ReLU()))
+    model = nn.Sequential(nn.Linear(8, 8), scripted, nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+    before = {name: value.detach().clone() for name, value in scripted.named_parameters()}
+    report = initlint.apply_(model, torch.randn(4, 8), seed=0, policy="calibrated", scope="all")
+    status = {one.parameter: one.status for one in report.outcomes}
+    assert status["2.weight"] == "filled" and status["0.weight"] == "unknown"
+    assert all(module.training for module in model.modules())
+    assert all(value.equal(before[name]) for name, value in scripted.named_parameters())
+
+
+def test_a_model_of_which_nothing_is_filled_is_not_run():
+    class Once(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(8, 8), nn.Linear(8, 2)
+
+        def forward(self, x):
+            if not x.is_meta:
+                self.a.weight.data.mul_(2)
+            return self.b(torch.relu(self.a(x)))
+
+    model = Once()
+    before = model.a.weight.detach().clone()
+    report = initlint.apply_(model, torch.randn(4, 8), seed=0, policy="calibrated")
+    assert model.a.weight.equal(before) and "Nothing to fill" in str(report)
+
+
+class Asked(nn.Module):
+    """Answers every name, as wrappers do that hand questions on."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 2)
+
+    def __getattr__(self, name):
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return lambda *args: None
+
+    def forward(self, x):
+        return self.c(torch.relu(self.b(torch.relu(self.a(x)))))
+
+
+@pytest.mark.parametrize("policy", ["following", "orthogonal"])
+def test_a_model_that_answers_every_name_is_filled(policy):
+    report = initlint.apply_(Asked(), torch.randn(4, 8), seed=0, policy=policy, scope="all")
+    assert sum(one.status == "filled" for one in report.outcomes) == 6
+
+
+def test_numbers_of_eight_bits_are_calibrated():
+    class Eight(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.randn(16, 16).to(torch.float8_e4m3fn))
+            self.o = nn.Linear(16, 2)
+
+        def forward(self, x):
+            return self.o(torch.relu(x @ self.w.float()))
+
+    model = Eight()
+    report = initlint.apply_(model, torch.randn(4, 16), seed=0, policy="calibrated", scope="all")
+    assert {one.parameter for one in report.outcomes if one.status == "filled"} >= {"o.weight"}
