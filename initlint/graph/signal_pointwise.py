@@ -119,13 +119,13 @@ _FUNCTIONS: Mapping[str, Callable[..., float]] = {
 class _Response(NamedTuple):
     """What follows from a function of a value.
 
-    `found` are the moments of the result, `slopes` the squared derivatives at the first samples,
-    `slope` is their mean, `elasticity` d log E[f²] / d log E[x²], of which a bounded function has
-    little, `fourth` E[f⁴] / E[f²]², `shared` gives E[f'(x) f'(x')] of two positions.
+    `found` are the moments of the result, `rises` the derivatives at the first samples, `slope` is
+    the mean of their squares, `elasticity` d log E[f²] / d log E[x²], of which a bounded function
+    has little, `fourth` E[f⁴] / E[f²]², `shared` gives E[f'(x) f'(x')] of two positions.
     """
 
     found: _Moments
-    slopes: Samples
+    rises: Samples
     slope: float
     elasticity: float
     fourth: float
@@ -140,6 +140,7 @@ def _rises(function: Callable[[float], float], before: Samples, behind: Samples)
 
 def _response(
     rises: Samples,
+    slope: float,
     before: Samples,
     behind: Samples,
     found: _Moments,
@@ -147,11 +148,10 @@ def _response(
 ) -> _Response:
     """By the first samples before and behind the function, and the moments of its result."""
     q = found[0]
-    slopes = [rise * rise for rise in rises]
     products = map(mul, map(mul, before, behind), rises)
     elasticity = sum(products) / SIZE / q if q > 0 else 1.0
     fourth = sum((x * x / q) ** 2 for x in behind) / SIZE if q > 0 else 1.0
-    return _Response(found, slopes, sum(slopes) / SIZE, elasticity, fourth, shared)
+    return _Response(found, rises, slope, elasticity, fourth, shared)
 
 
 @lru_cache(maxsize=64)
@@ -163,8 +163,9 @@ def _of_gaussian(
     before = first_samples(value)
     behind = list(map(function, before))
     rises = _rises(function, before, behind)
-    found = gaussian_moments(function, value, moment(rises, rises))
-    return _response(rises, before, behind, found.moments, lambda: found.slope)
+    slope = moment(rises, rises)
+    found = gaussian_moments(function, value, slope)
+    return _response(rises, slope, before, behind, found.moments, lambda: found.slope)
 
 
 def _of_samples(
@@ -173,14 +174,21 @@ def _of_samples(
     """The response of a value whose samples are known."""
     (before, place, _), (behind, there, _) = samples.triple(), result.triple()
     rises = _rises(function, before, behind)
+    slope = moment(rises, rises)
 
     def shared() -> float:
         return moment(rises, _rises(function, place, there))
 
     if value.is_gaussian:
-        gaussian = gaussian_moments(function, value, moment(rises, rises))
-        return _response(rises, before, behind, gaussian.moments, lambda: gaussian.slope)
-    return _response(rises, before, behind, moments(result), shared)
+        gaussian = gaussian_moments(function, value, slope)
+        return _response(rises, slope, before, behind, gaussian.moments, lambda: gaussian.slope)
+    return _response(rises, slope, before, behind, moments(result), shared)
+
+
+def _squares_of(rises: Samples, turn: int | None = None) -> Samples:
+    """The squares of derivatives, in another order if `turn` says which."""
+    squares = [rise * rise for rise in rises]
+    return squares if turn is None else reordered(squares, turn)
 
 
 def _elementwise(value: Value, function: Callable[[float], float]) -> Sent:
@@ -188,12 +196,12 @@ def _elementwise(value: Value, function: Callable[[float], float]) -> Sent:
     if value.samples is None:
         of = _of_gaussian(function, value.q, value.mean, value.places, value.examples)
         # The samples of a value are in the order that its sources give.
-        each = partial(reordered, of.slopes, value.sources.bit_length())
+        each = partial(_squares_of, of.rises, value.sources.bit_length())
         samples = mapped(function, value.drawn())
     else:
         samples = mapped(function, value.samples)
         of = _of_samples(function, value, value.samples, samples)
-        each = partial(list, of.slopes)
+        each = partial(_squares_of, of.rises)
     q, mean, places, examples = of.found
     # What two units have in common goes through f in proportion.
     part = (value.units - value.mean**2) / value.variance if value.variance > 0 else 0.0
