@@ -214,7 +214,7 @@ def _resolution(sample: torch.Tensor) -> float:
 
 def _is_written(values: Any) -> bool:
     """Whether all numbers have few digits: of the float32 numbers, one in some thousands has."""
-    return all(_short(value) == numpy.float32(value) for value in values)
+    return all(_short(value) == numpy.float32(value) for value in set(values.tolist()))
 
 
 def _short(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -41,6 +41,7 @@ class Facts:
     _readers: list[int] = field(default_factory=list)
     _leavers: list[int] = field(default_factory=list)
     _ends: list[int] = field(default_factory=list)
+    _calls: list[int] = field(default_factory=list)
     # Last statement that changes exactly this path, and last one that changes something under it.
     _changed: dict[str, int] = field(default_factory=dict)
     _changed_under: dict[str, int] = field(default_factory=dict)
@@ -52,6 +53,8 @@ class Facts:
             self._positions[id(statement)] = index
             if isinstance(statement, ast.Return | ast.Raise):
                 self._ends.append(index)
+            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+                self._calls.append(index)
             nodes = list(_own_nodes(statement))
             for node in nodes:
                 self._note(node, index)
@@ -98,6 +101,14 @@ class Facts:
         """The statement before which something made by statement `index` has to be filled."""
         bounds = [_next(self._readers, index), _next(self._ends, index), len(self.body)]
         return min(bound for bound in bounds if bound is not None)
+
+    def calls_after(self, index: int) -> Iterator[ast.Call]:
+        """The calls that are statements of their own, from statement `index` to its bound."""
+        first, last = bisect_right(self._calls, index), bisect_left(self._calls, self.bound(index))
+        for place in self._calls[first:last]:
+            statement = self.body[place]
+            assert isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
+            yield statement.value
 
     def may_leave(self, index: int, bound: int) -> bool:
         """Whether the function can return between the two statements."""

@@ -85,24 +85,14 @@ def _called_method(parsed: Parsed, spot: Spot) -> ast.FunctionDef | None:
     """The method that fills the weights, if the constructor calls it after making the layer."""
     assert spot.owner is not None
     facts = parsed.facts(spot.scope, spot.self_name)
-    top = facts.index(spot.top)
-    later = facts.body[top + 1 : facts.bound(top)]
-    calls = [s.value.func for s in later if _is_bare_call(s)]  # type: ignore[attr-defined]
-    names = {dotted(function) for function in calls}
+    later = facts.calls_after(facts.index(spot.top))
+    names = {dotted(call.func) for call in later if not call.args and not call.keywords}
     for node in spot.owner.body:
         if not isinstance(node, ast.FunctionDef) or node.name not in _METHODS:
             continue
         if f"{spot.self_name}.{node.name}" in names and _takes_calls(parsed, spot, node):
             return node
     return None
-
-
-def _is_bare_call(statement: ast.stmt) -> bool:
-    """Whether a statement is a call without arguments."""
-    match statement:
-        case ast.Expr(value=ast.Call(args=[], keywords=[])):
-            return True
-    return False
 
 
 def _takes_calls(parsed: Parsed, spot: Spot, method: ast.FunctionDef) -> bool:
@@ -201,15 +191,12 @@ def _applied(parsed: Parsed, spot: Spot) -> Iterator[_Function]:
     """The functions that the constructor applies to all modules after it has made the layer."""
     assert spot.owner is not None
     facts = parsed.facts(spot.scope, spot.self_name)
-    top = facts.index(spot.top)
-    for statement in facts.body[top + 1 : facts.bound(top)]:
-        match statement:
-            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="post_init"), args=[])):
+    for call in facts.calls_after(facts.index(spot.top)):
+        match call:
+            case ast.Call(func=ast.Attribute(attr="post_init"), args=[]):
                 yield from _functions(spot.owner.body, "_init_weights", 1)
-            case ast.Expr(
-                value=ast.Call(
-                    func=ast.Attribute(value=ast.Name(id=owner), attr="apply"), args=[argument]
-                )
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id=owner), attr="apply"), args=[argument]
             ) if owner == spot.self_name:
                 name = dotted(argument) or ""
                 own = name.removeprefix(f"{owner}.")

@@ -190,6 +190,7 @@ class Baselines:
         self._settings = settings
         self._named = None if named is None else absolute(named)
         self._read: dict[Path, Baseline] = {}
+        self._by_path: dict[str | None, Baseline | None] = {}
         if self._named is not None:
             self._at(self._named, follow=True)
 
@@ -235,6 +236,12 @@ class Baselines:
         return self._for(finding.site.path if finding.site else None)
 
     def _for(self, path: str | None) -> Baseline | None:
+        """The baseline of a file, which has many findings."""
+        if path not in self._by_path:
+            self._by_path[path] = self._found(path)
+        return self._by_path[path]
+
+    def _found(self, path: str | None) -> Baseline | None:
         if self._named is not None:
             return self._at(self._named, follow=True)
         config = self._settings.here() if path is None else self._settings.of(path)

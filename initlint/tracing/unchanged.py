@@ -51,6 +51,7 @@ class _Copies:
         self._alive: list[Any] = []
         self._within = 0
         self._noted: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self._without_hooks: list[dict[str, Any]] = []
         self._classes: dict[type, dict[str, Any]] = {}
         parameters = list(model.parameters())
         self._same = {id(parameter) for parameter in parameters}
@@ -66,6 +67,8 @@ class _Copies:
         """Give all objects and classes the attributes that they had."""
         for entries, before in self._noted:
             _put_back(entries, before)
+        for table in self._without_hooks:
+            table.clear()
         for parameter, data, requires_grad in self._data:
             # `self.half()` and `self.requires_grad_(False)` reach parameters past tracing.
             if parameter.dtype != data.dtype or parameter.device != data.device:
@@ -96,7 +99,11 @@ class _Copies:
         for name, value in list(entries.items()):
             if name.endswith("_hooks") and isinstance(value, dict):
                 # Torch's handles know the very table, so that it stays and its entries are noted.
-                self._noted.append((value, dict(value)))
+                # Most of a module's many tables are empty.
+                if value:
+                    self._noted.append((value, dict(value)))
+                else:
+                    self._without_hooks.append(value)
             elif name not in _TABLES:
                 entries[name] = self._of(value, depth)
 
