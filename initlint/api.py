@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from initlint import records
 from initlint.judge import load
-from initlint.pipeline.judged import Options, Report, judged, judged_by
+from initlint.pipeline.asked import Options, Report
+from initlint.pipeline.judged import judged, judged_by
 from initlint.project.arguments import by_name
 from initlint.project.config import Config, Settings
 from initlint.project.discover import discover

@@ -43,7 +43,8 @@ def profile(request: Profiled) -> int:
     with terminal.working(f"profiling {request.target}"):
         found = profiling.profile_target(request.target, options)
     colour = terminal.wants_colour(sys.stdout)
-    terminal.out(table.render(found, colour=colour, width=terminal.width()))
+    text = table.render(found.models, found.report, colour=colour, width=terminal.width())
+    terminal.out(text)
     if not found.models:
         return terminal.failed(f"{request.target}: no model was found, so nothing is shown")
     if request.out is not None:

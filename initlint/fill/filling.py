@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from initlint.pipeline.judged import Options, Report
+from initlint.pipeline.asked import Options, Report
 from initlint.project.arguments import by_name
 from initlint.records import InitlintError
 from initlint.tracing.needs import need_torch

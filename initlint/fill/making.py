@@ -35,7 +35,7 @@ from initlint.fill.stages import refuse_strangers, whole_of
 from initlint.fill.together import Together
 from initlint.fill.twins import traceable
 from initlint.fill.undo import Copies, all_or_nothing, same_random_state
-from initlint.pipeline.judged import Report
+from initlint.pipeline.asked import Report
 from initlint.records import InitlintError, Layer
 from initlint.tracing.alone import alone
 from initlint.tracing.build import construct, described, where

@@ -12,7 +12,7 @@ from initlint.fill.normed import normed
 from initlint.fill.present import Present
 from initlint.fill.scope import Scope
 from initlint.fill.shards import Part, parts_of, plain_name, tensors_of
-from initlint.pipeline.judged import Report
+from initlint.pipeline.asked import Report
 from initlint.records import Initializer, Layer, Outcome
 from initlint.tracing import measure
 

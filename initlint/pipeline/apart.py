@@ -20,7 +20,7 @@ from initlint.tracing.needs import need_installed
 from initlint.tracing.targets import Traced, together
 
 if TYPE_CHECKING:
-    from initlint.pipeline.judged import Options
+    from initlint.pipeline.asked import Options
 
 _Record = TypeVar("_Record")
 # As many processes may be ended by the models' code; each costs the time to import torch.
@@ -208,8 +208,9 @@ class _Reader(pickle.Unpickler):
         if plain or module in (
             "initlint.records",
             "initlint.tracing.targets",
-            "initlint.pipeline.judged",
+            "initlint.pipeline.asked",
             "initlint.profile.result",
+            "initlint.profile.signals",
         ):
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"{module}.{name} is none of the records")

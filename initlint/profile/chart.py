@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from initlint.profile.result import PRESENT, WAYS, Row, Signals
+from initlint.profile.signals import PRESENT, WAYS, Row, Signals
 from initlint.profile.table import labels
 
 # The least and the largest number that is drawn, as powers of ten.

@@ -11,7 +11,7 @@ from initlint.graph.signal import predicted
 from initlint.graph.signal_terms import Given
 from initlint.graph.signal_weighted import Known
 from initlint.profile.predicted import Named, assumed_of, rows_of
-from initlint.profile.result import DEFAULT, PRESENT, RECOMMENDED, Signals
+from initlint.profile.signals import DEFAULT, PRESENT, RECOMMENDED, Signals
 from initlint.project.imports import Imports
 from initlint.project.sourcefiles import Texts
 from initlint.reading import read

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from initlint.output.phrases import gap
 from initlint.profile.chart import chart
 from initlint.profile.findings import findings
-from initlint.profile.result import PRESENT, WAYS, Profile, Row, Signals
+from initlint.profile.signals import PRESENT, WAYS, Row, Signals
 from initlint.profile.svg import svg
 from initlint.profile.table import (
     labels,
@@ -21,14 +21,15 @@ from initlint.profile.table import (
     shown_gradient,
     shown_prediction,
 )
+from initlint.records import Report
 from initlint.safe.shown import shown
 
 _FOLDER = Path(__file__).parent
 
 
-def page(profile: Profile) -> str:
+def page(models: Sequence[Signals], report: Report) -> str:
     """The whole page. Its script sorts the tables; without it everything is there as well."""
-    names = [signals.model for signals in profile.models]
+    names = [signals.model for signals in models]
     title = f"Signal through {', '.join(names) or 'no model'}"
     script = _file("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -42,19 +43,19 @@ def page(profile: Profile) -> str:
         '<body class="initlint-profile">\n<main>\n',
         f"<h1>{_text(title)}</h1>\n",
         f'<p class="faint">{_LEGEND}</p>\n',
-        *(part for signals in profile.models for part in _model(signals, True)),
-        *findings(profile.report),
-        *_gaps(profile),
+        *(part for signals in models for part in _model(signals, True)),
+        *findings(report),
+        *_gaps(report),
         f"</main>\n<script>{script}</script>\n</body>\n</html>\n",
     ]
     return "".join(parts)
 
 
-def excerpt(profile: Profile) -> str:
+def excerpt(models: Sequence[Signals], report: Report) -> str:
     """Pictures and tables as a part of another page, for notebooks."""
-    parts = [part for signals in profile.models for part in _model(signals, False)]
+    parts = [part for signals in models for part in _model(signals, False)]
     style = f"<style>\n{_file('page.css')}</style>"
-    return f'<div class="initlint-profile">{style}{"".join(parts)}{"".join(_gaps(profile))}</div>'
+    return f'<div class="initlint-profile">{style}{"".join(parts)}{"".join(_gaps(report))}</div>'
 
 
 # Of the page alone: a notebook has its own.
@@ -88,10 +89,10 @@ def _model(signals: Signals, is_sortable: bool) -> Iterator[str]:
     yield "</section>\n"
 
 
-def _gaps(profile: Profile) -> Iterator[str]:
-    if profile.report.unanalysed:
+def _gaps(report: Report) -> Iterator[str]:
+    if report.unanalysed:
         yield "<h2>Not analysed</h2>\n<ul>\n"
-        yield from (f"<li>{_text(gap(one))}</li>\n" for one in profile.report.unanalysed)
+        yield from (f"<li>{_text(gap(one))}</li>\n" for one in report.unanalysed)
         yield "</ul>\n"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from initlint.extras import missing
 from initlint.profile.chart import Chart, Panel, Point, chart, drawn_order
-from initlint.profile.result import DEFAULT, PRESENT, RECOMMENDED, Signals
+from initlint.profile.signals import DEFAULT, PRESENT, RECOMMENDED, Signals
 from initlint.records import InitlintError
 from initlint.safe.shown import cut, shown
 

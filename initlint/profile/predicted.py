@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from initlint.graph.ops import Op
 from initlint.graph.signal_terms import Prediction
-from initlint.profile.result import Row
+from initlint.profile.signals import Row
 
 _GAUSSIAN = "the prediction assumes inputs with mean 0 and variance 1"
 _INDICES = "; that indices are uniform over the rows of the embedding"

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from initlint import api
-from initlint.profile.result import Profile, Signals
+from initlint.profile.result import Profile
+from initlint.profile.signals import Signals
 from initlint.project.sourcefiles import texts_of
 from initlint.project.targets import is_model
 from initlint.records import InitlintError

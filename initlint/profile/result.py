@@ -1,4 +1,4 @@
-"""Profile: the signal through models, predicted and measured, for three initialisations of each."""
+"""Profile: the signal through models, as a table, a picture or a page."""
 
 from __future__ import annotations
 
@@ -6,56 +6,11 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from initlint.pipeline.judged import Report
+from initlint.pipeline.asked import Report
+from initlint.profile.signals import DEFAULT, PRESENT, RECOMMENDED, Row, Signals
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-# The initialisations that are compared.
-PRESENT, RECOMMENDED, DEFAULT = WAYS = ("present", "recommended", "default")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The signal at one use of a weight: root mean squares of its operation's result.
-
-    - `layer`, `type`: the layer's name in the model, and its class; `model`: the model's name.
-    - `predicted`: the result before its activation; of 100 draws of the weights, about 90 lie
-      between `low` and `high`.
-    - `predicted_gradient`: the gradient of the loss there, if that at the model's result is 1.
-    - `measured`, `measured_gradient`: the same in one run; None if it was not run.
-    - `relative_to`: why the prediction has started again before this layer with the value 1; ""
-      if it has not. `gradient_relative_to`: the same of the gradient, after this layer.
-    """
-
-    model: str
-    parameter: str
-    layer: str
-    type: str
-    predicted: float
-    low: float
-    high: float
-    predicted_gradient: float
-    measured: float | None = None
-    measured_gradient: float | None = None
-    relative_to: str = ""
-    gradient_relative_to: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """The signal through one model.
-
-    - `rows`: by each of `WAYS` the same layers, in the order of the data. A way that is not known
-      is absent.
-    - `assumed`: what the prediction assumes of the model's inputs.
-    - `notes`: why nothing was measured, and why a way is absent, each in one sentence.
-    """
-
-    model: str
-    rows: dict[str, tuple[Row, ...]]
-    assumed: str
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +54,13 @@ class Profile:
         from initlint.profile.page import page
         from initlint.safe.written import write_whole
 
-        write_whole(os.fsdecode(path), page(self).encode("utf-8", "backslashreplace"), "to_html")
+        text = page(self.models, self.report)
+        write_whole(os.fsdecode(path), text.encode("utf-8", "backslashreplace"), "to_html")
 
     def __str__(self) -> str:
         from initlint.profile.table import render
 
-        return render(self)
+        return render(self.models, self.report)
 
     def __repr__(self) -> str:
         """One line: which models, and how many layers."""
@@ -114,4 +70,4 @@ class Profile:
     def _repr_html_(self) -> str:
         from initlint.profile.page import excerpt
 
-        return excerpt(self)
+        return excerpt(self.models, self.report)

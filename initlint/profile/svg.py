@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from initlint.profile.chart import Chart, Panel, Point, drawn_order
-from initlint.profile.result import DEFAULT, RECOMMENDED
+from initlint.profile.signals import DEFAULT, RECOMMENDED
 from initlint.safe.shown import cut, shown
 
 # Sizes in the picture's own units.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from initlint.output.paint import console_of
 from initlint.output.phrases import gap
-from initlint.profile.result import DEFAULT, PRESENT, RECOMMENDED, Profile, Row, Signals
+from initlint.profile.signals import DEFAULT, PRESENT, RECOMMENDED, Row, Signals
+from initlint.records import Report
 from initlint.safe.shown import shown
 
 if TYPE_CHECKING:
@@ -17,17 +18,19 @@ if TYPE_CHECKING:
 _BETWEEN = 2
 
 
-def render(profile: Profile, *, colour: bool = False, width: int = 160) -> str:
+def render(
+    models: Sequence[Signals], report: Report, *, colour: bool = False, width: int = 160
+) -> str:
     """One table for each model, and below it what was not measured and what is not known."""
 
     console = console_of(width, colour)
     with console.capture() as capture:
-        for signals in profile.models:
+        for signals in models:
             console.print(_table(signals, width))
             for line in remarks(signals):
                 console.print(shown(line), markup=False, soft_wrap=True)
             console.print()
-        for unanalysed in profile.report.unanalysed:
+        for unanalysed in report.unanalysed:
             console.print(f"not analysed: {gap(unanalysed)}", markup=False, soft_wrap=True)
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 

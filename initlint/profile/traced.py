@@ -19,7 +19,7 @@ from initlint.graph.ops import Op
 from initlint.graph.signal import predicted
 from initlint.profile.measure import Uses, measured
 from initlint.profile.predicted import Named, assumed_of, rows_of
-from initlint.profile.result import DEFAULT, PRESENT, RECOMMENDED, Row, Signals
+from initlint.profile.signals import DEFAULT, PRESENT, RECOMMENDED, Row, Signals
 from initlint.records import InitlintError
 from initlint.tracing.build import described, where
 from initlint.tracing.capture import unwrapped

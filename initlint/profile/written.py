@@ -60,7 +60,7 @@ def _finite(value: Any) -> Any:
 def _page(profile: Profile) -> bytes:
     from initlint.profile.page import page
 
-    return page(profile).encode("utf-8", "backslashreplace")
+    return page(profile.models, profile.report).encode("utf-8", "backslashreplace")
 
 
 def _picture(kind: str) -> Callable[[Profile], bytes]:

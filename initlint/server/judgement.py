@@ -15,7 +15,8 @@ from initlint.fix.proposals import Proposals
 from initlint.fix.text import RefusedError
 from initlint.judge import load
 from initlint.output.edits import Edit, edits
-from initlint.pipeline.judged import Options, Report, judged, judged_by
+from initlint.pipeline.asked import Options, Report
+from initlint.pipeline.judged import judged, judged_by
 from initlint.project import config
 from initlint.project.baseline import Baselines
 from initlint.project.config import Settings

@@ -38,5 +38,5 @@ def test_a_model_keeps_its_type(tmp_path):
     )
     shown = [line.partition("Revealed type is ")[2] for line in done.stdout.splitlines()]
     assert done.returncode == 0, done.stdout + done.stderr
-    wanted = ['"net.Net"', '"net.Net"', '"initlint.pipeline.judged.Report"']
+    wanted = ['"net.Net"', '"net.Net"', '"initlint.pipeline.asked.Report"']
     assert [text for text in shown if text] == wanted

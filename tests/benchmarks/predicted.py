@@ -28,7 +28,7 @@ from torch import nn
 from initlint.graph.ops import Op
 from initlint.graph.signal import predicted
 from initlint.profile.predicted import Named, rows_of
-from initlint.profile.result import Row
+from initlint.profile.signals import Row
 from initlint.tracing.signal import given, graphed, measured_content
 
 WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)

@@ -6,7 +6,8 @@ import pytest
 
 from initlint.fix.proposals import Proposals
 from initlint.fix.rewrite import rewrite
-from initlint.pipeline.judged import Options, judged
+from initlint.pipeline.asked import Options
+from initlint.pipeline.judged import judged
 from initlint.project.sourcefiles import Texts
 from initlint.records import CHOICES, Preferences
 

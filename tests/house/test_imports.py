@@ -46,6 +46,13 @@ def test_no_file_imports_itself_through_others():
     list(TopologicalSorter(graph).static_order())
 
 
+@pytest.mark.parametrize("name", ["pipeline", "profile"])
+def test_no_file_of_a_room_imports_itself_even_from_within_functions(name):
+    inside = {file for file in FILES if room(file) == name}
+    graph = {file: imports(file, everywhere=True) & inside for file in inside}
+    list(TopologicalSorter(graph).static_order())
+
+
 def test_rooms_import_downwards():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     table = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", text.partition("## The life")[0], re.MULTILINE)

@@ -13,7 +13,8 @@ from handmade import full_report, live_finding, rules
 from initlint import output
 from initlint.fix.notebook import rewrite_file
 from initlint.output import project, sarif
-from initlint.pipeline.judged import Options, judged
+from initlint.pipeline.asked import Options
+from initlint.pipeline.judged import judged
 from initlint.records import Preferences, Report, Unanalysed
 
 SCHEMAS = Path(__file__).parent / "schemas"

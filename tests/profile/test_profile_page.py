@@ -9,12 +9,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from initlint.pipeline.judged import Report
+from initlint.pipeline.asked import Report
+from initlint.profile import page as pages
 from initlint.profile.chart import chart
-from initlint.profile.page import page
-from initlint.profile.result import WAYS, Profile, Row, Signals
+from initlint.profile.result import Profile
+from initlint.profile.signals import WAYS, Row, Signals
 from initlint.profile.svg import svg
-from initlint.profile.table import render
 from initlint.profile.written import as_record, write
 from initlint.records import InitlintError, Unanalysed
 
@@ -50,6 +50,10 @@ def _scaled(row, factor):
 
 def profile(*models, report=None):
     return Profile(models or (signals(),), report or Report())
+
+
+def page(found):
+    return pages.page(found.models, found.report)
 
 
 class Elements(HTMLParser):
@@ -118,7 +122,7 @@ def test_hostile_names_are_escaped(where):
     assert not any(tag == "img" for tag, _ in parsed.seen)
     assert sum(tag == "script" for tag, _ in parsed.seen) == 1
     assert not any(name.startswith("on") for _, attributes in parsed.seen for name in attributes)
-    for shown in (text, render(found), found._repr_html_()):
+    for shown in (text, str(found), found._repr_html_()):
         assert "\x1b" not in shown and "\u202e" not in shown
     Elements(found._repr_html_())
 
@@ -140,7 +144,7 @@ def test_extreme_numbers_are_drawn(value):
     text = page(found)
     assert "nan" not in svg(chart(found.models[0])) and "<svg" in text
     Elements(text)
-    render(found)
+    str(found)
     json.dumps(as_record(found), allow_nan=False)
 
 
@@ -163,7 +167,7 @@ def test_a_way_that_is_the_present_one_is_not_drawn():
 def test_no_model_and_no_layer():
     for found in (Profile(()), profile(Signals("Net", dict.fromkeys(WAYS, ()), "none"))):
         Elements(page(found))
-        assert isinstance(render(found), str)
+        assert isinstance(str(found), str)
 
 
 def test_json_has_every_row(tmp_path):

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import initlint
-from initlint.profile.result import WAYS
+from initlint.profile.signals import WAYS
 from initlint.profile.table import render
 
 
@@ -307,7 +307,7 @@ def test_all_ways_have_the_same_rows():
 @pytest.mark.parametrize("width", [40, 80, 100, 130, 200])
 def test_the_table_fits_where_it_can(width):
     found = initlint.profile(mlp(2))
-    text = render(found, width=width)
+    text = render(found.models, found.report, width=width)
     table = [line for line in text.splitlines() if line[:2].strip().isdecimal()]
     assert len(table) == 3 and all(len(line) <= width for line in table)
     assert width < 80 or all("…" not in line for line in table)
