@@ -63,13 +63,6 @@ def calibrate_(
     or if a weight is not finite; `copies` then has the old weights.
     """
     bare, _ = unwrapped(model)
-    lazy = [
-        name
-        for name, one in (*model.named_parameters(), *model.named_buffers())
-        if isinstance(one, LAZY)
-    ]
-    if lazy:
-        raise InitlintError(f"{lazy[0]} is lazy: run the model once, so that it has a shape")
     tensors = {n: p for n, p in model.named_parameters() if n in choice.sources}
     gathered = Gathered(model, tensors)
     probes = probes_for(bare, inputs, seed)
@@ -81,7 +74,13 @@ def calibrate_(
     layers = tuple(x for x in found if x.recurrent != "state")
     subject = _Subject(bare, layers, gathered, frozenset(tensors), probes, loud)
     try:
-        with _running(bare), as_written(bare), gathered.resharded(), contained():
+        with (
+            _lazy_refused(bare),
+            _running(bare),
+            as_written(bare),
+            gathered.resharded(),
+            contained(),
+        ):
             _calibrate(subject)
     except InitlintError:
         raise
@@ -278,6 +277,32 @@ def _gradient_ratio(subject: _Subject, plans: Mapping[str, _Plan]) -> float:
         return 1.0
     first, last = subject.gathered.mean(torch.stack([squares[0], squares[-1]])).sqrt().tolist()
     return first / last if last else 1.0
+
+
+@contextlib.contextmanager
+def _lazy_refused(model: nn.Module) -> Iterator[None]:
+    """For the run: lazy layers that it meets would get their shapes from it, and keep them."""
+
+    def refuse(tensor: str) -> Callable[[nn.Module, Any], None]:
+        def hook(module: nn.Module, args: Any) -> None:
+            raise InitlintError(f"{tensor} is lazy: run the model once, so that it has a shape")
+
+        return hook
+
+    lazy = {
+        name.rpartition(".")[0]: name
+        for name, one in (*model.named_parameters(), *model.named_buffers())
+        if isinstance(one, LAZY)
+    }
+    handles = [
+        model.get_submodule(holder).register_forward_pre_hook(refuse(name), prepend=True)
+        for holder, name in lazy.items()
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 @contextlib.contextmanager

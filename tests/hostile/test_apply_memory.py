@@ -241,6 +241,18 @@ def test_buffers_without_a_shape_are_left_alone(policy):
     assert not torch.equal(before, model.a.weight)
 
 
+@pytest.mark.parametrize("kind", ["LazyLinear", "LazyBatchNorm1d"])
+def test_calibration_gives_no_shape_to_a_lazy_layer(kind):
+    lazy = nn.LazyLinear(4) if kind == "LazyLinear" else nn.LazyBatchNorm1d()
+    model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), lazy)
+    before = model[0].weight.detach().clone()
+    with pytest.raises(InitlintError, match=r"2\.\w+ is lazy: run the model once"):
+        initlint.apply_(model, torch.randn(4, 8), seed=0, policy="calibrated", scope="all")
+    assert torch.equal(before, model[0].weight) and type(lazy).__name__ == kind
+    model(torch.randn(4, 8))
+    assert type(lazy).__name__ == kind.removeprefix("Lazy")
+
+
 @pytest.mark.parametrize(
     ("seed", "shown"),
     [(True, "True"), (1.0, "1.0"), ("1", "'1'"), ([1], "[1]"), (torch.tensor(1), "tensor(1)")],
