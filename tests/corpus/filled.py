@@ -1,10 +1,11 @@
 """Public models: apply_ changes nothing without a finding; materialize draws what their code does.
 
-    python tests/corpus/filled.py COLLECTION FILE [--least N] [--most N]
+    python tests/corpus/filled.py COLLECTION FILE [NAME …] [--least N] [--most N]
 
-Every model of torchvision, timm or transformers whose millions of parameters lie between these
-numbers, the smallest first; FILE gets a line of JSON for each, and those that it has are not run
-again. Distributions are compared by the test of Kolmogorov and Smirnov, parameter by parameter.
+Every model of torchvision, timm or transformers, or those of these names, whose millions of
+parameters lie between these numbers, the smallest first; FILE gets a line of JSON for each, and
+those that it has are not run again. Distributions are compared by the test of Kolmogorov and
+Smirnov, parameter by parameter.
 """
 
 from __future__ import annotations
@@ -162,13 +163,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("collection", choices=COLLECTIONS)
     parser.add_argument("file", type=Path)
+    parser.add_argument("names", nargs="*")
     parser.add_argument("--least", type=float, default=0)
     parser.add_argument("--most", type=float, default=150)
     asked = parser.parse_args()
     lines = asked.file.read_text().splitlines() if asked.file.exists() else []
     done = {json.loads(line)["name"] for line in lines}
     every, sizes = COLLECTIONS[asked.collection](), {}
-    for name in every.keys() - done:
+    for name in (set(asked.names) or every.keys()) - done:
         try:
             sizes[name] = size_of(every[name])
         except Exception as error:  # The model's own code.
