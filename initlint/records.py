@@ -268,10 +268,11 @@ class Call:
     Where it is certain that it fills nothing, `effect` is raises (it raises an error when it runs),
     recomputed (forward computes the parameter anew, as after weight_norm) or lost (its result, or
     the copy that it fills, is kept by nobody). Such a call may be one of any function: an in-place
-    method, or one that gives a new tensor; `resolved` is then as `spelled`. A method that would
-    initialise and that nothing calls has the effect uncalled; `site` is where it is defined,
-    `within` its class. `apply` that draws all weights again that a model of another package has
-    loaded has the effect reloaded.
+    method, or one that gives a new tensor; `resolved` is then as `spelled`.
+
+    A method or function that would initialise and that nothing calls has the effect uncalled;
+    `site` is where it is defined, `within` its class, or "" for a function beside a model. `apply`
+    that draws all weights again that a model of another package has loaded has the effect reloaded.
     """
 
     model: str

@@ -89,8 +89,7 @@ def _applied(
         choice = with_followers(model, chosen(model, layers, wanted, known), wanted)
         refuse_unwritten(model, choice, wanted, known.scope)
         # A run of all ranks ends for the others where one of them leaves it.
-        together = None if wanted.policy == "calibrated" else Together(model)
-        any_failed = bool if together is None else together.any_failed
+        any_failed = bool if wanted.policy == "calibrated" else Together(model).any_failed
         with all_or_nothing(any_failed) as copies, contained():
             return _filled(model, inputs, layers, choice, wanted, copies, known.scope, progress)
 

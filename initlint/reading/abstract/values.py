@@ -267,7 +267,7 @@ class Fresh(Kind):
 
 
 def is_of_library(value: Value) -> bool:
-    """Whether something comes from a framework, or a package whose models are of its classes."""
+    """Whether a framework has given something, or a package with model classes of its own."""
     if type(value) is not External:
         return False
     package = value.name.partition(".")[0]

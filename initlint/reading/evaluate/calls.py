@@ -37,7 +37,7 @@ from initlint.reading.abstract.values import (
 from initlint.reading.evaluate.calling import Door, call
 from initlint.reading.evaluate.compiled import body_of, code_of, evaluate
 from initlint.reading.evaluate.external import call_external, is_trained
-from initlint.reading.evaluate.methods import call_method
+from initlint.reading.evaluate.methods import MEASURING, call_method
 from initlint.reading.evaluate.signatures import Signature, signature_of
 from initlint.reading.fills import strangers
 from initlint.reading.fills.configured import literal_stds
@@ -60,8 +60,9 @@ _LOOKING = {
 }
 # Methods of tensors that tell of their sizes or place, and write to none.
 _TELLING = {
-    *("numel", "nelement", "size", "dim", "ndimension", "stride", "element_size", "data_ptr"),
-    *("get_device", "is_contiguous", "is_floating_point", "item", "tolist"),
+    *MEASURING,
+    *("stride", "element_size", "data_ptr", "get_device", "is_contiguous", "is_floating_point"),
+    *("item", "tolist"),
 }
 # transformers' functions of torch.nn.init's names: they only pass over what was loaded.
 _INITIALISERS = ("transformers", "initialization")

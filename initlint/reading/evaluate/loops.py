@@ -51,7 +51,7 @@ def for_step(reader: Reader, node: ast.For | ast.AsyncFor) -> Step:
                 changes = reader.life.changes
                 if place == 1 and isinstance(value, Listing) and value.whole is not None:
                     check_unpacked(reader, node.target, item)
-                    hollow.gone_through(reader, value.whole, node.body, node)
+                    hollow.note_walk(reader, value.whole, node.body, node)
                 target(item, frame)
                 visit = None if reader.drawing else visit_of(item)
                 if visit is not None:

@@ -57,7 +57,7 @@ def call_method(
     if isinstance(receiver, Kept) and name.endswith("_") and not name.endswith("__"):
         write_in_place(reader, receiver.slot, name, args, kwargs, node)
         return receiver
-    if isinstance(receiver, Kept) and name not in _MEASURING:
+    if isinstance(receiver, Kept) and name not in MEASURING:
         reader.graph.touched.add(receiver.slot)
     if isinstance(receiver, Optimiser):
         if name == "step" and reader.outside:
@@ -77,7 +77,7 @@ def call_method(
 
 # Methods that tell a tensor's sizes, and look at none of its elements.
 _COUNTING = ("numel", "nelement")
-_MEASURING = ("size", "dim", "ndimension", *_COUNTING)
+MEASURING = ("size", "dim", "ndimension", *_COUNTING)
 
 
 def _ask_parameter(
@@ -91,7 +91,7 @@ def _ask_parameter(
     if name.endswith("_") and not name.endswith("__"):
         return write_in_place(reader, receiver, name, args, kwargs, node)
     shape = receiver.shape
-    if name in _MEASURING and shape is not None:
+    if name in MEASURING and shape is not None:
         if name == "size":
             return item_of(reader, shape, args[0]) if args else shape
         return product(shape) if name in _COUNTING else len(shape)

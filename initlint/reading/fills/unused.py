@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from initlint.reading.abstract.holders import Instance
 from initlint.reading.abstract.user_class import UserClass
@@ -56,18 +57,17 @@ def _may_fill(node: _Function) -> bool:
     return not node.decorator_list and calls_init(node)
 
 
-def _unused_within(start: _Function) -> Iterator[_Function]:
+@lru_cache(maxsize=1024)
+def _unused_within(start: _Function) -> tuple[_Function, ...]:
     """Functions in the body of a constructor that it does not name."""
     nodes = list(ast.walk(start))
     named = {node.id for node in nodes if isinstance(node, ast.Name)}
     methods = {id(part) for n in nodes if isinstance(n, ast.ClassDef) for part in n.body}
+    functions = [node for node in nodes[1:] if isinstance(node, _FUNCTIONS)]
     if "locals" in named:
-        return
-    for node in nodes[1:]:
-        if not isinstance(node, _FUNCTIONS) or id(node) in methods or node.name in named:
-            continue
-        if _may_fill(node):
-            yield node
+        return ()
+    left = [each for each in functions if each.name not in named and id(each) not in methods]
+    return tuple(filter(_may_fill, left))
 
 
 def _is_named(reader: Reader, node: _Function, own: Module) -> bool:

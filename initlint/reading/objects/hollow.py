@@ -1,4 +1,4 @@
-"""Models of which no layer is known, because their parts are only known when the code runs."""
+"""Parts whose class only running the code tells: models with such parts, and what fills them."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ def has_unknown_part(reader: Reader, model: Instance) -> bool:
     return any(_unknown_of(reader, module) for _, module in modules_of(model))
 
 
-def gone_through(
-    reader: Reader, model: Value, body: Sequence[ast.stmt], node: ast.AST | None
-) -> None:
-    """Note that code goes through a model to fill it: a part may be of any class."""
-    if isinstance(model, Instance) and fills(body):
-        for _, module in modules_of(model):
-            unknown = {key for key, value in module.attrs.items() if is_stranger(value)}
-            if unknown and not unknown.isdisjoint(_called_and_made(reader, module)[0]):
-                reader.hosts.setdefault(model.cls, reader.site(node))
+def note_walk(reader: Reader, model: Value, body: Sequence[ast.stmt], node: ast.AST | None) -> None:
+    """Note a model that `body` goes through, if it fills parts of which nobody knows the class."""
+    if not isinstance(model, Instance) or model.cls in reader.hosts or not fills(body):
+        return
+    for _, module in modules_of(model):
+        unknown = {key for key, value in module.attrs.items() if is_stranger(value)}
+        if unknown and not unknown.isdisjoint(_called_and_made(reader, module)[0]):
+            reader.hosts[model.cls] = reader.site(node)
+            return
 
 
-def applied(reader: Reader, model: Instance, function: Value, node: ast.AST | None) -> None:
-    """The same of `apply`, and of the function that it is handed."""
+def note_apply(reader: Reader, model: Instance, function: Value, node: ast.AST | None) -> None:
+    """Note a model whose parts `apply` hands to a function, as `note_walk` does for a loop."""
     while isinstance(function, (Bound, Partial)):
         function = function.function
     if isinstance(function, Function):
         code = function.node
         body = [ast.Expr(code.body)] if isinstance(code, ast.Lambda) else code.body
-        gone_through(reader, model, body, node)
+        note_walk(reader, model, body, node)
 
 
 def _unknown_of(reader: Reader, module: Instance) -> set[str]:

@@ -154,7 +154,7 @@ def _apply(reader: Reader, instance: Instance, asked: _Asked) -> Value:
             reason = "it gets None: the function is called here, and not handed over"
             note(reader, asked.node, "apply", [], "raises", reason)
         return instance
-    hollow.applied(reader, instance, function, asked.node)
+    hollow.note_apply(reader, instance, function, asked.node)
     modules = _modules_within(reader, instance)
     reader.budget.elements(len(modules))
     walk = Listing([module for _, module in reversed(modules)], whole=instance)
