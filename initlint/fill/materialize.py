@@ -24,7 +24,7 @@ from initlint.fill.twins import is_sharded, twin_of
 from initlint.records import InitlintError
 from initlint.tracing.build import described
 from initlint.tracing.foreign import contained, quiet
-from initlint.tracing.frameworks import initialize_passed_over
+from initlint.tracing.frameworks import initialize_passed_over, initialized_when_made
 from initlint.tracing.unchanged import LAZY
 
 # Initialises a model in place, or shards it (and may return it).
@@ -69,7 +69,8 @@ def constructed(
             Journal() as journal,
         ):
             seed_everything(seed)
-            model = build(**arguments)
+            with initialized_when_made():
+                model = build(**arguments)
             if isinstance(model, nn.Module):
                 initialize_passed_over(model, is_new=True)
     except Exception:

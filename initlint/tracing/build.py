@@ -31,7 +31,7 @@ from initlint.tracing.foreign import (
     text_of,
     working_folder,
 )
-from initlint.tracing.frameworks import initialize_passed_over
+from initlint.tracing.frameworks import initialize_passed_over, initialized_when_made
 from initlint.tracing.live import live_models, parts_of
 from initlint.tracing.places import TORCH, shown_path
 from initlint.tracing.process import restored
@@ -242,10 +242,10 @@ def _built_on(
     device: str, factory: Callable[..., Any], name: str, arguments: Mapping[str, Any]
 ) -> Built:
     with quiet(), torch.random.fork_rng(devices=[]), torch.device(device), Recorder() as recorder:
-        with contained():
+        with contained(), initialized_when_made():
             model = factory(**arguments)
         if device == "meta" and isinstance(model, nn.Module):
-            initialize_passed_over(model)
+            initialize_passed_over(model, is_new=True)
     if not isinstance(model, nn.Module):
         kind = type(model).__name__
         raise BuildError(f"{name}: returned a {kind}, not a torch.nn.Module")

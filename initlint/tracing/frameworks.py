@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,14 +18,41 @@ _HOOK = "_init_weights"
 _DONE = "_is_hf_initialized"
 
 
-def initialize_passed_over(model: nn.Module, is_new: bool = False) -> None:
-    """Let the models of transformers in `model` initialise themselves.
+@contextlib.contextmanager
+def initialized_when_made() -> Iterator[None]:
+    """A context in which models of transformers initialise themselves on the meta device, too.
 
-    From version 5 on their constructors do so only where the default device is another one: on the
-    meta device there is nothing to be seen of it. Whatever their `_init_weights` raises goes
-    through. If a model `is_new`, its tensors that have memory all the same (`torch.FloatTensor(2)`)
-    are initialised, too, unless transformers has marked them (loaded weights).
+    From version 5 on their constructors do so only where the default device is another one. Each
+    model does it when it is made, as on another device: a holder may keep parts of it only, which
+    its own hook then passes over.
     """
+    base: Any = getattr(sys.modules.get("transformers.modeling_utils"), _BASE, None)
+    if not hasattr(base, "initialize_weights"):
+        yield
+        return
+    own = base.init_weights
+
+    def init_weights(self: nn.Module) -> None:
+        self.initialize_weights()  # type: ignore[operator]
+        own(self)
+
+    base.init_weights = init_weights
+    try:
+        yield
+    finally:
+        base.init_weights = own
+
+
+def initialize_passed_over(model: nn.Module, is_new: bool = False) -> None:
+    """Let the models of transformers in `model` initialise themselves if they have not yet.
+
+    Whatever their `_init_weights` raises goes through. If a model `is_new`, it has not done so only
+    where it was made without `initialized_when_made` (a factory imports transformers), and its
+    tensors that have memory all the same (`torch.FloatTensor(2)`) are initialised, too, unless
+    transformers has marked them (loaded weights).
+    """
+    if is_new and _is_pretrained(model) and vars(model).get(_DONE):
+        return
     if _is_of_transformers(model):
         with _untied(model), _unmarked(model, is_new):
             model.initialize_weights()  # type: ignore[operator]

@@ -1,5 +1,7 @@
 """apply_ and materialize in other frameworks, each tried for real where it is installed."""
 
+import importlib
+
 import pytest
 import torch
 from packages import imported
@@ -164,6 +166,42 @@ def test_a_model_of_transformers_is_as_its_own_hook_makes_it(kind, way):
             assert ratio == pytest.approx(1, rel=10 / value.numel() ** 0.5), name
         else:
             assert found[name].equal(value), name
+
+
+def with_a_part_of_another():
+    """A model that keeps the body of an inner model, which that has initialised."""
+    transformers = imported("transformers")
+    constant_ = importlib.import_module("transformers.initialization").constant_
+
+    class Inner(transformers.PreTrainedModel):
+        def __init__(self, config):
+            super().__init__(config)
+            self.body = nn.Linear(4, 4)
+            self.post_init()
+
+        def _init_weights(self, module):
+            if isinstance(module, nn.Linear):
+                constant_(module.weight, 3.0)
+
+    class Outer(Inner):
+        def __init__(self, config):
+            super().__init__(config)
+            self.body, self.own = Inner(config).body, nn.Linear(4, 4)
+            self.post_init()
+
+        def _init_weights(self, module):
+            if isinstance(module, nn.Linear):
+                constant_(module.weight, 1.0)
+
+    return Outer(transformers.PretrainedConfig())
+
+
+def test_a_part_of_a_model_of_transformers_is_as_that_model_made_it():
+    for model in (with_a_part_of_another(), initlint.materialize(with_a_part_of_another)):
+        assert model.body.weight.eq(3).all()
+        assert model.own.weight.eq(1).all()
+    layers = initlint.check(with_a_part_of_another).layers
+    assert [(x.layer, x.current.mean) for x in layers] == [("body", 3.0), ("own", 1.0)]
 
 
 @pytest.mark.filterwarnings("ignore")
