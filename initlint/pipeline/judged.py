@@ -37,6 +37,9 @@ def judged(targets: Sequence[Any], options: Options) -> tuple[Report, Signatures
 
 
 def judged_by(targets: Sequence[Any], options: Options, texts: Texts) -> tuple[Report, Signatures]:
+    # Installed packages are searched for rules once, not by every step.
+    rules, codes = _asked(options)
+    options = replace(options, rules=rules, codes=frozenset(codes))
     # A target given as text is read, even if its name looks like a model's.
     paths = [t for t in targets if isinstance(t, str) and (t in texts or not is_model(t))]
     models = targets if options.trace else [target for target in targets if target not in paths]

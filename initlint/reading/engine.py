@@ -22,6 +22,7 @@ from initlint.reading.fills.asked import known_elsewhere
 from initlint.reading.fills.options import unread
 from initlint.reading.fills.resets import forgotten
 from initlint.reading.known import frameworks
+from initlint.reading.models.doubts import Doubts
 from initlint.reading.models.generated import templates
 from initlint.reading.models.layers import (
     Followed,
@@ -36,7 +37,6 @@ from initlint.reading.models.mentions import given_away
 from initlint.reading.models.parameters import merged
 from initlint.reading.models.recording import UNSEEN, About, Found, Model, Recorder, Wanted
 from initlint.reading.models.scripts import Scripts
-from initlint.reading.models.strangers import Strangers
 from initlint.reading.objects.classes import (
     heirs_of,
     is_filled,
@@ -48,7 +48,7 @@ from initlint.reading.objects.classes import (
 from initlint.reading.objects.construct import claim, construct
 from initlint.reading.objects.hollow import unseen_part
 from initlint.reading.sources.files import sources
-from initlint.reading.sources.resolve import Import, Module, Program
+from initlint.reading.sources.resolve import Module, Program
 from initlint.records import Call, Initializer, Layer, Parameter, Site, Test, Unanalysed
 
 
@@ -104,11 +104,7 @@ def read(
     )
 
 
-# Why a model is not judged.
-_STOPPED = "code that may make and fill it was not followed to its end"
 _TEMPLATE = "a file beside it is generated from it, and judged in its place"
-_LOADED = "code that is read only makes it from a checkpoint"
-_GIVEN = "it is passed on as a value and made by no code that is read, so other code may fill it"
 # Layers whose initialisation no rule judges.
 _UNJUDGED = ("Embedding", "EmbeddingBag")
 
@@ -127,7 +123,7 @@ class _Engine:
         self.attempts = Attempts(self.reader)
         # There is one once it is known which classes are parts.
         self._recorder: Recorder
-        self._strangers = Strangers(self.reader)
+        self._doubts = Doubts(self.reader, self.attempts)
         self.layers: list[Layer] = []
         self._sites: set[Site | None] = set()
         self._recorded: set[Instance] = set()
@@ -162,12 +158,11 @@ class _Engine:
         done: set[Value] = set()
         self._follow_ahead([model for _, model in born], jobs)
         for birth, model in born:
-            doubt = _STOPPED if birth.lost else self._unclaimed(birth, scripts)
+            doubt = self._doubts.of_birth(birth, scripts)
             self._record(model, model.instance.cls in done, doubt, birth.given)
             done.add(model.instance.cls)
         done.discard(None)
-        unsure = dict.fromkeys(self._unsure(scripts.stopped), _STOPPED)
-        unsure |= self._meant_astray(classes)
+        self._doubts.note(classes, scripts.stopped)
         inherited = {base for cls in done for base in order_of(self.reader, cls)[1:]}
         for cls in sorted(classes, key=lambda cls: cls in self._apart):
             # A class may be made by a function that gives something else back.
@@ -177,8 +172,8 @@ class _Engine:
                 continue
             if instance is not None and cls not in done:
                 model = Model(cls.name, cls.module.path, instance)
-                doubt = self._doubt(cls, unsure)
-                of_rest = "" if doubt else self._doubt_of_rest(cls)
+                doubt = self._doubts.of_class(cls, cls in self._apart)
+                of_rest = "" if doubt else self._doubts.of_rest(cls)
                 self._record(model, False, doubt, of_rest=of_rest)
         known = {call.site for call in self.calls}
         loose = [call for call in self.reader.loose if call.site not in known]
@@ -262,17 +257,6 @@ class _Engine:
         name = birth.name or ("model" if is_used else "")
         return Model(name, birth.path, instance, doors)
 
-    def _unsure(self, stopped: Sequence[Module]) -> set[Value]:
-        """The classes that code may make and fill which was not followed to its end."""
-        found: set[Value] = set()
-        for module in stopped:
-            for name, entry in list(self.program.names(module).items()):
-                if isinstance(entry, (ast.ClassDef, Import)):
-                    value = self.attempts.run(module, name, top_level, self.reader, module, name)
-                    if isinstance(value, UserClass):
-                        found.add(value)
-        return found
-
     def _classes(self, module: Module) -> Iterator[UserClass]:
         for name, entry in self.program.names(module).items():
             if isinstance(entry, ast.ClassDef):
@@ -306,50 +290,6 @@ class _Engine:
         )
         return found if isinstance(found, Instance) else None
 
-    def _meant_astray(self, classes: Sequence[UserClass]) -> dict[Value, str]:
-        """The classes that an import may mean whose module is not certain; why, for each."""
-        found: dict[Value, str] = {}
-        for path, name in self.reader.astray:
-            whole, _, member = name.rpartition(".")
-            parts = tuple(whole.split("."))
-            place = self.program.import_of(path, parts[0])
-            meant = [
-                c for c in classes if c.name == member and c.module.parts[-len(parts) :] == parts
-            ]
-            what = "means one of several files" if meant else "not found among the files read"
-            reason = f"{whole} is imported at {place} and {what}"
-            self.attempts.give_up(path, name, reason)
-            found |= dict.fromkeys(meant, f"{reason}, so other code may fill it")
-        return found
-
-    def _doubt(self, cls: UserClass, unsure: Mapping[Value, str]) -> str:
-        """Why code that is not seen may fill a class that nothing makes; empty if it may not."""
-        if cls in self.reader.loaded:
-            return _LOADED
-        if self._is_named(cls):
-            return ""
-        given = _GIVEN if cls in self._apart else ""
-        return unsure.get(cls) or self._strangers.doubt(cls) or given
-
-    def _doubt_of_rest(self, cls: UserClass) -> str:
-        """Why code may fill what such a class leaves at PyTorch's default; empty if it may not."""
-        return "" if self._is_named(cls) else self._strangers.doubt_of_part(cls)
-
-    def _is_named(self, cls: UserClass) -> bool:
-        """Whether code that is read makes or names a class, or one that it inherits from."""
-        return any(isinstance(c, UserClass) and c.used for c in order_of(self.reader, cls))
-
-    def _unclaimed(self, birth: Birth, scripts: Scripts) -> str:
-        """Why code may fill the model that a function gives back which nothing calls by its name.
-
-        Empty if code has filled or trained that model, or fills none of an unknown class.
-        """
-        cls = birth.model.cls
-        is_called = birth.model not in scripts.results or birth.trained or birth.is_treated()
-        if is_called or not isinstance(cls, UserClass):
-            return ""
-        return self._strangers.doubt(cls)
-
     def _record(
         self, model: Model, again: bool, doubt: str, given: str = "", of_rest: str = ""
     ) -> None:
@@ -363,23 +303,11 @@ class _Engine:
         apart = instance.cls in self._apart
         if apart and has_weights(instance) and self._is_recorded(instance):
             return
-        if apart:
-            # Of a part, only what is new is recorded: all the rest was, of what holds it.
-            budget = self.reader.budget
-            held = list(islice(weights_held(instance), budget.passable() + 1))
-            try:
-                budget.gone_through(len(held))
-            except TooMuchError as error:
-                self.attempts.give_up(model.path, model.name, str(error))
-                return
-            held = [each for each in held if site_of(each[1]) not in self._sites]
-        else:
-            held = self._recorder.held(instance)
-            has_some = held or any(slots_of(instance))
-            part = "" if has_some else unseen_part(self.reader, instance)
-            if part:
-                reason = f"the modules in {part} are only known when the code runs"
-                self.attempts.give_up(model.path, model.name, reason, unseen=True)
+        try:
+            held = self._held_news(instance) if apart else self._held(model)
+        except TooMuchError as error:
+            self.attempts.give_up(model.path, model.name, str(error))
+            return
         every = self._found(model, held, again)
         found, parameters = every.layers, every.parameters
         if apart:
@@ -416,6 +344,23 @@ class _Engine:
         self._sites |= {layer.site for layer in found}
         self._sites |= {slot.origin for _, slot in slots_of(instance) if slot.origin is not None}
         self._kinds |= {_kind_of(layer) for layer in found}
+
+    def _held_news(self, part: Instance) -> list[tuple[Place, Slot, str]]:
+        """What is new of the weights of a part: all the rest was recorded of what holds it."""
+        budget = self.reader.budget
+        held = list(islice(weights_held(part), budget.passable() + 1))
+        budget.gone_through(len(held))
+        return [each for each in held if site_of(each[1]) not in self._sites]
+
+    def _held(self, model: Model) -> list[tuple[Place, Slot, str]]:
+        """The weights of a model; a gap if it may have none for want of a part."""
+        held = self._recorder.held(model.instance)
+        has_some = held or any(slots_of(model.instance))
+        part = "" if has_some else unseen_part(self.reader, model.instance)
+        if part:
+            reason = f"the modules in {part} are only known when the code runs"
+            self.attempts.give_up(model.path, model.name, reason, unseen=True)
+        return held
 
     def _found(self, model: Model, held: Sequence[tuple[Place, Slot, str]], again: bool) -> Found:
         """What is recorded of a model; nothing, and a gap, if that is too much."""
