@@ -24,17 +24,11 @@ from initlint.reading.fills.resets import forgotten
 from initlint.reading.known import frameworks
 from initlint.reading.models.doubts import Doubts
 from initlint.reading.models.generated import templates
-from initlint.reading.models.layers import (
-    Followed,
-    Place,
-    has_weights,
-    site_of,
-    weights_held,
-    weights_of,
-)
+from initlint.reading.models.layers import Followed
 from initlint.reading.models.life import Birth, slots_of, told
 from initlint.reading.models.mentions import given_away
 from initlint.reading.models.parameters import merged
+from initlint.reading.models.places import Place, has_weights, site_of, weights_held, weights_of
 from initlint.reading.models.recording import UNSEEN, About, Found, Model, Recorder, Wanted
 from initlint.reading.models.scripts import Scripts
 from initlint.reading.objects.classes import (

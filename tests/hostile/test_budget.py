@@ -9,7 +9,7 @@ import pytest
 from initlint.reading import read
 from initlint.reading.abstract import submodules
 from initlint.reading.budget import SHARE, STEP, Budget
-from initlint.reading.models import layers as layers_of_models
+from initlint.reading.models import places
 from initlint.reading.objects import classes as classes_of_files
 
 # The units of 30,000 steps, a fifth of what a run over one file may take.
@@ -340,7 +340,7 @@ def test_modules_that_lie_in_each_other_are_listed_once(source, monkeypatch):
             listed.append(pair)
             yield pair
 
-    for place in (submodules, layers_of_models):
+    for place in (submodules, places):
         monkeypatch.setattr(place, "each_module", counted)
     counts = []
     for n in (40, 80):

@@ -7,7 +7,7 @@ from initlint.reading.evaluate.expressions import EXPRESSIONS
 from initlint.reading.evaluate.statements import STATEMENTS
 
 # They register what functions known by name do.
-from initlint.reading.known import numpy, ours, python, timm, torch  # noqa: F401
+from initlint.reading.known import numpy, objects, ours, python, timm, torch  # noqa: F401
 from initlint.reading.reader import Reader
 from initlint.reading.sources.resolve import Program
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any, NamedTuple
 
 from initlint.graph.branches import Charge
@@ -17,28 +16,18 @@ from initlint.graph.packing import packed_in
 from initlint.graph.record import harmless, is_state, layer_of
 from initlint.graph.steps import Weight
 from initlint.graph.weights import whole
-from initlint.reading.abstract.holders import CONTAINERS, Instance
+from initlint.reading.abstract.holders import Instance
 from initlint.reading.abstract.sizes import is_size, nominal, symbol
-from initlint.reading.abstract.submodules import children, each_module
 from initlint.reading.abstract.values import Slot, Sym, Value
 from initlint.reading.budget import Budget
+from initlint.reading.models.places import Place, place_of, site_of
 from initlint.reading.models.signal import given
-from initlint.reading.objects.torch_modules import type_of, uses_of
+from initlint.reading.objects.torch_modules import uses_of
 from initlint.reading.objects.use import Use
 from initlint.recommend.loud import last_layers
 from initlint.recommend.outlook import with_signals
-from initlint.records import Following, Initializer, Layer, Site
+from initlint.records import Following, Initializer, Layer
 from initlint.torchlib.draws import Draw, drawn_by
-
-# The most modules of a model whose names are made.
-_MOST_NAMES = 20_000
-
-
-class Place(NamedTuple):
-    """Where a model keeps a weight: the layer's name and the parameter's."""
-
-    layer: str
-    parameter: str
 
 
 class Drawn(NamedTuple):
@@ -183,7 +172,7 @@ def names_of(drawn: Drawn, places: Mapping[int, list[Place]]) -> dict[str, Place
     names: dict[str, Place] = {}
     for use, met in drawn.met:
         key = id(use.slot)
-        found = places.get(key) or [_place_of(use.slot)]
+        found = places.get(key) or [place_of(use.slot)]
         names[met.weight.parameter] = found[seen[key]] if counts[key] == len(found) else found[0]
         seen[key] += 1
     return names
@@ -261,24 +250,6 @@ def unknown(model: str, place: Place, slot: Slot, kind: str, draw: Draw) -> Laye
         nominal=_is_nominal(use),
         parts=packed_in(kind, slot.name),
     )
-
-
-def site_of(slot: Slot) -> Site | None:
-    """The line that makes the layer, or the bare parameter."""
-    holder = slot.holder
-    no_layer = (*CONTAINERS, "Module", "")
-    if isinstance(holder, Instance) and holder.torch not in no_layer and holder.site:
-        found: Site | None = holder.site
-        return found
-    made: Site | None = slot.site or (holder.site if isinstance(holder, Instance) else None)
-    return made
-
-
-def _place_of(slot: Slot) -> Place:
-    holder = slot.holder
-    if isinstance(holder, Instance) and holder.owner is not None:
-        return Place(holder.owner[1], f"{holder.owner[1]}.{slot.name}")
-    return Place("", slot.name)
 
 
 def initializer(use: Use) -> Initializer | None:
@@ -371,65 +342,3 @@ def _is_written(draw: Draw) -> bool:
 def _powers(size: Value) -> Any:
     found = symbol(size)
     return None if found is None else found.powers
-
-
-def places_of(root: Instance) -> dict[int, list[Place]]:
-    """By every weight the names under which a model knows it, in the order of its parts."""
-    found: dict[int, list[Place]] = {}
-    own: dict[Instance, list[tuple[str, Slot]]] = {}
-    for name, module in islice(walk(root), _MOST_NAMES + 1):
-        if module not in own:
-            slots = [(key, v) for key, v in module.attrs.items() if type(v) is Slot]
-            own[module] = [(key, slot) for key, slot in slots if slot.holder is module]
-        for key, slot in own[module]:
-            parameter = f"{name}.{key}" if name else key
-            found.setdefault(id(slot), []).append(Place(name, parameter))
-    return found
-
-
-def walk(root: Instance) -> Iterator[tuple[str, Instance]]:
-    """A module and all that it holds, as often as it has names, outermost first."""
-    waiting: list[tuple[str, Instance, tuple[Instance, ...]]] = [("", root, ())]
-    # By module, the modules that it holds, last one first; one may have very many names.
-    held: dict[Instance, list[tuple[str, Instance]]] = {}
-    while waiting:
-        name, module, above = waiting.pop()
-        yield name, module
-        if module in above or len(above) > _DEEPEST:
-            continue
-        if module not in held:
-            held[module] = children(module)[::-1]
-        if held[module]:
-            around, before = (*above, module), f"{name}." if name else ""
-            waiting += [(before + child, part, around) for child, part in held[module]]
-
-
-_DEEPEST = 30
-
-
-def weights_held(root: Instance) -> Iterator[tuple[Place, Slot, str]]:
-    """Every weight of a layer in a module, once, with its first name and its layer's class."""
-    for name, module in each_module(root):
-        for key, slot in weights_of(module):
-            parameter = f"{name}.{key}" if name else key
-            yield Place(name, parameter), slot, type_of(module)
-
-
-def weights_of(module: Instance) -> list[tuple[str, Slot]]:
-    """The weights that a layer itself holds, by name; none for a module that is no layer."""
-    if module.owner is None:
-        return []
-    return [(key, v) for key, v in module.attrs.items() if type(v) is Slot and "weight" in key]
-
-
-def has_weights(root: Instance) -> bool:
-    """Whether there is a weight of a layer in a module."""
-    waiting, seen = [root], {root}
-    while waiting:
-        module = waiting.pop()
-        if weights_of(module):
-            return True
-        inner = {part for _, part in children(module)} - seen
-        seen |= inner
-        waiting += inner
-    return False

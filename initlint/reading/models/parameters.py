@@ -15,7 +15,7 @@ from initlint.reading.abstract.submodules import sampled
 from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.abstract.values import Fresh, Kept, Slot
 from initlint.reading.fills.effects import Noted
-from initlint.reading.models.layers import Place, site_of, walk
+from initlint.reading.models.places import Place, site_of, walk
 from initlint.reading.objects.defaults import eps_by_place, is_padded, statistics
 from initlint.reading.objects.torch_modules import NORMS, type_of
 from initlint.records import Call, Parameter, Site

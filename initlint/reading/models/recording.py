@@ -24,16 +24,14 @@ from initlint.reading.known import frameworks
 from initlint.reading.models.layers import (
     Drawn,
     Followed,
-    Place,
     followed,
     names_of,
     overrides_of,
-    places_of,
     unknown,
-    weights_held,
 )
 from initlint.reading.models.layers import records as records_of
 from initlint.reading.models.parameters import Ledger, calls_of, parameters_of
+from initlint.reading.models.places import Place, places_of, weights_held
 from initlint.reading.objects.classes import order_of
 from initlint.reading.objects.entries import entered, entered_by
 from initlint.reading.objects.hollow import has_unknown_part
