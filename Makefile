@@ -10,7 +10,7 @@ help:  ## list the commands
 setup:  ## install initlint for development, with the tested version of torch
 	$(PYTHON) -m pip install -c constraints.txt -e '.[torch,dev]'
 
-test:  ## the tests that need no torch, in under half a minute
+test:  ## the tests that need no torch, but for slow ones
 	$(PYTHON) -m pytest -q -n 2 -m 'not torch and not slow and not corpus and not hook'
 
 test-torch:  ## all tests, as in CI

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from initlint.pipeline.asked import Options, Report
 from initlint.project.arguments import by_name
+from initlint.project.targets import of_model
 from initlint.records import InitlintError
 from initlint.tracing.needs import need_torch
 
@@ -138,6 +139,8 @@ def apply_target(
     from initlint.fill.save import replacing
     from initlint.pipeline.apart import called_apart
 
+    # An ill-formed target is told so before a process imports torch.
+    of_model(target)
     if out is None:
         return called_apart(apply_here, target, options, **keywords)
     with replacing(out) as new:

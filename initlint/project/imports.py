@@ -17,7 +17,7 @@ from initlint.safe.regular import is_file
 # More files than these are not read along.
 _MOST = 300
 # Names that are libraries wherever they are imported, even if a folder is called so.
-_LIBRARIES = {"torch", "numpy", "os", "sys", "math", "typing"}
+_LIBRARIES = {"torch", "numpy", "initlint", "os", "sys", "math", "typing"}
 
 
 class Imported(NamedTuple):

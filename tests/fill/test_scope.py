@@ -166,7 +166,7 @@ def test_what_was_meant_is_kept_and_listed(kind, way, scope):
 def test_pytorchs_default_is_recognised_whatever_the_size(fan_in, fan_out, dtype):
     from initlint.fill.present import present_in
 
-    for seed in range(30):
+    for seed in range(30 if fan_in < 100 else 5):
         torch.manual_seed(seed)
         made = nn.ModuleDict(
             {

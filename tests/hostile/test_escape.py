@@ -383,15 +383,26 @@ def test_file_names(name, flags, tmp_path, monkeypatch, capfd):
     "line",
     [
         *(["check", "--select"], ["check", "--ignore"], ["check", "--arg"], ["check", "--input"]),
-        *(["check", "--config"], ["check", "--style"], ["check"], ["rule"], ["apply"]),
+        *(["check", "--config"], ["check", "--style"], ["check"], ["rule"]),
     ],
     ids=" ".join,
 )
 def test_options(line, text, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
-    # No argument can hold the other two.
-    code, _, err = run([*line, re.sub("[\0\ud800]", "", text)], capfd)
+    code, _, err = run([*line, as_argument(text)], capfd)
     assert (code, err.count("\n")) == (2, 1)
+
+
+def test_the_target_of_apply(tmp_path, monkeypatch, capfd):
+    """All texts at once: each call imports torch."""
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(["apply", as_argument("".join(HOSTILE.values()))], capfd)
+    assert (code, err.count("\n")) == (2, 1)
+
+
+def as_argument(text):
+    """The text without the two characters that no argument can hold."""
+    return re.sub("[\0\ud800]", "", text)
 
 
 @pytest.mark.torch

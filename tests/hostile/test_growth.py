@@ -14,6 +14,8 @@ from initlint.cli.main import main
 from initlint.graph.signal_cost import cost
 from initlint.recommend import outlook
 
+pytestmark = pytest.mark.slow
+
 HEAD = "import math\nimport torch\nfrom torch import nn\n\n"
 
 

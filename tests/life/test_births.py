@@ -210,8 +210,8 @@ def test_functions_that_call_each_other_reach_the_class_all_the_same(folder):
 
 
 def test_a_long_chain_of_functions_is_no_recursion(folder):
-    chain = "".join(f"def f{i}():\n    return f{i + 1}()\n" for i in range(3000))
-    code = chain + "def f3000():\n    return Net()\nhandle = f0\n"
+    chain = "".join(f"def f{i}():\n    return f{i + 1}()\n" for i in range(1200))
+    code = chain + "def f1200():\n    return Net()\nhandle = f0\n"
     assert not [gap for gap in report(folder, code).unanalysed if "bug" in gap.reason]
 
 
