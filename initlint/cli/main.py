@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -35,11 +36,25 @@ def run(argv: list[str] | None = None) -> NoReturn:
     """Run the command line `argv` (default: that of the process) and exit with its code."""
     # Trees and graphs are many objects and little garbage.
     gc.disable()
+    _clear_up_when_ended()
     terminal.open_streams()
     code = main(sys.argv[1:] if argv is None else argv)
     # The interpreter collects once more before it ends; all of this goes with the process anyway.
     gc.freeze()
     sys.exit(code)
+
+
+def _clear_up_when_ended() -> None:
+    """Let signals that end the process raise SystemExit, so that half a file does not stay."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # One that is ignored, as by nohup, stays so.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
+
+
+def _end(number: int, frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def main(argv: list[str] | None = None) -> int:

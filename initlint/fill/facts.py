@@ -30,6 +30,12 @@ _RESOLUTION = {torch.bfloat16: 2**-8, torch.float16: 2**-10}
 _DIGITS, _LOOKED_UP = 3, 64
 # Neighbours of a draw are not correlated, and few of its elements are far beyond its std.
 _CORRELATED, _PEAKED, _MANY = 0.3, 12.0, 256
+# Of a wave, neighbours are alike or opposite; in rows of so many columns that shows.
+_WAVY, _COLUMNS, _ENOUGH = 0.45, 16, 1024
+# So many elements are in order by chance once in two million times (2 / 10!).
+_ORDERED = 10
+# Among fewer coarse numbers, some are equal by chance; among more fine ones, two may be.
+_COARSE, _PAIR = 32, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,9 @@ class Facts:
     neighbours, and the share of them that `repeats` another. `off` counts elements that are not on
     the grid of PyTorch's default, among small float32 tensors. `resolution` is that of the dtype
     that the numbers have, or have had; 0 for float32. `written` says that all elements that were
-    looked at are numbers of at most three digits, as people write them.
+    looked at are numbers of at most three digits, as people write them; `rising` and `falling`,
+    that they are in order. `waves` is the sum over `rows` of the correlation of a row's neighbours,
+    whatever its sign.
     """
 
     count: int = 0
@@ -57,6 +65,10 @@ class Facts:
     off: int = 0
     resolution: float = 0.0
     written: bool = True
+    rising: bool = True
+    falling: bool = True
+    waves: float = 0.0
+    rows: int = 0
 
     def __add__(self, other: Facts) -> Facts:
         return Facts(
@@ -73,6 +85,10 @@ class Facts:
             off=self.off + other.off,
             resolution=max(self.resolution, other.resolution),
             written=self.written and other.written,
+            rising=self.rising and other.rising,
+            falling=self.falling and other.falling,
+            waves=self.waves + other.waves,
+            rows=self.rows + other.rows,
         )
 
     @property
@@ -99,11 +115,14 @@ class Facts:
     def is_structured(self) -> bool:
         """Whether the elements are hardly a draw: an identity, with noise too, a filter, a table.
 
-        Many of them are equal, or they are numbers that somebody wrote, or neighbours are alike
-        (smooth filters, waves), or few are far larger than the rest (a diagonal).
+        Many of them are equal but for the sign, or they are numbers that somebody wrote, or are in
+        order (a grid), or neighbours are alike (smooth filters) or go up and down together (waves),
+        or few are far larger than the rest (a diagonal).
         """
         n, spread = self.sampled, self.square - self.total * self.mean
-        if self.repeats >= _STRUCTURE or (n > 1 and self.written):
+        if self.repeats >= _STRUCTURE or (n > 1 and self.written) or self._is_ordered:
+            return True
+        if self.rows and self.waves / self.rows > _WAVY:
             return True
         if n < _MANY or spread <= 0:
             return False
@@ -112,20 +131,27 @@ class Facts:
         is_peaked = is_centred and self.fourth * n > _PEAKED * self.square**2
         return is_peaked or alike > max(_CORRELATED, _ERRORS / math.sqrt(n))
 
+    @property
+    def _is_ordered(self) -> bool:
+        return self.sampled >= _ORDERED and (self.rising or self.falling)
+
     def is_uniform(self, bound: float) -> bool:
         """Whether the elements are a draw from the uniform distribution on ±`bound`.
 
         All of them lie within, and the largest reaches as close to the bound as chance has it
-        (for n elements, P(max < b(1 - t)) = (1 - t)^n). Mean, variance (b²/3), fourth moment (b⁴/5)
-        and the correlation of neighbours (0) are within 5 standard errors; no element is on hand
-        twice; few elements also lie on the grid of torch's generator.
+        (for n elements, P(max < b(1 - t)) = (1 - t)^n), on either side half as close. Mean,
+        variance (b²/3), fourth moment (b⁴/5) and the correlation of neighbours (0) are within 5
+        standard errors; hardly any size is there twice; few elements also lie on the grid of
+        torch's generator. One element alone may be any number but one that somebody wrote.
         """
         n, slack = self.count, 1e-6 + 2 * self.resolution
         if not n or self.broken or self.largest > bound * (1 + slack) or self.off:
             return False
-        if self.sampled > 1 and self.written:
+        if self._is_ordered or (self.written and (n > 1 or not self.resolution)):
             return False
         reach = 1 - math.exp(math.log(_CHANCE) / n)
+        if min(-self.low, self.high) < bound * (1 - 2 * (reach + slack)):
+            return False
         return self.largest >= bound * (1 - reach - slack) and self._has_moments(bound, slack)
 
     def _has_moments(self, bound: float, slack: float) -> bool:
@@ -148,12 +174,15 @@ class Facts:
 
 
 def facts_of(
-    local: torch.Tensor, bound: float | None = None, first: int = 0, total: int | None = None
+    local: torch.Tensor,
+    bound: float | None = None,
+    first: int = 0,
+    shape: tuple[int, ...] | None = None,
 ) -> Facts:
     """The facts of a tensor's elements, or of one shard's.
 
-    `first` is the index of its first element in the whole tensor of `total` elements; `bound` is
-    that of PyTorch's default for the parameter. Extremes are over all elements, sums over every
+    `first` is the index of its first element in the whole tensor, which has that `shape`; `bound`
+    is that of PyTorch's default for the parameter. Extremes are over all elements, sums over every
     k-th one of the whole, so that sharding makes no difference.
     """
     if not local.numel():
@@ -166,7 +195,8 @@ def facts_of(
         return Facts(local.numel(), -math.inf, math.inf, broken=1)
     if max(abs(low), abs(high)) > _MOST:
         return Facts(local.numel(), low, high)
-    sample = _sample(local.detach(), first, total or local.numel())
+    shape = tuple(local.shape) if shape is None else shape
+    sample = _sample(local.detach(), first, math.prod(shape))
     resolution = _resolution(sample)
     # Numpy is several times faster on small arrays, of which models have thousands.
     values = sample.cpu().double().numpy()
@@ -181,11 +211,30 @@ def facts_of(
         float(squares.sum()),
         float(squares @ squares),
         float(values[1:] @ values[:-1]),
-        _repeated(values[:_FEW], resolution > 0),
+        _repeated(values[:_FEW], resolution),
         _off_grid(local, values, bound) if bound and not resolution else 0,
         resolution,
         _is_written(values[:_LOOKED_UP]),
+        bool((values[1:] >= values[:-1]).all()),
+        bool((values[1:] <= values[:-1]).all()),
+        *_waves(local.detach(), first, shape),
     )
+
+
+def _waves(local: torch.Tensor, first: int, shape: tuple[int, ...]) -> tuple[float, int]:
+    """The correlation of neighbours within a row, whatever its sign, summed over the first rows."""
+    columns = shape[-1] if len(shape) > 1 else 0
+    if columns < _COLUMNS or not local.is_contiguous():
+        return 0.0, 0
+    rows = local.view(-1)[-first % columns :][: max(columns, _SAMPLE)]
+    rows = rows[: len(rows) // columns * columns].view(-1, columns)
+    if rows.numel() < _ENOUGH:
+        return 0.0, 0
+    values = rows.cpu().float().numpy()
+    values = values - values.mean(1, keepdims=True)
+    spread = (values * values).sum(1)
+    alike = abs((values[:, 1:] * values[:, :-1]).sum(1)[spread > 0] / spread[spread > 0])
+    return float(alike.sum()), len(alike)
 
 
 def _sample(local: torch.Tensor, first: int, total: int) -> torch.Tensor:
@@ -221,19 +270,27 @@ def _short(value: Any) -> Any:
     return numpy.float32(f"{value:.{_DIGITS}g}")
 
 
-def _repeated(values: Any, coarse: bool) -> float:
-    """The share of elements that are there more than once, as in an identity or a filter.
+def _repeated(values: Any, resolution: float) -> float:
+    """The share of elements whose size is there more than once, as in an identity or a filter.
 
-    Of `coarse` numbers, draws repeat some: the share of the most frequent one.
+    Of numbers of a coarse `resolution`, draws repeat some: the share of the most frequent one, or
+    of the numbers that are missing among those that a draw would give (torch draws bfloat16
+    from 2⁸ points).
     """
-    ordered = numpy.sort(values)
+    ordered = numpy.sort(values if resolution else abs(values))
     if len(values) < 3 or (ordered[1:] != ordered[:-1]).all():
         return 0.0
-    _, counts = numpy.unique(values, return_counts=True)
-    again = counts[counts > 3] if coarse else counts[counts > 1]
-    if not len(again):
+    _, counts = numpy.unique(ordered, return_counts=True)
+    again = counts[counts > (3 if resolution else 1)]
+    if not resolution and len(values) > _PAIR and again.sum() == 2:
+        # One pair is chance.
         return 0.0
-    return float(again.max() if coarse else again.sum()) / len(values)
+    most = float(again.max() if resolution else again.sum()) if len(again) else 0.0
+    share = most / len(values)
+    if not resolution or len(values) < _COARSE:
+        return share
+    expected = (1 - math.exp(-len(values) * resolution)) / resolution
+    return max(share, 1 - len(counts) / expected)
 
 
 def _off_grid(local: torch.Tensor, values: Any, bound: float) -> int:

@@ -51,6 +51,13 @@ def builder_of(given: Any) -> nn.Module | Callable[..., nn.Module]:
     raise InitlintError(f"materialize takes a class, a function or a model, not {kind}")
 
 
+def function_of(option: str, given: Any) -> Any:
+    """`given`, which must be a function of the model, or None."""
+    if given is not None and not callable(given):
+        raise InitlintError(f"{option}={given!r:.60}: write a function that takes the model")
+    return given
+
+
 def choice_of(option: str, given: str, known: Sequence[str]) -> str:
     """`given`, which must be one of the `known` values of an option."""
     if given not in known:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType, FunctionType
 from typing import Any
 
@@ -135,6 +136,13 @@ class Journal(TorchFunctionMode):
         """The call that concerns a storage last."""
         entries = self._memories[storage].entries
         return entries[-1] if entries else None
+
+    def line_of(self, storage: int) -> str:
+        """The line of the user's code that wrote a storage last, as net.py:12; empty if none."""
+        last = self.last_of(storage)
+        if last is None or last.line is None:
+            return ""
+        return f"{Path(last.line[0]).name}:{last.line[1]}"
 
     def is_written(self, storage: int) -> bool:
         """Whether anything but its allocation concerns a storage.

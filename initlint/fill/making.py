@@ -16,11 +16,13 @@ from initlint.fill.calibrate import calibrate_
 from initlint.fill.followers import follow, with_copied, with_followers
 from initlint.fill.given import Wanted, Ways
 from initlint.fill.materialize import (
+    Init,
     Skeleton,
     constructed,
     fill_rest,
     follow_convention,
     on_meta_again,
+    refuse_broken,
     reset,
     seed_everything,
     sharded,
@@ -145,11 +147,7 @@ def _made(
     rebuild = None if live else functools.partial(_built, build, ways.arguments, "cpu", seed)
     skeleton = _skeleton(build, ways, seed)
     if skeleton is None:
-        model = _built(build, ways.arguments, ways.device, seed)
-        if ways.init is not None:
-            with torch.no_grad():
-                ways.init(model)
-        model = ways.sharded(model)
+        model = ways.sharded(_built(build, ways.arguments, ways.device, seed, ways.init))
         present = with_unwritten(present_in(model), ways.unwritten)
         return model, _applied(model, inputs, wanted, present, progress)
     present = present_in(skeleton.model, skeleton.journal)
@@ -160,13 +158,14 @@ def _made(
     )
     choice = chosen(skeleton.model, layers, wanted, known)
     model = skeleton.original
-    if live:
-        empty = {name for name, part in parts_of(model).items() if part.local.is_meta}
-        choice = choice.among(empty)
+    # What the constructor left in memory may be unwritten.
+    there = skeleton.with_values() - (set() if live else real)
+    choice = choice.among(parts_of(model).keys() - there)
     refuse_unwritten(skeleton.model, choice, wanted, known.scope, ways.unwritten)
     choice = with_copied(skeleton, choice, wanted)
     with on_meta_again(model):
-        fill_rest(model, skeleton, choice, seed, torch.device(ways.device))
+        made = fill_rest(model, skeleton, choice, seed, torch.device(ways.device))
+        refuse_broken(model, made, wanted)
         # Tensors without memory have no values to copy back.
         copies = Copies(needed=False)
         scope = known.scope
@@ -197,17 +196,32 @@ def _skeleton(build: Any, ways: Ways, seed: int) -> Skeleton | None:
     refuse_strange(skeleton.model)
     if live:
         reset(skeleton)
-    if live or ways.init is not None:
-        follow_convention(skeleton, ways.init)
+    try:
+        if live or ways.init is not None:
+            follow_convention(skeleton, ways.init)
+    except Exception:
+        # One that needs values is called again where there are some; what is broken, breaks again.
+        if live:
+            raise
+        return None
     return skeleton if ways.shard is None else sharded(skeleton, ways.shard)
 
 
-def _built(build: Any, arguments: Mapping[str, Any], device: str, seed: int) -> nn.Module:
-    """A model built on `device` with values; `seed` decides its random numbers."""
+def _built(
+    build: Any, arguments: Mapping[str, Any], device: str, seed: int, init: Init | None = None
+) -> nn.Module:
+    """A model built on `device` with values, on which `init` is called.
+
+    `seed` decides its random numbers.
+    """
 
     with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
         seed_everything(seed)
-        return construct(build, _name_of(build), arguments, device).model
+        model = construct(build, _name_of(build), arguments, device).model
+        if init is not None:
+            with torch.no_grad():
+                init(model)
+        return model
 
 
 def _name_of(build: Any) -> str:

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import math
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
-from initlint.fill.apply import Choice
+from initlint.fill.apply import Choice, is_wanted, names_of
 from initlint.fill.blocks import Source
+from initlint.fill.given import Wanted
 from initlint.fill.journal import Journal, Ref, tensors_in
 from initlint.fill.memory import is_array
 from initlint.fill.replay import Replay, empty_storage
-from initlint.fill.shards import Part, bare_name, fill_parameters, parts_of
+from initlint.fill.shards import (
+    Part,
+    bare_name,
+    fill_parameters,
+    part_of,
+    parts_of,
+    plain_name,
+    tensors_of,
+)
 from initlint.fill.twins import is_sharded, twin_of
 from initlint.records import InitlintError
 from initlint.tracing.build import described
@@ -39,12 +50,19 @@ _TABLES = ("_parameters", "_buffers", "_modules")
 class Skeleton:
     """A model on the meta device with whole parameters, and the journal of what writes them.
 
-    `built` is the model that is to be returned, if `model` is a twin of it.
+    `built` is the model that is to be returned, if `model` is a twin of it; `emptied` are its
+    tensors that have memory which nothing wrote (the user's function may call `to_empty`).
     """
 
     model: nn.Module
     journal: Journal = field(default_factory=Journal)
     built: nn.Module | None = None
+    emptied: frozenset[str] = frozenset()
+
+    def with_values(self) -> set[str]:
+        """The parameters and buffers of the returned model that have values already."""
+        there = {name for name, part in parts_of(self.original).items() if not part.local.is_meta}
+        return there - self.emptied
 
     @property
     def original(self) -> nn.Module:
@@ -139,9 +157,37 @@ def sharded(skeleton: Skeleton, shard: Init) -> Skeleton:
     model = skeleton.original
     everything = (*model.named_parameters(), *model.named_buffers())
     before = {bare_name(name): tensor for name, tensor in everything}
-    found = shard(model)
+    with _Empties() as empties:
+        found = shard(model)
     model = found if isinstance(found, nn.Module) else model
-    return Skeleton(twin_of(model, before), skeleton.journal, model)
+    return Skeleton(twin_of(model, before), skeleton.journal, model, empties.within(model))
+
+
+class _Empties(TorchFunctionMode):
+    """Context that notes what `torch.empty_like` gives, as `to_empty` calls it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._storages: dict[int, torch.UntypedStorage] = {}
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func is torch.empty_like and not result.is_meta:
+            storage = part_of(result).local.untyped_storage()
+            self._storages[storage._cdata] = storage
+        return result
+
+    def within(self, model: nn.Module) -> frozenset[str]:
+        """The tensors of a model in memory that was given so, and that nothing has written."""
+        return frozenset(
+            name
+            for name, tensor in tensors_of(model).items()
+            if not tensor.is_meta
+            and not tensor._version
+            and part_of(tensor).local.untyped_storage()._cdata in self._storages
+        )
 
 
 def _initialize(model: nn.Module) -> None:
@@ -195,13 +241,14 @@ def _put_back(entries: dict[str, Any], before: Mapping[str, Any]) -> None:
 
 def fill_rest(
     model: nn.Module, skeleton: Skeleton, chosen: Choice, seed: int, device: torch.device
-) -> None:
+) -> dict[str, str]:
     """Give `model` memory on `device`, and every tensor that is not `chosen` its code's values.
 
-    Chosen tensors stay uninitialised. `model` is the skeleton's model, or the sharded model that it
+    Gives the tensors that are no plain draw, with the line that wrote them last. Chosen tensors
+    stay uninitialised. `model` is the skeleton's model, or the sharded model that it
     is a twin of. Raises InitlintError, before any change, for tensors that no code writes.
     """
-    there = {name for name, part in parts_of(model).items() if not part.local.is_meta}
+    there = skeleton.with_values()
     refs = {name: ref for name, ref in _refs(skeleton) if name not in there}
     given = {
         refs[name].storage: (source, refs[name])
@@ -212,9 +259,51 @@ def fill_rest(
     names = {ref.storage: bare_name(name) for name, ref in reversed(refs.items())}
     replay = Replay(skeleton.journal, device, seed, given, names)
     if is_sharded(model):
-        _shard(model, replay, refs, given)
+        _shard(model, replay, refs, given, there)
     else:
-        _embody(model, _Bodies(skeleton.journal, replay, given, device))
+        twins = _twins(model, skeleton.model, there)
+        _embody(model, _Bodies(skeleton.journal, replay, given, device, twins))
+    return {
+        name: skeleton.journal.line_of(ref.storage)
+        for name, ref in refs.items()
+        if ref.storage not in given and not _is_finite_draw(replay.source(ref.storage))
+    }
+
+
+def refuse_broken(model: nn.Module, made: Mapping[str, str], wanted: Wanted) -> None:
+    """Raise for wanted parameters and buffers that their code has made not a number.
+
+    `made` are those that may be, with the line that wrote them last. Infinite numbers are meant in
+    buffers (masks), but in no parameter that trains.
+    """
+    trained = {plain_name(name) for name, p in model.named_parameters() if p.requires_grad}
+    names = names_of(model)
+    broken = [
+        f"{name}, {made[name]}" if made[name] else name
+        for name, part in parts_of(model).items()
+        if name in made
+        and is_wanted(names.get(name, [name]), wanted.only, wanted.skip)
+        and _is_broken(part.local, name in trained)
+    ]
+    if broken:
+        shown = "; ".join(broken[:3]) + ("; …" if len(broken) > 3 else "")
+        count = "1 tensor is" if len(broken) == 1 else f"{len(broken)} tensors are"
+        raise InitlintError(
+            f"{count} not finite after construction ({shown}): mend what writes them, or leave "
+            "them out with skip"
+        )
+
+
+def _is_finite_draw(source: Source | None) -> bool:
+    return source is not None and math.isfinite(source.mean) and math.isfinite(source.std)
+
+
+def _is_broken(local: torch.Tensor, is_trained: bool) -> bool:
+    """Whether any element is NaN or, if it is trained, infinite."""
+    if not local.is_floating_point() or local.element_size() < 2 or not local.numel():
+        return False
+    low, high = (float(v) for v in torch.aminmax(local.detach()))
+    return math.isnan(low) or (is_trained and math.inf in (-low, high))
 
 
 def _refs(skeleton: Skeleton) -> Iterator[tuple[str, Ref]]:
@@ -263,6 +352,22 @@ def _refuse_empty(refs: Mapping[str, Ref], skeleton: Skeleton, given: Mapping[in
     )
 
 
+def _twins(model: nn.Module, twin: nn.Module, there: Collection[str]) -> dict[int, torch.Tensor]:
+    """The tensors of a model's twin, which were initialised in their place, by the model's own.
+
+    Not those that have values already.
+    """
+    if model is twin:
+        return {}
+    made = dict(_tensors(twin))
+    return {id(t): made[name] for name, t in _tensors(model) if plain_name(name) not in there}
+
+
+def _tensors(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    yield from model.named_parameters(remove_duplicate=False)
+    yield from model.named_buffers(remove_duplicate=False)
+
+
 class _Bodies:
     """Real tensors for those on the meta device; what shares a storage there shares it here."""
 
@@ -272,16 +377,18 @@ class _Bodies:
         replay: Replay,
         given: Mapping[int, tuple[Source, Ref]],
         device: torch.device,
+        twins: Mapping[int, torch.Tensor],
     ) -> None:
         self._journal, self._replay = journal, replay
-        self._given, self._device = given, device
+        self._given, self._device, self._twins = given, device, twins
         self._storages: dict[int, torch.UntypedStorage] = {}
 
     def of(self, tensor: torch.Tensor) -> torch.Tensor:
         """The tensor for one of the model's; those that are real already are only moved."""
-        if not tensor.is_meta:
+        twin = self._twins.get(id(tensor))
+        if twin is None and not tensor.is_meta:
             return tensor.detach().to(self._device)
-        ref = self._journal.ref(tensor)
+        ref = self._journal.ref(tensor if twin is None else twin)
         if ref.storage not in self._storages:
             self._storages[ref.storage] = self._storage(ref.storage)
         return self._replay.view(ref, self._storages[ref.storage])
@@ -327,9 +434,10 @@ def _shard(
     replay: Replay,
     refs: Mapping[str, Ref],
     given: Mapping[int, tuple[Source, Ref]],
+    there: Collection[str],
 ) -> None:
     """Fill the local shards of a model; a tensor that only its code can make is made whole."""
-    kept = {n: p.local.clone() for n, p in parts_of(model).items() if not p.local.is_meta}
+    kept = {name: part.local.clone() for name, part in parts_of(model).items() if name in there}
     model.to_empty(device=replay.device)
     drawn: list[tuple[Part, Source]] = []
     for name, part in parts_of(model).items():

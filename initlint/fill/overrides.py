@@ -110,11 +110,12 @@ def _drawn(
     pattern: str, name: str, scheme: tuple[str, Mapping[str, Any]], shape: tuple[int, ...]
 ) -> Initializer:
     draw = drawn_by(scheme[0], {**ARGUMENTS[scheme[0]], **scheme[1]}, shape)
-    if draw.std is None or draw.mean is None or not math.isfinite(draw.std):
+    std, mean = draw.std, draw.mean
+    if std is None or mean is None or not (0 <= std < math.inf and math.isfinite(mean)):
         raise InitlintError(
             f"overrides {pattern}: {scheme[0]} cannot fill {name} of shape {tuple(shape)}"
         )
-    return Initializer(draw.name, draw.args, draw.std, mean=draw.mean, reason="overrides")
+    return Initializer(draw.name, draw.args, std, mean=mean, reason="overrides")
 
 
 def _source(pattern: str, found: Initializer, name: str, seed: int) -> Source:

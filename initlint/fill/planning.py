@@ -55,21 +55,22 @@ def refuse_unwritten(
     choice: Choice,
     wanted: Wanted,
     scope: Scope,
-    unwritten: Collection[str] = (),
+    unwritten: Collection[str] | None = None,
 ) -> None:
     """Raise for parameters and buffers with memory that nothing wrote, and that nothing fills.
 
-    Of those without memory, only for the `unwritten`.
+    Of those without memory, only for the `unwritten`, which `materialize` knows.
     """
 
     names, parts = names_of(model), parts_of(model)
     asked = (
         name
         for name, part in parts.items()
-        if (not part.local.is_meta or name in unwritten)
+        if (not part.local.is_meta or name in (unwritten or ()))
         and is_wanted(names.get(name, [name]), wanted.only, wanted.skip)
     )
-    scope.refuse_unwritten(choice.sources, asked)
+    remedy = "fill the model by initlint.materialize instead of to_empty, "
+    scope.refuse_unwritten(choice.sources, asked, remedy if unwritten is None else "")
 
 
 def layers_and_facts(

@@ -89,7 +89,7 @@ class _Presence:
     def all(self) -> Mapping[str, Present]:
         parts = {n: self._part(t) for n, t in self._tensors.items() if _is_readable(t)}
         facts = {
-            name: facts_of(part.local, self._bounds.get(name), _first(part), math.prod(part.shape))
+            name: facts_of(part.local, self._bounds.get(name), _first(part), tuple(part.shape))
             for name, part in parts.items()
         }
         facts = _of_all_ranks(facts, self._tensors, parts)
@@ -154,7 +154,8 @@ class _Presence:
         replay = Replay(self._journal, torch.device("cpu"), 0, {}, {})
         draw = replay.draw(ref.storage) if self._journal.covers(ref) else None
         if draw is not None and draw.std is not None:
-            return _drawn(draw, default)
+            # A draw of another kind of layer's (an embedding's) is what a live model's values show.
+            return _drawn(draw, default and (name in self._bounds or not draw.std))
         if default:
             return Present("default", Initializer("unknown", default=True))
         if name in self._buffers or not tensor.is_floating_point():
@@ -165,7 +166,7 @@ class _Presence:
 
 def _drawn(draw: Draw, default: bool) -> Present:
     held = Initializer(draw.name, draw.args, draw.std, default, mean=draw.mean or 0.0)
-    if draw.name in ("eye_", "dirac_"):
+    if draw.name in ("eye_", "dirac_", "sparse_"):
         return Present("structured", held)
     if not default and not draw.std:
         return Present("constant" if draw.mean else "zeros", held)

@@ -12,10 +12,12 @@ from torch.utils import _pytree as pytree
 
 from initlint.fill.blocks import Source, block_seed
 from initlint.fill.twins import traceable
-from initlint.tracing.capture import fitting_inputs
+from initlint.records import InitlintError
+from initlint.tracing.capture import CaptureError, fitting_inputs
 from initlint.tracing.foreign import kind_of
 from initlint.tracing.given import tensors_of
 from initlint.tracing.guesses import BATCH
+from initlint.tracing.islands import has_forward, is_unimplemented
 
 # Examples in a run, and elements of an input that are not worth more of them.
 _MOST, _ELEMENTS = 256, 2**20
@@ -49,7 +51,15 @@ def probes_for(model: nn.Module, inputs: Sequence[Any], seed: int) -> Probes:
     """
     weight = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
     plain = traceable(model)
-    args, kwargs = fitting_inputs(plain, kind_of(model), inputs, str(weight.device))
+    try:
+        args, kwargs = fitting_inputs(plain, kind_of(model), inputs, str(weight.device))
+    except CaptureError as error:
+        if has_forward(plain) and not is_unimplemented(error.__cause__):
+            raise
+        raise InitlintError(
+            f"the policy calibrated runs the model, and {kind_of(model)} has no forward of its "
+            "own: calibrate its parts one by one, or take another policy"
+        ) from error
     number = block_seed(Source(seed, "probes", "", 0.0), 0)
     if any(True for _ in tensors_of(inputs)):
         return Probes(args, kwargs, number)

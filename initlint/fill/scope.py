@@ -19,6 +19,8 @@ _DATA = "it sees the data, whose scale nobody knows, and its factor comes only o
 _SINES = "a net of sines learns worse with another scale in its first layer or its head"
 # Rules on what layers do together.
 _TOGETHER = ("INIT301", "INIT302", "INIT303")
+# A rule that wants the scale of the layer's neighbours, which is not the recommended one.
+_RELATIVE = "INIT013"
 # Stds within this factor are one that was written for all.
 _ALIKE = 1.2
 # A recommendation within this factor of what is there is no other one.
@@ -105,7 +107,9 @@ class Scope:
             return f"it is a constant, {found.held.mean:.4g}, that was set"
         return f"it does not hold PyTorch's default: {found.words}"
 
-    def refuse_unwritten(self, filled: Collection[str], wanted: Iterable[str]) -> None:
+    def refuse_unwritten(
+        self, filled: Collection[str], wanted: Iterable[str], remedy: str = ""
+    ) -> None:
         """Raise for wanted parameters and buffers that nothing wrote and nothing fills."""
         empty = [
             name
@@ -119,9 +123,8 @@ class Scope:
         shown = ", ".join(empty[:5]) + (", …" if len(empty) > 5 else "")
         count = "1 tensor is" if len(empty) == 1 else f"{len(empty)} tensors are"
         raise InitlintError(
-            f"{count} uninitialised memory that no code writes ({shown}): fill the model by "
-            "initlint.materialize instead of to_empty, initialise them first, or leave them out "
-            "with skip; nothing was changed"
+            f"{count} uninitialised memory that no code writes ({shown}): {remedy}initialise them "
+            "first, or leave them out with skip; nothing was changed"
         )
 
 
@@ -142,7 +145,7 @@ def _reported(layers: Sequence[Layer], present: Mapping[str, Present]) -> frozen
 
     rules = load()
     judged = with_recommendations(with_present(layers, present))
-    found = findings(judged, rules, Selection.default(rules).codes())
+    found = findings(judged, rules, Selection.default(rules).codes() - {_RELATIVE})
     names = {name for finding in found for name in finding.parameters}
     # What several layers do together is reported of the first.
     together = {name for one in found if one.code in _TOGETHER for name in one.parameters}

@@ -56,10 +56,14 @@ def spared(name: str, tensor: torch.Tensor, part: Part | None) -> str:
 def adapters_of(model: nn.Module) -> set[str]:
     """The names of the parameters that peft's layers (LoRA, LoHa, …) list as an adapter's.
 
-    A whole layer that is trained beside the adapters (`modules_to_save`) is none.
+    So are all within peft's own parts that wrap no layer (encoders of prompts). A whole layer that
+    is trained beside the adapters (`modules_to_save`) is none.
     """
     found = set()
     for prefix, module in model.named_modules():
+        is_own = type(module).__module__.startswith("peft.tuners.")
+        if is_own and not hasattr(module, "adapter_layer_names") and not _wraps(module):
+            found |= {name for name, _ in module.named_parameters(prefix=prefix)}
         # A `__getattr__` of the user's is not asked.
         listed = inspect.getattr_static(module, "adapter_layer_names", ())
         for attribute in listed if isinstance(listed, (tuple, list, set)) else ():
@@ -70,6 +74,11 @@ def adapters_of(model: nn.Module) -> set[str]:
             if isinstance(held, (nn.Module, nn.ParameterDict)):
                 found |= {name for name, _ in held.named_parameters(prefix=start)}
     return found
+
+
+def _wraps(module: nn.Module) -> bool:
+    """Whether a module of peft's holds what it adapts."""
+    return any(name in module._modules for name in ("model", "base_layer", "base_model"))
 
 
 def shared(others: Sequence[str]) -> str:

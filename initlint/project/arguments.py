@@ -28,6 +28,13 @@ def how_to_give(names: Sequence[str]) -> str:
     return "give args={" + ", ".join(f"{name!r}: ..." for name in names) + "}"
 
 
+def how_to_give_inputs(names: Iterable[str]) -> str:
+    """How other inputs than the guessed ones are given: on the command line, or in Python."""
+    if GIVEN_BY_OPTIONS.get():
+        return "give others with " + " ".join(f"--input {name}=SHAPE" for name in names)
+    return f"give {', '.join(names)} as arguments behind the model"
+
+
 def by_name(args: object) -> Mapping[str, Any]:
     """The arguments that `args=` of a function is; InitlintError for what has no names."""
     if args is None:

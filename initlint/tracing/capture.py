@@ -181,21 +181,22 @@ def _captured(model: nn.Module, name: str, inputs: Sequence[Any], rebuild: _Rebu
 
 
 def unwrapped(model: nn.Module) -> tuple[nn.Module, str]:
-    """The model inside torch's wrappers (compiled, data parallel, sharded), and its prefix."""
+    """The model inside torch's wrappers (compiled, data parallel, sharded) or Fabric's, and its
+    prefix."""
     prefix = ""
     while type(model).__module__.startswith(_WRAPPERS):
-        names = [
-            n for n in ("_orig_mod", "module") if isinstance(getattr(model, n, None), nn.Module)
-        ]
+        names = [n for n in _INSIDE if isinstance(getattr(model, n, None), nn.Module)]
         if not names:
             break
         model, prefix = getattr(model, names[0]), f"{prefix}{names[0]}."
     return model, prefix
 
 
+# The names under which wrappers hold the model.
+_INSIDE = ("_orig_mod", "_forward_module", "module")
 _WRAPPERS = (
     *("torch._dynamo", "torch.nn.parallel", "torch.distributed", "torch.optim.swa_utils"),
-    "torch.ao.quantization",
+    *("torch.ao.quantization", "lightning.fabric.wrappers", "lightning_fabric.wrappers"),
     # The stand-in for torch.compile's wrapper in a sharded model.
     "initlint.fill.twins",
 )

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from initlint.project.arguments import how_to_give_inputs
 from initlint.tracing import given, guesses, lessons
 from initlint.tracing.guesses import BATCH, LENGTH, Spec
 from initlint.tracing.recorded import RunError
@@ -112,12 +113,11 @@ class Guesser:
         return any(lesson(error) and self._is_reasonable() for lesson in lessons_of)
 
     def hint(self) -> str:
-        """The guess, and the option to give other inputs, for a message; empty for given inputs."""
+        """The guess, and how to give other inputs, for a message; empty for given inputs."""
         if not self._specs:
             return ""
         made = [f"{path}={spec.spelled(self._size)}" for path, spec in self._specs.items()]
-        options = " ".join(f"--input {path}=SHAPE" for path in self._specs)
-        return f"; inputs guessed: {' '.join(made)}; give others with {options}"
+        return f"; inputs guessed: {' '.join(made)}; {how_to_give_inputs(self._specs)}"
 
     def _wanted(self) -> Iterator[str]:
         """Forward's arguments that need a tensor: all without default, else what models name."""

@@ -72,7 +72,8 @@ class _Translation:
             return {key: self._given(value) for key, value in argument.items()}
         if isinstance(argument, slice):
             return slice(*map(self._given, (argument.start, argument.stop, argument.step)))
-        return argument
+        # Numbers of numpy's, made in forward; such an array compares element by element.
+        return FIXED if type(argument).__name__ == "ndarray" else argument
 
     def _result(self, node: fx.Node) -> Op:
         inputs = ops_in(*self._given(node.args))

@@ -263,6 +263,152 @@ def test_the_parts_of_a_model_without_a_forward_of_its_own_are_filled(kind):
     assert len(initlint.check(kind()).layers) == 2
 
 
+@pytest.mark.parametrize("kind", [Parts, Passed, Refused])
+def test_what_has_no_forward_of_its_own_cannot_be_calibrated_whole(kind):
+    model = kind()
+    with pytest.raises(InitlintError) as error:
+        initlint.apply_(model, seed=0, scope="all", policy="calibrated")
+    assert str(error.value) == (
+        f"the policy calibrated runs the model, and {kind.__name__} has no forward of its own: "
+        "calibrate its parts one by one, or take another policy; nothing was changed"
+    )
+    initlint.apply_(model.net, seed=0, scope="all", policy="calibrated")
+
+
+class Llama(nn.Module):
+    """As torchtitan's: w3 is made smaller with the depth, though nothing adds its result."""
+
+    class Block(nn.Module):
+        def __init__(self, number):
+            super().__init__()
+            self.norm = nn.LayerNorm(16)
+            self.w1, self.w2, self.w3 = nn.Linear(16, 32), nn.Linear(32, 16), nn.Linear(16, 32)
+            self.std = 0.02 / (2 * (number + 1)) ** 0.5
+
+        def init_weights(self):
+            nn.init.trunc_normal_(self.w1.weight, std=0.02)
+            for layer in (self.w2, self.w3):
+                nn.init.trunc_normal_(layer.weight, std=self.std)
+
+        def forward(self, x):
+            x = self.norm(x)
+            return self.w2(nn.functional.silu(self.w1(x)) * self.w3(x))
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.out = nn.Embedding(65, 16), nn.Linear(16, 65)
+        self.blocks = nn.ModuleList(self.Block(number) for number in range(4))
+        self.init_weights()
+
+    def init_weights(self):
+        nn.init.normal_(self.embed.weight)
+        for block in self.blocks:
+            block.init_weights()
+
+    def forward(self, tokens):
+        x = self.embed(tokens)
+        for block in self.blocks:
+            x = x + block(x)
+        return self.out(x)
+
+
+@pytest.mark.parametrize("way", [lambda: Llama, lambda: on_meta_of(Llama)])
+def test_a_scale_that_goes_with_the_depth_stays_whatever_it_is_added_to(way):
+    assert {finding.code for finding in initlint.check(Llama).findings} == {"INIT013"}
+    model = initlint.materialize(way(), seed=0)
+    for block in model.blocks:
+        for layer in (block.w2, block.w3):
+            assert layer.weight.std().item() == pytest.approx(block.std, rel=0.15)
+
+
+def deep():
+    """A model with findings."""
+    return nn.Sequential(*[nn.Sequential(nn.Linear(16, 16), nn.ReLU()) for _ in range(12)])
+
+
+def deep_on_meta():
+    with torch.device("meta"):
+        return deep()
+
+
+def compiled_parts(model):
+    for name, part in list(model.named_children()):
+        setattr(model, name, torch.compile(part, backend="eager"))
+    return model
+
+
+def emptied(model):
+    return model.to_empty(device="cpu")
+
+
+FILLED_ALIKE = {
+    "compiled on the meta device": lambda: initlint.materialize(
+        compiled_parts(deep_on_meta()), seed=0
+    ),
+    "compiled by shard": lambda: initlint.materialize(deep, seed=0, shard=compiled_parts),
+    "to_empty by shard": lambda: initlint.materialize(deep, seed=0, shard=emptied),
+    "a model on the meta device, emptied": lambda: initlint.materialize(
+        deep_on_meta(), seed=0, shard=emptied
+    ),
+    "another model": lambda: initlint.materialize(deep, seed=0, shard=lambda _: deep_on_meta()),
+    "no model": lambda: initlint.materialize(deep, seed=0, shard=lambda _: 3),
+}
+
+
+@pytest.fixture
+def broken_memory():
+    """Memory that nothing wrote is NaN."""
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("way", FILLED_ALIKE)
+def test_no_memory_stays_unwritten_whatever_shard_does(way, broken_memory):
+    wanted = initlint.materialize(deep, seed=0).state_dict()
+    model = FILLED_ALIKE[way]()
+    found = {name.replace("_orig_mod.", ""): v for name, v in model.state_dict().items()}
+    assert all(value.equal(found[name]) for name, value in wanted.items())
+
+
+@pytest.mark.parametrize("assign", [False, True])
+def test_what_shard_loads_stays(assign):
+    wanted = deep().state_dict()
+
+    def load(model):
+        if not assign:
+            model.to_empty(device="cpu")
+        model.load_state_dict(wanted, assign=assign)
+
+    model = initlint.materialize(deep, seed=0, shard=load)
+    assert all(value.equal(wanted[name]) for name, value in model.state_dict().items())
+
+
+def test_an_init_that_needs_values_is_called_where_there_are_some():
+    def init(model):
+        for part in model:
+            nn.init.normal_(part[0].weight)
+            part[0].weight.data.div_(part[0].weight.norm().item())
+
+    state = torch.get_rng_state()
+    first, second = (initlint.materialize(deep, seed=0, init=init, skip="*") for _ in range(2))
+    assert first[3][0].weight.norm().item() == pytest.approx(1)
+    assert first[3][0].weight.equal(second[3][0].weight)
+    assert torch.equal(state, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("option", ["init", "shard"])
+def test_what_is_no_function_is_an_error(option):
+    with pytest.raises(InitlintError, match=f"{option}='x': write a function that takes the model"):
+        initlint.materialize(deep, seed=0, **{option: "x"})
+
+
+def on_meta_of(kind):
+    with torch.device("meta"):
+        return kind()
+
+
 def test_a_part_without_a_forward_is_still_an_error():
     class Outer(nn.Module):
         def __init__(self):

@@ -36,6 +36,10 @@ def test_a_lightning_module_is_filled():
             return self.net(batch)
 
     assert filled(initlint.apply_(Module(), seed=0)) == ["net.2.weight", "net.2.bias"]
+    fabric = imported("lightning.fabric").Fabric(accelerator="cpu", devices=1)
+    wrapped = fabric.setup_module(Module(), move_to_device=False)
+    names = filled(initlint.apply_(wrapped, seed=0))
+    assert [name.partition("net.")[2] for name in names] == ["2.weight", "2.bias"]
 
 
 @pytest.mark.parametrize("kind", ["LoraConfig", "LoHaConfig", "LoKrConfig"])
@@ -59,6 +63,20 @@ def test_adapters_of_peft_start_as_nothing(kind):
         initlint.apply_(model, torch.randn(4, 16), seed=0, scope=scope)
         moved = [n for n, v in model.state_dict().items() if not v.equal(before[n])]
         assert not any("lora_" in n or "hada_" in n or "lokr_" in n for n in moved)
+
+
+@pytest.mark.parametrize("kind", ["PromptEncoderConfig", "PrefixTuningConfig"])
+def test_encoders_of_prompts_belong_to_the_adapter(kind):
+    peft, model = imported("peft"), from_config("gpt2")
+    more = {"prefix_projection": True} if kind == "PrefixTuningConfig" else {}
+    config = getattr(peft, kind)(task_type="CAUSAL_LM", num_virtual_tokens=3, **more)
+    model = peft.get_peft_model(model, config)
+    before = values(model)
+    report = initlint.apply_(model, torch.randint(9, (2, 6)), seed=0, scope="recommended")
+    assert all(value.equal(before[name]) for name, value in values(model).items())
+    assert not filled(report)
+    reasons = {x.parameter: x.reason for x in report.outcomes if x.parameter.startswith("prompt")}
+    assert "it belongs to an adapter" in reasons.values()
 
 
 @pytest.mark.filterwarnings("ignore")

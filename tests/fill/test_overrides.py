@@ -1,6 +1,7 @@
 """overrides: another initialiser, another std, or keep, for what a pattern names."""
 
 import functools
+import math
 
 import pytest
 import torch
@@ -110,6 +111,8 @@ def test_policies_leave_it_as_it_is(policy):
         ({"a": True}, "overrides a: True is no initialiser"),
         ({"a": ("normal_", {"sd": 1})}, "is no initialiser"),
         ({"a.bias": "xavier_normal_"}, r"xavier_normal_ cannot fill a.bias of shape \(64,\)"),
+        ({"a.bias": ("constant_", {"val": math.nan})}, "constant_ cannot fill a.bias of shape"),
+        ({"a.bias": ("normal_", {"std": -1.0})}, "normal_ cannot fill a.bias of shape"),
         ({"a.weight": "eye_"}, "eye_ with these arguments cannot be drawn in blocks"),
         (["a"], "write a dict of patterns and initialisers"),
     ],

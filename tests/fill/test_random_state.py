@@ -15,6 +15,7 @@ DRAWS = {
     "permutation": lambda h, _: h[torch.randperm(len(h))],
     "seeds": lambda h, _: (torch.manual_seed(3), numpy.random.seed(3), random.seed(3), h)[3],
     "numpy": lambda h, _: h + torch.from_numpy(numpy.random.randn(8)).float(),
+    "numpy's permutation": lambda h, _: h[:, torch.as_tensor(numpy.random.permutation(8))],
     "python": lambda h, _: h[:, random.sample(range(8), 8)],
     "distribution": lambda h, _: h + torch.distributions.Normal(0.0, 1.0).sample(h.shape),
     "generator": lambda h, own: h + torch.randn(8, generator=own[0]),

@@ -267,15 +267,18 @@ class Net(nn.Module):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("group", [True, False], ids=["the terminal's group", "initlint alone"])
-def test_the_users_own_interrupt_is_obeyed(tmp_path, group):
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (getattr(signal, "SIGHUP", 1), 129)]
+)
+def test_the_users_own_interrupt_is_obeyed(tmp_path, group, number, code):
     (tmp_path / "net.py").write_text(SLOW)
     command = [sys.executable, "-m", "initlint", "apply", "net.py:Net", "--out", "w.safetensors"]
     with subprocess.Popen(
         command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         assert process.stderr.readline() == "building\n"
-        (os.killpg if group else os.kill)(process.pid, signal.SIGINT)
-        assert process.wait(60) == 130
+        (os.killpg if group else os.kill)(process.pid, number)
+        assert process.wait(60) == code
         assert "Traceback" not in process.stderr.read()
     assert [path.name for path in tmp_path.iterdir()] == ["net.py"]
 

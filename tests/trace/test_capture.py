@@ -492,7 +492,7 @@ def test_an_input_that_cannot_be_found_is_named():
         def forward(self, graph):
             return self.a(graph.nodes).relu() if len(graph.nodes) else None
 
-    with pytest.raises(CaptureError, match=r"inputs guessed: graph=2.*--input graph=SHAPE"):
+    with pytest.raises(CaptureError, match=r"inputs guessed: graph=2.*give graph as arguments"):
         followings(Odd())
 
 
