@@ -259,7 +259,7 @@ def fill_rest(
     names = {ref.storage: bare_name(name) for name, ref in reversed(refs.items())}
     replay = Replay(skeleton.journal, device, seed, given, names)
     if is_sharded(model):
-        _shard(model, replay, refs, given, there)
+        _shard(model, replay, refs, given, _kept(model, skeleton.model, there))
     else:
         twins = _twins(model, skeleton.model, there)
         _embody(model, _Bodies(skeleton.journal, replay, given, device, twins))
@@ -360,7 +360,8 @@ def _twins(model: nn.Module, twin: nn.Module, there: Collection[str]) -> dict[in
     if model is twin:
         return {}
     made = dict(_tensors(twin))
-    return {id(t): made[name] for name, t in _tensors(model) if plain_name(name) not in there}
+    named = ((plain_name(name), tensor) for name, tensor in _tensors(model))
+    return {id(tensor): made[name] for name, tensor in named if name not in there}
 
 
 def _tensors(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
@@ -388,6 +389,9 @@ class _Bodies:
         twin = self._twins.get(id(tensor))
         if twin is None and not tensor.is_meta:
             return tensor.detach().to(self._device)
+        if twin is not None and not twin.is_meta:
+            # Made with values, as by `init_weights(buffer_device="cpu")`.
+            return twin.detach().to(self._device)
         ref = self._journal.ref(tensor if twin is None else twin)
         if ref.storage not in self._storages:
             self._storages[ref.storage] = self._storage(ref.storage)
@@ -429,15 +433,25 @@ def _apply_alone(module: nn.Module, function: Callable[[torch.Tensor], torch.Ten
     apply(module, function, recurse=False)  # type: ignore[no-untyped-call]
 
 
+def _kept(model: nn.Module, twin: nn.Module, there: Collection[str]) -> dict[str, torch.Tensor]:
+    """The shards of a model that have values, or whose twin was made with some."""
+    parts = parts_of(model)
+    kept = {name: part.local.clone() for name, part in parts.items() if name in there}
+    made = {name: tensor for name, tensor in tensors_of(twin).items() if not tensor.is_meta}
+    return kept | {name: parts[name].cut(t) for name, t in made.items() if name not in there}
+
+
 def _shard(
     model: nn.Module,
     replay: Replay,
     refs: Mapping[str, Ref],
     given: Mapping[int, tuple[Source, Ref]],
-    there: Collection[str],
+    kept: Mapping[str, torch.Tensor],
 ) -> None:
-    """Fill the local shards of a model; a tensor that only its code can make is made whole."""
-    kept = {name: part.local.clone() for name, part in parts_of(model).items() if name in there}
+    """Fill the local shards of a model; a tensor that only its code can make is made whole.
+
+    `kept` are the shards that have values already.
+    """
     model.to_empty(device=replay.device)
     drawn: list[tuple[Part, Source]] = []
     for name, part in parts_of(model).items():

@@ -100,6 +100,13 @@ class _Uncompiled(nn.Module):
         inner: Any = self._orig_mod
         return inner(*args, **kwargs)
 
+    def __getattr__(self, name: str) -> Any:
+        """An attribute of the module inside, as the wrapper gives it (`block.init_weights`)."""
+        inner = vars(self).get("_modules", {}).get("_orig_mod")
+        if inner is None or name.startswith("__"):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name}")
+        return inner if name == "_orig_mod" else getattr(inner, name)
+
 
 def _is_compiled(module: nn.Module) -> bool:
     """Whether a module is a wrapper of torch.compile's; told by name, as its import is slow."""

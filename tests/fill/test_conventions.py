@@ -98,6 +98,9 @@ class Gain(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(width))
 
+    def init_weights(self):
+        nn.init.ones_(self.weight)
+
     def forward(self, x):
         return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6) * self.weight
 
@@ -118,7 +121,7 @@ class Titan(nn.Module):
         with torch.device(buffer_device or self.turns.device):
             self.turns = self._turns()
         nn.init.normal_(self.embed.weight)
-        nn.init.ones_(self.norm.weight)
+        self.norm.init_weights()
         nn.init.trunc_normal_(self.out.weight, std=0.25, a=-0.75, b=0.75)
 
     def forward(self, tokens):
@@ -146,6 +149,22 @@ def compiled_and_sharded(model):
     fully_shard(model)
 
 
+def sharded_and_emptied(model):
+    shard(model)
+    model.to_empty(device="cpu")
+
+
+def already(change):
+    """A model on the meta device, compiled or sharded before anybody fills it."""
+    model = on_meta()
+    change(model)
+    return model
+
+
+def on_cpu(model):
+    model.init_weights(buffer_device="cpu")
+
+
 def wrapped(model):
     return torch.compile(model, backend="eager")
 
@@ -167,6 +186,15 @@ WAYS = {
     "model": lambda: initlint.materialize(on_meta(), seed=0),
     "model, init given": lambda: initlint.materialize(on_meta(), seed=0, init=own),
     "model, sharded": lambda: initlint.materialize(on_meta(), seed=0, shard=shard),
+    "compiled and sharded model": lambda: initlint.materialize(
+        already(compiled_and_sharded), seed=0
+    ),
+    "sharded model, buffers elsewhere": lambda: initlint.materialize(
+        already(shard), seed=0, init=on_cpu
+    ),
+    "class, buffers elsewhere, sharded and emptied": lambda: initlint.materialize(
+        Titan, seed=0, init=on_cpu, shard=sharded_and_emptied
+    ),
 }
 
 

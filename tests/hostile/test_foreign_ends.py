@@ -268,7 +268,8 @@ class Net(nn.Module):
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("group", [True, False], ids=["the terminal's group", "initlint alone"])
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (getattr(signal, "SIGHUP", 1), 129)]
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (getattr(signal, "SIGHUP", 1), 129)],
 )
 def test_the_users_own_interrupt_is_obeyed(tmp_path, group, number, code):
     (tmp_path / "net.py").write_text(SLOW)
