@@ -150,6 +150,8 @@ class Reader:
         self.walks: list[Walk] = []
         # How many `try` with handlers are around what is read.
         self.trying = 0
+        # How many of them, and of `with suppress`, catch the errors that initialisers raise.
+        self.guarded = 0
         # Each `try` in a loop that is left only from its body.
         self.retried: set[ast.Try] = set()
         # Models, each with a module that a framework's hook has initialised for it.

@@ -158,6 +158,7 @@ def try_step(reader: Reader, node: ast.Try) -> Step:
     staying = [body for body in handlers if not any(map(leaves_loop, body))]
     returns = any(isinstance(body[-1], ast.Return) for body in handlers)
     is_retried = node in reader.retried
+    catches = any(map(_catches, node.handlers))
 
     def step(frame: Frame) -> Flow | None:
         loads, resumed = reader.life.loads, len(reader.resumed)
@@ -166,14 +167,16 @@ def try_step(reader: Reader, node: ast.Try) -> Step:
         is_tried = bool(goes_on) or any(not _raises(reader, body, frame) for body in handlers)
         is_tried = is_tried and not is_retried
         reader.trying += is_tried
+        reader.guarded += catches
         try:
             flow = body(frame)
         except ImpossibleError:
             flow = Flow.DEAD
         finally:
             reader.trying -= is_tried
+            reader.guarded -= catches
         if flow is Flow.DEAD and handlers:
-            flow = either(reader, handlers, frame)
+            flow = _handled(reader, handlers, frame)
         elif flow is None and reader.life.loads > loads and goes_on:
             flow = _started_afresh(reader, goes_on, resumed, frame)
         if returns:
@@ -199,11 +202,29 @@ def _started_afresh(
     loaded = [(slot, slot.resumed) for slot in reader.resumed[resumed:]]
     for slot, _ in loaded:
         slot.resumed = None
-    only = block_of(reader, handlers[0]) if len(handlers) == 1 else None
-    flow = only(frame) if only is not None else either(reader, handlers, frame)
+    flow = _handled(reader, handlers, frame)
     for slot, load in loaded:
         slot.resumed = load
     return flow
+
+
+def _handled(reader: Reader, handlers: Sequence[list[ast.stmt]], frame: Frame) -> Flow | None:
+    """Go on into one of the handlers of a `try`."""
+    if len(handlers) > 1:
+        return either(reader, handlers, frame)
+    return block_of(reader, handlers[0])(frame)
+
+
+def _catches(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler gets the errors that initialisers raise."""
+    if handler.type is None:
+        return True
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(getattr(kind, "id", "") in _RAISED for kind in kinds)
+
+
+# What initialisers raise, and what else catches that.
+_RAISED = ("ValueError", "AttributeError", "RuntimeError", "TypeError", "Exception", "BaseException")
 
 
 def match_step(reader: Reader, node: ast.Match) -> Step:

@@ -41,7 +41,7 @@ from initlint.reading.evaluate.methods import MEASURING, call_method
 from initlint.reading.evaluate.signatures import Signature, signature_of
 from initlint.reading.fills import strangers
 from initlint.reading.fills.configured import literal_stds
-from initlint.reading.fills.effects import Missing, is_sure, note
+from initlint.reading.fills.effects import Missing, fail, is_sure, note
 from initlint.reading.fills.filling import fills_by
 from initlint.reading.fills.initial import initialise, lost
 from initlint.reading.fills.options import in_function
@@ -82,6 +82,8 @@ def call_other(
         is_inside = reader.constructing is not None or bool(reader.visits)
         if (name.endswith("_") or (is_inside and fills_by(name))) and is_sure(reader):
             note(reader, node, name, [], "raises", function.reason())
+        elif is_inside:
+            fail(reader)
         return UNKNOWN
     if type(function) is Unknown and function.options and _spelled(node) in _LOOKING:
         # It gives the module, or what is in it.

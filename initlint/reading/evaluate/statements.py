@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from initlint.reading.abstract.frames import Flow, Frame, Step
+from initlint.reading.abstract.frames import Flow, Frame, ImpossibleError, Step
 from initlint.reading.abstract.holders import CONTAINERS, Bound, Function, Instance, Listing, extend
 from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.abstract.values import UNKNOWN, External, Held, Slot, Tensor, Unknown, Value
@@ -228,6 +228,7 @@ def _with(reader: Reader, node: ast.With | ast.AsyncWith) -> Step:
         is_ungraded = switches
         # In `with suppress(AttributeError)` an error ends nothing.
         reader.trying += suppresses
+        reader.guarded += suppresses
         for context, target in items:
             value = _entered(reader, context(frame))
             is_open = isinstance(value, (Unknown, Tensor, External))
@@ -235,10 +236,16 @@ def _with(reader: Reader, node: ast.With | ast.AsyncWith) -> Step:
             target(UNKNOWN if is_open else value, frame)
         reader.ungraded += is_ungraded
         try:
-            return body(frame)
+            flow = body(frame)
+            return None if suppresses and flow is Flow.DEAD else flow
+        except ImpossibleError:
+            if not suppresses:
+                raise
+            return None
         finally:
             reader.ungraded -= is_ungraded
             reader.trying -= suppresses
+            reader.guarded -= suppresses
 
     return step
 

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from initlint.reading.abstract.frames import ImpossibleError
 from initlint.reading.abstract.holders import CONTAINERS, Bound, Function, Instance, Method
 from initlint.reading.abstract.values import Fresh, Held, Slot, Unknown, Value
 from initlint.reading.reader import Reader
@@ -52,6 +53,12 @@ def is_sure(reader: Reader) -> bool:
     """Whether the present code runs whenever the model is made, and an error in it ends that."""
     base = reader.constructing.arms if reader.constructing is not None else ()
     return not (reader.drawing or reader.trying or reader.still) and reader.arms == base
+
+
+def fail(reader: Reader) -> None:
+    """An error is raised here: within a `try`, what comes next in its body is not reached."""
+    if reader.guarded and not reader.drawing:
+        raise ImpossibleError
 
 
 def note(

@@ -14,7 +14,7 @@ from initlint.reading.abstract.values import (
     known_number,
 )
 from initlint.reading.evaluate.tensors import explicit
-from initlint.reading.fills.effects import is_recomputed, is_sure, note
+from initlint.reading.fills.effects import fail, is_recomputed, is_sure, note
 from initlint.reading.fills.rebound import is_lost_copy
 from initlint.reading.fills.writes import drawn_with, is_same, worked_out, write
 from initlint.reading.fills.written import with_expressions
@@ -133,6 +133,8 @@ def _fills_nothing(
     if reason and is_sure(reader):
         note(reader, node, name, slots, "raises", reason)
         return False
+    if reason:
+        fail(reader)
     if name not in _KEPT and is_recomputed(reader, slots, node, name, _changed(node)):
         return True
     changed = _receiver(node) if node in reader.alone else None

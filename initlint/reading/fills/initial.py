@@ -23,6 +23,7 @@ from initlint.reading.fills import strangers
 from initlint.reading.fills.effects import (
     Missing,
     Noted,
+    fail,
     is_module,
     is_recomputed,
     is_sure,
@@ -78,6 +79,8 @@ def initialise(
     if reason and is_sure(reader):
         note(reader, node, name, slots, "raises", reason)
         return tensor
+    if reason:
+        fail(reader)
     if is_recomputed(reader, slots, node, name, _first(node)):
         return tensor
     if node in reader.alone and is_lost_copy(reader, _first(node)):
@@ -98,6 +101,7 @@ def _gain(
     try:
         return calculate_gain(*args, **kwargs)
     except (ValueError, TypeError, ArithmeticError):
+        fail(reader)
         name = args[0] if args else kwargs.get("nonlinearity")
         if isinstance(name, str) and reader.constructing is not None and is_sure(reader):
             reason = f"torch knows no gain for {name!r}"
