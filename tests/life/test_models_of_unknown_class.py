@@ -159,6 +159,44 @@ def test_the_class_of_a_part_that_a_model_fills_with_its_own_is_in_doubt(made, f
     assert layers["head"] in ("kaiming_normal_", "normal_") or filled == "a look"
 
 
+# Parts of classes that libraries define, and parts that these may take from anywhere.
+OF_LIBRARIES = {
+    "torchaudio.transforms.MelSpectrogram(n_mels=80)": 3,
+    "torchvision.models.get_model(args.arch)": 3,
+    "timm.models.create_model(args.arch, num_classes=10)": 3,
+    "kornia.filters.GaussianBlur2d((3, 3), (1.5, 1.5))": 3,
+    "torchvision.models.detection.Wrapper(instantiate(args.body))": 0,
+    "somewhere.Body(64)": 0,
+}
+
+
+@pytest.mark.parametrize(("made", "count"), OF_LIBRARIES.items(), ids=OF_LIBRARIES)
+def test_the_models_of_libraries_are_of_no_class_of_the_files(made, count):
+    text = HEAD + ARGS + "from hydra.utils import instantiate\n"
+    text += "import kornia, somewhere, timm.models, torchaudio, torchvision\n"
+    text += AGENT.format(made=made, filled="self.apply(fill)")
+    written({"net.py": NET, "fill.py": FILL, "main.py": text})
+    assert len(checked().findings) == count
+
+
+# What is drawn for a model whose class is not known, and fills it or does not.
+DRAWN = {
+    "u = m.weight.new_empty(8).normal_()\nprint(u)": 3,
+    "m._parameters['weight'].new_zeros(8, 8).uniform_(0, 1)": 3,
+    "nn.init.normal_(m.weight.new_ones(8))": 3,
+    "m.weight.normal_()": 0,
+    "m.weight.data.uniform_(0, 1)": 0,
+    "nn.init.normal_(m.weight.data)": 0,
+}
+
+
+@pytest.mark.parametrize(("drawn", "count"), DRAWN.items(), ids=DRAWN)
+def test_a_new_tensor_is_no_part_of_the_model_that_it_is_asked_of(drawn, count):
+    text = HEAD.replace("from fill import fill\n", "") + ARGS + MADE["getattr"] + f"\n{drawn}\n"
+    written({"net.py": NET, "main.py": text})
+    assert len(checked().findings) == count
+
+
 METHOD = """
     def start(self):
         for m in self.modules():

@@ -116,3 +116,10 @@ def _contained(item: Value, group: Value) -> bool | None:
     if True in answers:
         return True
     return None if None in answers or open_ended else False
+
+
+def distinct(found: Listing) -> Listing:
+    """The elements of a set: each once. Of two that may be equal, nobody knows how many it has."""
+    items = list({key_of(item): item for item in found.items}.values())
+    is_unsure = len(items) > 1 and any(compared(ast.Eq, item, items[0]) is None for item in items)
+    return Listing(items, found.open or is_unsure, found.whole, found.perhaps)

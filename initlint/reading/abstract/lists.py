@@ -41,16 +41,14 @@ def numbered(value: Value, start: Value) -> Value:
         return _open([(PLAIN, element_of(value))]) if element_of(value) is not UNKNOWN else UNKNOWN
     known = type(start) is int
     pairs = [((start + place) if known else PLAIN, item) for place, item in enumerate(found)]
-    return Listing(
-        list(pairs), _is_open(value), value.whole if isinstance(value, Listing) else None
-    )
+    return Listing(list(pairs), is_open(value), value.whole if isinstance(value, Listing) else None)
 
 
 def zipped(values: Sequence[Value]) -> Value:
     """The value of zip(), up to the length of the shortest list of known length."""
     columns = [elements(value) for value in values]
     sure = [
-        len(c) for c, v in zip(columns, values, strict=True) if c is not None and not _is_open(v)
+        len(c) for c, v in zip(columns, values, strict=True) if c is not None and not is_open(v)
     ]
     known = [len(c) for c in columns if c is not None]
     if not known:
@@ -74,7 +72,7 @@ def chained(values: Sequence[Value]) -> Value:
     if any(column is None for column in found):
         return UNKNOWN
     items = (item for column in found if column is not None for item in column)
-    return listed(items, any(map(_is_open, values)))
+    return listed(items, any(map(is_open, values)))
 
 
 def counted(value: Value, count: Value) -> Listing:
@@ -98,7 +96,8 @@ def element_of(value: Value) -> Value:
     return value if is_kept else UNKNOWN
 
 
-def _is_open(value: Value) -> bool:
+def is_open(value: Value) -> bool:
+    """Whether a value is a list that may have more elements than are known."""
     return isinstance(value, Listing) and value.open
 
 

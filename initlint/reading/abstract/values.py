@@ -76,6 +76,10 @@ class Unknown(Kind):
         return Unknown(tuple(parts))
 
 
+class Foreign(Unknown):
+    """What a library has made whose models are of classes of its own, and of none of the files."""
+
+
 class Sampled(Unknown):
     """A module that is not read, or that torch fills with others: `options` are layers within it.
 

@@ -224,7 +224,14 @@ def _catches(handler: ast.ExceptHandler) -> bool:
 
 
 # What initialisers raise, and what else catches that.
-_RAISED = ("ValueError", "AttributeError", "RuntimeError", "TypeError", "Exception", "BaseException")
+_RAISED = (
+    "ValueError",
+    "AttributeError",
+    "RuntimeError",
+    "TypeError",
+    "Exception",
+    "BaseException",
+)
 
 
 def match_step(reader: Reader, node: ast.Match) -> Step:

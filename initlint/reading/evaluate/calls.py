@@ -39,6 +39,7 @@ from initlint.reading.evaluate.compiled import body_of, code_of, evaluate
 from initlint.reading.evaluate.external import call_external, is_trained
 from initlint.reading.evaluate.methods import MEASURING, call_method
 from initlint.reading.evaluate.signatures import Signature, signature_of
+from initlint.reading.evaluate.tensors import operate
 from initlint.reading.fills import strangers
 from initlint.reading.fills.configured import literal_stds
 from initlint.reading.fills.effects import Missing, fail, is_sure, note
@@ -48,6 +49,7 @@ from initlint.reading.fills.options import in_function
 from initlint.reading.objects.construct import construct
 from initlint.reading.objects.instances import call_instance, is_too_deep
 from initlint.reading.reader import Caller, Reader
+from initlint.torchlib.creators import CREATORS
 from initlint.torchlib.draws import ARGUMENTS
 
 # How often a function may call itself (those that visit a tree of modules do).
@@ -64,6 +66,8 @@ _TELLING = {
     *("stride", "element_size", "data_ptr", "get_device", "is_contiguous", "is_floating_point"),
     *("item", "tolist"),
 }
+# Methods of tensors that make a new one.
+_RENEWING = [name for name in CREATORS if name.startswith("new_")]
 # transformers' functions of torch.nn.init's names: they only pass over what was loaded.
 _INITIALISERS = ("transformers", "initialization")
 
@@ -90,6 +94,9 @@ def call_other(
         return function
     if type(function) is Unknown and function.options and _spelled(node) in _TELLING:
         return UNKNOWN
+    if type(function) is Unknown and _spelled(node) in _RENEWING:
+        # A tensor of its own, whatever it was asked of: what fills it fills no model.
+        return operate(reader, _spelled(node), [function, *args], kwargs)
     # A method of what may be any of some models reaches these models.
     given = [function, *args] if type(function) is Unknown else args
     if reader.outside:

@@ -7,7 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 
 from initlint.reading.abstract.holders import Instance, Optimiser, elements
-from initlint.reading.abstract.values import PLAIN, UNKNOWN, External, Fresh, Held, Slot, Value
+from initlint.reading.abstract.values import (
+    PLAIN,
+    UNKNOWN,
+    External,
+    Foreign,
+    Fresh,
+    Held,
+    Slot,
+    Value,
+    is_stranger,
+)
 from initlint.reading.evaluate.builtins import (
     ANSWERS,
     IDENTITY,
@@ -268,8 +278,12 @@ def torch_or_lost(
         given += filled_by_handlers(reader, given)
         reader.life.give(given, name, reader.site(node))
     found = lost(reader, given, {}, name.lstrip("."))
-    is_of_library = found is UNKNOWN and reader.outside and package in OWN_MODELS
-    return External(f"{name}()") if is_of_library else found
+    if found is not UNKNOWN or package not in OWN_MODELS:
+        return found
+    if reader.outside:
+        return External(f"{name}()")
+    # A wrapper of what may be of any class may hand that on.
+    return found if any(map(is_stranger, given)) else Foreign()
 
 
 def is_trained(reader: Reader, values: Sequence[Value]) -> bool:

@@ -7,7 +7,15 @@ from initlint.reading.evaluate.expressions import EXPRESSIONS
 from initlint.reading.evaluate.statements import STATEMENTS
 
 # They register what functions known by name do.
-from initlint.reading.known import numpy, objects, ours, python, timm, torch  # noqa: F401
+from initlint.reading.known import (  # noqa: F401
+    numpy,
+    objects,
+    ours,
+    python,
+    sequences,
+    timm,
+    torch,
+)
 from initlint.reading.reader import Reader
 from initlint.reading.sources.resolve import Program
 

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from initlint.reading.abstract.compare import distinct
 from initlint.reading.abstract.frames import Code, Frame
 from initlint.reading.abstract.holders import (
     Listing,
@@ -69,6 +70,8 @@ def tuple_code(reader: Reader, node: ast.Tuple) -> Code:
 def list_code(reader: Reader, node: ast.List | ast.Set) -> Code:
     """A list or a set."""
     elements_of = elements_code(reader, node.elts)
+    if isinstance(node, ast.Set):
+        return lambda frame: distinct(listed(*elements_of(frame)))
     return lambda frame: listed(*elements_of(frame))
 
 
@@ -132,7 +135,7 @@ def named_code(reader: Reader, node: ast.NamedExpr) -> Code:
 def comprehension_code(reader: Reader, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Code:
     """A list or set comprehension, or a generator."""
     loops, element = _loops(reader, node.generators), code_of(reader, node.elt)
-    is_filtered = any(loop.tests for loop in loops)
+    is_filtered, is_set = any(loop.tests for loop in loops), isinstance(node, ast.SetComp)
 
     def code(frame: Frame) -> Value:
         inner = Frame(frame.module, frame, frame.receiver, frame.owner)
@@ -144,7 +147,9 @@ def comprehension_code(reader: Reader, node: ast.ListComp | ast.SetComp | ast.Ge
             if len(result.items) == ELEMENTS:
                 result.open = True
                 break
-        return result if result.items else _of_nothing(loops[0].iterable(inner))
+        if not result.items:
+            return _of_nothing(loops[0].iterable(inner))
+        return distinct(result) if is_set else result
 
     return code
 

@@ -43,7 +43,7 @@ LOOKING = {
 }
 # Packages whose models are of classes of their own, whatever name they are asked for.
 OWN_MODELS = {
-    *("torchvision", "timm", "transformers"),
+    *("torchvision", "timm", "transformers", "torchaudio", "torchtext", "kornia"),
     *("diffusers", "segmentation_models_pytorch", "open_clip", "efficientnet_pytorch"),
     *("pretrainedmodels", "monai", "torch_geometric", "sentence_transformers", "clip"),
 }
