@@ -290,6 +290,10 @@ def _gains(layer: Layer, activation: Activation) -> tuple[float, float]:
     """The lowest and the highest accepted gain of `layer`."""
     is_first = _is_first(layer)
     low, high = activation.accepted(layer.following.args, is_first, layer.fan_in or 1)
+    if layer.before is None and layer.origin == "unknown":
+        # A part that unknown code calls, as with the weights of a hypernetwork: it may see data.
+        lowest, highest = activation.accepted(layer.following.args, True, layer.fan_in or 1)
+        low, high = min(low, lowest), max(high, highest)
     # Dropout multiplies E[x²] by 1/(1 - p) in training: the gain that keeps it is smaller by the
     # root (Hendrycks and Gimpel 2016, arXiv 1607.02488). That of the activation suits as well.
     low *= math.sqrt(1 - layer.dropped)

@@ -88,3 +88,37 @@ def test_other_sines_are_not_judged(judge, expression):
                 return self.out(x)
     """
     assert judge(text).findings == ()
+
+
+UNCALLED = """
+    class Field(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.hidden = nn.Linear(2, 64), nn.Linear(64, 64)
+            self.out = nn.Linear(64, 3)
+            {first}
+            nn.init.uniform_(self.hidden.weight, -math.sqrt(6 / 64) / 30, math.sqrt(6 / 64) / 30)
+
+        def forward(self, x):
+            x = torch.sin(30 * self.hidden(torch.sin(30 * self.first(x))))
+            return self.out(x)
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.field = Field()
+            self.body = nn.Linear(8, 4)
+
+        def forward(self, x):
+            return self.body(x)
+"""
+
+
+@pytest.mark.parametrize("first", [OWN, SMALL, "pass"], ids=["own", "small", "default"])
+def test_a_field_that_forward_does_not_call_may_see_data_or_not(judge, first):
+    assert judge(UNCALLED.format(first=first.format(n=2, omega=30))).findings == ()
+
+
+def test_a_hidden_layer_of_such_a_field_is_reported(judge):
+    text = UNCALLED.format(first=OWN.format(n=2)).replace("/ 30)", "/ 2)").replace("/ 30,", "/ 2,")
+    assert [finding.layer for finding in judge(text).findings] == ["field.hidden"]

@@ -53,8 +53,7 @@ OPEN = {
         "if len(list(map(str, found))) == 2:\n    raise ValueError\nwide = 8"
     ),
     "a sum over a list of unknown length": (
-        "found = [1, 2]\nfound.extend(sizes)\n"
-        "if sum(found) == 3:\n    raise ValueError\nwide = 8"
+        "found = [1, 2]\nfound.extend(sizes)\nif sum(found) == 3:\n    raise ValueError\nwide = 8"
     ),
 }
 

@@ -161,10 +161,14 @@ class Recorder:
             met = tuple((use, other) for use, other in met if id(use.slot) not in reached)
             reached |= {id(use.slot) for use, _ in met}
             found += records_of(model.name, Drawn(met, 0), places, charge, every)
+        missed: dict[Instance | None, list[tuple[Place, Slot, str]]] = {}
         for place, slot, kind in held:
             if id(slot) not in reached:
                 reached.add(id(slot))
-                found += self._elsewhere(model, place, slot, kind, every)
+                owner = slot.holder.owner if slot.holder is not None else None
+                missed.setdefault(owner[0] if owner else None, []).append((place, slot, kind))
+        for whose, weights in missed.items():
+            found += self._elsewhere(model, whose, weights, every)
         if found and not are_news(found):
             return Found([], [], [], [])
         found = self._told(found, held)
@@ -213,26 +217,34 @@ class Recorder:
     def _elsewhere(
         self,
         model: Model,
-        place: Place,
-        slot: Slot,
-        kind: str,
+        owner: Instance | None,
+        held: Sequence[tuple[Place, Slot, str]],
         are_news: Callable[[Sequence[Layer]], bool],
     ) -> list[Layer]:
-        """The record of a weight that the model's graph does not reach, from its owner's graph."""
-        holder = slot.holder
-        owner = holder.owner[0] if holder is not None and holder.owner else None
+        """The records of weights that the model's graph does not reach, from their owner's graph.
+
+        All at once: what comes before one of them may be another one.
+        """
         drawn = self._followed(owner, whole=False) if owner is not None else None
         if model.instance not in self._overrides:
             modules = [module for _, module in modules_of(model.instance)]
             self._overrides[model.instance] = overrides_of(modules)
-        draw = self._overrides[model.instance].get(slot, slot.draw)
-        met = [pair for pair in drawn.met if pair[0].slot is slot] if drawn is not None else []
+        overrides = self._overrides[model.instance]
+        own = {id(slot): overrides.get(slot, slot.draw) for _, slot, _ in held}
+        met = drawn.met if drawn is not None else ()
+        met = tuple((use.holding(own[id(use.slot)]), m) for use, m in met if id(use.slot) in own)
+        seen = {id(use.slot) for use, _ in met}
+        found = [
+            unknown(model.name, place, slot, kind, own[id(slot)])
+            for place, slot, kind in held
+            if id(slot) not in seen
+        ]
         if drawn is None or not met:
-            return [unknown(model.name, place, slot, kind, draw)]
-        own = tuple((use.holding(draw), found) for use, found in met)
-        alone = Drawn(own, drawn.bare, ops=drawn.ops)
+            return found
+        alone = Drawn(met, drawn.bare, ops=drawn.ops)
         charge = self._reader.budget.predicted
-        return records_of(model.name, alone, {id(slot): [place]}, charge, are_news)
+        places = {id(slot): [place] for place, slot, _ in held}
+        return found + records_of(model.name, alone, places, charge, are_news)
 
     def _followed(
         self, instance: Instance, whole: bool, doors: tuple[str, ...] = ()
