@@ -218,6 +218,37 @@ def test_a_method_counts_if_the_class_fills_itself_by_it(called, count):
     assert len(found) == count
 
 
+# A method of the class that may be meant, and whether it fills the model.
+OWN_METHODS = {
+    "a new tensor is filled": ("return x.new_zeros(3).fill_(1)", 3),
+    "an inner function takes something off": (
+        "def off(m):\n            nn.utils.remove_weight_norm(m)\n        self.apply(off)",
+        3,
+    ),
+    "a lambda looks": ("self.apply(lambda m: print(m))", 3),
+    "an inner function fills": (
+        "def draw(m):\n            m.weight.data.normal_()\n        self.apply(draw)",
+        0,
+    ),
+    "a lambda fills": ("self.apply(lambda m: nn.init.zeros_(m.weight))", 0),
+    "an outer function may fill": ("self.apply(start)", 0),
+    "a parameter is made anew": (
+        "self.a.weight = nn.Parameter(torch.empty(64, 8).normal_())",
+        0,
+    ),
+    "the memory of its own weight": ("self.a.weight.data.view(-1).normal_()", 0),
+}
+
+
+@pytest.mark.parametrize(("body", "count"), OWN_METHODS.values(), ids=OWN_METHODS)
+def test_a_method_of_a_stranger_fills_it_or_not(body, count):
+    net = NET + f"\n    def act(self, x=None):\n        {body}\n"
+    text = HEAD.replace("from fill import fill\n", "") + ARGS + MADE["getattr"] + "\nm.act()\n"
+    written({"net.py": net, "main.py": text})
+    found = [finding for finding in checked().findings if finding.code == "INIT101"]
+    assert len(found) == count
+
+
 def test_a_main_function_of_a_framework_is_followed():
     text = (
         "import hydra\nfrom fill import fill\n\n@hydra.main(config_path='c')\ndef main(cfg):\n"

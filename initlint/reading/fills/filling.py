@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
+
+from initlint.torchlib.creators import CREATORS
 
 # Functions in place that leave the values of weights as they are.
 _KEEPING = {
@@ -32,8 +34,11 @@ def may_fill(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     parts = list(ast.walk(function))
     own = {part.arg for part in parts if isinstance(part, ast.arg)}
     own |= {p.id for p in parts if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)}
-    called = [part.func for part in parts if isinstance(part, ast.Call)]
-    names = {getattr(func, "attr", "") or getattr(func, "id", "") for func in called} - own
+    calls = [part for part in parts if isinstance(part, ast.Call)]
+    if not any(_called(call) == "Parameter" for call in calls):
+        inner = {p.name for p in parts if isinstance(p, ast.FunctionDef) and p is not function}
+        calls = [call for call in calls if not (_fills_new(call) or _applies(call, inner))]
+    names = set(map(_called, calls)) - own
     is_called = any(name == "apply" or fills_by(name) for name in names if name[:2] != "__")
     return is_called or any(map(_writes_memory, parts))
 
@@ -45,8 +50,30 @@ def _writes_memory(node: ast.AST) -> bool:
     return any(isinstance(t, ast.Attribute) and t.attr == "data" for t in targets)
 
 
+def _called(node: ast.Call) -> str:
+    return getattr(node.func, "attr", "") or getattr(node.func, "id", "")
+
+
+def _fills_new(node: ast.Call) -> bool:
+    """Whether a call fills a tensor that the same expression makes: `x.new_zeros(3).fill_(1)`."""
+    holder = node.func.value if isinstance(node.func, ast.Attribute) else None
+    while isinstance(holder, ast.Call):
+        if _called(holder) in CREATORS:
+            return writes_in_place(_called(node))
+        holder = holder.func.value if isinstance(holder.func, ast.Attribute) else None
+    return False
+
+
+def _applies(node: ast.Call, inner: Collection[str]) -> bool:
+    """Whether a call is `apply` of a function that stands within, and is looked at by itself."""
+    first = node.args[0] if node.args else None
+    return _called(node) == "apply" and (
+        isinstance(first, ast.Lambda) or getattr(first, "id", "") in inner
+    )
+
+
 def _is_filling(node: ast.Call) -> bool:
-    return fills_by(getattr(node.func, "attr", "") or getattr(node.func, "id", ""))
+    return fills_by(_called(node))
 
 
 def fills_by(name: str) -> bool:

@@ -62,9 +62,8 @@ class Strangers:
         """By what strangers are filled that may be of this class: its own methods, or any code."""
         yield ""
         for each in order_of(self._reader, cls):
-            for name in each.members.keys() & self._called if isinstance(each, UserClass) else ():
-                method = each.members[name]
-                if isinstance(method, _FUNCTIONS) and may_fill(method):
+            for name, method in each.members.items() if isinstance(each, UserClass) else ():
+                if name in self._called and isinstance(method, _FUNCTIONS) and may_fill(method):
                     yield name
 
     @cached_property
