@@ -150,7 +150,9 @@ class Reader:
         self.walks: list[Walk] = []
         # How many `try` with handlers are around what is read.
         self.trying = 0
-        # How many of them, and of `with suppress`, catch the errors that initialisers raise.
+        # How many loops go through elements that need not be there.
+        self.doubtful = 0
+        # How many `try`, and `with suppress`, around it catch the errors that initialisers raise.
         self.guarded = 0
         # Each `try` in a loop that is left only from its body.
         self.retried: set[ast.Try] = set()

@@ -10,7 +10,7 @@ import numbers
 from collections.abc import Callable
 from typing import Any
 
-from initlint.reading.abstract.holders import Function, Instance, Listing, Partial
+from initlint.reading.abstract.holders import Bound, Function, Instance, Listing, Partial
 from initlint.reading.abstract.parts import contents_of, leaves, unsure
 from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.abstract.values import (
@@ -191,9 +191,16 @@ def _is_plain(value: Value, name: str) -> bool | None:
         return isinstance(value, str) if last in _ITERABLES else False
     if isinstance(value, External) and not is_callable(value.name):
         return None
+    if isinstance(value, _CALLED) and last == "Callable":
+        return True
     if isinstance(value, (UserClass, External, Function)) and package == "builtins":
-        return last == "type" if last in ("type", "str", "int") else None
+        is_class = last == "type" and not isinstance(value, Function)
+        return is_class if last in ("type", "str", "int") else None
     return None
+
+
+# What is callable for sure: functions and classes of the files.
+_CALLED = (Function, Bound, UserClass)
 
 
 def _is_partial(value: Value, name: str) -> bool | None:

@@ -46,6 +46,10 @@ def for_step(reader: Reader, node: ast.For | ast.AsyncFor) -> Step:
             item = element_of(value)
             target(item, frame)
             return _rounds_of(reader, node, item, frame)
+        # What is at hand may be an element of such a list, or not.
+        is_doubtful = isinstance(value, Listing) and value.whole is None
+        is_doubtful = is_doubtful and (value.open or value.perhaps)
+        reader.doubtful += is_doubtful
         try:
             for place, item in enumerate(walked(reader, value, found), 1):
                 changes = reader.life.changes
@@ -74,6 +78,8 @@ def for_step(reader: Reader, node: ast.For | ast.AsyncFor) -> Step:
         except TooMuchError as error:
             error.place = _place(node, frame)
             raise
+        finally:
+            reader.doubtful -= is_doubtful
         return orelse(frame)
 
     return step

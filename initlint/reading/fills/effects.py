@@ -52,7 +52,8 @@ class Missing(Unknown):
 def is_sure(reader: Reader) -> bool:
     """Whether the present code runs whenever the model is made, and an error in it ends that."""
     base = reader.constructing.arms if reader.constructing is not None else ()
-    return not (reader.drawing or reader.trying or reader.still) and reader.arms == base
+    is_open = reader.drawing or reader.trying or reader.still or reader.doubtful
+    return not is_open and reader.arms == base
 
 
 def fail(reader: Reader) -> None:

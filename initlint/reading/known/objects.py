@@ -107,6 +107,8 @@ def _getattr(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST | None) -
         return _any_part(args[0] if args else UNKNOWN)
     if len(args) > 2 and isinstance(args[0], Instance) and args[1] not in args[0].attrs:
         found = _hasattr(reader, args, kwargs, node)
+        if found is False:
+            return args[2]
         return attribute(reader, args[0], args[1]) if found is True else UNKNOWN
     return attribute(reader, args[0], args[1])
 

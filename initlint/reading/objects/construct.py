@@ -7,7 +7,7 @@ import operator
 from collections.abc import Mapping, Sequence
 
 from initlint.reading.abstract.holders import Instance
-from initlint.reading.abstract.parts import key_of
+from initlint.reading.abstract.parts import key_of, options_of
 from initlint.reading.abstract.submodules import children, modules_of
 from initlint.reading.abstract.user_class import UserClass
 from initlint.reading.abstract.values import UNKNOWN, External, Value
@@ -151,17 +151,35 @@ def _plain_object(
     names = [v.name.rpartition(".")[2] for v in bases if isinstance(v, External)]
     if any("Enum" in name or name in ("dict", "list", "Function") for name in names):
         return lost(reader, args, kwargs)
-    instance = Instance(cls, "")
     if reader.active.count(cls) >= _DEEPEST:
         return UNKNOWN
     reader.active.append(cls)
-    found, fields = lookup(reader, cls, "__init__"), generated(reader, cls)
-    if fields is not None:
-        fill_fields(reader, instance, fields, args, kwargs)
-    elif found is not None:
-        call(reader, method_of(reader, *found), [instance, *args], kwargs)
-    reader.active.pop()
-    return instance
+    try:
+        other = _instead(reader, cls, args, kwargs)
+        if other is not None:
+            return other
+        instance = Instance(cls, "")
+        found, fields = lookup(reader, cls, "__init__"), generated(reader, cls)
+        if fields is not None:
+            fill_fields(reader, instance, fields, args, kwargs)
+        elif found is not None:
+            call(reader, method_of(reader, *found), [instance, *args], kwargs)
+        return instance
+    finally:
+        reader.active.pop()
+
+
+def _instead(
+    reader: Reader, cls: UserClass, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value:
+    """The objects of other classes that a class's `__new__` gives; None where it gives none."""
+    found = lookup(reader, cls, "__new__")
+    if found is None:
+        return None
+    made = call(reader, method_of(reader, *found), [cls, *args], kwargs)
+    options = options_of(made)
+    is_other = all(isinstance(each, Instance) and each.cls is not cls for each in options)
+    return made if options and is_other else None
 
 
 def claim(instance: Instance) -> None:

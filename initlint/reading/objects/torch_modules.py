@@ -99,7 +99,8 @@ _DEFAULT_ARGS = {"a": math.sqrt(5), "mode": "fan_in", "nonlinearity": "leaky_rel
 
 def ancestors(kind: str) -> tuple[str, ...]:
     """The names of a torch class and of the classes it derives from."""
-    return (kind, *_PARENTS.get(kind, ()), "Module")
+    losses = ("_Loss", "_WeightedLoss") if kind.endswith("Loss") else ()
+    return (kind, *_PARENTS.get(kind, losses), "Module")
 
 
 def fill(instance: Instance, args: tuple[Value, ...], kwargs: Mapping[str, Value]) -> None:
