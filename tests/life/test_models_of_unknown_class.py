@@ -184,7 +184,13 @@ DRAWN = {
     "u = m.weight.new_empty(8).normal_()\nprint(u)": 3,
     "m._parameters['weight'].new_zeros(8, 8).uniform_(0, 1)": 3,
     "nn.init.normal_(m.weight.new_ones(8))": 3,
+    "m.weight.grad.zero_()": 3,
+    "m.weight.grad.data.zero_()": 3,
+    "for p in m.parameters():\n    p.grad.data.fill_(0)": 3,
+    "m.n_averaged.fill_(0)": 3,
+    "m.bn.num_batches_tracked.zero_()": 3,
     "m.weight.normal_()": 0,
+    "m.weight.data.fill_(m.other.grad.mean())": 0,
     "m.weight.data.uniform_(0, 1)": 0,
     "nn.init.normal_(m.weight.data)": 0,
 }
@@ -226,6 +232,11 @@ OWN_METHODS = {
         3,
     ),
     "a lambda looks": ("self.apply(lambda m: print(m))", 3),
+    "gradients are cleared": (
+        "for p in self.parameters():\n            p.grad.data.zero_()",
+        3,
+    ),
+    "what gradients give": ("self.a.weight.data.copy_(self.b.weight.grad[:, :8])", 0),
     "an inner function fills": (
         "def draw(m):\n            m.weight.data.normal_()\n        self.apply(draw)",
         0,

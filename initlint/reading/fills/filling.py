@@ -37,7 +37,11 @@ def may_fill(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     calls = [part for part in parts if isinstance(part, ast.Call)]
     if not any(_called(call) == "Parameter" for call in calls):
         inner = {p.name for p in parts if isinstance(p, ast.FunctionDef) and p is not function}
-        calls = [call for call in calls if not (_fills_new(call) or _applies(call, inner))]
+        calls = [
+            call
+            for call in calls
+            if not any((_fills_new(call), _applies(call, inner), is_beside(call)))
+        ]
     names = set(map(_called, calls)) - own
     is_called = any(name == "apply" or fills_by(name) for name in names if name[:2] != "__")
     return is_called or any(map(_writes_memory, parts))
@@ -73,7 +77,24 @@ def _applies(node: ast.Call, inner: Collection[str]) -> bool:
 
 
 def _is_filling(node: ast.Call) -> bool:
-    return fills_by(_called(node))
+    return fills_by(_called(node)) and not is_beside(node)
+
+
+def is_beside(node: ast.AST | None) -> bool:
+    """Whether what a call fills is no weight: a gradient, a count, what a norm has measured."""
+    if not isinstance(node, ast.Call):
+        return False
+    holder = getattr(node.func, "value", None)
+    is_function = holder is None or "init" in (
+        getattr(holder, "attr", ""),
+        getattr(holder, "id", ""),
+    )
+    filled = node.args[:1] if is_function else [node.func]
+    return any(getattr(n, "attr", "") in _BESIDE for part in filled for n in ast.walk(part))
+
+
+# What lies beside the weights, by torch's own names.
+_BESIDE = ("grad", "n_averaged", "num_batches_tracked", "running_mean", "running_var")
 
 
 def fills_by(name: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from initlint.reading.abstract.holders import Bound, Function, Instance, Partial
 from initlint.reading.abstract.values import UNKNOWN, Value
+from initlint.reading.fills.filling import is_beside
 from initlint.reading.reader import Reader
 from initlint.torchlib.draws import ARGUMENTS, METHODS
 
@@ -18,7 +19,7 @@ _CALLED = (Function, Bound, Partial, Instance)
 
 def filled(reader: Reader, node: ast.AST | None) -> None:
     """Note that code fills a tensor of a stranger."""
-    if reader.outside:
+    if reader.outside and not is_beside(node):
         reader.strangers.setdefault("", reader.site(node))
 
 
