@@ -226,15 +226,15 @@ def _with(reader: Reader, node: ast.With | ast.AsyncWith) -> Step:
 
     def step(frame: Frame) -> Flow | None:
         is_ungraded = switches
-        # In `with suppress(AttributeError)` an error ends nothing.
-        reader.trying += suppresses
-        reader.guarded += suppresses
         for context, target in items:
             value = _entered(reader, context(frame))
             is_open = isinstance(value, (Unknown, Tensor, External))
             is_ungraded = is_ungraded or is_open
             target(UNKNOWN if is_open else value, frame)
         reader.ungraded += is_ungraded
+        # In `with suppress(AttributeError)` an error ends nothing.
+        reader.trying += suppresses
+        reader.guarded += suppresses
         try:
             flow = body(frame)
             return None if suppresses and flow is Flow.DEAD else flow
