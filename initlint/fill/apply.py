@@ -281,7 +281,7 @@ def bias_of(parameter: str) -> str:
 
 def agreed_seed() -> int:
     """A seed from torch's default generator; that of rank 0 where there are several ranks."""
-    seed = torch.randint(2**62, ())
+    seed = torch.randint(2**62, (), device="cpu")
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         device = "cuda" if torch.distributed.get_backend() == "nccl" else "cpu"
         seed = seed.to(device)

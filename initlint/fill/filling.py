@@ -118,13 +118,20 @@ def materialize(
     Raises InitlintError if the model cannot be built, captured or filled.
     """
     need_torch("building a model")
-    from initlint.fill.given import Ways, builder_of, device_of, function_of, wanted_of
+    from initlint.fill.given import (
+        Ways,
+        builder_of,
+        device_of,
+        function_of,
+        values_wanted,
+        wanted_of,
+    )
     from initlint.fill.making import materialized
     from initlint.fill.undo import drawing_undone
 
     builder, device = builder_of(build), device_of(device)
     init, shard = function_of("init", init), function_of("shard", shard)
-    with drawing_undone(seed):
+    with drawing_undone(seed), values_wanted(device):
         wanted = wanted_of(seed, only, skip, policy, scope, overrides)
         ways = Ways(device, by_name(args), init, shard)
         return cast("_Model", materialized(builder, inputs, ways, wanted)[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +50,12 @@ def builder_of(given: Any) -> nn.Module | Callable[..., nn.Module]:
         return given  # type: ignore[no-any-return]
     kind = type(given).__name__
     raise InitlintError(f"materialize takes a class, a function or a model, not {kind}")
+
+
+def values_wanted(device: str) -> AbstractContextManager[object]:
+    """A context in which new tensors have values, also within the user's `torch.device("meta")`."""
+    is_meta = torch.get_default_device().type == "meta"
+    return torch.device(device) if is_meta else nullcontext()
 
 
 def function_of(option: str, given: Any) -> Any:

@@ -271,10 +271,10 @@ def fill_rest(
 
 
 def refuse_broken(model: nn.Module, made: Mapping[str, str], wanted: Wanted) -> None:
-    """Raise for wanted parameters and buffers that their code has made not a number.
+    """Raise for wanted parameters that train, and that their code has made NaN or infinite.
 
-    `made` are those that may be, with the line that wrote them last. Infinite numbers are meant in
-    buffers (masks), but in no parameter that trains.
+    `made` are those that may be, with the line that wrote them last. In buffers and in what is
+    frozen such numbers are meant: masks, and marks of what is not known yet.
     """
     trained = {plain_name(name) for name, p in model.named_parameters() if p.requires_grad}
     names = names_of(model)
@@ -282,8 +282,9 @@ def refuse_broken(model: nn.Module, made: Mapping[str, str], wanted: Wanted) -> 
         f"{name}, {made[name]}" if made[name] else name
         for name, part in parts_of(model).items()
         if name in made
+        and name in trained
         and is_wanted(names.get(name, [name]), wanted.only, wanted.skip)
-        and _is_broken(part.local, name in trained)
+        and _is_broken(part.local)
     ]
     if broken:
         shown = "; ".join(broken[:3]) + ("; …" if len(broken) > 3 else "")
@@ -298,12 +299,11 @@ def _is_finite_draw(source: Source | None) -> bool:
     return source is not None and math.isfinite(source.mean) and math.isfinite(source.std)
 
 
-def _is_broken(local: torch.Tensor, is_trained: bool) -> bool:
-    """Whether any element is NaN or, if it is trained, infinite."""
+def _is_broken(local: torch.Tensor) -> bool:
+    """Whether any element is NaN or infinite."""
     if not local.is_floating_point() or local.element_size() < 2 or not local.numel():
         return False
-    low, high = (float(v) for v in torch.aminmax(local.detach()))
-    return math.isnan(low) or (is_trained and math.inf in (-low, high))
+    return not all(math.isfinite(float(v)) for v in torch.aminmax(local.detach()))
 
 
 def _refs(skeleton: Skeleton) -> Iterator[tuple[str, Ref]]:

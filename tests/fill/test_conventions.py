@@ -426,6 +426,19 @@ def test_an_init_that_needs_values_is_called_where_there_are_some():
     assert torch.equal(state, torch.get_rng_state())
 
 
+@pytest.mark.parametrize("seed", [0, None])
+def test_within_the_meta_device_a_model_gets_values_all_the_same(seed):
+    wanted = initlint.materialize(deep, seed=0)
+    live = deep()
+    with torch.device("meta"):
+        model = initlint.materialize(deep, seed=seed)
+        initlint.apply_(live, seed=seed)
+    assert not any(value.is_meta for value in model.parameters())
+    same = all(v.equal(wanted.state_dict()[name]) for name, v in model.state_dict().items())
+    assert same == (seed is not None)
+    assert live[4][0].weight.std() > 0.3
+
+
 @pytest.mark.parametrize("option", ["init", "shard"])
 def test_what_is_no_function_is_an_error(option):
     with pytest.raises(InitlintError, match=f"{option}='x': write a function that takes the model"):
