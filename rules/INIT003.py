@@ -165,7 +165,7 @@ def _near_name(test: Test) -> str:
             is_dotted = text != text.strip(".") and text.strip(".") in name.split(".")
             if is_end or is_dotted or name.lower() == text.lower():
                 return f"{_asked_of(test, 'name')}: the full name is {name}"
-    words = _by_words(test)
+    words = _by_words(test) or _by_number(test)
     if words:
         return f"{_asked_of(test, 'name')}, although there is {words}"
     parts = {part for name in test.asked for part in name.split(".")}
@@ -188,6 +188,17 @@ def _by_words(test: Test) -> str:
                 is_mark = all(len(word) == 1 for word in mine ^ theirs)
                 if max(map(len, shared), default=0) >= (2 if is_mark else _SHORTEST - 1):
                     return name
+    return ""
+
+
+def _by_number(test: Test) -> str:
+    """A name whose layer is the wanted one, and that is no plural: `fc.weight` for `fc.weights`."""
+    for text in test.wanted:
+        layer, _, end = text.lstrip(".").rpartition(".")
+        for name in test.asked:
+            own, _, last = name.rpartition(".")
+            if layer and f".{own}".endswith(layer) and end in (f"{last}s", f"{last}es"):
+                return name
     return ""
 
 

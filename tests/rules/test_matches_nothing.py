@@ -79,6 +79,8 @@ NEVER = {
     "one of some names": names("n in ('fc.weight', 'fc.bias')"),
     "the beginning of a name": names("n.startswith('out.')"),
     "a misspelt name": names("'weigth' in n"),
+    "the plural of a name": names("n.endswith('out.weights')"),
+    "the plural of a name in a part": names("'.fc.biases' in n"),
     "an exact class name": loop(MODULES, "m.__class__.__name__ == 'Norm'"),
     "small letters": loop(MODULES, "type(m).__name__.find('linear') != -1"),
     "a class against a text": loop(MODULES, "type(m) == 'Linear'"),
@@ -104,6 +106,11 @@ SOMETHING = {
     "all modules": loop(MODULES, "isinstance(m, nn.Linear)"),
     "subclasses": loop(MODULES, "type(m) is Linear"),
     "the end of a name": names("n.endswith('out.weight')"),
+    "a plural that there is": "self.stem.weights = nn.Parameter(torch.zeros(8))\n"
+    + names("n.endswith('stem.weights')"),
+    "a plural of a layer that others have": names("n.endswith('proj.weights')"),
+    "a plural that others have": names("n.endswith('weights')"),
+    "the plural of another layer's end": names("n.endswith('fort.weights')"),
     "a full name": names("n == 'blocks.0.out.weight'"),
     "a part of a class name": loop(MODULES, "'Linear' in type(m).__name__"),
     "layers that others have": loop(MODULES, "isinstance(m, nn.Conv2d)")
