@@ -69,7 +69,7 @@ class Scope:
         if found.is_meant:
             return Kept(f"it was set to {found.words}", meant=True)
         if self.name == "findings" and found.kind == "default" and self._is_left_alone(layer):
-            return Kept(_DATA)
+            return Kept("it feeds a recurrence" if layer.recurrent == "input" else _DATA)
         if layer.parameter in self._reported:
             return Kept()
         if found.kind != "default":

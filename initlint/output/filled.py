@@ -28,9 +28,9 @@ _STD = re.compile(r"std (\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 def render(report: Report) -> str:
     """Every parameter and buffer, those that were treated alike together, and the sum of it."""
     filled = [one for one in report.outcomes if one.status == "filled"]
-    lines = list(_grouped("filled", filled))
+    lines = [*_grouped("filled", filled), *_others(report, "unknown", "not understood")]
     if filled:
-        lines += [*_others(report, "unknown", "not understood"), *_others(report, "kept", "kept")]
+        lines += _others(report, "kept", "kept")
     return "".join(f"{line}\n" for line in [*lines, summary(report)])
 
 
@@ -43,7 +43,8 @@ def summary(report: Report) -> str:
     rest += f", {counts['unknown']} not understood" if counts["unknown"] else ""
     found = f"Filled {counted(counts['filled'], 'parameter')}; {rest}."
     if not counts["filled"]:
-        found = f"Nothing to fill: no weight {_NEEDLESS.get(report.scope, _FINDINGS)} ({rest})."
+        weight = "weight that is understood" if counts["unknown"] else "weight"
+        found = f"Nothing to fill: no {weight} {_NEEDLESS.get(report.scope, _FINDINGS)} ({rest})."
     is_part = report.scope != "all" and counts["kept"] > 0
     return found + (_HOW.format(report.policy) if report.policy in _NAMED and is_part else "")
 

@@ -499,3 +499,28 @@ def test_all_layers_that_one_finding_names_are_filled():
     names = {f"{part}.{place}.weight" for part in ("ups", "downs") for place in range(4)}
     assert names <= filled and "out.weight" not in filled
     assert finding.parameters[0] in filled
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.norm = nn.Embedding(100, 64), nn.LayerNorm(64)
+        self.rnn = nn.LSTM(64, 64)
+        self.head = nn.Linear(64, 100, bias=False)
+        self.head.weight = self.embed.weight
+
+    def forward(self, ids):
+        return self.head(self.norm(self.rnn(self.embed(ids))[0]))
+
+
+def test_a_finding_that_stays_is_named_though_nothing_is_filled():
+    model = Tied()
+    assert [one.code for one in initlint.check(model).findings] == ["INIT305"]
+    report = initlint.apply_(model, seed=0)
+    assert "not understood embed.weight: " in str(report)
+    assert "Nothing to fill: no weight that is understood is uninitialised" in str(report)
+
+
+def test_what_feeds_a_recurrence_is_not_said_to_see_the_data():
+    (kept,) = (o for o in initlint.apply_(Tied(), seed=0).outcomes if "weight_ih" in o.parameter)
+    assert (kept.status, kept.reason) == ("kept", "it feeds a recurrence")
