@@ -241,7 +241,8 @@ def _own(comment: str) -> _Own:
         elif word == "ignore" and rest[:1] not in _OPENING and not _is_entry(first):
             entries.add(_ANY)
         elif word:
-            fault = _fault(comment, "# initlint: ignore[INIT101], or ignore for all rules")
+            named = first if _is_entry(first) else "INIT101"
+            fault = _fault(comment, f"# initlint: ignore[{named}], or ignore for all rules")
     return _Own(frozenset(entries), frozenset(own), fault)
 
 

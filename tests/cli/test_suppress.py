@@ -199,6 +199,14 @@ def test_a_comment_that_is_not_understood_is_reported(project):
     assert said.reason.startswith("is not understood: # initlint: ignore INIT101; write # initlint")
 
 
+@pytest.mark.parametrize("rule", ["INIT102", "default-before-rectifier"])
+def test_the_comment_to_write_names_the_rule_that_was_meant(project, rule):
+    with_comment(project, f"# initlint: ignore {rule}")
+    report = filter_report(Report(findings=(finding(),)))
+    (said,) = idle(report, lambda path: (), rules().values())
+    assert f"write # initlint: ignore[{rule}], or ignore for all rules" in said.reason
+
+
 # Whole reports
 
 
