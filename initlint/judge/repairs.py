@@ -129,6 +129,8 @@ def repair(applicability: str, group: list[Problem], donor: Layer | None, places
     """
     layer = layer_in(group[0])
     if layer.recommended is None:
+        if layer.type == "Embedding":
+            raise NoRepairError("an embedding shares this weight, and may need its scale")
         raise NoRepairError("it is not known what the layer needs")
     if layer.site is None or layer.current is None:
         raise NoRepairError(_OF_LINE)

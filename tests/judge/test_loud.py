@@ -49,6 +49,35 @@ def test_it_is_reported(judge, fill, result):
     assert ("lets hardly any gradient through" in finding.message) == is_saturated
 
 
+NAMED = """
+    class Net(nn.Module):
+        def __init__(self, words, width{default}):
+            super().__init__()
+            self.embed, self.norm = nn.Embedding(words, width), nn.LayerNorm(width)
+            self.head = nn.Linear(width, words, bias=False)
+            self.head.weight = self.embed.weight
+
+        def forward(self, ids):
+            return self.head(self.norm(self.embed(ids)))
+"""
+
+
+@pytest.mark.parametrize("default", ["", "=512"])
+def test_sizes_that_are_names_give_no_numbers(default):
+    (finding,) = initlint.check(HEAD + textwrap.dedent(NAMED.format(default=default))).findings
+    assert finding.message == (
+        "embed gives results whose rms grows with √width; a std of 1/√width gives rms 1 "
+        "(`initlint rule INIT305`)"
+    )
+    assert finding.unfixed == "an embedding shares this weight, and may need its scale"
+
+
+def test_the_std_that_is_wanted_is_named(judge):
+    (finding,) = judge(NET.format(fill=TIED, result="self.head(x)")).findings
+    assert "of rms 8: as 100 logits" in finding.message
+    assert "a std of 0.125 gives rms 1" in finding.message
+
+
 @pytest.mark.parametrize(
     "result", ["self.head(x)", "self.head(x).tanh()", "self.head(x).softmax(1)"]
 )
