@@ -132,6 +132,11 @@ def test_without_torch_the_command_line_says_what_to_install(line):
     assert said.startswith("initlint: error: ") and said.endswith(NEEDS)
 
 
+def test_without_torch_an_ill_formed_target_is_told_what_to_write():
+    done = without_torch("from initlint.cli.main import run; run(['apply', 'gone.py'])")
+    assert done.stderr == "initlint: error: gone.py: name a model in it, as gone.py:Net\n"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "call",
