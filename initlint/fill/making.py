@@ -31,7 +31,7 @@ from initlint.fill.normed import renorm
 from initlint.fill.outcomes import report_on
 from initlint.fill.planning import chosen, layers_and_facts, refuse_unwritten
 from initlint.fill.present import Present, present_in, with_unwritten
-from initlint.fill.scope import Scope
+from initlint.fill.scope import Scope, behind_kept
 from initlint.fill.shards import parts_of
 from initlint.fill.stages import refuse_strangers, whole_of
 from initlint.fill.together import Together
@@ -109,11 +109,12 @@ def _filled(
     """Fill the chosen parameters by the policy, and report."""
 
     if wanted.policy == "calibrated" and choice.sources:
-        calibrate_(model, choice, inputs, wanted.seed, copies)
+        behind = behind_kept(layers, choice.sources, scope)
+        calibrate_(model, choice, inputs, wanted.seed, copies, behind)
         if choice.followers:
             # The run has met the copies with the values that they had.
             follow(model, choice.followers, copies)
-            calibrate_(model, choice, inputs, wanted.seed, copies)
+            calibrate_(model, choice, inputs, wanted.seed, copies, behind)
     else:
         fill_(model, choice, copies, progress)
     renorm(model, choice.sources, copies)

@@ -128,6 +128,23 @@ class Scope:
         )
 
 
+def behind_kept(layers: Sequence[Layer], filled: Collection[str], scope: Scope) -> frozenset[str]:
+    """The weights whose data come, without a normalisation, from what somebody set and kept."""
+    known = {layer.parameter: layer for layer in layers}
+    kept = {name for name, x in known.items() if name not in filled and scope.keeps(x).meant}
+    found: dict[str, bool] = {}
+    for first in known:
+        path, name = [], first
+        while name in known and name not in found:
+            found[name] = False
+            path.append(name)
+            name = known[name].before or ""
+        for name in reversed(path):
+            before = known[name].before or ""
+            found[name] = before in kept or found.get(before, False)
+    return frozenset(name for name, is_behind in found.items() if is_behind)
+
+
 def with_present(layers: Sequence[Layer], present: Mapping[str, Present]) -> tuple[Layer, ...]:
     """The layers, with what their weights hold now as `current`."""
     return tuple(

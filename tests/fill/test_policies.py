@@ -192,6 +192,46 @@ def test_models_of_tokens_and_of_batch_norm_stay_otherwise_as_they_were():
     assert {gap.target for gap in report.unanalysed} == {"embed.weight"}
 
 
+class Remembering(nn.Module):
+    """A recurrence of relu that begins as the identity (Le 2015), with inputs of some std."""
+
+    def __init__(self, std):
+        super().__init__()
+        self.x, self.h = nn.Linear(8, 48), nn.Linear(48, 48, bias=False)
+        self.inner, self.out = nn.Linear(48, 48), nn.Linear(48, 10)
+        nn.init.normal_(self.x.weight, std=std)
+        nn.init.zeros_(self.x.bias)
+        nn.init.eye_(self.h.weight)
+
+    def forward(self, x):
+        h = torch.relu(self.x(x[:, 0]))
+        for time in range(1, x.shape[1]):
+            h = torch.relu(self.x(x[:, time]) + self.h(h))
+        return self.out(torch.relu(self.inner(h)))
+
+
+@pytest.mark.parametrize(("std", "is_quiet"), [(0.001, True), (0.3, False)])
+def test_behind_what_somebody_set_a_result_that_is_far_off_stays(std, is_quiet):
+    found = {}
+    for policy in ("orthogonal", "calibrated"):
+        torch.manual_seed(0)
+        model, data = Remembering(std), torch.randn(512, 5, 8)
+        initlint.apply_(model, data, seed=0, scope="recommended", policy=policy)
+        found[policy] = model.out.weight.std().item()
+        result = model(data).std().item()
+    assert (found["calibrated"] == found["orthogonal"]) == is_quiet
+    assert (result < 0.05) if is_quiet else (result == pytest.approx(0.3, rel=0.2))
+
+
+def test_under_the_scope_all_nothing_is_kept_for_being_set():
+    torch.manual_seed(0)
+    model, data = nn.Sequential(nn.Linear(8, 32), nn.Tanh(), nn.Linear(32, 4)), torch.randn(512, 8)
+    nn.init.normal_(model[0].weight, std=0.001)
+    initlint.apply_(model, data, seed=0, scope="all", policy="calibrated")
+    assert model[0](data).std().item() == pytest.approx(1, rel=0.1)
+    assert model(data).std().item() == pytest.approx(0.3, rel=0.1)
+
+
 def test_calibration_is_the_same_for_the_same_seed():
     models = [deep(nn.Tanh, depth=4) for _ in range(2)]
     for model in models:
