@@ -75,6 +75,8 @@ def _outcomes(
                 name, "filled", _scheme(layers.get(name)), before, _held(layers.get(name))
             )
         reason = skipped.get(name) or choice.fine.get(name)
+        if name.removesuffix("bias") + "weight" in choice.given and name.endswith("bias"):
+            reason = reason or "the overrides name its weight alone"
         reason = reason or _rest(name, name in buffers, present.get(name))
         is_unknown = reason.startswith(_NOT_UNDERSTOOD)
         return Outcome(name, "unknown" if is_unknown else "kept", reason, before)

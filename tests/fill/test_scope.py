@@ -524,3 +524,10 @@ def test_a_finding_that_stays_is_named_though_nothing_is_filled():
 def test_what_feeds_a_recurrence_is_not_said_to_see_the_data():
     (kept,) = (o for o in initlint.apply_(Tied(), seed=0).outcomes if "weight_ih" in o.parameter)
     assert (kept.status, kept.reason) == ("kept", "it feeds a recurrence")
+
+
+def test_a_bias_beside_a_weight_that_overrides_name_is_not_said_to_belong_to_a_kept_layer():
+    report = initlint.apply_(nn.Sequential(nn.Linear(8, 8)), seed=0, overrides={"0.weight": 0.02})
+    why = {one.parameter: (one.status, one.reason) for one in report.outcomes}
+    assert why["0.weight"] == ("filled", "overrides")
+    assert why["0.bias"] == ("kept", "the overrides name its weight alone")
