@@ -1,6 +1,8 @@
 # Everyday commands; CI calls the same ones. CONTRIBUTING.md says when to use which.
 PYTHON ?= python
 RULE = $(CODE)
+# The tests of `make test`, as "tests/life tests/rules".
+ROOMS ?= tests
 
 .PHONY: help setup test test-torch rule golden lint types docs corpus bench why check
 
@@ -11,7 +13,7 @@ setup:  ## install initlint for development, with the tested version of torch
 	$(PYTHON) -m pip install -c constraints.txt -e '.[torch,dev]'
 
 test:  ## the tests that need no torch, but for slow ones
-	$(PYTHON) -m pytest -q -n 2 -m 'not torch and not slow and not corpus and not hook'
+	$(PYTHON) -m pytest -q -n 2 -m 'not torch and not slow and not corpus and not hook' $(ROOMS)
 
 test-torch:  ## all tests, as in CI
 	$(PYTHON) -m pytest -q -n 2

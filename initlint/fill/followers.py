@@ -11,9 +11,9 @@ from torch import nn
 from initlint.fill.apply import Choice, is_wanted, names_of
 from initlint.fill.given import Wanted
 from initlint.fill.journal import Journal, Ref
-from initlint.fill.materialize import Skeleton
 from initlint.fill.memory import is_array, is_wrapper, plain, read_only, shares_itself
 from initlint.fill.shards import tensors_of
+from initlint.fill.skeleton import Skeleton
 from initlint.fill.twins import is_sharded
 from initlint.fill.undo import Copies
 from initlint.tracing.walks import part_called

@@ -15,24 +15,22 @@ from initlint.fill.apply import Choice, Progress, fill_
 from initlint.fill.calibrate import calibrate_
 from initlint.fill.followers import follow, with_copied, with_followers
 from initlint.fill.given import Wanted, Ways
-from initlint.fill.materialize import (
-    Init,
-    Skeleton,
-    constructed,
-    fill_rest,
-    follow_convention,
-    on_meta_again,
-    refuse_broken,
-    reset,
-    seed_everything,
-    sharded,
-)
+from initlint.fill.materialize import fill_rest, on_meta_again, refuse_broken
 from initlint.fill.normed import renorm
 from initlint.fill.outcomes import report_on
 from initlint.fill.planning import chosen, layers_and_facts, refuse_unwritten
 from initlint.fill.present import Present, present_in, with_unwritten
 from initlint.fill.scope import Scope, behind_kept
 from initlint.fill.shards import parts_of
+from initlint.fill.skeleton import (
+    Init,
+    Skeleton,
+    constructed,
+    follow_convention,
+    reset,
+    seed_everything,
+    sharded,
+)
 from initlint.fill.stages import refuse_strangers, whole_of
 from initlint.fill.together import Together
 from initlint.fill.twins import traceable

@@ -9,10 +9,10 @@ from typing import Any
 from torch import nn
 
 from initlint.fill.journal import Journal
-from initlint.fill.materialize import constructed
 from initlint.fill.present import Present, present_in
 from initlint.fill.products import Products
 from initlint.fill.shards import parts_of, plain_name
+from initlint.fill.skeleton import constructed
 from initlint.records import InitlintError, Layer
 from initlint.tracing.build import construct
 from initlint.tracing.foreign import kind_of
