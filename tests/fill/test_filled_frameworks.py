@@ -222,6 +222,33 @@ def test_a_part_of_a_model_of_transformers_is_as_that_model_made_it():
     assert [(x.layer, x.current.mean) for x in layers] == [("body", 3.0), ("own", 1.0)]
 
 
+@pytest.mark.parametrize("is_filled", [True, False])
+def test_what_has_memory_on_meta_is_filled_by_the_hook_as_elsewhere(is_filled):
+    transformers = imported("transformers")
+    uniform_ = importlib.import_module("transformers.initialization").uniform_
+
+    class Speech(transformers.PreTrainedModel):
+        def __init__(self, config):
+            super().__init__(config)
+            self.mask = nn.Parameter(torch.Tensor(8).uniform_())
+            self.body = nn.Linear(8, 8, bias=False)
+            self.post_init()
+
+        def _init_weights(self, module):
+            if isinstance(module, nn.Linear):
+                uniform_(module.weight, -0.1, 0.1)
+            elif isinstance(module, Speech) and is_filled:
+                uniform_(module.mask)
+
+        def forward(self, x):
+            return self.body(x + self.mask)
+
+    found = initlint.check(lambda: Speech(transformers.PretrainedConfig())).findings
+    assert [x.parameters for x in found if x.code == "INIT014"] == (
+        [] if is_filled else [("mask",)]
+    )
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_the_trainer_of_transformers_trains_what_materialize_makes(tmp_path):
     transformers = imported("transformers")
