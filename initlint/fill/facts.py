@@ -48,8 +48,8 @@ class Facts:
     the grid of PyTorch's default, among small float32 tensors. `resolution` is that of the dtype
     that the numbers have, or have had; 0 for float32. `written` says that all elements that were
     looked at are numbers of at most three digits, as people write them; `rising` and `falling`,
-    that they are in order. `waves` is the sum over `rows` of the correlation of a row's neighbours,
-    whatever its sign.
+    that they are in order, from the first of the `ends` to the last. `waves` is the correlation of
+    a row's neighbours, whatever its sign, times its length, over rows of `waved` elements in all.
     """
 
     count: int = 0
@@ -67,10 +67,14 @@ class Facts:
     written: bool = True
     rising: bool = True
     falling: bool = True
+    ends: tuple[float, float] | None = None
     waves: float = 0.0
-    rows: int = 0
+    waved: int = 0
 
     def __add__(self, other: Facts) -> Facts:
+        """The facts of both; those of `other` come behind."""
+        step = other.ends[0] - self.ends[1] if self.ends and other.ends else 0.0
+        ends = self.ends or other.ends
         return Facts(
             count=self.count + other.count,
             low=min(self.low, other.low),
@@ -85,10 +89,11 @@ class Facts:
             off=self.off + other.off,
             resolution=max(self.resolution, other.resolution),
             written=self.written and other.written,
-            rising=self.rising and other.rising,
-            falling=self.falling and other.falling,
+            rising=self.rising and other.rising and step >= 0,
+            falling=self.falling and other.falling and step <= 0,
+            ends=(ends[0], other.ends[1]) if ends and other.ends else ends,
             waves=self.waves + other.waves,
-            rows=self.rows + other.rows,
+            waved=self.waved + other.waved,
         )
 
     @property
@@ -122,7 +127,7 @@ class Facts:
         n, spread = self.sampled, self.square - self.total * self.mean
         if self.repeats >= _STRUCTURE or (n > 1 and self.written) or self._is_ordered:
             return True
-        if self.rows and self.waves / self.rows > _WAVY:
+        if self.waved >= _ENOUGH and self.waves / self.waved > _WAVY:
             return True
         if n < _MANY or spread <= 0:
             return False
@@ -217,24 +222,26 @@ def facts_of(
         _is_written(values[:_LOOKED_UP]),
         bool((values[1:] >= values[:-1]).all()),
         bool((values[1:] <= values[:-1]).all()),
+        (float(values[0]), float(values[-1])) if len(values) else None,
         *_waves(local.detach(), first, shape),
     )
 
 
 def _waves(local: torch.Tensor, first: int, shape: tuple[int, ...]) -> tuple[float, int]:
-    """The correlation of neighbours within a row, whatever its sign, summed over the first rows."""
+    """The first rows' `waves`, and the number of elements in them."""
     columns = shape[-1] if len(shape) > 1 else 0
     if columns < _COLUMNS or not local.is_contiguous():
         return 0.0, 0
     rows = local.view(-1)[-first % columns :][: max(columns, _SAMPLE)]
     rows = rows[: len(rows) // columns * columns].view(-1, columns)
-    if rows.numel() < _ENOUGH:
-        return 0.0, 0
     values = rows.cpu().float().numpy()
     values = values - values.mean(1, keepdims=True)
     spread = (values * values).sum(1)
-    alike = abs((values[:, 1:] * values[:, :-1]).sum(1)[spread > 0] / spread[spread > 0])
-    return float(alike.sum()), len(alike)
+    alike = abs((values[:, 1:] * values[:, :-1]).sum(1))
+    # In a row of equal numbers, all are alike.
+    alike[spread > 0] /= spread[spread > 0]
+    alike[spread == 0] = 1.0
+    return float(alike.sum()) * columns, rows.numel()
 
 
 def _sample(local: torch.Tensor, first: int, total: int) -> torch.Tensor:

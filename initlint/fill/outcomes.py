@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from initlint.fill.apply import Choice
+from initlint.fill.apply import Choice, bias_of
 from initlint.fill.normed import normed
 from initlint.fill.present import Present
 from initlint.fill.scope import Scope
@@ -58,6 +58,7 @@ def _outcomes(
     skipped = {gap.target: gap.reason for gap in choice.skipped}
     buffers = {plain_name(name) for name, _ in model.named_buffers()}
     sizes = {one.size: one.direction for one in normed(model) if one.direction in choice.sources}
+    beside = set(map(bias_of, choice.given))
 
     def outcome(name: str) -> Outcome:
         before = present[name].words if name in present else "values that were not looked at"
@@ -75,7 +76,7 @@ def _outcomes(
                 name, "filled", _scheme(layers.get(name)), before, _held(layers.get(name))
             )
         reason = skipped.get(name) or choice.fine.get(name)
-        if name.removesuffix("bias") + "weight" in choice.given and name.endswith("bias"):
+        if name in beside:
             reason = reason or "the overrides name its weight alone"
         reason = reason or _rest(name, name in buffers, present.get(name))
         is_unknown = reason.startswith(_NOT_UNDERSTOOD)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import initlint
-from initlint.fill.facts import facts_of
+from initlint.fill.facts import Facts, facts_of
 
 
 def body(special, width=32, dtype=torch.float32):
@@ -133,3 +133,32 @@ def test_an_embedding_that_is_only_a_head_keeps_its_draw():
 
     model = initlint.materialize(Head, seed=0, scope="recommended")
     assert model.table.weight.std() > 0.8 and model.body.weight.std() > 0.2
+
+
+def of_shards(values, bound, count):
+    """The facts of a tensor, added up from those of its shards."""
+    found, first = Facts(), 0
+    for part in values.chunk(count):
+        found += facts_of(part.contiguous(), bound, first, tuple(values.shape))
+        first += part.numel()
+    return found
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_a_default_draw_of_few_elements_is_in_no_order_because_its_shards_are(count):
+    bound = 1 / math.sqrt(48)
+    for seed in range(1000):
+        torch.manual_seed(seed)
+        values = torch.empty(10).uniform_(-bound, bound)
+        assert of_shards(values, bound, count).is_uniform(bound)
+    assert not of_shards(torch.linspace(-bound, bound, 10), bound, count).is_uniform(bound)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_waves_show_in_shards_of_few_rows(count):
+    torch.manual_seed(0)
+    place = torch.arange(32.0)
+    found = torch.cos(math.pi / 32 * (place + 0.5) * place[:, None])
+    noise = torch.randn(32, 32)
+    assert of_shards(found + 1e-3 * noise, None, count).is_structured
+    assert not of_shards(noise, None, count).is_structured

@@ -1,4 +1,4 @@
-"""Functions of Python and its standard library: for sequences, numbers, copies and processes."""
+"""Functions of Python and its standard library: numbers, texts, copies, imports and processes."""
 
 from __future__ import annotations
 
