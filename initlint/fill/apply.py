@@ -129,6 +129,9 @@ def choose(
             listed = wanted or name not in offered.tensors or layer.recommended is None
             skipped += [Unanalysed(name, reason)] if listed else []
             continue
+        if known.scope.reforms(layer) and matrices_of(layer):
+            chosen += [layer] if name in wanted else []
+            continue
         kept = known.scope.keeps(layer)
         if kept.reason:
             skipped += [Unanalysed(name, kept.reason)] if wanted and kept.meant else []

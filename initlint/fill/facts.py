@@ -104,7 +104,9 @@ class Facts:
     @property
     def std(self) -> float:
         """The root mean square, about the mean where that is not chance."""
-        return math.sqrt(max(0.0, self.square / max(1, self.sampled) - self.mean**2))
+        n = max(1, self.sampled)
+        is_chance = self.mean**2 * n <= _ERRORS**2 * self.square / n
+        return math.sqrt(max(0.0, self.square / n - (0.0 if is_chance else self.mean**2)))
 
     @property
     def mean(self) -> float:
@@ -135,6 +137,23 @@ class Facts:
         is_centred = self.mean**2 * n < spread / 4
         is_peaked = is_centred and self.fourth * n > _PEAKED * self.square**2
         return is_peaked or alike > max(_CORRELATED, _ERRORS / math.sqrt(n))
+
+    @property
+    def is_draw(self) -> bool:
+        """Whether the elements may all be drawn from one uniform, normal or truncated distribution.
+
+        Mean and correlation of neighbours are 0, the fourth moment is between those of a uniform
+        and of a normal draw (9/5 and 3 times the variance's square), within 5 standard errors.
+        Fewer than 256 elements do not tell.
+        """
+        n = self.sampled
+        if n < _MANY or not self.square or self.is_structured:
+            return False
+        variance, errors = self.square / n, _ERRORS / math.sqrt(n)
+        slack = errors * math.sqrt(24)  # That of a normal draw's.
+        is_white = abs(self.mean) <= errors * math.sqrt(variance)
+        is_white &= abs(self.neighbours / n) <= errors * variance
+        return is_white and 9 / 5 - slack <= self.fourth / n / variance**2 <= 3 + slack
 
     @property
     def _is_ordered(self) -> bool:

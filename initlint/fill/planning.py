@@ -38,6 +38,7 @@ from initlint.tracing.unchanged import unchanged
 
 # Types of layers that have no default of PyTorch's to fall back on, or another one.
 _OTHERS = ("Parameter", "Embedding", "EmbeddingBag")
+_AS_LARGE = "orthogonal with the std that it had, which is kept"
 _NOT_KNOWN = "PyTorch's default: nobody wrote the weight, and what follows is not known"
 
 
@@ -89,7 +90,7 @@ def layers_and_facts(
         nothing = Products(frozenset(), {}, {}, {})
         return (), Known(nothing, Held(model, journal), Scope(wanted.scope, present, ()))
     layers, graphs, products = _captured(model, inputs, present, rebuild)
-    scope = Scope(wanted.scope, present, layers, products.summed)
+    scope = Scope(wanted.scope, present, layers, products.summed, wanted.policy)
     known = Known(products, Held(model, journal), scope)
     return _planned(model, layers, graphs, known, wanted), known
 
@@ -105,7 +106,7 @@ def _of_stage(
 
     everything = {**whole.present, **present}
     layers, graphs, products = _captured(whole.model, inputs, everything)
-    scope = Scope(wanted.scope, everything, layers, products.summed)
+    scope = Scope(wanted.scope, everything, layers, products.summed, wanted.policy)
     known = Known(products_within(stage, products), Held(stage), scope)
     return within(stage, _planned(whole.model, layers, graphs, known, wanted)), known
 
@@ -142,7 +143,7 @@ def _planned(
     planned = with_tied_heads(with_recipes(recommended, graphs), model)
     safe = with_default_scales(planned, known.products.summed)
     whole = tuple(_with_some_scale(layer, known.scope.present) for layer in safe)
-    return _recommended(whole, wanted.policy)
+    return _recommended(whole, wanted.policy, known.scope)
 
 
 def _with_some_scale(layer: Layer, present: Mapping[str, Present]) -> Layer:
@@ -173,7 +174,7 @@ def _is_open(model: nn.Module, wanted: Wanted, present: Mapping[str, Present]) -
     return any(is_open(name, value) for name, value in model.named_parameters())
 
 
-def _recommended(layers: tuple[Layer, ...], policy: str) -> tuple[Layer, ...]:
+def _recommended(layers: tuple[Layer, ...], policy: str, scope: Scope) -> tuple[Layer, ...]:
     """The layers, each with its recommendation as the policy has it."""
 
     if policy == "following":
@@ -183,6 +184,10 @@ def _recommended(layers: tuple[Layer, ...], policy: str) -> tuple[Layer, ...]:
     orthogonal = Preferences(distribution="orthogonal")
 
     def found(layer: Layer) -> Layer:
+        if matrices_of(layer) and scope.reforms(layer):
+            held = scope.present[layer.parameter].held
+            as_large = Initializer("normal_", {"std": held.std}, held.std, reason=_AS_LARGE)
+            layer = replace(layer, recommended=as_large)
         wanted = layer.recommended
         # Orthogonal rows have means; calibration takes the means away itself.
         if wanted is not None and wanted.name == CENTRED and policy == "orthogonal":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -32,10 +32,13 @@ class Present:
       fixed filter);
     - unwritten: memory that nothing wrote;
     - unknown: no array of real numbers, or one whose numbers were not looked at.
+
+    `is_drawn` says that they are numbers of a generator as it gave them.
     """
 
     kind: str
     held: Initializer
+    is_drawn: bool = False
 
     @property
     def is_meant(self) -> bool:
@@ -97,9 +100,22 @@ class _Presence:
             found = {name: self._left(name, one) for name, one in facts.items()}
         else:
             found = {name: self._seen(name, one) for name, one in facts.items()}
+        if self._has_learned(found):
+            found = {n: replace(x, is_drawn=x.kind == "default") for n, x in found.items()}
         return {
             name: found.get(name) or self._written(name, t) for name, t in self._tensors.items()
         }
+
+    def _has_learned(self, found: Mapping[str, Present]) -> bool:
+        """Whether biases, gains or running means hold what no initialiser gives: training does.
+
+        A few steps change them all, and leave large matrices that still look drawn.
+        """
+        return any(
+            one.kind == "set" and self._tensors[name].dim() < 2
+            for name, one in found.items()
+            if name not in self._buffers or name.endswith("running_mean")
+        )
 
     def _part(self, tensor: torch.Tensor) -> Part:
         return self._flat[id(tensor)] if id(tensor) in self._flat else part_of(tensor)
@@ -138,7 +154,7 @@ class _Presence:
         bound = self._bounds.get(name)
         if bound and facts.is_uniform(bound):
             held = Initializer("kaiming_uniform_", {"a": math.sqrt(5)}, bound / math.sqrt(3), True)
-            return Present("default", held)
+            return Present("default", held, is_drawn=True)
         return seen(facts, bound == 0.0)
 
     def _written(self, name: str, tensor: torch.Tensor) -> Present:
@@ -170,7 +186,9 @@ def _drawn(draw: Draw, default: bool) -> Present:
         return Present("structured", held)
     if not default and not draw.std:
         return Present("constant" if draw.mean else "zeros", held)
-    return Present("default" if default else "set", held)
+    return Present(
+        "default" if default else "set", held, is_drawn=draw.name != "orthogonal_" and not draw.mean
+    )
 
 
 def seen(facts: Facts, default: bool = False) -> Present:
@@ -184,7 +202,7 @@ def seen(facts: Facts, default: bool = False) -> Present:
         return Present(("default" if default else "zeros") if zero else "constant", held)
     if facts.is_structured:
         return Present("structured", held)
-    return Present("set", held)
+    return Present("set", held, facts.is_draw)
 
 
 def default_bounds(model: nn.Module) -> dict[str, float]:

@@ -42,6 +42,8 @@ class Scope:
       unless a hidden layer of the model is unknown: then all of them stay as they are.
     - all: every layer that has a recommendation; `summed`, those beside a sum over an unknown
       number of values, have none.
+
+    The `policy` orthogonal also gives that form to the draws whose std is kept.
     """
 
     def __init__(
@@ -50,8 +52,10 @@ class Scope:
         present: Mapping[str, Present],
         layers: Sequence[Layer],
         summed: Collection[str] = (),
+        policy: str = "following",
     ) -> None:
         self.name = name
+        self._policy = policy
         self.present = present
         self._summed = summed
         self._reported = _reported(layers, present) if name != "all" else frozenset()
@@ -84,6 +88,18 @@ class Scope:
         if self._is_end_of_sines(layer):
             return Kept(_SINES)
         return Kept("PyTorch's default is what it needs") if _is_same(layer) else Kept()
+
+    def reforms(self, layer: Layer) -> bool:
+        """Whether a weight becomes orthogonal with the std that it has: a draw, which is kept.
+
+        Recurrent weights have a recipe, and layers beside sums stay under every policy.
+        """
+        found = self.present.get(layer.parameter)
+        if self._policy != "orthogonal" or found is None or not (found.is_drawn and found.held.std):
+            return False
+        if layer.recurrent or layer.recommended is None or layer.parameter in self._summed:
+            return False
+        return bool(self.keeps(layer).reason)
 
     def _is_end_of_sines(self, layer: Layer) -> bool:
         if layer.head:

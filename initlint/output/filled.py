@@ -16,12 +16,13 @@ _NEEDLESS = {
     "all": "has a recommendation that could be drawn",
 }
 _FINDINGS = "is uninitialised or has a finding"
-# Policies that somebody has asked for, who may wonder why weights stay.
-_NAMED = ("orthogonal", "calibrated")
-_HOW = (
-    " The policy {} says how weights are drawn, the scope which: "
-    "all draws every weight that has a recommendation."
-)
+# For somebody who has asked for a policy, and may wonder why weights stay.
+_HOW = {
+    "orthogonal": " The policy orthogonal leaves what is no draw; the scope all takes every weight "
+    "that has a recommendation, and its std, too.",
+    "calibrated": " The policy calibrated says how weights are drawn, the scope which: "
+    "all draws every weight that has a recommendation.",
+}
 _STD = re.compile(r"std (\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 
 
@@ -46,7 +47,7 @@ def summary(report: Report) -> str:
         weight = "weight that is understood" if counts["unknown"] else "weight"
         found = f"Nothing to fill: no {weight} {_NEEDLESS.get(report.scope, _FINDINGS)} ({rest})."
     is_part = report.scope != "all" and counts["kept"] > 0
-    return found + (_HOW.format(report.policy) if report.policy in _NAMED and is_part else "")
+    return found + (_HOW.get(report.policy, "") if is_part else "")
 
 
 def _others(report: Report, status: str, word: str) -> Iterator[str]:

@@ -79,6 +79,7 @@ WAYS: dict[str, Fill] = {
     "findings": _filled(),
     "recommended": _filled(scope="recommended"),
     "all": _filled(scope="all"),
+    "orthogonal-findings": _filled(policy="orthogonal"),
     "orthogonal": _filled(scope="recommended", policy="orthogonal"),
     "calibrated": _filled(scope="recommended", policy="calibrated"),
     "lsuv": _lsuv,

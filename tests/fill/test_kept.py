@@ -371,19 +371,20 @@ def test_every_expert_of_a_stack_is_orthogonal(sizes, policy):
 
 
 @pytest.mark.parametrize("policy", ["orthogonal", "calibrated"])
-@pytest.mark.parametrize(("std", "is_filled"), [(0.001, True), (0.25, False), (10.0, True)])
-def test_by_default_experts_with_a_finding_become_orthogonal_and_others_stay(
-    policy, std, is_filled
-):
+@pytest.mark.parametrize(("std", "is_found"), [(0.001, True), (0.25, False), (10.0, True)])
+def test_by_default_experts_without_a_finding_keep_their_std(policy, std, is_found):
     model = Experts(4, 32, 32)
     nn.init.normal_(model.up, std=std)
     before = model.up.detach().clone()
     report = initlint.apply_(model, torch.randn(32, 32), seed=0, policy=policy)
-    assert ("up" in kept(report)) == (not is_filled)
-    assert model.up.equal(before) == (not is_filled)
-    for matrix in model.up.detach() if is_filled else ():
+    if policy == "calibrated" and not is_found:
+        assert "up" in kept(report) and model.up.equal(before)
+        return
+    for matrix in model.up.detach():
         square = matrix @ matrix.T
         assert torch.allclose(square, square[0, 0] * torch.eye(32), atol=1e-4)
+    expected = before.square().mean().sqrt().item()
+    assert (model.up.square().mean().sqrt().item() == pytest.approx(expected, rel=1e-4)) != is_found
 
 
 def test_projections_of_heads_in_one_tensor_are_orthogonal_together():

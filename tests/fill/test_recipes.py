@@ -119,6 +119,7 @@ def test_every_gate_of_a_recurrence_is_orthogonal_where_the_default_was(cell, po
     before = model.get_parameter(name).detach().clone()
     initlint.apply_(model, torch.randn(5, 12), seed=0, policy=policy)
     assert model.get_parameter(name).equal(before)
+    model = Recurrent(cell)
     report = initlint.apply_(model, torch.randn(5, 12), seed=0, policy=policy, scope="recommended")
     for gate in model.get_parameter(name).detach().view(CELLS[cell], 8, 8):
         assert torch.allclose(gate @ gate.T, torch.eye(8), atol=1e-5)

@@ -104,12 +104,14 @@ def test_so_is_one_that_is_used_transposed(form):
     assert model.up.std().item() == pytest.approx((2 / WIDTH) ** 0.5, rel=0.01)
 
 
-def test_the_report_says_why_a_policy_that_was_asked_for_draws_nothing():
+@pytest.mark.parametrize("policy", ["orthogonal", "calibrated"])
+def test_the_report_says_why_weights_stay_though_a_policy_was_asked_for(policy):
     model = Experts(FORMS["einsum"], (COUNT, WIDTH, HIDDEN), (COUNT, HIDDEN, WIDTH))
-    nn.init.normal_(model.up, std=0.2)
+    nn.init.constant_(model.up, 0.2)
     before = model.up.detach().clone()
-    report = initlint.apply_(model, seed=0, policy="orthogonal")
+    x = torch.randn(8, WIDTH)
+    report = initlint.apply_(model, x, seed=0, policy=policy)
     assert model.up.equal(before)
-    assert "The policy orthogonal says how weights are drawn, the scope which" in str(report)
-    assert "The policy" not in str(initlint.apply_(model, seed=0))
-    assert "The policy" not in str(initlint.apply_(model, seed=0, policy="orthogonal", scope="all"))
+    assert f"The policy {policy} " in str(report)
+    assert "The policy" not in str(initlint.apply_(model, x, seed=0))
+    assert "The policy" not in str(initlint.apply_(model, x, seed=0, policy=policy, scope="all"))
