@@ -118,6 +118,7 @@ def apply(request: Apply) -> int:
         skip=request.skip,
         policy=request.policy,
         scope=request.scope,
+        forget_bias=request.forget_bias,
         force=request.force,
         out=request.out,
         progress=terminal.progress,

@@ -270,6 +270,12 @@ def check(**options: Any) -> int:
     show_default=True,
     help="Fill what is uninitialised or has a finding; also PyTorch's defaults; or every layer.",
 )
+@click.option(
+    "--forget-bias",
+    type=float,
+    metavar="NUMBER",
+    help="Biases of LSTMs begin with this for the forget gates, and zero for the others.",
+)
 @flag("--force", help="Also overwrite weights that the constructor loaded from a file.")
 @file("--out", metavar="FILE.safetensors", help="Write the state dict to this file.")
 @of_model

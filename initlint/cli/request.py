@@ -108,6 +108,7 @@ class Apply(NamedTuple):
     skip: tuple[str, ...] = ()
     policy: str = "following"
     scope: str = "findings"
+    forget_bias: float | None = None
     force: bool = False
     out: str | None = None
     args: tuple[str, ...] = ()

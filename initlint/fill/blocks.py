@@ -21,15 +21,18 @@ _OTHERS = 2**26
 # Where the truncated normal distribution ends, in standard deviations, and the std that is left.
 _END = 2.0
 _LEFT = 0.8796256610342398
+# An LSTM's bias is that of the input, forget, cell and output gates, in this order.
+GATES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """The source of a parameter's numbers: seed, name, distribution and moments.
 
-    `distribution` is normal, uniform, trunc_normal, constant or orthogonal; `std` and `mean` are
-    those of the result. `matrices` is the number of separate orthogonal matrices, each with
-    `columns` columns; 0 means all dimensions but the first.
+    `distribution` is normal, uniform, trunc_normal, constant, orthogonal, centred or forget. `std`
+    and `mean` are those of the result; for forget, `mean` is that of forget gates. `matrices` is
+    the number of separate orthogonal matrices, each with `columns` columns; 0 means all dimensions
+    but the first.
     """
 
     seed: int
@@ -84,6 +87,14 @@ def drawn_block(source: Source, total: int, block: int, device: torch.device) ->
     drawn = torch.empty(length, dtype=torch.float32, device=device)
     _draw(drawn, source, block)
     return drawn
+
+
+def forget_gates(source: Source, shape: tuple[int, ...], device: torch.device) -> torch.Tensor:
+    """A bias of an LSTM, in float32: the source's mean for its forget gates, else zero."""
+    made = torch.zeros(shape, device=device)
+    units = shape[0] // GATES
+    made[units : 2 * units] = source.mean
+    return made
 
 
 _here = threading.local()

@@ -32,6 +32,7 @@ def apply_(
     policy: str = "following",
     scope: str = "findings",
     overrides: Mapping[str, Any] | None = None,
+    forget_bias: float | None = None,
     whole: nn.Module | Callable[[], nn.Module] | None = None,
 ) -> Report:
     """Repair the initialisation of `model` in place, on each parameter's own device and dtype.
@@ -58,6 +59,9 @@ def apply_(
     `overrides`: shell patterns, each with an initialiser for the parameters that it names: a
     function of torch.nn.init or its name, a pair of name and arguments, a std, or "keep".
 
+    `forget_bias`: LSTMs' biases of PyTorch's default become this number for the forget gates, and
+    zero for the others.
+
     `whole`: the model that `model` is a pipeline stage of, or a class or function without arguments
     that makes it. Then what follows a layer is looked up in the whole model (`inputs` are its
     inputs), and the stage gets the same weights that the whole model would. Its parameters must
@@ -77,7 +81,7 @@ def apply_(
     from initlint.fill.undo import drawing_undone
 
     with drawing_undone(seed):
-        wanted = wanted_of(seed, only, skip, policy, scope, overrides, whole)
+        wanted = wanted_of(seed, only, skip, policy, scope, overrides, whole, forget_bias)
         return begun(model_of(model), inputs, wanted)
 
 
@@ -91,6 +95,7 @@ def materialize(
     policy: str = "following",
     scope: str = "findings",
     overrides: Mapping[str, Any] | None = None,
+    forget_bias: float | None = None,
     args: Mapping[str, Any] | None = None,
     init: Callable[[nn.Module], object] | None = None,
     shard: Callable[[nn.Module], object] | None = None,
@@ -132,7 +137,7 @@ def materialize(
     builder, device = builder_of(build), device_of(device)
     init, shard = function_of("init", init), function_of("shard", shard)
     with drawing_undone(seed), values_wanted(device):
-        wanted = wanted_of(seed, only, skip, policy, scope, overrides)
+        wanted = wanted_of(seed, only, skip, policy, scope, overrides, forget_bias=forget_bias)
         ways = Ways(device, by_name(args), init, shard)
         return cast("_Model", materialized(builder, inputs, ways, wanted)[0])
 
@@ -165,6 +170,7 @@ def apply_here(
     skip: str | Iterable[str] | None = None,
     policy: str = "following",
     scope: str = "findings",
+    forget_bias: float | None = None,
     force: bool = False,
     out: str | None = None,
     progress: Progress | None = None,
@@ -180,7 +186,8 @@ def apply_here(
     from initlint.fill.making import one_line
     from initlint.tracing.foreign import foreign
 
-    device, wanted = device_of(device), wanted_of(seed, only, skip, policy, scope)
+    device = device_of(device)
+    wanted = wanted_of(seed, only, skip, policy, scope, forget_bias=forget_bias)
     with one_line(target), foreign():
         model, report = _applied_target(target, options, device, wanted, force, progress)
         if out is not None:

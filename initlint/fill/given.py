@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from initlint.fill.apply import agreed_seed
+from initlint.fill.forgetting import forget_bias_of
 from initlint.fill.overrides import Overrides, overrides_of
 from initlint.records import POLICIES, SCOPES, InitlintError
 from initlint.safe.strings import strings
@@ -111,6 +112,7 @@ class Wanted:
     scope: str
     overrides: Overrides = ()
     whole: Any = None
+    forget_bias: float | None = None
 
 
 def wanted_of(
@@ -121,15 +123,16 @@ def wanted_of(
     scope: str,
     overrides: object = None,
     whole: object = None,
+    forget_bias: object = None,
 ) -> Wanted:
     """The arguments, checked; without a seed, one is drawn."""
     patterns = strings("only", only), strings("skip", skip)
     chosen = choice_of("policy", policy, POLICIES), choice_of("scope", scope, SCOPES)
-    others = overrides_of(overrides)
+    others, forget = overrides_of(overrides), forget_bias_of(forget_bias)
     if whole is not None and policy == "calibrated":
         raise InitlintError("calibrated runs the whole model: fill it before it is cut into stages")
     number = agreed_seed() if seed is None else seed_of(seed)
-    return Wanted(number, *patterns, *chosen, others, whole)
+    return Wanted(number, *patterns, *chosen, others, whole, forget)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ def _outcomes(
             return Outcome(name, "filled", f"a frozen copy of {source}", before, f"as {source}")
         if name in choice.given:
             scheme = choice.given[name]
-            return Outcome(name, "filled", "overrides", before, _after(scheme))
+            return Outcome(name, "filled", scheme.reason, before, _after(scheme))
         if name in choice.sources:
             return Outcome(
                 name, "filled", _scheme(layers.get(name)), before, _held(layers.get(name))

@@ -12,6 +12,7 @@ from torch import nn
 
 from initlint.fill.apply import Choice, Known, choose, is_wanted, matches, names_of, refuse_idle
 from initlint.fill.centring import CENTRED
+from initlint.fill.forgetting import with_forget_bias
 from initlint.fill.given import Wanted
 from initlint.fill.held import Held
 from initlint.fill.journal import Journal
@@ -48,7 +49,8 @@ def chosen(model: nn.Module, layers: Sequence[Layer], wanted: Wanted, known: Kno
     named = [pattern for pattern, _ in wanted.overrides]
     refuse_idle(model, {"overrides": named}, [layer.parameter for layer in layers])
     choice = choose(model, layers, wanted.seed, wanted.only, wanted.skip, known)
-    return overridden(model, choice, wanted.overrides, wanted.seed, known.scope)
+    choice = overridden(model, choice, wanted.overrides, wanted.seed, known.scope)
+    return with_forget_bias(model, choice, wanted, known.scope)
 
 
 def refuse_unwritten(

@@ -13,7 +13,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from initlint.fill.blocks import Source, block_size, drawn_block, fill_piece, pieces
+from initlint.fill.blocks import (
+    Source,
+    block_size,
+    drawn_block,
+    fill_piece,
+    forget_gates,
+    pieces,
+)
 from initlint.fill.memory import is_array, unwrapped
 from initlint.fill.orthogonal import centred, orthogonal
 from initlint.fill.undo import Copies
@@ -25,7 +32,7 @@ Work = tuple[torch.Tensor, Callable[[], None]]
 Advance = Callable[[int], None]
 # Prefixes that wrappers add to parameter names.
 _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
-_WHOLE = {"orthogonal": orthogonal, "centred": centred}
+_WHOLE = {"orthogonal": orthogonal, "centred": centred, "forget": forget_gates}
 # Smaller parameters are filled without threads.
 _SMALL = 2**15
 

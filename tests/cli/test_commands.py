@@ -62,7 +62,8 @@ def test_the_code_of_models_may_run_for_some_minutes(initlint, fake):
 def test_apply_asks(initlint, fake):
     initlint(
         "apply net.py:Net --device cuda --seed 7 --only body.* --only head --skip norm "
-        "--out net.safetensors --arg n=3 --input 1,3 --policy orthogonal --scope all --force"
+        "--out net.safetensors --arg n=3 --input 1,3 --policy orthogonal --scope all --force "
+        "--forget-bias 1"
     )
     options = fake.asked.pop("options")
     assert callable(fake.asked.pop("progress"))
@@ -76,6 +77,7 @@ def test_apply_asks(initlint, fake):
         "skip": ("norm",),
         "policy": "orthogonal",
         "scope": "all",
+        "forget_bias": 1.0,
         "force": True,
         "out": "net.safetensors",
     }
