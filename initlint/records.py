@@ -105,7 +105,7 @@ class Whole:
 
     - `kind`: run (layers between the data or a normalisation and the result), stream (the
       residual branches of one stream, which enlarge it), faint (branches that add nothing to
-      theirs) or tokens (what attention sees).
+      theirs), narrow (branches whose std is that of a wider model) or tokens (what attention sees).
     - `layers`: the parameters of the layers that do it.
     - `forward`: of a run, the factor by which its layers multiply what differs between two
       examples, or the signal if they enlarge it; of a stream, the signal behind the last branch

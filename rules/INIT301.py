@@ -10,5 +10,5 @@ def vanishing_signal(layer: Layer) -> Problems:
     for whole in layer.wholes:
         if whole.kind == "run" and min(whole.forward, whole.backward) < _LEAST:
             yield layer, course(layer, whole, "INIT301")
-        if whole.kind == "faint":
+        if whole.kind in ("faint", "narrow"):
             yield layer, faintness(layer, whole, "INIT301")

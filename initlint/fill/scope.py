@@ -186,7 +186,7 @@ def _reported(layers: Sequence[Layer], present: Mapping[str, Present]) -> frozen
     wholes = [whole for layer in first for whole in layer.wholes]
     names = names.union(*((*whole.layers, *whole.inner) for whole in wholes))
     for layer in first:
-        if any(whole.kind == "faint" for whole in layer.wholes):
+        if any(whole.kind in ("faint", "narrow") for whole in layer.wholes):
             names |= {other.parameter for other in judged if _is_as_small(other, layer)}
     return frozenset(names)
 

@@ -119,6 +119,8 @@ def of_call(
         return {"equal": len(set(args[1])) == 1 if isinstance(args[1], tuple) else True}
     if bare == "einsum":
         return {"equation": args[0]} if args and isinstance(args[0], str) else {}
+    if bare == "getitem" and len(args) > 1 and isinstance(args[1], tuple):
+        return _taken(args[1])
     if bare in _RESHAPING and len(args) > 1:
         return _ones_at_the_end(args[1] if isinstance(args[1], tuple) else args[1:])
     names = _OF_FUNCTIONS.get(bare)
@@ -133,6 +135,14 @@ def _ones_at_the_end(sizes: Sequence[Any]) -> dict[str, Any]:
     """How many axes of size one a reshape puts behind examples and units: pictures of 1 × 1."""
     places = sizes[2:]
     return {"ones": len(places)} if len(places) > 1 and all(n == 1 for n in places) else {}
+
+
+def _taken(index: tuple[Any, ...]) -> dict[str, Any]:
+    """The axis of which a subscript takes one element, as 1 in `x[:, 0]`."""
+    if not all(isinstance(one, (int, slice)) for one in index):
+        return {}
+    axes = [axis for axis, one in enumerate(index) if type(one) is int]
+    return {"axis": axes[0]} if len(axes) == 1 else {}
 
 
 def plain(value: Any) -> Any:

@@ -99,12 +99,16 @@ def loudness(layer: Layer, whole: Whole, code: str) -> str:
 
 
 def faintness(layer: Layer, whole: Whole, code: str) -> str:
-    """One sentence on residual branches that add nothing to their stream."""
+    """One sentence on residual branches that add nothing to their stream, or learn slowly."""
     std = layer.current.std if layer.current is not None and layer.current.std is not None else 0.0
-    what = f"{called(layer)} and {len(whole.layers) - 1} more layers "
-    what += f"have std {std:.2g}: their branches add {100 * whole.share:.1g} % to the stream"
+    width = layer.shape[0] or 1
+    what = f"{called(layer)} and {len(whole.layers) - 1} more layers have std {std:.2g}"
     # As 0.02 at a width of 768, for which it was chosen.
-    return _told(what, f"std {0.02 * math.sqrt(768 / (layer.shape[0] or 1)):.2g} adds more", code)
+    advice = f"std {0.02 * math.sqrt(768 / width):.2g}"
+    if whole.kind == "narrow":
+        return _told(f"{what}, too small for a width of {width}", f"{advice} learns faster", code)
+    what += f": their branches add {100 * whole.share:.1g} % to the stream"
+    return _told(what, f"{advice} adds more", code)
 
 
 def memory(layer: Layer, radius: float, code: str) -> str:

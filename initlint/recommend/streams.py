@@ -1,4 +1,4 @@
-"""Residual streams: branches that multiply theirs, and branches that add nothing to it."""
+"""Residual streams: branches that multiply theirs, that add nothing to it, or are too narrow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from initlint.graph.signal_cost import cost
 from initlint.graph.signal_terms import Given
 from initlint.recommend import TOLERANCE, magnitude, recommended
 from initlint.recommend.question import scheme
-from initlint.recommend.runs import runs
+from initlint.recommend.runs import is_lookup, runs
 from initlint.records import Layer, Whole
 
 # What may lie between two blocks.
@@ -28,6 +28,8 @@ _BARE = ("linear", "attention", "gate")
 _FEWEST = 4
 # A gain so small that a branch may add nothing, and the part of E[x²] that is next to nothing.
 _SMALL_GAIN, _LITTLE = 0.35, 0.05
+# A std·√width with which a stack on measured numbers learns slower than with that for its width.
+_NARROW_GAIN = 0.25
 # A stream of no larger rms would drown in branches of the usual scale: measured, Llama, OLMo and
 # Phi of width 32, whose embeddings have the std 0.02 as well, learn worse with larger branches.
 _QUIET = 0.05
@@ -38,7 +40,7 @@ _ALIKE = 1.2
 def streams(
     layers: Sequence[Layer], ops: Sequence[Op], given: Given, charge: Charge
 ) -> Iterator[Whole]:
-    """Streams without normalisation that grow, and those to which all branches add nothing."""
+    """Streams without normalisation that grow, and those with branches of a too small std."""
     may_grow, may_be_faint = _may_grow(layers), _may_be_faint(layers)
     if not may_grow and not may_be_faint:
         return
@@ -61,16 +63,66 @@ def streams(
             yield replace(stream, inner=_louder(chain, given, by_name))
         is_behind_norms = all(branch.normalised for branch in chain)
         is_fixed = len(writers) == len(known) == len(chain) and _is_fixed(known, layers)
-        if (
-            may_be_faint
-            and is_fixed
-            and first > _QUIET**2
-            and is_behind_norms
-            and not found.starts.get(start[chain[0].fork])
-        ):
-            share = 1 - first / last
-            if share < _LITTLE:
-                yield replace(stream, kind="faint", share=share)
+        if not (may_be_faint and is_fixed and is_behind_norms):
+            continue
+        if found.starts.get(start[chain[0].fork]):
+            continue
+        share = 1 - first / last
+        if first > _QUIET**2 and share < _LITTLE:
+            yield replace(stream, kind="faint", share=share)
+        elif _is_narrow(known) and _sums_up(chain, ops):
+            widest = sorted(known, key=lambda layer: -layer.shape[0])
+            names = tuple(dict.fromkeys(layer.parameter for layer in widest))
+            yield replace(stream, kind="narrow", layers=names, share=share)
+
+
+def _sums_up(chain: Sequence[Branch], ops: Sequence[Op]) -> bool:
+    """Whether a stack reads numbers and makes one result of all positions, as a classifier does.
+
+    Measured: with the std for its width, such a stack learns faster. One that reads tokens, or
+    has a result for each position, often learns slower: what it has to copy drowns.
+    """
+    return _reads_numbers(chain[0].fork) and _is_pooled(chain[-1].join, ops)
+
+
+def _is_pooled(join: Op, ops: Sequence[Op]) -> bool:
+    """Whether all ways to the results lead through a mean over positions, or one of them."""
+    users: dict[Op, list[Op]] = {}
+    for op in ops:
+        for value in op.inputs:
+            users.setdefault(value, []).append(op)
+    waiting, seen = [join], set[Op]()
+    while waiting:
+        op = waiting.pop()
+        if op in seen or _pools(op):
+            continue
+        seen.add(op)
+        if op.final or op.role == "output" or op not in users:
+            return False
+        waiting.extend(users[op])
+    return True
+
+
+def _pools(op: Op) -> bool:
+    """Whether an operation takes a mean or maximum over positions, or one of them (`x[:, 0]`)."""
+    if op.role == "pool":
+        return op.args.get("dim") != -1
+    return op.args.get("axis") == 1
+
+
+def _reads_numbers(fork: Op) -> bool:
+    """Whether a stream begins at layers that read numbers, none of them looked up in a table."""
+    waiting, seen, is_weighted = [fork], set[Op](), False
+    while waiting:
+        op = waiting.pop()
+        if op in seen:
+            continue
+        seen.add(op)
+        if is_lookup(op) and op.inputs:
+            return False
+        is_weighted |= bool(op.weights) and op.role != "norm"
+        waiting.extend(op.inputs)
+    return is_weighted
 
 
 def _louder(chain: Sequence[Branch], given: Given, by_name: Mapping[str, Layer]) -> tuple[str, ...]:
@@ -115,8 +167,19 @@ def _may_be_faint(layers: Sequence[Layer]) -> bool:
 
 def _is_small(layer: Layer) -> bool:
     """Whether the gain of a layer is far below 1, and not 0."""
-    gain = magnitude(layer.current) * math.sqrt(layer.fan_in or 0) if layer.current else 0.0
-    return 0 < gain < _SMALL_GAIN
+    return 0 < _gain(layer) < _SMALL_GAIN
+
+
+def _is_narrow(writers: Sequence[Layer]) -> bool:
+    """Whether the std of layers that write into a stream is far too small for its known width."""
+    if any(layer.nominal or layer.current is None for layer in writers):
+        return False
+    gains = (magnitude(x.current) * math.sqrt(x.shape[0]) for x in writers if x.current)
+    return max(gains) < _NARROW_GAIN
+
+
+def _gain(layer: Layer) -> float:
+    return magnitude(layer.current) * math.sqrt(layer.fan_in or 0) if layer.current else 0.0
 
 
 def _is_fixed(writers: Sequence[Layer], layers: Sequence[Layer]) -> bool:

@@ -82,7 +82,9 @@ def reported(target: nn.Module | Build) -> set[str]:
     found = {name for finding in report.findings for name in finding.parameters}
     wholes = [one for x in report.layers if x.parameter in found for one in x.wholes]
     found = found.union(*(one.layers for one in wholes))
-    blocks = {block_of(name) for one in wholes if one.kind == "faint" for name in one.layers}
+    blocks = {
+        block_of(name) for one in wholes if one.kind in ("faint", "narrow") for name in one.layers
+    }
     found |= {x.parameter for x in report.layers if block_of(x.parameter) in blocks}
     return found | set(map(bias_of, found))
 
