@@ -101,6 +101,7 @@ class Known:
 def choose(
     model: nn.Module,
     layers: Sequence[Layer],
+    names: Mapping[str, Sequence[str]],
     seed: int,
     only: Sequence[str] | None,
     skip: Sequence[str] | None,
@@ -108,12 +109,10 @@ def choose(
 ) -> Choice:
     """The parameters of `model` to fill: weights of `layers` that have a recommendation.
 
-    `only` and `skip` are shell patterns for names of parameters or modules; raises InitlintError
-    for one that matches none. Everything else is decided without them, so that they never change
-    the values of a parameter.
+    `only` and `skip` are shell patterns for names of parameters or modules, of which `names` has
+    all. Everything else is decided without them, so that they never change the values of a
+    parameter.
     """
-    names = names_of(model)
-    refuse_idle(model, {"only": only, "skip": skip}, [layer.parameter for layer in layers])
     offered = _Offered(model, layers, names, known)
     chosen: list[Layer] = []
     biases: dict[str, None] = {}
@@ -280,16 +279,6 @@ def bias_of(parameter: str) -> str:
     head, _, last = effective_name(parameter).rpartition(".")
     bias = last.replace("weight", "bias") if "weight" in last else ""
     return f"{head}.{bias}" if head and bias else bias
-
-
-def agreed_seed() -> int:
-    """A seed from torch's default generator; that of rank 0 where there are several ranks."""
-    seed = torch.randint(2**62, (), device="cpu")
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        device = "cuda" if torch.distributed.get_backend() == "nccl" else "cpu"
-        seed = seed.to(device)
-        torch.distributed.broadcast(seed, 0)
-    return int(seed)
 
 
 def _source(layer: Layer, seed: int) -> Source:

@@ -18,6 +18,7 @@ from initlint.fill.gathered import Gathered
 from initlint.fill.means import centred, channel_of, is_weighted_call
 from initlint.fill.probes import Probes, probes_for
 from initlint.fill.tied import is_before, loudness
+from initlint.fill.together import Together
 from initlint.fill.twins import as_written
 from initlint.fill.undo import Copies
 from initlint.recommend import family
@@ -49,7 +50,8 @@ def calibrate_(
     inputs: Sequence[Any],
     seed: int,
     copies: Copies,
-    behind: Collection[str] = (),
+    behind: Collection[str],
+    ranks: Together,
 ) -> None:
     """Fill `model`, whose choice is orthogonal, then set every layer's scale and bias.
 
@@ -73,10 +75,10 @@ def calibrate_(
     """
     bare, _ = unwrapped(model)
     tensors = {n: p for n, p in model.named_parameters() if n in choice.sources}
-    gathered = Gathered(model, tensors)
+    gathered = Gathered(model, tensors, ranks)
     probes = probes_for(bare, inputs, seed)
     fill_(model, choice, copies)
-    loud = loudness(model, lambda name: _rms(model.get_parameter(name)))
+    loud = loudness(model, lambda name: _rms(gathered, model.get_parameter(name)))
     # Embeddings look rows up; as tied heads they keep the scale that was planned.
     found = (x for x in choice.layers if "norm" not in x.following.via and x.fan_in)
     # The scale of a recurrent weight would compound.
@@ -88,7 +90,7 @@ def calibrate_(
             _lazy_refused(bare),
             _running(bare),
             as_written(bare),
-            gathered.resharded(),
+            gathered.run(),
             contained(),
         ):
             _calibrate(subject)
@@ -146,7 +148,8 @@ def _corrected_run(subject: _Subject, shift: float) -> dict[str, _Plan]:
     return plans
 
 
-def _rms(tensor: torch.Tensor) -> float:
+def _rms(gathered: Gathered, tensor: torch.Tensor) -> float:
+    gathered.agree("measure an embedding")
     data: Any = tensor.detach().float().square().mean()
     return math.sqrt(data.full_tensor().item() if hasattr(data, "full_tensor") else data.item())
 
@@ -288,6 +291,7 @@ def _gradient_ratio(subject: _Subject, plans: Mapping[str, _Plan]) -> float:
         total = sum((out.float() * probes.signs(out)).sum() for out in outputs)
     if not watch.seen or not isinstance(total, torch.Tensor) or not total.requires_grad:
         return 1.0
+    subject.gathered.agree("compute gradients")
     found = torch.autograd.grad(total, watch.seen, allow_unused=True)
     squares = [gradient.float().square().sum() for gradient in found if gradient is not None]
     if len(squares) < 2:

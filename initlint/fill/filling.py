@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from initlint.fill.apply import Progress
     from initlint.fill.given import Wanted
+    from initlint.fill.together import Together
     from initlint.tracing.build import Built
 
 _Model = TypeVar("_Model", bound="nn.Module")
@@ -78,11 +79,12 @@ def apply_(
     need_torch("filling a model")
     from initlint.fill.given import model_of, wanted_of
     from initlint.fill.making import begun
+    from initlint.fill.together import together
     from initlint.fill.undo import drawing_undone
 
-    with drawing_undone(seed):
-        wanted = wanted_of(seed, only, skip, policy, scope, overrides, whole, forget_bias)
-        return begun(model_of(model), inputs, wanted)
+    with drawing_undone(seed), together(model_of(model)) as ranks:
+        wanted = wanted_of(ranks, seed, only, skip, policy, scope, overrides, whole, forget_bias)
+        return begun(model, inputs, wanted, ranks)
 
 
 def materialize(
@@ -131,15 +133,18 @@ def materialize(
         values_wanted,
         wanted_of,
     )
-    from initlint.fill.making import materialized
+    from initlint.fill.making import materialized, name_of
+    from initlint.fill.together import together
     from initlint.fill.undo import drawing_undone
 
-    builder, device = builder_of(build), device_of(device)
-    init, shard = function_of("init", init), function_of("shard", shard)
-    with drawing_undone(seed), values_wanted(device):
-        wanted = wanted_of(seed, only, skip, policy, scope, overrides, forget_bias=forget_bias)
-        ways = Ways(device, by_name(args), init, shard)
-        return cast("_Model", materialized(builder, inputs, ways, wanted)[0])
+    with drawing_undone(seed), together(builder_of(build), name_of(build)) as ranks:
+        wanted = wanted_of(
+            ranks, seed, only, skip, policy, scope, overrides, forget_bias=forget_bias
+        )
+        init, shard = function_of("init", init), function_of("shard", shard)
+        ways = Ways(device_of(device), by_name(args), init, shard)
+        with values_wanted(ways.device):
+            return cast("_Model", materialized(build, inputs, ways, wanted, ranks)[0])
 
 
 def apply_target(
@@ -184,12 +189,15 @@ def apply_here(
     need_torch("building a model")
     from initlint.fill.given import device_of, wanted_of
     from initlint.fill.making import one_line
+    from initlint.fill.together import Together
     from initlint.tracing.foreign import foreign
 
+    # In a process of its own.
+    ranks = Together()
     device = device_of(device)
-    wanted = wanted_of(seed, only, skip, policy, scope, forget_bias=forget_bias)
+    wanted = wanted_of(ranks, seed, only, skip, policy, scope, forget_bias=forget_bias)
     with one_line(target), foreign():
-        model, report = _applied_target(target, options, device, wanted, force, progress)
+        model, report = _applied_target(target, options, device, wanted, ranks, force, progress)
         if out is not None:
             from initlint.fill.save import save_weights
 
@@ -203,6 +211,7 @@ def _applied_target(
     options: Options,
     device: str,
     wanted: Wanted,
+    ranks: Together,
     force: bool,
     progress: Progress | None,
 ) -> tuple[nn.Module, Report]:
@@ -221,9 +230,9 @@ def _applied_target(
         )
     if built.factory is None:
         model = built.model.to(device)
-        return model, begun(model, options.inputs, wanted, progress)
+        return model, begun(model, options.inputs, wanted, ranks, progress)
     ways = Ways(device, unwritten=_unwritten(built))
-    return materialized(built.factory, options.inputs, ways, wanted, progress)
+    return materialized(built.factory, options.inputs, ways, wanted, ranks, progress)
 
 
 def _unwritten(built: Built) -> frozenset[str]:

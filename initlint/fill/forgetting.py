@@ -14,7 +14,7 @@ from initlint.fill.apply import Choice, is_wanted
 from initlint.fill.blocks import GATES, Source
 from initlint.fill.overrides import KEPT
 from initlint.fill.scope import Scope
-from initlint.fill.shards import bare_name, plain_name
+from initlint.fill.shards import bare_name, plain_name, tensors_of
 from initlint.records import Initializer, InitlintError, Unanalysed
 
 if TYPE_CHECKING:
@@ -41,13 +41,15 @@ def with_forget_bias(model: nn.Module, choice: Choice, wanted: Wanted, scope: Sc
     value = wanted.forget_bias
     if value is None:
         return choice
-    every = list(_biases(model))
+    # A stage may have none of the LSTMs, or its classes may be torch's of an exported graph.
+    every = list(_biases(model if wanted.whole is None else wanted.whole.model))
     if not every:
         raise InitlintError("forget_bias: the model has no LSTM with biases")
+    here = tensors_of(model)
     sources, given, kept = dict(choice.sources), dict(choice.given), list[Unanalysed]()
     named = {*given, *(gap.target for gap in choice.skipped if gap.reason == KEPT)}
     for name, is_first in every:
-        if name in named or not is_wanted([name], wanted.only, wanted.skip):
+        if name not in here or name in named or not is_wanted([name], wanted.only, wanted.skip):
             continue
         reason = scope.keeps_bias(name)
         if reason:

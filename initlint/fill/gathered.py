@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from initlint.fill.shards import part_of
+from initlint.fill.together import Together
 from initlint.fill.twins import is_sharded
 from initlint.records import InitlintError
 
@@ -28,8 +29,10 @@ class Gathered:
     the same changes. Raises InitlintError for other ways of sharding.
     """
 
-    def __init__(self, model: nn.Module, tensors: Mapping[str, nn.Parameter]) -> None:
-        self._model, self._tensors = model, tensors
+    def __init__(
+        self, model: nn.Module, tensors: Mapping[str, nn.Parameter], ranks: Together
+    ) -> None:
+        self._model, self._tensors, self._ranks = model, tensors, ranks
         self._names = {id(tensor): name for name, tensor in tensors.items()}
         self.is_sharded = is_sharded(model)
         if self.is_sharded and not _is_fully_sharded(model):
@@ -65,16 +68,19 @@ class Gathered:
     def whole(self, name: str) -> torch.Tensor:
         """A whole parameter; every rank must ask."""
         data: Any = self._tensors[name].data
-        gathered: torch.Tensor = data.full_tensor() if self.is_sharded else data
-        return gathered
+        if not self.is_sharded:
+            return data  # type: ignore[no-any-return]
+        with self._ranks.exchange(f"gather {name}"):
+            return data.full_tensor()  # type: ignore[no-any-return]
 
     def mean(self, value: torch.Tensor, count: int = 1) -> torch.Tensor:
         """The mean of all ranks' values, each of which stands for `count` elements."""
         if not self._groups:
             return value
         total = torch.cat([value.reshape(-1).double() * count, value.new_tensor([count]).double()])
-        for group in self._groups:
-            torch.distributed.all_reduce(total, group=group)
+        with self._ranks.exchange("take a mean"):
+            for group in self._groups:
+                torch.distributed.all_reduce(total, group=group)
         return (total[:-1] / total[-1]).to(value.dtype).view(value.shape)
 
     def all_finite(self) -> list[str]:
@@ -86,16 +92,27 @@ class Gathered:
         everywhere = self.mean(torch.tensor(flags)) if flags else torch.tensor([])
         return [name for name, bad in zip(self._tensors, everywhere.tolist(), strict=True) if bad]
 
+    def agree(self, step: str) -> None:
+        """Go on to a step in which a sharded model is gathered."""
+        if self.is_sharded:
+            self._ranks.agree(step)
+
     @contextlib.contextmanager
-    def resharded(self) -> Iterator[None]:
-        """Cut all parameters again afterwards."""
+    def run(self) -> Iterator[None]:
+        """For a run of all ranks: each part agrees before it is gathered, and is cut again."""
+        parts = [m for m in self._model.modules() if self.is_sharded and hasattr(m, "reshard")]
+
+        def agreed(module: nn.Module, args: Any) -> None:
+            self.agree("gather a part of the model")
+
+        handles = [part.register_forward_pre_hook(agreed, prepend=True) for part in parts]
         try:
             yield
         finally:
-            if self.is_sharded:
-                for module in self._model.modules():
-                    if hasattr(module, "reshard"):
-                        module.reshard()  # type: ignore[operator]
+            for handle in handles:
+                handle.remove()
+            for part in parts:
+                part.reshard()  # type: ignore[operator]
 
 
 def _is_fully_sharded(model: nn.Module) -> bool:

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from initlint.fill.apply import agreed_seed
 from initlint.fill.forgetting import forget_bias_of
 from initlint.fill.overrides import Overrides, overrides_of
+from initlint.fill.together import Together
 from initlint.records import POLICIES, SCOPES, InitlintError
 from initlint.safe.strings import strings
 from initlint.tracing.needs import refuse_disguised
@@ -116,6 +116,7 @@ class Wanted:
 
 
 def wanted_of(
+    ranks: Together,
     seed: object,
     only: object,
     skip: object,
@@ -125,13 +126,13 @@ def wanted_of(
     whole: object = None,
     forget_bias: object = None,
 ) -> Wanted:
-    """The arguments, checked; without a seed, one is drawn."""
+    """The arguments, checked; without a seed, the ranks first agree on one."""
+    number = ranks.seed() if seed is None else seed_of(seed)
     patterns = strings("only", only), strings("skip", skip)
     chosen = choice_of("policy", policy, POLICIES), choice_of("scope", scope, SCOPES)
     others, forget = overrides_of(overrides), forget_bias_of(forget_bias)
     if whole is not None and policy == "calibrated":
         raise InitlintError("calibrated runs the whole model: fill it before it is cut into stages")
-    number = agreed_seed() if seed is None else seed_of(seed)
     return Wanted(number, *patterns, *chosen, others, whole, forget)
 
 

@@ -12,6 +12,7 @@ from initlint.fill.journal import Journal
 from initlint.fill.memory import is_array
 from initlint.fill.replay import Replay
 from initlint.fill.shards import Part, flat_parts, tensors_of
+from initlint.fill.together import Together
 
 
 class Held:
@@ -21,10 +22,16 @@ class Held:
     on the meta device come from `journal`, if there is one.
     """
 
-    def __init__(self, model: nn.Module, journal: Journal | None = None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        journal: Journal | None = None,
+        ranks: Together | None = None,
+    ) -> None:
         self._tensors = tensors_of(model)
         self._flat = dict(flat_parts(model))
         self._journal = journal
+        self._ranks = ranks or Together()
 
     def values(self, name: str) -> torch.Tensor | None:
         """A parameter's values; None if they are not known, or drawn at random around zero."""
@@ -33,10 +40,14 @@ class Held:
             return None
         with torch.no_grad():
             if id(tensor) in self._flat:
-                return _gathered(self._flat[id(tensor)])
+                with self._ranks.exchange(f"gather {name}"):
+                    return _gathered(self._flat[id(tensor)])
             if tensor.is_meta:
                 return self._written(tensor)
-            return _whole(tensor.data)
+            if not _is_cut(tensor.data):
+                return tensor.data
+            with self._ranks.exchange(f"gather {name}"):
+                return _whole(tensor.data)
 
     def is_zero(self, name: str) -> bool:
         """Whether a parameter is known to be zero in every element."""
@@ -68,15 +79,17 @@ class Held:
         return replay.view(ref, replay.storage(ref.storage))
 
 
-def _whole(data: torch.Tensor) -> torch.Tensor:
+def _is_cut(data: torch.Tensor) -> bool:
     from torch.distributed.tensor import DTensor
 
-    if isinstance(data, DTensor):
-        # With CPU offload the shards are where the mesh cannot communicate.
-        near: Any = data.to(data.device_mesh.device_type)
-        whole: torch.Tensor = near.full_tensor()
-        return whole
-    return data
+    return isinstance(data, DTensor)
+
+
+def _whole(data: Any) -> torch.Tensor:
+    # With CPU offload the shards are where the mesh cannot communicate.
+    near: Any = data.to(data.device_mesh.device_type)
+    whole: torch.Tensor = near.full_tensor()
+    return whole
 
 
 def _gathered(part: Part) -> torch.Tensor:

@@ -32,7 +32,7 @@ from initlint.fill.skeleton import (
     sharded,
 )
 from initlint.fill.stages import refuse_strangers, whole_of
-from initlint.fill.together import Together
+from initlint.fill.together import Together, shared_draws
 from initlint.fill.twins import traceable
 from initlint.fill.undo import Copies, all_or_nothing, same_random_state
 from initlint.pipeline.asked import Report
@@ -58,7 +58,11 @@ def one_line(name: str) -> Iterator[None]:
 
 
 def begun(
-    model: nn.Module, inputs: Sequence[Any], wanted: Wanted, progress: Progress | None = None
+    model: nn.Module,
+    inputs: Sequence[Any],
+    wanted: Wanted,
+    ranks: Together,
+    progress: Progress | None = None,
 ) -> Report:
     """`apply_` with a given seed: looks at the values, fills what is to be filled."""
 
@@ -68,8 +72,8 @@ def begun(
         if whole is not None:
             refuse_strangers(model, whole)
         wanted = replace(wanted, whole=whole)
-        present = present_in(model, None, whole.model if whole else None)
-    return _applied(model, inputs, wanted, present, progress)
+        present = present_in(model, None, whole.model if whole else None, ranks)
+    return _applied(model, inputs, wanted, present, ranks, progress)
 
 
 # The lock is taken only here: ranks that are threads must first agree together on a seed, and on
@@ -80,18 +84,19 @@ def _applied(
     inputs: Sequence[Any],
     wanted: Wanted,
     present: Mapping[str, Present],
+    ranks: Together,
     progress: Progress | None = None,
 ) -> Report:
     """Fills all chosen weights, or changes nothing."""
 
     with one_line(kind_of(model)), foreign(), same_random_state(model):
-        layers, known = layers_and_facts(model, inputs, wanted, present)
+        layers, known = layers_and_facts(model, inputs, wanted, present, ranks)
         choice = with_followers(model, chosen(model, layers, wanted, known), wanted)
         refuse_unwritten(model, choice, wanted, known.scope)
-        # A run of all ranks ends for the others where one of them leaves it.
-        any_failed = bool if wanted.policy == "calibrated" else Together(model).any_failed
-        with all_or_nothing(any_failed) as copies, contained():
-            return _filled(model, inputs, layers, choice, wanted, copies, known.scope, progress)
+        ranks.agree("fill weights", shared_draws(model, choice.sources))
+        with all_or_nothing(ranks.end) as copies, contained():
+            scope = known.scope
+            return _filled(model, inputs, layers, choice, wanted, copies, scope, ranks, progress)
 
 
 def _filled(
@@ -102,17 +107,18 @@ def _filled(
     wanted: Wanted,
     copies: Copies,
     scope: Scope,
+    ranks: Together,
     progress: Progress | None = None,
 ) -> Report:
     """Fill the chosen parameters by the policy, and report."""
 
     if wanted.policy == "calibrated" and choice.sources:
         behind = behind_kept(layers, choice.sources, scope)
-        calibrate_(model, choice, inputs, wanted.seed, copies, behind)
+        calibrate_(model, choice, inputs, wanted.seed, copies, behind, ranks)
         if choice.followers:
             # The run has met the copies with the values that they had.
             follow(model, choice.followers, copies)
-            calibrate_(model, choice, inputs, wanted.seed, copies, behind)
+            calibrate_(model, choice, inputs, wanted.seed, copies, behind, ranks)
     else:
         fill_(model, choice, copies, progress)
     renorm(model, choice.sources, copies)
@@ -126,12 +132,13 @@ def materialized(
     inputs: Sequence[Any],
     ways: Ways,
     wanted: Wanted,
+    ranks: Together,
     progress: Progress | None = None,
 ) -> tuple[nn.Module, Report]:
     """The model that `materialize` returns, and the report on how its weights were filled."""
 
-    with one_line(_name_of(build)), foreign():
-        return _made(build, inputs, ways, wanted, progress)
+    with one_line(name_of(build)), foreign():
+        return _made(build, inputs, ways, wanted, ranks, progress)
 
 
 def _made(
@@ -139,21 +146,23 @@ def _made(
     inputs: Sequence[Any],
     ways: Ways,
     wanted: Wanted,
+    ranks: Together,
     progress: Progress | None,
 ) -> tuple[nn.Module, Report]:
-
     seed, live = wanted.seed, isinstance(build, nn.Module)
     rebuild = None if live else functools.partial(_built, build, ways.arguments, "cpu", seed)
     skeleton = _skeleton(build, ways, seed)
     if skeleton is None:
         model = ways.sharded(_built(build, ways.arguments, ways.device, seed, ways.init))
-        present = with_unwritten(present_in(model), ways.unwritten)
-        return model, _applied(model, inputs, wanted, present, progress)
+        ranks.meet(model)
+        present = with_unwritten(present_in(model, ranks=ranks), ways.unwritten)
+        return model, _applied(model, inputs, wanted, present, ranks, progress)
+    ranks.meet(skeleton.original)
     present = present_in(skeleton.model, skeleton.journal)
     real = {name for name, part in parts_of(skeleton.model).items() if not part.local.is_meta}
     present = with_unwritten(present, ways.unwritten & real)
     layers, known = layers_and_facts(
-        skeleton.model, inputs, wanted, present, rebuild, skeleton.journal
+        skeleton.model, inputs, wanted, present, ranks, rebuild, skeleton.journal
     )
     choice = chosen(skeleton.model, layers, wanted, known)
     model = skeleton.original
@@ -162,6 +171,7 @@ def _made(
     choice = choice.among(parts_of(model).keys() - there)
     refuse_unwritten(skeleton.model, choice, wanted, known.scope, ways.unwritten)
     choice = with_copied(skeleton, choice, wanted)
+    ranks.agree("give the model memory", shared_draws(model, choice.sources))
     with on_meta_again(model):
         made = fill_rest(model, skeleton, choice, seed, torch.device(ways.device))
         refuse_broken(model, made, wanted)
@@ -172,7 +182,9 @@ def _made(
             # The run changes weights of which construction has made copies.
             fill_(model, choice, copies)
             choice = with_followers(model, choice, wanted)
-        return model, _filled(model, inputs, layers, choice, wanted, copies, scope, progress)
+        report = _filled(model, inputs, layers, choice, wanted, copies, scope, ranks, progress)
+        ranks.end()
+        return model, report
 
 
 def _skeleton(build: Any, ways: Ways, seed: int) -> Skeleton | None:
@@ -216,14 +228,14 @@ def _built(
 
     with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
         seed_everything(seed)
-        model = construct(build, _name_of(build), arguments, device).model
+        model = construct(build, name_of(build), arguments, device).model
         if init is not None:
             with torch.no_grad():
                 init(model)
         return model
 
 
-def _name_of(build: Any) -> str:
+def name_of(build: Any) -> str:
     """The name of a class, a function or a model in messages."""
 
     name = asked(lambda: build.__qualname__, None)

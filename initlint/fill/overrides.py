@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from initlint.fill.apply import Choice, matches, names_of
+from initlint.fill.apply import Choice, matches
 from initlint.fill.blocks import Source
 from initlint.fill.replay import distribution_of
 from initlint.fill.scope import Scope
@@ -59,7 +59,12 @@ def _scheme(pattern: str, value: object) -> tuple[str, Mapping[str, Any]] | None
 
 
 def overridden(
-    model: nn.Module, choice: Choice, overrides: Overrides, seed: int, scope: Scope
+    model: nn.Module,
+    choice: Choice,
+    names: Mapping[str, Sequence[str]],
+    overrides: Overrides,
+    seed: int,
+    scope: Scope,
 ) -> Choice:
     """The choice, in which parameters that `overrides` name are drawn by their own initialiser.
 
@@ -70,7 +75,7 @@ def overridden(
         return choice
     sources, given = dict(choice.sources), dict[str, Initializer]()
     kept: dict[str, Unanalysed] = {}
-    parts, names = parts_of(model), names_of(model)
+    parts = parts_of(model)
     for name, tensor in tensors_of(model).items():
         pattern, scheme = _last(names.get(name, [name]), tensor.dim(), overrides, scope)
         if not pattern:

@@ -23,10 +23,18 @@ from initlint.fill.present import Present
 from initlint.fill.products import Products, products_of
 from initlint.fill.recipes import per_part, with_recipes
 from initlint.fill.scope import Scope, with_present
-from initlint.fill.shards import parts_of
-from initlint.fill.stages import Whole, products_within, within
+from initlint.fill.shards import bare_name, parts_of
+from initlint.fill.stages import (
+    Whole,
+    first_names,
+    names_here,
+    names_within,
+    products_within,
+    within,
+)
 from initlint.fill.summed import with_default_scales
 from initlint.fill.tied import with_tied_heads
+from initlint.fill.together import Together
 from initlint.fill.twins import traceable
 from initlint.graph.ops import Graph
 from initlint.recommend import with_recommendations
@@ -47,10 +55,27 @@ def chosen(model: nn.Module, layers: Sequence[Layer], wanted: Wanted, known: Kno
     """What is to be filled, and with what."""
 
     named = [pattern for pattern, _ in wanted.overrides]
-    refuse_idle(model, {"overrides": named}, [layer.parameter for layer in layers])
-    choice = choose(model, layers, wanted.seed, wanted.only, wanted.skip, known)
-    choice = overridden(model, choice, wanted.overrides, wanted.seed, known.scope)
-    return with_forget_bias(model, choice, wanted, known.scope)
+    patterns = {"only": wanted.only, "skip": wanted.skip, "overrides": named}
+    # All stages may be given what is meant for one of them.
+    whole = model if wanted.whole is None else wanted.whole.model
+    refuse_idle(whole, patterns, [layer.parameter for layer in layers])
+    names = _names(model, wanted)
+    choice = choose(model, layers, names, wanted.seed, wanted.only, wanted.skip, known)
+    choice = overridden(model, choice, names, wanted.overrides, wanted.seed, known.scope)
+    choice = with_forget_bias(model, choice, wanted, known.scope)
+    if wanted.whole is None:
+        return choice
+    firsts = first_names(wanted.whole)
+    sources = {
+        name: replace(source, name=bare_name(firsts.get(name, name)))
+        for name, source in choice.sources.items()
+    }
+    return replace(choice, sources=sources)
+
+
+def _names(model: nn.Module, wanted: Wanted) -> dict[str, list[str]]:
+    """All names of every parameter, by the first that it has here."""
+    return names_of(model) if wanted.whole is None else names_within(model, wanted.whole)
 
 
 def refuse_unwritten(
@@ -65,7 +90,7 @@ def refuse_unwritten(
     Of those without memory, only for the `unwritten`, which `materialize` knows.
     """
 
-    names, parts = names_of(model), parts_of(model)
+    names, parts = _names(model, wanted), parts_of(model)
     asked = (
         name
         for name, part in parts.items()
@@ -81,19 +106,20 @@ def layers_and_facts(
     inputs: Sequence[Any],
     wanted: Wanted,
     present: Mapping[str, Present],
+    ranks: Together,
     rebuild: Callable[[], nn.Module] | None = None,
     journal: Journal | None = None,
 ) -> tuple[tuple[Layer, ...], Known]:
     """The layers of a live model, each with the policy's recommendation, and facts for `choose`."""
 
     if wanted.whole is not None:
-        return _of_stage(model, wanted.whole, inputs, wanted, present)
+        return _of_stage(model, wanted.whole, inputs, wanted, present, ranks)
     if not _is_open(model, wanted, present):
         nothing = Products(frozenset(), {}, {}, {})
-        return (), Known(nothing, Held(model, journal), Scope(wanted.scope, present, ()))
+        return (), Known(nothing, Held(model, journal, ranks), Scope(wanted.scope, present, ()))
     layers, graphs, products = _captured(model, inputs, present, rebuild)
     scope = Scope(wanted.scope, present, layers, products.summed, wanted.policy)
-    known = Known(products, Held(model, journal), scope)
+    known = Known(products, Held(model, journal, ranks), scope)
     return _planned(model, layers, graphs, known, wanted), known
 
 
@@ -103,14 +129,18 @@ def _of_stage(
     inputs: Sequence[Any],
     wanted: Wanted,
     present: Mapping[str, Present],
+    ranks: Together,
 ) -> tuple[tuple[Layer, ...], Known]:
     """The same for a part of a model, whose layers are judged where they stand in the whole."""
 
-    everything = {**whole.present, **present}
+    here, firsts = names_here(stage, whole), first_names(whole)
+    own = {firsts.get(name, name): one for name, one in present.items()}
+    everything = {**whole.present, **own, **present}
     layers, graphs, products = _captured(whole.model, inputs, everything)
     scope = Scope(wanted.scope, everything, layers, products.summed, wanted.policy)
-    known = Known(products_within(stage, products), Held(stage), scope)
-    return within(stage, _planned(whole.model, layers, graphs, known, wanted)), known
+    known = Known(products_within(here, products), Held(stage, None, ranks), scope)
+    planned = within(here, _planned(whole.model, layers, graphs, known, wanted))
+    return planned, replace(known, scope=scope.by_names(here))
 
 
 def _captured(

@@ -16,6 +16,7 @@ from initlint.fill.memory import is_array, is_wrapper, shares_itself
 from initlint.fill.normed import normed
 from initlint.fill.replay import Replay
 from initlint.fill.shards import Part, flat_parts, is_fsdp1, part_of, plain_name, tensors_of
+from initlint.fill.together import Together
 from initlint.records import Initializer
 from initlint.torchlib.draws import Draw
 
@@ -65,7 +66,10 @@ _UNWRITTEN = Present("unwritten", Initializer("unknown"))
 
 
 def present_in(
-    model: nn.Module, journal: Journal | None = None, whole: nn.Module | None = None
+    model: nn.Module,
+    journal: Journal | None = None,
+    whole: nn.Module | None = None,
+    ranks: Together | None = None,
 ) -> Mapping[str, Present]:
     """What every parameter and buffer holds, by its first name.
 
@@ -73,7 +77,8 @@ def present_in(
     judged together, so every process that owns a part of a sharded parameter must ask. PyTorch's
     default is that of the layers of `whole`, if given: a stage may have none of torch's classes.
     """
-    return _Presence(model, journal, model if whole is None else whole).all()
+    presence = _Presence(model, journal, model if whole is None else whole)
+    return presence.all(ranks or Together())
 
 
 def with_unwritten(present: Mapping[str, Present], names: Collection[str]) -> Mapping[str, Present]:
@@ -89,13 +94,13 @@ class _Presence:
         self._buffers = {plain_name(name) for name, _ in model.named_buffers()}
         self._journal = journal
 
-    def all(self) -> Mapping[str, Present]:
+    def all(self, ranks: Together) -> Mapping[str, Present]:
         parts = {n: self._part(t) for n, t in self._tensors.items() if _is_readable(t)}
         facts = {
             name: facts_of(part.local, self._bounds.get(name), _first(part), tuple(part.shape))
             for name, part in parts.items()
         }
-        facts = _of_all_ranks(facts, self._tensors, parts)
+        facts = _of_all_ranks(facts, self._tensors, parts, ranks)
         if self._is_fresh(facts):
             found = {name: self._left(name, one) for name, one in facts.items()}
         else:
@@ -281,14 +286,18 @@ def _first(part: Part) -> int:
 
 
 def _of_all_ranks(
-    facts: Mapping[str, Facts], tensors: Mapping[str, torch.Tensor], parts: Mapping[str, Part]
+    facts: Mapping[str, Facts],
+    tensors: Mapping[str, torch.Tensor],
+    parts: Mapping[str, Part],
+    ranks: Together,
 ) -> dict[str, Facts]:
     """The facts of whole parameters, from those of all ranks' shards."""
     found = dict(facts)
     for group, names in _groups(tensors, parts):
         every: list[Any] = [None] * torch.distributed.get_world_size(group)
         mine = {name: found[name] for name in names}
-        torch.distributed.all_gather_object(every, mine, group=group)
+        with ranks.exchange("gather what the shards hold"):
+            torch.distributed.all_gather_object(every, mine, group=group)
         for name in names:
             found[name] = sum((others[name] for others in every), Facts())
     return found

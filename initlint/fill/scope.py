@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -59,9 +60,20 @@ class Scope:
         self.present = present
         self._summed = summed
         self._reported = _reported(layers, present) if name != "all" else frozenset()
-        self._sines = {x.parameter for x in layers if x.following.activation == "sin"}
+        self._sines = frozenset(x.parameter for x in layers if x.following.activation == "sin")
         unknown = [layer.parameter for layer in layers if _is_hidden_unknown(layer)]
         self._unknown = unknown[0] if unknown else ""
+
+    def by_names(self, names: Mapping[str, Sequence[str]]) -> Scope:
+        """The same for parameters that have other names, or several, besides those known."""
+
+        def every(some: Collection[str]) -> frozenset[str]:
+            return frozenset(some).union(own for name in some for own in names.get(name, ()))
+
+        found = copy(self)
+        found._reported, found._summed = every(self._reported), every(self._summed)
+        found._sines = every(self._sines)
+        return found
 
     def keeps(self, layer: Layer) -> Kept:
         """Why a layer's weight, which could be filled, is left as it is."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
 
+from initlint.fill.apply import names_of
 from initlint.fill.journal import Journal
 from initlint.fill.present import Present, present_in
 from initlint.fill.products import Products
@@ -65,31 +66,59 @@ def refuse_strangers(stage: nn.Module, whole: Whole) -> None:
             )
 
 
-def within(stage: nn.Module, layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    """The layers whose weights the stage has."""
-    names = parts_of(stage)
-    return tuple(layer for layer in layers if layer.parameter in names)
+def names_within(stage: nn.Module, whole: Whole) -> dict[str, list[str]]:
+    """All names of the stage's parameters: tied ones have those of other stages, too."""
+    firsts = first_names(whole)
+    every = names_of(whole.model)
+    return {
+        name: list(dict.fromkeys([*own, *every.get(firsts.get(name, name), [])]))
+        for name, own in names_of(stage).items()
+    }
 
 
-def products_within(stage: nn.Module, products: Products) -> Products:
+def first_names(whole: Whole) -> dict[str, str]:
+    """The first name of every parameter of the whole model, by which it is drawn, by all names."""
+    return {name: names[0] for names in names_of(whole.model).values() for name in names}
+
+
+def names_here(stage: nn.Module, whole: Whole) -> dict[str, tuple[str, ...]]:
+    """The stage's names of the whole model's parameters, by their first name there.
+
+    That one may be in another stage; torch makes several parameters of a tied one.
+    """
+    firsts = first_names(whole)
+    found: dict[str, tuple[str, ...]] = {}
+    for name in parts_of(stage):
+        first = firsts.get(name, name)
+        found[first] = (*found.get(first, ()), name)
+    return found
+
+
+def within(here: Mapping[str, Sequence[str]], layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """The layers whose weights the stage has, by its names."""
+    return tuple(
+        replace(layer, parameter=name) for layer in layers for name in here.get(layer.parameter, ())
+    )
+
+
+def products_within(here: Mapping[str, Sequence[str]], products: Products) -> Products:
     """The products of which the stage has all factors."""
-    names = parts_of(stage)
+
+    def every(names: Iterable[str]) -> Iterator[str]:
+        return (own for name in names for own in here.get(name, ()))
 
     def kept(factors: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         return {
-            name: tuple(other for other in others if other in names)
+            own: tuple(every(others))
             for name, others in factors.items()
-            if name in names
+            for own in here.get(name, ())
         }
 
-    recurrent, summed = (
-        frozenset(name for name in some if name in names)
-        for some in (products.recurrent, products.summed)
-    )
+    recurrent, summed = frozenset(every(products.recurrent)), frozenset(every(products.summed))
     scales, factors, before = map(kept, (products.scales, products.factors, products.before))
     computed = {
-        name: tuple(pair for pair in pairs if pair[0] in names)
+        own: tuple((other, number) for first, number in pairs for other in here.get(first, ()))
         for name, pairs in products.computed.items()
-        if name in names
+        for own in here.get(name, ())
     }
     return Products(recurrent, scales, factors, before, computed, summed)

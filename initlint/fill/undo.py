@@ -41,24 +41,18 @@ class Copies:
 
 
 @contextlib.contextmanager
-def all_or_nothing(any_failed: Callable[[bool], bool] = bool) -> Iterator[Copies]:
+def all_or_nothing(agreed: Callable[[], object] = bool) -> Iterator[Copies]:
     """Restore the copied values if anything is raised, also on an interrupt.
 
-    Errors become InitlintErrors that say so; interrupts and exits are raised unchanged.
-    `any_failed` tells the other ranks whether this one failed, and says whether any of them did.
+    Errors become InitlintErrors that say so; interrupts and exits are raised unchanged. `agreed`
+    is called at the end, and raises if another rank has failed.
     """
     copies = Copies()
-    told = False
     try:
         yield copies
-        told = True
-        if any_failed(False):
-            raise InitlintError("another rank could not fill its part of the model")
+        agreed()
     except BaseException as error:
         copies.put_back()
-        if not told:
-            with contextlib.suppress(Exception):
-                any_failed(True)
         if not isinstance(error, Exception):
             raise
         reason = str(error) if isinstance(error, InitlintError) else described(error)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-
+import rank_plans
 import torch
 from ranks import KINDS, SEED, Net
 from torch import distributed, nn
@@ -19,12 +17,7 @@ POLICIES = ("following", "orthogonal")
 
 def run(rank: int, count: int, kinds: tuple[str, ...], folder: str) -> None:
     """Let a draw fail on one rank and note what every rank is told and is left with."""
-    warnings.simplefilter("ignore")
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-    torch.set_num_threads(1)
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=count
-    )
+    rank_plans.begin(rank, count, folder)
     draw, found = blocks._draw, {}
     for kind in kinds:
         for policy in POLICIES:
@@ -34,6 +27,7 @@ def run(rank: int, count: int, kinds: tuple[str, ...], folder: str) -> None:
                 found[kind, policy, faulty] = _told(model, policy)
                 blocks._draw = draw
     found["flat"] = _told(_flat(), "following")
+    found["plans"] = rank_plans.noted(rank, count, rank_plans.BY_TWO)
     torch.save(found, f"{folder}/{rank}.pt")
     distributed.barrier()
     distributed.destroy_process_group()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Callable
 
+import rank_plans
 import torch
 from torch import distributed, nn
 from torch.distributed import checkpoint
@@ -214,17 +213,17 @@ def saved(count: int, folder: str) -> nn.Module:
 def run(rank: int, count: int, kinds: tuple[str, ...], folder: str) -> None:
     """Fill this rank's part of every kind of model and save the whole of each, gathered.
 
-    Without a seed `unseeded` is filled, and `trap` by torch's own initialiser with one seed.
+    Without a seed `unseeded` is filled, and `trap` by torch's own initialiser with one seed;
+    of `plans`, it saves what the ranks were told.
     """
-    warnings.simplefilter("ignore")
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-    torch.set_num_threads(1)
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=count
-    )
+    rank_plans.begin(rank, count, folder)
     for kind in kinds:
         torch.manual_seed(rank)
-        torch.save(_whole(_filled(kind, count, folder)), f"{folder}/{kind}{rank}.pt")
+        if kind == "plans":
+            found = rank_plans.noted(rank, count, rank_plans.BY_FOUR)
+        else:
+            found = _whole(_filled(kind, count, folder))
+        torch.save(found, f"{folder}/{kind}{rank}.pt")
     distributed.barrier()
     distributed.destroy_process_group()
 

@@ -16,16 +16,16 @@ SCOPED = ("scoped_fsdp", "scoped_fsdp1", "scoped_tensor_parallel", "scoped_both"
 CALIBRATED = ("calibrated", "calibrated_own")
 OTHERS = (
     *("unseeded", "trap", "materialized", "orthogonal", "set", "saved", "refused", "centred"),
-    *(*CALIBRATED, *SCOPED),
+    *(*CALIBRATED, *SCOPED, "plans"),
 )
 KINDS = {
     1: ("fsdp", "orthogonal", "calibrated"),
-    2: ("fsdp", "fsdp1", "offloaded", "tensor_parallel", "replicated", *OTHERS[:-1]),
+    2: ("fsdp", "fsdp1", "offloaded", "tensor_parallel", "replicated", *OTHERS[:-2]),
     3: (
         *("fsdp", "fsdp1", "tensor_parallel", "from_meta", "materialized", "scoped_fsdp1"),
         *("orthogonal", "calibrated", "centred"),
     ),
-    4: ("fsdp", "hybrid", "both", "scoped_both", "orthogonal", "saved", *CALIBRATED),
+    4: ("fsdp", "hybrid", "both", "scoped_both", "orthogonal", "saved", "plans", *CALIBRATED),
 }
 CASES = [(count, kind) for count, kinds in KINDS.items() for kind in kinds]
 

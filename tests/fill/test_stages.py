@@ -75,6 +75,88 @@ def test_stages_get_the_weights_of_the_whole(net, given, stages_of, scope):
     assert seen == set(wanted)
 
 
+class Tied(Net):
+    """A weight that two stages have."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers["4"].b.weight = self.layers["0"].b.weight
+
+
+class Words(Net):
+    """Pre-norm blocks between an embedding and a head that is tied to it."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.head = nn.Embedding(20, 32), nn.Linear(32, 20)
+        self.head.weight = self.stem.weight
+        for block in self.layers.values():
+            block.norm = nn.LayerNorm(32)
+
+    def forward(self, x):
+        x = self.stem(x) if self.stem is not None else x
+        for block in self.layers.values():
+            x = x + block.b(torch.relu(block.a(block.norm(x))))
+        return self.head(x) if self.head is not None else x
+
+
+# Every stage is given the same, whichever stage it names.
+OPTIONS = {
+    "orthogonal": {"policy": "orthogonal"},
+    "only": {"only": ["layers.4", "layers.0.a"]},
+    "skip": {"skip": ["layers.1", "*.bias"]},
+    "overrides": {
+        "overrides": {
+            "layers.4": 0.05,
+            "head": "zeros_",
+            "layers.2.*.bias": "keep",
+            "layers.0": nn.init.orthogonal_,
+        }
+    },
+}
+
+
+def compared(net, stages, **options):
+    """How many tensors of stages were compared with those of the whole, all of them equal."""
+    whole, count = copy.deepcopy(net), 0
+    initlint.apply_(net, seed=1, **options)
+    wanted = net.state_dict()
+    for stage in stages:
+        initlint.apply_(stage, seed=1, whole=whole, **options)
+        for name, value in stage.state_dict().items():
+            assert torch.equal(value, wanted[name]), name
+            count += 1
+    return count
+
+
+@pytest.mark.parametrize("scope", ["findings", "recommended", "all"])
+@pytest.mark.parametrize("given", OPTIONS)
+@pytest.mark.parametrize("stages_of", [cut, split])
+def test_options_mean_in_stages_what_they_mean_in_the_whole(net, stages_of, given, scope):
+    stages = stages_of(copy.deepcopy(net))
+    assert compared(net, stages, scope=scope, **OPTIONS[given]) == len(net.state_dict())
+
+
+@pytest.mark.parametrize("given", ["", *OPTIONS])
+@pytest.mark.parametrize("kind", [Tied, Words])
+def test_a_weight_that_two_stages_have_is_the_same_in_both(kind, given):
+    torch.manual_seed(0)
+    net = kind()
+    options = OPTIONS[given] if given else {}
+    assert compared(net, cut(net), scope="all", **options) == len(net.state_dict())
+
+
+def test_torch_makes_two_weights_of_one_that_is_tied():
+    torch.manual_seed(0)
+    net = Tied()
+    assert compared(net, split(copy.deepcopy(net)), scope="all") > len(net.state_dict())
+
+
+def test_a_pattern_that_names_nothing_in_the_whole_is_an_error(net):
+    with pytest.raises(InitlintError, match=r"only layers\.6: no parameter or module"):
+        initlint.apply_(cut(net)[0], seed=1, whole=net, only="layers.6")
+
+
 def test_without_the_whole_its_first_layer_sees_the_data(net):
     """So `whole` is needed: a stage alone cannot know what is before it."""
     _, last = cut(net)
