@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from initlint.fix.notebook import rewrite_file
-from initlint.records import Finding, InitlintError, Preferences, Report
+from initlint.records import Finding, Initializer, InitlintError, Layer, Preferences, Report
 
 Signatures = Mapping[str, Mapping[str, tuple[int, ...]]]
 Rebuild = Callable[[Mapping[str, bytes]], tuple[Report, Signatures]]
@@ -126,7 +126,36 @@ def _tested(attempt: _Round, rebuild: Rebuild, before: Before) -> tuple[Refusals
         reason = f"the rewrite would spoil {', '.join(sorted(names))}"
         spoilt = _concerned(attempt, {model for _, model, _ in left - known})
         return [(finding, reason) for finding in spoilt], report
+    lost = _overridden(attempt, before.report, report)
+    if lost:
+        weights = ", ".join(sorted({layer.parameter for layer in lost}))
+        why = f"the new call would override the one that fills {weights}"
+        lines = {layer.site for layer in lost}
+        blamed = [found for found in attempt.fixed if found.site in lines]
+        blamed = blamed or _concerned(attempt, {layer.model for layer in lost})
+        return [(finding, why) for finding in blamed], report
     return [], report
+
+
+def _overridden(attempt: _Round, before: Report, after: Report) -> list[Layer]:
+    """The layers that lose a call which someone wrote and no finding reports."""
+    changed = {found.current.site for found in attempt.fixed if found.current}
+    changed |= {found.fix.site for found in attempt.fixed if found.fix}
+    # A class may be filled in several ways: its models share a name.
+    calls: dict[tuple[str, str], list[Initializer | None]] = {}
+    for layer in after.layers:
+        calls.setdefault((layer.model, layer.parameter), []).append(layer.current)
+
+    def keeps(layer: Layer, was: Initializer) -> bool:
+        now = calls.get((layer.model, layer.parameter), [was])
+        return any(new and (new.name, new.args) == (was.name, was.args) for new in now)
+
+    return [
+        layer
+        for layer in before.layers
+        if (was := layer.current) and not was.default and was.site not in changed
+        if not keeps(layer, was)
+    ]
 
 
 def _still_reported(finding: Finding) -> str:

@@ -181,7 +181,7 @@ def _beside(
     # The call names the parameter, and leaves others of a module alone.
     names = {_own_name(layer_in(problem)) for problem in group}
     made = [other for other in places.constructed[layer.site] if _own_name(other) in names]
-    spared = _spared(made, layer, donor)
+    spared = _spared(made, group, donor)
     of_type, parts = _type_of(layer, donor, places), _gates(donor)
     fix = Fix("insert", layer.site, donor.recommended, applicability, of_type, spared, parts=parts)
     if spared and not _is_run([other for other in made if other.model == layer.model]):
@@ -199,16 +199,30 @@ def _gates(layer: Layer) -> int:
     return layer.parts if layer.recurrent == "state" and layer.parts > 1 else 0
 
 
-def _spared(made: Sequence[Layer], layer: Layer, donor: Layer) -> tuple[str, ...]:
+def _spared(made: Sequence[Layer], group: list[Problem], donor: Layer) -> tuple[str, ...]:
     """The parameters of a line that must keep their values.
 
-    One that sees the data keeps its own where the others are simply named without it: where a
-    list holds nothing else.
+    One that sees the data, or that a call of its own fills, keeps its values where the others are
+    simply named without it: where a list holds nothing else.
     """
+    layer = layer_in(group[0])
     keeps = [not may_get(other, donor) for other in made]
     if _is_list([other for other in made if other.model == layer.model]):
-        keeps = [own or only_sees_data(other) for own, other in zip(keeps, made, strict=True)]
+        keeps = [
+            own or only_sees_data(other) or _is_filled_apart(other, group)
+            for own, other in zip(keeps, made, strict=True)
+        ]
     return tuple(other.parameter for own, other in zip(keeps, made, strict=True) if own)
+
+
+def _is_filled_apart(layer: Layer, group: list[Problem]) -> bool:
+    """Whether a call that someone wrote fills a layer, one that the group does not report."""
+    current, reported = layer.current, [layer_in(problem) for problem in group]
+    if current is None or current.default or layer.late:
+        return False
+    calls = {other.current.site for other in reported if other.current}
+    names = {other.parameter for other in reported}
+    return current.site not in calls and layer.parameter not in names
 
 
 def _type_of(layer: Layer, donor: Layer, places: Places) -> str:
