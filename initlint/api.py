@@ -180,6 +180,8 @@ def fix_all(
         known=left.known,
         texts=left.texts,
     )
+    # What remains is planned as in a check.
+    after = _planned(after, options)
     return Fixed(after, outcome.files, diff, len(outcome.fixed), outcome.refused, unwritten)
 
 

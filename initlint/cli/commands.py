@@ -73,7 +73,7 @@ def _verdict(asked: Asked) -> int:
     fixed = _repaired(asked) if request.fix else None
     report = _with_gaps(fixed.report, asked) if fixed else _checked(asked)
     if report.layers or not asked.failures(report):
-        _say(request, phrases.summary(report))
+        _say(request, phrases.summary(report, fixed is not None))
     _say_gone(asked, report)
     changed = request.exit_non_zero_on_fix and fixed is not None and bool(fixed.files)
     if request.locked:
@@ -270,7 +270,8 @@ def _diff(asked: Asked) -> int:
         place = phrases.place_of(finding.site, texts) if finding.site else finding.parameter
         _say(asked.request, f"initlint: not fixed: {place}: {finding.code} {reason}")
     _print_gaps(report, asked)
-    said = (_count("Would fix", fixed), phrases.unsafe_left(report), phrases.missed(report))
+    unsafe = phrases.unsafe_left(report, more=bool(fixed.files))
+    said = (_count("Would fix", fixed), unsafe, phrases.missed(report))
     _say(asked.request, "; ".join(filter(None, said)) + ".")
     if asked.failures(report):
         return FAILED

@@ -17,6 +17,8 @@ from initlint.safe.shown import access, shown
 
 # So many files that were left out are named, the others counted.
 _MOST_LEFT_OUT = 3
+# Why a fix is unsafe.
+_UNSAFE = "may override a deliberate choice"
 
 
 def place(finding: Finding, texts: Texts) -> str:
@@ -126,25 +128,30 @@ def no_files(written: Sequence[str], left_out: Sequence[LeftOut]) -> str:
     return f"{said}; left out: {', '.join(listed)}" if listed else said
 
 
-def unsafe_left(report: Report) -> str:
+def unsafe_left(report: Report, more: bool) -> str:
     """The number of findings whose fix is not safe; empty if there are none."""
     unsafe = sum(f.fix.applicability == "unsafe" for f in report.findings if f.fix)
-    return f"{unsafe} more with --unsafe-fixes" if unsafe else ""
+    number = f"{unsafe} more" if more else counted(unsafe, "finding")
+    return f"{number} with --unsafe-fixes ({_UNSAFE})" if unsafe else ""
 
 
-def summary(report: Report) -> str:
-    """One sentence on the whole report."""
+def summary(report: Report, fixed: bool = False) -> str:
+    """One sentence on the whole report; `fixed`: on what is left after --fix."""
     if not report.findings:
         return _nothing_found(report)
-    models = len({finding.model for finding in report.findings})
-    found = f"Found {counted(len(report.findings), 'finding')} in {counted(models, 'model')}"
+    findings = counted(len(report.findings), "finding")
+    models = counted(len({finding.model for finding in report.findings}), "model")
+    found = f"Found {findings} in {models}"
+    if fixed:
+        verb = "remains" if len(report.findings) == 1 else "remain"
+        found = f"{findings} {verb} in {models}"
     fixes = Counter(finding.fix.applicability for finding in report.findings if finding.fix)
     ways = []
     if fixes["safe"]:
         ways.append(f"{fixes['safe']} fixable with --fix")
     if fixes["unsafe"]:
         more = " more" if ways else ""
-        ways.append(f"{fixes['unsafe']}{more} fixable with --fix --unsafe-fixes")
+        ways.append(f"{fixes['unsafe']}{more} fixable with --fix --unsafe-fixes ({_UNSAFE})")
     said = (found, ", ".join(ways), _known(report), missed(report))
     return "; ".join(filter(None, said)) + "."
 

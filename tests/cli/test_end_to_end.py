@@ -95,7 +95,7 @@ def test_a_file_that_cannot_be_written_keeps_no_other_from_it(lenet, initlint):
     assert code == 2
     assert err == (
         f"initlint: error: b.py: {reason}\n"
-        "Fixed 2 findings in 2 files.\nFound 1 finding in 1 model.\n"
+        "Fixed 2 findings in 2 files.\n1 finding remains in 1 model.\n"
     )
     assert [line.partition(":")[0] for line in out.splitlines()] == ["b.py"]
     assert out.count(f"(not fixed: {reason})") == 1

@@ -264,7 +264,8 @@ def test_findings_on_stdout_all_else_on_stderr(initlint):
     assert err.splitlines() == [
         "initlint: not analysed: net.py:Decoder: needs width; give --arg width=VALUE",
         "Found 3 findings in 1 model; 2 fixable with --fix, "
-        "1 more fixable with --fix --unsafe-fixes; 1 not analysed.",
+        "1 more fixable with --fix --unsafe-fixes (may override a deliberate choice); "
+        "1 not analysed.",
     ]
 
 
@@ -336,13 +337,20 @@ def test_fix_counts_on_stderr(initlint):
 def test_fix_reports_what_remains(initlint):
     _, out, err = initlint("check net.py:Net --fix", report=FOUND)
     assert out.count(": INIT106 ") == 1
-    assert err.startswith("Fixed nothing.\nFound 3 findings")
+    assert err.startswith("Fixed nothing.\n3 findings remain in 1 model; 2 fixable with --fix, ")
+    assert err.endswith("with --fix --unsafe-fixes (may override a deliberate choice).\n")
+    left = Report(FOUND.layers, FOUND.findings[2:])
+    _, _, err = initlint("check net.py:Net --fix", report=left, files=FILES)
+    assert err.startswith("Fixed 2 findings in 1 file.\n1 finding remains in 1 model; 1 fixable ")
 
 
 def test_diff_alone_on_stdout(initlint):
     code, out, err = initlint("check net.py:Net --diff", diff=DIFF, files=FILES, report=FOUND)
     assert (code, out) == (1, DIFF)
-    assert err == "Would fix 2 findings in 1 file; 1 more with --unsafe-fixes.\n"
+    assert err == (
+        "Would fix 2 findings in 1 file; "
+        "1 more with --unsafe-fixes (may override a deliberate choice).\n"
+    )
     assert initlint("check net.py:Net --diff -q") == (1, DIFF, "")
 
 
@@ -353,7 +361,7 @@ def test_diff_of_nothing(initlint):
 def test_diff_says_what_else_there_is(initlint):
     report = Report(FOUND.layers, FOUND.findings[2:], (PASSED_OVER,))
     _, _, err = initlint("check --trace net.py --diff", report=report)
-    said = "Would fix nothing; 1 more with --unsafe-fixes; 1 not analysed."
-    assert err.splitlines()[-1] == said
+    said = "1 finding with --unsafe-fixes (may override a deliberate choice); 1 not analysed."
+    assert err.splitlines()[-1] == f"Would fix nothing; {said}"
     _, _, err = initlint("check --trace net.py --diff -q", report=report)
     assert err == "initlint: 1 not analysed (run without -q for the reasons)\n"

@@ -59,7 +59,8 @@ def test_whole_text_ends_with_gaps_and_summary(project):
         "not analysed: net.py:Decoder: needs width; give --arg width=VALUE",
         "not analysed: other.py:3: forward raises NameError: name 'y' is not defined (Net)",
         "Found 3 findings in 1 model; 2 fixable with --fix, "
-        "1 more fixable with --fix --unsafe-fixes; 2 not analysed.",
+        "1 more fixable with --fix --unsafe-fixes (may override a deliberate choice); "
+        "2 not analysed.",
     ]
 
 
@@ -268,7 +269,11 @@ def with_fixes(*applicabilities):
     [
         (with_fixes("safe"), "Found 1 finding in 1 model; 1 fixable with --fix."),
         (with_fixes(None, "display"), "Found 2 findings in 1 model."),
-        (with_fixes("unsafe"), "Found 1 finding in 1 model; 1 fixable with --fix --unsafe-fixes."),
+        (
+            with_fixes("unsafe"),
+            "Found 1 finding in 1 model; "
+            "1 fixable with --fix --unsafe-fixes (may override a deliberate choice).",
+        ),
         (
             Report(findings=(finding(fix=None), finding(model="b:B", fix=None))),
             "Found 2 findings in 2 models.",
