@@ -1,5 +1,6 @@
 """The documents say what the program does: rules, gains, settings and options."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -77,6 +78,17 @@ def test_the_notebook_page_shows_the_table_of_a_report(update, monkeypatch):
     monkeypatch.chdir(ROOT / "docs" / "examples")
     new = f"{initlint.check('demo.ipynb')._repr_html_()}\n"
     assert written(ROOT / "docs" / "notebooks.md", "table", new, update) == new
+
+
+@pytest.mark.torch
+def test_the_page_on_filling_shows_what_a_report_prints(update, monkeypatch):
+    import torch
+
+    monkeypatch.syspath_prepend(ROOT / "docs" / "examples")
+    lenet = importlib.import_module("lenet")
+    torch.manual_seed(0)
+    new = f"```\n{initlint.apply_(lenet.LeNet(), seed=0)}\n```\n"
+    assert written(ROOT / "docs" / "apply.md", "filled", new, update) == new
 
 
 def test_the_address_of_the_repository_is_that_of_pyproject():
