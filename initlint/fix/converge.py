@@ -148,7 +148,9 @@ def _overridden(attempt: _Round, before: Report, after: Report) -> list[Layer]:
 
     def keeps(layer: Layer, was: Initializer) -> bool:
         now = calls.get((layer.model, layer.parameter), [was])
-        return any(new and (new.name, new.args) == (was.name, was.args) for new in now)
+        # A measured std is that of one draw.
+        is_draw = was.name == "measured"
+        return any(new and new.name == was.name and (is_draw or new.std == was.std) for new in now)
 
     return [
         layer

@@ -130,20 +130,25 @@ def idle(
     """The unused entries of suppressing comments in the files of the report, and faulty comments.
 
     Reported are only entries for initlint, of rules that ran (`codes` by path), on lines that make
-    a layer whose following activation is known: in other cases another run may need them. `files`
-    are others that were checked, `texts` has their text.
+    or fill a layer whose following activation is known: in other cases another run may need them.
+    `files` are others that were checked, `texts` has their text.
     """
     texts, hints = texts or texts_of(report), _MOST_HINTS
     prefixes = {rule.code.rstrip("0123456789") for rule in rules}
     by_path: dict[str, list[Site]] = {path: [] for path in files if _speaks(path, texts, prefixes)}
+    filled: list[Site] = []
     for layer in report.layers:
         if layer.site is not None:
             sites = by_path.setdefault(layer.site.path, [])
             if layer.following.activation != "unknown":
                 sites.append(layer.site)
+                filled += [layer.current.site] if layer.current and layer.current.site else []
     for finding in (*report.findings, *report.silenced):
         if finding.site is not None:
             by_path.setdefault(finding.site.path, [])
+    for site in filled:
+        if site.path in by_path:
+            by_path[site.path].append(site)
     for path, sites in sorted(by_path.items()):
         silenced = [f for f in report.silenced if f.site and f.site.path == path]
         ran = codes(path)

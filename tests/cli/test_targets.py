@@ -11,7 +11,7 @@ from initlint.judge import load
 from initlint.project import config
 from initlint.project.sourcefiles import Texts
 from initlint.project.targets import is_model
-from initlint.records import Report, Unanalysed
+from initlint.records import Following, Initializer, Report, Site, Unanalysed
 
 
 @pytest.fixture(autouse=True)
@@ -253,6 +253,18 @@ def test_idle_comment_is_noted(initlint, project, comment):
     assert note.startswith("initlint: net.py:8: suppression of INIT1")
     assert note.endswith("silences nothing on this line")
     assert noted(initlint, project, comment, line="-q") == []
+
+
+def test_a_comment_beside_the_call_that_fills_is_noted(initlint, project):
+    """The finding stands where the layer is made."""
+    by_hand = Initializer("normal_", default=False, site=Site("net.py", 8, 9, 8, 30))
+    elsewhere = Site("net.py", 3, 9, 3, 30)
+    report = Report(layers=(layer(current=by_hand, site=elsewhere),))
+    (note,) = noted(initlint, project, "# initlint: ignore[explicit-scale-off]", report)
+    assert note.endswith("suppression of explicit-scale-off silences nothing on this line")
+    unseen = layer(current=by_hand, site=elsewhere, following=Following("unknown"))
+    report = Report(layers=(unseen,))
+    assert noted(initlint, project, "# initlint: ignore[explicit-scale-off]", report) == []
 
 
 @pytest.mark.parametrize(
