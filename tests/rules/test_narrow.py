@@ -39,12 +39,19 @@ class Net(nn.Module):
             nn.init.normal_(m.weight, std={std})
 
     def forward(self, x):
-        x = self.stem(x) + self.place
+        x = self.stem(x) + {place}
         for block in self.blocks:
             x = block(x)
         return {end}
 """
-USUAL = {"width": 64, "std": 0.02, "stem": "nn.Linear(8, width)", "count": 3, "also": "pass"}
+USUAL = {
+    "place": "self.place",
+    "width": 64,
+    "std": 0.02,
+    "stem": "nn.Linear(8, width)",
+    "count": 3,
+    "also": "pass",
+}
 USUAL |= {
     "step": "x + self.b(F.gelu(self.a(self.norm(x))))",
     "end": "self.out(self.norm(x).mean(1))",
@@ -57,6 +64,11 @@ REPORTED = {
     "more blocks": {"count": 6},
     "the first position": {"end": "self.out(self.norm(x)[:, 0])"},
     "the first position, before the norm": {"end": "self.out(self.norm(x[:, 0]))"},
+    "the last position": {"end": "self.out(self.norm(x)[:, -1])"},
+    "places that are looked up": {
+        "also": "self.place = nn.Embedding(8, width); nn.init.normal_(self.place.weight, std=0.02)",
+        "place": "self.place(torch.arange(8))",
+    },
     "the largest": {"end": "self.out(self.norm(x).amax(1))"},
     "dropout": {"step": "x + F.dropout(self.b(F.gelu(self.a(self.norm(x)))), 0.1)"},
     "two layers before": {
