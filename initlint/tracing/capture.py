@@ -17,6 +17,7 @@ from torch import fx, nn
 from torch.fx.experimental import _config as fx_config
 
 from initlint.records import InitlintError
+from initlint.tracing import given
 from initlint.tracing.build import described, where
 from initlint.tracing.foreign import contained, text_of
 from initlint.tracing.guarded import guarded
@@ -36,6 +37,10 @@ _MOST_BYTES = 4 << 30
 
 class CaptureError(InitlintError):
     """A model's graph could not be had: one sentence that says why."""
+
+
+class InputsError(CaptureError):
+    """The inputs that were given are not ones of the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +88,19 @@ def capture(
     Symbolic tracing is tried first: it needs no input. If forward needs values or shapes, or calls
     a function that symbolic tracing cannot follow, forward is run once, on the meta device or else
     with real memory, on `inputs` or else on guessed ones. `rebuild` makes the model again, with
-    memory. The model is not changed. Raises CaptureError with the line at which forward raises.
+    memory. The model is not changed. Raises CaptureError with the line at which forward raises, and
+    InputsError for `inputs` that do not fit, whether or not they were needed.
     """
     inner, prefix = unwrapped(model)
+    _refuse_unknown(inner, name, inputs)
     with guarded(inner):
-        captured = _captured(inner, name, inputs, rebuild)
+        try:
+            captured = _captured(inner, name, inputs, rebuild)
+        except CaptureError:
+            _refuse_unfit(inner, name, inputs)
+            raise
+        if captured.way == "symbolic":
+            _refuse_unfit(inner, name, inputs)
     if not prefix:
         return captured
     return Captured(prefixed(captured.graph, prefix), model, captured.way)
@@ -100,6 +113,7 @@ def fitting_inputs(
 
     Raises CaptureError if every guess leads to an error.
     """
+    _refuse_unknown(model, name, inputs)
     guesser = Guesser(model, inputs)
     try:
         _recorded(_twin(model), guesser, "meta")
@@ -243,6 +257,32 @@ def _ran(model: nn.Module, name: str, inputs: Sequence[Any], rebuild: _Rebuild) 
         with contextlib.suppress(RunError), _all_is_something():
             return _recorded(_twin(model), Guesser(model, inputs), "meta", supposing=True)
     raise CaptureError(_explained(furthest.cause, name, guesser)) from furthest
+
+
+def _refuse_unknown(model: nn.Module, name: str, inputs: Sequence[Any]) -> None:
+    """Raise InputsError for inputs that forward's signature has no place for."""
+    why = given.unfit(inputs, model.forward)
+    if why:
+        raise InputsError(f"{name}: {why}")
+
+
+def _refuse_unfit(model: nn.Module, name: str, inputs: Sequence[Any]) -> None:
+    """Raise InputsError if a run on `inputs` fails where one on guessed inputs succeeds.
+
+    If some of the inputs had to be guessed, the failure may be due to the guess.
+    """
+    if not inputs or (guesser := Guesser(model, inputs)).guesses:
+        return
+    try:
+        _recorded(_twin(model), guesser, "meta")
+    except RunError as error:
+        if _is_limit_of_meta(error.cause):
+            return
+        fitting = Guesser(model)
+        with contextlib.suppress(RunError):
+            _recorded(_twin(model), fitting, "meta")
+            why = _explained(error.cause, name, guesser).rstrip(".")
+            raise InputsError(f"{why}; inputs that fit: {fitting.guesses}") from error
 
 
 @contextlib.contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +32,35 @@ def by_name(values: Sequence[Any], parameters: Mapping[str, inspect.Parameter]) 
         else:
             found.append(value)
     return tuple(found)
+
+
+def unfit(values: Sequence[Any], forward: Callable[..., Any]) -> str:
+    """Why `forward` cannot be called with inputs, as far as its signature tells; empty if it can.
+
+    Arguments that are missing are guessed.
+    """
+    try:
+        signature = inspect.signature(forward)
+    except (TypeError, ValueError):
+        return ""
+    parameters = signature.parameters
+    found = by_name(values, parameters)
+    named = [value.name for value in found if is_named(value)]
+    places = [p.name for p in parameters.values() if p.kind is not p.VAR_KEYWORD]
+    unknown = [name for name in named if name not in places]
+    if unknown and len(places) == len(parameters):
+        close = difflib.get_close_matches(unknown[0], places, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"it takes {', '.join(places)}"
+        return f"forward takes no argument {unknown[0]}; {hint}"
+    twice = [name for name, count in Counter(named).items() if count > 1]
+    if twice:
+        return f"more than one input is given for forward's argument {twice[0]}"
+    try:
+        unnamed = [value for value in found if not is_named(value)]
+        signature.bind_partial(*unnamed, **dict.fromkeys(named))
+    except TypeError as error:
+        return f"forward cannot take these inputs: {error}"
+    return ""
 
 
 def tensors_of(values: Any) -> Iterator[torch.Tensor]:

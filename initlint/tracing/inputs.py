@@ -116,8 +116,13 @@ class Guesser:
         """The guess, and how to give other inputs, for a message; empty for given inputs."""
         if not self._specs:
             return ""
-        made = [f"{path}={spec.spelled(self._size)}" for path, spec in self._specs.items()]
-        return f"; inputs guessed: {' '.join(made)}; {how_to_give_inputs(self._specs)}"
+        return f"; inputs guessed: {self.guesses}; {how_to_give_inputs(self._specs)}"
+
+    @property
+    def guesses(self) -> str:
+        """The inputs that are guessed, as they are written on the command line."""
+        made = (f"{path}={spec.spelled(self._size)}" for path, spec in self._specs.items())
+        return " ".join(made)
 
     def _wanted(self) -> Iterator[str]:
         """Forward's arguments that need a tensor: all without default, else what models name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from initlint.project.targets import is_model, of_model
@@ -89,7 +89,7 @@ def _traced(target: Any, given: _Given) -> Traced:
     try:
         with foreign():
             found = _built(target, given)
-            return together([_layers(model, target, given) for model in found])
+            return together(_layers_of_all(found, target, given))
     except InitlintError as error:
         return _failed(target, str(error), error)
     except Exception as error:
@@ -132,10 +132,35 @@ def _built(target: Any, given: _Given) -> Sequence[Built | Unanalysed]:
     return build.build_all(target, given.arguments, given.begun, given.spared)
 
 
+def _layers_of_all(found: Sequence[Built | Unanalysed], target: Any, given: _Given) -> list[Traced]:
+    """The records of the models of a target; inputs go to those of them whose forward takes them.
+
+    Raises InputsError if there is no such model.
+    """
+    from initlint.tracing.capture import InputsError
+
+    taken: list[Traced] = []
+    refused: dict[int, InputsError] = {}
+    for place, model in enumerate(found):
+        try:
+            taken.append(_layers(model, target, given))
+        except InputsError as error:
+            refused[place] = error
+            taken.append(Traced())
+    others = [model for i, model in enumerate(found) if i not in refused]
+    if refused and all(isinstance(model, Unanalysed) for model in others):
+        # The error of a run says more than that of a name.
+        raise max(refused.values(), key=lambda error: error.__cause__ is not None)
+    for place in refused:
+        taken[place] = _layers(found[place], target, replace(given, inputs=()))
+    return taken
+
+
 def _layers(model: Built | Unanalysed, target: Any, given: _Given) -> Traced:
     """The records of one model, and its parameters that cannot be judged."""
     from initlint.tracing.arriving import loud_data
     from initlint.tracing.build import described, where
+    from initlint.tracing.capture import InputsError
     from initlint.tracing.foreign import contained
     from initlint.tracing.layers import recorded
     from initlint.tracing.measure import unusual
@@ -156,6 +181,8 @@ def _layers(model: Built | Unanalysed, target: Any, given: _Given) -> Traced:
             is_alone = model.factory is not None and not is_model(str(target))
             alone = (model.name,) if is_alone else ()
             return Traced(layers, parameters, calls_of(model), gaps, shapes, alone)
+    except InputsError:
+        raise
     except InitlintError as error:
         reason = str(error)
     except Exception as error:
