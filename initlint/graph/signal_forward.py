@@ -16,7 +16,7 @@ from initlint.graph.facts import DROPOUTS, DROPPED_PATHS, left_out
 from initlint.graph.ops import Op, Operand
 from initlint.graph.samples import Value
 from initlint.graph.signal_pools import TYPICAL
-from initlint.graph.signal_shared import ALL, Shared, of_keys, of_reshaping
+from initlint.graph.signal_shared import ALL, Shared, of_copies, of_keys, of_reshaping
 from initlint.graph.signal_terms import LARGEST, LEAST, Given, Prediction, kind_of_norm
 from initlint.graph.signal_weighted import Known, Moments, Sent, looked_up, recurrent, weighted
 
@@ -156,8 +156,22 @@ class Forward:
             return Sent(self.found.values[rotated], (0.5, 0.5))
         if len(values) > 1:
             sign = op.args.get("sign", 1.0)
-            return joins.added(values, (1.0, *[sign] * (len(values) - 1)))
+            sent = joins.added(values, (1.0, *[sign] * (len(values) - 1)))
+            return self._repeated(op, sent)
         return self._scale(op, values)
+
+    def _repeated(self, op: Op, sent: Sent) -> Sent:
+        """A sum, one of whose terms is the same for all examples, as a table of positions is.
+
+        Its gradient is the sum of theirs, which are independent.
+        """
+        backs, shared = list(sent.backs), list(sent.shared)
+        for place, term in enumerate(op.inputs):
+            times = sizes.repeats(self._shapes, op, term)
+            if times is not None:
+                examples, positions = times
+                backs[place], shared[place] = examples * positions, of_copies(positions)
+        return sent._replace(backs=tuple(backs), shared=tuple(shared))
 
     def _concatenation(self, op: Op, values: list[Value]) -> Sent | str:
         if op.bare_name in ("setitem", "scatter", "index_copy", "masked_scatter"):

@@ -46,6 +46,20 @@ def ratio(shapes: Shapes, op: Op) -> float:
     return math.prod(ours) / math.prod(theirs)
 
 
+def repeats(shapes: Shapes, op: Op, term: Op) -> tuple[float, float] | None:
+    """How many examples, and positions of each, get a term of a sum that has no examples.
+
+    None if they are not known, and for a term that has as many examples as the sum.
+    """
+    ours, theirs = shapes.get(op), shapes.get(term)
+    if ours is None or theirs is None or not math.prod(theirs) or len(theirs) > len(ours):
+        return None
+    padded = (1,) * (len(ours) - len(theirs)) + theirs
+    if padded[0] == ours[0]:
+        return None
+    return float(ours[0]), math.prod(ours[1:]) / math.prod(padded[1:])
+
+
 def joins_positions(shapes: Shapes, op: Op, values: list[Value]) -> bool:
     """Whether a concatenation makes more positions of its values, not more units."""
     if op.bare_name not in _POSITIONS:
