@@ -140,6 +140,8 @@ class Layer:
     - `branches`: the number of such branches in the model.
     - `head`: True if the result reaches the model's output through no other weighted layer.
     - `nominal`: True if sizes are symbols (`width`): only ratios of stds mean anything.
+    - `uneven`: True if fan_in and fan_out depend on different symbols, so that nobody knows their
+      ratio: what counts both, as Xavier, then has no known std.
     - `spread`: the factor by which the stride of a transposed convolution divides fan_in.
     - `dropped`: the share of its input that a dropout leaves out in training, at least.
     - `recurrent`: state, if the weight is multiplied with its own earlier result; input, if its
@@ -176,6 +178,7 @@ class Layer:
     branches: int = 0
     head: bool = False
     nominal: bool = False
+    uneven: bool = False
     spread: float = 1
     dropped: float = 0.0
     recurrent: str = ""

@@ -21,10 +21,13 @@ def saturating_hidden_layers(model: Model) -> Problems:
             row.append(after)
         share = _passed(row)
         if share < _LEAST:
+            most = f"at most {share:.1g}"
+            if any(each.nominal for each in row):
+                most = "hardly any"
             yield (
                 layer,
                 f"{called(layer)} is the first of {len(row)} hidden "
-                f"sigmoid layers in a row: they let at most {share:.1g} of the gradient through; "
+                f"sigmoid layers in a row: they let {most} of the gradient through; "
                 "use tanh or relu (`initlint rule INIT304`)",
             )
 

@@ -6,7 +6,7 @@ import math
 import re
 from pathlib import PurePath
 
-from initlint.recommend import TOLERANCE, has_mean, magnitude, ratio, times
+from initlint.recommend import TOLERANCE, family, has_mean, magnitude, ratio, times
 from initlint.records import Initializer, Layer, Parameter, Whole
 from initlint.safe.shown import access, is_attribute
 
@@ -100,6 +100,10 @@ def loudness(layer: Layer, whole: Whole, code: str) -> str:
 
 def faintness(layer: Layer, whole: Whole, code: str) -> str:
     """One sentence on residual branches that add nothing to their stream, or learn slowly."""
+    if layer.nominal:
+        what = f"{called(layer)} and {len(whole.layers) - 1} more layers are so small that their "
+        what += "branches add hardly anything to the stream"
+        return _told(what, f"std {0.02 * math.sqrt(768):.2g}/√width adds more", code)
     std = layer.current.std if layer.current is not None and layer.current.std is not None else 0.0
     width = layer.shape[0] or 1
     what = f"{called(layer)} and {len(whole.layers) - 1} more layers have std {std:.2g}"
@@ -184,7 +188,12 @@ def predicted(layer: Layer) -> str:
     ahead, back = abs(math.log(signal.forward)), abs(math.log(signal.backward))
     if ahead >= min(back, _CLEAR) and back - ahead < _MUCH:
         place = called(layer, signal.end) if signal.end else "the output"
+        if layer.nominal and family(layer) == "saturating":
+            return ""
         return f"; predicted signal at {place}: {_share(signal.forward, signal.arriving, 'input')}"
+    if layer.nominal:
+        # It depends on the ratios of widths that are only names.
+        return ""
     place = called(layer, signal.start) if signal.start else "the input"
     share = _share(signal.backward, signal.returning, "output")
     return f"; predicted gradient at {place}: {share}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from initlint.output.paint import console_of
 from initlint.output.phrases import ratio
 from initlint.output.silence import silence, untold
-from initlint.recommend import times
+from initlint.recommend import is_undecided, times
 from initlint.records import Following, Initializer, Layer, Report
 from initlint.safe.shown import shown
 
@@ -152,7 +152,7 @@ def _std(initializer: Initializer | None, layer: Layer) -> str:
 
 
 def _ratio(layer: Layer) -> str:
-    factor = ratio(layer.current, layer.recommended)
+    factor = None if is_undecided(layer) else ratio(layer.current, layer.recommended)
     return "-" if factor is None else times(factor)
 
 

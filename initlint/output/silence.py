@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from initlint.judge import is_lazy, is_small_head, ratio, scheme
 from initlint.project.sourcefiles import NOTEBOOK
-from initlint.recommend import family, is_own_output, only_sees_data
+from initlint.recommend import family, is_own_output, is_undecided, only_sees_data
 from initlint.recommend.question import is_dropped, is_small_share
 from initlint.records import Initializer, Layer, Report
 
@@ -91,6 +91,8 @@ def _suited(layer: Layer) -> str:
     if layer.current.std is None:
         return _unclear(layer.current)
     value = ratio(layer)
+    if is_undecided(layer):
+        return "what it needs depends on two sizes that are names"
     if value is None:
         return "its fan_in is not known"
     if value == 1.0:

@@ -107,7 +107,7 @@ def ratio(layer: Layer) -> float | None:
     """
     if layer.current is None or layer.current.std is None or layer.recommended is None:
         return None
-    if layer.recurrent == "state":
+    if layer.recurrent == "state" or is_undecided(layer):
         return None
     scale = magnitude(layer.current)
     if layer.current.default and (layer.recurrent == "input" or _is_left_alone(layer)):
@@ -127,6 +127,13 @@ def ratio(layer: Layer) -> float | None:
     if is_close or (family(layer) == "saturating" and suits(layer, scale)):
         return 1.0
     return scale / min(max(scale, low * unit), high * unit)
+
+
+def is_undecided(layer: Layer) -> bool:
+    """Whether the std that a layer needs counts two sizes of which only the names are known."""
+    activation = catalog.activations().get(layer.following.activation)
+    is_xavier = activation is not None and activation.initializer.startswith("xavier")
+    return layer.uneven and (is_xavier or layer.recurrent == "input")
 
 
 def remedy(layer: Layer) -> float:
@@ -365,12 +372,8 @@ def _normal(layer: Layer, activation: Activation, gain: float, std: float) -> In
 
 
 def _number(layer: Layer, activation: Activation, std: float) -> Initializer | None:
-    """A normal draw with a number as its std; None if the sizes are only symbols.
-
-    Before an activation that is never reported, the number is not written, so symbols do not
-    matter.
-    """
-    if layer.nominal and activation.family != "unscaled":
+    """A normal draw with a number as its std; None if the sizes are only symbols."""
+    if layer.nominal:
         return None
     return Initializer("normal_", {"std": std}, std, reason=activation.source)
 

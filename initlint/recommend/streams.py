@@ -141,7 +141,7 @@ def _is_louder(layer: Layer) -> bool:
     if layer.following.activation not in _BARE or layer.current is None or layer.harmless:
         return False
     wanted = recommended(layer)
-    if wanted is None or not wanted.std or layer.times:
+    if wanted is None or not wanted.std or layer.times or layer.uneven:
         return False
     return magnitude(layer.current) > TOLERANCE * wanted.std
 

@@ -11,7 +11,7 @@ from initlint.judge import called, predicted
 from initlint.output.phrases import message, ratio
 from initlint.output.silence import silence, untold
 from initlint.project.sourcefiles import decoded
-from initlint.recommend import times
+from initlint.recommend import is_undecided, times
 from initlint.records import Finding, Layer, Site
 from initlint.safe.shown import shown
 from initlint.server.judgement import Judgement
@@ -141,7 +141,7 @@ def _described(layer: Layer, is_reported: bool, reasons: Mapping[tuple[str, str]
     """`Net: fc1 (Linear): relu follows; std 0.0667, 0.41× what it needs; predicted signal at …`."""
     following, current = layer.following.activation, layer.current
     said = [f"{following} follows" if following != "unknown" else "what follows is not known"]
-    factor = ratio(current, layer.recommended)
+    factor = None if is_undecided(layer) else ratio(current, layer.recommended)
     if current is not None and current.std is not None:
         std = "std" if layer.nominal else f"std {current.std:.3g},"
         if factor is not None and layer.recommended is not None:

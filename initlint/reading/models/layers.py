@@ -17,7 +17,7 @@ from initlint.graph.record import harmless, is_state, layer_of
 from initlint.graph.steps import Weight
 from initlint.graph.weights import whole
 from initlint.reading.abstract.holders import Instance
-from initlint.reading.abstract.sizes import is_size, nominal, symbol
+from initlint.reading.abstract.sizes import is_size, nominal, product, symbol
 from initlint.reading.abstract.values import Slot, Sym, Value
 from initlint.reading.budget import Budget
 from initlint.reading.models.places import Place, place_of, site_of
@@ -197,6 +197,7 @@ def _record(
         current=initializer(use),
         site=site_of(use.slot),
         nominal=_is_nominal(use),
+        uneven=_is_uneven(use),
         states=states,
         reason=_perhaps_harmless(group),
         names=names,
@@ -248,6 +249,7 @@ def unknown(model: str, place: Place, slot: Slot, kind: str, draw: Draw) -> Laye
         current=initializer(use),
         site=site_of(slot),
         nominal=_is_nominal(use),
+        uneven=_is_uneven(use),
         parts=packed_in(kind, slot.name),
     )
 
@@ -286,6 +288,12 @@ def _is_nominal(use: Use) -> bool:
     return any(not isinstance(size, (int, float)) or (size and not is_size(size)) for size in sizes)
 
 
+def _is_uneven(use: Use) -> bool:
+    """Whether the two fans depend on different symbols."""
+    fan_in, fan_out = map(_powers, use.fans)
+    return _is_nominal(use) and fan_in != fan_out
+
+
 def _is_provable(draw: Draw, use: Use) -> bool:
     """Whether the ratio of the std to the needed one is the same for all values of symbolic sizes.
 
@@ -303,7 +311,10 @@ def _is_provable(draw: Draw, use: Use) -> bool:
         return use.type.startswith("Embedding") and is_number
     if draw.offset and _is_nominal(use):
         return False
-    if not _is_nominal(use) or (_powers(fan_in) == _powers(fan_out) and not _is_written(draw)):
+    if not _is_nominal(use):
+        return True
+    alike = {_powers(fan) for fan in (fan_in, fan_out, *_counted_by_torch(use.slot))}
+    if len(alike) == 1 and not _is_written(draw):
         return True
     by_fan_in = draw.name.startswith("kaiming") and draw.args.get("mode") == "fan_in"
     if by_fan_in:
@@ -314,6 +325,14 @@ def _is_provable(draw: Draw, use: Use) -> bool:
     return isinstance(std, Sym) and [(n, 2 * p) for n, p in std.powers] == [
         (n, -p) for n, p in _powers(fan_in) or ()
     ]
+
+
+def _counted_by_torch(slot: Slot) -> tuple[Value, ...]:
+    """fan_in and fan_out as torch.nn.init counts them: of a grouped weight over all groups."""
+    if slot.shape is None or len(slot.shape) < 2:
+        return ()
+    window = product(tuple(slot.shape[2:]))
+    return tuple(product((side, window)) for side in slot.shape[:2])
 
 
 _SCALES = {"uniform_": ("a", "b")}
