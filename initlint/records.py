@@ -139,6 +139,8 @@ class Layer:
     - `branch`: inside or last, for a layer of a residual branch without normalisation.
     - `branches`: the number of such branches in the model.
     - `head`: True if the result reaches the model's output through no other weighted layer.
+    - `shown`: True if the result is one of the model's through no other weighted layer, whether or
+      not it feeds others as well.
     - `nominal`: True if sizes are symbols (`width`): only ratios of stds mean anything.
     - `uneven`: True if fan_in and fan_out depend on different symbols, so that nobody knows their
       ratio: what counts both, as Xavier, then has no known std.
@@ -177,6 +179,7 @@ class Layer:
     branch: str = ""
     branches: int = 0
     head: bool = False
+    shown: bool = False
     nominal: bool = False
     uneven: bool = False
     spread: float = 1

@@ -82,6 +82,7 @@ class Downstream(NamedTuple):
     - `uncertain`: a path has a choice, so not every path need be taken.
     - `factor`: the numbers by which it is multiplied before the following activation; 1 if the
       paths differ.
+    - `shown`: some path reaches a result of the model with no weighted operation on it.
     """
 
     following: Following = _UNKNOWN
@@ -95,6 +96,7 @@ class Downstream(NamedTuple):
     cancelled: bool = False
     closed: bool = False
     factor: float = 1.0
+    shown: bool = False
 
 
 class Use(NamedTuple):
@@ -273,7 +275,8 @@ def _downstream(
             ways = [_met(steps[user], found[user], node, up[node]) for user in users]
             pairs = zip(users, ways, strict=True)
             direct = [way for user, way in pairs if (node, user) not in skipped]
-        found[node] = _joined(ways, direct or ways)
+        below = _joined(ways, direct or ways)
+        found[node] = below._replace(shown=True) if steps[node].final else below
     return found
 
 
@@ -309,7 +312,7 @@ def _joined(ways: list[Downstream], direct: list[Downstream]) -> Downstream:
         is_mixed = ways[0].uncertain and ways[0].following.activation == "mixed"
         return ways[0]._replace(following=_UNKNOWN) if is_mixed else ways[0]
     longest = max(ways, key=lambda way: way.layers)
-    _, _, _, settled, normed, weighted, gating, unsure, cancelled, closed, factors = zip(
+    _, _, _, settled, normed, weighted, gating, unsure, cancelled, closed, factors, shown = zip(
         *ways, strict=True
     )
     uncertain = any(unsure)
@@ -329,6 +332,7 @@ def _joined(ways: list[Downstream], direct: list[Downstream]) -> Downstream:
         every(cancelled),
         every(closed),
         factors[0] if len(set(factors)) == 1 else 1.0,
+        any(shown),
     )
 
 
@@ -371,7 +375,7 @@ def _met_signal(step: Step, below: Downstream, node: Node, value: Upstream) -> D
     if step.role == "norm":
         answer = _through("norm", below.following)
         settled = Downstream(answer, 0, None, True, True, below.weighted, below.gating)
-        return settled._replace(cancelled=True, closed=True)
+        return settled._replace(cancelled=True, closed=True, shown=below.shown)
     if step.role == "choice":
         return below if below.uncertain else below._replace(uncertain=True)
     if step.role in _THROUGH:

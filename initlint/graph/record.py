@@ -71,6 +71,7 @@ def layer_of(
         branch=first.branch,
         branches=bare,
         head=not any(use.downstream.weighted for use in group),
+        shown=any(use.downstream.shown for use in group),
         nominal=nominal,
         uneven=uneven,
         spread=first.weight.spread,
