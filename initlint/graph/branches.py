@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from initlint.graph.steps import Node, Steps
@@ -43,10 +43,18 @@ def free(count: int) -> None:
 def branches(steps: Steps, charge: Charge = free) -> list[Branch]:
     """All residual branches of a graph, in the order of their joins."""
     forks = dominators(steps, charge)
+    order = {node: place for place, node in enumerate(steps)}
+    readers: dict[Node, set[Node]] = {}
+    for node, step in steps.items():
+        for value in step.inputs:
+            readers.setdefault(value, set()).add(node)
     found = []
     for node, step in steps.items():
         if step.role == "merge_add" and len(step.inputs) == 2:
             branch = _branch(steps, node, forks[node], charge)
+            if branch is None:
+                branch = _fed(steps, node, order, charge)
+                branch = branch and _with_feeders(steps, branch, readers)
             if branch is not None:
                 found.append(branch)
     return found
@@ -119,6 +127,67 @@ def _branch(steps: Steps, join: Node, fork: Node | None, charge: Charge) -> Bran
     normalised = any(steps[node].role == "norm" for node in side)
     sure = not _nonlinear(steps, skip)
     return Branch(join, fork, side, skip, _last(steps, end, side), normalised, sure)
+
+
+def _fed(steps: Steps, join: Node, order: dict[Node, int], charge: Charge) -> Branch | None:
+    """The branch that ends at `join` and sees more than the stream: `h + f(h, v)`.
+
+    The stream passes it unchanged. Its nodes are those on the way from the fork to the join.
+    """
+    for stream, end in (steps[join].inputs, steps[join].inputs[::-1]):
+        skip: list[Node] = []
+        fork: Node = stream
+        while (side := _between(steps, fork, end, order, charge)) is None:
+            step = steps[fork]
+            if step.role not in _THROUGH or len(step.inputs) != 1:
+                break
+            skip.append(fork)
+            fork = step.inputs[0]
+        if not side or not _weighted(steps, side) or (skip and not _nonlinear(steps, side)):
+            continue
+        normalised = any(steps[node].role == "norm" for node in side)
+        last = _last(steps, end, side)
+        return Branch(join, fork, side, frozenset(skip), last, normalised, True)
+    return None
+
+
+def _with_feeders(steps: Steps, branch: Branch, readers: Mapping[Node, set[Node]]) -> Branch:
+    """The branch with the layers of its other inputs whose results go nowhere else."""
+    nodes = set(branch.nodes)
+    waiting = [value for node in branch.nodes for value in steps[node].inputs]
+    while waiting:
+        node = waiting.pop()
+        is_own = node not in nodes and node is not branch.fork and readers[node] <= nodes
+        if is_own and not steps[node].final and steps[node].inputs:
+            nodes.add(node)
+            if steps[node].role != "weighted":
+                waiting += steps[node].inputs
+    return branch._replace(nodes=frozenset(nodes))
+
+
+def _between(
+    steps: Steps, fork: Node, end: Node, order: dict[Node, int], charge: Charge
+) -> frozenset[Node] | None:
+    """The nodes on all ways from `fork` to `end`, without the fork; None if there is no way."""
+    first = order[fork]
+    before: set[Node] = set()
+    waiting = [end]
+    while waiting:
+        node = waiting.pop()
+        if node in before or order[node] <= first:
+            continue
+        before.add(node)
+        if len(before) % _CHARGED == 0:
+            charge(_CHARGED)
+        if len(before) > _LONGEST:
+            return None
+        waiting += steps[node].inputs
+    reached = {fork}
+    for node in sorted(before, key=order.__getitem__):
+        if any(value in reached for value in steps[node].inputs):
+            reached.add(node)
+    reached.discard(fork)
+    return frozenset(reached) if end in reached else None
 
 
 def _side(steps: Steps, end: Node, fork: Node, charge: Charge) -> frozenset[Node] | None:
