@@ -105,6 +105,36 @@ def residual(count: int) -> Make:
     return make
 
 
+class Conditioned(nn.Module):
+    """A stream of one half of a digit; its branches see the other half, too."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(64, 64), nn.Linear(64, 10)
+        self.blocks = nn.ModuleList(Block(lambda: nn.Linear(64, 64)) for _ in range(count))
+        self.others = nn.ModuleList(nn.Linear(64, 64) for _ in range(count))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        is_left = torch.arange(64) % 8 < 4
+        h, v = self.first(x * is_left), x * ~is_left
+        for block, other in zip(self.blocks, self.others, strict=True):
+            h = h + block.b(F.relu(block.a(h) + other(v)))
+        return self.last(h)
+
+
+def by_kaiming(ends: Callable[[torch.Tensor], object] | None) -> Callable[[nn.Module], None]:
+    """Kaiming before every relu; `ends` fills what is added to the stream, if given."""
+
+    def fill(model: nn.Module) -> None:
+        for block, other in zip(model.blocks, model.others, strict=True):
+            for layer in (block.a, other):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if ends is not None:
+                ends(block.b.weight)
+
+    return fill
+
+
 def kaiming(last: Callable[[torch.Tensor, int], object]) -> Callable[[nn.Module], None]:
     """Kaiming in every block; `last` then fills its last layer, of so many blocks."""
 
@@ -233,6 +263,16 @@ def streams() -> Iterator[Row]:
             ways = {w.__name__: filled(residual(count), kaiming(w)) for w in (kept, zeros, divided)}
             score = classified(300, rate, sgd=sgd)
             yield Row("INIT303", f"{count} blocks of relu, {word}", score, ways)
+        make = partial(Conditioned, 8)
+        drawn = partial(nn.init.kaiming_normal_, nonlinearity="relu")
+        ways = {
+            "default": make,
+            "Kaiming before relu": filled(make, by_kaiming(None)),
+            "Kaiming": filled(make, by_kaiming(drawn)),
+            "zeros": filled(make, by_kaiming(nn.init.zeros_)),
+        }
+        name = f"8 blocks with a second input, {word}"
+        yield Row("INIT303", name, classified(250, rate, sgd=sgd), ways)
 
 
 def widths() -> Iterator[Row]:
