@@ -340,6 +340,9 @@ def _filled(model: nn.Module) -> nn.Module:
 
 def _recorded(model: nn.Module, guesser: Guesser, device: str, supposing: bool = False) -> Captured:
     """The run that the guesser's inputs lead to; the error of the run that got furthest if none."""
+    if not isinstance(model, nn.Module):
+        # A model that answers every name answers __deepcopy__, too.
+        raise RunError(TypeError("a copy of the model is no module"))
     furthest: RunError | None = None
     for _ in range(_TRIES):
         args, kwargs = guesser.inputs(device)

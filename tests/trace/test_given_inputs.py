@@ -149,6 +149,23 @@ class Strange(nn.Module):
         return self.a(x.to("xpu"))
 
 
+class Open(nn.Module):
+    """Answers every name, so that it cannot be copied."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Linear(8, 4)
+
+    def __getattr__(self, name: str) -> object:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return lambda *args: None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.a(x)
+
+
 def test_a_model_in_python_is_asked_too() -> None:
     with pytest.raises(initlint.InitlintError, match="inputs that fit: x=2,8 v=2,8"):
         initlint.check(Twice(), torch.ones(3, 8), torch.ones(3, 9))
@@ -168,6 +185,7 @@ def test_a_model_in_python_is_asked_too() -> None:
         (Free(), ({"x": torch.ones(3, 8)},)),
         (Free(), (torch.ones(8),)),
         (Strange(), (torch.ones(3, 8),)),
+        (Open(), (torch.ones(3, 8),)),
         (nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8)), (torch.ones(3, 8),)),
         (nn.DataParallel(Twice()), (torch.ones(3, 8), torch.ones(3, 8))),
         (nn.Sequential(nn.Embedding(9, 8), nn.Linear(8, 8)), (torch.ones(3, 8).long(),)),
