@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,8 +13,9 @@ from initlint.fill.apply import Choice, is_wanted, names_of
 from initlint.fill.given import Wanted
 from initlint.fill.journal import Journal, Ref
 from initlint.fill.memory import is_array, is_wrapper, plain, read_only, shares_itself
-from initlint.fill.shards import tensors_of
+from initlint.fill.shards import parts_of, tensors_of
 from initlint.fill.skeleton import Skeleton
+from initlint.fill.together import Together
 from initlint.fill.twins import is_sharded
 from initlint.fill.undo import Copies
 from initlint.tracing.walks import part_called
@@ -22,15 +24,17 @@ from initlint.tracing.walks import part_called
 _COPYING = ("clone", "copy_", "__deepcopy__")
 
 
-def with_followers(model: nn.Module, choice: Choice, wanted: Wanted) -> Choice:
+def with_followers(model: nn.Module, choice: Choice, wanted: Wanted, ranks: Together) -> Choice:
     """The choice, with the frozen parameters and buffers that equal a chosen parameter.
 
     Whoever made them so wants both to begin alike. Constants are equal by chance, unless other
-    parameters of their layers are copies, too. Sharded models are not looked at.
+    parameters of their layers are copies, too. Of a sharded model, a copy is one that is cut in
+    the same way and equal on all ranks.
     """
-    if not choice.sources or is_sharded(model):
+    if not choice.sources:
         return choice
     tensors, names = tensors_of(model), names_of(model)
+    here, places = _here(model, tensors)
     originals = set(_originals(model))
     frozen = {
         name: tensor
@@ -38,19 +42,28 @@ def with_followers(model: nn.Module, choice: Choice, wanted: Wanted) -> Choice:
         if not tensor.requires_grad
         and name not in originals
         and is_wanted(names.get(name, [name]), wanted.only, wanted.skip)
-        and _is_writable(tensor)
+        and name in here
+        and _is_writable(here[name])
     }
-    chosen = {name: tensors[name] for name in choice.sources}
-    found = {
-        name: source
-        for name, tensor in frozen.items()
-        if (source := next(_equal(tensor, chosen), "")) and not _is_constant(tensor)
+    chosen = {name: here[name] for name in choice.sources if name in here}
+    same = {
+        name: {one for one in _equal(here[name], chosen) if places.get(one) == places.get(name)}
+        for name in frozen
     }
+    ends = {n: torch.aminmax(here[n]) for n, found in same.items() if found and here[n].numel()}
+    lows = {name: (low.item(), high.item()) for name, (low, high) in ends.items()}
+    if is_sharded(model):
+        every = ranks.everyones("look for copies", (same, lows))
+        same = {name: set.intersection(*(one[name] for one, _ in every)) for name in frozen}
+        lows = {name: _joined([own[name] for _, own in every if name in own]) for name in frozen}
+    copies = {name: [one for one in chosen if one in same[name]] for name in frozen}
+    varied = {name for name, (low, high) in lows.items() if low != high}
+    found = {name: copies[name][0] for name in frozen if copies[name] and name in varied}
     layers = {_layer(name): _layer(source) for name, source in found.items()}
-    for name, tensor in frozen.items():
-        own = [one for one in _equal(tensor, chosen) if _layer(one) == layers.get(_layer(name))]
+    for name in frozen:
+        own = [one for one in copies[name] if _layer(one) == layers.get(_layer(name))]
         found |= {name: own[0]} if own and name not in found else {}
-    fixed = read_only({name: tensors[name] for name in found})
+    fixed = read_only({name: here[name] for name in found})
     followers = {n: s for n, s in found.items() if n not in fixed}
     return replace(choice, followers={**choice.followers, **followers})
 
@@ -109,12 +122,31 @@ def _originals(model: nn.Module) -> Iterator[str]:
 
 def follow(model: nn.Module, followers: Mapping[str, str], copies: Copies) -> None:
     """Write into each follower what its parameter holds now."""
-    tensors = tensors_of(model)
+    here, _ = _here(model, tensors_of(model))
     with torch.no_grad():
         for name, source in followers.items():
-            target = plain(tensors[name].data)
+            target = plain(here[name].data)
             copies.keep(target)
-            target.copy_(tensors[source].data)
+            target.copy_(here[source].data)
+
+
+def _here(
+    model: nn.Module, tensors: Mapping[str, torch.Tensor]
+) -> tuple[Mapping[str, torch.Tensor], Mapping[str, Any]]:
+    """What is here of every tensor, and where in the whole one that lies, if not all of it is.
+
+    FSDP1 cuts a parameter and its copy at different places, so its parts are left out.
+    """
+    if not is_sharded(model):
+        return tensors, {}
+    parts = {name: part for name, part in parts_of(model).items() if part.first is None}
+    places = {name: (part.shape, part.offsets, part.first) for name, part in parts.items()}
+    return {name: part.local for name, part in parts.items()}, places
+
+
+def _joined(ends: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The least and the largest of all; the same twice where there are none."""
+    return min((x for x, _ in ends), default=0.0), max((x for _, x in ends), default=0.0)
 
 
 def _is_writable(tensor: torch.Tensor) -> bool:
@@ -136,10 +168,6 @@ def _equal(tensor: torch.Tensor, others: Mapping[str, torch.Tensor]) -> Iterator
 
 def _row(tensor: torch.Tensor) -> torch.Tensor:
     return tensor[(0,) * (tensor.dim() - 1)] if tensor.numel() and tensor.dim() else tensor
-
-
-def _is_constant(tensor: torch.Tensor) -> bool:
-    return tensor.numel() < 2 or bool(tensor.min() == tensor.max())
 
 
 def _layer(name: str) -> str:

@@ -91,7 +91,7 @@ def _applied(
 
     with one_line(kind_of(model)), foreign(), same_random_state(model):
         layers, known = layers_and_facts(model, inputs, wanted, present, ranks)
-        choice = with_followers(model, chosen(model, layers, wanted, known), wanted)
+        choice = with_followers(model, chosen(model, layers, wanted, known), wanted, ranks)
         refuse_unwritten(model, choice, wanted, known.scope)
         ranks.agree("fill weights", shared_draws(model, choice.sources))
         with all_or_nothing(ranks.end) as copies, contained():
@@ -181,7 +181,7 @@ def _made(
         if wanted.policy == "calibrated":
             # The run changes weights of which construction has made copies.
             fill_(model, choice, copies)
-            choice = with_followers(model, choice, wanted)
+            choice = with_followers(model, choice, wanted, ranks)
         report = _filled(model, inputs, layers, choice, wanted, copies, scope, ranks, progress)
         ranks.end()
         return model, report

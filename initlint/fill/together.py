@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -17,6 +17,7 @@ from initlint.fill.twins import is_sharded
 from initlint.records import InitlintError
 from initlint.tracing.build import described
 
+T = TypeVar("T")
 # What a rank says instead of a step, where it has failed.
 _FAILED = "failed"
 
@@ -76,6 +77,16 @@ class Together:
             # The others may be waiting in the middle of it: they cannot be told.
             self._over = True
             raise
+
+    def everyones(self, step: str, mine: T) -> list[T]:
+        """What all ranks give, some of it more than once."""
+        known = [mine]
+        with self.exchange(step):
+            for group, _ in self._groups:
+                every: list[Any] = [None] * torch.distributed.get_world_size(group)
+                torch.distributed.all_gather_object(every, known, group=group)
+                known = [one for some in every for one in some]
+        return known
 
     def end(self) -> None:
         """Agree that all of it is done: nobody is told of what is raised afterwards."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import rank_plans
@@ -119,6 +120,20 @@ class Biased(Net):
         nn.init.constant_(self.c.bias, -2.0)
         # All of them lie in the first rank's part.
         self.b.bias.data[:60] = 1.0
+
+
+class Copied(Net):
+    """A frozen copy of a layer, and a frozen layer that is none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.copy = copy.deepcopy(self.b).requires_grad_(False)
+        self.other = nn.Linear(WIDTH, 299).requires_grad_(False)
+
+
+def followed(model: nn.Module) -> nn.Module:
+    initlint.apply_(model, seed=SEED, scope="all")
+    return model
 
 
 def with_set_biases(count: int) -> nn.Module:
@@ -246,6 +261,8 @@ def _filled(kind: str, count: int, folder: str) -> nn.Module:
         return model
     if kind == "materialized":
         return materialized(count)
+    if kind == "followed":
+        return followed(fully_shard(Copied(), mesh=init_device_mesh("cpu", (count,))))
     if kind == "set":
         return with_set_biases(count)
     if kind.startswith("scoped_"):

@@ -16,6 +16,7 @@ SCOPED = ("scoped_fsdp", "scoped_fsdp1", "scoped_tensor_parallel", "scoped_both"
 CALIBRATED = ("calibrated", "calibrated_own")
 OTHERS = (
     *("unseeded", "trap", "materialized", "orthogonal", "set", "saved", "refused", "centred"),
+    "followed",
     *(*CALIBRATED, *SCOPED, "plans"),
 )
 KINDS = {
@@ -23,7 +24,7 @@ KINDS = {
     2: ("fsdp", "fsdp1", "offloaded", "tensor_parallel", "replicated", *OTHERS[:-2]),
     3: (
         *("fsdp", "fsdp1", "tensor_parallel", "from_meta", "materialized", "scoped_fsdp1"),
-        *("orthogonal", "calibrated", "centred"),
+        *("orthogonal", "calibrated", "centred", "followed"),
     ),
     4: ("fsdp", "hybrid", "both", "scoped_both", "orthogonal", "saved", "plans", *CALIBRATED),
 }
@@ -115,6 +116,15 @@ def test_ranks_with_inputs_of_their_own_calibrate_on_all_of_them(count):
 def test_what_is_filled_in_shards_is_saved_and_loaded_in_others(count):
     for found in gathered(count)["saved"]:
         assert all(torch.equal(found[name], value) for name, value in alone().items())
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_frozen_copies_follow_on_all_ranks(count):
+    for found in gathered(count)["followed"]:
+        assert torch.equal(found["b.weight"], alone()["b.weight"])
+        assert torch.equal(found["copy.weight"], found["b.weight"])
+        assert not found["copy.bias"].any() and found["other.bias"].any()
+        assert not torch.equal(found["other.weight"], found["b.weight"])
 
 
 def test_other_ways_of_sharding_are_not_calibrated():

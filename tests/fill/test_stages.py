@@ -152,6 +152,35 @@ def test_torch_makes_two_weights_of_one_that_is_tied():
     assert compared(net, split(copy.deepcopy(net)), scope="all") > len(net.state_dict())
 
 
+class Memory(Net):
+    """An LSTM in the second stage, and sines before the head."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers["4"] = Recalling(32)
+
+
+class Recalling(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.lstm = nn.LSTM(width, width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x):
+        return torch.sin(self.out(self.lstm(x)[0]))
+
+
+@pytest.mark.parametrize("scope", ["findings", "recommended"])
+@pytest.mark.parametrize("stages_of", [cut, split])
+def test_what_only_one_stage_has_is_an_option_of_all(stages_of, scope):
+    torch.manual_seed(0)
+    net = Memory()
+    stages = stages_of(copy.deepcopy(net))
+    count = compared(net, stages, scope=scope, forget_bias=1.0)
+    assert count == len(net.state_dict())
+    assert (net.layers["4"].lstm.bias_ih_l0[32:64] == 1).all()
+
+
 def test_a_pattern_that_names_nothing_in_the_whole_is_an_error(net):
     with pytest.raises(InitlintError, match=r"only layers\.6: no parameter or module"):
         initlint.apply_(cut(net)[0], seed=1, whole=net, only="layers.6")
