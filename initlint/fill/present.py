@@ -296,7 +296,7 @@ def _of_all_ranks(
     for group, names in _groups(tensors, parts):
         every: list[Any] = [None] * torch.distributed.get_world_size(group)
         mine = {name: found[name] for name in names}
-        with ranks.exchange("gather what the shards hold"):
+        with ranks.exchange("gather what the shards hold", " ".join(names)):
             torch.distributed.all_gather_object(every, mine, group=group)
         for name in names:
             found[name] = sum((others[name] for others in every), Facts())

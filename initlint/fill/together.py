@@ -68,9 +68,9 @@ class Together:
             self._groups, self._meeting = groups, None
 
     @contextlib.contextmanager
-    def exchange(self, step: str) -> Iterator[None]:
+    def exchange(self, step: str, detail: str = "") -> Iterator[None]:
         """Agree, and exchange something with the other ranks."""
-        self.agree(step)
+        self.agree(step, detail)
         try:
             yield
         except Exception:

@@ -51,6 +51,10 @@ def fsdp(count: int) -> nn.Module:
     return fully_shard(model, mesh=mesh)
 
 
+def one_layer(count: int) -> nn.Module:
+    return fully_shard(nn.Linear(6, 3), mesh=init_device_mesh("cpu", (count,)))
+
+
 def fsdp1(count: int) -> nn.Module:
     return FullyShardedDataParallel(Net(), use_orig_params=True, device_id=torch.device("cpu"))
 
@@ -134,7 +138,7 @@ FAULTS: dict[str, tuple[Callable[[nn.Module], dict[str, Any]], str]] = {
 }
 # The same where all ranks calibrate.
 RUNS: dict[str, tuple[Callable[[nn.Module], dict[str, Any]], str]] = {
-    "inputs": (lambda m: {"inputs": (torch.ones(2, 7),)}, "mat1 and mat2 shapes"),
+    "inputs": (lambda m: {"inputs": (torch.ones(2, 7),)}, "RuntimeError: "),
     "late": (lambda m: _failing_late(m), "RuntimeError: late"),
     "only": FAULTS["only"],
     "forward": FAULTS["forward"],
@@ -237,8 +241,9 @@ def noted(rank: int, count: int, kinds: tuple[str, ...]) -> dict[tuple[str, str]
     """Of every kind and fault, what this rank is told and holds, and how long it took."""
     found: dict[tuple[str, str], Any] = {}
 
-    def note(kind: str, fault: str, prepare: Any, **options: Any) -> None:
-        faulty, model = len(found) % count, KINDS[kind](count)
+    def note(kind: str, fault: str, prepare: Any, other: Any = None, **options: Any) -> None:
+        faulty = len(found) % count
+        model = other() if other and rank == faulty else KINDS[kind](count)
         given = prepare(model) if rank == faulty else {}
         before, began = values(model), time.monotonic()
         message = apply_(model, **{**options, **given})
@@ -255,6 +260,7 @@ def noted(rank: int, count: int, kinds: tuple[str, ...]) -> dict[tuple[str, str]
             note(kind, fault, lambda model, given=different: given)
         if kind != "fsdp":
             continue
+        note(kind, "another model", lambda model: {}, lambda: one_layer(count))
         for fault, (prepare, _) in RUNS.items():
             note(kind, f"run: {fault}", prepare, policy="calibrated")
         for fault in MADE:

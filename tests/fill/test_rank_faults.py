@@ -65,8 +65,17 @@ def test_where_one_rank_fails_the_others_say_which_and_why(kind, fault, why):
         assert (f"another rank has failed, rank {faulty}: " in message) == (rank != faulty)
 
 
-@pytest.mark.parametrize("fault", rank_plans.DIFFERENT)
-@pytest.mark.parametrize("kind", ["fsdp", "fsdp1", "tensor_parallel", "both"])
+@pytest.mark.parametrize(
+    ("kind", "fault"),
+    [
+        *(
+            (k, f)
+            for k in ("fsdp", "fsdp1", "tensor_parallel", "both")
+            for f in rank_plans.DIFFERENT
+        ),
+        ("fsdp", "another model"),
+    ],
+)
 def test_ranks_that_would_not_do_the_same_say_so(kind, fault):
     every, _ = noted(kind, fault)
     for message, same, in_step, seconds in every:
