@@ -131,6 +131,7 @@ def test_a_width_that_nobody_knows_is_left_alone(tmp_path):
     assert not found(tmp_path, source.replace("Block()", "Block(width)"), False)
 
 
+@pytest.mark.torch
 def test_apply_fills_the_blocks_and_what_it_finds_then_is_nothing():
     scope = {}
     exec(NET.format(**USUAL), scope)
