@@ -59,9 +59,13 @@ class Meeting:
     def _wait(self, key: str, count: int, members: set[int]) -> None:
         end = time.monotonic() + self._store.timeout.total_seconds()
         pause = _SOON
-        while self._store.add(key, 0) < count:
+        while True:
+            are_all_here = self._store.add(key, 0) >= count
+            # Heard afterwards: one that failed and calls again comes to the same place.
             if self._store.add(self._place, 0):
                 self._listen(members)
+            if are_all_here:
+                return
             if time.monotonic() > end:
                 raise InitlintError("another rank does not answer: it has not made its model")
             time.sleep(pause)
