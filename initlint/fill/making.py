@@ -19,7 +19,13 @@ from initlint.fill.materialize import fill_rest, on_meta_again, refuse_broken
 from initlint.fill.normed import renorm
 from initlint.fill.outcomes import report_on
 from initlint.fill.planning import chosen, layers_and_facts, refuse_unwritten
-from initlint.fill.present import Present, present_in, with_unwritten
+from initlint.fill.present import (
+    Present,
+    has_learned,
+    present_in,
+    with_few_draws,
+    with_unwritten,
+)
 from initlint.fill.scope import Scope, behind_kept
 from initlint.fill.shards import parts_of
 from initlint.fill.skeleton import (
@@ -73,6 +79,8 @@ def begun(
             refuse_strangers(model, whole)
         wanted = replace(wanted, whole=whole)
         present = present_in(model, None, whole.model if whole else None, ranks)
+        if whole is not None and has_learned(whole.model, whole.present):
+            present = with_few_draws(present)
     return _applied(model, inputs, wanted, present, ranks, progress)
 
 

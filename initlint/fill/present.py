@@ -78,7 +78,26 @@ def present_in(
     default is that of the layers of `whole`, if given: a stage may have none of torch's classes.
     """
     presence = _Presence(model, journal, model if whole is None else whole)
-    return presence.all(ranks or Together())
+    present = presence.all(ranks or Together())
+    return with_few_draws(present) if has_learned(model, present) else present
+
+
+def has_learned(model: nn.Module, present: Mapping[str, Present]) -> bool:
+    """Whether biases, gains or running means hold what initialisers hardly give: training does.
+
+    A few steps change them all, and leave large matrices that still look drawn.
+    """
+    buffers = {plain_name(name) for name, _ in model.named_buffers()}
+    return any(
+        present[name].kind == "set" and tensor.dim() < 2
+        for name, tensor in tensors_of(model).items()
+        if name in present and (name not in buffers or name.endswith("running_mean"))
+    )
+
+
+def with_few_draws(present: Mapping[str, Present]) -> Mapping[str, Present]:
+    """The same, where only PyTorch's default is taken for a draw: the model has learned."""
+    return {name: replace(one, is_drawn=one.kind == "default") for name, one in present.items()}
 
 
 def with_unwritten(present: Mapping[str, Present], names: Collection[str]) -> Mapping[str, Present]:
@@ -105,22 +124,9 @@ class _Presence:
             found = {name: self._left(name, one) for name, one in facts.items()}
         else:
             found = {name: self._seen(name, one) for name, one in facts.items()}
-        if self._has_learned(found):
-            found = {n: replace(x, is_drawn=x.kind == "default") for n, x in found.items()}
         return {
             name: found.get(name) or self._written(name, t) for name, t in self._tensors.items()
         }
-
-    def _has_learned(self, found: Mapping[str, Present]) -> bool:
-        """Whether biases, gains or running means hold what no initialiser gives: training does.
-
-        A few steps change them all, and leave large matrices that still look drawn.
-        """
-        return any(
-            one.kind == "set" and self._tensors[name].dim() < 2
-            for name, one in found.items()
-            if name not in self._buffers or name.endswith("running_mean")
-        )
 
     def _part(self, tensor: torch.Tensor) -> Part:
         return self._flat[id(tensor)] if id(tensor) in self._flat else part_of(tensor)

@@ -160,3 +160,29 @@ def test_only_and_skip_hold_for_it():
     before = model[0].weight.detach().clone()
     initlint.apply_(model, seed=0, policy="orthogonal", only="3")
     assert model[0].weight.equal(before) and is_orthogonal(model[3].weight)
+
+
+class Biased(nn.Module):
+    """Somebody draws a bias: values alone do not tell it from one that has learned."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(16, 32), nn.Linear(32, 32), nn.Linear(32, 4)
+        for layer in (self.a, self.b, self.c):
+            nn.init.kaiming_normal_(layer.weight)
+        nn.init.normal_(self.c.bias, std=0.1)
+
+    def forward(self, x):
+        x = torch.relu(self.b(torch.relu(self.a(x))))
+        return x if self.c is None else self.c(x)
+
+
+def test_materialize_and_stages_see_a_drawn_bias_as_apply_does():
+    x = torch.randn(2, 16)
+    made = initlint.materialize(Biased, seed=0, policy="orthogonal")
+    model, stage = Biased(), Biased()
+    stage.c = None
+    initlint.apply_(model, x, seed=0, policy="orthogonal")
+    initlint.apply_(stage, x, seed=0, policy="orthogonal", whole=Biased)
+    for found in (made, model, stage):
+        assert not is_orthogonal(found.b.weight)
