@@ -15,7 +15,15 @@ from initlint.fill.journal import Journal
 from initlint.fill.memory import is_array, is_wrapper, shares_itself
 from initlint.fill.normed import normed
 from initlint.fill.replay import Replay
-from initlint.fill.shards import Part, flat_parts, is_fsdp1, part_of, plain_name, tensors_of
+from initlint.fill.shards import (
+    Part,
+    flat_parts,
+    is_fsdp1,
+    part_of,
+    parts_of,
+    plain_name,
+    tensors_of,
+)
 from initlint.fill.together import Together
 from initlint.records import Initializer
 from initlint.torchlib.draws import Draw
@@ -89,8 +97,8 @@ def has_learned(model: nn.Module, present: Mapping[str, Present]) -> bool:
     """
     buffers = {plain_name(name) for name, _ in model.named_buffers()}
     return any(
-        present[name].kind == "set" and tensor.dim() < 2
-        for name, tensor in tensors_of(model).items()
+        present[name].kind == "set" and len(part.shape) < 2
+        for name, part in parts_of(model).items()
         if name in present and (name not in buffers or name.endswith("running_mean"))
     )
 

@@ -18,8 +18,8 @@ _NEEDLESS = {
 _FINDINGS = "is uninitialised or has a finding"
 # For somebody who has asked for a policy, and may wonder why weights stay.
 _HOW = {
-    "orthogonal": " The policy orthogonal leaves what is no draw; the scope all takes every weight "
-    "that has a recommendation, and its std, too.",
+    "orthogonal": " The policy orthogonal keeps what is no draw; the scope all draws every weight "
+    "that has a recommendation, with the std that it needs.",
     "calibrated": " The policy calibrated says how weights are drawn, the scope which: "
     "all draws every weight that has a recommendation.",
 }

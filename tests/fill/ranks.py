@@ -162,6 +162,20 @@ def scoped(model: nn.Module) -> nn.Module:
     return model
 
 
+def reformed(kind: str, count: int) -> nn.Module:
+    """Draws that are not PyTorch's default, without a finding: of their std, as all ranks see."""
+    torch.manual_seed(0)
+    model = KINDS[kind](count)
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if "weight" in name:
+                value.mul_(1.5)
+    report = initlint.apply_(model, seed=SEED, policy="orthogonal")
+    filled = {bare_name(one.parameter) for one in report.outcomes if one.status == "filled"}
+    assert filled >= {"a.weight", "b.weight", "c.weight"}, filled
+    return model
+
+
 class Words(Net):
     """Its embedding is drawn by torch's own code, a row of it then set to zero."""
 
@@ -265,6 +279,8 @@ def _filled(kind: str, count: int, folder: str) -> nn.Module:
         return followed(fully_shard(Copied(), mesh=init_device_mesh("cpu", (count,))))
     if kind == "set":
         return with_set_biases(count)
+    if kind.startswith("reformed_"):
+        return reformed(kind.removeprefix("reformed_"), count)
     if kind.startswith("scoped_"):
         return scoped(KINDS[kind.removeprefix("scoped_")](count))
     if kind == "orthogonal":

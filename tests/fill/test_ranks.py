@@ -1,5 +1,6 @@
 """The same weights, bit for bit, on any number of ranks and under any sharding."""
 
+import contextlib
 import functools
 import tempfile
 import warnings
@@ -13,11 +14,12 @@ from torch import multiprocessing
 import initlint
 
 SCOPED = ("scoped_fsdp", "scoped_fsdp1", "scoped_tensor_parallel", "scoped_both")
+REFORMED = ("reformed_fsdp", "reformed_fsdp1")
 CALIBRATED = ("calibrated", "calibrated_own")
 OTHERS = (
     *("unseeded", "trap", "materialized", "orthogonal", "set", "saved", "refused", "centred"),
     "followed",
-    *(*CALIBRATED, *SCOPED, "plans"),
+    *(*CALIBRATED, *REFORMED, *SCOPED, "plans"),
 )
 KINDS = {
     1: ("fsdp", "orthogonal", "calibrated"),
@@ -68,20 +70,35 @@ def test_a_sharded_model_on_meta_is_materialized_as_one_alone(count):
 
 def on_one_thread(policy, *inputs):
     """A model alone, filled as by every rank: with one thread."""
+    with one_thread():
+        model = ranks.Net()
+        initlint.apply_(model, *inputs, seed=ranks.SEED, policy=policy, scope="all")
+    return dict(model.named_parameters())
+
+
+@contextlib.contextmanager
+def one_thread():
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        model = ranks.Net()
-        initlint.apply_(model, *inputs, seed=ranks.SEED, policy=policy, scope="all")
+        yield
     finally:
         torch.set_num_threads(threads)
-    return dict(model.named_parameters())
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_shards_of_orthogonal_matrices_are_of_the_same_ones(count):
     expected = on_one_thread("orthogonal")
     for found in gathered(count)["orthogonal"]:
+        for name, value in expected.items():
+            assert torch.equal(found[name], value), name
+
+
+@pytest.mark.parametrize("kind", REFORMED)
+def test_shards_of_draws_that_keep_their_std_are_of_the_same_matrices(kind):
+    with one_thread():
+        expected = ranks.reformed("alone", 1).state_dict()
+    for found in gathered(2)[kind]:
         for name, value in expected.items():
             assert torch.equal(found[name], value), name
 

@@ -69,6 +69,11 @@ REPORTED = {
         "also": "self.place = nn.Embedding(8, width); nn.init.normal_(self.place.weight, std=0.02)",
         "place": "self.place(torch.arange(8))",
     },
+    "a pool to one": {
+        "end": "self.out(F.adaptive_avg_pool1d(self.norm(x).transpose(1, 2), 1).flatten(1))"
+    },
+    "axes in a tuple": {"end": "self.out(self.norm(x).mean((1,)))"},
+    "an axis from behind": {"end": "self.out(self.norm(x).mean(dim=-2))"},
     "the largest": {"end": "self.out(self.norm(x).amax(1))"},
     "dropout": {"step": "x + F.dropout(self.b(F.gelu(self.a(self.norm(x)))), 0.1)"},
     "two layers before": {
@@ -76,6 +81,13 @@ REPORTED = {
     },
 }
 SILENT = {
+    "positions in pairs": {
+        "end": "self.out(F.avg_pool1d(self.norm(x).transpose(1, 2), 2).transpose(1, 2))"
+    },
+    "four positions": {
+        "end": "self.out(F.adaptive_avg_pool1d(self.norm(x).transpose(1, 2), 4).transpose(1, 2))"
+    },
+    "a mean of units": {"end": "self.norm(x).mean(2)"},
     "a result for each position": {"end": "self.out(self.norm(x))"},
     "one result of each kind": {"end": "(self.out(self.norm(x).mean(1)), self.norm(x))"},
     "tokens": TABLE,
